@@ -1,0 +1,1 @@
+"""Holomorphic neural networks in PyTorch."""

@@ -1,0 +1,21 @@
+"""Where functions live: planar domains, polydiscs, and the obstacles to keep away from."""
+
+from holonet.domains.base import Domain
+from holonet.domains.obstacles import Obstacle, PointSet, Progression, Ray, RayProgression
+from holonet.domains.planar import Annulus, Disc, Plane, Rectangle, SlitPlane
+from holonet.domains.polydisc import Polydisc
+
+__all__ = [
+    "Annulus",
+    "Disc",
+    "Domain",
+    "Obstacle",
+    "Plane",
+    "PointSet",
+    "Polydisc",
+    "Progression",
+    "Ray",
+    "RayProgression",
+    "Rectangle",
+    "SlitPlane",
+]

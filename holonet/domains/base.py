@@ -1,0 +1,46 @@
+"""What every domain can say about itself."""
+
+from abc import ABC, abstractmethod
+
+import torch
+
+from holonet._types import BoolTensor, ComplexTensor, RealTensor
+
+__all__ = ["Domain"]
+
+
+class Domain(ABC):
+    """An open set on which something is holomorphic.
+
+    Points are complex tensors. Planar domains (subsets of C) act entry by entry; `Polydisc`, a
+    subset of C^n, reads the last axis as coordinates.
+
+    Law: `contains(z)` is `clearance(z) > 0`, is false where `distance_to(z) > 0`, and holds for
+        every point of `sample`; points of `boundary` have clearance 0 to rounding.
+    """
+
+    @abstractmethod
+    def clearance(self, z: ComplexTensor) -> RealTensor:
+        """Radius of the largest disc (polydisc in C^n) about z inside the domain; 0 outside."""
+
+    @abstractmethod
+    def distance_to(self, z: ComplexTensor) -> RealTensor:
+        """Distance from z to the closure of the domain; 0 inside."""
+
+    @abstractmethod
+    def sample(
+        self,
+        count: int,
+        *,
+        generator: torch.Generator | None = None,
+        dtype: torch.dtype = torch.complex128,
+    ) -> ComplexTensor:
+        """`count` random points of the domain."""
+
+    @abstractmethod
+    def boundary(self, count: int, *, dtype: torch.dtype = torch.complex128) -> ComplexTensor:
+        """`count` points spread over the boundary (fewer or none where it is empty)."""
+
+    def contains(self, z: ComplexTensor) -> BoolTensor:
+        """Whether each point lies in the domain."""
+        return self.clearance(z) > 0

@@ -1,0 +1,104 @@
+"""Sets that a holomorphic function must keep away from: points, lattices of points, rays."""
+
+import math
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+
+import torch
+
+from holonet._types import ComplexTensor, RealTensor
+
+__all__ = ["Obstacle", "PointSet", "Progression", "Ray", "RayProgression"]
+
+
+class Obstacle(ABC):
+    """A closed subset of the plane.
+
+    Law: `distance(z)` is 0 exactly on the set and 1-Lipschitz in z.
+    """
+
+    @abstractmethod
+    def distance(self, z: ComplexTensor) -> RealTensor:
+        """Euclidean distance from each z to the set."""
+
+
+@dataclass(frozen=True)
+class PointSet(Obstacle):
+    """Finitely many points.
+
+    Example:
+        >>> PointSet((1j, -1j)).distance(torch.tensor([0j, 2j]))
+        tensor([1., 1.])
+    """
+
+    points: tuple[complex, ...]
+
+    def distance(self, z: ComplexTensor) -> RealTensor:
+        """Distance to the nearest point."""
+        return torch.stack([(z - p).abs() for p in self.points]).amin(0)
+
+
+@dataclass(frozen=True)
+class Progression(Obstacle):
+    """The points offset + k * period for all integers k.
+
+    Example:
+        >>> poles_of_tanh = Progression(0.5j * torch.pi, 1j * torch.pi)
+        >>> round(poles_of_tanh.distance(torch.zeros((), dtype=torch.complex128)).item(), 6)
+        1.570796
+    """
+
+    offset: complex
+    period: complex
+
+    def distance(self, z: ComplexTensor) -> RealTensor:
+        """Distance to the nearest point."""
+        return (z - self.offset - _nearest(z, self.offset, self.period) * self.period).abs()
+
+
+@dataclass(frozen=True)
+class Ray(Obstacle):
+    """The half-line start + t * direction, t >= 0.
+
+    Example:
+        >>> cut_of_log = Ray(0, -1)
+        >>> cut_of_log.distance(torch.tensor([-2 + 1j, 3 + 4j]))
+        tensor([1., 5.])
+    """
+
+    start: complex
+    direction: complex
+
+    def distance(self, z: ComplexTensor) -> RealTensor:
+        """Distance to the nearest point of the half-line."""
+        return _ray_distance(z - self.start, self.direction)
+
+
+@dataclass(frozen=True)
+class RayProgression(Obstacle):
+    """The parallel half-lines that start at offset + k * period, for all integers k.
+
+    The period must be perpendicular to the direction, so that the nearest start is on the
+    nearest ray.
+    """
+
+    offset: complex
+    period: complex
+    direction: complex
+
+    def distance(self, z: ComplexTensor) -> RealTensor:
+        """Distance to the nearest half-line."""
+        k = _nearest(z, self.offset, self.period)
+        return _ray_distance(z - self.offset - k * self.period, self.direction)
+
+
+def _nearest(z: ComplexTensor, offset: complex, period: complex) -> RealTensor:
+    """The integer k whose offset + k * period projects nearest to z."""
+    return ((z - offset) / period).real.round()
+
+
+def _ray_distance(w: ComplexTensor, direction: complex) -> RealTensor:
+    """Distance from w to the half-line from 0 along `direction`."""
+    turned = w / (direction / abs(direction))
+    ahead = turned.real.clamp(max=0)  # behind the start, the start itself is nearest
+    return torch.hypot(ahead, turned.imag)

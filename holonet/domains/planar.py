@@ -1,0 +1,238 @@
+"""Planar domains: the plane, discs, annuli, rectangles, and the plane with slits."""
+
+import math
+from dataclasses import dataclass
+
+import torch
+
+from holonet._types import ComplexTensor, RealTensor
+from holonet.domains.base import Domain
+from holonet.domains.obstacles import Obstacle
+from holonet.errors import DomainError
+
+__all__ = ["Annulus", "Disc", "Plane", "Rectangle", "SlitPlane"]
+
+
+def _uniform(
+    count: int, generator: torch.Generator | None, dtype: torch.dtype
+) -> tuple[RealTensor, RealTensor]:
+    """Two independent uniform samples of [0, 1) in the real dtype of `dtype`."""
+    pair = torch.rand(2, count, generator=generator, dtype=dtype.to_real())
+    return pair[0], pair[1]
+
+
+def _circle(count: int, dtype: torch.dtype) -> ComplexTensor:
+    """`count` equally spaced points of the unit circle."""
+    angle = torch.arange(count, dtype=dtype.to_real()) * (2 * math.pi / max(count, 1))
+    return torch.polar(torch.ones_like(angle), angle)
+
+
+@dataclass(frozen=True)
+class Plane(Domain):
+    """All of C: the domain of an entire function. Samples are standard circular normal."""
+
+    def clearance(self, z: ComplexTensor) -> RealTensor:
+        """Infinite everywhere."""
+        return torch.full_like(z.real, math.inf)
+
+    def distance_to(self, z: ComplexTensor) -> RealTensor:
+        """Zero everywhere."""
+        return torch.zeros_like(z.real)
+
+    def sample(
+        self,
+        count: int,
+        *,
+        generator: torch.Generator | None = None,
+        dtype: torch.dtype = torch.complex128,
+    ) -> ComplexTensor:
+        """Standard circular normal points, E|z|^2 = 1."""
+        return torch.randn(count, generator=generator, dtype=dtype)
+
+    def boundary(self, count: int, *, dtype: torch.dtype = torch.complex128) -> ComplexTensor:
+        """Empty: the plane has no boundary."""
+        return torch.empty(0, dtype=dtype)
+
+
+@dataclass(frozen=True)
+class Annulus(Domain):
+    """{z : inner < |z - center| < outer}; `inner` 0 punctures the center."""
+
+    center: complex = 0j
+    inner: float = 0.5
+    outer: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.inner < self.outer:
+            raise DomainError(
+                f"Annulus(inner={self.inner}, outer={self.outer}) is empty: "
+                "choose 0 <= inner < outer"
+            )
+
+    def clearance(self, z: ComplexTensor) -> RealTensor:
+        """Distance to the nearer of the two circles."""
+        r = (z - self.center).abs()
+        return torch.minimum(self.outer - r, r - self.inner).clamp(min=0)
+
+    def distance_to(self, z: ComplexTensor) -> RealTensor:
+        """Distance to the closed ring."""
+        r = (z - self.center).abs()
+        return torch.maximum(r - self.outer, self.inner - r).clamp(min=0)
+
+    def sample(
+        self,
+        count: int,
+        *,
+        generator: torch.Generator | None = None,
+        dtype: torch.dtype = torch.complex128,
+    ) -> ComplexTensor:
+        """Points uniform in area."""
+        u, angle = _uniform(count, generator, dtype)
+        r = (self.inner**2 + u * (self.outer**2 - self.inner**2)).sqrt()
+        return self.center + torch.polar(r, angle * (2 * math.pi))
+
+    def boundary(self, count: int, *, dtype: torch.dtype = torch.complex128) -> ComplexTensor:
+        """Equally spaced points, half on each circle."""
+        within = count // 2 if self.inner > 0 else 0
+        return self.center + torch.cat(
+            [self.outer * _circle(count - within, dtype), self.inner * _circle(within, dtype)]
+        )
+
+
+@dataclass(frozen=True)
+class Disc(Domain):
+    """{z : |z - center| < radius}.
+
+    Example:
+        >>> Disc(0, 2).clearance(torch.tensor([0j, 1.5 + 0j, 3j]))
+        tensor([2.0000, 0.5000, 0.0000])
+    """
+
+    center: complex = 0j
+    radius: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not self.radius > 0:
+            raise DomainError(f"Disc(radius={self.radius}) is empty: choose radius > 0")
+
+    def clearance(self, z: ComplexTensor) -> RealTensor:
+        """Distance to the circle, from inside."""
+        return (self.radius - (z - self.center).abs()).clamp(min=0)
+
+    def distance_to(self, z: ComplexTensor) -> RealTensor:
+        """Distance to the closed disc."""
+        return ((z - self.center).abs() - self.radius).clamp(min=0)
+
+    def sample(
+        self,
+        count: int,
+        *,
+        generator: torch.Generator | None = None,
+        dtype: torch.dtype = torch.complex128,
+    ) -> ComplexTensor:
+        """Points uniform in area."""
+        u, angle = _uniform(count, generator, dtype)
+        return self.center + torch.polar(self.radius * u.sqrt(), angle * (2 * math.pi))
+
+    def boundary(self, count: int, *, dtype: torch.dtype = torch.complex128) -> ComplexTensor:
+        """Equally spaced points of the circle, counter-clockwise from the right."""
+        return self.center + self.radius * _circle(count, dtype)
+
+
+@dataclass(frozen=True)
+class Rectangle(Domain):
+    """{x + iy : left < x < right, bottom < y < top}."""
+
+    left: float = -1.0
+    right: float = 1.0
+    bottom: float = -1.0
+    top: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not (self.left < self.right and self.bottom < self.top):
+            raise DomainError(f"{self} is empty: choose left < right and bottom < top")
+
+    def clearance(self, z: ComplexTensor) -> RealTensor:
+        """Distance to the nearest side, from inside."""
+        return self._depth(z).amin(0).clamp(min=0)
+
+    def distance_to(self, z: ComplexTensor) -> RealTensor:
+        """Distance to the closed rectangle."""
+        over = (-self._depth(z)).clamp(min=0)
+        return torch.hypot(torch.maximum(over[0], over[1]), torch.maximum(over[2], over[3]))
+
+    def _depth(self, z: ComplexTensor) -> RealTensor:
+        """Signed distances to the lines of the left, right, bottom and top sides."""
+        x, y = z.real, z.imag
+        return torch.stack([x - self.left, self.right - x, y - self.bottom, self.top - y])
+
+    def sample(
+        self,
+        count: int,
+        *,
+        generator: torch.Generator | None = None,
+        dtype: torch.dtype = torch.complex128,
+    ) -> ComplexTensor:
+        """Points uniform in area."""
+        u, v = _uniform(count, generator, dtype)
+        return torch.complex(
+            self.left + u * (self.right - self.left), self.bottom + v * (self.top - self.bottom)
+        )
+
+    def boundary(self, count: int, *, dtype: torch.dtype = torch.complex128) -> ComplexTensor:
+        """Points equally spaced in arc length, counter-clockwise from the lower left corner."""
+        width, height = self.right - self.left, self.top - self.bottom
+        t = torch.arange(count, dtype=dtype.to_real()) * (2 * (width + height) / max(count, 1))
+        along_bottom = t.clamp(0, width)
+        up_right = (t - width).clamp(0, height)
+        along_top = (t - width - height).clamp(0, width)
+        down_left = (t - 2 * width - height).clamp(0, height)
+        return torch.complex(
+            self.left + along_bottom - along_top, self.bottom + up_right - down_left
+        )
+
+
+@dataclass(frozen=True)
+class SlitPlane(Domain):
+    """C without some points and rays: the domain of a function with poles and branch cuts.
+
+    Samples are standard circular normal about `center`, redrawn while they come within `margin`
+    of an obstacle.
+    """
+
+    obstacles: tuple[Obstacle, ...]
+    center: complex = 0j
+    margin: float = 0.05
+
+    def clearance(self, z: ComplexTensor) -> RealTensor:
+        """Distance to the nearest obstacle."""
+        return torch.stack([o.distance(z) for o in self.obstacles]).amin(0)
+
+    def distance_to(self, z: ComplexTensor) -> RealTensor:
+        """Zero everywhere: the obstacles have no interior."""
+        return torch.zeros_like(z.real)
+
+    def sample(
+        self,
+        count: int,
+        *,
+        generator: torch.Generator | None = None,
+        dtype: torch.dtype = torch.complex128,
+    ) -> ComplexTensor:
+        """Circular normal points about the center that keep the margin."""
+        kept: list[ComplexTensor] = []
+        missing = count
+        for _ in range(100):
+            z = self.center + torch.randn(2 * count + 8, generator=generator, dtype=dtype)
+            kept.append(z[self.clearance(z) > self.margin][:missing])
+            missing -= len(kept[-1])
+            if missing == 0:
+                return torch.cat(kept)
+        raise DomainError(
+            f"{self} leaves almost no room near its center {self.center}: "
+            "choose a smaller margin or another center"
+        )
+
+    def boundary(self, count: int, *, dtype: torch.dtype = torch.complex128) -> ComplexTensor:
+        """Empty: slits are not sampled; use their `distance` instead."""
+        return torch.empty(0, dtype=dtype)

@@ -1,0 +1,90 @@
+"""The errors that holonet raises: each says what was asked, what is required and how to fix it."""
+
+import difflib
+from collections.abc import Iterable
+
+__all__ = [
+    "CheckpointError",
+    "ConfigError",
+    "DataError",
+    "DomainError",
+    "HolonetError",
+    "InputTypeError",
+    "MissingDependencyError",
+    "NotHolomorphicError",
+    "NumericalError",
+    "RunExistsError",
+    "ShapeError",
+    "UnknownNameError",
+]
+
+
+class HolonetError(Exception):
+    """Base of every error that holonet raises on purpose."""
+
+
+class NotHolomorphicError(HolonetError, TypeError):
+    """Something that is not holomorphic stands where only holomorphic things may."""
+
+
+class InputTypeError(HolonetError, TypeError):
+    """A tensor has the wrong dtype, real where complex is needed for example."""
+
+
+class ShapeError(HolonetError, ValueError):
+    """A tensor has the wrong shape."""
+
+
+class DomainError(HolonetError, ValueError):
+    """A point or a set lies where a function is not holomorphic, or a parameter out of range."""
+
+
+class DataError(HolonetError, ValueError):
+    """A data set is missing, damaged or not what it says it is."""
+
+
+class ConfigError(HolonetError, ValueError):
+    """A configuration has an unknown key, a wrong type or a value out of range."""
+
+
+class NumericalError(HolonetError, ArithmeticError):
+    """A computation met infinity or NaN where it must not."""
+
+
+class CheckpointError(HolonetError, RuntimeError):
+    """A checkpoint is absent, cut short, altered or from another run."""
+
+
+class RunExistsError(HolonetError, FileExistsError):
+    """A run folder already holds results that would be lost."""
+
+
+class MissingDependencyError(HolonetError, ImportError):
+    """An optional dependency is needed and not installed."""
+
+    def __init__(self, package: str, extra: str, purpose: str) -> None:
+        super().__init__(
+            f"{purpose} needs {package}, which is not installed: pip install 'holonet[{extra}]'"
+        )
+
+
+class UnknownNameError(HolonetError, LookupError):
+    """A name is not in the list it was looked up in.
+
+    Args:
+        kind: what the name names, for the message ("activation", "data set").
+        name: the name that was asked for.
+        known: the names that exist.
+
+    Example:
+        >>> str(UnknownNameError("activation", "tahn", ["tan", "tanh", "exp"]))
+        "unknown activation 'tahn': did you mean 'tanh' or 'tan'? Known: exp, tan, tanh"
+    """
+
+    def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
+        names = sorted(known)
+        near = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
+        hint = f": did you mean {' or '.join(map(repr, near))}?" if near else "."
+        super().__init__(f"unknown {kind} {name!r}{hint} Known: {', '.join(names)}")
+        self.name = name
+        self.near_misses = tuple(near)

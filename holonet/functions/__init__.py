@@ -1,0 +1,1 @@
+"""Holomorphic functions as records, and the catalogue of them."""

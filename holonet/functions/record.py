@@ -1,0 +1,83 @@
+"""The record of a holomorphic function: one object that nn, certify, symbolic and tests read."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import Enum
+
+from torch import Tensor
+
+from holonet._types import ComplexTensor, RealTensor
+from holonet.domains import Domain, Obstacle, Plane, SlitPlane
+from holonet.functions.classes import FunctionClass
+
+__all__ = ["HolomorphicFunction", "Singularity", "SingularityKind"]
+
+
+class SingularityKind(Enum):
+    """What goes wrong at a singular point."""
+
+    POLE = "pole"
+    BRANCH_POINT = "branch point"
+    ESSENTIAL = "essential"
+
+
+@dataclass(frozen=True)
+class Singularity:
+    """A set of singular points of one kind."""
+
+    where: Obstacle
+    kind: SingularityKind = SingularityKind.POLE
+
+
+@dataclass(frozen=True)
+class HolomorphicFunction:
+    """A holomorphic function of one variable with everything that is known about it.
+
+    Law: `derivative` and `second_derivative` are those of `value`; `formula` is `value`, written
+        for a computer algebra system in the variable z; the real axis maps into itself where
+        `real_on_real` says so; off `singularities` and `branch_cuts` the function is holomorphic.
+
+    Args:
+        name: the key in the catalogue.
+        formula: an expression in z, e.g. "z/(1 + exp(-z))".
+        value, derivative, second_derivative: entry by entry, complex in and complex out in the
+            same dtype; finite wherever the function is, differentiable by torch in both modes.
+        function_class: what composition may rely on.
+        singularities: poles, branch points and essential singularities.
+        branch_cuts: rays that the chosen branch jumps across.
+        real_on_real: whether real z (off the singularities) gives a real value.
+        base_point: a well-behaved point about which a network may center its pre-activations.
+        reference: where the definition and the facts come from.
+        accuracy: where the numerical error is larger than a few eps times scale, if anywhere.
+    """
+
+    name: str
+    formula: str
+    value: Callable[[Tensor], Tensor] = field(repr=False)
+    derivative: Callable[[Tensor], Tensor] = field(repr=False)
+    second_derivative: Callable[[Tensor], Tensor] = field(repr=False)
+    function_class: FunctionClass
+    singularities: tuple[Singularity, ...] = ()
+    branch_cuts: tuple[Obstacle, ...] = ()
+    real_on_real: bool = True
+    base_point: complex = 0j
+    reference: str = ""
+    accuracy: str = ""
+
+    def __call__(self, z: ComplexTensor) -> ComplexTensor:
+        """The value at z."""
+        return self.value(z)
+
+    @property
+    def obstacles(self) -> tuple[Obstacle, ...]:
+        """All that a point must keep away from: singularities, then branch cuts."""
+        return (*(s.where for s in self.singularities), *self.branch_cuts)
+
+    @property
+    def domain(self) -> Domain:
+        """Where the function is holomorphic: the plane without its obstacles."""
+        return SlitPlane(self.obstacles, self.base_point) if self.obstacles else Plane()
+
+    def clearance(self, z: ComplexTensor) -> RealTensor:
+        """Radius of the largest disc about z on which the function is holomorphic."""
+        return self.domain.clearance(z)
