@@ -1,1 +1,25 @@
-"""."""
+"""Labelled data in [0, 1] or native complex, and the lifts from real to complex features."""
+
+from holonet.data.catalogue import DATASETS, DatasetEntry, load_dataset
+from holonet.data.dataset import Dataset, stratified_split
+from holonet.data.images import load_digits, load_mnist, read_idx
+from holonet.data.lift import LIFTS, analytic_signal, embed, get_lift, pair, phase
+from holonet.data.tabular import load_npz
+
+__all__ = [
+    "DATASETS",
+    "LIFTS",
+    "Dataset",
+    "DatasetEntry",
+    "analytic_signal",
+    "embed",
+    "get_lift",
+    "load_dataset",
+    "load_digits",
+    "load_mnist",
+    "load_npz",
+    "pair",
+    "phase",
+    "read_idx",
+    "stratified_split",
+]

@@ -1,12 +1,12 @@
 """Sets that a holomorphic function must keep away from: points, lattices of points, rays."""
 
-import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
 import torch
 
 from holonet._types import ComplexTensor, RealTensor
+from holonet.errors import DomainError
 
 __all__ = ["Obstacle", "PointSet", "Progression", "Ray", "RayProgression"]
 
@@ -31,7 +31,11 @@ class PointSet(Obstacle):
         tensor([1., 1.])
     """
 
-    points: tuple[complex, ...]
+    points: tuple[complex | float | int, ...]
+
+    def __post_init__(self) -> None:
+        if not self.points:
+            raise DomainError("PointSet(()) is empty: give at least one point")
 
     def distance(self, z: ComplexTensor) -> RealTensor:
         """Distance to the nearest point."""
@@ -48,8 +52,12 @@ class Progression(Obstacle):
         1.570796
     """
 
-    offset: complex
-    period: complex
+    offset: complex | float | int
+    period: complex | float | int
+
+    def __post_init__(self) -> None:
+        if self.period == 0:
+            raise DomainError(f"{self} repeats one point: choose a period that is not 0")
 
     def distance(self, z: ComplexTensor) -> RealTensor:
         """Distance to the nearest point."""
@@ -66,8 +74,12 @@ class Ray(Obstacle):
         tensor([1., 5.])
     """
 
-    start: complex
-    direction: complex
+    start: complex | float | int
+    direction: complex | float | int
+
+    def __post_init__(self) -> None:
+        if self.direction == 0:
+            raise DomainError(f"{self} goes nowhere: choose a direction that is not 0")
 
     def distance(self, z: ComplexTensor) -> RealTensor:
         """Distance to the nearest point of the half-line."""
@@ -80,11 +92,23 @@ class RayProgression(Obstacle):
 
     The period must be perpendicular to the direction, so that the nearest start is on the
     nearest ray.
+
+    Raises:
+        DomainError: the period is not perpendicular to the direction, or one of them is 0.
     """
 
-    offset: complex
-    period: complex
-    direction: complex
+    offset: complex | float | int
+    period: complex | float | int
+    direction: complex | float | int
+
+    def __post_init__(self) -> None:
+        along = abs((self.period * self.direction.conjugate()).real)
+        area = abs(self.period) * abs(self.direction)
+        if area == 0 or along > 1e-12 * area:
+            raise DomainError(
+                f"{self} has a period that is not perpendicular to its direction: "
+                "choose both not 0 and at a right angle"
+            )
 
     def distance(self, z: ComplexTensor) -> RealTensor:
         """Distance to the nearest half-line."""
@@ -92,12 +116,14 @@ class RayProgression(Obstacle):
         return _ray_distance(z - self.offset - k * self.period, self.direction)
 
 
-def _nearest(z: ComplexTensor, offset: complex, period: complex) -> RealTensor:
+def _nearest(
+    z: ComplexTensor, offset: complex | float | int, period: complex | float | int
+) -> RealTensor:
     """The integer k whose offset + k * period projects nearest to z."""
     return ((z - offset) / period).real.round()
 
 
-def _ray_distance(w: ComplexTensor, direction: complex) -> RealTensor:
+def _ray_distance(w: ComplexTensor, direction: complex | float | int) -> RealTensor:
     """Distance from w to the half-line from 0 along `direction`."""
     turned = w / (direction / abs(direction))
     ahead = turned.real.clamp(max=0)  # behind the start, the start itself is nearest

@@ -58,9 +58,9 @@ class Plane(Domain):
 class Annulus(Domain):
     """{z : inner < |z - center| < outer}; `inner` 0 punctures the center."""
 
-    center: complex = 0j
-    inner: float = 0.5
-    outer: float = 1.0
+    center: complex | float | int = 0j
+    inner: float | int = 0.5
+    outer: float | int = 1.0
 
     def __post_init__(self) -> None:
         if not 0 <= self.inner < self.outer:
@@ -108,8 +108,8 @@ class Disc(Domain):
         tensor([2.0000, 0.5000, 0.0000])
     """
 
-    center: complex = 0j
-    radius: float = 1.0
+    center: complex | float | int = 0j
+    radius: float | int = 1.0
 
     def __post_init__(self) -> None:
         if not self.radius > 0:
@@ -143,10 +143,10 @@ class Disc(Domain):
 class Rectangle(Domain):
     """{x + iy : left < x < right, bottom < y < top}."""
 
-    left: float = -1.0
-    right: float = 1.0
-    bottom: float = -1.0
-    top: float = 1.0
+    left: float | int = -1.0
+    right: float | int = 1.0
+    bottom: float | int = -1.0
+    top: float | int = 1.0
 
     def __post_init__(self) -> None:
         if not (self.left < self.right and self.bottom < self.top):
@@ -198,11 +198,18 @@ class SlitPlane(Domain):
 
     Samples are standard circular normal about `center`, redrawn while they come within `margin`
     of an obstacle.
+
+    Raises:
+        DomainError: no obstacle is given (the domain is a `Plane`), or sampling finds no room.
     """
 
     obstacles: tuple[Obstacle, ...]
-    center: complex = 0j
-    margin: float = 0.05
+    center: complex | float | int = 0j
+    margin: float | int = 0.05
+
+    def __post_init__(self) -> None:
+        if not self.obstacles:
+            raise DomainError("SlitPlane(()) has no slit: use Plane() for all of C")
 
     def clearance(self, z: ComplexTensor) -> RealTensor:
         """Distance to the nearest obstacle."""

@@ -25,7 +25,7 @@ class Polydisc(Domain):
     """
 
     center: ComplexTensor
-    radius: RealTensor | float = 1.0
+    radius: RealTensor | float | int = 1.0
 
     def __post_init__(self) -> None:
         if not bool((self._radii() > 0).all()):
@@ -56,7 +56,8 @@ class Polydisc(Domain):
         u, turn = torch.rand(
             2, count, *self.center.shape, generator=generator, dtype=dtype.to_real()
         )
-        return self.center + torch.polar(self._radii() * u.sqrt(), turn * (2 * math.pi)).to(dtype)
+        offset = torch.polar(self._radii().to(u.dtype) * u.sqrt(), turn * (2 * math.pi))
+        return (self.center + offset).to(dtype)
 
     def boundary(self, count: int, *, dtype: torch.dtype = torch.complex128) -> ComplexTensor:
         """Points of the distinguished boundary |z_j - center_j| = radius_j, shape (count, n).
@@ -71,4 +72,4 @@ class Polydisc(Domain):
         steps = torch.tensor([root ** -(j + 1) for j in range(n)], dtype=torch.float64)
         turn = torch.arange(count, dtype=torch.float64)[:, None] * steps % 1
         unit = torch.polar(torch.ones_like(turn), turn * (2 * math.pi)).to(dtype)
-        return self.center + self._radii() * unit.reshape(count, *self.center.shape)
+        return (self.center + self._radii() * unit.reshape(count, *self.center.shape)).to(dtype)

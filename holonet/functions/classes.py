@@ -73,8 +73,9 @@ def _join(f: FunctionClass, g: FunctionClass) -> FunctionClass:
 def compose(outer: FunctionClass, inner: FunctionClass) -> FunctionClass:
     """The class of outer(inner(z)), for inner not constant.
 
-    Law: the result is never more special than the truth: `tests/laws/test_classes.py` composes
-        catalogue functions and looks for a counterexample.
+    Law: associative, and monotone in both arguments for the order of the join. The result is
+        never more special than the truth: `tests/laws/test_classes.py` composes catalogue
+        functions and looks for a counterexample.
 
     Example:
         >>> compose(FunctionClass.ENTIRE, FunctionClass.MEROMORPHIC)  # exp(1/z) at 0
@@ -111,4 +112,3 @@ def multiply(f: FunctionClass, g: FunctionClass) -> FunctionClass:
     if f.is_holomorphic and g.is_holomorphic:
         return _F.POLYNOMIAL | (f | g)
     return _F.PIECEWISE if _F.PIECEWISE in (f, g) else _F.SMOOTH
-

@@ -41,11 +41,12 @@ class HolomorphicFunction:
         name: the key in the catalogue.
         formula: an expression in z, e.g. "z/(1 + exp(-z))".
         value, derivative, second_derivative: entry by entry, complex in and complex out in the
-            same dtype; finite wherever the function is, differentiable by torch in both modes.
+            same dtype; finite wherever the function is, differentiable by torch in both modes
+            (a constant derivative may be a constant that autograd does not connect to z).
         function_class: what composition may rely on.
         singularities: poles, branch points and essential singularities.
         branch_cuts: rays that the chosen branch jumps across.
-        real_on_real: whether real z (off the singularities) gives a real value.
+        real_on_real: whether real z of the domain gives a real value.
         base_point: a well-behaved point about which a network may center its pre-activations.
         reference: where the definition and the facts come from.
         accuracy: where the numerical error is larger than a few eps times scale, if anywhere.

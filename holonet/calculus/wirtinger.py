@@ -1,0 +1,180 @@
+"""Wirtinger derivatives by forward mode: the one place that differentiates complex tensors.
+
+For f = f(x + iy) the real-linear derivative Df(z)[v] splits into a complex-linear and an
+antilinear part, Df(z)[v] = (df/dz) v + (df/dzbar) conj(v), whence
+
+    df/dz v          = (Df[v] - i Df[iv]) / 2,
+    df/dzbar conj(v) = (Df[v] + i Df[iv]) / 2.
+
+Forward mode is used throughout: torch's complex backward multiplies by conj(f'), so a backward
+that lies can make reverse-mode derivatives of conj(z) look holomorphic. `docs/conventions.md`
+says what torch's gradient means.
+"""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from holonet._types import AnyTensor, ComplexTensor, RealTensor, TensorFunction
+from holonet.calculus.probes import Probes
+from holonet.errors import ConfigError, InputTypeError
+
+__all__ = [
+    "dbar",
+    "dbar_along",
+    "dbar_norm_squared",
+    "derivative",
+    "directional_derivative",
+    "partial_z",
+    "partial_z_along",
+    "pullback",
+]
+
+
+def directional_derivative(
+    f: TensorFunction, z: AnyTensor, v: AnyTensor
+) -> tuple[AnyTensor, AnyTensor]:
+    """f(z) and Df(z)[v], the real-linear derivative in the direction v, in one forward pass.
+
+    Works for real and complex z alike; both results can be differentiated again, in the
+    parameters of f for example.
+
+    Example:
+        >>> z = torch.tensor([1j])
+        >>> directional_derivative(torch.conj, z, torch.tensor([1j]))[1].resolve_conj()
+        tensor([0.-1.j])
+    """
+    value, tangent, *_ = torch.func.jvp(f, (z,), (v,))
+    return value, tangent
+
+
+def pullback(
+    f: TensorFunction, z: AnyTensor
+) -> tuple[AnyTensor, Callable[[AnyTensor], AnyTensor]]:
+    """f(z), and the map w -> conj(df/dz) w + (df/dzbar) conj(w), by reverse mode.
+
+    That is torch's gradient of Re <w, f(z)>; in several variables the matrices are transposed.
+    For real z and f it is J^T w. It can be differentiated again.
+
+    Example:
+        >>> value, backward = pullback(torch.square, torch.tensor([1j]))
+        >>> backward(torch.ones_like(value))  # conj(2z)
+        tensor([0.-2.j])
+    """
+    value, backward, *_ = torch.func.vjp(f, z)
+    return value, lambda w: backward(w)[0]
+
+
+def partial_z(f: TensorFunction, z: Tensor) -> ComplexTensor:
+    """df/dz of a function that acts entry by entry, at every entry of z.
+
+    Law: equals `derivative` where f is holomorphic, and 0 where f is antiholomorphic.
+
+    Raises:
+        InputTypeError: z is real.
+
+    Example:
+        >>> z = torch.tensor([3 + 1j], dtype=torch.complex128)
+        >>> partial_z(lambda z: z * z.conj(), z)  # d/dz of z zbar is zbar
+        tensor([3.-1.j], dtype=torch.complex128)
+
+    References:
+        Wirtinger (1927).
+    """
+    return partial_z_along(f, z, torch.ones_like(z))
+
+
+def dbar(f: TensorFunction, z: Tensor) -> ComplexTensor:
+    """df/dzbar of a function that acts entry by entry: 0 exactly where Cauchy-Riemann holds.
+
+    Raises:
+        InputTypeError: z is real.
+
+    Example:
+        >>> z = torch.tensor([3 + 1j], dtype=torch.complex128)
+        >>> dbar(lambda z: z * z.conj(), z)
+        tensor([3.+1.j], dtype=torch.complex128)
+    """
+    return dbar_along(f, z, torch.ones_like(z))
+
+
+def derivative(f: TensorFunction, z: Tensor) -> ComplexTensor:
+    """f'(z) of a holomorphic function that acts entry by entry, by a single forward pass.
+
+    Trusts that f is holomorphic: for others it is the derivative along the real axis.
+
+    Raises:
+        InputTypeError: z is real.
+    """
+    _require_complex(z, "derivative")
+    return directional_derivative(f, z, torch.ones_like(z))[1]
+
+
+def partial_z_along(f: TensorFunction, z: Tensor, v: Tensor) -> ComplexTensor:
+    """(df/dz) v for f: C^n -> C^m and a direction v of the shape of z.
+
+    Law: complex-linear in v.
+
+    Raises:
+        InputTypeError: z is real.
+    """
+    along, across = _tangents(f, z, v, "partial_z")
+    return (along - 1j * across) / 2
+
+
+def dbar_along(f: TensorFunction, z: Tensor, v: Tensor) -> ComplexTensor:
+    """(df/dzbar) conj(v) for f: C^n -> C^m and a direction v of the shape of z.
+
+    Law: antilinear in v.
+
+    Raises:
+        InputTypeError: z is real.
+    """
+    along, across = _tangents(f, z, v, "dbar")
+    return (along + 1j * across) / 2
+
+
+def dbar_norm_squared(
+    f: TensorFunction, z: Tensor, *, count: int = 1, probes: Probes | None = None
+) -> RealTensor:
+    """Unbiased estimate of ||df/dzbar||_F^2 at every example, with no Jacobian built.
+
+    The mean of |(df/dzbar) conj(v)|^2 over `count` random directions v with E[v v^H] = 1; cost
+    2 count forward passes whatever n and m.
+
+    Args:
+        f: a function of batches, each example on its own (first axis).
+        z: the points.
+        count: directions for each example.
+        probes: where the directions come from; default torch's global generator.
+
+    Law: its expectation is the sum of |df_i/dzbar_j|^2 over i and j; for n = 1 it is exact.
+
+    Raises:
+        InputTypeError: z is real.
+        ConfigError: `count` is below 1.
+    """
+    _require_complex(z, "dbar")
+    if count < 1:
+        raise ConfigError(f"dbar_norm_squared(count={count}): at least 1 direction is needed")
+    probes = Probes() if probes is None else probes
+    squares = [
+        dbar_along(f, z, probes.like(z)).abs().square().unsqueeze(-1).flatten(1).sum(1)
+        for _ in range(count)
+    ]
+    return torch.stack(squares).mean(0)
+
+
+def _tangents(f: TensorFunction, z: Tensor, v: Tensor, asked: str) -> tuple[Tensor, Tensor]:
+    """Df(z)[v] and Df(z)[iv]."""
+    _require_complex(z, asked)
+    return directional_derivative(f, z, v)[1], directional_derivative(f, z, 1j * v)[1]
+
+
+def _require_complex(z: Tensor, asked: str) -> None:
+    if not z.is_complex():
+        raise InputTypeError(
+            f"{asked} of a function at real points ({z.dtype}): it needs both real directions "
+            "of the complex plane. Lift the points first: z.to(torch.complex128)"
+        )

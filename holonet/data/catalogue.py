@@ -1,0 +1,86 @@
+"""The data sets that can be asked for by name."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+
+from holonet.data.dataset import Dataset
+from holonet.data.images import MNIST_SOURCE, load_digits, load_mnist
+from holonet.data.tabular import load_npz
+from holonet.errors import DataError, UnknownNameError
+
+__all__ = ["DATASETS", "DatasetEntry", "load_dataset"]
+
+
+@dataclass(frozen=True)
+class DatasetEntry:
+    """A data set by name: what it is, where its files come from, how to load it.
+
+    Args:
+        description: one line for listings.
+        source: where the files that belong into the data root come from; empty where none are
+            needed.
+        load: from the data root (None where none is needed) and the seed of the split.
+    """
+
+    description: str
+    source: str
+    load: Callable[[str | Path | None, int], Dataset]
+
+    @property
+    def needs_root(self) -> bool:
+        """Whether a data root must be given."""
+        return bool(self.source)
+
+
+def _digits(root: str | Path | None, seed: int) -> Dataset:
+    return load_digits(seed)
+
+
+def _mnist(root: str | Path | None, seed: int) -> Dataset:
+    if root is None:
+        raise DataError(
+            "data set 'mnist' needs its files and no data root is given: set the data root "
+            "(root=...) to a folder that holds MNIST/raw/train-images-idx3-ubyte.gz and its three "
+            f"companions, which come from {MNIST_SOURCE}"
+        )
+    return load_mnist(root)
+
+
+DATASETS: Mapping[str, DatasetEntry] = MappingProxyType(
+    {
+        "digits": DatasetEntry(
+            "1797 handwritten digits, 8x8, bundled with scikit-learn; split by seed", "", _digits
+        ),
+        "mnist": DatasetEntry(
+            "70000 handwritten digits, 28x28, from IDX files; split as published",
+            MNIST_SOURCE,
+            _mnist,
+        ),
+    }
+)
+"""Every named data set, read-only."""
+
+
+def load_dataset(name: str, root: str | Path | None = None, *, seed: int = 0) -> Dataset:
+    """The data set of that name, or the one in a .npz file where the name is its path.
+
+    Args:
+        name: a key of `DATASETS`, or a path that ends in .npz.
+        root: the folder with the files of a data set that needs some; unused by the others.
+        seed: of the split, where the data set does not come with one.
+
+    Raises:
+        UnknownNameError: there is no such data set.
+        DataError: its files are missing or damaged.
+
+    Example:
+        >>> load_dataset("digits").subset(train=1000)
+        Dataset('digits': 1000 train, 359 test, features (1, 8, 8) float32, 10 classes)
+    """
+    if name.endswith(".npz"):
+        return load_npz(name, seed=seed)
+    if name not in DATASETS:
+        raise UnknownNameError("data set", name, [*DATASETS, "<path>.npz"])
+    return DATASETS[name].load(root, seed)

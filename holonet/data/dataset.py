@@ -1,0 +1,223 @@
+"""A labelled data set in two splits, checked once at construction and immutable after."""
+
+import dataclasses
+import hashlib
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from holonet._types import IntTensor
+from holonet.errors import DataError, DomainError
+
+__all__ = ["Dataset", "check_examples", "stratified_split"]
+
+_FEATURE_DTYPES = (torch.float32, torch.float64, torch.complex64, torch.complex128)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Dataset:
+    """Examples with class labels, split into a training and a test part.
+
+    Law: whatever is constructed is finite, has labels in 0..num_classes-1, the same feature shape
+        and dtype in both splits, and at least one example in each.
+
+    Args:
+        x_train, x_test: features (N, ...), float32 in [0, 1] where they are images; float64,
+            complex64 and complex128 are kept as they are.
+        y_train, y_test: labels (N,), int64.
+        num_classes: how many classes there are, even where a split lacks some.
+        name: what reports call the data.
+
+    Raises:
+        DataError: the tensors break the law; the message names the first offender.
+
+    Example:
+        >>> x, y = torch.rand(4, 2), torch.tensor([0, 1, 0, 1])
+        >>> Dataset(x, y, x[:2], y[:2], num_classes=2, name="toy")
+        Dataset('toy': 4 train, 2 test, features (2,) float32, 2 classes)
+    """
+
+    x_train: Tensor
+    y_train: Tensor
+    x_test: Tensor
+    y_test: Tensor
+    num_classes: int
+    name: str
+
+    def __post_init__(self) -> None:
+        for split in ("train", "test"):
+            x, y = getattr(self, f"x_{split}"), getattr(self, f"y_{split}")
+            check_examples(x, y, self.num_classes, f"x_{split}", f"y_{split}")
+        for what in ("shape", "dtype"):
+            train, test = _feature(self.x_train, what), _feature(self.x_test, what)
+            if train != test:
+                raise DataError(
+                    f"x_train has feature {what} {train} and x_test {test}: "
+                    "both splits must have the same"
+                )
+
+    def __repr__(self) -> str:
+        dtype = str(self.x_train.dtype).removeprefix("torch.")
+        return (
+            f"Dataset({self.name!r}: {len(self.x_train)} train, {len(self.x_test)} test, "
+            f"features {self.feature_shape} {dtype}, {self.num_classes} classes)"
+        )
+
+    @property
+    def feature_shape(self) -> tuple[int, ...]:
+        """The shape of one example."""
+        return tuple(self.x_train.shape[1:])
+
+    @property
+    def is_complex(self) -> bool:
+        """Whether the features are native complex numbers."""
+        return self.x_train.is_complex()
+
+    @property
+    def bounds(self) -> tuple[float, float] | None:
+        """(0.0, 1.0) where both splits are real and lie in [0, 1], None otherwise."""
+        if self.is_complex:
+            return None
+        inside = all(x.min() >= 0 and x.max() <= 1 for x in (self.x_train, self.x_test))
+        return (0.0, 1.0) if inside else None
+
+    def subset(self, train: int | None = None, test: int | None = None) -> "Dataset":
+        """The first `train` training and `test` test examples; None keeps a split whole.
+
+        Raises:
+            DataError: a split has fewer examples than asked, or none are asked for.
+        """
+        keep = {"train": train, "test": test}
+        for split, count in keep.items():
+            available = len(getattr(self, f"x_{split}"))
+            if count is not None and not 1 <= count <= available:
+                raise DataError(
+                    f"subset({split}={count}) of {self.name!r}, which has {available} {split} "
+                    f"examples: choose 1 to {available}, or None for all"
+                )
+        return dataclasses.replace(
+            self,
+            x_train=self.x_train[:train],
+            y_train=self.y_train[:train],
+            x_test=self.x_test[:test],
+            y_test=self.y_test[:test],
+        )
+
+    def flattened(self) -> "Dataset":
+        """The same examples with each feature tensor as a vector."""
+        return dataclasses.replace(
+            self, x_train=self.x_train.flatten(1), x_test=self.x_test.flatten(1)
+        )
+
+    def fingerprint(self) -> str:
+        """16 hexadecimal digits of a SHA-256 over all that training and testing can see.
+
+        Law: equal for equal contents whatever their memory layout, device or `name`; different as
+            soon as one entry, a shape, a dtype or `num_classes` differs.
+        """
+        digest = hashlib.sha256(str(self.num_classes).encode())
+        for tensor in (self.x_train, self.y_train, self.x_test, self.y_test):
+            digest.update(f"|{tensor.dtype}{tuple(tensor.shape)}|".encode())
+            plain = tensor.detach().cpu().resolve_conj().resolve_neg().contiguous()
+            digest.update(plain.flatten().view(torch.uint8).numpy().data)
+        return digest.hexdigest()[:16]
+
+
+def check_examples(
+    x: object, y: object, num_classes: int, x_name: str = "x", y_name: str = "y"
+) -> None:
+    """Refuse features and labels that no data set may hold.
+
+    Raises:
+        DataError: wrong type, dtype or shape, no examples, a NaN or infinity, a label out of
+            range; says which and where.
+    """
+    x, y = _as_tensor(x, x_name), _as_tensor(y, y_name)
+    if x.dtype not in _FEATURE_DTYPES:
+        known = ", ".join(str(dtype).removeprefix("torch.") for dtype in _FEATURE_DTYPES)
+        raise DataError(
+            f"{x_name} has dtype {x.dtype}, and features are one of {known}: "
+            "convert them, bytes by x.float() / 255"
+        )
+    if y.dtype != torch.int64:
+        raise DataError(f"{y_name} has dtype {y.dtype}, and labels are int64: use y.long()")
+    if x.ndim < 2:
+        raise DataError(
+            f"{x_name} has shape {tuple(x.shape)}, and features are (N, ...) with at least one "
+            "feature axis: use x.reshape(N, -1)"
+        )
+    if tuple(y.shape) != (len(x),):
+        raise DataError(
+            f"{y_name} has shape {tuple(y.shape)} and {x_name} {tuple(x.shape)}: labels are one "
+            f"class index for each example, shape ({len(x)},)"
+        )
+    if x.numel() == 0:
+        raise DataError(
+            f"{x_name} is empty, shape {tuple(x.shape)}: a split needs at least one example "
+            "of at least one feature"
+        )
+    _check_finite(x, x_name)
+    if num_classes < 1:
+        raise DataError(f"num_classes={num_classes}: there must be at least one class")
+    outside = (y < 0) | (y >= num_classes)
+    if outside.any():
+        first = int(outside.nonzero()[0])
+        raise DataError(
+            f"{y_name} has label {int(y[first])} at index {first} ({int(outside.sum())} of "
+            f"{len(y)} labels are out of range): labels run from 0 to {num_classes - 1} "
+            f"for num_classes={num_classes}"
+        )
+
+
+def stratified_split(
+    labels: IntTensor, *, test_fraction: float = 0.2, seed: int = 0
+) -> tuple[IntTensor, IntTensor]:
+    """Indices of a shuffled training and test part, each class cut in the same proportion.
+
+    Law: the two parts are disjoint and together are all indices; of a class with n examples,
+        the test part has within one of test_fraction * n; a class with two examples or more is
+        in both parts, a single example is for training. The same seed gives the same parts.
+
+    Raises:
+        DomainError: `test_fraction` is not strictly between 0 and 1.
+
+    Example:
+        >>> train, test = stratified_split(torch.tensor([0, 0, 0, 0, 1, 1, 1, 1]))
+        >>> len(train), len(test)
+        (6, 2)
+    """
+    if not 0 < test_fraction < 1:
+        raise DomainError(f"test_fraction={test_fraction}: choose a number between 0 and 1")
+    order = torch.randperm(len(labels), generator=torch.Generator().manual_seed(seed))
+    is_test = torch.zeros(len(labels), dtype=torch.bool)
+    shuffled = labels[order]
+    for label in shuffled.unique():
+        members = (shuffled == label).nonzero().flatten()
+        wanted = max(round(test_fraction * len(members)), 1)
+        is_test[members[: min(wanted, len(members) - 1)]] = True
+    return order[~is_test], order[is_test]
+
+
+def _as_tensor(value: object, name: str) -> Tensor:
+    if not isinstance(value, Tensor):
+        raise DataError(
+            f"{name} is a {type(value).__name__}, and a data set holds tensors: use torch.as_tensor"
+        )
+    return value
+
+
+def _check_finite(x: Tensor, name: str) -> None:
+    broken = ~torch.isfinite(x)
+    if not broken.any():
+        return
+    nans = int(torch.isnan(x).sum())
+    first = tuple(broken.nonzero()[0].tolist())
+    raise DataError(
+        f"{name} has {nans} NaN and {int(broken.sum()) - nans} infinite values, the first at index "
+        f"{first}: drop or repair those examples"
+    )
+
+
+def _feature(x: Tensor, what: str) -> tuple[int, ...] | torch.dtype:
+    return x.dtype if what == "dtype" else tuple(x.shape[1:])

@@ -1,0 +1,131 @@
+"""Any labelled arrays, real or complex, from a NumPy .npz file."""
+
+import zipfile
+import zlib
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import DTypeLike
+from torch import Tensor
+
+from holonet.data.dataset import Dataset, check_examples, stratified_split
+from holonet.errors import DataError
+
+__all__ = ["load_npz"]
+
+_SPLIT_KEYS = ("x_train", "y_train", "x_test", "y_test")
+_WHOLE_KEYS = ("x", "y")
+_SINGLE = {"f": torch.float32, "c": torch.complex64}
+_DOUBLE = ("float64", "complex128")
+# what numpy and zipfile raise on damaged bytes; RuntimeError on a flag for encryption or version
+_DAMAGE = (OSError, EOFError, ValueError, RuntimeError, zipfile.BadZipFile, zlib.error)
+
+
+def load_npz(
+    path: str | Path,
+    *,
+    num_classes: int | None = None,
+    seed: int = 0,
+    test_fraction: float = 0.2,
+    keep_precision: bool = False,
+    name: str | None = None,
+) -> Dataset:
+    """The data set in a .npz file with keys x_train, y_train, x_test, y_test, or x and y.
+
+    Pickled objects are never loaded, so that a file cannot run code.
+
+    Args:
+        path: the file, as numpy.savez writes it: features floating or complex (N, ...), in any
+            range; labels integers (N,).
+        num_classes: the largest label plus one if not given.
+        seed, test_fraction: the stratified split of x and y; unused where the file has its own.
+        keep_precision: keep float64 and complex128 instead of rounding them to single precision.
+        name: what to call the data set; the file's stem if not given.
+
+    Raises:
+        DataError: the file is missing, damaged, pickled, lacks keys, or its arrays are no data set.
+        DomainError: `test_fraction` is not strictly between 0 and 1.
+    """
+    path = Path(path)
+    arrays = _read_arrays(path)
+    tensors = {
+        key: _features(array, key, path, keep_precision=keep_precision)
+        if key.startswith("x")
+        else _labels(array, key, path)
+        for key, array in arrays.items()
+    }
+    if num_classes is None:
+        seen = [int(y.max()) for key, y in tensors.items() if key.startswith("y") and y.numel()]
+        num_classes = max([0, *seen]) + 1
+    if "x" in tensors:
+        tensors = _split(tensors["x"], tensors["y"], num_classes, test_fraction, seed)
+    return Dataset(**tensors, num_classes=num_classes, name=path.stem if name is None else name)
+
+
+def _read_arrays(path: Path) -> dict[str, np.ndarray]:
+    """The arrays under the keys of either layout, four keys before two."""
+    try:
+        # the file is opened here because np.load leaves a damaged one open
+        with path.open("rb") as file:
+            archive = np.load(file, allow_pickle=False)
+            if isinstance(archive, np.ndarray):
+                found = "no keys but a single unnamed array"
+            else:
+                for keys in (_SPLIT_KEYS, _WHOLE_KEYS):
+                    if set(keys) <= set(archive.files):
+                        return {key: archive[key] for key in keys}
+                found = f"the keys {', '.join(sorted(archive.files)) or 'none'}"
+    except FileNotFoundError as error:
+        raise DataError(f"{path} does not exist: give the path of a .npz file") from error
+    except _DAMAGE as error:
+        raise DataError(
+            f"{path} cannot be read as .npz ({error}): it is damaged, or holds pickled objects, "
+            "which are never loaded because they can run code; save plain arrays with numpy.savez"
+        ) from error
+    raise DataError(
+        f"{path} has {found}: it needs {', '.join(_SPLIT_KEYS)}, or {' and '.join(_WHOLE_KEYS)} "
+        "(numpy.savez names them)"
+    )
+
+
+def _features(array: np.ndarray, key: str, path: Path, *, keep_precision: bool) -> Tensor:
+    if array.dtype.kind not in _SINGLE:
+        raise DataError(
+            f"{key} in {path} has dtype {array.dtype}, and features are floating or complex: "
+            f"save {key}.astype(numpy.float32), bytes divided by 255"
+        )
+    if keep_precision and array.dtype.name in _DOUBLE:
+        return torch.from_numpy(_native(array))
+    with np.errstate(over="ignore", invalid="ignore"):  # what overflows is refused next
+        single = _native(array, np.float32 if array.dtype.kind == "f" else np.complex64)
+    overflown = int((np.isfinite(array) & ~np.isfinite(single)).sum())
+    if overflown:
+        raise DataError(
+            f"{key} in {path} has {overflown} values beyond single precision: rescale them, or "
+            "load with keep_precision=True"
+        )
+    return torch.from_numpy(single)
+
+
+def _labels(array: np.ndarray, key: str, path: Path) -> Tensor:
+    if array.dtype.kind not in "iub":
+        raise DataError(
+            f"{key} in {path} has dtype {array.dtype}, and labels are integers: "
+            f"save {key}.astype(numpy.int64)"
+        )
+    return torch.from_numpy(_native(array, np.int64))
+
+
+def _native(array: np.ndarray, dtype: DTypeLike | None = None) -> np.ndarray:
+    """A copy in the byte order of this machine, as torch wants it."""
+    target = array.dtype if dtype is None else np.dtype(dtype)
+    return np.array(array, target.newbyteorder("="), order="C")
+
+
+def _split(
+    x: Tensor, y: Tensor, num_classes: int, test_fraction: float, seed: int
+) -> dict[str, Tensor]:
+    check_examples(x, y, num_classes)  # here, so that the message has indices of the file
+    train, test = stratified_split(y, test_fraction=test_fraction, seed=seed)
+    return {"x_train": x[train], "y_train": y[train], "x_test": x[test], "y_test": y[test]}

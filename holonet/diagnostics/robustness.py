@@ -1,0 +1,79 @@
+"""Accuracy under attack against the size of the attack."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor, nn
+
+from holonet._types import IntTensor
+from holonet.attacks import ThreatModel, pgd
+from holonet.diagnostics.intervals import wilson_interval
+
+__all__ = ["RobustnessPoint", "robustness_curve"]
+
+
+@dataclass(frozen=True)
+class RobustnessPoint:
+    """Accuracy at one radius, with its Wilson interval at 95%."""
+
+    eps: float
+    correct: int
+    examples: int
+
+    @property
+    def accuracy(self) -> float:
+        """The fraction that withstood."""
+        return self.correct / self.examples
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """Wilson's interval of it."""
+        return wilson_interval(self.correct, self.examples)
+
+
+def robustness_curve(
+    model: nn.Module,
+    x: Tensor,
+    y: IntTensor,
+    eps: Sequence[float],
+    *,
+    threat: ThreatModel | None = None,
+    steps: int = 40,
+    restarts: int = 1,
+    seed: int = 0,
+    batch_size: int = 500,
+    on_batch: Callable[[], None] | None = None,
+) -> list[RobustnessPoint]:
+    """Accuracy under PGD on the margin at each radius, radius 0 being the clean accuracy.
+
+    An example broken at a radius counts as broken at every larger one: the point found lies in
+    those sets too. So the curve never rises.
+
+    Args:
+        model: real inputs to real logits.
+        x, y: examples and labels.
+        eps: the radii.
+        threat: norm and box; its own radius is not used. l_inf on [0, 1] unless given.
+        steps, restarts, seed: of `attacks.pgd`.
+        batch_size: examples attacked at once.
+        on_batch: called after each batch at each radius, for a progress bar.
+
+    Law: not increasing in eps.
+    """
+    threat = ThreatModel() if threat is None else threat
+    standing = torch.ones(len(y), dtype=torch.bool)
+    points = {}
+    for radius in sorted(eps):
+        at_radius = replace(threat, eps=radius)
+        for start in range(0, len(y), batch_size):
+            index = torch.arange(start, min(start + batch_size, len(y)))[standing[start:][:batch_size]]
+            if len(index):
+                result = pgd(
+                    model, x[index], y[index], at_radius, steps=steps, restarts=restarts, seed=seed
+                )
+                standing[index] = ~result.success.cpu()
+            if on_batch is not None:
+                on_batch()
+        points[radius] = RobustnessPoint(radius, int(standing.sum()), len(y))
+    return [points[radius] for radius in eps]

@@ -1,0 +1,38 @@
+"""The one list of activations that layers, certificates, proofs, tests and docs iterate over."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from holonet.errors import UnknownNameError
+from holonet.functions.elementary import ELEMENTARY
+from holonet.functions.error_function import ERROR_FUNCTIONS
+from holonet.functions.logistic import LOGISTIC
+from holonet.functions.polynomial import POLYNOMIALS
+from holonet.functions.rational import RATIONALS
+from holonet.functions.record import HolomorphicFunction
+
+__all__ = ["CATALOGUE", "get_function"]
+
+CATALOGUE: Mapping[str, HolomorphicFunction] = MappingProxyType(
+    {
+        record.name: record
+        for record in (*POLYNOMIALS, *ELEMENTARY, *LOGISTIC, *ERROR_FUNCTIONS, *RATIONALS)
+    }
+)
+"""Name -> record, read-only. `polynomial`, `moebius` and `blaschke` stand for their families."""
+
+
+def get_function(name: str) -> HolomorphicFunction:
+    """The record of that name.
+
+    Raises:
+        UnknownNameError: there is none; the message lists near misses.
+
+    Example:
+        >>> get_function("tanh").formula
+        'tanh(z)'
+    """
+    try:
+        return CATALOGUE[name]
+    except KeyError:
+        raise UnknownNameError("activation", name, CATALOGUE) from None

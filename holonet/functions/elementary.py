@@ -1,0 +1,205 @@
+"""The elementary transcendental functions: exponential, circular, hyperbolic, and inverses."""
+
+import torch
+from torch import Tensor
+
+from holonet.domains import PointSet, Progression, Ray
+from holonet.functions.classes import FunctionClass
+from holonet.functions.record import HolomorphicFunction, Singularity, SingularityKind
+
+__all__ = ["ELEMENTARY"]
+
+
+def _sech_squared(z: Tensor) -> Tensor:
+    """sech^2 = 4 e / (1 + e)^2 with e = exp(-2z), turned about 0 so that e decays."""
+    e = torch.exp(torch.where(z.real > 0, -2 * z, 2 * z))
+    r = torch.reciprocal(1 + e)
+    return 4 * e * r * r
+
+
+def _d2_tanh(z: Tensor) -> Tensor:
+    return -2 * torch.tanh(z) * _sech_squared(z)
+
+
+def _sec_squared(z: Tensor) -> Tensor:
+    return _sech_squared(1j * z)
+
+
+def _d2_tan(z: Tensor) -> Tensor:
+    return 2 * torch.tan(z) * _sec_squared(z)
+
+
+def _d_asinh(z: Tensor) -> Tensor:
+    """(1 + z^2)^(-1/2) as a product of two roots: no overflow, no cancellation near i and -i."""
+    return torch.reciprocal(torch.sqrt(1 + 1j * z)) * torch.reciprocal(torch.sqrt(1 - 1j * z))
+
+
+def _d2_asinh(z: Tensor) -> Tensor:
+    return -z * _d_atan(z) * _d_asinh(z)
+
+
+def _d_atan(z: Tensor) -> Tensor:
+    """1/(1 + z^2), factored."""
+    return torch.reciprocal(1 + 1j * z) * torch.reciprocal(1 - 1j * z)
+
+
+def _d2_atan(z: Tensor) -> Tensor:
+    r = _d_atan(z)
+    return -2 * z * r * r
+
+
+def _neg_sin(z: Tensor) -> Tensor:
+    return -torch.sin(z)
+
+
+def _neg_cos(z: Tensor) -> Tensor:
+    return -torch.cos(z)
+
+
+def _d2_log(z: Tensor) -> Tensor:
+    r = torch.reciprocal(z)
+    return -r * r
+
+
+def _d_sqrt(z: Tensor) -> Tensor:
+    return 0.5 / torch.sqrt(z)
+
+
+def _d2_sqrt(z: Tensor) -> Tensor:
+    return -0.5 * _d_sqrt(z) / z
+
+
+def _branch_points(*points: complex) -> tuple[Singularity, ...]:
+    return (Singularity(PointSet(points), SingularityKind.BRANCH_POINT),)
+
+
+_HALF_PI = torch.pi / 2
+_NEAR_ONE = (
+    "autograd through `value` forms {} from the value, with an error of eps absolutely; "
+    "`derivative` keeps its relative accuracy"
+)
+_LARGE = (
+    "autograd through `value` squares z and gives nan for |z| above 1e19 in complex64; "
+    "`derivative` does not"
+)
+_CUTS_OF_ATAN = (Ray(1j, 1j), Ray(-1j, -1j))
+_CUT_OF_LOG = (Ray(0j, -1 + 0j),)
+
+ELEMENTARY = (
+    HolomorphicFunction(
+        name="exp",
+        formula="exp(z)",
+        value=torch.exp,
+        derivative=torch.exp,
+        second_derivative=torch.exp,
+        function_class=FunctionClass.ENTIRE,
+        reference="DLMF 4.2(iii)",
+    ),
+    HolomorphicFunction(
+        name="sin",
+        formula="sin(z)",
+        value=torch.sin,
+        derivative=torch.cos,
+        second_derivative=_neg_sin,
+        function_class=FunctionClass.ENTIRE,
+        reference="DLMF 4.14, 4.20",
+    ),
+    HolomorphicFunction(
+        name="cos",
+        formula="cos(z)",
+        value=torch.cos,
+        derivative=_neg_sin,
+        second_derivative=_neg_cos,
+        function_class=FunctionClass.ENTIRE,
+        reference="DLMF 4.14, 4.20",
+    ),
+    HolomorphicFunction(
+        name="tan",
+        formula="tan(z)",
+        value=torch.tan,
+        derivative=_sec_squared,
+        second_derivative=_d2_tan,
+        function_class=FunctionClass.MEROMORPHIC,
+        singularities=(Singularity(Progression(_HALF_PI + 0j, torch.pi + 0j)),),
+        reference="DLMF 4.14, 4.20",
+        accuracy=_NEAR_ONE.format("1 + tan^2"),
+    ),
+    HolomorphicFunction(
+        name="sinh",
+        formula="sinh(z)",
+        value=torch.sinh,
+        derivative=torch.cosh,
+        second_derivative=torch.sinh,
+        function_class=FunctionClass.ENTIRE,
+        reference="DLMF 4.28, 4.34",
+    ),
+    HolomorphicFunction(
+        name="cosh",
+        formula="cosh(z)",
+        value=torch.cosh,
+        derivative=torch.sinh,
+        second_derivative=torch.cosh,
+        function_class=FunctionClass.ENTIRE,
+        reference="DLMF 4.28, 4.34",
+    ),
+    HolomorphicFunction(
+        name="tanh",
+        formula="tanh(z)",
+        value=torch.tanh,
+        derivative=_sech_squared,
+        second_derivative=_d2_tanh,
+        function_class=FunctionClass.MEROMORPHIC,
+        singularities=(Singularity(Progression(1j * _HALF_PI, 1j * torch.pi)),),
+        reference="DLMF 4.28, 4.34",
+        accuracy=_NEAR_ONE.format("1 - tanh^2"),
+    ),
+    HolomorphicFunction(
+        name="asinh",
+        formula="asinh(z)",
+        value=torch.asinh,
+        derivative=_d_asinh,
+        second_derivative=_d2_asinh,
+        function_class=FunctionClass.HOLOMORPHIC,
+        singularities=_branch_points(1j, -1j),
+        branch_cuts=_CUTS_OF_ATAN,
+        reference="DLMF 4.37",
+        accuracy=_LARGE,
+    ),
+    HolomorphicFunction(
+        name="atan",
+        formula="atan(z)",
+        value=torch.atan,
+        derivative=_d_atan,
+        second_derivative=_d2_atan,
+        function_class=FunctionClass.HOLOMORPHIC,
+        singularities=_branch_points(1j, -1j),
+        branch_cuts=_CUTS_OF_ATAN,
+        reference="DLMF 4.23, 4.24",
+        accuracy=_LARGE,
+    ),
+    HolomorphicFunction(
+        name="log",
+        formula="log(z)",
+        value=torch.log,
+        derivative=torch.reciprocal,
+        second_derivative=_d2_log,
+        function_class=FunctionClass.HOLOMORPHIC,
+        singularities=_branch_points(0j),
+        branch_cuts=_CUT_OF_LOG,
+        base_point=1 + 0j,
+        reference="DLMF 4.2(i)",
+    ),
+    HolomorphicFunction(
+        name="sqrt",
+        formula="sqrt(z)",
+        value=torch.sqrt,
+        derivative=_d_sqrt,
+        second_derivative=_d2_sqrt,
+        function_class=FunctionClass.HOLOMORPHIC,
+        singularities=_branch_points(0j),
+        branch_cuts=_CUT_OF_LOG,
+        base_point=1 + 0j,
+        reference="DLMF 4.2(iv)",
+    ),
+)
+"""The records of this module."""

@@ -1,0 +1,94 @@
+"""The logistic sigmoid and what is made of it: SiLU, and softplus, its primitive.
+
+Every exponential taken here decays: the sign of Re z chooses between exp(z) and exp(-z).
+"""
+
+import math
+
+import torch
+from torch import Tensor
+
+from holonet.domains import Progression, RayProgression
+from holonet.functions.classes import FunctionClass
+from holonet.functions.record import HolomorphicFunction, Singularity, SingularityKind
+
+__all__ = ["LOGISTIC"]
+
+
+def _decaying(z: Tensor) -> Tensor:
+    """exp(-z) right of the imaginary axis, exp(z) left of it."""
+    return torch.exp(torch.where(z.real > 0, -z, z))
+
+
+def _sigmoid(z: Tensor) -> Tensor:
+    e = _decaying(z)
+    return torch.where(z.real > 0, torch.ones_like(e), e) / (1 + e)
+
+
+def _d_sigmoid(z: Tensor) -> Tensor:
+    return _sigmoid(z) * _sigmoid(-z)
+
+
+def _d2_sigmoid(z: Tensor) -> Tensor:
+    return -_d_sigmoid(z) * torch.tanh(z / 2)  # sigmoid(z) - sigmoid(-z), without cancellation
+
+
+def _silu(z: Tensor) -> Tensor:
+    return z * _sigmoid(z)
+
+
+def _d_silu(z: Tensor) -> Tensor:
+    return _sigmoid(z) * (1 + z * _sigmoid(-z))
+
+
+def _d2_silu(z: Tensor) -> Tensor:
+    return _d_sigmoid(z) * (2 - z * torch.tanh(z / 2))
+
+
+def _softplus(z: Tensor) -> Tensor:
+    """log1p(exp(z)), and z + log1p(exp(-z)) on the right with the argument brought to (-pi, pi]."""
+    e = _decaying(z)
+    # torch.log1p gives nan for subnormal complex arguments
+    log = torch.where(e.abs() > torch.finfo(e.dtype).eps, torch.log1p(e), e)
+    w = log + torch.where(z.real > 0, z, torch.zeros_like(z))
+    turns = torch.ceil(w.imag.detach() / (2 * math.pi) - 0.5)
+    return w - 2j * math.pi * turns
+
+
+_ODD_PI_I = Progression(1j * math.pi, 2j * math.pi)
+_POLES = (Singularity(_ODD_PI_I),)
+
+LOGISTIC = (
+    HolomorphicFunction(
+        name="sigmoid",
+        formula="1/(1 + exp(-z))",
+        value=_sigmoid,
+        derivative=_d_sigmoid,
+        second_derivative=_d2_sigmoid,
+        function_class=FunctionClass.MEROMORPHIC,
+        singularities=_POLES,
+        reference="(1 + tanh(z/2))/2, DLMF 4.28",
+    ),
+    HolomorphicFunction(
+        name="silu",
+        formula="z/(1 + exp(-z))",
+        value=_silu,
+        derivative=_d_silu,
+        second_derivative=_d2_silu,
+        function_class=FunctionClass.MEROMORPHIC,
+        singularities=_POLES,
+        reference="Elfwing, Uchibe and Doya 2018",
+    ),
+    HolomorphicFunction(
+        name="softplus",
+        formula="log(1 + exp(z))",
+        value=_softplus,
+        derivative=_sigmoid,
+        second_derivative=_d_sigmoid,
+        function_class=FunctionClass.HOLOMORPHIC,
+        singularities=(Singularity(_ODD_PI_I, SingularityKind.BRANCH_POINT),),
+        branch_cuts=(RayProgression(1j * math.pi, 2j * math.pi, 1 + 0j),),
+        reference="Dugas et al. 2001; principal logarithm, DLMF 4.2(i)",
+    ),
+)
+"""The records of this module."""

@@ -1,0 +1,86 @@
+"""Layers, containers, readouts and initialization of holomorphic networks."""
+
+from holonet.nn import functional, init
+from holonet.nn.activation import (
+    GELU,
+    Activation,
+    Exp,
+    Sigmoid,
+    SiLU,
+    Sin,
+    Softplus,
+    Square,
+    Tanh,
+)
+from holonet.nn.architectures import (
+    holomorphic_mlp,
+    real_mlp,
+    real_parameter_count,
+    twin_width,
+)
+from holonet.nn.classifier import HolomorphicClassifier
+from holonet.nn.container import Flatten, Product, Residual, Sequential
+from holonet.nn.conv import Conv1d, Conv2d, ConvTranspose2d
+from holonet.nn.declare import declare, declared_class
+from holonet.nn.linear import Linear
+from holonet.nn.module import DeclaredModule, HolomorphicModule
+from holonet.nn.neighbors import AFFINE_LAYERS, PIECEWISE_LAYERS, SMOOTH_LAYERS
+from holonet.nn.normalization import FrozenNorm, calibrate
+from holonet.nn.pooling import (
+    AdaptiveAvgPool1d,
+    AdaptiveAvgPool2d,
+    AdaptiveAvgPool3d,
+    AvgPool1d,
+    AvgPool2d,
+    AvgPool3d,
+)
+from holonet.nn.precision import to_precision
+from holonet.nn.readout import ImagPart, LogModulus, Modulus, Readout, RealPart
+
+__all__ = [
+    "AFFINE_LAYERS",
+    "GELU",
+    "PIECEWISE_LAYERS",
+    "SMOOTH_LAYERS",
+    "Activation",
+    "AdaptiveAvgPool1d",
+    "AdaptiveAvgPool2d",
+    "AdaptiveAvgPool3d",
+    "AvgPool1d",
+    "AvgPool2d",
+    "AvgPool3d",
+    "Conv1d",
+    "Conv2d",
+    "ConvTranspose2d",
+    "DeclaredModule",
+    "Exp",
+    "Flatten",
+    "FrozenNorm",
+    "HolomorphicClassifier",
+    "HolomorphicModule",
+    "ImagPart",
+    "Linear",
+    "LogModulus",
+    "Modulus",
+    "Product",
+    "Readout",
+    "RealPart",
+    "Residual",
+    "Sequential",
+    "SiLU",
+    "Sigmoid",
+    "Sin",
+    "Softplus",
+    "Square",
+    "Tanh",
+    "calibrate",
+    "declare",
+    "declared_class",
+    "functional",
+    "holomorphic_mlp",
+    "init",
+    "real_mlp",
+    "real_parameter_count",
+    "to_precision",
+    "twin_width",
+]

@@ -1,0 +1,111 @@
+"""Activations made from records of holomorphic functions."""
+
+from typing import ClassVar
+
+from torch import Tensor
+
+from holonet._types import ComplexTensor
+from holonet.functions import HolomorphicFunction, get_function
+from holonet.nn.module import HolomorphicModule, require_complex
+
+__all__ = [
+    "GELU",
+    "Activation",
+    "Exp",
+    "SiLU",
+    "Sigmoid",
+    "Sin",
+    "Softplus",
+    "Square",
+    "Tanh",
+]
+
+
+class Activation(HolomorphicModule):
+    """A holomorphic function applied to every entry; class and singularities are its record's.
+
+    Args:
+        function: the name of a record in `functions.CATALOGUE`, or a record.
+
+    Raises:
+        UnknownNameError: no record has that name; the message names the near misses.
+        InputTypeError: real input.
+
+    Example:
+        >>> Activation("tanh").function_class
+        <FunctionClass.MEROMORPHIC: 'meromorphic'>
+    """
+
+    def __init__(self, function: str | HolomorphicFunction) -> None:
+        super().__init__()
+        record = get_function(function) if isinstance(function, str) else function
+        self.function = record
+        self.function_class = record.function_class
+        self.singularities = record.singularities
+        self.domain = record.domain
+
+    def forward(self, input: Tensor) -> ComplexTensor:
+        """The function of every entry."""
+        require_complex(input, self)
+        return self.function(input)
+
+    def extra_repr(self) -> str:
+        """The record's formula."""
+        return self.function.formula
+
+
+class _Named(Activation):
+    """An activation whose record is known by its class."""
+
+    record: ClassVar[str]
+
+    def __init__(self) -> None:
+        super().__init__(self.record)
+
+
+class Square(_Named):
+    """z^2: polynomial, and nearly free."""
+
+    record = "square"
+
+
+class Exp(_Named):
+    """exp z: entire, without zeros."""
+
+    record = "exp"
+
+
+class Sin(_Named):
+    """sin z: entire, bounded along the real axis."""
+
+    record = "sin"
+
+
+class Tanh(_Named):
+    """tanh z: meromorphic, poles at i (pi/2 + k pi)."""
+
+    record = "tanh"
+
+
+class Sigmoid(_Named):
+    """1 / (1 + exp(-z)): meromorphic, poles at i pi (2k + 1)."""
+
+    record = "sigmoid"
+
+
+class SiLU(_Named):
+    """z / (1 + exp(-z)): meromorphic, poles at i pi (2k + 1)."""
+
+    record = "silu"
+
+
+class Softplus(_Named):
+    """log(1 + exp z): branch points at i pi (2k + 1), cuts to the right of them."""
+
+    record = "softplus"
+
+
+class GELU(_Named):
+    """z/2 (1 + erf(z / sqrt 2)): entire."""
+
+    record = "gelu"

@@ -1,0 +1,98 @@
+"""Complex convolutions: torch's own, with the right complex initialization and clear errors."""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from holonet._types import ComplexTensor
+from holonet.functions import FunctionClass
+from holonet.nn import init
+from holonet.nn.module import HolomorphicModule, complex_dtype, require_complex, require_size
+
+__all__ = ["Conv1d", "Conv2d", "ConvTranspose2d"]
+
+
+class _Convolution(HolomorphicModule):
+    """What the convolutions share: the dtype, the initialization and the checks.
+
+    Mixed in front of a torch convolution, whose arguments it takes; `dtype` is complex64 unless
+    given. Weights start circular normal with E|w|^2 = 1 / fan_in, biases at zero.
+    """
+
+    function_class = FunctionClass.AFFINE
+    weight: Tensor
+    bias: Tensor | None
+    in_channels: int
+    kernel_size: tuple[int, ...]
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: int | tuple[int, ...],
+        *args: Any,
+        dtype: torch.dtype | None = None,
+        **kwargs: Any,
+    ) -> None:
+        dtype = complex_dtype(dtype, type(self).__name__)
+        super().__init__(in_channels, out_channels, kernel_size, *args, dtype=dtype, **kwargs)
+
+    def reset_parameters(self) -> None:
+        """Draw the weight anew and set the bias to zero."""
+        init.kaiming_normal_(self.weight)
+        if self.bias is not None:
+            nn.init.zeros_(self.bias)
+
+    def forward(self, input: Tensor) -> ComplexTensor:
+        """Convolve; input (batch, in_channels, *space) or without the batch axis."""
+        require_complex(input, self, self.weight.dtype)
+        require_size(input, -1 - len(self.kernel_size), self.in_channels, self, "channels")
+        return super().forward(input)
+
+
+class Conv1d(_Convolution, nn.Conv1d):
+    """Convolution over the last axis: `torch.nn.Conv1d` on complex tensors.
+
+    Raises:
+        InputTypeError: real dtype or real input.
+        ShapeError: wrong number of channels.
+
+    Example:
+        >>> Conv1d(2, 3, kernel_size=5)(torch.zeros(1, 2, 9, dtype=torch.complex64)).shape
+        torch.Size([1, 3, 5])
+    """
+
+
+class Conv2d(_Convolution, nn.Conv2d):
+    """Convolution over the last two axes: `torch.nn.Conv2d` on complex tensors.
+
+    Raises:
+        InputTypeError: real dtype or real input.
+        ShapeError: wrong number of channels.
+
+    Example:
+        >>> Conv2d(2, 3, 3, padding=1)(torch.zeros(1, 2, 8, 8, dtype=torch.complex64)).shape
+        torch.Size([1, 3, 8, 8])
+    """
+
+
+class ConvTranspose2d(_Convolution, nn.ConvTranspose2d):
+    """Transposed convolution over the last two axes: `torch.nn.ConvTranspose2d`, complex.
+
+    Its weight is (in, out, *kernel), so the kernel's in and out change places in `fan_in`.
+
+    Raises:
+        InputTypeError: real dtype or real input.
+        ShapeError: wrong number of channels.
+
+    Example:
+        >>> ConvTranspose2d(2, 3, 2, stride=2)(torch.zeros(1, 2, 4, 4, dtype=torch.cfloat)).shape
+        torch.Size([1, 3, 8, 8])
+    """
+
+    def reset_parameters(self) -> None:
+        """Draw the weight anew and set the bias to zero."""
+        init.kaiming_normal_(self.weight, mode="fan_out")
+        if self.bias is not None:
+            nn.init.zeros_(self.bias)

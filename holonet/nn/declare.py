@@ -1,0 +1,112 @@
+"""What modules are, by declaration: ours say it themselves, foreign types are declared here."""
+
+from collections.abc import Callable
+
+from torch import nn
+
+from holonet.errors import NotHolomorphicError
+from holonet.functions import FunctionClass
+from holonet.functions.classes import compose
+from holonet.nn.module import DeclaredModule
+
+__all__ = ["compose_classes", "declare", "declared_class", "require_holomorphic"]
+
+Declaration = FunctionClass | Callable[[nn.Module], FunctionClass]
+
+_declared: dict[type[nn.Module], Declaration] = {}
+
+
+def declare(module_type: type[nn.Module], function_class: Declaration) -> None:
+    """Say what class of function a foreign layer is, so that containers accept and compose it.
+
+    The declaration is for this very type: a subclass may compute something else and needs its
+    own. Nothing is guessed and nothing believed blindly: check a declaration with
+    `diagnostics.holomorphy_check` on the layer.
+
+    Args:
+        module_type: the layer's type.
+        function_class: its class, or a function of the instance that says it where that
+            depends on arguments or on train and eval mode.
+
+    Example:
+        >>> class Double(nn.Module):
+        ...     def forward(self, z):
+        ...         return 2 * z
+        >>> declare(Double, FunctionClass.AFFINE)
+        >>> declared_class(Double())
+        <FunctionClass.AFFINE: 'affine'>
+    """
+    _declared[module_type] = function_class
+
+
+def declared_class(module: nn.Module, path: str = "") -> FunctionClass:
+    """The class that a module declares, or that was declared for its type.
+
+    A plain `torch.nn.Sequential` is composed from its layers.
+
+    Args:
+        module: the module to look up.
+        path: where it stands in its container, for the message.
+
+    Raises:
+        NotHolomorphicError: nothing was declared for it.
+    """
+    if isinstance(module, DeclaredModule):
+        return module.function_class
+    declaration = _declared.get(type(module))
+    if declaration is not None:
+        return declaration if isinstance(declaration, FunctionClass) else declaration(module)
+    if type(module) is nn.Sequential:
+        return compose_classes(module, path)
+    raise NotHolomorphicError(
+        f"{_at(path)}{_full_name(module)} is not declared, so nothing is known about its "
+        "regularity. If it is holomorphic, say so once: "
+        f"nn.declare({type(module).__name__}, FunctionClass.ENTIRE); nothing is ever guessed"
+    )
+
+
+def require_holomorphic(module: nn.Module, path: str = "") -> FunctionClass:
+    """The class of a module that must be holomorphic.
+
+    Raises:
+        NotHolomorphicError: with the path, the class and the way out.
+    """
+    found = declared_class(module, path)
+    if not found.is_holomorphic:
+        raise NotHolomorphicError(
+            f"{_at(path)}{_full_name(module)} is {found.value}, not holomorphic, where only "
+            "holomorphic layers may stand. Use a holomorphic activation "
+            "(`holonet list activations`), or end the holomorphic part in front of it with a "
+            "readout such as nn.RealPart"
+        )
+    return found
+
+
+def compose_classes(layers: nn.Sequential, path: str = "") -> FunctionClass:
+    """The class of layers applied in turn: holomorphic ones, then at most one that is not.
+
+    Raises:
+        NotHolomorphicError: a layer follows one that is not holomorphic, which is at fault
+            unless it is a readout at the very end; or a layer is not declared.
+    """
+    total = FunctionClass.AFFINE
+    named = list(layers.named_children())
+    for position, (name, layer) in enumerate(named):
+        here = f"{path}.{name}" if path else name
+        last = position == len(named) - 1
+        real_valued = (FunctionClass.HARMONIC, FunctionClass.SUBHARMONIC)
+        may_end = last and declared_class(layer, here) in real_valued
+        found = declared_class(layer, here) if may_end else require_holomorphic(layer, here)
+        total = compose(found, total)
+    return total
+
+
+def _at(path: str) -> str:
+    return f"layer {path!r}: " if path else ""
+
+
+def _full_name(module: nn.Module) -> str:
+    package = type(module).__module__.split(".")[0]
+    return f"{package}'s {type(module).__name__}" if package != "__main__" else (
+        type(module).__name__
+    )

@@ -1,0 +1,117 @@
+"""The base of every module: what it declares, and the checks of what it is given."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+
+import torch
+from torch import Tensor, nn
+from torch.utils.hooks import RemovableHandle
+
+from holonet._types import RealTensor
+from holonet.domains import Domain, Plane
+from holonet.errors import InputTypeError, ShapeError
+from holonet.functions import FunctionClass, Singularity
+
+__all__ = [
+    "DeclaredModule",
+    "HolomorphicModule",
+    "complex_dtype",
+    "forward_hooks",
+    "require_complex",
+    "require_size",
+]
+
+
+class DeclaredModule(nn.Module):
+    """A module that says how regular it is.
+
+    `function_class` is the class as a function of the input; `singularities` and `domain` are in
+    the coordinate of each input entry. A container holds the singularities of all its layers,
+    each in that layer's own coordinate; where there are any, the domain as a subset of C^n has
+    no closed form and `domain` is None: ask `margin(z) > 0` instead.
+
+    Law: a module with a holomorphic `function_class` passes the checks of holomorphy wherever
+        `margin` is positive, in train and in eval mode, whatever its parameters.
+    """
+
+    function_class: FunctionClass = FunctionClass.SMOOTH
+    singularities: tuple[Singularity, ...] = ()
+    domain: Domain | None = Plane()
+
+    @torch.no_grad()
+    def margin(self, z: Tensor) -> RealTensor:
+        """Distance of each example (first axis) of z to the module's singularities and cuts.
+
+        It is measured in front of every layer inside, in that layer's coordinate, and the least
+        is returned: positive exactly where z is in the domain, infinite for entire modules.
+        """
+        least = torch.full((len(z),), torch.inf, dtype=z.dtype.to_real(), device=z.device)
+
+        def measure(module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+            domain = getattr(module, "domain", None)
+            if isinstance(domain, Domain) and not isinstance(domain, Plane):
+                clearance = domain.clearance(inputs[0])
+                torch.minimum(least, clearance.flatten(1).amin(1), out=least)
+
+        with forward_hooks(module.register_forward_pre_hook(measure) for module in self.modules()):
+            self(z)
+        return least
+
+
+class HolomorphicModule(DeclaredModule):
+    """A layer that is holomorphic by construction: complex tensors in, complex tensors out."""
+
+    function_class: FunctionClass = FunctionClass.AFFINE
+
+
+def forward_hooks(handles: Iterator[RemovableHandle]) -> ExitStack:
+    """A context that removes the hooks when it ends, however it ends."""
+    stack = ExitStack()
+    for handle in handles:
+        stack.callback(handle.remove)
+    return stack
+
+
+def complex_dtype(dtype: torch.dtype | None, owner: str) -> torch.dtype:
+    """The dtype asked for, complex64 if none was; an error if it is real."""
+    if dtype is None:
+        return torch.complex64
+    if not dtype.is_complex:
+        raise InputTypeError(
+            f"{owner}(dtype={dtype}): a holomorphic layer has complex parameters. "
+            "Choose torch.complex64 or torch.complex128"
+        )
+    return dtype
+
+
+def require_complex(z: Tensor, module: nn.Module, dtype: torch.dtype | None = None) -> None:
+    """Refuse real input, and complex input of another precision than `dtype`.
+
+    Raises:
+        InputTypeError: with the way out.
+    """
+    name = type(module).__name__
+    if not z.is_complex():
+        raise InputTypeError(
+            f"{name} got a real tensor ({z.dtype}, shape {tuple(z.shape)}), it takes complex ones. "
+            "Lift the data first (holonet.data.embed(x), or x.to(torch.complex64)), "
+            "or wrap the network in nn.HolomorphicClassifier, which lifts real input"
+        )
+    if dtype is not None and z.dtype != dtype:
+        raise InputTypeError(
+            f"{name} has {dtype} parameters and got {z.dtype} input. Convert one of them: "
+            f"nn.to_precision(module, {z.dtype}), or z.to({dtype})"
+        )
+
+
+def require_size(z: Tensor, axis: int, size: int, module: nn.Module, what: str) -> None:
+    """Refuse input whose `axis` has not the `size` that the module was built for.
+
+    Raises:
+        ShapeError: with both sizes.
+    """
+    if z.ndim < -axis or z.shape[axis] != size:
+        raise ShapeError(
+            f"{type(module).__name__} was built for {size} {what} (axis {axis}) and got input of "
+            f"shape {tuple(z.shape)}. Rebuild the layer for that input or reshape the input"
+        )

@@ -1,0 +1,92 @@
+"""A holomorphic normalizer: statistics are measured once and frozen."""
+
+import torch
+from torch import Tensor, nn
+
+from holonet._types import ComplexTensor
+from holonet.functions import FunctionClass
+from holonet.nn.module import (
+    HolomorphicModule,
+    complex_dtype,
+    forward_hooks,
+    require_complex,
+    require_size,
+)
+
+__all__ = ["FrozenNorm", "calibrate"]
+
+
+class FrozenNorm(HolomorphicModule):
+    """weight (z - mean) / scale + bias with frozen mean and scale: affine in train and in eval.
+
+    Statistics of the batch, as batch and layer norm use them, are not holomorphic in z. Here
+    `calibrate` measures them once; before that they are 0 and 1.
+
+    Args:
+        num_features: size of the feature axis.
+        feature_axis: which axis that is: -1 behind nn.Linear, -3 behind nn.Conv2d.
+        eps: added to the variance.
+        device, dtype: of the parameters; dtype is complex64 unless given.
+
+    Law: affine in z, the same in train and in eval mode; after calibration on z with weight 1
+        and bias 0 the output on z has mean 0 and E|.|^2 = 1 for each feature.
+    """
+
+    function_class = FunctionClass.AFFINE
+    mean: Tensor
+    scale: Tensor
+
+    def __init__(
+        self,
+        num_features: int,
+        feature_axis: int = -1,
+        eps: float = 1e-5,
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
+    ) -> None:
+        super().__init__()
+        dtype = complex_dtype(dtype, "FrozenNorm")
+        self.num_features = num_features
+        self.feature_axis = feature_axis
+        self.eps = eps
+        self.weight = nn.Parameter(torch.ones(num_features, device=device, dtype=dtype))
+        self.bias = nn.Parameter(torch.zeros(num_features, device=device, dtype=dtype))
+        self.register_buffer("mean", torch.zeros(num_features, device=device, dtype=dtype))
+        self.register_buffer(
+            "scale", torch.ones(num_features, device=device, dtype=dtype.to_real())
+        )
+
+    @torch.no_grad()
+    def measure(self, z: ComplexTensor) -> None:
+        """Set mean and scale to those of z, over all axes but the features'."""
+        others = [a for a in range(z.ndim) if a - z.ndim != self.feature_axis]
+        mean = z.mean(others, keepdim=True)
+        self.mean.copy_(mean.flatten())
+        self.scale.copy_(((z - mean).abs().square().mean(others) + self.eps).sqrt())
+
+    def forward(self, input: Tensor) -> ComplexTensor:
+        """The normalized tensor."""
+        require_complex(input, self, self.weight.dtype)
+        require_size(input, self.feature_axis, self.num_features, self, "features")
+        gain = self.weight / self.scale
+        shape = (-1,) + (1,) * (-self.feature_axis - 1)
+        return input * gain.view(shape) + (self.bias - gain * self.mean).view(shape)
+
+    def extra_repr(self) -> str:
+        """The arguments."""
+        return f"{self.num_features}, feature_axis={self.feature_axis}"
+
+
+def calibrate(network: nn.Module, z: Tensor) -> nn.Module:
+    """Measure the statistics of every FrozenNorm inside, in the order of the forward pass."""
+
+    def measure(layer: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+        if isinstance(layer, FrozenNorm):
+            layer.measure(inputs[0])
+
+    with (
+        torch.no_grad(),
+        forward_hooks(m.register_forward_pre_hook(measure) for m in network.modules()),
+    ):
+        network(z)
+    return network

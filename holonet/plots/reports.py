@@ -1,0 +1,188 @@
+"""Reports: tables, figures and provenance as one HTML file that needs nothing else."""
+
+import base64
+import io
+import os
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib import resources
+from pathlib import Path
+
+import matplotlib
+from jinja2 import Environment, StrictUndefined
+from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
+
+from holonet.errors import ShapeError
+
+__all__ = ["Cell", "Report", "Section", "Table", "render_report", "write_report"]
+
+Cell = str | int | float | bool | None
+"""What a table holds: text as it stands, a float to four significant digits, None as a dash."""
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows under headers; a column of numbers is set to the right.
+
+    Raises:
+        ShapeError: a row that is not as long as the headers.
+    """
+
+    headers: Sequence[str]
+    rows: Sequence[Sequence[Cell]]
+    caption: str = ""
+
+    def __post_init__(self) -> None:
+        for number, row in enumerate(self.rows):
+            if len(row) != len(self.headers):
+                raise ShapeError(
+                    f"row {number} of the table {self.caption!r} has {len(row)} cells under "
+                    f"{len(self.headers)} headers: give one cell for each header"
+                )
+
+
+@dataclass(frozen=True)
+class Section:
+    """A heading with text and, if wanted, a table, a figure and a note of caution.
+
+    Args:
+        title: the heading.
+        text: plain text; blank lines separate paragraphs.
+        table: stands below the text.
+        figure: stands below the table.
+        caption: what the figure shows; also read to those who cannot see it.
+        note: what a reader must know before quoting the section.
+    """
+
+    title: str
+    text: str = ""
+    table: Table | None = None
+    figure: Figure | None = None
+    caption: str = ""
+    note: str | None = None
+
+
+@dataclass(frozen=True)
+class Report:
+    """One page: a verdict, a headline table, sections, notes and provenance.
+
+    Args:
+        title: what was done.
+        summary: the verdict in one paragraph.
+        sections: the evidence.
+        facts: where the numbers come from: seed, versions, hardware, command.
+        headline: the one table to look at if there is time for one.
+        notes: what was not done, not measured or not certain.
+    """
+
+    title: str
+    summary: str
+    sections: Sequence[Section] = ()
+    facts: Mapping[str, Cell] = field(default_factory=dict)
+    headline: Table | None = None
+    notes: Sequence[str] = ()
+
+
+def write_report(report: Report, path: str | Path) -> Path:
+    """Write the report as one HTML file, whole or not at all, and return its path.
+
+    Missing folders are made; a reader of an older file at `path` sees it until the new one is
+    complete.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     write_report(Report("Run 1", "It works."), f"{folder}/report.html").name
+        'report.html'
+    """
+    path = Path(path)
+    page = render_report(report)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with draft.open("w", encoding="utf-8") as file:
+            file.write(page)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(draft, path)
+    finally:
+        draft.unlink(missing_ok=True)
+    return path
+
+
+def render_report(report: Report) -> str:
+    """The report as the text of an HTML page: styles and figures inside, no scripts, no links out.
+
+    Every text is escaped. A figure that holds pixels becomes a PNG at twice its size, any other
+    an SVG.
+    """
+    source = resources.files("holonet.plots").joinpath("report.html.j2").read_text("utf-8")
+    environment = Environment(
+        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters["paragraphs"] = _paragraphs
+    environment.filters["cell"] = _cell
+    environment.globals["numeric_columns"] = _numeric_columns
+    environment.globals["embed"] = _embed
+    environment.globals["describe"] = _describe
+    return environment.from_string(source).render(report=report)
+
+
+def _paragraphs(text: str) -> list[str]:
+    """The paragraphs of a plain text."""
+    return [part.strip() for part in re.split(r"\n\s*\n", text) if part.strip()]
+
+
+def _cell(value: Cell) -> str:
+    """A value as the reader sees it."""
+    match value:
+        case None:
+            return "–"
+        case bool():
+            return "yes" if value else "no"
+        case float():
+            return f"{value:.4g}"
+        case _:
+            return str(value)
+
+
+_NUMBER = re.compile(r"[<>≤≥≈~±+\-−]?\s*\d[\d\s.,eE+\-−–±/%()\[\]×^]*")
+_BLANK = {"", "-", "–", "—"}
+
+
+def _numeric_columns(table: Table) -> list[bool]:
+    """For each column, whether it holds numbers (with %, ± or an interval) and nothing else."""
+    columns = []
+    for index in range(len(table.headers)):
+        texts = [_cell(row[index]).strip() for row in table.rows]
+        filled = [text for text in texts if text not in _BLANK]
+        numbers = (
+            _NUMBER.fullmatch(text) or text.lower() in {"nan", "inf", "-inf"} for text in filled
+        )
+        columns.append(bool(filled) and all(numbers))
+    return columns
+
+
+def _embed(figure: Figure) -> str:
+    """The figure as a data URI."""
+    buffer = io.BytesIO()
+    if figure.findobj(AxesImage):
+        figure.savefig(buffer, format="png", dpi=2 * figure.dpi, metadata={"Software": None})
+        kind = "image/png"
+    else:
+        with matplotlib.rc_context({"svg.hashsalt": "holonet"}):
+            figure.savefig(buffer, format="svg", metadata={"Date": None})
+        kind = "image/svg+xml"
+    return f"data:{kind};base64,{base64.b64encode(buffer.getvalue()).decode('ascii')}"
+
+
+def _describe(figure: Figure, text: str) -> str:
+    """What a figure shows, for those who cannot see it: the text, then each panel's axes."""
+    panels = [
+        " against ".join(filter(None, (ax.get_ylabel(), ax.get_xlabel())))
+        for ax in figure.axes
+        if ax.get_xlabel() or ax.get_ylabel()
+    ]
+    return f"{text.strip().rstrip('.')}. Axes: {'; '.join(panels)}." if panels else text.strip()

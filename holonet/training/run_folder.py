@@ -1,0 +1,93 @@
+"""The folder of a run: config.toml, metrics.jsonl, checkpoints/, model.safetensors."""
+
+from pathlib import Path
+
+from torch import nn
+
+from holonet._files import write_atomically
+from holonet.data import Dataset, load_dataset
+from holonet.errors import CheckpointError, ConfigError, RunExistsError
+from holonet.training.checkpoint import load_weights
+from holonet.training.config import DataConfig, RunConfig
+
+__all__ = ["build_model", "load_data", "load_run", "prepare_run"]
+
+CONFIG = "config.toml"
+
+
+def prepare_run(
+    folder: Path, config: RunConfig, *, resume: bool = False, overwrite: bool = False
+) -> None:
+    """Make the folder ready and write config.toml.
+
+    Args:
+        folder: made if it does not exist.
+        config: of the run.
+        resume: the folder holds a run with the same configuration, to go on with.
+        overwrite: forget a run that the folder holds; files that are not a run's are kept.
+
+    Raises:
+        RunExistsError: the folder holds a run, and neither resume nor overwrite was asked.
+        ConfigError: resume with another configuration; the message says what differs.
+    """
+    stored = folder / CONFIG
+    if resume and stored.exists():
+        differing = RunConfig.read(stored).differences(config)
+        if differing:
+            raise ConfigError(
+                f"cannot resume {folder}: it was started with another configuration (stored and "
+                f"asked: {'; '.join(differing)}). Drop those options, or choose a new folder"
+            )
+        return
+    if folder.exists() and not folder.is_dir():
+        raise RunExistsError(f"{folder} is a file: choose a folder for the run")
+    if stored.exists() and not overwrite:
+        raise RunExistsError(
+            f"{folder} already holds a run: go on with it (--resume), replace it (--overwrite), "
+            "or choose another folder (--run-dir)"
+        )
+    if not stored.exists() and folder.is_dir() and any(folder.iterdir()) and not overwrite:
+        raise RunExistsError(
+            f"{folder} is not empty and holds no run: choose a new folder (--run-dir), or add a "
+            "run to what is there (--overwrite)"
+        )
+    for old in [
+        *folder.glob("checkpoints/step-*"),
+        *folder.glob("model.s*"),
+        folder / "metrics.jsonl",
+    ]:
+        old.unlink(missing_ok=True)
+    write_atomically(stored, config.to_toml())
+
+
+def load_data(config: DataConfig) -> Dataset:
+    """The data set that a configuration names, cut to size."""
+    data = load_dataset(config.name, config.root, seed=config.seed)
+    return data.subset(train=config.train, test=config.test)
+
+
+def build_model(config: RunConfig, data: Dataset) -> nn.Module:
+    """The untrained network for a data set, its weights drawn from the training seed."""
+    return config.model.build(
+        data.x_train[0].numel(), data.num_classes, seed=config.train.seed
+    )
+
+
+def load_run(folder: Path) -> tuple[RunConfig, Dataset, nn.Module]:
+    """The configuration, the data and the trained network of a finished run.
+
+    Raises:
+        ConfigError: the folder holds no run.
+        CheckpointError: the run is not finished, or its weights are damaged.
+    """
+    config = RunConfig.read(folder / CONFIG)
+    weights = folder / "model.safetensors"
+    if not weights.exists():
+        raise CheckpointError(
+            f"{folder} is not finished, it has no {weights.name}: "
+            f"holonet train --resume --run-dir {folder}"
+        )
+    data = load_data(config.data)
+    model = build_model(config, data)
+    load_weights(weights, model)
+    return config, data, model

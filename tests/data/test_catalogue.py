@@ -1,0 +1,61 @@
+"""Data sets by name: each entry loads, and a wrong request says how to do better."""
+
+import gzip
+import struct
+
+import numpy as np
+import pytest
+
+from holonet.data import DATASETS, load_dataset, load_digits
+from holonet.errors import DataError, UnknownNameError
+
+
+def test_digits_follow_the_seed():
+    assert load_dataset("digits", seed=3).fingerprint() == load_digits(3).fingerprint()
+    assert load_dataset("digits").fingerprint() == load_digits(0).fingerprint()
+
+
+def test_mnist_comes_from_the_data_root(tmp_path):
+    raw = tmp_path / "MNIST" / "raw"
+    raw.mkdir(parents=True)
+    for part, count in [("train", 3), ("t10k", 2)]:
+        images = struct.pack(">4I", 0x803, count, 28, 28) + bytes(count * 784)
+        labels = struct.pack(">2I", 0x801, count) + bytes(range(count))
+        (raw / f"{part}-images-idx3-ubyte.gz").write_bytes(gzip.compress(images))
+        (raw / f"{part}-labels-idx1-ubyte.gz").write_bytes(gzip.compress(labels))
+    data = load_dataset("mnist", tmp_path)
+    assert data.x_train.shape == (3, 1, 28, 28)
+    assert data.y_test.tolist() == [0, 1]
+    assert data.name == "mnist"
+
+
+def test_mnist_without_a_data_root_says_what_to_give():
+    with pytest.raises(DataError, match=r"no data root is given: set the data root .*https://"):
+        load_dataset("mnist")
+
+
+def test_a_path_is_a_name(tmp_path):
+    path = tmp_path / "waves.npz"
+    x = np.exp(1j * np.arange(40.0)).reshape(20, 2)
+    np.savez(path, x=x, y=np.arange(20) % 2)
+    data = load_dataset(str(path), seed=1)
+    assert (data.name, data.is_complex) == ("waves", True)
+    assert data.fingerprint() != load_dataset(str(path), seed=2).fingerprint()
+
+
+@pytest.mark.parametrize(("name", "near"), [("digit", "digits"), ("mnits", "mnist")])
+def test_unknown_names_get_near_misses(name, near):
+    with pytest.raises(UnknownNameError, match=f"unknown data set '{name}'.*mean '{near}'") as hit:
+        load_dataset(name)
+    assert hit.value.near_misses[0] == near
+    assert "Known: <path>.npz, digits, mnist" in str(hit.value)
+
+
+def test_every_entry_describes_itself():
+    assert set(DATASETS) == {"digits", "mnist"}
+    for name, entry in DATASETS.items():
+        assert entry.description
+        assert entry.needs_root == entry.source.startswith("https://"), name
+    assert DATASETS["mnist"].needs_root
+    with pytest.raises(TypeError):
+        DATASETS["new"] = DATASETS["mnist"]  # type: ignore[index]

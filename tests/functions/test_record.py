@@ -1,0 +1,45 @@
+"""What a record derives from its fields."""
+
+import dataclasses
+
+import pytest
+import torch
+
+from holonet.domains import Plane, PointSet, Ray, SlitPlane
+from holonet.functions import FunctionClass, HolomorphicFunction, Singularity, SingularityKind
+
+ENTIRE = HolomorphicFunction("exp", "exp(z)", torch.exp, torch.exp, torch.exp, FunctionClass.ENTIRE)
+CUT = dataclasses.replace(
+    ENTIRE,
+    singularities=(Singularity(PointSet((2j,)), SingularityKind.BRANCH_POINT),),
+    branch_cuts=(Ray(2j, 1j),),
+    base_point=-1 + 0j,
+)
+
+
+def test_calling_a_record_gives_the_value():
+    z = torch.randn(3, dtype=torch.complex64)
+    assert torch.equal(ENTIRE(z), torch.exp(z))
+
+
+def test_a_record_is_frozen():
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        ENTIRE.name = "other"  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def test_without_obstacles_the_domain_is_the_plane():
+    assert ENTIRE.obstacles == ()
+    assert ENTIRE.domain == Plane()
+    assert ENTIRE.clearance(torch.zeros(2, dtype=torch.complex64)).isinf().all()
+
+
+def test_obstacles_are_singularities_then_cuts():
+    assert CUT.obstacles == (PointSet((2j,)), Ray(2j, 1j))
+    assert CUT.domain == SlitPlane(CUT.obstacles, -1 + 0j)
+    torch.testing.assert_close(
+        CUT.clearance(torch.tensor([0, 3 + 7j, 5j])), torch.tensor([2.0, 3.0, 0.0])
+    )
+
+
+def test_a_singularity_is_a_pole_unless_said_otherwise():
+    assert Singularity(PointSet((0,))).kind is SingularityKind.POLE

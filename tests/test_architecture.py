@@ -1,0 +1,164 @@
+"""The table of units: who may import whom, and where optional packages may be imported."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / "holonet"
+
+ROWS = {
+    "errors": 0,
+    "_types": 0,
+    "_files": 0,
+    "domains": 1,
+    "functions": 2,
+    "calculus": 3,
+    "ops": 3,
+    "nn": 4,
+    "data": 4,
+    "regularizers": 5,
+    "attacks": 5,
+    "certify": 5,
+    "symbolic": 5,
+    "training": 6,
+    "diagnostics": 6,
+    "testing": 6,
+    "interop": 6,
+    "plots": 7,
+    "experiments": 8,
+    "cli": 9,
+}
+
+# optional or heavy package -> the places (relative to holonet/) that may import it
+CORNERS = {
+    "matplotlib": ("plots/",),
+    "jinja2": ("plots/",),
+    "sympy": ("symbolic/",),
+    "hypothesis": ("testing/strategies.py",),
+    "mpmath": (),
+    "triton": ("ops/*/fused.py",),
+    "sklearn": ("data/images.py", "interop/"),
+    "complextorch": ("nn/", "interop/"),
+    "typer": ("cli/",),
+    "pydantic": ("training/config.py",),
+    "lightning_fabric": ("training/", "cli/"),
+    "safetensors": ("training/checkpoint.py",),
+}
+
+# the seam to torch's automatic differentiation of complex tensors
+SEAM = ("calculus/wirtinger.py", "calculus/jets.py")
+SEAM_ATTRIBUTES = {"jvp", "vjp", "jacfwd", "jacrev", "hessian", "linearize", "forward_ad"}
+
+
+def violations(source: str, path: str) -> list[str]:
+    """What a file at `path` (relative to holonet/) imports that it must not."""
+    unit = path.split("/")[0].removesuffix(".py")
+    found = []
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.ImportFrom):
+            if node.level:
+                found.append(f"{path}: relative import")
+                continue
+            names = [f"{node.module}.{alias.name}" for alias in node.names]
+            if any(alias.name == "*" for alias in node.names):
+                found.append(f"{path}: star import from {node.module}")
+        elif isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.Call) and _called(node) in ("import_module", "__import__"):
+            first = node.args[0] if node.args else None
+            if not isinstance(first, ast.Constant):
+                found.append(f"{path}: import of a computed name")
+                continue
+            names = [str(first.value)]
+        elif isinstance(node, ast.Attribute) and node.attr in SEAM_ATTRIBUTES:
+            if path not in SEAM and "torch" in ast.unparse(node.value):
+                found.append(f"{path}: {ast.unparse(node)} outside of calculus")
+            continue
+        else:
+            continue
+        for name in names:
+            found += _judge(name, unit, path)
+    return found
+
+
+def _called(node: ast.Call) -> str:
+    return ast.unparse(node.func).split(".")[-1]
+
+
+def _judge(name: str, unit: str, path: str) -> list[str]:
+    top, *rest = name.split(".")
+    if top in CORNERS:
+        allowed = any(
+            Path(path).match(place) if "*" in place else path.startswith(place)
+            for place in CORNERS[top]
+        )
+        return [] if allowed else [f"{path}: {top} outside of its corner"]
+    if top != "holonet" or unit == "__init__":
+        return []
+    if not rest or rest[0] not in ROWS:
+        return [f"{path}: imports the root package"]
+    target = rest[0]
+    if target == unit or ROWS[target] < ROWS[unit]:
+        return []
+    way = "sideways" if ROWS[target] == ROWS[unit] else "upward"
+    return [f"{path}: {way} import of {target}"]
+
+
+def test_every_file_keeps_the_order() -> None:
+    found = [
+        v
+        for file in sorted(PACKAGE.rglob("*.py"))
+        for v in violations(file.read_text(), file.relative_to(PACKAGE).as_posix())
+    ]
+    assert not found, "\n".join(found)
+
+
+def test_every_unit_has_a_row() -> None:
+    units = {p.name.removesuffix(".py") for p in PACKAGE.iterdir() if p.suffix in ("", ".py")}
+    assert units - {"__init__", "__pycache__", "__main__"} <= set(ROWS)
+
+
+def test_root_imports_no_optional_package() -> None:
+    import subprocess
+    import sys
+
+    code = "import sys, holonet; print([m for m in ('matplotlib', 'sympy.plotting', 'sklearn', " \
+        "'typer', 'lightning_fabric', 'hypothesis') if m in sys.modules])"
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert out.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    ("path", "source", "fault"),
+    [
+        ("calculus/hardy.py", "from holonet.nn import Linear", "upward"),
+        ("nn/linear.py", "from holonet.data import embed", "sideways"),
+        ("regularizers/dirichlet.py", "import holonet", "root"),
+        ("attacks/threat.py", "from holonet import nn as n", "allowed"),
+        ("attacks/threat.py", "from holonet import training", "upward"),
+        ("functions/record.py", "def f():\n    from holonet.calculus import dbar", "upward"),
+        (
+            "domains/base.py",
+            "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import holonet.functions",
+            "upward",
+        ),
+        ("nn/conv.py", "from . import linear", "relative"),
+        ("nn/conv.py", "from ..data import embed", "relative"),
+        ("diagnostics/robustness.py", "from holonet.training import fit", "sideways"),
+        ("nn/init.py", "import importlib\nimportlib.import_module('holonet.cli')", "upward"),
+        ("nn/init.py", "import importlib\nimportlib.import_module(name)", "computed"),
+        ("training/loop.py", "import matplotlib.figure", "corner"),
+        ("ops/jet/reference.py", "import triton", "corner"),
+        ("nn/linear.py", "from torch import *", "star"),
+        ("regularizers/dirichlet.py", "import torch\ntorch.func.jvp", "outside of calculus"),
+    ],
+)
+def test_planted_violations_are_found(path: str, source: str, fault: str) -> None:
+    found = violations(source, path)
+    if fault == "allowed":
+        assert not found
+    else:
+        assert len(found) == 1
+        assert fault in found[0]
