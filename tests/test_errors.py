@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 
 from holonet import errors
 
+KNOWN = ["tanh", "sigmoid", "softplus", "reciprocal"]
+
 
 @pytest.mark.parametrize("name", errors.__all__)
 def test_every_error_is_ours_and_a_standard_one(name: str) -> None:
@@ -18,11 +20,11 @@ def test_every_error_is_ours_and_a_standard_one(name: str) -> None:
         assert len(standard) > 3, f"{name} is no standard exception besides Exception"
 
 
-@given(st.sampled_from(["tanh", "sigmoid", "softplus", "reciprocal"]), st.data())
+@given(st.sampled_from(KNOWN), st.data())
 def test_one_slip_of_the_finger_is_recognized(name: str, data: st.DataObject) -> None:
     k = data.draw(st.integers(0, len(name) - 1))
     slip = name[:k] + data.draw(st.sampled_from("abcxyz")) + name[k + 1 :]
-    error = errors.UnknownNameError("activation", slip, ["tanh", "sigmoid", "softplus", "reciprocal"])
+    error = errors.UnknownNameError("activation", slip, KNOWN)
     assert name in error.near_misses
     assert repr(slip) in str(error)
 

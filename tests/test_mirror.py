@@ -19,7 +19,8 @@ def mirrored() -> set[str]:
     return {
         (p.parent / p.stem.removeprefix("test_")).as_posix()
         for p in inside
-        if p.parts[0] not in FREE and (len(p.parts) > 1 or p.stem.removeprefix("test_") in modules())
+        if p.parts[0] not in FREE
+        and (len(p.parts) > 1 or p.stem.removeprefix("test_") in modules())
     }
 
 

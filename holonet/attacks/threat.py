@@ -1,5 +1,6 @@
 """Threat models: the sets of perturbations that an adversary may use."""
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -21,7 +22,7 @@ class ThreatModel:
     Args:
         norm: "Linf" (every entry moves at most eps) or "L2" (Euclidean length at most eps).
         eps: the radius, in units of the data; 0 leaves only the example itself.
-        bounds: the box of valid data, None for none.
+        bounds: the box of valid data, which holds the examples; None for none.
 
     Law: `project` is idempotent, maps into the set and fixes its points; `random_point` lies in
         the set; `steepest` has norm 1 and maximizes the inner product with the gradient.
@@ -35,14 +36,14 @@ class ThreatModel:
         tensor([[0.1500, 0.9000]])
     """
 
-    norm: Norm = "Linf"
+    norm: Norm | str = "Linf"
     eps: float = 0.1
     bounds: tuple[float, float] | None = (0.0, 1.0)
 
     def __post_init__(self) -> None:
         if self.norm not in ("Linf", "L2"):
             raise DomainError(f"ThreatModel(norm={self.norm!r}): choose 'Linf' or 'L2'")
-        if not 0 <= self.eps < float("inf"):
+        if not 0 <= self.eps < math.inf:
             raise DomainError(
                 f"ThreatModel(eps={self.eps}): a radius is a finite number >= 0, in the units of "
                 "the data (0.1 is a tenth of the range of an image in [0, 1])"
@@ -56,51 +57,82 @@ class ThreatModel:
         For L2 with a box the result is a point of the set, not always the nearest one.
 
         Raises:
-            InputTypeError: x is complex.
+            InputTypeError: x is not real floating point.
         """
-        if x.is_complex():
-            raise InputTypeError(
-                "ThreatModel perturbs real inputs and got complex ones: attack the real data in "
-                "front of the lift"
-            )
+        _require_real(x)
         if self.norm == "Linf":
-            moved = x + (perturbed - x).clamp(-self.eps, self.eps)
+            moved = perturbed.clamp(x - self.eps, x + self.eps)
         else:
             delta = perturbed - x
             length = _lengths(delta)
-            moved = x + delta * torch.where(length > self.eps, self.eps / length, 1.0)
+            moved = torch.where(length > self.eps, x + delta * (self.eps / length), perturbed)
         return moved if self.bounds is None else moved.clamp(*self.bounds)
 
-    def random_point(self, x: RealTensor, generator: torch.Generator | None = None) -> RealTensor:
-        """A point of the set for each example: uniform in the ball, then moved into the box."""
+    def random_point(self, x: Tensor, generator: torch.Generator | None = None) -> RealTensor:
+        """A point of the set for each example: uniform in the ball, then moved into the box.
+
+        Raises:
+            InputTypeError: x is not real floating point.
+        """
+        _require_real(x)
         if self.norm == "Linf":
             unit = torch.rand(x.shape, generator=generator, dtype=x.dtype) * 2 - 1
         else:
-            unit = torch.randn(x.shape, generator=generator, dtype=x.dtype)
-            radius = torch.rand(len(x), generator=generator, dtype=x.dtype) ** (
-                1 / max(x[0].numel(), 1) if len(x) else 1.0
-            )
-            unit = unit / _lengths(unit).clamp(min=1e-12) * radius.view(-1, *[1] * (x.ndim - 1))
+            unit = _normalized(torch.randn(x.shape, generator=generator, dtype=x.dtype))
+            radius = torch.rand(len(x), generator=generator, dtype=x.dtype)
+            radius = radius ** (1 / max(math.prod(x.shape[1:]), 1))
+            unit = unit * radius.view(-1, *[1] * (x.ndim - 1))
         return self.project(x + self.eps * unit.to(x.device), x)
 
     def steepest(self, gradient: RealTensor) -> RealTensor:
-        """The direction of norm 1 along which a function with this gradient rises most."""
-        if self.norm == "Linf":
-            return gradient.sign()
-        return gradient / _lengths(gradient).clamp(min=torch.finfo(gradient.dtype).tiny)
+        """The direction of norm 1 along which a function with this gradient rises most.
 
-    def contains(self, perturbed: RealTensor, x: RealTensor) -> BoolTensor:
-        """Whether each perturbed example is in the set, up to 4 eps of rounding."""
+        It is 0 for an example whose gradient is 0.
+        """
+        return gradient.sign() if self.norm == "Linf" else _normalized(gradient)
+
+    def contains(self, perturbed: Tensor, x: Tensor) -> BoolTensor:
+        """Whether each perturbed example is in the set, up to rounding in the size of x.
+
+        Raises:
+            InputTypeError: x is not real floating point.
+        """
+        _require_real(x)
+        order = math.inf if self.norm == "Linf" else 2
+        distance, size = (
+            torch.linalg.vector_norm(v.flatten(1), order, dim=1) for v in (perturbed - x, x)
+        )
         slack = 4 * torch.finfo(x.dtype).eps
-        delta = (perturbed - x).flatten(1)
-        order = torch.inf if self.norm == "Linf" else 2
-        inside = torch.linalg.vector_norm(delta, order, dim=1) <= self.eps * (1 + slack) + slack
+        inside = distance <= self.eps + slack * (self.eps + size)
         if self.bounds is not None:
             flat = perturbed.flatten(1)
             inside &= ((flat >= self.bounds[0]) & (flat <= self.bounds[1])).all(1)
         return inside
 
 
+def _require_real(x: Tensor) -> None:
+    if x.is_complex():
+        raise InputTypeError(
+            f"ThreatModel perturbs real inputs and got complex ones ({x.dtype}): attack the real "
+            "data in front of the lift"
+        )
+    if not x.is_floating_point():
+        raise InputTypeError(
+            f"ThreatModel perturbs floating point inputs and got {x.dtype}: convert the images "
+            "to [0, 1] first, for example x.float() / 255"
+        )
+
+
 def _lengths(delta: Tensor) -> RealTensor:
     """Euclidean length of each example, shaped to broadcast against delta."""
     return torch.linalg.vector_norm(delta.flatten(1), dim=1).view(-1, *[1] * (delta.ndim - 1))
+
+
+def _normalized(v: RealTensor) -> RealTensor:
+    """Each example at length 1; scaled by its largest entry first, lest squares underflow."""
+    if v.numel() == 0:
+        return v
+    tiny = torch.finfo(v.dtype).tiny
+    largest = v.flatten(1).abs().amax(1).view(-1, *[1] * (v.ndim - 1))
+    scaled = v / largest.clamp(min=tiny)
+    return scaled / _lengths(scaled).clamp(min=tiny)

@@ -49,9 +49,7 @@ def directional_derivative(
     return value, tangent
 
 
-def pullback(
-    f: TensorFunction, z: AnyTensor
-) -> tuple[AnyTensor, Callable[[AnyTensor], AnyTensor]]:
+def pullback(f: TensorFunction, z: AnyTensor) -> tuple[AnyTensor, Callable[[AnyTensor], AnyTensor]]:
     """f(z), and the map w -> conj(df/dz) w + (df/dzbar) conj(w), by reverse mode.
 
     That is torch's gradient of Re <w, f(z)>; in several variables the matrices are transposed.

@@ -1,1 +1,5 @@
 """The `holonet` command."""
+
+from holonet.cli.main import app
+
+__all__ = ["app"]

@@ -32,7 +32,7 @@ def demo(
     data: DataOption = "digits",
     data_root: RootOption = None,
     seed: Annotated[int, typer.Option(help="Of everything random.")] = 0,
-    epochs: Annotated[int, typer.Option(help="Passes over the training set.")] = 60,
+    epochs: Annotated[int, typer.Option(help="Passes over the training set.")] = 40,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the report.")] = False,
     as_json: JsonFlag = False,
 ) -> None:
@@ -71,9 +71,10 @@ def compare(
     data_root: RootOption = None,
     hidden: Annotated[str, typer.Option(help="Widths of the holomorphic network.")] = "64,64",
     activation: Annotated[str, typer.Option(help="Of the holomorphic network.")] = "square",
-    weight: Annotated[float, typer.Option(help="Of the Dirichlet energy.")] = 0.3,
-    epochs: Annotated[int, typer.Option()] = 60,
+    weight: Annotated[float, typer.Option(help="Of the Dirichlet energy.")] = 0.03,
+    epochs: Annotated[int, typer.Option()] = 40,
     batch_size: Annotated[int, typer.Option()] = 64,
+    lr: Annotated[float, typer.Option(help="Peak of the one-cycle schedule.")] = 1e-2,
     seeds: Annotated[int, typer.Option(help="How many seeds, from 0.")] = 1,
     eps: Annotated[float, typer.Option(help="Radius of the l_inf attack.")] = 0.1,
     steps: Annotated[int, typer.Option(help="Of the attack.")] = 40,
@@ -87,8 +88,8 @@ def compare(
     goes on where it was.
 
     [dim]holonet compare --seeds 3[/dim]
-    [dim]holonet compare --data mnist --data-root ~/data --hidden 256,256 --epochs 6
-    --batch-size 256 --seeds 3 --out runs/mnist-table[/dim]
+    [dim]holonet compare --data mnist --data-root ~/data --hidden 256,256 --weight 0.4
+    --epochs 10 --batch-size 128 --lr 0.005 --seeds 3 --out runs/mnist[/dim]
     """
     widths = ModelConfig.model_validate({"hidden": hidden.split(","), "activation": activation})
     twin = widths.model_copy(update={"kind": "real-twin"})
@@ -102,7 +103,7 @@ def compare(
     outcomes = run_comparison(
         contenders,
         load_dataset(data, data_root),
-        TrainConfig(epochs=epochs, batch_size=batch_size),
+        TrainConfig(epochs=epochs, batch_size=batch_size, lr=lr),
         Protocol(ThreatModel("Linf", eps), (0.0, eps), steps, restarts, examples),
         folder=out,
         seeds=range(seeds),

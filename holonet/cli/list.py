@@ -1,7 +1,7 @@
 """`holonet list`: what there is to choose from."""
 
 import json
-from enum import Enum
+from enum import StrEnum
 from typing import Annotated, Any
 
 import typer
@@ -14,7 +14,7 @@ from holonet.functions import CATALOGUE
 __all__ = ["Kind", "list_names"]
 
 
-class Kind(str, Enum):
+class Kind(StrEnum):
     """What can be listed."""
 
     ACTIVATIONS = "activations"

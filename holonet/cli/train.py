@@ -1,14 +1,14 @@
 """`holonet train` and `holonet evaluate`: one run, and what it withstands."""
 
 import json
+import os
 import shutil
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 import typer
-from lightning_fabric.utilities.rank_zero import rank_zero_only
 from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
@@ -80,10 +80,7 @@ def train(
     [dim]holonet train --data mnist --data-root ~/data --hidden 256,256 --run-dir runs/mnist[/dim]
     [dim]holonet train --resume --run-dir runs/mnist[/dim]
     """
-    stored = run_dir / "config.toml"
-    base = RunConfig.read(stored if resume and stored.exists() and config is None else config) if (
-        config is not None or (resume and stored.exists())
-    ) else RunConfig()
+    base = _base(config, run_dir if resume else None)
     given = {
         "data": {"name": data, "root": data_root, "train": train_size, "test": test_size},
         "model": {
@@ -107,7 +104,7 @@ def train(
         },
     }
     run = _override(base, given)
-    if (rank_zero_only.rank or 0) == 0:  # further processes find the folder that this one made
+    if _is_first_process():  # further processes find the folder that this one made
         prepare_run(run_dir, run, resume=resume, overwrite=overwrite)
     dataset = load_data(run.data)
     network = build_model(run, dataset)
@@ -120,7 +117,7 @@ def train(
         resume=resume,
         progress=not as_json,
     )
-    if (rank_zero_only.rank or 0) != 0:
+    if not _is_first_process():
         return
     last = records[-1]
     summary = {
@@ -158,9 +155,9 @@ def evaluate(
     [dim]holonet evaluate runs/mnist --eps 0.1,0.2 --restarts 3[/dim]
     """
     radii = _numbers(eps, "--eps")
-    threat = ThreatModel(norm=_norm(norm), eps=max(radii))  # refuses what is out of range
+    threat = ThreatModel(norm=cast("Norm", norm), eps=max(radii))  # refuses what is out of range
     for radius in radii:
-        ThreatModel(norm=_norm(norm), eps=radius)
+        ThreatModel(norm=cast("Norm", norm), eps=radius)
     _, dataset, network = load_run(run_dir)
     if dataset.bounds is None:
         threat = ThreatModel(norm=threat.norm, eps=threat.eps, bounds=None)
@@ -196,10 +193,26 @@ def evaluate(
     for p in curve:
         low, high = p.interval
         table.add_row(
-            f"{p.eps:g}", f"{100 * p.accuracy:.1f}", f"{100 * low:.1f} to {100 * high:.1f}",
+            f"{p.eps:g}",
+            f"{100 * p.accuracy:.1f}",
+            f"{100 * low:.1f} to {100 * high:.1f}",
             str(p.examples),
         )
     Console(width=max(80, shutil.get_terminal_size().columns)).print(table)
+
+
+def _base(file: Path | None, resumed: Path | None) -> RunConfig:
+    """The configuration to start from: the file, that of the run to resume, or the defaults."""
+    if file is not None:
+        return RunConfig.read(file)
+    if resumed is not None and (resumed / "config.toml").exists():
+        return RunConfig.read(resumed / "config.toml")
+    return RunConfig()
+
+
+def _is_first_process() -> bool:
+    """Whether this is the process that a person started, and not one of its helpers."""
+    return int(os.environ.get("RANK", os.environ.get("LOCAL_RANK", "0"))) == 0
 
 
 def _override(base: RunConfig, given: dict[str, dict[str, Any]]) -> RunConfig:
@@ -217,7 +230,3 @@ def _numbers(text: str, option: str) -> Sequence[float]:
         raise typer.BadParameter(
             f"{text!r} is not a list of numbers: write {option} 0.05,0.1"
         ) from None
-
-
-def _norm(text: str) -> Norm:
-    return text  # type: ignore[return-value]  # ThreatModel refuses what is not a norm

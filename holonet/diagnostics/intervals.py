@@ -28,7 +28,7 @@ def wilson_interval(successes: int, trials: int, confidence: float = 0.95) -> tu
             f"wilson_interval({successes}, {trials}, confidence={confidence}): "
             "needs 0 <= successes <= trials, trials > 0 and 0 < confidence < 1"
         )
-    z = NormalDist().inv_cdf(0.5 + confidence / 2)
+    z = -NormalDist().inv_cdf((1 - confidence) / 2)
     p = successes / trials
     shrink = 1 + z * z / trials
     center = (p + z * z / (2 * trials)) / shrink

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from holonet._types import IntTensor
 from holonet.attacks import ThreatModel, pgd
 from holonet.diagnostics.intervals import wilson_interval
+from holonet.errors import DomainError
 
 __all__ = ["RobustnessPoint", "robustness_curve"]
 
@@ -57,17 +58,25 @@ def robustness_curve(
         threat: norm and box; its own radius is not used. l_inf on [0, 1] unless given.
         steps, restarts, seed: of `attacks.pgd`.
         batch_size: examples attacked at once.
-        on_batch: called after each batch at each radius, for a progress bar.
+        on_batch: called after each batch at each different radius, for a progress bar.
 
     Law: not increasing in eps.
+
+    Raises:
+        DomainError: there are no examples, a radius is negative or not finite, batch_size is
+            below 1, or `attacks.pgd` refuses.
     """
+    if not len(y) or batch_size < 1:
+        raise DomainError(
+            f"robustness_curve of {len(y)} examples with batch_size={batch_size}: at least 1 each"
+        )
     threat = ThreatModel() if threat is None else threat
+    threats = {radius: replace(threat, eps=radius) for radius in eps}  # refused before any work
     standing = torch.ones(len(y), dtype=torch.bool)
     points = {}
-    for radius in sorted(eps):
-        at_radius = replace(threat, eps=radius)
-        for start in range(0, len(y), batch_size):
-            index = torch.arange(start, min(start + batch_size, len(y)))[standing[start:][:batch_size]]
+    for radius, at_radius in sorted(threats.items()):
+        for batch in torch.arange(len(y)).split(batch_size):
+            index = batch[standing[batch]]
             if len(index):
                 result = pgd(
                     model, x[index], y[index], at_radius, steps=steps, restarts=restarts, seed=seed

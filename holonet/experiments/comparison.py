@@ -181,9 +181,7 @@ def _attack(
         )
 
 
-def _outcome(
-    label: str, seed: int, model: nn.Module, saved: dict[str, Any], run: Path
-) -> Outcome:
+def _outcome(label: str, seed: int, model: nn.Module, saved: dict[str, Any], run: Path) -> Outcome:
     last = saved["records"][-1]
     return Outcome(
         label=label,

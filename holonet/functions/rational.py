@@ -96,7 +96,7 @@ def blaschke(
         >>> torch.allclose(blaschke([0.5, -0.3j])(z).abs(), torch.ones(3))
         True
 
-    References: DLMF 1.10(ix); Garnett, Bounded Analytic Functions, II.2.
+    References: Garnett, Bounded Analytic Functions, II.2.
     """
     points = [complex(a) for a in zeros]
     if not points or not all(abs(a) < 1 for a in points) or not math.isfinite(phase):
@@ -133,7 +133,7 @@ def blaschke(
         function_class=FunctionClass.RATIONAL if poles else FunctionClass.POLYNOMIAL,
         singularities=(Singularity(PointSet(poles)),) if poles else (),
         real_on_real=symmetric and turn.imag == 0,
-        reference="DLMF 1.10(ix); Garnett, Bounded Analytic Functions, II.2",
+        reference="Garnett, Bounded Analytic Functions, II.2",
         accuracy=""
         if len(points) == 1
         else "the derivatives are sums over the factors, accurate to a few eps times the sum of "

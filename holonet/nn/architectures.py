@@ -1,5 +1,6 @@
 """Ready networks: a holomorphic perceptron, and its real twin of equal parameter count."""
 
+import itertools
 import math
 from collections.abc import Sequence
 
@@ -24,7 +25,7 @@ def holomorphic_mlp(
     *,
     activation: str | HolomorphicFunction = "square",
     readout: nn.Module | None = None,
-    gain: float = 0.7,
+    gain: float | int = 0.7,
     generator: torch.Generator | None = None,
     dtype: torch.dtype = torch.complex64,
 ) -> HolomorphicClassifier:
@@ -43,7 +44,7 @@ def holomorphic_mlp(
     """
     widths = [in_features, *hidden, num_classes]
     layers: list[nn.Module] = [Flatten()]
-    for k, (inner, outer) in enumerate(zip(widths, widths[1:], strict=False)):
+    for k, (inner, outer) in enumerate(itertools.pairwise(widths)):
         if k:
             layers.append(Activation(activation))
         layers.append(Linear(inner, outer, dtype=dtype))
@@ -65,7 +66,7 @@ def real_mlp(
     """
     widths = [in_features, *hidden, num_classes]
     layers: list[nn.Module] = [nn.Flatten()]
-    for k, (inner, outer) in enumerate(zip(widths, widths[1:], strict=False)):
+    for k, (inner, outer) in enumerate(itertools.pairwise(widths)):
         if k:
             layers.append(activation())
         layer = nn.Linear(inner, outer)

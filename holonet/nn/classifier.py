@@ -5,11 +5,11 @@ from torch import Tensor, nn
 
 from holonet._types import ComplexTensor, RealTensor
 from holonet.domains import Domain
-from holonet.errors import InputTypeError
-from holonet.functions import FunctionClass
+from holonet.errors import ConfigError, InputTypeError
+from holonet.functions import FunctionClass, Singularity
 from holonet.functions.classes import compose
-from holonet.nn.declare import declared_class, require_holomorphic
-from holonet.nn.module import DeclaredModule
+from holonet.nn.declare import declared_class, join_path, require_holomorphic
+from holonet.nn.module import DeclaredModule, layer_domain, layer_singularities
 from holonet.nn.readout import RealPart
 
 __all__ = ["HolomorphicClassifier"]
@@ -19,14 +19,18 @@ class HolomorphicClassifier(DeclaredModule):
     """Real images in, real logits out, holomorphic in between: readout(backbone(x + 0i)).
 
     Restricted to real x the logits are real-analytic; `holomorphic_map` is the map C^n -> C^k
-    that continues them, before the readout. Complex input is taken as it is.
+    that continues them, before the readout. Real input is lifted to the precision of the
+    parameters; complex input is taken as it is.
 
     Args:
         backbone: a holomorphic module from features to k classes.
         readout: complex to real, `RealPart` unless given.
 
     Raises:
-        NotHolomorphicError: the backbone is not holomorphic.
+        NotHolomorphicError: the backbone is not holomorphic, or nothing is declared of the
+            readout.
+        ConfigError: the readout is holomorphic, so the logits would be complex.
+        InputTypeError: integer input.
 
     Example:
         >>> from holonet.nn import Linear
@@ -40,20 +44,33 @@ class HolomorphicClassifier(DeclaredModule):
 
     def __init__(self, backbone: nn.Module, readout: nn.Module | None = None) -> None:
         super().__init__()
-        require_holomorphic(backbone, "backbone")
         self.backbone = backbone
         self.readout = RealPart() if readout is None else readout
+        self._class_at("")
+        if declared_class(self.readout, "readout").is_holomorphic:
+            raise ConfigError(
+                f"the readout {self.readout} is holomorphic, so the logits would be complex: "
+                "end with nn.RealPart, nn.ImagPart, nn.Modulus or nn.LogModulus"
+            )
 
     @property
-    def function_class(self) -> FunctionClass:
+    def function_class(self) -> FunctionClass:  # pyright: ignore[reportIncompatibleVariableOverride]
         """The class of the logits as functions of complex input."""
-        inner = require_holomorphic(self.backbone, "backbone")
-        return compose(declared_class(self.readout, "readout"), inner)
+        return self._class_at("")
+
+    def _class_at(self, path: str) -> FunctionClass:
+        inner = require_holomorphic(self.backbone, join_path(path, "backbone"))
+        return compose(declared_class(self.readout, join_path(path, "readout")), inner)
 
     @property
-    def domain(self) -> Domain | None:
+    def singularities(self) -> tuple[Singularity, ...]:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """Those of the backbone."""
+        return layer_singularities(self.backbone)
+
+    @property
+    def domain(self) -> Domain | None:  # pyright: ignore[reportIncompatibleVariableOverride]
         """That of the backbone."""
-        return getattr(self.backbone, "domain", None)
+        return layer_domain(self.backbone)
 
     @property
     def dtype(self) -> torch.dtype:
@@ -69,7 +86,9 @@ class HolomorphicClassifier(DeclaredModule):
 
     def forward(self, input: Tensor) -> RealTensor:
         """Real logits of real (or complex) input."""
-        if not (input.is_complex() or input.is_floating_point()):
+        if input.is_complex():
+            return self.readout(self.holomorphic_map(input))
+        if not input.is_floating_point():
             raise InputTypeError(
                 f"HolomorphicClassifier got {input.dtype}: convert the images to floating point "
                 "in [0, 1] first, for example x.float() / 255"

@@ -1,39 +1,57 @@
 """Containers that compose what their layers declare, and refuse what is not holomorphic."""
 
+import functools
+import operator
 from collections import OrderedDict
+from collections.abc import Iterator
 from typing import cast
 
-import torch
 from torch import Tensor, nn
 
 from holonet._types import AnyTensor, ComplexTensor
 from holonet.domains import Domain, Plane
+from holonet.errors import ShapeError
 from holonet.functions import FunctionClass, Singularity
 from holonet.functions.classes import multiply
-from holonet.nn.declare import compose_classes, require_holomorphic
-from holonet.nn.module import DeclaredModule, HolomorphicModule, require_complex
+from holonet.nn.declare import compose_classes, join_path, require_holomorphic
+from holonet.nn.module import (
+    DeclaredModule,
+    HolomorphicModule,
+    layer_domain,
+    layer_singularities,
+    require_complex,
+)
 
 __all__ = ["Flatten", "Product", "Residual", "Sequential"]
 
 
 class _Container(DeclaredModule):
-    """What containers share: singularities and domain are gathered from the layers inside."""
+    """What containers share: what they declare is gathered from the layers inside."""
 
     @property
-    def singularities(self) -> tuple[Singularity, ...]:
+    def function_class(self) -> FunctionClass:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """The class composed from the layers' own, anew at every look."""
+        return self._class_at("")
+
+    @property
+    def singularities(self) -> tuple[Singularity, ...]:  # pyright: ignore[reportIncompatibleVariableOverride]
         """Those of all layers inside, each in its layer's own coordinate."""
-        return tuple(s for layer in self._leaves() for s in layer.singularities)
+        return tuple(s for layer in _leaves(self) for s in layer_singularities(layer))
 
     @property
-    def domain(self) -> Domain | None:
+    def domain(self) -> Domain | None:  # pyright: ignore[reportIncompatibleVariableOverride]
         """The whole plane if every layer inside is entire, None (no closed form) otherwise."""
-        entire = all(isinstance(layer.domain, Plane) for layer in self._leaves())
+        entire = all(isinstance(layer_domain(layer), Plane) for layer in _leaves(self))
         return Plane() if entire else None
 
-    def _leaves(self) -> list[DeclaredModule]:
-        """The declared layers at any depth that hold no others."""
-        declared = (m for m in self.modules() if isinstance(m, DeclaredModule))
-        return [m for m in declared if not isinstance(m, _Container)]
+
+def _leaves(module: nn.Module) -> Iterator[nn.Module]:
+    """The layers at any depth that are no containers."""
+    if isinstance(module, _Container | nn.Sequential | nn.ModuleList):
+        for child in module.children():
+            yield from _leaves(child)
+    else:
+        yield module
 
 
 class Sequential(_Container, nn.Sequential):
@@ -60,10 +78,8 @@ class Sequential(_Container, nn.Sequential):
         nn.Sequential.__init__(self, *cast("tuple[nn.Module, ...]", layers))
         compose_classes(self)
 
-    @property
-    def function_class(self) -> FunctionClass:
-        """The class of the composition."""
-        return compose_classes(self)
+    def _class_at(self, path: str) -> FunctionClass:
+        return compose_classes(self, path)
 
     def forward(self, input: Tensor) -> AnyTensor:
         """The last layer of ... of the first."""
@@ -76,8 +92,10 @@ class Residual(_Container):
 
     Raises:
         NotHolomorphicError: the body is not holomorphic.
+        ShapeError: the body changes the shape.
 
     Example:
+        >>> import torch
         >>> from holonet.nn import Square
         >>> Residual(Square())(torch.tensor([2j])).item()
         (-4+2j)
@@ -86,17 +104,21 @@ class Residual(_Container):
     def __init__(self, body: nn.Module) -> None:
         super().__init__()
         self.body = body
-        require_holomorphic(body, "body")
+        self._class_at("")
 
-    @property
-    def function_class(self) -> FunctionClass:
-        """The class of a sum with an affine map."""
-        return FunctionClass.AFFINE | require_holomorphic(self.body, "body")
+    def _class_at(self, path: str) -> FunctionClass:
+        return FunctionClass.AFFINE | require_holomorphic(self.body, join_path(path, "body"))
 
     def forward(self, input: Tensor) -> ComplexTensor:
         """The input plus the body's output."""
         require_complex(input, self)
-        return input + self.body(input)
+        change = self.body(input)
+        if change.shape != input.shape:
+            raise ShapeError(
+                f"Residual adds its body's output of shape {tuple(change.shape)} to its input of "
+                f"shape {tuple(input.shape)}: give it a body that keeps the shape"
+            )
+        return input + change
 
 
 class Product(_Container):
@@ -106,8 +128,10 @@ class Product(_Container):
 
     Raises:
         NotHolomorphicError: a branch is not holomorphic.
+        ShapeError: the branches give different shapes.
 
     Example:
+        >>> import torch
         >>> Product(nn.Identity(), nn.Identity())(torch.tensor([2j])).item()
         (-4+0j)
     """
@@ -115,23 +139,26 @@ class Product(_Container):
     def __init__(self, first: nn.Module, *others: nn.Module) -> None:
         super().__init__()
         self.branches = nn.ModuleList([first, *others])
-        for k, branch in enumerate(self.branches):
-            require_holomorphic(branch, f"branches.{k}")
+        self._class_at("")
 
-    @property
-    def function_class(self) -> FunctionClass:
-        """The class of the product."""
-        first, *others = (
-            require_holomorphic(b, f"branches.{k}") for k, b in enumerate(self.branches)
+    def _class_at(self, path: str) -> FunctionClass:
+        inside = join_path(path, "branches")
+        classes = (
+            require_holomorphic(branch, join_path(inside, name))
+            for name, branch in self.branches.named_children()
         )
-        for other in others:
-            first = multiply(first, other)
-        return first
+        return functools.reduce(multiply, classes)
 
     def forward(self, input: Tensor) -> ComplexTensor:
         """The product of the branches' outputs."""
         require_complex(input, self)
-        return torch.stack([branch(input) for branch in self.branches]).prod(0)
+        factors = [branch(input) for branch in self.branches]
+        if len(shapes := {tuple(factor.shape) for factor in factors}) > 1:
+            raise ShapeError(
+                f"Product multiplies entry by entry, and its branches gave the shapes {shapes}: "
+                "make them equal"
+            )
+        return functools.reduce(operator.mul, factors)
 
 
 class Flatten(HolomorphicModule, nn.Flatten):

@@ -46,9 +46,12 @@ class _Convolution(HolomorphicModule):
 
     def forward(self, input: Tensor) -> ComplexTensor:
         """Convolve; input (batch, in_channels, *space) or without the batch axis."""
+        self._require(input)
+        return super().forward(input)
+
+    def _require(self, input: Tensor) -> None:
         require_complex(input, self, self.weight.dtype)
         require_size(input, -1 - len(self.kernel_size), self.in_channels, self, "channels")
-        return super().forward(input)
 
 
 class Conv1d(_Convolution, nn.Conv1d):
@@ -93,6 +96,12 @@ class ConvTranspose2d(_Convolution, nn.ConvTranspose2d):
 
     def reset_parameters(self) -> None:
         """Draw the weight anew and set the bias to zero."""
-        init.kaiming_normal_(self.weight, mode="fan_out")
+        gain = self.groups**0.5  # an output sees one group of the inputs, the weight has them all
+        init.kaiming_normal_(self.weight, gain, mode="fan_out")
         if self.bias is not None:
             nn.init.zeros_(self.bias)
+
+    def forward(self, input: Tensor, output_size: list[int] | None = None) -> ComplexTensor:
+        """Convolve; `output_size` settles which of several sizes is meant, as in torch."""
+        self._require(input)
+        return nn.ConvTranspose2d.forward(self, input, output_size)

@@ -4,19 +4,24 @@ from collections.abc import Callable
 
 from torch import nn
 
+from holonet.domains import Domain
 from holonet.errors import NotHolomorphicError
-from holonet.functions import FunctionClass
+from holonet.functions import FunctionClass, Singularity
 from holonet.functions.classes import compose
-from holonet.nn.module import DeclaredModule
+from holonet.nn.module import DECLARATIONS, Declaration, DeclaredModule
 
-__all__ = ["compose_classes", "declare", "declared_class", "require_holomorphic"]
+__all__ = ["compose_classes", "declare", "declared_class", "join_path", "require_holomorphic"]
 
-Declaration = FunctionClass | Callable[[nn.Module], FunctionClass]
-
-_declared: dict[type[nn.Module], Declaration] = {}
+_READOUT_CLASSES = (FunctionClass.HARMONIC, FunctionClass.SUBHARMONIC)
 
 
-def declare(module_type: type[nn.Module], function_class: Declaration) -> None:
+def declare(
+    module_type: type[nn.Module],
+    function_class: FunctionClass | Callable[[nn.Module], FunctionClass],
+    *,
+    domain: Domain | None = None,
+    singularities: tuple[Singularity, ...] = (),
+) -> None:
     """Say what class of function a foreign layer is, so that containers accept and compose it.
 
     The declaration is for this very type: a subclass may compute something else and needs its
@@ -27,6 +32,9 @@ def declare(module_type: type[nn.Module], function_class: Declaration) -> None:
         module_type: the layer's type.
         function_class: its class, or a function of the instance that says it where that
             depends on arguments or on train and eval mode.
+        domain: where it is holomorphic, in the coordinate of an input entry. A layer that is
+            holomorphic and not entire needs one before `margin` can be asked.
+        singularities: its poles, branch points and essential singularities.
 
     Example:
         >>> class Double(nn.Module):
@@ -36,7 +44,7 @@ def declare(module_type: type[nn.Module], function_class: Declaration) -> None:
         >>> declared_class(Double())
         <FunctionClass.AFFINE: 'affine'>
     """
-    _declared[module_type] = function_class
+    DECLARATIONS[module_type] = Declaration(function_class, domain, singularities)
 
 
 def declared_class(module: nn.Module, path: str = "") -> FunctionClass:
@@ -52,10 +60,10 @@ def declared_class(module: nn.Module, path: str = "") -> FunctionClass:
         NotHolomorphicError: nothing was declared for it.
     """
     if isinstance(module, DeclaredModule):
-        return module.function_class
-    declaration = _declared.get(type(module))
+        return module._class_at(path)
+    declaration = DECLARATIONS.get(type(module))
     if declaration is not None:
-        return declaration if isinstance(declaration, FunctionClass) else declaration(module)
+        return declaration.class_of(module)
     if type(module) is nn.Sequential:
         return compose_classes(module, path)
     raise NotHolomorphicError(
@@ -72,14 +80,18 @@ def require_holomorphic(module: nn.Module, path: str = "") -> FunctionClass:
         NotHolomorphicError: with the path, the class and the way out.
     """
     found = declared_class(module, path)
-    if not found.is_holomorphic:
-        raise NotHolomorphicError(
-            f"{_at(path)}{_full_name(module)} is {found.value}, not holomorphic, where only "
-            "holomorphic layers may stand. Use a holomorphic activation "
-            "(`holonet list activations`), or end the holomorphic part in front of it with a "
-            "readout such as nn.RealPart"
-        )
-    return found
+    if found.is_holomorphic:
+        return found
+    way_out = (
+        "A readout may only stand at the very end: move it there, or take it out"
+        if found in _READOUT_CLASSES
+        else "Use a holomorphic activation (`holonet list activations`), or end the holomorphic "
+        "part in front of it with a readout such as nn.RealPart"
+    )
+    raise NotHolomorphicError(
+        f"{_at(path)}{_full_name(module)} is {found.value}, not holomorphic, where only "
+        f"holomorphic layers may stand. {way_out}"
+    )
 
 
 def compose_classes(layers: nn.Sequential, path: str = "") -> FunctionClass:
@@ -92,13 +104,22 @@ def compose_classes(layers: nn.Sequential, path: str = "") -> FunctionClass:
     total = FunctionClass.AFFINE
     named = list(layers.named_children())
     for position, (name, layer) in enumerate(named):
-        here = f"{path}.{name}" if path else name
+        here = join_path(path, name)
         last = position == len(named) - 1
-        real_valued = (FunctionClass.HARMONIC, FunctionClass.SUBHARMONIC)
-        may_end = last and declared_class(layer, here) in real_valued
+        may_end = last and declared_class(layer, here) in _READOUT_CLASSES
         found = declared_class(layer, here) if may_end else require_holomorphic(layer, here)
         total = compose(found, total)
     return total
+
+
+def join_path(path: str, name: str) -> str:
+    """The dotted path of a layer inside the module at `path`.
+
+    Example:
+        >>> join_path("", "body"), join_path("0", "body")
+        ('body', '0.body')
+    """
+    return f"{path}.{name}" if path else name
 
 
 def _at(path: str) -> str:
@@ -106,7 +127,5 @@ def _at(path: str) -> str:
 
 
 def _full_name(module: nn.Module) -> str:
-    package = type(module).__module__.split(".")[0]
-    return f"{package}'s {type(module).__name__}" if package != "__main__" else (
-        type(module).__name__
-    )
+    package, name = type(module).__module__.split(".")[0], type(module).__name__
+    return name if package == "__main__" else f"{package}'s {name}"

@@ -1,6 +1,7 @@
 """Initialization of complex weights: the right variance, and distance from singularities."""
 
 import math
+from collections import Counter
 
 import torch
 from torch import Tensor, nn
@@ -22,11 +23,14 @@ __all__ = [
 
 @torch.no_grad()
 def circular_normal_(
-    weight: ComplexTensor, std: float = 1.0, *, generator: torch.Generator | None = None
+    weight: Tensor, std: float | int = 1.0, *, generator: torch.Generator | None = None
 ) -> ComplexTensor:
     """Circular normal entries: E|w|^2 = std^2, half of it in each part, and E w^2 = 0.
 
     `torch.nn.init.normal_` splits the variance so and `uniform_` does not; here both do.
+
+    Raises:
+        InputTypeError: a real weight.
     """
     _parts(weight).normal_(0, std / math.sqrt(2), generator=generator)
     return weight
@@ -34,7 +38,7 @@ def circular_normal_(
 
 @torch.no_grad()
 def _circular_uniform_(
-    weight: ComplexTensor, std: float, *, generator: torch.Generator | None
+    weight: Tensor, std: float | int, *, generator: torch.Generator | None
 ) -> ComplexTensor:
     """Both parts uniform on [-a, a] with a = std sqrt(3/2), so that E|w|^2 = std^2."""
     bound = std * math.sqrt(1.5)
@@ -43,7 +47,7 @@ def _circular_uniform_(
 
 
 def xavier_normal_(
-    weight: ComplexTensor, gain: float = 1.0, *, generator: torch.Generator | None = None
+    weight: Tensor, gain: float | int = 1.0, *, generator: torch.Generator | None = None
 ) -> ComplexTensor:
     """Glorot: E|w|^2 = 2 gain^2 / (fan_in + fan_out), circular normal.
 
@@ -54,15 +58,15 @@ def xavier_normal_(
 
 
 def xavier_uniform_(
-    weight: ComplexTensor, gain: float = 1.0, *, generator: torch.Generator | None = None
+    weight: Tensor, gain: float | int = 1.0, *, generator: torch.Generator | None = None
 ) -> ComplexTensor:
     """Glorot: E|w|^2 = 2 gain^2 / (fan_in + fan_out), uniform parts."""
     return _circular_uniform_(weight, _xavier_std(weight, gain), generator=generator)
 
 
 def kaiming_normal_(
-    weight: ComplexTensor,
-    gain: float = 1.0,
+    weight: Tensor,
+    gain: float | int = 1.0,
     *,
     mode: str = "fan_in",
     generator: torch.Generator | None = None,
@@ -75,6 +79,10 @@ def kaiming_normal_(
         mode: "fan_in" (keep the signal) or "fan_out" (keep the gradient).
         generator: source of randomness.
 
+    Raises:
+        DomainError: an unknown mode, or a weight of fewer than two axes.
+        InputTypeError: a real weight.
+
     References:
         He et al. (2015); Trabelsi et al. (2018) for complex weights.
     """
@@ -82,8 +90,8 @@ def kaiming_normal_(
 
 
 def kaiming_uniform_(
-    weight: ComplexTensor,
-    gain: float = 1.0,
+    weight: Tensor,
+    gain: float | int = 1.0,
     *,
     mode: str = "fan_in",
     generator: torch.Generator | None = None,
@@ -94,7 +102,7 @@ def kaiming_uniform_(
 
 @torch.no_grad()
 def data_driven_(
-    network: nn.Module, z: ComplexTensor, *, scale: float = 1.0, clearance: float = 0.1
+    network: nn.Module, z: Tensor, *, scale: float | int = 1.0, clearance: float | int = 0.1
 ) -> nn.Module:
     """Center and scale every pre-activation on data, away from the declared singularities.
 
@@ -113,38 +121,72 @@ def data_driven_(
 
     Raises:
         DomainError: an activation has less clearance than asked even at its base point, or its
-            input is not the output of an affine layer with bias.
+            input is not the output of an affine layer with bias that no other shares; or a scale
+            or a clearance out of range.
 
     References:
         Mishkin and Matas (2016) for unit variance by layers; the clearance is ours.
     """
-    last: list[tuple[nn.Module, Tensor]] = []
+    if not (scale > 0 and clearance >= 0):
+        raise DomainError(
+            f"data_driven_(scale={scale}, clearance={clearance}): choose scale > 0, clearance >= 0"
+        )
+    followed = _followed_by(network, z)
 
-    def remember(layer: nn.Module, _: tuple[Tensor, ...], output: Tensor) -> None:
-        last[:] = [(layer, output)]
+    def adjust(layer: nn.Module, _: tuple[Tensor, ...], output: Tensor) -> Tensor:
+        return _recenter_(layer, output, followed[layer], scale, clearance)
 
-    def adjust(layer: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-        function = getattr(layer, "function", None)
-        if not isinstance(function, HolomorphicFunction):
-            return inputs
-        if not last or last[0][1] is not inputs[0]:
-            raise DomainError(
-                f"the input of {layer} is not the output of an affine layer with bias, so its "
-                "scale cannot be set: put an nn.Linear, nn.Conv or nn.FrozenNorm in front of it"
-            )
-        return (_recenter_(last[0][0], inputs[0], function, scale, clearance),)
-
-    affine = [m for m in network.modules() if _channel_axis(m) is not None]
-    with (
-        forward_hooks(m.register_forward_hook(remember) for m in affine),
-        forward_hooks(m.register_forward_pre_hook(adjust) for m in network.modules()),
-    ):
+    with forward_hooks(layer.register_forward_hook(adjust) for layer in followed):
         network(z)
     return network
 
 
+def _followed_by(network: nn.Module, z: Tensor) -> dict[nn.Module, HolomorphicFunction]:
+    """The function of the activation that each affine layer feeds on z."""
+    found: dict[nn.Module, HolomorphicFunction] = {}
+    outputs: list[tuple[nn.Module, Tensor]] = []
+
+    def remember(layer: nn.Module, _: tuple[Tensor, ...], output: Tensor) -> None:
+        outputs.append((layer, output))
+
+    def match(layer: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+        function = getattr(layer, "function", None)
+        if not isinstance(function, HolomorphicFunction):
+            return
+        sources = [source for source, output in outputs if output is inputs[0]]
+        if not sources:
+            raise DomainError(
+                f"the input of {layer} is not the output of an affine layer with bias, so its "
+                "scale cannot be set: put an nn.Linear, nn.Conv or nn.FrozenNorm in front of it"
+            )
+        if found.setdefault(sources[-1], function) != function:
+            raise DomainError(
+                f"{sources[-1]} feeds {found[sources[-1]].name} and {function.name}, which cannot "
+                "both be centered: give each activation its own layer"
+            )
+
+    affine = [m for m in network.modules() if _channel_axis(m) is not None]
+    with (
+        forward_hooks(m.register_forward_hook(remember) for m in affine),
+        forward_hooks(m.register_forward_pre_hook(match) for m in network.modules()),
+    ):
+        network(z)
+    calls = Counter(layer for layer, _ in outputs)
+    for layer in found:
+        if calls[layer] > 1:
+            raise DomainError(
+                f"{layer} is used {calls[layer]} times in one pass, so its outputs cannot all be "
+                "centered: give each place its own layer"
+            )
+    return found
+
+
 def _recenter_(
-    layer: nn.Module, h: Tensor, function: HolomorphicFunction, scale: float, clearance: float
+    layer: nn.Module,
+    h: Tensor,
+    function: HolomorphicFunction,
+    scale: float | int,
+    clearance: float | int,
 ) -> Tensor:
     """Compose the layer with h -> base + s (h - mean); return what it now gives."""
     others = [a for a in range(h.ndim) if a - h.ndim != _channel_axis(layer)]
@@ -182,12 +224,12 @@ def _parts(weight: Tensor) -> Tensor:
     return torch.view_as_real(weight)
 
 
-def _xavier_std(weight: Tensor, gain: float) -> float:
+def _xavier_std(weight: Tensor, gain: float | int) -> float:
     fan_in, fan_out = _fans(weight)
-    return gain * math.sqrt(2 / (fan_in + fan_out))
+    return gain * math.sqrt(2 / max(fan_in + fan_out, 1))
 
 
-def _kaiming_std(weight: Tensor, gain: float, mode: str) -> float:
+def _kaiming_std(weight: Tensor, gain: float | int, mode: str) -> float:
     fan_in, fan_out = _fans(weight)
     if mode not in ("fan_in", "fan_out"):
         raise DomainError(f"mode={mode!r}: choose 'fan_in' or 'fan_out'")

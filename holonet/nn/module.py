@@ -1,7 +1,8 @@
 """The base of every module: what it declares, and the checks of what it is given."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
@@ -9,17 +10,40 @@ from torch.utils.hooks import RemovableHandle
 
 from holonet._types import RealTensor
 from holonet.domains import Domain, Plane
-from holonet.errors import InputTypeError, ShapeError
+from holonet.errors import DomainError, InputTypeError, ShapeError
 from holonet.functions import FunctionClass, Singularity
 
 __all__ = [
+    "DECLARATIONS",
+    "Declaration",
     "DeclaredModule",
     "HolomorphicModule",
     "complex_dtype",
     "forward_hooks",
+    "layer_domain",
+    "layer_singularities",
     "require_complex",
     "require_size",
 ]
+
+
+@dataclass(frozen=True)
+class Declaration:
+    """What was declared of a foreign type of layer; `nn.declare` says what the fields mean."""
+
+    function_class: FunctionClass | Callable[[nn.Module], FunctionClass]
+    domain: Domain | None = None
+    singularities: tuple[Singularity, ...] = ()
+
+    def class_of(self, module: nn.Module) -> FunctionClass:
+        """The class of this instance."""
+        if isinstance(self.function_class, FunctionClass):
+            return self.function_class
+        return self.function_class(module)
+
+
+DECLARATIONS: dict[type[nn.Module], Declaration] = {}
+"""Foreign types of layers, filled by `nn.declare`."""
 
 
 class DeclaredModule(nn.Module):
@@ -44,24 +68,59 @@ class DeclaredModule(nn.Module):
 
         It is measured in front of every layer inside, in that layer's coordinate, and the least
         is returned: positive exactly where z is in the domain, infinite for entire modules.
+
+        Raises:
+            DomainError: a foreign layer was declared holomorphic off some singularities, without
+                the domain that says where they are.
         """
         least = torch.full((len(z),), torch.inf, dtype=z.dtype.to_real(), device=z.device)
 
         def measure(module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
-            domain = getattr(module, "domain", None)
-            if isinstance(domain, Domain) and not isinstance(domain, Plane):
-                clearance = domain.clearance(inputs[0])
-                torch.minimum(least, clearance.flatten(1).amin(1), out=least)
+            domain = layer_domain(module)
+            if domain is None and type(module) in DECLARATIONS:
+                raise DomainError(
+                    f"the margin of {type(module).__name__} is not known: it was declared without "
+                    "the domain that it is holomorphic on. Declare it again with "
+                    f"nn.declare({type(module).__name__}, ..., domain=...)"
+                )
+            if domain is not None and not isinstance(domain, Plane):
+                clearance = domain.clearance(inputs[0]).unsqueeze(-1).flatten(1).amin(1)
+                torch.minimum(least, clearance, out=least)
 
         with forward_hooks(module.register_forward_pre_hook(measure) for module in self.modules()):
             self(z)
         return least
+
+    def _class_at(self, path: str) -> FunctionClass:
+        """`function_class`; containers name what is at fault inside by its path from here."""
+        del path
+        return self.function_class
 
 
 class HolomorphicModule(DeclaredModule):
     """A layer that is holomorphic by construction: complex tensors in, complex tensors out."""
 
     function_class: FunctionClass = FunctionClass.AFFINE
+
+
+def layer_domain(module: nn.Module) -> Domain | None:
+    """Where a layer is holomorphic; None where that was not declared or has no closed form."""
+    if isinstance(module, DeclaredModule):
+        return module.domain
+    declaration = DECLARATIONS.get(type(module))
+    if declaration is None:
+        return None
+    found = declaration.class_of(module)
+    everywhere = found.is_entire or not found.is_holomorphic
+    return Plane() if declaration.domain is None and everywhere else declaration.domain
+
+
+def layer_singularities(module: nn.Module) -> tuple[Singularity, ...]:
+    """The declared singularities of a layer."""
+    if isinstance(module, DeclaredModule):
+        return module.singularities
+    declaration = DECLARATIONS.get(type(module))
+    return () if declaration is None else declaration.singularities
 
 
 def forward_hooks(handles: Iterator[RemovableHandle]) -> ExitStack:

@@ -3,7 +3,7 @@
 import complextorch.nn as ctnn
 from torch import nn
 
-from holonet.functions import FunctionClass
+from holonet.functions import CATALOGUE, FunctionClass
 from holonet.nn.declare import declare
 
 __all__ = ["AFFINE_LAYERS", "PIECEWISE_LAYERS", "SMOOTH_LAYERS"]
@@ -100,4 +100,10 @@ for _layer in SMOOTH_LAYERS:
     declare(_layer, FunctionClass.SMOOTH)
 for _layer in (ctnn.gauss.Conv1d, ctnn.gauss.Conv2d, ctnn.gauss.Conv3d):
     declare(_layer, _gauss_convolution)
-declare(ctnn.CVSigmoid, FunctionClass.MEROMORPHIC)  # it computes sigmoid(-z): complextorch 2.1.1
+# complextorch 2.1.1 computes sigmoid(-z), whose poles are those of sigmoid
+declare(
+    ctnn.CVSigmoid,
+    FunctionClass.MEROMORPHIC,
+    domain=CATALOGUE["sigmoid"].domain,
+    singularities=CATALOGUE["sigmoid"].singularities,
+)

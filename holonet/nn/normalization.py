@@ -4,6 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from holonet._types import ComplexTensor
+from holonet.errors import DomainError, ShapeError
 from holonet.functions import FunctionClass
 from holonet.nn.module import (
     HolomorphicModule,
@@ -24,12 +25,18 @@ class FrozenNorm(HolomorphicModule):
 
     Args:
         num_features: size of the feature axis.
-        feature_axis: which axis that is: -1 behind nn.Linear, -3 behind nn.Conv2d.
+        feature_axis: which axis that is, counted from the end: -1 behind nn.Linear, -3 behind
+            nn.Conv2d.
         eps: added to the variance.
         device, dtype: of the parameters; dtype is complex64 unless given.
 
     Law: affine in z, the same in train and in eval mode; after calibration on z with weight 1
-        and bias 0 the output on z has mean 0 and E|.|^2 = 1 for each feature.
+        and bias 0 the output on z has mean 0 and E|.|^2 = 1 (but for eps) for each feature.
+
+    Raises:
+        DomainError: `feature_axis` is not negative.
+        InputTypeError: real dtype or real input.
+        ShapeError: the feature axis of the input is not `num_features` long.
     """
 
     function_class = FunctionClass.AFFINE
@@ -40,12 +47,17 @@ class FrozenNorm(HolomorphicModule):
         self,
         num_features: int,
         feature_axis: int = -1,
-        eps: float = 1e-5,
+        eps: float | int = 1e-5,
         device: torch.device | str | None = None,
         dtype: torch.dtype | None = None,
     ) -> None:
         super().__init__()
         dtype = complex_dtype(dtype, "FrozenNorm")
+        if feature_axis >= 0:
+            raise DomainError(
+                f"FrozenNorm(feature_axis={feature_axis}): count the axis from the end, -1 behind "
+                "nn.Linear, -3 behind nn.Conv2d, so that it fits with and without a batch axis"
+            )
         self.num_features = num_features
         self.feature_axis = feature_axis
         self.eps = eps
@@ -57,12 +69,16 @@ class FrozenNorm(HolomorphicModule):
         )
 
     @torch.no_grad()
-    def measure(self, z: ComplexTensor) -> None:
+    def measure(self, z: Tensor) -> None:
         """Set mean and scale to those of z, over all axes but the features'."""
-        others = [a for a in range(z.ndim) if a - z.ndim != self.feature_axis]
-        mean = z.mean(others, keepdim=True)
-        self.mean.copy_(mean.flatten())
-        self.scale.copy_(((z - mean).abs().square().mean(others) + self.eps).sqrt())
+        require_complex(z, self, self.weight.dtype)
+        require_size(z, self.feature_axis, self.num_features, self, "features")
+        if z.numel() == 0:
+            raise ShapeError("FrozenNorm cannot measure an empty batch: give it some examples")
+        rows = z.movedim(self.feature_axis, -1).reshape(-1, self.num_features)
+        mean = rows.mean(0)
+        self.mean.copy_(mean)
+        self.scale.copy_(((rows - mean).abs().square().mean(0) + self.eps).sqrt())
 
     def forward(self, input: Tensor) -> ComplexTensor:
         """The normalized tensor."""

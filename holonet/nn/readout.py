@@ -63,7 +63,7 @@ class LogModulus(Readout):
 
     function_class = FunctionClass.SUBHARMONIC
 
-    def __init__(self, eps: float = 0.0) -> None:
+    def __init__(self, eps: float | int = 0.0) -> None:
         super().__init__()
         if not eps >= 0:
             raise DomainError(f"LogModulus(eps={eps}): choose eps >= 0")

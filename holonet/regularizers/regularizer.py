@@ -25,9 +25,7 @@ class Regularizer(ABC):
     ) -> tuple[AnyTensor, RealTensor]:
         """f(z) and the penalty; a rule that needs both saves a forward pass."""
 
-    def __call__(
-        self, f: TensorFunction, z: AnyTensor, probes: Probes | None = None
-    ) -> RealTensor:
+    def __call__(self, f: TensorFunction, z: AnyTensor, probes: Probes | None = None) -> RealTensor:
         """The penalty, averaged over the batch."""
         return self.value_and_penalty(f, z, probes)[1]
 

@@ -19,9 +19,11 @@ from holonet.errors import CheckpointError
 __all__ = [
     "Checkpoint",
     "latest_checkpoint",
+    "load_state",
     "load_tensors",
     "load_weights",
     "read_checkpoint",
+    "remove_checkpoints",
     "save_checkpoint",
     "save_tensors",
     "save_weights",
@@ -46,23 +48,14 @@ def save_tensors(path: Path, tensors: Mapping[str, Tensor], state: Mapping[str, 
     complex128 and stores lazy conjugates unconjugated); their names are in the header. The
     digest is in the format of sha256sum, so `sha256sum -c *.sha256` checks files by hand. It is
     written last: a file without it was cut off.
+
+    Law: the same tensors and state give the same bytes.
     """
-    planar = {
-        name: (torch.view_as_real(t.resolve_conj()) if t.is_complex() else t)
-        .detach()
-        .cpu()
-        .contiguous()
-        .clone()
-        for name, t in tensors.items()
-    }
-    header = {
-        "complex": json.dumps(sorted(n for n, t in tensors.items() if t.is_complex())),
-        "state": json.dumps(state),
-    }
-    content = safetensors.torch.save(planar, header)
+    names = sorted(n for n, t in tensors.items() if t.is_complex())
+    header = {"holonet": json.dumps({"complex": names, "state": state})}
+    content = safetensors.torch.save({n: _planar(t) for n, t in tensors.items()}, header)
     write_atomically(path, content)
-    digest = hashlib.sha256(content).hexdigest()
-    write_atomically(_digest_path(path), f"{digest}  {path.name}\n")
+    write_atomically(_digest_path(path), _digest(path, content))
     return path
 
 
@@ -70,42 +63,57 @@ def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """Read what `save_tensors` wrote.
 
     Raises:
-        CheckpointError: the file or its digest is missing, or they do not belong together.
+        CheckpointError: the file or its digest is missing, they do not belong together, or
+            something else wrote them.
     """
     try:
-        content = path.read_bytes()
-        digest = _digest_path(path).read_text().split()
+        content, digest = path.read_bytes(), _digest_path(path).read_bytes()
     except FileNotFoundError as error:
         raise CheckpointError(
             f"{path}: {Path(error.filename).name} is missing, so the file is absent or was cut "
             "off while being written"
         ) from None
-    except UnicodeDecodeError:
-        digest = []
-    found = hashlib.sha256(content).hexdigest()
-    if not digest or digest[0] != found:
+    if digest != _digest(path, content):
         raise CheckpointError(
             f"{path} is damaged: its {len(content)} bytes do not have the SHA-256 in "
             f"{_digest_path(path).name}. It is cut short or altered; remove both files, or use "
             "an earlier checkpoint"
         )
-    tensors = safetensors.torch.load(content)
-    length = int.from_bytes(content[:8], "little")
-    header = json.loads(content[8 : 8 + length])["__metadata__"]
-    for name in json.loads(header["complex"]):
-        tensors[name] = torch.view_as_complex(tensors[name])
-    return tensors, json.loads(header["state"])
+    try:
+        tensors = safetensors.torch.load(content)
+        length = int.from_bytes(content[:8], "little")
+        header = json.loads(json.loads(content[8 : 8 + length])["__metadata__"]["holonet"])
+        for name in header["complex"]:
+            tensors[name] = torch.view_as_complex(tensors[name])
+        return tensors, header["state"]
+    except (safetensors.SafetensorError, LookupError, ValueError):
+        raise CheckpointError(
+            f"{path} was not written by holonet: give a file that save_weights or fit wrote"
+        ) from None
 
 
 def save_checkpoint(
     folder: Path, step: int, tensors: Mapping[str, Tensor], state: Mapping[str, Any], keep: int = 2
 ) -> Path:
-    """Write step-<step>.safetensors and remove all but the newest `keep` checkpoints."""
+    """Write step-<step>.safetensors; keep it and the newest before it, `keep` in all.
+
+    Checkpoints of later steps are removed too: the run went back behind them because they are
+    damaged, or they are of an earlier run.
+    """
     path = save_tensors(folder / f"step-{step:08d}.safetensors", tensors, {**state, "step": step})
-    for old in _checkpoints(folder)[:-keep]:
-        _digest_path(old).unlink(missing_ok=True)
-        old.unlink(missing_ok=True)
+    names = _checkpoints(folder)
+    position = names.index(path)
+    for old in [*names[: max(position + 1 - keep, 0)], *names[position + 1 :]]:
+        _remove(old)
+    _remove_leftovers(folder)
     return path
+
+
+def remove_checkpoints(folder: Path) -> None:
+    """Remove every checkpoint, and nothing else."""
+    for path in _checkpoints(folder):
+        _remove(path)
+    _remove_leftovers(folder)
 
 
 def read_checkpoint(path: Path) -> Checkpoint:
@@ -152,7 +160,15 @@ def load_weights(path: Path, module: nn.Module) -> None:
     Raises:
         CheckpointError: the file is damaged or belongs to another network.
     """
-    tensors, _ = load_tensors(path)
+    load_state(module, load_tensors(path)[0], str(path))
+
+
+def load_state(module: nn.Module, tensors: Mapping[str, Tensor], source: str) -> None:
+    """Load a state dict of the same names, shapes and dtypes, and no other.
+
+    Raises:
+        CheckpointError: it is of another network; the message says what differs.
+    """
     own = module.state_dict()
     faults = [f"missing {k}" for k in own.keys() - tensors.keys()]
     faults += [f"unknown {k}" for k in tensors.keys() - own.keys()]
@@ -162,8 +178,18 @@ def load_weights(path: Path, module: nn.Module) -> None:
         if _describe(own[k]) != _describe(tensors[k])
     ]
     if faults:
-        raise CheckpointError(f"{path} is of another network: {'; '.join(sorted(faults))}")
+        raise CheckpointError(
+            f"{source} is of another network than the one it is loaded into: "
+            f"{'; '.join(sorted(faults))}. Build the network as it was when it was saved"
+        )
     module.load_state_dict(tensors)
+
+
+def _planar(tensor: Tensor) -> Tensor:
+    """A contiguous real copy on the CPU, lazy conjugation and negation carried out."""
+    tensor = tensor.detach().resolve_conj().resolve_neg()
+    real = torch.view_as_real(tensor) if tensor.is_complex() else tensor
+    return real.cpu().contiguous().clone()
 
 
 def _describe(tensor: Tensor) -> str:
@@ -172,7 +198,24 @@ def _describe(tensor: Tensor) -> str:
 
 def _checkpoints(folder: Path) -> list[Path]:
     """Oldest first."""
-    return sorted(folder.glob("step-*.safetensors"))
+    return sorted(folder.glob("step-*.safetensors"), key=lambda path: (len(path.name), path.name))
+
+
+def _remove(path: Path) -> None:
+    """Remove a checkpoint, the digest first: what is left by a crash is refused."""
+    _digest_path(path).unlink(missing_ok=True)
+    path.unlink(missing_ok=True)
+
+
+def _remove_leftovers(folder: Path) -> None:
+    """Remove temporary files of a process that was killed while it wrote a checkpoint."""
+    for path in folder.glob(".step-*.tmp"):
+        path.unlink(missing_ok=True)
+
+
+def _digest(path: Path, content: bytes) -> bytes:
+    """The line that sha256sum prints for a file of that name and content."""
+    return f"{hashlib.sha256(content).hexdigest()}  {path.name}\n".encode()
 
 
 def _digest_path(path: Path) -> Path:

@@ -1,17 +1,18 @@
 """The configuration of a run: typed, validated, and kept beside its results as TOML."""
 
 import difflib
+import math
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tomli_w
 import torch
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 from torch import nn
 
-from holonet.errors import ConfigError, HolonetError
+from holonet.errors import ConfigError
 from holonet.nn import (
     HolomorphicClassifier,
     ImagPart,
@@ -36,10 +37,43 @@ READOUTS: Mapping[str, type[nn.Module]] = {
 
 Positive = Annotated[int, Field(ge=1)]
 NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Seed = Annotated[int, Field(ge=0, lt=2**63)]
+
+
+class _InvalidSettingsError(ConfigError):
+    """What is wrong with a section: one (words before, dotted key, words after) for each fault."""
+
+    def __init__(self, source: str, faults: Sequence[tuple[str, str, str]]) -> None:
+        super().__init__(f"{source}: {'; '.join(map(''.join, faults))}")
+        self.faults = tuple(faults)
 
 
 class _Section(BaseModel):
+    """Immutable settings that are right when they exist.
+
+    Raises:
+        ConfigError: at construction, with every fault by its dotted key, and near misses of
+            unknown keys.
+    """
+
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+    if not TYPE_CHECKING:  # type checkers keep the fields as the arguments
+
+        def __init__(self, **values: Any) -> None:
+            try:
+                super().__init__(**values)
+            except ValidationError as error:
+                raise _InvalidSettingsError(
+                    type(self).__name__, _faults(type(self), error)
+                ) from None
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _refuse_booleans(cls, value: object) -> object:
+        if isinstance(value, bool):  # which pydantic would read as 0 or 1
+            raise ValueError("no setting is true or false")
+        return value
 
 
 class DataConfig(_Section):
@@ -49,7 +83,7 @@ class DataConfig(_Section):
     root: Path | None = None
     train: Positive | None = None
     test: Positive | None = None
-    seed: int = 0
+    seed: Seed = 0
 
 
 class ModelConfig(_Section):
@@ -68,7 +102,7 @@ class ModelConfig(_Section):
             UnknownNameError: no such activation.
         """
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
+            torch.default_generator.manual_seed(seed)  # torch.manual_seed reaches devices too
             holomorphic = self._holomorphic(in_features, num_classes)
             if self.kind == "holomorphic":
                 return holomorphic
@@ -112,14 +146,20 @@ class TrainConfig(_Section):
     epochs: Positive = 6
     batch_size: Positive = 256
     lr: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 3e-3
-    clip: Annotated[float, Field(gt=0)] | None = 1.0
-    seed: int = 0
+    clip: Annotated[float, Field(gt=0)] = 1.0
+    """The norm that gradients are cut down to; inf (or None) for no limit."""
+    seed: Seed = 0
     checkpoint_every: Positive = 200
     keep_checkpoints: Positive = 2
     log_every: Positive = 20
     accelerator: Literal["auto", "cpu", "cuda"] = "auto"
     devices: Positive = 1
     backend: Literal["auto", "gloo", "nccl"] = "auto"
+
+    @field_validator("clip", mode="before")
+    @classmethod
+    def _none_is_no_limit(cls, value: object) -> object:
+        return math.inf if value is None else value  # TOML has inf and no null
 
 
 class RunConfig(_Section):
@@ -138,10 +178,9 @@ class RunConfig(_Section):
             ConfigError: with every fault by its dotted key, and near misses of unknown keys.
         """
         try:
-            return cls.model_validate(dict(values))
-        except ValidationError as error:
-            faults = "; ".join(_explain(cls, e["loc"], e["type"], e["msg"]) for e in error.errors())
-            raise ConfigError(f"{source}: {faults}") from None
+            return cls(**values)
+        except _InvalidSettingsError as error:
+            raise ConfigError(str(_InvalidSettingsError(source, error.faults))) from None
 
     @classmethod
     def read(cls, path: Path) -> "RunConfig":
@@ -154,6 +193,8 @@ class RunConfig(_Section):
             values = tomllib.loads(path.read_text())
         except FileNotFoundError:
             raise ConfigError(f"no configuration at {path}: give the path of a TOML file") from None
+        except OSError as error:
+            raise ConfigError(f"cannot read {path} ({error.strerror}): give a TOML file") from None
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise ConfigError(f"{path} is not TOML: {error}") from None
         return cls.from_mapping(values, str(path))
@@ -173,18 +214,34 @@ class RunConfig(_Section):
         ]
 
 
-def _explain(root: type[BaseModel], path: tuple[Any, ...], kind: str, message: str) -> str:
-    """One fault in words."""
-    dotted = ".".join(str(p) for p in path)
-    if kind != "extra_forbidden":
-        return f"{dotted}: {message[0].lower()}{message[1:]}"
-    owner: type[BaseModel] = root
-    for step in path[:-1]:
-        annotation = owner.model_fields[step].annotation
-        if annotation is None or not issubclass(annotation, BaseModel):
-            raise HolonetError(f"{dotted} is not a section")
-        owner = annotation
-    known = sorted(owner.model_fields)
-    near = difflib.get_close_matches(str(path[-1]), known, n=2, cutoff=0.5)
+def _faults(section: type[BaseModel], error: ValidationError) -> list[tuple[str, str, str]]:
+    """The faults of one section in words, those of a union's alternatives as one."""
+    found: dict[str, tuple[str, str, str]] = {}
+    for fault in error.errors(include_url=False):
+        key, *inner = map(str, fault["loc"])
+        cause = fault.get("ctx", {}).get("error")
+        if isinstance(cause, _InvalidSettingsError):
+            found |= {
+                f"{key}.{k}": (before, f"{key}.{k}", after) for before, k, after in cause.faults
+            }
+        elif fault["type"] == "extra_forbidden":
+            found[key] = ("unknown key ", key, _near_misses(key, section.model_fields))
+        else:
+            dotted = ".".join([key, *(step for step in inner if step.isdecimal())])
+            message = fault["msg"].removeprefix("Value error, ")
+            message = f"{message[0].lower()}{message[1:]}"
+            earlier = found.get(dotted)
+            after = (
+                f" = {fault['input']!r}: {message}"
+                if earlier is None
+                else (f"{earlier[2]}, or {message}")
+            )
+            found[dotted] = ("", dotted, after)
+    return list(found.values())
+
+
+def _near_misses(key: str, known: Iterable[str]) -> str:
+    names = sorted(known)
+    near = difflib.get_close_matches(key, names, n=2, cutoff=0.5)
     hint = f", did you mean {' or '.join(near)}?" if near else "."
-    return f"unknown key {dotted}{hint} Known: {', '.join(known)}"
+    return f"{hint} Known: {', '.join(names)}"

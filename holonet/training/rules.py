@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from typing import Literal
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
+from torch.nn import functional
 
 from holonet._types import AnyTensor, IntTensor, RealTensor
 from holonet.calculus import Probes
-from holonet.errors import ConfigError
+from holonet.errors import ConfigError, InputTypeError
 from holonet.regularizers import DirichletEnergy, Regularizer
 
 __all__ = ["AnalyticRule", "EmpiricalRisk", "Penalty", "PenaltyTarget", "Rule"]
@@ -35,6 +35,10 @@ class Rule(ABC):
         """The loss, the sum of the terms."""
         return torch.stack(list(self.terms(model, x, y, probes).values())).sum()
 
+    def __repr__(self) -> str:
+        """What tells this rule from others: a run is resumed only under one that reads the same."""
+        return f"{type(self).__name__}()"
+
 
 @dataclass(frozen=True)
 class Penalty:
@@ -46,7 +50,7 @@ class Penalty:
 
     regularizer: Regularizer
     weight: float
-    on: PenaltyTarget = "logits"
+    on: PenaltyTarget | str = "logits"
 
     def __post_init__(self) -> None:
         if not 0 <= self.weight < float("inf"):
@@ -55,6 +59,15 @@ class Penalty:
             raise ConfigError(
                 f"Penalty(on={self.on!r}): choose 'logits', 'probabilities' or 'loss'"
             )
+
+    def __repr__(self) -> str:
+        plain = {
+            k: v
+            for k, v in vars(self.regularizer).items()
+            if v is None or isinstance(v, (bool, int, float, str))
+        }
+        arguments = ", ".join(f"{k}={v!r}" for k, v in plain.items())
+        return f"{self.weight!r} * {type(self.regularizer).__name__}({arguments}) on {self.on}"
 
 
 class EmpiricalRisk(Rule):
@@ -66,6 +79,9 @@ class EmpiricalRisk(Rule):
         penalties: what is added.
         label_smoothing: of the cross-entropy.
 
+    Raises:
+        ConfigError: label_smoothing is not in [0, 1].
+
     Example:
         >>> rule = EmpiricalRisk()
         >>> model = torch.nn.Linear(4, 3)
@@ -74,20 +90,28 @@ class EmpiricalRisk(Rule):
     """
 
     def __init__(self, penalties: Sequence[Penalty] = (), label_smoothing: float = 0.0) -> None:
+        if not 0 <= label_smoothing <= 1:
+            raise ConfigError(f"label_smoothing={label_smoothing}: choose a number in [0, 1]")
         self.penalties = tuple(penalties)
         self.label_smoothing = label_smoothing
 
     def terms(
         self, model: Model, x: AnyTensor, y: IntTensor, probes: Probes | None = None
     ) -> dict[str, RealTensor]:
-        """`risk`, and one entry for each penalty named after its class and target."""
+        """`risk`, and an entry for each regularizer and target: the sum of their penalties.
+
+        Raises:
+            InputTypeError: the logits are complex.
+        """
         probes = Probes() if probes is None else probes
         found: dict[str, RealTensor] = {}
         risk: RealTensor | None = None
         for penalty in self.penalties:
             f = self._target(model, y, penalty.on)
             value, amount = penalty.regularizer.value_and_penalty(f, x, probes)
-            found[f"{type(penalty.regularizer).__name__}({penalty.on})"] = penalty.weight * amount
+            name = f"{type(penalty.regularizer).__name__}({penalty.on})"
+            weighted = penalty.weight * amount
+            found[name] = found[name] + weighted if name in found else weighted
             if risk is None and penalty.on != "probabilities":
                 risk = value.mean() if penalty.on == "loss" else self._losses(value, y).mean()
         if risk is None:
@@ -95,11 +119,16 @@ class EmpiricalRisk(Rule):
         return {"risk": risk, **found}
 
     def _losses(self, logits: Tensor, y: IntTensor) -> RealTensor:
-        return F.cross_entropy(
+        if logits.is_complex():
+            raise InputTypeError(
+                f"the model returns complex logits ({logits.dtype}), and cross-entropy takes real "
+                "ones: end it with a readout, nn.HolomorphicClassifier(backbone) for example"
+            )
+        return functional.cross_entropy(
             logits, y, reduction="none", label_smoothing=self.label_smoothing
         )
 
-    def _target(self, model: Model, y: IntTensor, on: PenaltyTarget) -> Model:
+    def _target(self, model: Model, y: IntTensor, on: str) -> Model:
         """The function that a penalty sees."""
         if on == "logits":
             return model
@@ -108,7 +137,8 @@ class EmpiricalRisk(Rule):
         return lambda x: self._losses(model(x), y)
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({', '.join(map(str, self.penalties))})"
+        smoothing = [f"label_smoothing={self.label_smoothing!r}"] if self.label_smoothing else []
+        return f"{type(self).__name__}({', '.join([*map(repr, self.penalties), *smoothing])})"
 
 
 class AnalyticRule(EmpiricalRisk):
@@ -131,7 +161,7 @@ class AnalyticRule(EmpiricalRisk):
     def __init__(
         self,
         weight: float = 0.3,
-        on: PenaltyTarget = "logits",
+        on: PenaltyTarget | str = "logits",
         count: int | None = 1,
         mode: Literal["forward", "reverse"] = "reverse",
     ) -> None:

@@ -7,12 +7,14 @@ from torch import nn
 from holonet._files import write_atomically
 from holonet.data import Dataset, load_dataset
 from holonet.errors import CheckpointError, ConfigError, RunExistsError
-from holonet.training.checkpoint import load_weights
+from holonet.training.checkpoint import load_weights, remove_checkpoints
 from holonet.training.config import DataConfig, RunConfig
 
-__all__ = ["build_model", "load_data", "load_run", "prepare_run"]
+__all__ = ["build_model", "forget_run", "load_data", "load_run", "prepare_run"]
 
 CONFIG = "config.toml"
+CHECKPOINTS = "checkpoints"
+WEIGHTS = "model.safetensors"
 
 
 def prepare_run(
@@ -51,13 +53,18 @@ def prepare_run(
             f"{folder} is not empty and holds no run: choose a new folder (--run-dir), or add a "
             "run to what is there (--overwrite)"
         )
-    for old in [
-        *folder.glob("checkpoints/step-*"),
-        *folder.glob("model.s*"),
-        folder / "metrics.jsonl",
-    ]:
-        old.unlink(missing_ok=True)
+    forget_run(folder)  # before the configuration: a crash in between must not mix two runs
     write_atomically(stored, config.to_toml())
+
+
+def forget_run(folder: Path) -> None:
+    """Remove the results of a run, the weights first; its configuration and other files stay."""
+    weights = folder / WEIGHTS
+    for name in (weights, weights.with_suffix(".sha256")):
+        name.unlink(missing_ok=True)
+    remove_checkpoints(folder / CHECKPOINTS)
+    for name in ("metrics.jsonl", "evaluation.json"):
+        (folder / name).unlink(missing_ok=True)
 
 
 def load_data(config: DataConfig) -> Dataset:
@@ -68,9 +75,7 @@ def load_data(config: DataConfig) -> Dataset:
 
 def build_model(config: RunConfig, data: Dataset) -> nn.Module:
     """The untrained network for a data set, its weights drawn from the training seed."""
-    return config.model.build(
-        data.x_train[0].numel(), data.num_classes, seed=config.train.seed
-    )
+    return config.model.build(data.x_train[0].numel(), data.num_classes, seed=config.train.seed)
 
 
 def load_run(folder: Path) -> tuple[RunConfig, Dataset, nn.Module]:
@@ -81,7 +86,7 @@ def load_run(folder: Path) -> tuple[RunConfig, Dataset, nn.Module]:
         CheckpointError: the run is not finished, or its weights are damaged.
     """
     config = RunConfig.read(folder / CONFIG)
-    weights = folder / "model.safetensors"
+    weights = folder / WEIGHTS
     if not weights.exists():
         raise CheckpointError(
             f"{folder} is not finished, it has no {weights.name}: "

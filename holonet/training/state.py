@@ -1,0 +1,190 @@
+"""The state of a run: what is drawn from its seed, logged at its steps, and kept in checkpoints."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Adam, Optimizer
+from torch.optim.lr_scheduler import LRScheduler, OneCycleLR
+
+from holonet.data import Dataset
+from holonet.errors import CheckpointError, NumericalError
+from holonet.training.checkpoint import latest_checkpoint, load_state, save_checkpoint
+from holonet.training.config import TrainConfig
+from holonet.training.journal import Journal
+from holonet.training.rules import Rule
+
+__all__ = ["Batch", "RunState", "mix_seed"]
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Positions in the training set of a whole batch, for all processes."""
+
+    step: int
+    index: Tensor
+
+
+class RunState:
+    """A model in training with all that a checkpoint holds of the run.
+
+    Args:
+        model: trained in place.
+        rule: only its repr is used, to tell runs apart.
+        data: only the size and the fingerprint are used.
+        config: of the training.
+        journal: where steps and epochs are logged.
+    """
+
+    def __init__(
+        self, model: nn.Module, rule: Rule, data: Dataset, config: TrainConfig, journal: Journal
+    ) -> None:
+        self.model = model
+        self.config = config
+        self.journal = journal
+        self.size = len(data.x_train)
+        self.steps_per_epoch = -(-self.size // config.batch_size)
+        self.total_steps = self.steps_per_epoch * config.epochs
+        self.optimizer: Optimizer = Adam(model.parameters(), lr=config.lr)
+        self.schedule: LRScheduler = OneCycleLR(
+            self.optimizer, max_lr=config.lr, total_steps=self.total_steps
+        )
+        self.step = 0
+        self.seconds = 0.0
+        self._epoch_loss = 0.0
+        self._identity = {
+            "data": data.fingerprint(),
+            "rule": repr(rule),
+            "train": _trajectory(config),
+        }
+
+    @property
+    def epoch(self) -> int:
+        """Number of the epoch that the latest step belongs to, from 1."""
+        return max(self.step - 1, 0) // self.steps_per_epoch + 1
+
+    @property
+    def epoch_ended(self) -> bool:
+        """Whether the latest step was the last one of its epoch."""
+        return self.step > 0 and self.step % self.steps_per_epoch == 0
+
+    def batches(self) -> Iterator[Batch]:
+        """The batches that are still to be trained on; epoch e is shuffled by (seed, e)."""
+        while self.step < self.total_steps:
+            epoch, position = divmod(self.step, self.steps_per_epoch)
+            generator = torch.Generator().manual_seed(mix_seed(self.config.seed, 1, epoch))
+            order = torch.randperm(self.size, generator=generator)
+            for index in order.split(self.config.batch_size)[position:]:
+                yield Batch(self.step, index)
+
+    def finish_step(self, terms: dict[str, float], seconds: float) -> None:
+        """Count a step that took so many seconds, move the schedule, log."""
+        loss = sum(terms.values())
+        rate = self.optimizer.param_groups[0]["lr"]
+        self.step += 1
+        self.seconds += seconds
+        if self.step < self.total_steps:
+            self.schedule.step()
+        self._epoch_loss += loss
+        if self.step % self.config.log_every == 0 or self.step == 1:
+            own = {"kind": "step", "step": self.step, "epoch": self.epoch, "loss": loss}
+            self.journal.write(
+                **own,
+                **{k: v for k, v in terms.items() if k not in own},
+                lr=rate,
+                seconds=round(self.seconds, 4),
+            )
+
+    def finish_epoch(self, test_accuracy: float) -> None:
+        """Log the epoch."""
+        self.journal.write(
+            kind="epoch",
+            epoch=self.epoch,
+            step=self.step,
+            train_loss=self._epoch_loss / self.steps_per_epoch,
+            test_accuracy=test_accuracy,
+            seconds=round(self.seconds, 4),
+        )
+        self._epoch_loss = 0.0
+
+    def save(self, folder: Path) -> None:
+        """Write a checkpoint.
+
+        Raises:
+            NumericalError: the weights are not finite; nothing is written.
+        """
+        self.require_finite_weights()
+        tensors = {f"model/{k}": v for k, v in self.model.state_dict().items()}
+        optimizer = self.optimizer.state_dict()
+        for index, slots in optimizer["state"].items():
+            tensors |= {f"optimizer/{index}/{k}": v for k, v in slots.items()}
+        state = {
+            "identity": self._identity,
+            "groups": optimizer["param_groups"],
+            "schedule": self.schedule.state_dict(),
+            "epoch_loss": self._epoch_loss,
+            "seconds": self.seconds,
+        }
+        save_checkpoint(folder, self.step, tensors, state, self.config.keep_checkpoints)
+
+    def restore(self, folder: Path) -> bool:
+        """Go back to the newest whole checkpoint; False if there is none.
+
+        Raises:
+            CheckpointError: the checkpoints are of another run, or all of them are damaged.
+        """
+        found = latest_checkpoint(folder)
+        if found is None:
+            return False
+        if found.state.get("identity") != self._identity:
+            raise CheckpointError(
+                f"the checkpoints in {folder} are of a run on other data, under another rule or "
+                "with another training configuration: resume with the same ones, or start in a "
+                "new folder"
+            )
+        weights = {
+            k.removeprefix("model/"): v for k, v in found.tensors.items() if k.startswith("model/")
+        }
+        load_state(self.model, weights, f"the checkpoint of step {found.step} in {folder}")
+        slots: dict[int, dict[str, Tensor]] = {}
+        for name, tensor in found.tensors.items():
+            if name.startswith("optimizer/"):
+                _, index, slot = name.split("/")
+                slots.setdefault(int(index), {})[slot] = tensor
+        self.optimizer.load_state_dict({"state": slots, "param_groups": found.state["groups"]})
+        self.schedule.load_state_dict(found.state["schedule"])
+        self.step = found.step
+        self._epoch_loss = found.state["epoch_loss"]
+        self.seconds = found.state["seconds"]
+        self.journal.rewind(self.step)
+        return True
+
+    def require_finite_weights(self) -> None:
+        """Refuse to go on with weights that are lost.
+
+        Raises:
+            NumericalError: with the names of the parameters and buffers.
+        """
+        lost = [k for k, v in self.model.state_dict().items() if not v.isfinite().all()]
+        if lost:
+            raise NumericalError(
+                f"after step {self.step} there are infinite or NaN entries in {', '.join(lost)}: "
+                "lower train.lr; the last checkpoint is whole"
+            )
+
+
+def mix_seed(seed: int, stream: int, counter: int) -> int:
+    """A seed for one purpose and one moment, far from its neighbors' (splitmix64)."""
+    value = (seed * 0x9E3779B97F4A7C15 + stream * 0xBF58476D1CE4E5B9 + counter) % 2**64
+    for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
+        value = ((value ^ (value >> shift)) * factor) % 2**64
+    return (value ^ (value >> 31)) % 2**63
+
+
+def _trajectory(config: TrainConfig) -> dict[str, Any]:
+    """The part of the configuration that the trajectory depends on."""
+    free = {"checkpoint_every", "keep_checkpoints", "log_every", "accelerator", "devices"}
+    return config.model_dump(mode="json", exclude={*free, "backend"})

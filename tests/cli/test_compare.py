@@ -1,0 +1,63 @@
+"""`holonet demo` and `holonet compare` on small data."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from holonet.cli.main import app
+from holonet.data import load_digits
+from holonet.errors import RunExistsError
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("data") / "small.npz"
+    digits = load_digits().subset(train=200, test=40)
+    np.savez(
+        path,
+        x_train=digits.x_train.numpy(),
+        y_train=digits.y_train.numpy(),
+        x_test=digits.x_test.numpy(),
+        y_test=digits.y_test.numpy(),
+    )
+    return path
+
+
+def invoke(*arguments: str) -> Any:
+    return CliRunner().invoke(app, list(arguments))
+
+
+def test_demo_writes_one_self_contained_report(small: Path, tmp_path: Path) -> None:
+    result = invoke("demo", "--data", str(small), "--epochs", "3", "--out", str(tmp_path))
+    assert result.exit_code == 0, result.output
+    assert str((tmp_path / "report.html").resolve()) in result.stdout.replace("\n", "")
+    html = (tmp_path / "report.html").read_text()
+    for part in (
+        "Robust accuracy against",
+        "Training",
+        "logit difference on a complex line",
+        "Is the trained network holomorphic?",
+    ):
+        assert part in html
+    assert html.count("<img") == 4
+    assert 'src="http' not in html
+    again = invoke("demo", "--data", str(small), "--epochs", "3", "--out", str(tmp_path))
+    assert isinstance(again.exception, RunExistsError)
+
+
+def test_compare_prints_four_contenders(small: Path, tmp_path: Path) -> None:
+    arguments = [
+        "compare", "--data", str(small), "--hidden", "8", "--epochs", "1", "--steps", "2",
+        "--out", str(tmp_path), "--seeds", "2", "--json",
+    ]  # fmt: skip
+    result = invoke(*arguments)
+    assert result.exit_code == 0, result.output
+    rows = json.loads(result.stdout)
+    assert len(rows) == 8
+    assert {r["seed"] for r in rows} == {0, 1}
+    sizes = {r["parameters"] for r in rows}
+    assert max(sizes) / min(sizes) < 1.1

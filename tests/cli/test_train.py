@@ -1,0 +1,192 @@
+"""`holonet train` and `holonet evaluate`, and what they say to bad input."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from holonet.cli.main import app
+from holonet.errors import (
+    CheckpointError,
+    ConfigError,
+    DataError,
+    DomainError,
+    HolonetError,
+    RunExistsError,
+    UnknownNameError,
+)
+from holonet.training import load_run, read_journal
+
+SMALL = ["--train-size", "200", "--test-size", "50", "--hidden", "8,8", "--epochs", "2"]
+
+
+def invoke(*arguments: str) -> Any:
+    return CliRunner().invoke(app, list(arguments))
+
+
+def train(folder: Path, *more: str) -> Any:
+    return invoke("train", "--run-dir", str(folder), *SMALL, *more)
+
+
+def failure(result: Any) -> HolonetError:
+    assert isinstance(result.exception, HolonetError), result.output
+    return result.exception
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("runs") / "one"
+    assert train(folder, "--json").exit_code == 0
+    return folder
+
+
+def test_train_keeps_everything_in_the_run_folder(finished: Path) -> None:
+    names = {p.name for p in finished.iterdir()}
+    assert {"config.toml", "metrics.jsonl", "model.safetensors", "model.sha256"} <= names
+    config, data, _ = load_run(finished)
+    assert config.model.hidden == (8, 8)
+    assert len(data.x_train) == 200
+    assert [
+        r["epoch"] for r in read_journal(finished / "metrics.jsonl") if r["kind"] == "epoch"
+    ] == [1, 2]
+
+
+def test_train_prints_json_for_scripts(tmp_path: Path) -> None:
+    result = train(tmp_path / "run", "--json")
+    summary = json.loads(result.stdout)
+    assert summary["steps"] == 2
+    assert 0 <= summary["test_accuracy"] <= 1
+
+
+def test_train_says_what_to_do_next(tmp_path: Path) -> None:
+    result = train(tmp_path / "run")
+    assert f"holonet evaluate {tmp_path / 'run'}" in result.stdout.replace("\n", "")
+
+
+def test_existing_run_is_refused_and_loses_nothing(finished: Path) -> None:
+    before = {p: p.read_bytes() for p in finished.rglob("*") if p.is_file()}
+    error = failure(train(finished))
+    assert isinstance(error, RunExistsError)
+    assert "--resume" in str(error)
+    assert "--overwrite" in str(error)
+    assert before == {p: p.read_bytes() for p in finished.rglob("*") if p.is_file()}
+
+
+def test_resume_of_a_finished_run_changes_no_weight(finished: Path) -> None:
+    before = (finished / "model.safetensors").read_bytes()
+    assert invoke("train", "--resume", "--run-dir", str(finished), "--json").exit_code == 0
+    assert (finished / "model.safetensors").read_bytes() == before
+
+
+def test_resume_with_another_configuration_names_the_difference(finished: Path) -> None:
+    error = failure(invoke("train", "--resume", "--run-dir", str(finished), "--lr", "0.5"))
+    assert isinstance(error, ConfigError)
+    assert "train.lr: 0.003 and 0.5" in str(error)
+
+
+def test_options_go_before_the_file(tmp_path: Path) -> None:
+    file = tmp_path / "run.toml"
+    file.write_text("[train]\nepochs = 7\nlr = 0.1\n[model]\nhidden = [4]\n[data]\ntrain = 99\n")
+    run = tmp_path / "run"
+    result = invoke(
+        "train", "--config", str(file), "--epochs", "1", "--run-dir", str(run), "--json"
+    )
+    assert result.exit_code == 0
+    config, _, _ = load_run(run)
+    assert (config.train.epochs, config.train.lr, config.model.hidden) == (1, 0.1, (4,))
+
+
+def test_unknown_key_in_the_file_gets_near_misses(tmp_path: Path) -> None:
+    file = tmp_path / "run.toml"
+    file.write_text("[train]\nepoch = 7\n")
+    error = failure(invoke("train", "--config", str(file), "--run-dir", str(tmp_path / "run")))
+    assert isinstance(error, ConfigError)
+    assert "train.epoch" in str(error)
+    assert "did you mean epochs" in str(error)
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "kind", "hint"),
+    [
+        (["--activation", "tahn"], UnknownNameError, "tanh"),
+        (["--data", "digit"], UnknownNameError, "digits"),
+        (["--data", "mnist"], DataError, "root"),
+        (["--data", "mnist", "--data-root", "/no/such/folder"], DataError, "/no/such/folder"),
+        (["--epochs", "0"], ConfigError, "train.epochs"),
+        (["--weight", "-1"], ConfigError, "rule.weight"),
+        (["--rule", "anlytic"], ConfigError, "rule.name"),
+        (["--hidden", "8,x"], ConfigError, "model.hidden"),
+    ],
+)
+def test_bad_options_get_an_error_of_ours(
+    tmp_path: Path, options: list[str], kind: type[HolonetError], hint: str
+) -> None:
+    error = failure(invoke("train", "--run-dir", str(tmp_path / "run"), *options))
+    assert isinstance(error, kind)
+    assert hint in str(error)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "hint"),
+    [
+        ("x", np.nan, "nan"),
+        ("x", np.inf, "inf"),
+        ("y", -1, "label"),
+    ],
+)
+def test_bad_data_gets_an_error_of_ours(tmp_path: Path, key: str, value: float, hint: str) -> None:
+    rng = np.random.default_rng(0)
+    arrays = {
+        "x_train": rng.random((20, 4), dtype=np.float32),
+        "y_train": np.arange(20) % 2,
+        "x_test": rng.random((6, 4), dtype=np.float32),
+        "y_test": np.arange(6) % 2,
+    }
+    arrays[f"{key}_test"][3] = value
+    path = tmp_path / "data.npz"
+    np.savez(path, **arrays)
+    error = failure(invoke("train", "--data", str(path), "--run-dir", str(tmp_path / "run")))
+    assert isinstance(error, DataError)
+    assert hint in str(error).lower()
+
+
+def test_evaluate_prints_and_keeps_a_curve(finished: Path) -> None:
+    result = invoke("evaluate", str(finished), "--eps", "0.05,0.1", "--steps", "3", "--json")
+    curve = json.loads(result.stdout)["curve"]
+    assert [p["eps"] for p in curve] == [0.0, 0.05, 0.1]
+    assert curve[0]["accuracy"] >= curve[1]["accuracy"] >= curve[2]["accuracy"]
+    assert json.loads((finished / "evaluation.json").read_text())["curve"] == curve
+
+
+def test_evaluate_draws_a_table(finished: Path) -> None:
+    result = invoke("evaluate", str(finished), "--eps", "0.1", "--steps", "1", "--norm", "L2")
+    assert "95% interval" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("options", "hint"),
+    [(["--eps", "-0.1"], "eps=-0.1"), (["--norm", "L7"], "L7"), (["--steps", "0"], "steps=0")],
+)
+def test_bad_attacks_are_refused(finished: Path, options: list[str], hint: str) -> None:
+    error = failure(invoke("evaluate", str(finished), *options))
+    assert isinstance(error, DomainError)
+    assert hint in str(error)
+
+
+def test_evaluate_of_a_folder_without_a_run(tmp_path: Path) -> None:
+    assert isinstance(failure(invoke("evaluate", str(tmp_path))), ConfigError)
+
+
+def test_evaluate_of_damaged_weights(finished: Path, tmp_path: Path) -> None:
+    import shutil
+
+    copy = tmp_path / "copy"
+    shutil.copytree(finished, copy)
+    content = bytearray((copy / "model.safetensors").read_bytes())
+    content[-1] ^= 1
+    (copy / "model.safetensors").write_bytes(content)
+    assert isinstance(failure(invoke("evaluate", str(copy))), CheckpointError)

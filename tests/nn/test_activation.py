@@ -1,0 +1,57 @@
+"""Activations say what their records say."""
+
+import pytest
+import torch
+
+from holonet import nn
+from holonet.errors import InputTypeError, UnknownNameError
+from holonet.functions import CATALOGUE, moebius
+
+NAMED = {
+    "square": nn.Square,
+    "exp": nn.Exp,
+    "sin": nn.Sin,
+    "tanh": nn.Tanh,
+    "sigmoid": nn.Sigmoid,
+    "silu": nn.SiLU,
+    "softplus": nn.Softplus,
+    "gelu": nn.GELU,
+}
+
+
+@pytest.mark.parametrize("record", CATALOGUE.values(), ids=lambda r: r.name)
+def test_an_activation_is_its_record(record):
+    layer = nn.Activation(record.name)
+    z = record.domain.sample(20, generator=torch.Generator().manual_seed(0))
+    assert torch.equal(layer(z), record(z))
+    assert layer.function is record
+    assert layer.function_class is record.function_class
+    assert layer.singularities == record.singularities
+    assert layer.domain == record.domain
+    assert record.formula in repr(layer)
+    torch.testing.assert_close(layer.margin(z), record.clearance(z))
+
+
+@pytest.mark.parametrize("name", NAMED)
+def test_the_named_ones(name):
+    layer = NAMED[name]()
+    assert layer.function is CATALOGUE[name]
+    assert type(layer).__name__.lower() == name
+
+
+def test_a_record_of_ones_own():
+    record = moebius(1, 1j, 2, 1)
+    z = torch.randn(4, dtype=torch.complex64)
+    assert torch.equal(nn.Activation(record)(z), record(z))
+    assert nn.Activation(record).margin(torch.tensor([-0.5 + 0j])) == 0
+
+
+def test_an_unknown_name_gets_near_misses():
+    with pytest.raises(UnknownNameError, match=r"unknown activation 'tahn': did you mean .*'tanh'"):
+        nn.Activation("tahn")
+
+
+@pytest.mark.parametrize("layer", [nn.Activation("cube"), *(cls() for cls in NAMED.values())])
+def test_real_input_is_refused(layer):
+    with pytest.raises(InputTypeError, match=rf"{type(layer).__name__} got a real tensor"):
+        layer(torch.zeros(3))

@@ -1,0 +1,86 @@
+"""HolomorphicClassifier: real in, real out, holomorphic in between."""
+
+import pytest
+import torch
+from torch import nn as tnn
+
+from holonet import nn
+from holonet.calculus import Probes, dbar_norm_squared, partial_z_along
+from holonet.domains import Plane, SlitPlane
+from holonet.errors import ConfigError, InputTypeError, NotHolomorphicError
+from holonet.functions import FunctionClass
+
+pytestmark = pytest.mark.filterwarnings("ignore:.*torch.jit.script:DeprecationWarning")
+
+READOUTS = [None, nn.RealPart(), nn.ImagPart(), nn.Modulus(), nn.LogModulus(0.1)]
+
+
+def model(readout=None, dtype=torch.complex64):
+    layers = nn.Flatten(), nn.Linear(6, 4, dtype=dtype), nn.Sin(), nn.Linear(4, 3, dtype=dtype)
+    return nn.HolomorphicClassifier(nn.Sequential(*layers), readout)
+
+
+@pytest.mark.parametrize("readout", READOUTS, ids=repr)
+@pytest.mark.parametrize("dtype", [torch.complex64, torch.complex128])
+def test_real_images_give_real_logits_of_the_holomorphic_map(readout, dtype):
+    net = model(readout, dtype)
+    x = torch.rand(5, 2, 3, dtype=dtype.to_real())
+    logits = net(x)
+    assert logits.shape == (5, 3)
+    assert logits.dtype is dtype.to_real()
+    lifted = x.to(dtype)
+    assert torch.equal(logits, (readout or nn.RealPart())(net.holomorphic_map(lifted)))
+    assert torch.equal(logits, net(lifted))
+    assert net.dtype is dtype
+
+
+def test_real_images_of_any_precision_are_lifted():
+    net = model()
+    for dtype in (torch.float16, torch.bfloat16, torch.float32, torch.float64):
+        assert net(torch.rand(2, 6, dtype=dtype)).dtype is torch.float32
+    assert nn.HolomorphicClassifier(nn.Exp()).dtype is torch.complex64
+
+
+def test_complex_input_is_not_rounded_behind_ones_back():
+    with pytest.raises(InputTypeError, match="to_precision"):
+        model()(torch.zeros(2, 6, dtype=torch.complex128))
+
+
+def test_the_holomorphic_map_is_holomorphic_and_the_logits_are_not():
+    net = model(dtype=torch.complex128)
+    z = torch.randn(9, 6, dtype=torch.complex128)
+    slope = partial_z_along(net.holomorphic_map, z, Probes(0).like(z)).abs().square().sum(1)
+    leak = dbar_norm_squared(net.holomorphic_map, z, probes=Probes(0))
+    assert (leak < 1e-26 * slope).all()
+    assert (dbar_norm_squared(net, z, probes=Probes(0)) > 1e-3 * slope).all()
+
+
+def test_declarations_are_those_of_the_backbone_and_the_readout():
+    net = model()
+    assert net.function_class is FunctionClass.HARMONIC
+    assert net.domain == Plane()
+    assert net.singularities == ()
+    assert model(nn.Modulus()).function_class is FunctionClass.SUBHARMONIC
+    net = nn.HolomorphicClassifier(nn.Tanh())
+    assert net.domain == nn.Tanh().domain
+    assert isinstance(net.domain, SlitPlane)
+    assert net.singularities == nn.Tanh().singularities
+    net = nn.HolomorphicClassifier(tnn.Linear(3, 3, dtype=torch.cfloat))
+    assert net.domain == Plane()
+
+
+def test_a_classifier_is_no_backbone():
+    with pytest.raises(NotHolomorphicError, match=r"'backbone': .*is harmonic"):
+        nn.HolomorphicClassifier(model())
+
+
+@pytest.mark.parametrize("readout", [tnn.Identity(), nn.Exp()])
+def test_a_holomorphic_readout_is_refused(readout):
+    with pytest.raises(ConfigError, match=r"logits would be complex: end with nn\.RealPart"):
+        nn.HolomorphicClassifier(nn.Linear(3, 3), readout)
+
+
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.int64, torch.bool])
+def test_integer_images_are_refused(dtype):
+    with pytest.raises(InputTypeError, match=r"x\.float\(\) / 255"):
+        model()(torch.zeros(2, 6, dtype=dtype))

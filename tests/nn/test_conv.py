@@ -1,0 +1,100 @@
+"""Convolutions against torch's, on random arguments, and against four real ones."""
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import nn as tnn
+from torch.nn import functional
+
+from holonet import nn
+from holonet.errors import InputTypeError, ShapeError
+
+PAIRS = [
+    (nn.Conv1d, tnn.Conv1d, 1),
+    (nn.Conv2d, tnn.Conv2d, 2),
+    (nn.ConvTranspose2d, tnn.ConvTranspose2d, 2),
+]
+
+
+@pytest.mark.parametrize(("ours", "theirs", "axes"), PAIRS)
+@given(
+    kernel=st.integers(1, 3),
+    stride=st.integers(1, 2),
+    padding=st.integers(0, 1),
+    groups=st.sampled_from([1, 2]),
+    bias=st.booleans(),
+    dtype=st.sampled_from([torch.complex64, torch.complex128]),
+)
+def test_they_are_torchs(ours, theirs, axes, **arguments):
+    arguments["kernel_size"] = arguments.pop("kernel")
+    mine, its = ours(2, 4, **arguments), theirs(2, 4, **arguments)
+    its.load_state_dict(mine.state_dict())
+    mine.load_state_dict(its.state_dict())
+    z = torch.randn(3, 2, *(5,) * axes, dtype=arguments["dtype"])
+    assert torch.equal(mine(z), its(z))
+    assert torch.equal(mine(z[0]), its(z[0]))
+
+
+@pytest.mark.parametrize(("ours", "theirs", "axes"), PAIRS)
+def test_they_are_four_real_convolutions(ours, theirs, axes):
+    del theirs
+    layer = ours(2, 3, 2, bias=False, dtype=torch.complex128)
+    real = {
+        nn.Conv1d: functional.conv1d,
+        nn.Conv2d: functional.conv2d,
+        nn.ConvTranspose2d: functional.conv_transpose2d,
+    }[ours]
+    z, w = torch.randn(3, 2, *(5,) * axes, dtype=torch.complex128), layer.weight
+    parts = real(z.real, w.real) - real(z.imag, w.imag), real(z.real, w.imag) + real(z.imag, w.real)
+    torch.testing.assert_close(layer(z), torch.complex(*parts))
+
+
+@pytest.mark.parametrize("mode", ["zeros", "reflect", "replicate", "circular"])
+def test_padding_modes(mode):
+    arguments = {"padding": 1, "padding_mode": mode, "dtype": torch.complex128}
+    ours, theirs = nn.Conv2d(2, 3, 3, **arguments), tnn.Conv2d(2, 3, 3, **arguments)
+    theirs.load_state_dict(ours.state_dict())
+    z = torch.randn(2, 2, 5, 5, dtype=torch.complex128)
+    assert torch.equal(ours(z), theirs(z))
+
+
+def test_the_transposed_convolution_takes_an_output_size():
+    layer = nn.ConvTranspose2d(1, 1, 3, stride=2)
+    z = torch.randn(1, 1, 4, 4, dtype=torch.cfloat)
+    assert layer(z).shape == (1, 1, 9, 9)
+    assert layer(z, output_size=[10, 10]).shape == (1, 1, 10, 10)
+    with pytest.raises(InputTypeError, match="real tensor"):
+        layer(z.real, output_size=[10, 10])
+
+
+@pytest.mark.parametrize("groups", [1, 4])
+@pytest.mark.parametrize(("ours", "theirs", "axes"), PAIRS)
+def test_the_initial_weights_keep_the_signal(ours, theirs, axes, groups):
+    del theirs
+    layer = ours(80, 120, 3, groups=groups)
+    fan_in = 80 // groups * 3**axes
+    assert layer.weight.dtype is torch.complex64
+    assert not layer.bias.any()
+    assert abs(layer.weight.abs().square().mean() * fan_in - 1) < 0.05
+    assert abs((layer.weight**2).mean() * fan_in) < 0.05
+    z = torch.randn(2, 80, *(20,) * axes, dtype=torch.cfloat)
+    inside = layer(z)[..., 3:-3] if axes == 1 else layer(z)[..., 3:-3, 3:-3]
+    assert 0.8 < inside.abs().square().mean() < 1.2
+
+
+@pytest.mark.parametrize(("ours", "theirs", "axes"), PAIRS)
+def test_bad_input_is_refused(ours, theirs, axes):
+    del theirs
+    layer, name = ours(2, 3, 2), ours.__name__
+    z = torch.zeros(1, 2, *(5,) * axes, dtype=torch.cfloat)
+    with pytest.raises(ShapeError, match=rf"{name} was built for 2 channels"):
+        layer(torch.cat([z, z], 1))
+    with pytest.raises(ShapeError, match=r"channels"):
+        layer(z[0, 0])
+    with pytest.raises(InputTypeError, match=rf"{name} got a real tensor"):
+        layer(z.real)
+    with pytest.raises(InputTypeError, match=r"to_precision"):
+        layer(z.to(torch.complex128))
+    with pytest.raises(InputTypeError, match=rf"{name}\(dtype=torch.float64\)"):
+        ours(2, 3, 2, dtype=torch.float64)

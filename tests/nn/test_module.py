@@ -1,0 +1,128 @@
+"""The base of modules: the margin, and the checks that every layer uses."""
+
+import pytest
+import torch
+from torch import nn as tnn
+
+from holonet import nn
+from holonet.domains import Disc, PointSet, SlitPlane
+from holonet.errors import DomainError, InputTypeError, ShapeError
+from holonet.functions import FunctionClass
+from holonet.nn.module import complex_dtype, forward_hooks, require_complex, require_size
+
+
+def test_the_margin_is_measured_in_front_of_every_layer():
+    double = nn.Linear(1, 1)
+    double.load_state_dict({"weight": torch.tensor([[2 + 0j]]), "bias": torch.tensor([0j])})
+    net = nn.Sequential(nn.Activation("reciprocal"), double, nn.Activation("log"))
+    z = torch.tensor([[2j], [0.1 + 0j], [-1 + 0j]])
+    # 1/z is |z| from its pole, log is |2/z| from its cut, or less if the cut is nearer than 0
+    torch.testing.assert_close(net.margin(z), torch.tensor([1.0, 0.1, 0.0]))
+
+
+def test_entire_modules_have_an_infinite_margin():
+    z = torch.randn(4, 3, dtype=torch.complex128)
+    margin = nn.Sequential(nn.Linear(3, 2, dtype=torch.complex128), nn.Sin()).margin(z)
+    assert margin.dtype is torch.float64
+    assert margin.isinf().all()
+
+
+@pytest.mark.parametrize("shape", [(0,), (5,), (5, 3), (5, 2, 3), (0, 3)])
+def test_the_margin_is_one_number_for_each_example(shape):
+    z = 0.1 * torch.randn(shape, dtype=torch.complex64)
+    margin = nn.Tanh().margin(z)
+    assert margin.shape == shape[:1]
+    assert ((margin > 0.5) & (margin < torch.pi)).all()
+
+
+def test_the_least_margin_of_an_example_counts():
+    z = torch.tensor([[0, 1.5j], [1.5j, 3]], dtype=torch.complex128)
+    torch.testing.assert_close(
+        nn.Tanh().margin(z), torch.full((2,), torch.pi / 2 - 1.5, dtype=torch.float64)
+    )
+
+
+def test_the_margin_leaves_no_hook_behind_even_after_an_error():
+    net = nn.Sequential(nn.Tanh(), nn.Linear(3, 2))
+    net.margin(torch.zeros(1, 3, dtype=torch.complex64))
+    with pytest.raises(ShapeError):
+        net.margin(torch.zeros(1, 4, dtype=torch.complex64))
+    assert not any(m._forward_pre_hooks for m in net.modules())
+
+
+def test_the_margin_of_a_classifier_takes_real_points():
+    net = nn.HolomorphicClassifier(nn.Sequential(nn.Tanh(), nn.Linear(3, 2)))
+    torch.testing.assert_close(net.margin(torch.zeros(2, 3)), torch.full((2,), torch.pi / 2))
+
+
+class Foreign(tnn.Module):
+    def forward(self, z):
+        return 1 / (z - 1)
+
+
+class ForeignWithDomain(Foreign):
+    pass
+
+
+def test_the_margin_of_a_foreign_layer_needs_its_domain():
+    nn.declare(Foreign, FunctionClass.RATIONAL)
+    net = nn.Sequential(Foreign())
+    assert net.domain is None
+    with pytest.raises(DomainError, match=r"margin of Foreign .*domain=\.\.\."):
+        net.margin(torch.zeros(1, 1, dtype=torch.complex64))
+    nn.declare(ForeignWithDomain, FunctionClass.RATIONAL, domain=SlitPlane((PointSet((1 + 0j,)),)))
+    z = torch.tensor([[3j], [1 + 0j]])
+    net = nn.Sequential(ForeignWithDomain())
+    assert net.domain is None
+    torch.testing.assert_close(net.margin(z), torch.tensor([10**0.5, 0]))
+
+
+def test_a_module_may_live_on_a_bounded_domain():
+    class OnDisc(nn.HolomorphicModule):
+        function_class = FunctionClass.HOLOMORPHIC
+        domain = Disc()
+
+        def forward(self, z):
+            return (1 - z * z).sqrt()
+
+    z = torch.tensor([0.25j, 2.0])
+    torch.testing.assert_close(nn.Sequential(OnDisc()).margin(z), torch.tensor([0.75, 0]))
+
+
+def test_hooks_are_removed_whatever_happens():
+    layer = tnn.Identity()
+    handles = (layer.register_forward_hook(lambda *_: None) for _ in range(2))
+    with pytest.raises(ZeroDivisionError), forward_hooks(handles):
+        raise ZeroDivisionError
+    assert not layer._forward_hooks
+
+
+def test_the_default_dtype_is_complex64():
+    assert complex_dtype(None, "X") is torch.complex64
+    assert complex_dtype(torch.complex128, "X") is torch.complex128
+    with pytest.raises(
+        InputTypeError, match=r"X\(dtype=torch.float32\).*complex64 or .*complex128"
+    ):
+        complex_dtype(torch.float32, "X")
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.int64, torch.bool])
+def test_real_input_is_refused_with_the_way_out(dtype):
+    z = torch.zeros(2, 3, dtype=dtype)
+    with pytest.raises(InputTypeError, match=r"Sin got a real tensor .*HolomorphicClassifier"):
+        require_complex(z, nn.Sin())
+
+
+def test_the_other_precision_is_refused_with_the_way_out():
+    z = torch.zeros(2, 3, dtype=torch.complex128)
+    require_complex(z, nn.Sin())
+    with pytest.raises(InputTypeError, match=r"to_precision\(module, torch.complex128\)"):
+        require_complex(z, nn.Sin(), torch.complex64)
+
+
+@pytest.mark.parametrize(("shape", "axis"), [((3, 2), -1), ((), -1), ((3,), -2)])
+def test_the_wrong_size_is_refused(shape, axis):
+    z = torch.zeros(shape, dtype=torch.complex64)
+    with pytest.raises(ShapeError, match=r"Sin was built for 3 features .*reshape"):
+        require_size(z, axis, 3, nn.Sin(), "features")
+    require_size(torch.zeros(2, 3), -1, 3, nn.Sin(), "features")

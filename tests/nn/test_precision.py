@@ -1,0 +1,68 @@
+"""Changing precision, and torch's own ways of doing it, which go wrong."""
+
+import warnings
+
+import pytest
+import torch
+from torch import nn as tnn
+
+from holonet import nn
+from holonet.errors import InputTypeError
+
+C64, C128 = torch.complex64, torch.complex128
+
+
+def mixed():
+    """A network with complex, real and integer parameters and buffers."""
+    net = tnn.Sequential(tnn.Linear(3, 4, dtype=C64), nn.FrozenNorm(4), tnn.Linear(4, 2))
+    net.register_buffer("steps", torch.tensor(3))
+    return net
+
+
+def test_there_and_back_changes_nothing():
+    net = mixed()
+    before = {k: v.clone() for k, v in net.state_dict().items()}
+    assert nn.to_precision(net, C128) is net
+    double = {k: v.dtype for k, v in net.state_dict().items()}
+    assert double["0.weight"] is double["1.mean"] is C128
+    assert double["1.scale"] is double["2.weight"] is torch.float64
+    assert double["steps"] is torch.int64
+    nn.to_precision(net, C64)
+    for key, value in net.state_dict().items():
+        assert value.dtype is before[key].dtype
+        assert torch.equal(value, before[key])
+
+
+def test_parameters_stay_parameters_and_gradients_follow():
+    layer = nn.Linear(2, 1)
+    layer(torch.ones(1, 2, dtype=C64)).abs().sum().backward()
+    weight = layer.weight
+    nn.to_precision(layer, C128)
+    assert layer.weight is weight
+    assert layer.weight.requires_grad
+    assert layer.weight.grad.dtype is C128
+
+
+def test_the_network_computes_in_double_precision():
+    net = nn.to_precision(nn.holomorphic_mlp(3, [4], 2), C128)
+    assert net(torch.zeros(1, 3)).dtype is torch.float64
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.int64])
+def test_a_real_dtype_is_refused(dtype):
+    with pytest.raises(InputTypeError, match=r"torch.complex64 for single"):
+        nn.to_precision(nn.Linear(1, 1), dtype)
+
+
+def test_torchs_double_leaves_complex64():
+    """If this fails torch has repaired `double`: to_precision may lean on it."""
+    assert nn.Linear(2, 2).double().weight.dtype is C64
+
+
+def test_torchs_to_float64_drops_the_imaginary_part():
+    """If this fails torch has repaired `to`: to_precision may lean on it."""
+    layer = nn.Linear(2, 2)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        layer.to(torch.float64)
+    assert not layer.weight.is_complex()

@@ -1,0 +1,49 @@
+"""The README does what it says: its Python runs, its commands and files exist."""
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from holonet.cli.main import app
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text()
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", README, flags=re.DOTALL)
+
+
+def commands(program: str) -> list[list[str]]:
+    lines = [line for block in blocks("bash") for line in block.splitlines()]
+    split = (shlex.split(line, comments=True) for line in lines)
+    return [words[1:] for words in split if words and words[0] == program]
+
+
+def test_python_blocks_run_in_order() -> None:
+    assert len(blocks("python")) >= 3
+    names: dict[str, object] = {}
+    for block in blocks("python"):
+        exec(compile(block, "README.md", "exec"), names)
+
+
+@pytest.mark.parametrize("words", commands("holonet"), ids=" ".join)
+def test_every_option_shown_exists(words: list[str]) -> None:
+    shown = CliRunner().invoke(app, [words[0], "--help"], env={"COLUMNS": "300"})
+    assert shown.exit_code == 0, shown.output
+    for word in words:
+        if word.startswith("--"):
+            assert re.search(rf"{word}\b", shown.output), f"holonet {words[0]} has no {word}"
+
+
+@pytest.mark.parametrize("words", commands("make"), ids=" ".join)
+def test_every_make_target_shown_exists(words: list[str]) -> None:
+    assert re.search(rf"^{words[0]}:", (ROOT / "Makefile").read_text(), flags=re.MULTILINE)
+
+
+@pytest.mark.parametrize("path", re.findall(r"\]\((docs/[^)#]+)", README))
+def test_every_linked_file_exists(path: str) -> None:
+    assert (ROOT / path).is_file()
