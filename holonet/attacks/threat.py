@@ -80,7 +80,7 @@ class ThreatModel:
         else:
             unit = _normalized(torch.randn(x.shape, generator=generator, dtype=x.dtype))
             radius = torch.rand(len(x), generator=generator, dtype=x.dtype)
-            radius = radius ** (1 / max(math.prod(x.shape[1:]), 1))
+            radius = radius ** (1 / math.prod(x.shape[1:]))
             unit = unit * radius.view(-1, *[1] * (x.ndim - 1))
         return self.project(x + self.eps * unit.to(x.device), x)
 
@@ -130,8 +130,6 @@ def _lengths(delta: Tensor) -> RealTensor:
 
 def _normalized(v: RealTensor) -> RealTensor:
     """Each example at length 1; scaled by its largest entry first, lest squares underflow."""
-    if v.numel() == 0:
-        return v
     tiny = torch.finfo(v.dtype).tiny
     largest = v.flatten(1).abs().amax(1).view(-1, *[1] * (v.ndim - 1))
     scaled = v / largest.clamp(min=tiny)

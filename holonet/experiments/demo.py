@@ -213,17 +213,17 @@ def _portrait_section(model: HolomorphicClassifier, data: Dataset, protocol: Pro
     f = complex_line(difference, image, direction)
     return Section(
         title="A logit difference on a complex line",
-        text=f"The line runs through a test image of class {label} at t = 0; t = 1 is where the "
-        f"attack of size {EPS:g} on it ends, and the imaginary direction is one that no real "
-        f"image can take. Drawn is g(t), the holomorphic logit of class {label} minus that of "
-        f"class {rival}. Colors give its argument, rings its modulus; all colors meet at the "
-        "zeros. The classifier decides by the sign of Re g on the real axis.",
+        text=f"The complex line runs through a test image of class {label}, at z = 0, and through "
+        f"what the attack of size {EPS:g} made of it, at z = 1; no real image lies off the real "
+        f"axis. Drawn is g(z), the holomorphic logit of class {label} minus that of class "
+        f"{rival}. Colors give its argument, rings its modulus; all colors meet at the zeros. "
+        "The classifier decides by the sign of Re g on the real axis.",
         figure=phase_portrait(
             f,
             domain=(-4.0, 4.0, -3.0, 3.0),
             marks={"image": [0j], "attack": [1 + 0j]},
         ),
-        caption=f"Phase portrait of g about test image of class {label}.",
+        caption=f"Phase portrait of g about a test image of class {label}.",
         note="A holomorphic function turns through the colors in the same sense about every "
         "zero; a zero met in the opposite sense would be a violation.",
     )
@@ -262,7 +262,9 @@ def _holomorphy_section(check: HolomorphyCheck) -> Section:
         figure=plot_modes(check.modes),
         caption="Fourier modes of the logits on the worst circle: a polynomial network has as "
         "many positive modes as its degree, and no negative ones.",
-        note="Finding no violation is evidence, not proof.",
+        note="Finding no violation is evidence, not proof. The first number can be exactly zero: "
+        "multiplying by i only swaps and negates parts, so sums and products commute with it "
+        "without any rounding.",
     )
 
 

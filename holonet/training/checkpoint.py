@@ -47,16 +47,15 @@ def save_tensors(path: Path, tensors: Mapping[str, Tensor], state: Mapping[str, 
     Complex tensors are stored as real ones with a last axis of two (safetensors knows no
     complex128 and stores lazy conjugates unconjugated); their names are in the header. The
     digest is in the format of sha256sum, so `sha256sum -c *.sha256` checks files by hand. It is
-    written last: a file without it was cut off.
+    written first: a crash in between leaves no file of that name, rather than a doubtful one.
 
     Law: the same tensors and state give the same bytes.
     """
     names = sorted(n for n, t in tensors.items() if t.is_complex())
     header = {"holonet": json.dumps({"complex": names, "state": state})}
     content = safetensors.torch.save({n: _planar(t) for n, t in tensors.items()}, header)
-    write_atomically(path, content)
     write_atomically(_digest_path(path), _digest(path, content))
-    return path
+    return write_atomically(path, content)
 
 
 def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -70,8 +69,8 @@ def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         content, digest = path.read_bytes(), _digest_path(path).read_bytes()
     except FileNotFoundError as error:
         raise CheckpointError(
-            f"{path}: {Path(error.filename).name} is missing, so the file is absent or was cut "
-            "off while being written"
+            f"{path} cannot be read: {Path(error.filename).name} is missing; the file and its "
+            "digest belong side by side"
         ) from None
     if digest != _digest(path, content):
         raise CheckpointError(
@@ -202,15 +201,18 @@ def _checkpoints(folder: Path) -> list[Path]:
 
 
 def _remove(path: Path) -> None:
-    """Remove a checkpoint, the digest first: what is left by a crash is refused."""
-    _digest_path(path).unlink(missing_ok=True)
+    """Remove a checkpoint, the digest last: a crash in between leaves no doubtful one."""
     path.unlink(missing_ok=True)
+    _digest_path(path).unlink(missing_ok=True)
 
 
 def _remove_leftovers(folder: Path) -> None:
-    """Remove temporary files of a process that was killed while it wrote a checkpoint."""
+    """Remove what a process left that was killed while it wrote or removed a checkpoint."""
     for path in folder.glob(".step-*.tmp"):
         path.unlink(missing_ok=True)
+    for digest in folder.glob("step-*.sha256"):
+        if not digest.with_suffix(".safetensors").exists():
+            digest.unlink(missing_ok=True)
 
 
 def _digest(path: Path, content: bytes) -> bytes:

@@ -1,0 +1,496 @@
+"""The loop: killed at any moment it loses nothing, and what goes wrong is said in time."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from holonet.data import Dataset, load_digits
+from holonet.errors import CheckpointError, ConfigError, NumericalError
+from holonet.nn import holomorphic_mlp
+from holonet.training import (
+    AnalyticRule,
+    EmpiricalRisk,
+    Rule,
+    TrainConfig,
+    accuracy,
+    fit,
+    load_weights,
+    read_journal,
+)
+
+# Trains with networks of both kinds; a child is killed in front of its n-th change to a file, so
+# that every moment between two changes is reached: half a checkpoint, a digest without its file,
+# a record of the epoch without its checkpoint, a digest without the weights.
+SCRIPT = '''
+import json
+import os
+import signal
+import sys
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from holonet.data import load_digits
+from holonet.nn import holomorphic_mlp
+from holonet.training import AnalyticRule, EmpiricalRisk, TrainConfig, fit
+
+torch.set_num_threads(1)
+DATA = load_digits().subset(train=90, test=20)
+CONFIG = TrainConfig(
+    epochs=3, batch_size=20, checkpoint_every=2, log_every=1, accelerator="cpu", seed=5
+)
+
+
+def network(kind):
+    torch.manual_seed(1)
+    if kind == "holomorphic":
+        return holomorphic_mlp(64, [5], 10), AnalyticRule(0.3, "logits", 1, "forward")
+    layers = [nn.Flatten(), nn.Linear(64, 8), nn.BatchNorm1d(8), nn.Dropout(0.5), nn.Linear(8, 10)]
+    return nn.Sequential(*layers), EmpiricalRisk()
+
+
+def train(kind, folder, on_change=lambda n: None):
+    changes = 0
+
+    def hook(event, arguments):
+        nonlocal changes
+        changing = event in ("os.rename", "os.remove") or (
+            event == "open" and isinstance(arguments[1], str) and set(arguments[1]) & set("wxa")
+        )
+        if changing and str(arguments[0]).startswith(str(folder)):
+            changes += 1
+            on_change(changes)
+
+    sys.addaudithook(hook)
+    torch.manual_seed(os.getpid())  # a new process has other global numbers
+    model, rule = network(kind)
+    fit(model, DATA, rule, CONFIG, run_dir=folder, resume=True)
+    return changes
+
+
+def in_child(work):
+    """Whether the work was finished, and not killed."""
+    child = os.fork()
+    if child == 0:
+        try:
+            work()
+            os._exit(0)
+        except BaseException:
+            import traceback
+            traceback.print_exc()
+            os._exit(1)
+    code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    assert code in (0, -signal.SIGKILL), code
+    return code == 0
+
+
+def die():
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def resumed(kind, folder, kills):
+    """Train, killed in front of the n-th change for each n, until it is finished."""
+    finished = False
+    for n in kills:
+        finished = in_child(lambda: train(kind, folder, lambda k: k == n and die()))
+        if finished:
+            break
+    return finished or in_child(lambda: train(kind, folder))
+
+
+if __name__ == "__main__":
+    kind, root, plans = sys.argv[1], Path(sys.argv[2]), json.loads(sys.argv[3])
+    count = root / "count"
+    assert in_child(lambda: count.write_text(str(train(kind, root / "whole"))))
+    total = int(count.read_text())
+    for index, plan in enumerate(plans):
+        kills = [1 + int(share * total) for share in plan]
+        assert resumed(kind, root / f"killed-{index}", kills), kills
+'''
+
+
+@pytest.fixture(scope="module")
+def script(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("script") / "script.py"
+    path.write_text(SCRIPT)
+    return path
+
+
+def run(script: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(sys.path)}
+    return subprocess.run(
+        [sys.executable, str(script), *arguments],
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+        env=environment,
+    )
+
+
+def outcome(folder: Path) -> tuple[bytes, list[dict[str, Any]]]:
+    """The weights to the bit, and all records but for the time they took."""
+    records = read_journal(folder / "metrics.jsonl")
+    for record in records:
+        del record["seconds"]
+    return (folder / "model.safetensors").read_bytes(), records
+
+
+@pytest.mark.parametrize("kind", ["holomorphic", "real"])
+def test_killed_runs_end_as_the_one_that_was_not(script: Path, tmp_path: Path, kind: str) -> None:
+    shares = random.Random(kind)
+    once = [[(k + shares.random()) / 12] for k in range(12)]  # one kill, in each twelfth of the run
+    often = [[shares.random() * 0.7 for _ in range(6)] for _ in range(3)]
+    done = run(script, kind, str(tmp_path), json.dumps([*once, *often]))
+    assert done.returncode == 0, done.stderr
+    expected = outcome(tmp_path / "whole")
+    assert [r["step"] for r in expected[1] if r["kind"] == "step"] == list(range(1, 16))
+    for index in range(len(once) + len(often)):
+        assert outcome(tmp_path / f"killed-{index}") == expected, index
+
+
+DATA = load_digits().subset(train=90, test=20)
+CONFIG = TrainConfig(
+    epochs=2, batch_size=20, checkpoint_every=2, log_every=1, accelerator="cpu", lr=0.01
+)
+TOTAL = 10
+
+
+def network() -> nn.Module:
+    return holomorphic_mlp(64, [5], 10, generator=torch.Generator().manual_seed(1))
+
+
+class Stop(BaseException):
+    pass
+
+
+def stop_at(step: int) -> Callable[[int], None]:
+    def on_step(finished: int) -> None:
+        if finished == step:
+            raise Stop
+
+    return on_step
+
+
+def train(folder: Path | None = None, config: TrainConfig = CONFIG, **more: Any) -> list[Any]:
+    return fit(network(), DATA, AnalyticRule(), config, run_dir=folder, **more)
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("whole")
+    train(folder)
+    return folder
+
+
+@pytest.mark.parametrize("stop", range(1, TOTAL + 1))
+def test_stopped_after_any_step(whole: Path, tmp_path: Path, stop: int) -> None:
+    with pytest.raises(Stop):
+        train(tmp_path, on_step=stop_at(stop))
+    with (tmp_path / "metrics.jsonl").open("a") as file:
+        file.write('{"kind": "step", "st')  # as if killed while it wrote
+    train(tmp_path, resume=True)
+    assert outcome(tmp_path) == outcome(whole)
+
+
+def test_a_killed_process_is_resumed_by_a_new_one(whole: Path, tmp_path: Path) -> None:
+    code = f"""
+import os, signal, sys, torch
+torch.set_num_threads(1)
+sys.path.insert(0, {str(Path(__file__).parent)!r})
+from test_loop import train
+from pathlib import Path
+train(Path({str(tmp_path)!r}), on_step=lambda s: s == 7 and os.kill(os.getpid(), signal.SIGKILL))
+"""
+    (tmp_path / "kill.py").write_text(code)
+    assert run(tmp_path / "kill.py").returncode == -signal.SIGKILL
+    assert not (tmp_path / "model.safetensors").exists()
+    train(tmp_path, resume=True)
+    assert outcome(tmp_path) == outcome(whole)
+
+
+def test_a_finished_run_is_not_trained_again(whole: Path) -> None:
+    before = outcome(whole)
+    seen: list[int] = []
+    records = train(whole, resume=True, on_step=seen.append)
+    assert seen == []
+    assert outcome(whole) == before
+    assert records[-1]["kind"] == "epoch"
+
+
+def test_a_damaged_checkpoint_is_passed_over(whole: Path, tmp_path: Path) -> None:
+    with pytest.raises(Stop):
+        train(tmp_path, on_step=stop_at(8))
+    newest = tmp_path / "checkpoints" / "step-00000008.safetensors"
+    newest.write_bytes(newest.read_bytes()[:-1])
+    seen: list[int] = []
+    train(tmp_path, resume=True, on_step=seen.append)
+    assert seen == [7, 8, 9, 10]
+    assert outcome(tmp_path) == outcome(whole)
+
+
+def test_all_damaged_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(Stop):
+        train(tmp_path, on_step=stop_at(8))
+    for path in tmp_path.glob("checkpoints/*.sha256"):
+        path.write_text("0" * 64)
+    before = read_journal(tmp_path / "metrics.jsonl")
+    with pytest.raises(CheckpointError, match="every checkpoint in .* is damaged"):
+        train(tmp_path, resume=True)
+    assert read_journal(tmp_path / "metrics.jsonl") == before
+
+
+@pytest.mark.parametrize("change", ["data", "rule", "config", "network"])
+def test_another_run_is_not_gone_on_with(tmp_path: Path, change: str) -> None:
+    with pytest.raises(Stop):
+        train(tmp_path, on_step=stop_at(3))
+    model, data, rule, config = network(), DATA, AnalyticRule(), CONFIG
+    if change == "data":
+        data = replace(data, y_train=data.y_train.flip(0))
+    elif change == "rule":
+        rule = AnalyticRule(0.1)
+    elif change == "config":
+        config = TrainConfig(**{**CONFIG.model_dump(), "lr": 0.02})
+    else:
+        model = holomorphic_mlp(64, [6], 10)
+    with pytest.raises(CheckpointError):
+        fit(model, data, rule, config, run_dir=tmp_path, resume=True)
+
+
+def test_a_new_run_forgets_the_old_one(whole: Path, tmp_path: Path) -> None:
+    longer = TrainConfig(**{**CONFIG.model_dump(), "epochs": 4})
+    train(tmp_path, longer)
+    with pytest.raises(Stop):
+        train(tmp_path, on_step=stop_at(1))
+    assert not (tmp_path / "model.safetensors").exists()  # nothing of the old run is left
+    train(tmp_path, resume=True)
+    assert outcome(tmp_path) == outcome(whole)
+    names = sorted(p.name for p in tmp_path.glob("checkpoints/*.safetensors"))
+    assert names == ["step-00000008.safetensors", "step-00000010.safetensors"]
+
+
+def test_nothing_is_kept_without_a_folder(
+    whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    records = train()
+    for record in records:
+        del record["seconds"]
+    assert records == outcome(whole)[1]
+    assert not list(tmp_path.iterdir())
+
+
+def test_records(whole: Path, tmp_path: Path) -> None:
+    _, records = outcome(whole)
+    steps = [r for r in records if r["kind"] == "step"]
+    epochs = [r for r in records if r["kind"] == "epoch"]
+    assert [r["step"] for r in steps] == list(range(1, TOTAL + 1))
+    for r in steps:
+        assert r["loss"] == pytest.approx(r["risk"] + r["DirichletEnergy(logits)"])
+    for e, r in enumerate(epochs):
+        mean = sum(s["loss"] for s in steps[5 * e : 5 * e + 5]) / 5
+        assert (r["epoch"], r["step"]) == (e + 1, 5 * e + 5)
+        assert r["train_loss"] == pytest.approx(mean)
+    model = network()
+    load_weights(whole / "model.safetensors", model)
+    assert accuracy(model, DATA.x_test, DATA.y_test) == epochs[-1]["test_accuracy"]
+
+
+def test_the_first_loss_is_that_of_the_rule_on_the_first_batch() -> None:
+    records = train(config=TrainConfig(epochs=1, batch_size=500, accelerator="cpu"))
+    risk = EmpiricalRisk()(network(), DATA.x_train, DATA.y_train)
+    assert records[0]["risk"] == pytest.approx(risk.item())
+
+
+def test_training_learns() -> None:
+    data = load_digits().subset(train=800)
+    model = holomorphic_mlp(64, [24], 10, generator=torch.Generator().manual_seed(0))
+    records = fit(
+        model, data, EmpiricalRisk(), TrainConfig(epochs=6, batch_size=50, lr=0.01)
+    )
+    assert records[-1]["test_accuracy"] > 0.9
+    assert records[-1]["train_loss"] < 0.3 < records[0]["loss"]
+
+
+def test_global_random_numbers_are_left_alone() -> None:
+    model = nn.Sequential(nn.Flatten(), nn.Dropout(0.5), nn.Linear(64, 10))
+    before = torch.get_rng_state()
+    fit(model, DATA, AnalyticRule(), CONFIG)
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_dropout_draws_anew_at_each_step() -> None:
+    masks = []
+
+    class Mask(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            if self.training:
+                masks.append(nn.functional.dropout(torch.ones(16), 0.5))
+            return x.flatten(1)
+
+    fit(nn.Sequential(Mask(), nn.Linear(64, 10)), DATA, EmpiricalRisk(), CONFIG)
+    assert len(masks) == TOTAL
+    assert len({tuple(m.tolist()) for m in masks}) > TOTAL / 2
+
+
+class Conjugated(nn.Module):
+    """A layer whose weight gets a lazily conjugated gradient from torch."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(0.1 * torch.randn(64, 10, dtype=torch.cfloat))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return (x.flatten(1).to(torch.cfloat) @ self.weight.conj()).real
+
+
+def test_lazily_conjugated_gradients_train() -> None:
+    records = fit(Conjugated(), DATA, EmpiricalRisk(), CONFIG)
+    assert records[-1]["train_loss"] < records[0]["loss"]
+
+
+def test_modes(tmp_path: Path) -> None:
+    model = network().eval()
+    fit(model, DATA, AnalyticRule(), CONFIG)
+    assert all(m.training for m in model.modules())
+
+
+def finite(model: nn.Module) -> bool:
+    return all(bool(p.isfinite().all()) for p in model.parameters())
+
+
+def test_a_loss_that_blows_up_is_named_and_the_last_checkpoint_whole(tmp_path: Path) -> None:
+    config = TrainConfig(epochs=9, batch_size=20, lr=1e12, checkpoint_every=1, accelerator="cpu")
+    model = network()
+    with pytest.raises(NumericalError, match=r"at step \d+ the loss is .*risk.*lower train\.lr"):
+        fit(model, DATA, AnalyticRule(), config, run_dir=tmp_path)
+    assert finite(model)
+    assert not (tmp_path / "model.safetensors").exists()
+    kept = read_journal(tmp_path / "metrics.jsonl")[-1]["step"]
+    seen: list[int] = []
+    with pytest.raises(NumericalError):  # from the last checkpoint, the same again
+        fit(network(), DATA, AnalyticRule(), config, run_dir=tmp_path, resume=True,
+            on_step=seen.append)
+    assert seen == [] or seen[0] > kept
+
+
+class SteepAt(Rule):
+    """A finite loss whose gradient is not finite from some step on."""
+
+    def __init__(self, step: int) -> None:
+        self.step, self.calls = step, 0
+
+    def terms(self, model: Any, x: Any, y: Any, probes: Any = None) -> dict[str, Tensor]:
+        self.calls += 1
+        offset = 0.0 if self.calls >= self.step else 1.0
+        weight = next(model.parameters())
+        return {"loss": ((weight - weight).abs() + offset).sqrt().sum() + model(x).mean()}
+
+
+def test_a_gradient_that_is_not_finite_spoils_no_checkpoint(tmp_path: Path) -> None:
+    model = nn.Sequential(nn.Flatten(), nn.Linear(64, 10))
+    with pytest.raises(NumericalError, match="at step 3 .* gradient's norm nan"):
+        fit(model, DATA, SteepAt(3), CONFIG, run_dir=tmp_path)
+    assert finite(model)
+
+
+def test_weights_lost_in_the_last_step_are_not_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def lose(self: torch.optim.Adam) -> None:
+        self.param_groups[0]["params"][0].data[0] = torch.inf
+
+    monkeypatch.setattr(torch.optim.Adam, "step", lose)
+    config = TrainConfig(epochs=1, batch_size=90, accelerator="cpu")
+    for folder in (None, tmp_path):
+        with pytest.raises(NumericalError, match="after step 1 there are infinite or NaN"):
+            fit(network(), DATA, EmpiricalRisk(), config, run_dir=folder)
+    assert not list(tmp_path.rglob("*.safetensors"))
+
+
+def test_clipping(monkeypatch: pytest.MonkeyPatch) -> None:
+    norms: list[float] = []
+    step = torch.optim.Adam.step
+
+    def watch(self: torch.optim.Adam) -> Any:
+        gradients = [p.grad for g in self.param_groups for p in g["params"]]
+        norms.append(float(nn.utils.get_total_norm(gradients)))
+        return step(self)
+
+    monkeypatch.setattr(torch.optim.Adam, "step", watch)
+    for clip in (0.25, None):
+        fit(network(), DATA, AnalyticRule(), TrainConfig(**{**CONFIG.model_dump(), "clip": clip}))
+    assert norms[:TOTAL] == pytest.approx([0.25] * TOTAL, rel=1e-4)
+    assert min(norms[TOTAL:]) > 0.3
+
+
+def test_a_batch_larger_than_the_data(tmp_path: Path) -> None:
+    config = TrainConfig(epochs=3, batch_size=1000, log_every=1, accelerator="cpu")
+    with pytest.raises(Stop):
+        train(tmp_path, config, on_step=stop_at(2))
+    records = train(tmp_path, config, resume=True)
+    assert [(r["step"], r["epoch"]) for r in records if r["kind"] == "step"] == [
+        (1, 1), (2, 2), (3, 3)
+    ]
+
+
+def test_missing_devices_are_refused() -> None:
+    if not torch.cuda.is_available():
+        with pytest.raises(ConfigError, match="cannot be had"):
+            train(config=TrainConfig(accelerator="cuda"))
+
+
+def test_progress_is_drawn_on_stderr(capsys: pytest.CaptureFixture[str]) -> None:
+    train(progress=True)
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert "training" in captured.err
+    train()
+    assert capsys.readouterr().err == ""
+
+
+def test_defaults() -> None:
+    x, y = torch.rand(4, 3), torch.tensor([0, 1, 0, 1])
+    data = Dataset(x, y, x, y, num_classes=2, name="toy")
+    assert fit(nn.Linear(3, 2), data, EmpiricalRisk())[-1]["epoch"] == TrainConfig().epochs
+
+
+class Constant(nn.Module):
+    def __init__(self, logits: Tensor) -> None:
+        super().__init__()
+        self.logits, self.modes = logits, []
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.modes.append(self.training)
+        return self.logits[x[:, 0].long()]
+
+
+def test_accuracy_by_hand() -> None:
+    nan = float("nan")
+    logits = torch.tensor([[1.0, 2.0], [2.0, 1.0], [nan, 1.0], [1.0, nan], [0.0, 9.0]])
+    y = torch.tensor([1, 0, 0, 1, 0])
+    model, x = Constant(logits), torch.arange(5.0)[:, None]
+    for batch_size in (1, 2, 5, 100):
+        assert accuracy(model, x, y, batch_size) == 2 / 5
+
+
+def test_accuracy_restores_each_mode() -> None:
+    frozen = nn.Dropout().eval()
+    model = nn.Sequential(Constant(torch.eye(2)), frozen)
+    accuracy(model, torch.zeros(3, 1), torch.zeros(3, dtype=torch.int64), 2)
+    first = model[0]
+    assert isinstance(first, Constant)
+    assert first.modes == [False, False]
+    assert (model.training, first.training, frozen.training) == (True, True, False)

@@ -1,0 +1,147 @@
+"""Two processes do what one does, to rounding."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+from holonet.errors import ConfigError
+from holonet.training import TrainConfig, read_journal
+from holonet.training.checkpoint import load_tensors
+from holonet.training.parallel import broadcast, launch, sum_gradients, sum_terms
+
+SCRIPT = '''
+import sys
+from pathlib import Path
+
+import torch
+
+from holonet.data import load_digits
+from holonet.nn import holomorphic_mlp, real_mlp
+from holonet.training import AnalyticRule, TrainConfig, fit
+
+CASES = {
+    # whole batches of 16, then one of 1: a process is left without examples
+    "holomorphic, single": (holomorphic_mlp, 49, 16, AnalyticRule(0.3, "logits", 1, "forward")),
+    # odd batches of 15 and 10
+    "real, odd": (real_mlp, 40, 15, AnalyticRule(0.3, "loss", 2, "reverse")),
+}
+
+
+def train(name, folder, devices):
+    network, size, batch_size, rule = CASES[name]
+    config = TrainConfig(
+        epochs=2, batch_size=batch_size, log_every=1, accelerator="cpu", devices=devices,
+        backend="gloo", lr=0.01,
+    )
+    model = network(64, [6, 5], 10, generator=torch.Generator().manual_seed(1))
+    data = load_digits().subset(train=size, test=20)
+    fit(model, data, rule, config, run_dir=folder)
+
+
+if __name__ == "__main__":
+    torch.set_num_threads(1)
+    for name in CASES:
+        train(name, Path(sys.argv[1]) / name, devices=2)
+'''
+
+
+@pytest.fixture(scope="module")
+def script(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The script's folder, in which it has run on two processes."""
+    folder = tmp_path_factory.mktemp("two")
+    (folder / "script.py").write_text(SCRIPT)
+    command = [sys.executable, str(folder / "script.py"), str(folder)]
+    done = subprocess.run(
+        command,
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+        env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(sys.path)},
+    )
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+@pytest.mark.parametrize("name", ["holomorphic, single", "real, odd"])
+def test_two_processes_train_as_one(script: Path, tmp_path: Path, name: str) -> None:
+    namespace: dict[str, Any] = {"__name__": "script"}
+    exec(compile(SCRIPT, "script.py", "exec"), namespace)
+    namespace["train"](name, tmp_path, devices=1)
+    both = [read_journal(folder / "metrics.jsonl") for folder in (tmp_path, script / name)]
+    assert len(both[0]) == {"holomorphic, single": 8, "real, odd": 6}[name] + 2
+    for one, two in zip(*both, strict=True):
+        assert one.keys() == two.keys()
+        assert one["kind"] == two["kind"]
+        for key in one.keys() - {"kind", "seconds"}:
+            assert two[key] == pytest.approx(one[key], rel=1e-5), (key, one["step"])
+    one, two = (load_tensors(f / "model.safetensors")[0] for f in (tmp_path, script / name))
+    start = namespace["CASES"][name][0](64, [6, 5], 10, generator=torch.Generator().manual_seed(1))
+    for key, value in one.items():
+        torch.testing.assert_close(two[key], value, rtol=1e-4, atol=1e-6)
+        assert not torch.allclose(value, start.state_dict()[key], rtol=1e-2)  # it has moved
+
+
+def test_devices_that_do_not_exist_are_refused() -> None:
+    if torch.cuda.is_available():
+        pytest.skip("has CUDA")
+    for devices in (1, 2):
+        message = f"train.accelerator = 'cuda', train.devices = {devices} cannot be had"
+        with pytest.raises(ConfigError, match=message):
+            launch(TrainConfig(accelerator="cuda", devices=devices))
+    with pytest.raises(ConfigError, match="'nccl' .*choose gloo or auto"):
+        launch(TrainConfig(accelerator="cpu", devices=2, backend="nccl"))
+
+
+def test_one_process_has_nothing_to_add() -> None:
+    fabric = launch(TrainConfig(accelerator="cpu"))
+    model = nn.Linear(2, 2)
+    before = [p.clone() for p in model.parameters()]
+    broadcast(fabric, model)
+    sum_gradients(fabric, model)
+    assert all(p.grad is None for p in model.parameters())
+    assert all(map(torch.equal, before, model.parameters()))
+    assert sum_terms(fabric, {"risk": 0.5}) == {"risk": 0.5}
+
+
+class TwoOfAKind:
+    """Stands for torch.distributed between two processes that hold the same."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.messages: list[torch.Tensor] = []
+        monkeypatch.setattr(torch.distributed, "all_reduce", self.all_reduce)
+        monkeypatch.setattr(torch.distributed, "all_gather_object", self.gather)
+
+    def all_reduce(self, message: torch.Tensor) -> None:
+        self.messages.append(message.clone())
+        message *= 2
+
+    def gather(self, found: list[Any], mine: Any) -> None:
+        found[:] = [mine, {}]
+
+
+def test_gradients_travel_as_one_real_message(monkeypatch: pytest.MonkeyPatch) -> None:
+    wire = TwoOfAKind(monkeypatch)
+    fabric = launch(TrainConfig(accelerator="cpu"))
+    monkeypatch.setattr(type(fabric), "world_size", 2)
+    model = nn.ModuleList([nn.Linear(2, 3, dtype=torch.cfloat), nn.Linear(2, 1), nn.Linear(1, 1)])
+    model[2].requires_grad_(False)
+    gradients = {}
+    for name, p in list(model.named_parameters())[:3]:
+        p.grad = gradients[name] = torch.randn_like(p)
+    expected = {k: 2 * v for k, v in gradients.items()}
+    sum_gradients(fabric, model)
+    assert [(m.dtype, len(m)) for m in wire.messages] == [(torch.float32, 2 * 9 + 3)]
+    for name, p in model.named_parameters():
+        if p.requires_grad:
+            assert p.grad is not None
+            assert torch.equal(p.grad, expected.get(name, torch.zeros_like(p)))
+        else:
+            assert p.grad is None
+    assert sum_terms(fabric, {"risk": 0.5}) == {"risk": 0.5}

@@ -1,0 +1,234 @@
+"""The state of a run: batches and epochs by hand, and all of it back from a checkpoint."""
+
+from dataclasses import replace
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import nn
+from torch.optim.lr_scheduler import OneCycleLR
+
+from holonet.data import Dataset
+from holonet.errors import CheckpointError, NumericalError
+from holonet.training import AnalyticRule, EmpiricalRisk, Journal, TrainConfig
+from holonet.training.checkpoint import save_checkpoint
+from holonet.training.state import Batch, RunState, mix_seed
+
+
+def data_of(size: int) -> Dataset:
+    x, y = torch.arange(float(size))[:, None] / size, torch.zeros(size, dtype=torch.int64)
+    return Dataset(x, y, x, y, num_classes=2, name="toy")
+
+
+def state_of(size: int = 10, journal: Journal | None = None, **settings: Any) -> RunState:
+    torch.manual_seed(0)
+    config = TrainConfig(**{"batch_size": 4, "epochs": 3, "log_every": 1} | settings)
+    journal = Journal(None) if journal is None else journal
+    return RunState(nn.Linear(1, 2), EmpiricalRisk(), data_of(size), config, journal)
+
+
+def step(state: RunState) -> None:
+    """A step with a gradient that depends on the step alone."""
+    for p in state.model.parameters():
+        p.grad = torch.full_like(p, float(state.step % 5 - 2))
+    state.optimizer.step()
+    state.finish_step({"risk": 1.0 / (1 + state.step)}, 0.25)
+    if state.epoch_ended:
+        state.finish_epoch(0.5)
+
+
+def walk(state: RunState) -> list[Batch]:
+    batches = []
+    for batch in state.batches():
+        batches.append(batch)
+        step(state)
+    return batches
+
+
+@given(
+    size=st.integers(1, 40),
+    batch_size=st.integers(1, 50),
+    epochs=st.integers(1, 4),
+    seed=st.integers(0, 2**63 - 1),
+)
+def test_every_epoch_sees_every_example_once_in_full_batches(size, batch_size, epochs, seed):
+    state = state_of(size, batch_size=batch_size, epochs=epochs, seed=seed)
+    batches = walk(state)
+    per_epoch = -(-size // batch_size)
+    assert (state.steps_per_epoch, state.total_steps) == (per_epoch, per_epoch * epochs)
+    assert [b.step for b in batches] == list(range(per_epoch * epochs))
+    for e in range(epochs):
+        parts = [b.index for b in batches[e * per_epoch : (e + 1) * per_epoch]]
+        assert sorted(torch.cat(parts).tolist()) == list(range(size))
+        assert all(len(p) == batch_size for p in parts[:-1])
+    assert not list(state.batches())
+
+
+@given(size=st.integers(1, 20), batch_size=st.integers(1, 25), start=st.integers(0, 60))
+def test_batches_go_on_where_they_stopped(size, batch_size, start):
+    whole = walk(state_of(size, batch_size=batch_size))
+    state = state_of(size, batch_size=batch_size)
+    state.step = min(start, state.total_steps)
+    for a, b in zip(whole[state.step :], walk(state), strict=True):
+        assert a.step == b.step
+        assert torch.equal(a.index, b.index)
+
+
+def test_epochs_are_shuffled_each_in_its_own_way() -> None:
+    orders = [
+        torch.cat([b.index for b in walk(state_of(64, epochs=2, seed=seed))]).view(2, 64)
+        for seed in (0, 1)
+    ]
+    both = torch.cat(orders).tolist()
+    assert all(both[i] != both[j] for i in range(4) for j in range(i))
+
+
+def test_epochs_end_with_their_last_batch() -> None:
+    state, seen = state_of(10), []
+    assert (state.epoch, state.epoch_ended) == (1, False)
+    for _ in state.batches():
+        state.optimizer.step()
+        state.finish_step({}, 0.0)
+        seen.append((state.step, state.epoch, state.epoch_ended))
+    expected = [(k, (k - 1) // 3 + 1, k % 3 == 0) for k in range(1, 10)]
+    assert seen == expected
+
+
+def test_the_schedule_is_one_cycle_over_all_steps() -> None:
+    state = state_of(10)
+    walk(state)
+    optimizer = torch.optim.SGD(nn.Linear(1, 1).parameters(), lr=1.0, momentum=0.9)
+    reference = OneCycleLR(optimizer, max_lr=state.config.lr, total_steps=9)
+    rates = []
+    for _ in range(9):
+        rates.append(reference.get_last_lr()[0])
+        optimizer.step()
+        if len(rates) < 9:
+            reference.step()
+    found = [r["lr"] for r in state.journal.records if r["kind"] == "step"]
+    assert found == pytest.approx(rates)
+    assert max(found) <= state.config.lr
+    assert found[-1] == min(found)
+
+
+def test_records_of_steps_and_epochs() -> None:
+    state = state_of(10, epochs=2, log_every=4)
+    walk(state)
+    steps = [r for r in state.journal.records if r["kind"] == "step"]
+    epochs = [r for r in state.journal.records if r["kind"] == "epoch"]
+    assert [(r["step"], r["epoch"], r["seconds"]) for r in steps] == [(1, 1, 0.25), (4, 2, 1.0)]
+    assert steps[1]["loss"] == steps[1]["risk"] == 0.25
+    assert [(r["step"], r["epoch"], r["test_accuracy"]) for r in epochs] == [(3, 1, 0.5), (6, 2, 0.5)]
+    assert epochs[1]["train_loss"] == pytest.approx((1 / 4 + 1 / 5 + 1 / 6) / 3)
+
+
+def test_terms_may_have_any_name() -> None:
+    state = state_of()
+    state.optimizer.step()
+    state.finish_step({"loss": 1.0, "step": 2.0, "kind": 0.5}, 0.0)
+    (record,) = state.journal.records
+    assert (record["kind"], record["step"], record["loss"]) == ("step", 1, 3.5)
+
+
+@pytest.mark.parametrize("stop", range(10))
+def test_a_state_comes_back_at_any_step(tmp_path: Path, stop: int) -> None:
+    whole = state_of(10, Journal(tmp_path / "whole"))
+    whole.journal.clear()
+    walk(whole)
+    state = state_of(10, Journal(tmp_path))
+    state.journal.clear()
+    for _ in islice(state.batches(), stop):
+        step(state)
+    state.save(tmp_path / "checkpoints")
+    again = state_of(10, Journal(tmp_path))
+    torch.nn.init.constant_(again.model.get_parameter("weight"), 7.0)
+    assert again.restore(tmp_path / "checkpoints")
+    assert (again.step, again.seconds) == (stop, 0.25 * stop)
+    walk(again)
+    assert again.journal.records == whole.journal.records
+    for a, b in zip(again.model.parameters(), whole.model.parameters(), strict=True):
+        assert torch.equal(a, b)
+
+
+def test_no_checkpoint_is_no_restoring(tmp_path: Path) -> None:
+    assert not state_of().restore(tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize(
+    ("settings", "refused"),
+    [
+        ({"lr": 0.1}, True),
+        ({"epochs": 4}, True),
+        ({"seed": 1}, True),
+        ({"clip": None}, True),
+        ({"batch_size": 5}, True),
+        ({"checkpoint_every": 7, "keep_checkpoints": 5, "log_every": 9}, False),
+        ({"accelerator": "cpu", "devices": 2, "backend": "gloo"}, False),
+    ],
+)
+def test_only_the_same_trajectory_is_gone_on_with(
+    tmp_path: Path, settings: dict[str, Any], refused: bool
+) -> None:
+    state_of().save(tmp_path)
+    other = state_of(**settings)
+    if refused:
+        with pytest.raises(CheckpointError, match="other data, under another rule or with another"):
+            other.restore(tmp_path)
+    else:
+        assert other.restore(tmp_path)
+
+
+def test_other_data_and_another_rule_are_refused(tmp_path: Path) -> None:
+    state = state_of()
+    state.save(tmp_path)
+    data = data_of(10)
+    changed = replace(data, x_test=data.x_test.flip(0))
+    for d, rule in ((changed, EmpiricalRisk()), (data, AnalyticRule())):
+        other = RunState(state.model, rule, d, state.config, Journal(None))
+        with pytest.raises(CheckpointError, match="resume with the same ones"):
+            other.restore(tmp_path)
+    assert RunState(state.model, EmpiricalRisk(), data, state.config, Journal(None)).restore(tmp_path)
+
+
+def test_another_network_is_refused(tmp_path: Path) -> None:
+    state = state_of()
+    state.save(tmp_path)
+    other = RunState(nn.Linear(1, 3), EmpiricalRisk(), data_of(10), state.config, Journal(None))
+    with pytest.raises(CheckpointError, match=r"step 0 .*another network.*weight is float32\(2, 1\)"):
+        other.restore(tmp_path)
+
+
+def test_a_checkpoint_of_something_else_is_refused(tmp_path: Path) -> None:
+    save_checkpoint(tmp_path, 1, {}, {})
+    with pytest.raises(CheckpointError, match="other data"):
+        state_of().restore(tmp_path)
+
+
+@pytest.mark.parametrize("bad", [float("nan"), float("inf")])
+def test_lost_weights_are_not_saved(tmp_path: Path, bad: float) -> None:
+    state = state_of()
+    state.save(tmp_path)
+    state.step = 5
+    state.model.get_parameter("bias").data[1] = bad
+    with pytest.raises(NumericalError, match="after step 5 .* in bias: lower train.lr"):
+        state.save(tmp_path)
+    assert len(list(tmp_path.glob("*.safetensors"))) == 1
+
+
+@given(
+    keys=st.lists(
+        st.tuples(st.integers(0, 2**63 - 1), st.integers(0, 9), st.integers(0, 10**6)),
+        min_size=2,
+        max_size=20,
+        unique=True,
+    )
+)
+def test_seeds_of_different_purposes_differ(keys):
+    seeds = [mix_seed(*key) for key in keys]
+    assert len(set(seeds)) == len(keys)
+    assert all(0 <= s < 2**63 for s in seeds)
+    assert seeds == [mix_seed(*key) for key in keys]
