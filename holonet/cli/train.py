@@ -1,5 +1,6 @@
 """`holonet train` and `holonet evaluate`: one run, and what it withstands."""
 
+import functools
 import json
 import os
 import shutil
@@ -17,12 +18,25 @@ from holonet._files import write_atomically
 from holonet.attacks import ThreatModel
 from holonet.attacks.threat import Norm
 from holonet.diagnostics import robustness_curve
+from holonet.errors import ConfigError
 from holonet.nn import real_parameter_count
 from holonet.training import RunConfig, build_model, fit, load_data, load_run, prepare_run
 
 __all__ = ["evaluate", "train"]
 
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON on stdout instead of text.")]
+
+
+def _option(panel: str, text: str, default: object) -> Any:
+    """An option whose default stands in the configuration, so that a file may change it."""
+    return typer.Option(help=f"{text} [dim](default {default})[/dim]", rich_help_panel=panel)
+
+
+_DEFAULT = RunConfig()
+_data = functools.partial(_option, "Data")
+_model = functools.partial(_option, "Network")
+_rule = functools.partial(_option, "Rule")
+_train = functools.partial(_option, "Training")
 
 
 def train(
@@ -32,44 +46,67 @@ def train(
     config: Annotated[
         Path | None, typer.Option(help="TOML file; options given here go before it.")
     ] = None,
-    data: Annotated[
-        str | None, typer.Option(help="digits (default), mnist, or the path of an .npz file.")
-    ] = None,
-    data_root: Annotated[
-        Path | None, typer.Option(help="Folder with the files of the data set (mnist).")
-    ] = None,
-    train_size: Annotated[int | None, typer.Option(help="Only the first so many.")] = None,
-    test_size: Annotated[int | None, typer.Option(help="Only the first so many.")] = None,
-    model: Annotated[
-        str | None, typer.Option(help="holomorphic (default), real, or real-twin.")
-    ] = None,
-    hidden: Annotated[
-        str | None, typer.Option(help="Widths of the hidden layers, e.g. 256,256.")
-    ] = None,
-    activation: Annotated[
-        str | None, typer.Option(help="See `holonet list activations`; square is the default.")
-    ] = None,
-    readout: Annotated[
-        str | None, typer.Option(help="real (default), imag, modulus, log-modulus.")
-    ] = None,
-    gain: Annotated[float | None, typer.Option(help="E|w|^2 = gain^2/fan_in at the start.")] = None,
-    rule: Annotated[str | None, typer.Option(help="analytic (default) or standard.")] = None,
-    weight: Annotated[float | None, typer.Option(help="Of the Dirichlet energy.")] = None,
-    on: Annotated[str | None, typer.Option(help="logits (default), probabilities, loss.")] = None,
-    probes: Annotated[str | None, typer.Option(help="Random directions, or exact.")] = None,
-    mode: Annotated[str | None, typer.Option(help="reverse (default) or forward.")] = None,
-    epochs: Annotated[int | None, typer.Option()] = None,
-    batch_size: Annotated[int | None, typer.Option(help="Of all processes together.")] = None,
-    lr: Annotated[float | None, typer.Option(help="Peak of the one-cycle schedule.")] = None,
-    seed: Annotated[int | None, typer.Option(help="Of weights, order and probes.")] = None,
-    checkpoint_every: Annotated[int | None, typer.Option(help="Steps between two.")] = None,
-    log_every: Annotated[int | None, typer.Option(help="Steps between two records.")] = None,
-    accelerator: Annotated[str | None, typer.Option(help="auto, cpu, cuda.")] = None,
-    devices: Annotated[int | None, typer.Option(help="Processes, one for each device.")] = None,
-    backend: Annotated[str | None, typer.Option(help="auto, gloo, nccl.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the run.")] = False,
     as_json: JsonFlag = False,
+    data: Annotated[
+        str | None, _data("digits, mnist, or the path of an .npz file.", _DEFAULT.data.name)
+    ] = None,
+    data_root: Annotated[Path | None, _data("Folder with the files of mnist.", "none")] = None,
+    train_size: Annotated[int | None, _data("Train on the first so many.", "all")] = None,
+    test_size: Annotated[int | None, _data("Test on the first so many.", "all")] = None,
+    model: Annotated[
+        str | None, _model("holomorphic, real, or real-twin.", _DEFAULT.model.kind)
+    ] = None,
+    hidden: Annotated[
+        str | None,
+        _model("Widths of the hidden layers.", ",".join(map(str, _DEFAULT.model.hidden))),
+    ] = None,
+    activation: Annotated[
+        str | None, _model("See `holonet list activations`.", _DEFAULT.model.activation)
+    ] = None,
+    readout: Annotated[
+        str | None, _model("real, imag, modulus, log-modulus.", _DEFAULT.model.readout)
+    ] = None,
+    gain: Annotated[
+        float | None, _model("Weights start with E|w|^2 = gain^2/fan_in.", _DEFAULT.model.gain)
+    ] = None,
+    rule: Annotated[str | None, _rule("analytic or standard.", _DEFAULT.rule.name)] = None,
+    weight: Annotated[float | None, _rule("Of the Dirichlet energy.", _DEFAULT.rule.weight)] = None,
+    on: Annotated[
+        str | None, _rule("Energy of logits, probabilities or loss.", _DEFAULT.rule.on)
+    ] = None,
+    probes: Annotated[
+        str | None, _rule("Random directions, or exact.", _DEFAULT.rule.probes)
+    ] = None,
+    mode: Annotated[
+        str | None, _rule("reverse or forward differentiation.", _DEFAULT.rule.mode)
+    ] = None,
+    epochs: Annotated[
+        int | None, _train("Passes over the training set.", _DEFAULT.train.epochs)
+    ] = None,
+    batch_size: Annotated[
+        int | None, _train("Of all processes together.", _DEFAULT.train.batch_size)
+    ] = None,
+    lr: Annotated[
+        float | None, _train("Peak of the one-cycle schedule.", _DEFAULT.train.lr)
+    ] = None,
+    seed: Annotated[
+        int | None, _train("Of weights, order and probes.", _DEFAULT.train.seed)
+    ] = None,
+    checkpoint_every: Annotated[
+        int | None, _train("Steps between checkpoints.", _DEFAULT.train.checkpoint_every)
+    ] = None,
+    log_every: Annotated[
+        int | None, _train("Steps between records.", _DEFAULT.train.log_every)
+    ] = None,
+    accelerator: Annotated[
+        str | None, _train("auto, cpu, cuda.", _DEFAULT.train.accelerator)
+    ] = None,
+    devices: Annotated[
+        int | None, _train("Processes, one for each device.", _DEFAULT.train.devices)
+    ] = None,
+    backend: Annotated[str | None, _train("auto, gloo, nccl.", _DEFAULT.train.backend)] = None,
 ) -> None:
     """Train a network and keep everything in a run folder.
 
@@ -104,10 +141,10 @@ def train(
         },
     }
     run = _override(base, given)
-    if _is_first_process():  # further processes find the folder that this one made
-        prepare_run(run_dir, run, resume=resume, overwrite=overwrite)
     dataset = load_data(run.data)
     network = build_model(run, dataset)
+    if _is_first_process():  # further processes find the folder that this one made
+        prepare_run(run_dir, run, resume=resume, overwrite=overwrite)
     records = fit(
         network,
         dataset,
@@ -202,12 +239,16 @@ def evaluate(
 
 
 def _base(file: Path | None, resumed: Path | None) -> RunConfig:
-    """The configuration to start from: the file, that of the run to resume, or the defaults."""
+    """The configuration to start from: the file, that of the run to resume, or the defaults.
+
+    Raises:
+        ConfigError: there is no run to resume, which would silently start one on the defaults.
+    """
+    if resumed is not None and not (resumed / "config.toml").exists():
+        raise ConfigError(f"{resumed} holds no run to resume: start it without --resume")
     if file is not None:
         return RunConfig.read(file)
-    if resumed is not None and (resumed / "config.toml").exists():
-        return RunConfig.read(resumed / "config.toml")
-    return RunConfig()
+    return RunConfig() if resumed is None else RunConfig.read(resumed / "config.toml")
 
 
 def _is_first_process() -> bool:

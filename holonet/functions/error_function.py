@@ -61,7 +61,8 @@ def _scaled_erfc(u: Tensor) -> Tensor:
 def _right_erfc(u: Tensor) -> Tensor:
     """The value of erfc at u or at -u, whichever lies on the right."""
     right = torch.where(u.real < 0, -u, u)
-    return torch.exp(-right * right) * _scaled_erfc(right)
+    half = torch.exp(-0.5 * right * right)  # its square overflows where erfc may not
+    return half * _scaled_erfc(right) * half
 
 
 def _faddeeva_value(z: Tensor) -> Tensor:

@@ -41,7 +41,9 @@ def test_linear_models_without_a_box(norm, eps, seed):
     expected = torch.where(clean > 0, clean - eps * dual, clean)  # broken ones are left alone
     steps = 1 if norm == "Linf" else 25
     for loss in ("margin", "cross_entropy"):
-        found = pgd(model, x, y, ThreatModel(norm, eps, None), steps=steps, alpha=9 * eps, loss=loss)
+        found = pgd(
+            model, x, y, ThreatModel(norm, eps, None), steps=steps, alpha=9 * eps, loss=loss
+        )
         torch.testing.assert_close(found.margin, expected, rtol=1e-10, atol=1e-10)
         assert torch.equal(found.success, expected <= 0)
 
@@ -149,9 +151,14 @@ def test_nothing_of_the_model_or_the_data_changes() -> None:
 
 def test_modes_come_back_after_an_error() -> None:
     model = nn.Sequential(nn.Dropout(), nn.Dropout().eval())
-    with pytest.raises(ShapeError), evaluating(model):
-        assert not any(m.training for m in model.modules())
-        raise ShapeError
+
+    def fail() -> None:
+        with evaluating(model):
+            assert not any(m.training for m in model.modules())
+            raise ShapeError
+
+    with pytest.raises(ShapeError):
+        fail()
     assert [m.training for m in model.modules()] == [True, True, False]
     with evaluating(torch.sin):
         pass
@@ -236,13 +243,15 @@ def test_values_that_are_not_finite_are_not_called_robust(kind: str) -> None:
         pgd(Trap(kind), x, y, ThreatModel())
 
 
-@pytest.mark.parametrize("cut", [lambda z: z.detach(), lambda z: (0 * z).detach() + nn.Linear(4, 4)(z.detach())])
-def test_a_model_that_hides_its_gradient_is_not_called_robust(cut: Callable[[Tensor], Tensor]) -> None:
-    (x, _), model = batch(), net()
-    y = model(x).argmax(1)
+@pytest.mark.parametrize("layer", [nn.Identity(), nn.Linear(4, 4)])
+def test_a_model_that_hides_its_gradient_is_not_called_robust(layer: nn.Module) -> None:
+    (x, _), inner = batch(), net()
+
+    def hiding(x: Tensor) -> Tensor:
+        return layer(inner(x).detach())
+
     with pytest.raises(InputTypeError, match="autograd cannot follow"):
-        pgd(lambda x: cut(model(x)), x, cut(model(x)).argmax(1), ThreatModel())
-    assert len(y)
+        pgd(hiding, x, hiding(x).argmax(1), ThreatModel())
 
 
 def test_complex_logits_and_complex_examples_are_refused() -> None:
@@ -312,7 +321,7 @@ def test_pgd_beats_noise_and_one_step(
     (gradient,) = torch.autograd.grad(-margin_of(model(x_grad), y).sum(), x_grad)
     one_step = threat.project(x + eps * threat.steepest(gradient), x)
     fgsm = AttackResult(one_step, margin_of(model(one_step), y).detach())
-    found = pgd(model, x, y, threat, steps=20)
+    found = pgd(model, x, y, threat, steps=40, restarts=3)
     assert clean > 0.9
     assert found.accuracy <= fgsm.accuracy <= float((noise > 0).double().mean()) <= clean
     assert found.accuracy < clean - 0.2

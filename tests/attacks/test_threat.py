@@ -95,7 +95,9 @@ def test_random_points_are_uniform_in_the_ball(norm: str) -> None:
     assert float(points.mean(0).abs().max()) < 0.05
 
 
-@given(norm=st.sampled_from(NORMS), shape=shapes, dtype=dtypes, seed=seeds, log=st.integers(-37, 37))
+@given(
+    norm=st.sampled_from(NORMS), shape=shapes, dtype=dtypes, seed=seeds, log=st.integers(-37, 37)
+)
 def test_steepest_has_norm_1_and_rises_most(norm, shape, dtype, seed, log):
     threat = ThreatModel(norm, 1.0, None)
     gradient = torch.randn(shape, dtype=dtype, generator=torch.Generator().manual_seed(seed))

@@ -19,8 +19,6 @@ from holonet.calculus import (
 from holonet.errors import ConfigError, InputTypeError
 from holonet.functions import CATALOGUE
 
-pytestmark = pytest.mark.filterwarnings("ignore:.*torch.jit.script:DeprecationWarning")
-
 C128 = torch.complex128
 seeds = st.integers(0, 2**32)
 

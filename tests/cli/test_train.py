@@ -87,6 +87,13 @@ def test_resume_with_another_configuration_names_the_difference(finished: Path) 
     assert "train.lr: 0.003 and 0.5" in str(error)
 
 
+def test_resume_without_a_run_does_not_start_one(tmp_path: Path) -> None:
+    error = failure(invoke("train", "--resume", "--run-dir", str(tmp_path / "none")))
+    assert isinstance(error, ConfigError)
+    assert "without --resume" in str(error)
+    assert not (tmp_path / "none").exists()
+
+
 def test_options_go_before_the_file(tmp_path: Path) -> None:
     file = tmp_path / "run.toml"
     file.write_text("[train]\nepochs = 7\nlr = 0.1\n[model]\nhidden = [4]\n[data]\ntrain = 99\n")
@@ -128,6 +135,7 @@ def test_bad_options_get_an_error_of_ours(
     error = failure(invoke("train", "--run-dir", str(tmp_path / "run"), *options))
     assert isinstance(error, kind)
     assert hint in str(error)
+    assert not (tmp_path / "run").exists()  # so that the corrected command runs
 
 
 @pytest.mark.parametrize(

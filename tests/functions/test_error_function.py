@@ -94,3 +94,13 @@ def test_autograd_in_every_mode(f):
         f, (z,), check_forward_ad=True, check_batched_grad=True, check_batched_forward_grad=True
     )
     assert torch.autograd.gradgradcheck(f, (z,), check_fwd_over_rev=True)
+
+
+@pytest.mark.parametrize("point", [3.0766 + 9.9513j, -3.0766 + 9.9513j, 0.2 - 9.5j])
+def test_values_near_the_end_of_single_precision_are_finite(point):
+    """exp(-z^2) overflows there, erf(z) does not."""
+    z = torch.tensor(point, dtype=torch.complex64)
+    exact = mpmath.erf(mpmath.mpc(z.item()))
+    assert abs(exact) < torch.finfo(torch.float32).max
+    error = abs(mpmath.mpc(erf(z).item()) - exact) / (abs(exact) * abs(point) ** 2)
+    assert error < 8 * torch.finfo(torch.float32).eps

@@ -11,8 +11,6 @@ from holonet.calculus import (
     pullback,
 )
 
-pytestmark = pytest.mark.filterwarnings("ignore:.*torch.jit.script:DeprecationWarning")
-
 C128 = torch.complex128
 Z = 0.7 * torch.randn(200, generator=torch.Generator().manual_seed(0), dtype=C128)
 CENTER, RADIUS = 0.4 + 0.3j, 0.8

@@ -15,8 +15,6 @@ from holonet.domains import Plane
 from holonet.errors import HolonetError, InputTypeError
 from holonet.functions import FunctionClass
 
-pytestmark = pytest.mark.filterwarnings("ignore:.*torch.jit.script:DeprecationWarning")
-
 C64, C128 = torch.complex64, torch.complex128
 
 

@@ -10,8 +10,6 @@ from holonet.domains import Plane, SlitPlane
 from holonet.errors import ConfigError, InputTypeError, NotHolomorphicError
 from holonet.functions import FunctionClass
 
-pytestmark = pytest.mark.filterwarnings("ignore:.*torch.jit.script:DeprecationWarning")
-
 READOUTS = [None, nn.RealPart(), nn.ImagPart(), nn.Modulus(), nn.LogModulus(0.1)]
 
 

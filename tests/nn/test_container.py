@@ -15,8 +15,6 @@ from holonet.domains import Plane
 from holonet.errors import InputTypeError, NotHolomorphicError, ShapeError
 from holonet.functions import CATALOGUE, FunctionClass, compose, multiply
 
-pytestmark = pytest.mark.filterwarnings("ignore:.*torch.jit.script:DeprecationWarning")
-
 C128 = torch.complex128
 WIDTH = 3
 
@@ -85,31 +83,31 @@ def test_the_class_is_composed_from_the_layers(case):
     assert [*net.singularities] == found
 
 
+def witnessed(net, f):
+    """|dbar|^2 and |df/dz v|^2 of f at the random points where net is tame."""
+    z = 0.7 * torch.randn(30, WIDTH, dtype=C128)
+    with torch.no_grad():
+        across = dbar_norm_squared(f, z, probes=Probes(0))
+        slope = partial_z_along(net, z, Probes(0).like(z)).abs().square().sum(1)
+        tame = (net.margin(z) > 0.05) & (net(z).abs().amax(1) < 1e3)
+    tame &= (slope > 1e-12) & (slope < 1e6)  # no overflow on the way: towers of exp are wild
+    assume(tame.any())
+    return across[tame], slope[tame]
+
+
 @given(cases)
 def test_random_networks_are_holomorphic_where_the_margin_is_positive(case):
     net, _ = network(case)
-    z = 0.7 * torch.randn(30, WIDTH, dtype=C128)
-    margin = net.margin(z)
-    with torch.no_grad():
-        value = net(z)
-        v = Probes(0).like(z)
-        slope = partial_z_along(net, z, v).abs().square().sum(1)
-        across = dbar_norm_squared(net, z, probes=Probes(0))
-    tame = (margin > 0.05) & (slope < 1e8) & (value.abs().amax(1) < 1e4) & (slope > 1e-12)
-    assume(tame.any())
-    assert (across[tame] <= 1e-18 * (1 + slope[tame])).all()
+    across, slope = witnessed(net, net)
+    assert (across <= 1e-18 * (1 + slope)).all()
 
 
 @given(cases)
-def test_a_conjugate_anywhere_is_seen(case):
-    """The same networks, ending in a leak: the check above has the power to find it."""
+def test_a_leak_of_a_millionth_is_seen(case):
+    """The same networks with a conjugate behind them: the law above has the power to find it."""
     net, _ = network(case)
-    z = 0.7 * torch.randn(30, WIDTH, dtype=C128)
-    across = dbar_norm_squared(lambda z: net(z) + 1e-6 * z.conj(), z, probes=Probes(0))
-    value = net(z)
-    tame = (net.margin(z) > 0.05) & (value.abs().amax(1) < 1e2)
-    assume(tame.any())
-    assert (across[tame] > 1e-12).all()
+    across, _ = witnessed(net, lambda z: net(z) + 1e-6 * z.conj())
+    torch.testing.assert_close(across, torch.full_like(across, WIDTH * 1e-12), rtol=1e-2, atol=0)
 
 
 def test_sequential_applies_its_layers_in_turn():

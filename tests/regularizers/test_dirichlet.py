@@ -12,8 +12,6 @@ from holonet.calculus import Probes
 from holonet.errors import ConfigError
 from holonet.regularizers import DirichletEnergy
 
-pytestmark = pytest.mark.filterwarnings("ignore:.*torch.jit.script:DeprecationWarning")
-
 C128 = torch.complex128
 KINDS = list(itertools.product(["real", "complex"], repeat=2))
 MODES = ["forward", "reverse"]

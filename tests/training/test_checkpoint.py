@@ -250,7 +250,10 @@ def test_weights_come_back(tmp_path: Path, dtype: torch.dtype) -> None:
 @pytest.mark.parametrize(
     ("other", "message"),
     [
-        (nn.Linear(3, 2, dtype=torch.cfloat), r"weight is complex64\(2, 4\), not complex64\(2, 3\)"),
+        (
+            nn.Linear(3, 2, dtype=torch.cfloat),
+            r"weight is complex64\(2, 4\), not complex64\(2, 3\)",
+        ),
         (nn.Linear(4, 2), r"bias is complex64\(2,\), not float32\(2,\)"),
         (nn.Linear(4, 2, bias=False, dtype=torch.cfloat), "unknown bias"),
         (nn.Sequential(nn.Linear(4, 2, dtype=torch.cfloat)), "missing 0.bias"),
@@ -267,7 +270,7 @@ def test_weights_of_another_network_are_refused(
 
 
 def test_the_source_of_foreign_tensors_is_named() -> None:
-    with pytest.raises(CheckpointError, match="^the old run is of another network"):
+    with pytest.raises(CheckpointError, match=r"^the old run is of another network"):
         load_state(nn.Linear(1, 1), {}, "the old run")
 
 

@@ -110,18 +110,27 @@ def test_sections_and_keys_may_be_left_out(tmp_path: Path) -> None:
         ("[train]\nclip = -1.0", ["train.clip = -1.0: "]),
         ("[train]\nclip = nan", ["train.clip = nan: "]),
         ("[train]\nseed = -1", ["train.seed = -1: "]),
-        ("[train]\naccelerator = 'tpu'", ["train.accelerator = 'tpu': ", "'auto', 'cpu' or 'cuda'"]),
+        (
+            "[train]\naccelerator = 'tpu'",
+            ["train.accelerator = 'tpu': ", "'auto', 'cpu' or 'cuda'"],
+        ),
         ("[model]\nhidden = [3, 0]", ["model.hidden.1 = 0: input should be greater"]),
         ("[model]\nhidden = 3", ["model.hidden = 3: "]),
         ("[model]\ngain = -1.0", ["model.gain = -1.0: "]),
         ("[model]\nreadout = 'reel'", ["model.readout = 'reel': ", "'real'"]),
-        ("[rule]\nweight = -0.5", ["rule.weight = -0.5: input should be greater than or equal to 0"]),
+        (
+            "[rule]\nweight = -0.5",
+            ["rule.weight = -0.5: input should be greater than or equal to 0"],
+        ),
         ("[rule]\nname = 'anlytic'", ["rule.name = 'anlytic': ", "'analytic'"]),
         ("[rule]\nprobes = 0", ["rule.probes = 0: ", "equal to 1, or input should be 'exact'"]),
         ("[rule]\nprobes = 'exct'", ["rule.probes = 'exct': ", "integer", "'exact'"]),
         ("[data]\ntrain = 0", ["data.train = 0: "]),
         ("train = 3", ["train = 3: ", "dictionary"]),
-        ("[train]\nepoch = 3\nlr = 0.0\n[rul]", ["train.epoch", "train.lr = 0.0", "did you mean rule"]),
+        (
+            "[train]\nepoch = 3\nlr = 0.0\n[rul]",
+            ["train.epoch", "train.lr = 0.0", "did you mean rule"],
+        ),
     ],
 )
 def test_faults_are_named(tmp_path: Path, text: str, messages: list[str]) -> None:
@@ -220,7 +229,7 @@ def test_readouts(name: Any, kind: type[nn.Module]) -> None:
 
 
 def test_an_unknown_activation_is_named_at_build() -> None:
-    with pytest.raises(UnknownNameError, match="unknown activation 'tahn': .*'tanh'"):
+    with pytest.raises(UnknownNameError, match=r"unknown activation 'tahn': .*'tanh'"):
         ModelConfig(activation="tahn").build(4, 2)
 
 

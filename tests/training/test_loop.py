@@ -29,103 +29,7 @@ from holonet.training import (
     read_journal,
 )
 
-# Trains with networks of both kinds; a child is killed in front of its n-th change to a file, so
-# that every moment between two changes is reached: half a checkpoint, a digest without its file,
-# a record of the epoch without its checkpoint, a digest without the weights.
-SCRIPT = '''
-import json
-import os
-import signal
-import sys
-from pathlib import Path
-
-import torch
-from torch import nn
-
-from holonet.data import load_digits
-from holonet.nn import holomorphic_mlp
-from holonet.training import AnalyticRule, EmpiricalRisk, TrainConfig, fit
-
-torch.set_num_threads(1)
-DATA = load_digits().subset(train=90, test=20)
-CONFIG = TrainConfig(
-    epochs=3, batch_size=20, checkpoint_every=2, log_every=1, accelerator="cpu", seed=5
-)
-
-
-def network(kind):
-    torch.manual_seed(1)
-    if kind == "holomorphic":
-        return holomorphic_mlp(64, [5], 10), AnalyticRule(0.3, "logits", 1, "forward")
-    layers = [nn.Flatten(), nn.Linear(64, 8), nn.BatchNorm1d(8), nn.Dropout(0.5), nn.Linear(8, 10)]
-    return nn.Sequential(*layers), EmpiricalRisk()
-
-
-def train(kind, folder, on_change=lambda n: None):
-    changes = 0
-
-    def hook(event, arguments):
-        nonlocal changes
-        changing = event in ("os.rename", "os.remove") or (
-            event == "open" and isinstance(arguments[1], str) and set(arguments[1]) & set("wxa")
-        )
-        if changing and str(arguments[0]).startswith(str(folder)):
-            changes += 1
-            on_change(changes)
-
-    sys.addaudithook(hook)
-    torch.manual_seed(os.getpid())  # a new process has other global numbers
-    model, rule = network(kind)
-    fit(model, DATA, rule, CONFIG, run_dir=folder, resume=True)
-    return changes
-
-
-def in_child(work):
-    """Whether the work was finished, and not killed."""
-    child = os.fork()
-    if child == 0:
-        try:
-            work()
-            os._exit(0)
-        except BaseException:
-            import traceback
-            traceback.print_exc()
-            os._exit(1)
-    code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-    assert code in (0, -signal.SIGKILL), code
-    return code == 0
-
-
-def die():
-    os.kill(os.getpid(), signal.SIGKILL)
-
-
-def resumed(kind, folder, kills):
-    """Train, killed in front of the n-th change for each n, until it is finished."""
-    finished = False
-    for n in kills:
-        finished = in_child(lambda: train(kind, folder, lambda k: k == n and die()))
-        if finished:
-            break
-    return finished or in_child(lambda: train(kind, folder))
-
-
-if __name__ == "__main__":
-    kind, root, plans = sys.argv[1], Path(sys.argv[2]), json.loads(sys.argv[3])
-    count = root / "count"
-    assert in_child(lambda: count.write_text(str(train(kind, root / "whole"))))
-    total = int(count.read_text())
-    for index, plan in enumerate(plans):
-        kills = [1 + int(share * total) for share in plan]
-        assert resumed(kind, root / f"killed-{index}", kills), kills
-'''
-
-
-@pytest.fixture(scope="module")
-def script(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("script") / "script.py"
-    path.write_text(SCRIPT)
-    return path
+SCRIPT = Path(__file__).parent / "killed_runs.py"
 
 
 def run(script: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
@@ -149,11 +53,11 @@ def outcome(folder: Path) -> tuple[bytes, list[dict[str, Any]]]:
 
 
 @pytest.mark.parametrize("kind", ["holomorphic", "real"])
-def test_killed_runs_end_as_the_one_that_was_not(script: Path, tmp_path: Path, kind: str) -> None:
+def test_killed_runs_end_as_the_one_that_was_not(tmp_path: Path, kind: str) -> None:
     shares = random.Random(kind)
     once = [[(k + shares.random()) / 12] for k in range(12)]  # one kill, in each twelfth of the run
     often = [[shares.random() * 0.7 for _ in range(6)] for _ in range(3)]
-    done = run(script, kind, str(tmp_path), json.dumps([*once, *often]))
+    done = run(SCRIPT, kind, str(tmp_path), json.dumps([*once, *often]))
     assert done.returncode == 0, done.stderr
     expected = outcome(tmp_path / "whole")
     assert [r["step"] for r in expected[1] if r["kind"] == "step"] == list(range(1, 16))
@@ -247,7 +151,7 @@ def test_all_damaged_is_refused(tmp_path: Path) -> None:
     for path in tmp_path.glob("checkpoints/*.sha256"):
         path.write_text("0" * 64)
     before = read_journal(tmp_path / "metrics.jsonl")
-    with pytest.raises(CheckpointError, match="every checkpoint in .* is damaged"):
+    with pytest.raises(CheckpointError, match=r"every checkpoint in .* is damaged"):
         train(tmp_path, resume=True)
     assert read_journal(tmp_path / "metrics.jsonl") == before
 
@@ -317,9 +221,7 @@ def test_the_first_loss_is_that_of_the_rule_on_the_first_batch() -> None:
 def test_training_learns() -> None:
     data = load_digits().subset(train=800)
     model = holomorphic_mlp(64, [24], 10, generator=torch.Generator().manual_seed(0))
-    records = fit(
-        model, data, EmpiricalRisk(), TrainConfig(epochs=6, batch_size=50, lr=0.01)
-    )
+    records = fit(model, data, EmpiricalRisk(), TrainConfig(epochs=6, batch_size=50, lr=0.01))
     assert records[-1]["test_accuracy"] > 0.9
     assert records[-1]["train_loss"] < 0.3 < records[0]["loss"]
 
@@ -381,8 +283,15 @@ def test_a_loss_that_blows_up_is_named_and_the_last_checkpoint_whole(tmp_path: P
     kept = read_journal(tmp_path / "metrics.jsonl")[-1]["step"]
     seen: list[int] = []
     with pytest.raises(NumericalError):  # from the last checkpoint, the same again
-        fit(network(), DATA, AnalyticRule(), config, run_dir=tmp_path, resume=True,
-            on_step=seen.append)
+        fit(
+            network(),
+            DATA,
+            AnalyticRule(),
+            config,
+            run_dir=tmp_path,
+            resume=True,
+            on_step=seen.append,
+        )
     assert seen == [] or seen[0] > kept
 
 
@@ -401,7 +310,7 @@ class SteepAt(Rule):
 
 def test_a_gradient_that_is_not_finite_spoils_no_checkpoint(tmp_path: Path) -> None:
     model = nn.Sequential(nn.Flatten(), nn.Linear(64, 10))
-    with pytest.raises(NumericalError, match="at step 3 .* gradient's norm nan"):
+    with pytest.raises(NumericalError, match=r"at step 3 .* gradient's norm nan"):
         fit(model, DATA, SteepAt(3), CONFIG, run_dir=tmp_path)
     assert finite(model)
 
@@ -442,7 +351,9 @@ def test_a_batch_larger_than_the_data(tmp_path: Path) -> None:
         train(tmp_path, config, on_step=stop_at(2))
     records = train(tmp_path, config, resume=True)
     assert [(r["step"], r["epoch"]) for r in records if r["kind"] == "step"] == [
-        (1, 1), (2, 2), (3, 3)
+        (1, 1),
+        (2, 2),
+        (3, 3),
     ]
 
 

@@ -1,6 +1,7 @@
 """Two processes do what one does, to rounding."""
 
 import os
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -15,48 +16,14 @@ from holonet.training import TrainConfig, read_journal
 from holonet.training.checkpoint import load_tensors
 from holonet.training.parallel import broadcast, launch, sum_gradients, sum_terms
 
-SCRIPT = '''
-import sys
-from pathlib import Path
-
-import torch
-
-from holonet.data import load_digits
-from holonet.nn import holomorphic_mlp, real_mlp
-from holonet.training import AnalyticRule, TrainConfig, fit
-
-CASES = {
-    # whole batches of 16, then one of 1: a process is left without examples
-    "holomorphic, single": (holomorphic_mlp, 49, 16, AnalyticRule(0.3, "logits", 1, "forward")),
-    # odd batches of 15 and 10
-    "real, odd": (real_mlp, 40, 15, AnalyticRule(0.3, "loss", 2, "reverse")),
-}
-
-
-def train(name, folder, devices):
-    network, size, batch_size, rule = CASES[name]
-    config = TrainConfig(
-        epochs=2, batch_size=batch_size, log_every=1, accelerator="cpu", devices=devices,
-        backend="gloo", lr=0.01,
-    )
-    model = network(64, [6, 5], 10, generator=torch.Generator().manual_seed(1))
-    data = load_digits().subset(train=size, test=20)
-    fit(model, data, rule, config, run_dir=folder)
-
-
-if __name__ == "__main__":
-    torch.set_num_threads(1)
-    for name in CASES:
-        train(name, Path(sys.argv[1]) / name, devices=2)
-'''
+SCRIPT = Path(__file__).parent / "two_processes.py"
 
 
 @pytest.fixture(scope="module")
-def script(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The script's folder, in which it has run on two processes."""
+def two(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder in which two processes have trained."""
     folder = tmp_path_factory.mktemp("two")
-    (folder / "script.py").write_text(SCRIPT)
-    command = [sys.executable, str(folder / "script.py"), str(folder)]
+    command = [sys.executable, str(SCRIPT), str(folder)]
     done = subprocess.run(
         command,
         capture_output=True,
@@ -70,21 +37,20 @@ def script(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("name", ["holomorphic, single", "real, odd"])
-def test_two_processes_train_as_one(script: Path, tmp_path: Path, name: str) -> None:
-    namespace: dict[str, Any] = {"__name__": "script"}
-    exec(compile(SCRIPT, "script.py", "exec"), namespace)
+def test_two_processes_train_as_one(two: Path, tmp_path: Path, name: str) -> None:
+    namespace = runpy.run_path(str(SCRIPT))
     namespace["train"](name, tmp_path, devices=1)
-    both = [read_journal(folder / "metrics.jsonl") for folder in (tmp_path, script / name)]
+    both = [read_journal(folder / "metrics.jsonl") for folder in (tmp_path, two / name)]
     assert len(both[0]) == {"holomorphic, single": 8, "real, odd": 6}[name] + 2
-    for one, two in zip(*both, strict=True):
-        assert one.keys() == two.keys()
-        assert one["kind"] == two["kind"]
+    for one, other in zip(*both, strict=True):
+        assert one.keys() == other.keys()
+        assert one["kind"] == other["kind"]
         for key in one.keys() - {"kind", "seconds"}:
-            assert two[key] == pytest.approx(one[key], rel=1e-5), (key, one["step"])
-    one, two = (load_tensors(f / "model.safetensors")[0] for f in (tmp_path, script / name))
+            assert other[key] == pytest.approx(one[key], rel=1e-5), (key, one["step"])
+    one, other = (load_tensors(f / "model.safetensors")[0] for f in (tmp_path, two / name))
     start = namespace["CASES"][name][0](64, [6, 5], 10, generator=torch.Generator().manual_seed(1))
     for key, value in one.items():
-        torch.testing.assert_close(two[key], value, rtol=1e-4, atol=1e-6)
+        torch.testing.assert_close(other[key], value, rtol=1e-4, atol=1e-6)
         assert not torch.allclose(value, start.state_dict()[key], rtol=1e-2)  # it has moved
 
 
@@ -95,7 +61,7 @@ def test_devices_that_do_not_exist_are_refused() -> None:
         message = f"train.accelerator = 'cuda', train.devices = {devices} cannot be had"
         with pytest.raises(ConfigError, match=message):
             launch(TrainConfig(accelerator="cuda", devices=devices))
-    with pytest.raises(ConfigError, match="'nccl' .*choose gloo or auto"):
+    with pytest.raises(ConfigError, match=r"'nccl' .*choose gloo or auto"):
         launch(TrainConfig(accelerator="cpu", devices=2, backend="nccl"))
 
 

@@ -62,7 +62,7 @@ def test_weights_are_drawn_from_the_training_seed() -> None:
 def test_an_existing_run_is_refused_and_nothing_lost(tmp_path: Path, config: RunConfig) -> None:
     run(tmp_path)
     before = content(tmp_path)
-    with pytest.raises(RunExistsError, match="--resume.*--overwrite.*--run-dir"):
+    with pytest.raises(RunExistsError, match=r"--resume.*--overwrite.*--run-dir"):
         prepare_run(tmp_path, config)
     assert content(tmp_path) == before
 
@@ -85,7 +85,13 @@ def test_resuming_without_a_run_starts_one(tmp_path: Path) -> None:
 
 def test_overwriting_removes_the_run_and_keeps_what_is_not_of_it(tmp_path: Path) -> None:
     run(tmp_path)
-    foreign = ["notes.txt", "model.svg", "model.summary.txt", "checkpoints/mine.txt", "a/step-1.txt"]
+    foreign = [
+        "notes.txt",
+        "model.svg",
+        "model.summary.txt",
+        "checkpoints/mine.txt",
+        "a/step-1.txt",
+    ]
     for name in foreign:
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(name)

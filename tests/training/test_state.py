@@ -26,7 +26,8 @@ def data_of(size: int) -> Dataset:
 
 def state_of(size: int = 10, journal: Journal | None = None, **settings: Any) -> RunState:
     torch.manual_seed(0)
-    config = TrainConfig(**{"batch_size": 4, "epochs": 3, "log_every": 1} | settings)
+    defaults: dict[str, Any] = {"batch_size": 4, "epochs": 3, "log_every": 1}
+    config = TrainConfig(**(defaults | settings))
     journal = Journal(None) if journal is None else journal
     return RunState(nn.Linear(1, 2), EmpiricalRisk(), data_of(size), config, journal)
 
@@ -122,7 +123,10 @@ def test_records_of_steps_and_epochs() -> None:
     epochs = [r for r in state.journal.records if r["kind"] == "epoch"]
     assert [(r["step"], r["epoch"], r["seconds"]) for r in steps] == [(1, 1, 0.25), (4, 2, 1.0)]
     assert steps[1]["loss"] == steps[1]["risk"] == 0.25
-    assert [(r["step"], r["epoch"], r["test_accuracy"]) for r in epochs] == [(3, 1, 0.5), (6, 2, 0.5)]
+    assert [(r["step"], r["epoch"], r["test_accuracy"]) for r in epochs] == [
+        (3, 1, 0.5),
+        (6, 2, 0.5),
+    ]
     assert epochs[1]["train_loss"] == pytest.approx((1 / 4 + 1 / 5 + 1 / 6) / 3)
 
 
@@ -191,14 +195,18 @@ def test_other_data_and_another_rule_are_refused(tmp_path: Path) -> None:
         other = RunState(state.model, rule, d, state.config, Journal(None))
         with pytest.raises(CheckpointError, match="resume with the same ones"):
             other.restore(tmp_path)
-    assert RunState(state.model, EmpiricalRisk(), data, state.config, Journal(None)).restore(tmp_path)
+    assert RunState(state.model, EmpiricalRisk(), data, state.config, Journal(None)).restore(
+        tmp_path
+    )
 
 
 def test_another_network_is_refused(tmp_path: Path) -> None:
     state = state_of()
     state.save(tmp_path)
     other = RunState(nn.Linear(1, 3), EmpiricalRisk(), data_of(10), state.config, Journal(None))
-    with pytest.raises(CheckpointError, match=r"step 0 .*another network.*weight is float32\(2, 1\)"):
+    with pytest.raises(
+        CheckpointError, match=r"step 0 .*another network.*weight is float32\(2, 1\)"
+    ):
         other.restore(tmp_path)
 
 
@@ -214,7 +222,7 @@ def test_lost_weights_are_not_saved(tmp_path: Path, bad: float) -> None:
     state.save(tmp_path)
     state.step = 5
     state.model.get_parameter("bias").data[1] = bad
-    with pytest.raises(NumericalError, match="after step 5 .* in bias: lower train.lr"):
+    with pytest.raises(NumericalError, match=r"after step 5 .* in bias: lower train.lr"):
         state.save(tmp_path)
     assert len(list(tmp_path.glob("*.safetensors"))) == 1
 

@@ -1,0 +1,117 @@
+"""The curve of robust accuracy."""
+
+import math
+from typing import Any
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import Tensor, nn
+
+from holonet.attacks import ThreatModel, margin_of, pgd
+from holonet.diagnostics import RobustnessPoint, robustness_curve, wilson_interval
+from holonet.errors import DomainError
+from holonet.nn import holomorphic_mlp
+
+radii = st.lists(st.sampled_from([0.0, 0.01, 0.05, 0.1, 0.2, 0.4]), max_size=6)
+
+
+def problem(seed: int = 0, n: int = 30) -> tuple[nn.Module, Tensor, Tensor]:
+    generator = torch.Generator().manual_seed(seed)
+    model = holomorphic_mlp(6, [5], 3, generator=generator)
+    x = torch.rand(n, 6, generator=generator)
+    y = model(x).argmax(1)
+    wrong = torch.rand(n, generator=generator) < 0.2
+    return model, x, torch.where(wrong, (y + 1) % 3, y)
+
+
+@given(
+    eps=radii,
+    seed=st.integers(0, 2**32),
+    norm=st.sampled_from(["Linf", "L2"]),
+    batch_size=st.sampled_from([1, 7, 30, 500]),
+)
+def test_the_curve_never_rises_and_keeps_the_order(eps, seed, norm, batch_size):
+    model, x, y = problem(seed % 100)
+    curve = robustness_curve(
+        model, x, y, eps, threat=ThreatModel(norm), steps=2, seed=seed, batch_size=batch_size
+    )
+    assert [p.eps for p in curve] == eps
+    by_radius = [p.correct for p in sorted(curve, key=lambda p: p.eps)]
+    assert by_radius == sorted(by_radius, reverse=True)
+    clean = int((margin_of(model(x), y) > 0).sum())
+    for point in curve:
+        assert point.examples == 30
+        assert point.correct <= clean
+        assert point.eps > 0 or point.correct == clean
+    assert len({(p.eps, p.correct) for p in curve}) == len(set(eps))
+
+
+@pytest.mark.parametrize("norm", ["Linf", "L2"])
+def test_one_radius_is_pgd(norm: str) -> None:
+    model, x, y = problem()
+    options: dict[str, Any] = {"steps": 5, "restarts": 2, "seed": 3}
+    (point,) = robustness_curve(model, x, y, [0.1], threat=ThreatModel(norm), **options)
+    found = pgd(model, x, y, ThreatModel(norm, 0.1), **options)
+    assert point.accuracy == pytest.approx(found.accuracy)
+    assert 0 < point.correct < 30
+
+
+def test_the_box_of_the_threat_is_kept() -> None:
+    model = nn.Linear(1, 2)
+    model.weight.data, model.bias.data = torch.tensor([[1.0], [-1.0]]), torch.tensor([0.5, 0.0])
+    x, y = (
+        torch.zeros(4, 1),
+        torch.zeros(4, dtype=torch.int64),
+    )  # margin 2x + 0.5, in [0, 1] never lost
+    boxed = robustness_curve(model, x, y, [0.3])
+    free = robustness_curve(model, x, y, [0.2, 0.3], threat=ThreatModel(bounds=None))
+    assert [p.correct for p in (*boxed, *free)] == [4, 4, 0]
+
+
+def test_what_is_broken_is_not_attacked_again_and_every_batch_is_told() -> None:
+    calls, sizes = [], []
+    model, x, y = problem()
+
+    def watched(x: Tensor) -> Tensor:
+        sizes.append(len(x))
+        return model(x)
+
+    class Watched(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            return watched(x)
+
+    robustness_curve(
+        Watched(), x, y, [0.4, 0.2, 0.2], steps=1, batch_size=8, on_batch=lambda: calls.append(1)
+    )
+    assert len(calls) == 2 * 4
+    assert sizes[:1] == [8]
+    assert max(sizes) <= 8
+
+
+def test_a_point_has_accuracy_and_interval() -> None:
+    point = RobustnessPoint(0.1, 30, 40)
+    assert point.accuracy == 0.75
+    assert point.interval == wilson_interval(30, 40)
+
+
+@pytest.mark.parametrize("bad", [-0.1, math.nan, math.inf])
+def test_bad_radii_are_refused_before_any_work(bad: float) -> None:
+    _, x, y = problem()
+
+    class Never(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            raise AssertionError
+
+    with pytest.raises(DomainError, match="eps="):
+        robustness_curve(Never(), x, y, [0.1, bad])
+
+
+def test_no_examples_and_no_batch() -> None:
+    model, x, y = problem()
+    with pytest.raises(DomainError, match="of 0 examples"):
+        robustness_curve(model, x[:0], y[:0], [0.1])
+    with pytest.raises(DomainError, match="batch_size=0"):
+        robustness_curve(model, x, y, [0.1], batch_size=0)
+    assert robustness_curve(model, x, y, []) == []
