@@ -78,7 +78,7 @@ class UnknownNameError(HolonetError, LookupError):
 
     Example:
         >>> str(UnknownNameError("activation", "tahn", ["tan", "tanh", "exp"]))
-        "unknown activation 'tahn': did you mean 'tanh' or 'tan'? Known: exp, tan, tanh"
+        "unknown activation 'tahn': did you mean 'tan' or 'tanh'? Known: exp, tan, tanh"
     """
 
     def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
