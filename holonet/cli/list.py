@@ -25,7 +25,7 @@ def list_names(
     kind: Annotated[Kind, typer.Argument(help="What to list.")] = Kind.ACTIVATIONS,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")] = False,
 ) -> None:
-    """List the activations (with class, formula, accuracy) or the data sets.
+    """List the activations (class, formula, where they are less exact) or the data sets.
 
     [dim]holonet list activations[/dim]
     [dim]holonet list datasets --json[/dim]
@@ -49,6 +49,7 @@ def _activations() -> list[dict[str, Any]]:
             "formula": record.formula,
             "class": record.function_class.value,
             "real on the real axis": record.real_on_real,
+            "less exact where": record.accuracy,
             "reference": record.reference,
         }
         for name, record in CATALOGUE.items()

@@ -1,4 +1,7 @@
-"""Phase portraits: a complex function seen as a picture, hue for argument, shade for modulus."""
+"""Phase portraits: a complex function seen as a picture, hue for argument, shade for modulus.
+
+Longer than a module should be: the even color circle stands beside the picture that it is for.
+"""
 
 import math
 from collections.abc import Callable, Mapping, Sequence

@@ -2,7 +2,6 @@
 
 import base64
 import io
-import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,6 +13,7 @@ from jinja2 import Environment, StrictUndefined
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 
+from holonet._files import write_atomically
 from holonet.errors import ShapeError
 
 __all__ = ["Cell", "Report", "Section", "Table", "render_report", "write_report"]
@@ -97,19 +97,7 @@ def write_report(report: Report, path: str | Path) -> Path:
         ...     write_report(Report("Run 1", "It works."), f"{folder}/report.html").name
         'report.html'
     """
-    path = Path(path)
-    page = render_report(report)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with draft.open("w", encoding="utf-8") as file:
-            file.write(page)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(draft, path)
-    finally:
-        draft.unlink(missing_ok=True)
-    return path
+    return write_atomically(Path(path), render_report(report))
 
 
 def render_report(report: Report) -> str:

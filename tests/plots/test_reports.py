@@ -216,7 +216,7 @@ def test_failed_write_keeps_the_old_report(
     def fail(*_: object) -> None:
         raise OSError("disk full")
 
-    monkeypatch.setattr(f"holonet.plots.reports.os.{broken}", fail)
+    monkeypatch.setattr(f"holonet._files.os.{broken}", fail)
     with pytest.raises(OSError, match="disk full"):
         write_report(Report("New", "Lost."), path)
     assert os.listdir(tmp_path) == ["report.html"]
