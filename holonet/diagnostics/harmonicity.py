@@ -107,11 +107,10 @@ def holomorphy_check(
         across = _norms(dbar_along(f, z, v))
         along = _norms(partial_z_along(f, z, v))
         total = (across + along).clamp(min=torch.finfo(torch.float64).tiny)
-        slopes = torch.where(total.isfinite(), across / total, torch.nan)
         fractions, spectra = _modes(f, z, probes, radius, samples)
     worst = int(fractions.argmax())  # the first NaN, if there is one
     return HolomorphyCheck(
-        dbar=float(slopes.max()),
+        dbar=float((across / total).max()),
         negative_modes=float(fractions[worst]),
         tolerance=TOLERANCE,
         modes=spectra[worst],
@@ -143,13 +142,13 @@ def _modes(
 
 def _negative_fraction(modes: ComplexTensor) -> float:
     """Amplitude of the negative modes over that of all but the mean, or over 1% of all."""
-    if not modes.isfinite().all():
-        return math.nan
     amplitude = torch.linalg.vector_norm(modes.reshape(len(modes), -1), dim=1)
     middle = len(amplitude) // 2
     negative = torch.linalg.vector_norm(amplitude[:middle])
     varying = torch.hypot(negative, torch.linalg.vector_norm(amplitude[middle + 1 :]))
     size = torch.hypot(varying, amplitude[middle])
+    if not size.isfinite():
+        return math.nan
     return float(negative / torch.maximum(varying, SMALLEST_VARIATION * size)) if size else 0.0
 
 

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +41,10 @@ class Contender:
 
 @dataclass(frozen=True)
 class Protocol:
-    """How every contender is attacked: PGD on the margin at each radius, on the first examples."""
+    """How every contender is attacked: PGD on the margin at each radius, on the first examples.
+
+    The box of the threat is replaced by the data's own.
+    """
 
     threat: ThreatModel = field(default_factory=ThreatModel)
     eps: tuple[float, ...] = (0.0, 0.02, 0.05, 0.1, 0.15, 0.2)
@@ -173,7 +176,7 @@ def _attack(
             x,
             y,
             protocol.eps,
-            threat=protocol.threat,
+            threat=replace(protocol.threat, bounds=data.bounds),
             steps=protocol.steps,
             restarts=protocol.restarts,
             batch_size=len(y),

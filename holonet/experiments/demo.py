@@ -234,7 +234,7 @@ def _attack_line(
 ) -> tuple[Tensor, int, int, Tensor]:
     """The test image whose margin an attack brings nearest to 0, its rival class, the direction."""
     x, y = data.x_test[:100], data.y_test[:100]
-    threat = ThreatModel(protocol.threat.norm, EPS, protocol.threat.bounds)
+    threat = ThreatModel(protocol.threat.norm, EPS, data.bounds)
     result = pgd(model, x, y, threat, steps=protocol.steps)
     with torch.no_grad():
         logits = model(result.x_adv)

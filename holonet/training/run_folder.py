@@ -85,6 +85,11 @@ def load_run(folder: Path) -> tuple[RunConfig, Dataset, nn.Module]:
         ConfigError: the folder holds no run.
         CheckpointError: the run is not finished, or its weights are damaged.
     """
+    if not (folder / CONFIG).exists():
+        raise ConfigError(
+            f"{folder} holds no run, it has no {CONFIG}: give the folder that a run was told to "
+            f"use, or train one with holonet train --run-dir {folder}"
+        )
     config = RunConfig.read(folder / CONFIG)
     weights = folder / WEIGHTS
     if not weights.exists():

@@ -109,6 +109,26 @@ def test_more_is_never_weaker(kind, norm, seed, fewer, more):
     assert bool((by_restarts[0] <= by_restarts[1]).all())
 
 
+@given(
+    seed=seeds,
+    alpha=st.sampled_from([0.01, 0.3, 2.0]),
+    loss=st.sampled_from(["margin", "cross_entropy"]),
+)
+def test_the_worst_point_on_the_way_is_kept(seed, alpha, loss):
+    torch.manual_seed(seed)
+    inner, (x, _) = net(), batch(1)
+    y, seen = inner(x).argmax(1), []
+
+    def model(x: Tensor) -> Tensor:
+        seen.append(x.detach())
+        return 30 * inner(x).sin()
+
+    found = pgd(model, x, y, ThreatModel(eps=0.4), steps=4, alpha=alpha, loss=loss, seed=seed)
+    margins = [float(margin_of(30 * inner(p).sin(), y).detach()) for p in seen]
+    assert float(found.margin) == pytest.approx(min(margins), rel=1e-5, abs=1e-5)
+    assert torch.equal(found.x_adv, seen[margins.index(min(margins))])
+
+
 @given(seed=seeds)
 def test_the_seed_decides_and_nothing_else(seed):
     torch.manual_seed(seed)

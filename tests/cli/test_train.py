@@ -186,7 +186,9 @@ def test_bad_attacks_are_refused(finished: Path, options: list[str], hint: str) 
 
 
 def test_evaluate_of_a_folder_without_a_run(tmp_path: Path) -> None:
-    assert isinstance(failure(invoke("evaluate", str(tmp_path))), ConfigError)
+    error = failure(invoke("evaluate", str(tmp_path)))
+    assert isinstance(error, ConfigError)
+    assert f"{tmp_path} holds no run" in str(error)
 
 
 def test_evaluate_of_damaged_weights(finished: Path, tmp_path: Path) -> None:

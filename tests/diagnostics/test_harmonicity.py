@@ -168,17 +168,32 @@ def test_constants_and_flat_functions_pass(f: Callable[[Tensor], Tensor]) -> Non
 @pytest.mark.parametrize("bad", [math.nan, math.inf])
 @pytest.mark.parametrize("where", ["everywhere", "at one point", "off the points"])
 def test_values_that_are_not_finite_fail(bad: float, where: str) -> None:
-    z = points()
+    z = points(1 if where == "off the points" else 4)
 
     def f(w: Tensor) -> Tensor:
-        at_one = (w - z[2]).abs().amax(1, keepdim=True) < 1e-9
-        off = (w - z[2]).abs().amax(1, keepdim=True).clamp(min=1e-9) > 0.2
-        wrong = {"everywhere": w.real == w.real, "at one point": at_one, "off the points": off}
+        distance = (w - z[-1]).abs().amax(1, keepdim=True)
+        wrong = {
+            "everywhere": distance >= 0,
+            "at one point": distance < 1e-9,
+            "off the points": distance > 0.2,
+        }
         return torch.where(wrong[where], bad * w, w)
 
     check = holomorphy_check(f, z)
     assert not check.passed
-    assert math.isnan(check.dbar) or math.isnan(check.negative_modes)
+    assert math.isnan(check.dbar) is (where != "off the points")
+    assert math.isnan(check.negative_modes) is (where != "at one point")
+
+
+def test_values_too_large_to_be_squared_fail() -> None:
+    assert not holomorphy_check(lambda z: 1e160 * z + 1e150 * z.conj(), points()).passed
+
+
+def test_circles_are_off_center() -> None:
+    # at 0 its dbar vanishes, and on circles about 0 it is a multiple of z
+    check = holomorphy_check(lambda z: z * z.abs().square(), torch.zeros(1, 1))
+    assert check.dbar == 0
+    assert check.negative_modes > 0.01
 
 
 def test_poles_inside_the_circles_fail_and_outside_pass() -> None:

@@ -18,14 +18,15 @@ levels = st.floats(0.01, 0.9999)
 @given(count=counts, confidence=levels)
 def test_ends_solve_the_score_equation(count, confidence):
     successes, trials = count
-    p = mpmath.mpf(successes) / trials
-    z = mpmath.sqrt(2) * mpmath.erfinv(mpmath.mpf(confidence))
-    # |p - q| = z sqrt(q (1 - q) / n) is a quadratic equation in q
-    a, b, c = 1 + z**2 / trials, -(2 * p + z**2 / trials), p**2
-    root = mpmath.sqrt(b * b - 4 * a * c)
-    low, high = wilson_interval(successes, trials, confidence)
-    assert low == pytest.approx(float((-b - root) / (2 * a)), rel=1e-7, abs=1e-12)
-    assert high == pytest.approx(float((-b + root) / (2 * a)), rel=1e-7, abs=1e-12)
+    with mpmath.workdps(50):
+        p = mpmath.mpf(successes) / trials
+        z = mpmath.sqrt(2) * mpmath.erfinv(mpmath.mpf(confidence))
+        # |p - q| = z sqrt(q (1 - q) / n) is a quadratic equation in q
+        a, b, c = 1 + z**2 / trials, -(2 * p + z**2 / trials), p**2
+        root = mpmath.sqrt(b * b - 4 * a * c)
+        expected = [float((-b + sign * root) / (2 * a)) for sign in (-1, 1)]
+    found = wilson_interval(successes, trials, confidence)
+    assert list(found) == pytest.approx(expected, rel=1e-7, abs=1e-12)
 
 
 @given(count=counts, confidence=st.floats(0, 1, exclude_min=True, exclude_max=True))

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from holonet.attacks import ThreatModel, margin_of, pgd
+from holonet.attacks import AttackResult, ThreatModel, margin_of, pgd
 from holonet.diagnostics import RobustnessPoint, robustness_curve, wilson_interval
 from holonet.errors import DomainError
 from holonet.nn import holomorphic_mlp
@@ -70,7 +70,32 @@ def test_the_box_of_the_threat_is_kept() -> None:
     assert [p.correct for p in (*boxed, *free)] == [4, 4, 0]
 
 
-def test_what_is_broken_is_not_attacked_again_and_every_batch_is_told() -> None:
+def test_what_is_broken_stays_broken_and_is_not_attacked_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    attacked = []
+
+    def attack(model: nn.Module, x: Tensor, y: Tensor, threat: ThreatModel, **_: Any) -> Any:
+        attacked.append((threat.eps, x.flatten().tolist()))
+        broken = (x.flatten() <= threat.eps) & torch.tensor(threat.eps < 0.5)
+        return AttackResult(x, torch.where(broken, -1.0, 1.0))
+
+    monkeypatch.setattr("holonet.diagnostics.robustness.pgd", attack)
+    x, y = torch.tensor([[0.75], [0.25], [0.5]]), torch.zeros(3, dtype=torch.int64)
+    curve = robustness_curve(nn.Linear(1, 2), x, y, [1.0, 0.25, 0.0], batch_size=2)
+    assert [p.correct for p in curve] == [2, 2, 3]  # the attack of radius 1 finds nothing
+    whole = [0.75, 0.25], [0.5]
+    assert attacked == [
+        (0.0, whole[0]),
+        (0.0, whole[1]),
+        (0.25, whole[0]),
+        (0.25, whole[1]),
+        (1.0, [0.75]),
+        (1.0, [0.5]),
+    ]
+
+
+def test_every_batch_is_told_and_none_is_larger_than_asked() -> None:
     calls, sizes = [], []
     model, x, y = problem()
 

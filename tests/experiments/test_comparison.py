@@ -70,6 +70,12 @@ def test_a_run_that_broke_off_goes_on(tmp_path: Path) -> None:
     assert resumed.records[-1]["train_loss"] == whole.records[-1]["train_loss"]
 
 
+def test_data_outside_of_the_unit_box_are_attacked_in_their_own(tmp_path: Path) -> None:
+    wide = replace(DATA, x_train=DATA.x_train * 4 - 2, x_test=DATA.x_test * 4 - 2)
+    (outcome,) = compare(CONTENDERS[1:], wide, TRAIN, PROTOCOL, folder=tmp_path)
+    assert outcome.at(0.0).accuracy == outcome.clean
+
+
 def test_a_radius_that_was_not_attacked(tmp_path: Path) -> None:
     (outcome,) = compare(CONTENDERS[:1], DATA, TRAIN, PROTOCOL, folder=tmp_path)
     with pytest.raises(ConfigError, match=r"0\.3"):
