@@ -1,11 +1,11 @@
 """Activations made from records of holomorphic functions."""
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from torch import Tensor
 
 from holonet._types import ComplexTensor
-from holonet.functions import HolomorphicFunction, get_function
+from holonet.functions import CATALOGUE, HolomorphicFunction, get_function
 from holonet.nn.module import HolomorphicModule, require_complex
 
 __all__ = [
@@ -48,6 +48,18 @@ class Activation(HolomorphicModule):
         """The function of every entry."""
         require_complex(input, self)
         return self.function(input)
+
+    def __getstate__(self) -> dict[str, Any]:
+        # pickle records of the catalogue by name: functions such as Horner's scheme have none
+        state = dict(self.__dict__)
+        if CATALOGUE.get(self.function.name) is self.function:
+            state["function"] = self.function.name
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        function = state["function"]
+        record = get_function(function) if isinstance(function, str) else function
+        super().__setstate__({**state, "function": record})
 
     def extra_repr(self) -> str:
         """The record's formula."""

@@ -1,5 +1,8 @@
 """Activations say what their records say."""
 
+import copy
+import pickle
+
 import pytest
 import torch
 
@@ -55,3 +58,17 @@ def test_an_unknown_name_gets_near_misses():
 def test_real_input_is_refused(layer):
     with pytest.raises(InputTypeError, match=rf"{type(layer).__name__} got a real tensor"):
         layer(torch.zeros(3))
+
+
+@pytest.mark.parametrize("name", CATALOGUE)
+def test_networks_of_catalogue_activations_can_be_pickled_and_copied(name):
+    model = nn.holomorphic_mlp(3, [4], 2, activation=name)
+    x = torch.rand(5, 3)
+    for twin in (pickle.loads(pickle.dumps(model)), copy.deepcopy(model)):
+        torch.testing.assert_close(twin(x), model(x), rtol=0, atol=0, equal_nan=True)
+        assert twin.backbone[2].function is CATALOGUE[name]
+
+
+def test_a_copy_keeps_a_record_of_the_users():
+    record = moebius(1, 2, 0, 1)
+    assert copy.deepcopy(nn.Activation(record)).function.formula == record.formula

@@ -140,7 +140,7 @@ def test_an_unfinished_run_is_refused(tmp_path: Path) -> None:
 
 
 def test_no_run_and_no_data(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="no configuration"):
+    with pytest.raises(ConfigError, match="holds no run"):
         load_run(tmp_path)
     with pytest.raises(DataError, match="subset"):
         load_data(DataConfig(train=10**6))
