@@ -169,16 +169,15 @@ def _ascend(
             point = point.detach().requires_grad_(k < steps)
             logits = _logits(model, point, y)
             margin = margin_of(logits, y)
+            objective = (
+                -margin.sum()
+                if loss == "margin"
+                else functional.cross_entropy(logits, y, reduction="sum")
+            )
         better = margin.detach() < least
         least = torch.where(better, margin.detach(), least)
         best[better] = point.detach()[better]
         if k < steps:
-            with torch.enable_grad():
-                objective = (
-                    -margin.sum()
-                    if loss == "margin"
-                    else (functional.cross_entropy(logits, y, reduction="sum"))
-                )
             gradient = _gradient(objective, point, k)
             point = threat.project(point.detach() + step * threat.steepest(gradient), x)
     return best, least

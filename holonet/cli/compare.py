@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from holonet.attacks import ThreatModel
+from holonet.cli.options import JsonFlag
 from holonet.data import load_dataset
 from holonet.errors import RunExistsError
 from holonet.experiments import Contender, Outcome, Protocol, run_demo
@@ -20,7 +21,6 @@ from holonet.training import ModelConfig, RuleConfig, TrainConfig
 
 __all__ = ["compare", "demo"]
 
-JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON on stdout instead of text.")]
 DataOption = Annotated[str, typer.Option(help="digits, mnist, or the path of an .npz file.")]
 RootOption = Annotated[Path | None, typer.Option(help="Folder with the files (mnist).")]
 

@@ -8,6 +8,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from holonet.cli.options import JsonFlag
 from holonet.data import DATASETS
 from holonet.functions import CATALOGUE
 
@@ -23,7 +24,7 @@ class Kind(StrEnum):
 
 def list_names(
     kind: Annotated[Kind, typer.Argument(help="What to list.")] = Kind.ACTIVATIONS,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")] = False,
+    as_json: JsonFlag = False,
 ) -> None:
     """List the activations (class, formula, where they are less exact) or the data sets.
 

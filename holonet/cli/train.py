@@ -4,8 +4,7 @@ import functools
 import json
 import os
 import shutil
-from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated, Any, cast
 
@@ -17,6 +16,7 @@ from rich.table import Table
 from holonet._files import write_atomically
 from holonet.attacks import ThreatModel
 from holonet.attacks.threat import Norm
+from holonet.cli.options import JsonFlag, parse_numbers
 from holonet.diagnostics import robustness_curve
 from holonet.errors import ConfigError
 from holonet.nn import real_parameter_count
@@ -24,7 +24,7 @@ from holonet.training import RunConfig, build_model, fit, load_data, load_run, p
 
 __all__ = ["evaluate", "train"]
 
-JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON on stdout instead of text.")]
+BATCH = 500  # examples attacked at once
 
 
 def _option(panel: str, text: str, default: object) -> Any:
@@ -191,26 +191,23 @@ def evaluate(
 
     [dim]holonet evaluate runs/mnist --eps 0.1,0.2 --restarts 3[/dim]
     """
-    radii = _numbers(eps, "--eps")
-    threat = ThreatModel(norm=cast("Norm", norm), eps=max(radii))  # refuses what is out of range
-    for radius in radii:
-        ThreatModel(norm=cast("Norm", norm), eps=radius)
+    # every radius is checked before the data are read
+    threats = [ThreatModel(cast("Norm", norm), r) for r in parse_numbers(eps, "--eps")]
     _, dataset, network = load_run(run_dir)
-    if dataset.bounds is None:
-        threat = ThreatModel(norm=threat.norm, eps=threat.eps, bounds=None)
     x, y = dataset.x_test[:examples], dataset.y_test[:examples]
-    radii = sorted({0.0, *radii})
+    radii = sorted({0.0, *(threat.eps for threat in threats)})
     with Progress(console=Console(stderr=True), disable=as_json) as bar:
-        task = bar.add_task("attacking", total=len(radii) * -(-len(y) // 500))
+        task = bar.add_task("attacking", total=len(radii) * -(-len(y) // BATCH))
         curve = robustness_curve(
             network,
             x,
             y,
             radii,
-            threat=threat,
+            threat=replace(threats[0], bounds=dataset.bounds),
             steps=steps,
             restarts=restarts,
             seed=seed,
+            batch_size=BATCH,
             on_batch=lambda: bar.advance(task),
         )
     result: dict[str, Any] = {
@@ -262,12 +259,3 @@ def _override(base: RunConfig, given: dict[str, dict[str, Any]]) -> RunConfig:
     for section, options in given.items():
         values[section] |= {k: v for k, v in options.items() if v is not None}
     return RunConfig.from_mapping(values, "options")
-
-
-def _numbers(text: str, option: str) -> Sequence[float]:
-    try:
-        return [float(part) for part in text.split(",")]
-    except ValueError:
-        raise typer.BadParameter(
-            f"{text!r} is not a list of numbers: write {option} 0.05,0.1"
-        ) from None

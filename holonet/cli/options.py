@@ -1,0 +1,27 @@
+"""What several commands take and read alike."""
+
+from typing import Annotated
+
+import typer
+
+__all__ = ["JsonFlag", "parse_numbers"]
+
+JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON on stdout instead of text.")]
+
+
+def parse_numbers(text: str, option: str) -> list[float]:
+    """The numbers in a list with commas.
+
+    Raises:
+        BadParameter: naming the option and showing how it is written.
+
+    Example:
+        >>> parse_numbers("0.05,0.1", "--eps")
+        [0.05, 0.1]
+    """
+    try:
+        return [float(part) for part in text.split(",")]
+    except ValueError:
+        raise typer.BadParameter(
+            f"{text!r} is not a list of numbers: write {option} 0.05,0.1"
+        ) from None
