@@ -11,6 +11,7 @@ from holonet.calculus.wirtinger import (
     partial_z,
     partial_z_along,
     pullback,
+    second_directional_derivative,
 )
 
 __all__ = [
@@ -25,4 +26,5 @@ __all__ = [
     "partial_z",
     "partial_z_along",
     "pullback",
+    "second_directional_derivative",
 ]

@@ -29,6 +29,7 @@ __all__ = [
     "partial_z",
     "partial_z_along",
     "pullback",
+    "second_directional_derivative",
 ]
 
 
@@ -47,6 +48,29 @@ def directional_derivative(
     """
     value, tangent, *_ = torch.func.jvp(f, (z,), (v,))
     return value, tangent
+
+
+def second_directional_derivative(
+    f: TensorFunction, z: AnyTensor, v: AnyTensor, w: AnyTensor
+) -> tuple[AnyTensor, AnyTensor]:
+    """f(z) and D^2 f(z)[v, w], the real-bilinear second derivative, forward over forward.
+
+    Works for real and complex z alike; both results can be differentiated again. The cost is
+    that of four forward passes, whatever the dimensions.
+
+    Law: symmetric in v and w.
+
+    Example:
+        >>> z, v = torch.tensor([3.0]), torch.tensor([2.0])
+        >>> second_directional_derivative(lambda x: x**3, z, v, v)[1]  # 6 x v^2
+        tensor([72.])
+    """
+
+    def along_v(z: Tensor) -> tuple[AnyTensor, AnyTensor]:
+        return directional_derivative(f, z, v)
+
+    (value, _), (_, second), *_ = torch.func.jvp(along_v, (z,), (w,))
+    return value, second
 
 
 def pullback(f: TensorFunction, z: AnyTensor) -> tuple[AnyTensor, Callable[[AnyTensor], AnyTensor]]:
