@@ -22,6 +22,7 @@ from holonet.nn.classifier import HolomorphicClassifier
 from holonet.nn.container import Flatten, Product, Residual, Sequential
 from holonet.nn.conv import Conv1d, Conv2d, ConvTranspose2d
 from holonet.nn.declare import declare, declared_class
+from holonet.nn.discs import admissible_radius
 from holonet.nn.linear import Linear
 from holonet.nn.module import DeclaredModule, HolomorphicModule
 from holonet.nn.neighbors import AFFINE_LAYERS, PIECEWISE_LAYERS, SMOOTH_LAYERS
@@ -34,7 +35,7 @@ from holonet.nn.pooling import (
     AvgPool2d,
     AvgPool3d,
 )
-from holonet.nn.precision import to_precision
+from holonet.nn.precision import double_copy, to_precision
 from holonet.nn.readout import ImagPart, LogModulus, Modulus, Readout, RealPart
 
 __all__ = [
@@ -73,9 +74,11 @@ __all__ = [
     "Softplus",
     "Square",
     "Tanh",
+    "admissible_radius",
     "calibrate",
     "declare",
     "declared_class",
+    "double_copy",
     "functional",
     "holomorphic_mlp",
     "init",

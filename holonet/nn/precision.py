@@ -1,13 +1,16 @@
 """Change the precision of a network with complex parameters."""
 
+import copy
+from types import MethodType
 from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
 
+from holonet._types import TensorFunction
 from holonet.errors import InputTypeError
 
-__all__ = ["to_precision"]
+__all__ = ["double_copy", "to_precision"]
 
 M = TypeVar("M", bound=nn.Module)
 
@@ -44,3 +47,25 @@ def to_precision(module: M, dtype: torch.dtype) -> M:
         return tensor.to(dtype.to_real()) if tensor.is_floating_point() else tensor
 
     return module._apply(convert)
+
+
+def double_copy(f: TensorFunction) -> tuple[TensorFunction, nn.Module | None]:
+    """F in complex128, without touching the original, and the module that was copied.
+
+    A module, or the module that a bound method belongs to, such as that of
+    `HolomorphicClassifier.holomorphic_map`, is copied and the copy converted. Any other callable
+    comes back as it is, with None.
+
+    Example:
+        >>> layer = nn.Linear(1, 1, dtype=torch.cfloat)
+        >>> copied, module = double_copy(layer)
+        >>> module.weight.dtype, layer.weight.dtype
+        (torch.complex128, torch.complex64)
+    """
+    if isinstance(f, nn.Module):
+        module = to_precision(copy.deepcopy(f), torch.complex128)
+        return module, module
+    if isinstance(f, MethodType) and isinstance(f.__self__, nn.Module):
+        module = to_precision(copy.deepcopy(f.__self__), torch.complex128)
+        return MethodType(f.__func__, module), module
+    return f, None

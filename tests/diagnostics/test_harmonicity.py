@@ -265,7 +265,7 @@ def test_arguments_out_of_range(
 
 def test_the_verdict_needs_both_numbers_to_be_small() -> None:
     def check(dbar: float, negative: float) -> bool:
-        return HolomorphyCheck(dbar, negative, 1e-12, torch.zeros(8)).passed
+        return HolomorphyCheck(dbar, negative, 0.0, 1e-12, torch.zeros(8)).passed
 
     assert check(0.0, 1e-13)
     for bad in (1e-11, math.nan, math.inf):

@@ -15,7 +15,7 @@ def outcome(label: str, correct: int) -> Outcome:
 
 
 def check(dbar: float) -> HolomorphyCheck:
-    return HolomorphyCheck(dbar, 0.0, 1e-12, torch.zeros(4))
+    return HolomorphyCheck(dbar, 0.0, 0.0, 1e-12, torch.zeros(4))
 
 
 def test_contenders_have_equal_real_parameter_count() -> None:

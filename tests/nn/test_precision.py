@@ -66,3 +66,17 @@ def test_torchs_to_float64_drops_the_imaginary_part():
         warnings.simplefilter("ignore")
         layer.to(torch.float64)
     assert not layer.weight.is_complex()
+
+
+def test_double_copies_leave_the_original_alone():
+    layer = nn.Linear(2, 2)
+    copied, module = nn.double_copy(layer)
+    assert copied is module
+    assert module.weight.dtype == torch.complex128
+    assert layer.weight.dtype == torch.complex64
+    torch.testing.assert_close(module.weight.to(torch.complex64), layer.weight)
+    classifier = nn.HolomorphicClassifier(layer)
+    method, owner = nn.double_copy(classifier.holomorphic_map)
+    assert isinstance(owner, nn.HolomorphicClassifier)
+    assert method(torch.zeros(1, 2, dtype=torch.complex128)).dtype == torch.complex128
+    assert nn.double_copy(torch.sin) == (torch.sin, None)

@@ -1,0 +1,243 @@
+"""Assertions that a real-valued function is harmonic, or pluriharmonic."""
+
+import cmath
+import functools
+import math
+
+import torch
+from torch import Tensor
+
+from holonet._types import AnyTensor, ComplexTensor, RealTensor, TensorFunction
+from holonet.calculus import laplacian, levi_form, line_modes
+from holonet.calculus.hardy import ROUNDING
+from holonet.calculus.witnesses import CIRCLE_CENTER
+from holonet.domains import Domain
+from holonet.errors import InputTypeError
+from holonet.testing.specimens import (
+    brief,
+    default_points,
+    default_radius,
+    domain_of,
+    lifted,
+    name_of,
+    radii_inside,
+    random_lines,
+    specimens,
+)
+
+__all__ = ["assert_harmonic", "assert_pluriharmonic"]
+
+INTERIOR = (-CIRCLE_CENTER, 0.5j, -0.3 + 0.1j, 0.62 - 0.2j, -0.1 - 0.7j)
+"""Where inside the unit disc the harmonic extension is compared; the first is the point itself."""
+
+ALIASES = 10.0  # times the highest modes seen
+SPHERE_POINTS = 512  # pairs of antipodes of a Monte Carlo mean
+SIGMAS = 6.0  # standard errors that convict: one false alarm in 10^9
+SMALLEST_VARIATION = 1e-2  # of u, against its size: below, rounding would show
+TOLERANCE = ROUNDING * torch.finfo(torch.float64).eps
+
+
+def assert_harmonic(
+    u: TensorFunction,
+    z: Tensor | None = None,
+    *,
+    domain: Domain | None = None,
+    radius: float | int | None = None,
+    seed: int = 0,
+    perturb: bool = True,
+    tolerance: float | int = TOLERANCE,
+) -> float:
+    """Raise AssertionError if u is not harmonic in all the real coordinates that the points have.
+
+    Those are n for real points, 2n for complex ones: Re f with f holomorphic is harmonic on C^n
+    and in general not on R^n. Two witnesses: the Laplacian by forward mode, and the mean-value
+    property, which also sees seams between harmonic pieces. In two real coordinates the latter
+    compares u inside of off-center circles with the harmonic extension of its values on them, to
+    rounding; in more it is a Monte Carlo mean over spheres, which sees gaps of about 1%.
+
+    Args:
+        u: real- or complex-valued, of batches, each example on its own.
+        z: points, (batch, *event), real or complex; default 8 complex ones, of the domain that is
+            given or declared, or normal.
+        domain: of each entry, for complex points and entry-wise u.
+        radius: of circles and spheres, as for `assert_holomorphic`.
+        seed: of directions, points and perturbations.
+        perturb: whether to look at a module with perturbed parameters too.
+        tolerance: on |mean - u| (or |Laplacian| radius^2 / 2d) over the variation of u.
+
+    Returns:
+        The error, for the record.
+
+    Raises:
+        AssertionError: which witness objects, and where.
+        DomainError: a point on a declared singularity or branch cut; no points.
+
+    Example:
+        >>> error = assert_harmonic(lambda x: x[:, 0] ** 2 - x[:, 1] ** 2, torch.randn(5, 2))
+        >>> assert_harmonic(lambda x: x[:, 0] ** 2, torch.randn(5, 2))  # doctest: +ELLIPSIS
+        Traceback (most recent call last):
+        AssertionError: not harmonic...
+    """
+    z = _double(default_points(u, domain, seed) if z is None else z)
+    radius = default_radius(z, radius)
+    generator = torch.Generator().manual_seed(seed)
+    worst = 0.0
+    for specimen in specimens(u, z, perturb=perturb, seed=seed):
+        count = z[0].numel() * (2 if z.is_complex() else 1)
+        if z.is_complex():
+            v = torch.ones_like(z) / math.sqrt(max(1, z[0].numel()))
+            radii = radii_inside(specimen, domain_of(u, domain), z, v, radius)
+        else:
+            radii = torch.full((len(z),), radius, dtype=z.dtype)
+        with torch.no_grad():
+            if count == 2:
+                planar, points = _planar(specimen.f, z)
+                gap, unit = _line_gap(planar, points, torch.ones_like(points), radii)
+            else:
+                gap, unit = _sphere_gap(specimen.f, z, radii, generator)
+            bend = _bend(functools.partial(laplacian, specimen.f), z, unit)
+        bend = bend * radii.square() / (2 * count)
+        worst = max(worst, _judge("harmonic", u, specimen.situation, z, gap, bend, tolerance))
+    return worst
+
+
+def assert_pluriharmonic(
+    u: TensorFunction,
+    z: Tensor | None = None,
+    *,
+    domain: Domain | None = None,
+    radius: float | int | None = None,
+    seed: int = 0,
+    perturb: bool = True,
+    tolerance: float | int = TOLERANCE,
+) -> float:
+    """Raise AssertionError if u is not harmonic along every complex line: locally Re f.
+
+    For n > 1 that is more than harmonic: |z1|^2 - |z2|^2 is harmonic and not pluriharmonic. Two
+    witnesses, in random complex lines: the Levi form by forward mode, and the harmonic extension
+    of u from off-center circles, which also sees seams between pieces.
+
+    Args:
+        u, domain, radius, seed, perturb: as for `assert_harmonic`.
+        z: complex points, (batch, *event).
+        tolerance: on |extension - u| (or |Levi form| radius^2) over the variation of u.
+
+    Returns:
+        The error, for the record.
+
+    Raises:
+        AssertionError: which witness objects, and where.
+        InputTypeError: the points are real.
+        DomainError: a point on a declared singularity or branch cut; no points.
+
+    Example:
+        >>> z = torch.randn(5, 2, dtype=torch.complex128)
+        >>> error = assert_pluriharmonic(lambda z: (z[:, 0] * z[:, 1]).real, z)
+        >>> assert_pluriharmonic(lambda z: (z[:, 0] * z[:, 1].conj()).real, z)  # doctest: +ELLIPSIS
+        Traceback (most recent call last):
+        AssertionError: not pluriharmonic...
+    """
+    z = _double(default_points(u, domain, seed) if z is None else z)
+    if not z.is_complex():
+        raise InputTypeError(
+            "assert_pluriharmonic at real points: it is about complex lines. Lift the points, "
+            "z.to(torch.complex128), or ask assert_harmonic"
+        )
+    radius = default_radius(z, radius)
+    generator = torch.Generator().manual_seed(seed)
+    worst = 0.0
+    for specimen in specimens(u, z, perturb=perturb, seed=seed):
+        v = random_lines(z, generator)
+        radii = radii_inside(specimen, domain_of(u, domain), z, v, radius)
+        with torch.no_grad():
+            gap, unit = _line_gap(specimen.f, z, v, radii)
+            bend = _bend(lambda points, v=v, f=specimen.f: levi_form(f, points, v), z, unit)
+        bend = bend * radii.square()
+        worst = max(worst, _judge("pluriharmonic", u, specimen.situation, z, gap, bend, tolerance))
+    return worst
+
+
+def _line_gap(
+    u: TensorFunction, z: ComplexTensor, v: ComplexTensor, radius: RealTensor
+) -> tuple[RealTensor, RealTensor]:
+    """How far u is from the harmonic extension inside of circles, in units of its variation."""
+    modes = line_modes(u, z, v, radius=radius, center=CIRCLE_CENTER)
+    samples = len(modes.coefficients)
+    mode = torch.arange(samples, dtype=torch.float64) - samples // 2
+    step = v * radius.view(-1, *[1] * (z.ndim - 1))
+    gaps = []
+    for w in INTERIOR:
+        weight = torch.polar(abs(w) ** mode.abs(), mode * cmath.phase(w))
+        extension = torch.tensordot(weight, modes.coefficients, dims=1)
+        gaps.append(_norms(u(z + (CIRCLE_CENTER + w) * step) - extension) / modes.scale)
+    gap = torch.stack(gaps).amax(0)
+    beyond = (gap - ALIASES * modes.aliasing).clamp(min=0)
+    return torch.where(modes.resolved, gap, beyond), modes.scale
+
+
+def _sphere_gap(
+    u: TensorFunction, z: AnyTensor, radius: RealTensor, generator: torch.Generator
+) -> tuple[RealTensor, RealTensor]:
+    """How far the mean over spheres is from the center, where that is beyond its error."""
+    v = torch.randn(SPHERE_POINTS, *z.shape, generator=generator, dtype=z.dtype)
+    length = torch.linalg.vector_norm(v.unsqueeze(-1).flatten(2), dim=2)
+    v = v * (radius / length).view(*length.shape, *[1] * (z.ndim - 1))
+    halves = [u((z + sign * v).flatten(0, 1)).unflatten(0, v.shape[:2]) for sign in (1, -1)]
+    pairs = ((halves[0] + halves[1]) / 2).unsqueeze(-1).flatten(2)
+    center = u(z).unsqueeze(-1).flatten(1)
+    gap = _norms(pairs.mean(0) - center)
+    error = _norms(pairs.std(0)) / math.sqrt(SPHERE_POINTS)
+    varying = _norms(torch.cat(halves).unsqueeze(-1).flatten(2).std(0))
+    unit = torch.maximum(varying, SMALLEST_VARIATION * _norms(center))
+    unit = torch.where(unit == 0, 1, unit)
+    return torch.where(gap > SIGMAS * error + TOLERANCE * unit, gap, 0) / unit, unit
+
+
+def _bend(second: TensorFunction, z: AnyTensor, unit: RealTensor) -> RealTensor:
+    """|second(z)| over the unit; 0 where u has no forward mode, and only its values can tell."""
+    try:
+        return _norms(second(z)) / unit
+    except (RuntimeError, NotImplementedError):
+        return torch.zeros_like(unit)
+
+
+def _planar(u: TensorFunction, z: AnyTensor) -> tuple[TensorFunction, ComplexTensor]:
+    """U of two real coordinates as a function of one complex variable, (batch,)."""
+    if z.is_complex():
+        return (lambda w: u(w.view(-1, *z.shape[1:]))), z.flatten()
+    flat = z.flatten(1)
+    return (
+        lambda w: u(torch.stack([w.real, w.imag], 1).view(-1, *z.shape[1:])),
+        torch.complex(flat[:, 0], flat[:, 1]),
+    )
+
+
+def _judge(
+    claim: str,
+    u: object,
+    situation: str,
+    z: AnyTensor,
+    gap: RealTensor,
+    bend: RealTensor,
+    tolerance: float | int,
+) -> float:
+    error = torch.maximum(gap, bend)
+    at = int(error.argmax())
+    if not float(error[at]) <= tolerance:
+        operator = "Laplacian radius^2 / 2d" if claim == "harmonic" else "Levi form radius^2"
+        raise AssertionError(
+            f"not {claim}: {name_of(u)}, {situation}, at {brief(z[at])}, error "
+            f"{float(error[at]):.3g} > {tolerance:.2g}, relative to the variation of the "
+            f"function.\n  {operator}: {float(bend[at]):.3g}\n"
+            f"  mean-value property: {float(gap[at]):.3g}"
+        )
+    return float(error[at])
+
+
+def _double(z: Tensor) -> AnyTensor:
+    lifted(z)  # refuses what is not points
+    return z.detach().to(torch.complex128 if z.is_complex() else torch.float64)
+
+
+def _norms(v: Tensor) -> RealTensor:
+    return torch.linalg.vector_norm(v.unsqueeze(-1).flatten(1), dim=1)

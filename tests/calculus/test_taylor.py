@@ -1,0 +1,124 @@
+"""Taylor coefficients against known ones, and radii of convergence within their error bars."""
+
+import math
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from holonet.calculus import radius_of_convergence, taylor_coefficients
+from holonet.errors import DomainError, NumericalError
+from holonet.functions import CATALOGUE
+
+seeds = st.integers(0, 2**32)
+
+
+def random_coefficients(seed, *shape):
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randn(*shape, generator=generator, dtype=torch.complex128)
+
+
+@given(seed=seeds, center=st.complex_numbers(max_magnitude=2), radius=st.floats(0.3, 2))
+def test_those_of_a_polynomial_are_its_coefficients(seed, center, radius):
+    c = random_coefficients(seed, 5, 2)
+    found = taylor_coefficients(
+        lambda z: sum(c[k] * (z[:, None] - center) ** k for k in range(5)), center, radius
+    )
+    assert found.values.shape[1:] == (2,)
+    error = (found.values[:5] - c).abs()
+    assert (error <= 100 * found.error[:5]).all()
+    assert (found.values[5:].abs() <= 100 * found.error[5:]).all()
+
+
+@pytest.mark.parametrize("name", sorted(CATALOGUE))
+def test_the_first_ones_are_value_and_derivatives(name):
+    record = CATALOGUE[name]
+    center = torch.tensor([record.base_point + 0.1], dtype=torch.complex128)
+    radius = min(0.5, 0.4 * float(record.clearance(center)))
+    found = taylor_coefficients(record, complex(center[0]), radius)
+    expected = torch.cat(
+        [record(center), record.derivative(center), record.second_derivative(center) / 2]
+    )
+    assert ((found.values[:3] - expected).abs() <= 100 * found.error[:3] + 1e-15).all()
+
+
+@given(radius=st.floats(0.2, 2.5))
+def test_the_errors_are_honest(radius):
+    found = taylor_coefficients(torch.exp, 0, radius)
+    factorials = [math.factorial(k) for k in range(len(found.values))]
+    expected = torch.tensor([1 / f for f in factorials], dtype=torch.float64)
+    error = (found.values - expected).abs()
+    assert (error <= 20 * found.error).all()
+    assert (error.max() >= 1e-3 * found.error.max()).all()  # and not padded beyond use
+
+
+KNOWN = {
+    "pole": (lambda z: 1 / (3 - z), 1.5, 3.0),
+    "two poles": (lambda z: 1 / (1 + z * z), 0.5, 1.0),
+    "third order": (lambda z: (1 - z) ** -3, 0.5, 1.0),
+    "logarithm": (lambda z: torch.log(2 + z), 1.0, 2.0),
+    "square root": (lambda z: torch.sqrt(1 - z), 0.5, 1.0),
+    "tan": (torch.tan, 0.8, math.pi / 2),
+    "tanh from far below": (torch.tanh, 0.3, math.pi / 2),
+    "beats": (lambda z: 1 / (1 - z * (0.6 + 0.8j)) + 1 / (1 - z * (0.6 - 0.8j)), 0.5, 1.0),
+    "a weak pole in front": (lambda z: 0.001 / (1 - z) + 1 / (1 - z / 3), 0.6, 1.0),
+}
+
+
+@pytest.mark.parametrize("name", sorted(KNOWN))
+def test_the_radius_of_convergence_is_within_its_error_bar(name):
+    f, radius, truth = KNOWN[name]
+    found = radius_of_convergence(f, 0, radius)
+    assert found.lower <= truth <= found.upper
+    assert found.lower <= found.value <= found.upper
+    assert found.upper < 2 * truth
+    assert found.lower > truth / 3
+
+
+@given(
+    truth=st.floats(0.2, 5),
+    angle=st.floats(0, 2 * math.pi),
+    share=st.floats(0.3, 0.7),
+    center=st.complex_numbers(max_magnitude=2),
+)
+def test_one_pole_anywhere(truth, angle, share, center):
+    pole = center + truth * complex(math.cos(angle), math.sin(angle))
+    found = radius_of_convergence(lambda z: 1 / (z - pole), center, share * truth)
+    assert found.value == pytest.approx(truth, rel=1e-3)
+    assert found.lower <= truth * (1 + 1e-6)
+    assert found.upper >= truth * (1 - 1e-6)
+
+
+@pytest.mark.parametrize(
+    ("f", "radius"),
+    [
+        (torch.exp, 1),
+        (torch.exp, 4),
+        (lambda z: z.exp().exp(), 1),
+        (lambda z: (-z * z).exp(), 2),
+        (lambda z: (z**4).exp(), 1),
+        (lambda z: (3 * z).sin() * (z * z).exp(), 2),
+    ],
+)
+def test_entire_functions_show_no_singularity(f, radius):
+    found = radius_of_convergence(f, 0, radius)
+    assert found.value == found.upper == math.inf
+    assert found.lower > radius
+
+
+def test_what_cannot_be_read_is_said():
+    with pytest.raises(NumericalError, match="polynomial"):
+        radius_of_convergence(lambda z: z**3, 0, 1)
+    with pytest.raises(NumericalError, match="not holomorphic"):
+        taylor_coefficients(torch.conj, 0, 1)
+    with pytest.raises(NumericalError, match=r"not holomorphic.*smaller radius"):
+        taylor_coefficients(torch.tan, 0, 2)
+    with pytest.raises(NumericalError, match="not finite"):
+        taylor_coefficients(lambda z: 1 / (z - 1), 0, 1)
+    with pytest.raises(NumericalError, match="resolve"):
+        taylor_coefficients(lambda z: (200 * z).exp(), 0, 3)
+    with pytest.raises(DomainError, match="choose one"):
+        radius_of_convergence(lambda z: torch.stack([z, z], 1), 0, 1)
+    with pytest.raises(DomainError, match="radius"):
+        taylor_coefficients(torch.exp, 0, -1)

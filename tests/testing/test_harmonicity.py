@@ -1,0 +1,148 @@
+"""Harmonic and pluriharmonic functions are accepted, those that look so are not."""
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import nn as torch_nn
+
+from holonet import nn
+from holonet.errors import DomainError, InputTypeError
+from holonet.functions import CATALOGUE
+from holonet.testing import IMPOSTORS, impostors_against
+from holonet.testing.harmonicity import assert_harmonic, assert_pluriharmonic
+
+seeds = st.integers(0, 2**32)
+
+
+def normal(seed, *shape, dtype=torch.complex128):
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=dtype)
+
+
+@pytest.mark.parametrize("name", [i.name for i in impostors_against("harmonic")])
+@pytest.mark.parametrize("seed", [0, 1])
+def test_every_impostor_of_harmonicity_is_rejected(name, seed):
+    impostor = IMPOSTORS[name]
+    with pytest.raises(AssertionError, match="not harmonic"):
+        assert_harmonic(impostor.make(), impostor.points(), seed=seed)
+
+
+@pytest.mark.parametrize("name", [i.name for i in impostors_against("pluriharmonic")])
+@pytest.mark.parametrize("seed", [0, 1])
+def test_every_impostor_of_pluriharmonicity_is_rejected(name, seed):
+    impostor = IMPOSTORS[name]
+    with pytest.raises(AssertionError, match="not pluriharmonic"):
+        assert_pluriharmonic(impostor.make(), impostor.points(), seed=seed)
+
+
+@pytest.mark.parametrize("name", sorted(CATALOGUE))
+@pytest.mark.parametrize("part", [torch.real, torch.imag])
+def test_parts_of_records_are_harmonic(name, part):
+    record = CATALOGUE[name]
+    assert assert_harmonic(lambda z: part(record(z)), domain=record.domain) < 1e-12
+    assert assert_pluriharmonic(lambda z: part(record(z)), domain=record.domain) < 1e-12
+
+
+@given(seed=seeds)
+def test_real_parts_of_holomorphic_maps_are_pluriharmonic(seed):
+    a, b = normal(seed, 2, 3, 2)
+
+    def u(z):
+        return ((z @ a).sin() * (z @ b)).real
+
+    z = normal(seed + 1, 4, 3)
+    assert assert_pluriharmonic(u, z, seed=seed) < 1e-12
+    assert assert_harmonic(u, z, seed=seed) < 1e-12
+
+
+def test_harmonic_is_less_than_pluriharmonic():
+    def u(z):
+        return z[:, 0].abs().square() - z[:, 1].abs().square()
+
+    z = normal(0, 5, 2)
+    assert assert_harmonic(u, z) < 1e-12
+    with pytest.raises(AssertionError, match="not pluriharmonic"):
+        assert_pluriharmonic(u, z)
+
+
+def test_harmonic_on_complex_points_is_not_harmonic_on_real_ones():
+    """Re f is harmonic on C^n and not on R^n."""
+    x = normal(0, 5, 3, dtype=torch.float64)
+
+    def u(z):
+        return (z**2).sum(1).real
+
+    assert assert_harmonic(u, x + 0j) < 1e-12
+    with pytest.raises(AssertionError, match="not harmonic"):
+        assert_harmonic(u, x)
+
+
+@given(seed=seeds, n=st.integers(1, 6))
+def test_trace_free_quadratic_forms_are_harmonic_and_others_not(seed, n):
+    a = normal(seed, n, n, dtype=torch.float64)
+    a = a + a.mT
+    free = a - torch.eye(n, dtype=a.dtype) * a.trace() / n
+    x = normal(seed + 1, 5, n, dtype=torch.float64)
+
+    def form(matrix):
+        return lambda x: ((x @ matrix) * x).sum(1) + x[:, 0]
+
+    assert assert_harmonic(form(free), x, seed=seed) < 1e-11
+    with pytest.raises(AssertionError, match="not harmonic"):
+        assert_harmonic(form(free + 0.01 * torch.eye(n, dtype=a.dtype)), x, seed=seed)
+
+
+def test_affine_functions_are_the_harmonic_ones_of_one_variable():
+    x = normal(0, 5, 1, dtype=torch.float64)
+    assert assert_harmonic(lambda x: 3 * x + 1, x) < 1e-12
+    with pytest.raises(AssertionError, match="not harmonic"):
+        assert_harmonic(lambda x: x.relu(), x)
+
+
+def test_seams_between_harmonic_pieces_are_seen_in_many_variables():
+    """The Laplacian of |x_1| is 0 almost everywhere, and the means over spheres are not."""
+    x = normal(0, 5, 4, dtype=torch.float64)
+    with pytest.raises(AssertionError, match=r"Laplacian radius\^2 / 2d: 0\n"):
+        assert_harmonic(lambda x: x[:, 0].abs(), x)
+
+
+def test_classifiers_of_holomorphic_networks_are_pluriharmonic():
+    model = nn.HolomorphicClassifier(nn.Sequential(nn.Linear(5, 6), nn.Sin(), nn.Linear(6, 3)))
+    assert assert_pluriharmonic(model) < 1e-12
+    assert assert_harmonic(model) < 1e-12
+    modulus = nn.HolomorphicClassifier(nn.Linear(5, 3), nn.Modulus())
+    with pytest.raises(AssertionError, match="HolomorphicClassifier, in eval mode"):
+        assert_pluriharmonic(modulus)
+
+
+def test_a_real_network_is_not_harmonic():
+    network = torch_nn.Sequential(torch_nn.Linear(3, 8), torch_nn.Softplus(), torch_nn.Linear(8, 1))
+    x = normal(0, 5, 3, dtype=torch.float64)
+    with pytest.raises(AssertionError, match="Sequential, in eval mode"):
+        assert_harmonic(network, x)
+    assert assert_harmonic(torch_nn.Linear(3, 2), x) < 1e-12
+
+
+def test_without_forward_mode_the_values_still_tell():
+    class Squares(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, z):
+            return z.abs().square()
+
+        @staticmethod
+        def backward(ctx, gradient):
+            raise NotImplementedError
+
+    with pytest.raises(AssertionError, match="mean-value property"):
+        assert_harmonic(Squares.apply, normal(0, 5))
+    with pytest.raises(AssertionError, match="mean-value property"):
+        assert_pluriharmonic(Squares.apply, normal(0, 5))
+
+
+def test_bad_requests_are_refused():
+    with pytest.raises(InputTypeError, match="complex lines"):
+        assert_pluriharmonic(torch.sum, torch.ones(3, 2))
+    with pytest.raises(DomainError, match="radius=0"):
+        assert_harmonic(torch.real, normal(0, 3), radius=0)
+    with pytest.raises(DomainError, match="branch cut"):
+        assert_harmonic(CATALOGUE["log"], torch.tensor([-1 + 0j]))

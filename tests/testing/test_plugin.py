@@ -1,0 +1,33 @@
+"""The plugin in a test session of its own: fixtures work, and the numbers are reported."""
+
+import subprocess
+import sys
+import textwrap
+
+
+def test_the_fixtures_assert_and_report(tmp_path):
+    (tmp_path / "conftest.py").write_text('pytest_plugins = ["holonet.testing.plugin"]\n')
+    (tmp_path / "test_mine.py").write_text(
+        textwrap.dedent(
+            """
+            import torch
+
+            def test_good(assert_holomorphic):
+                assert_holomorphic(torch.sin)
+
+            def test_bad(assert_holomorphic):
+                assert_holomorphic(torch.conj)
+
+            def test_harmonic(assert_harmonic, assert_pluriharmonic):
+                assert_harmonic(lambda z: z.sin().real)
+                assert_pluriharmonic(lambda z: z.sin().real)
+            """
+        )
+    )
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=False)
+    assert "1 failed, 2 passed" in done.stdout, done.stdout + done.stderr
+    assert "AssertionError: not holomorphic: conj" in done.stdout
+    assert "errors measured" in done.stdout
+    for name in ("assert_holomorphic", "assert_harmonic", "assert_pluriharmonic"):
+        assert f": {name} = " in done.stdout
