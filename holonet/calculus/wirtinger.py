@@ -26,6 +26,7 @@ __all__ = [
     "dbar_norm_squared",
     "derivative",
     "directional_derivative",
+    "gradient",
     "partial_z",
     "partial_z_along",
     "pullback",
@@ -88,6 +89,25 @@ def pullback(f: TensorFunction, z: AnyTensor) -> tuple[AnyTensor, Callable[[AnyT
     return value, lambda w: backward(w)[0]
 
 
+def gradient(f: TensorFunction, z: AnyTensor, w: AnyTensor) -> AnyTensor:
+    """What torch's own backward pass gives for Re <w, f(z)>: `pullback`, for any f at all.
+
+    It goes through functions that `torch.func` refuses, and gives what a training loop would get.
+    It cannot be differentiated again. Zero where f does not depend on z.
+
+    Example:
+        >>> gradient(torch.square, torch.tensor([1j]), torch.tensor([1 + 0j]))  # conj(2z)
+        tensor([0.-2.j])
+    """
+    z = z.detach().requires_grad_()
+    with torch.enable_grad():
+        value = f(z)
+    if not value.requires_grad:
+        return torch.zeros_like(z)
+    (found,) = torch.autograd.grad(value, z, w, allow_unused=True, materialize_grads=True)
+    return found.resolve_conj()
+
+
 def partial_z(f: TensorFunction, z: Tensor) -> ComplexTensor:
     """df/dz of a function that acts entry by entry, at every entry of z.
 
@@ -111,7 +131,7 @@ def dbar(f: TensorFunction, z: Tensor) -> ComplexTensor:
     """df/dzbar of a function that acts entry by entry: 0 exactly where Cauchy-Riemann holds.
 
     Raises:
-        InputTypeError: z is real.
+        InputTypeError: z is real, or f is real-valued.
 
     Example:
         >>> z = torch.tensor([3 + 1j], dtype=torch.complex128)
@@ -151,9 +171,9 @@ def dbar_along(f: TensorFunction, z: Tensor, v: Tensor) -> ComplexTensor:
     Law: antilinear in v.
 
     Raises:
-        InputTypeError: z is real.
+        InputTypeError: z is real, or f is real-valued.
     """
-    along, across = _tangents(f, z, v, "dbar")
+    along, across = complex_tangents(f, z, v, "dbar")
     return (along + 1j * across) / 2
 
 
@@ -174,7 +194,7 @@ def dbar_norm_squared(
     Law: its expectation is the sum of |df_i/dzbar_j|^2 over i and j; for n = 1 it is exact.
 
     Raises:
-        InputTypeError: z is real.
+        InputTypeError: z is real, or f is real-valued.
         ConfigError: `count` is below 1.
     """
     _require_complex(z, "dbar")
@@ -186,6 +206,25 @@ def dbar_norm_squared(
         for _ in range(count)
     ]
     return torch.stack(squares).mean(0)
+
+
+def complex_tangents(
+    f: TensorFunction, z: Tensor, v: Tensor, asked: str
+) -> tuple[ComplexTensor, ComplexTensor]:
+    """Df(z)[v] and Df(z)[iv] where both points and values must be complex.
+
+    Raises:
+        InputTypeError: z is real, or f is real-valued.
+    """
+    along, across = _tangents(f, z, v, asked)
+    if not along.is_complex():
+        raise InputTypeError(
+            f"{asked} of a real-valued function (values in {along.dtype}): it is holomorphic only "
+            "if it is constant. Ask about the map in front of the readout, or for "
+            "calculus.laplacian, which is 0 where a real function is harmonic. If the Wirtinger "
+            "derivative of a real function is meant: lambda z: f(z).to(torch.complex128)"
+        )
+    return along, across
 
 
 def _tangents(f: TensorFunction, z: Tensor, v: Tensor, asked: str) -> tuple[Tensor, Tensor]:

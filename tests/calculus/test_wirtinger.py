@@ -65,8 +65,8 @@ def test_the_plainest_functions(dtype):
         (torch.conj, zero, one),
         (lambda z: z, one, zero),
         (lambda z: z * z.conj(), z.conj(), z),
-        (lambda z: z.real, one / 2, one / 2),
-        (lambda z: z.imag, -0.5j * one, 0.5j * one),
+        (lambda z: z.real.to(dtype), one / 2, one / 2),
+        (lambda z: z.imag.to(dtype), -0.5j * one, 0.5j * one),
         (torch.ones_like, zero, zero),
     ]:
         torch.testing.assert_close(partial_z(f, z), by_z.resolve_conj(), rtol=1e-6, atol=1e-7)
@@ -193,6 +193,24 @@ def test_the_norm_of_dbar_can_be_differentiated_in_parameters():
 def test_real_points_are_refused(ask, z):
     with pytest.raises(InputTypeError, match=r"Lift the points first: z\.to"):
         ask(z)
+
+
+@pytest.mark.parametrize("u", [torch.real, torch.imag, torch.abs, lambda z: (z**2).real])
+@pytest.mark.parametrize(
+    "ask",
+    [dbar, lambda f, z: dbar_along(f, z, z), dbar_norm_squared],
+    ids=["dbar", "dbar_along", "dbar_norm_squared"],
+)
+def test_dbar_of_real_valued_functions_is_refused(ask, u):
+    z = randn(0, 4)
+    with pytest.raises(InputTypeError, match=r"dbar of a real-valued .*f\(z\)\.to\(torch"):
+        ask(u, z)
+    ask(lambda z: u(z).to(torch.complex128), z)  # the way out that the message gives
+
+
+def test_partial_z_of_real_valued_functions_is_meant():
+    z = randn(0, 4)
+    torch.testing.assert_close(partial_z(lambda z: z.real**2 + z.imag**2, z), z.conj())
 
 
 def test_no_direction_is_refused():

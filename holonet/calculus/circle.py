@@ -1,0 +1,153 @@
+"""Values on circles: grids of points, Fourier modes, points doubled until a result settles."""
+
+import itertools
+import math
+from collections.abc import Callable, Iterable
+
+import torch
+from torch import Tensor
+
+from holonet._types import AnyTensor, ComplexTensor, RealTensor, TensorFunction
+from holonet.calculus.checks import evaluate, require_count, require_radius
+from holonet.errors import DomainError, NumericalError, ShapeError
+
+__all__ = [
+    "FEWEST_SAMPLES",
+    "MOST_SAMPLES",
+    "circle_center",
+    "counts",
+    "harmonic_series",
+    "modes_of",
+    "modes_on_circle",
+    "powers",
+    "settled",
+    "unit_circle",
+]
+
+FEWEST_SAMPLES = 16
+MOST_SAMPLES = 4096
+SETTLED = 1e3  # times eps, relative to the size of the integrand
+TURN = (math.sqrt(5) - 1) / 2  # of a step; a mode that one grid aliases, the next one betrays
+
+Quadrature = Callable[[ComplexTensor, AnyTensor], tuple[AnyTensor, RealTensor]]
+"""(points of the unit circle, values there) -> (result, its size for judging what rounding is)."""
+
+
+def circle_center(
+    center: complex | float | int | Tensor,
+    radius: float | int,
+    asked: str,
+    like: Tensor | None = None,
+) -> ComplexTensor:
+    """The center as a complex tensor of shape (), once it and the radius have been checked."""
+    require_radius(radius, asked)
+    if isinstance(center, Tensor):
+        at = center if center.is_complex() else center.to(center.dtype.to_complex())
+        if at.shape != ():
+            raise ShapeError(
+                f"{asked}: the center has shape {tuple(at.shape)}, but one point is needed: give "
+                "a number or a tensor of shape ()"
+            )
+    elif like is not None:
+        at = torch.tensor(center, dtype=like.dtype, device=like.device)
+    else:
+        at = torch.tensor(center, dtype=torch.complex128)
+    if not bool(at.isfinite()):
+        raise DomainError(f"{asked}: center={complex(at)}, but it must be finite")
+    return at
+
+
+def unit_circle(count: int, turn: float | RealTensor, like: ComplexTensor) -> ComplexTensor:
+    """exp(2 pi i (j + turn)/count) for j = 0, ..., count - 1."""
+    angle = (torch.arange(count, dtype=torch.float64) + turn) * (2 * math.pi / count)
+    return torch.polar(torch.ones_like(angle), angle).to(like)
+
+
+def counts(samples: int | None, fewest: int, most: int, asked: str) -> Iterable[int]:
+    """The number that was given, or else powers of two times the fewest, up to the most."""
+    if samples is not None:
+        require_count("samples", samples, 1, asked)
+        return (samples,)
+    doubled = (fewest * 2**k for k in itertools.count())
+    return itertools.takewhile(lambda count: count <= most, doubled)
+
+
+def settled(
+    quadrature: Quadrature,
+    f: TensorFunction,
+    center: ComplexTensor,
+    radius: float | int,
+    samples: int | None,
+    asked: str,
+    *,
+    fewest: int = FEWEST_SAMPLES,
+) -> AnyTensor:
+    """What the quadrature makes of f on a circle, with points doubled until it stays the same.
+
+    Args:
+        quadrature: takes unit points exp(i(t + 2 pi j/N)) and the values at them, real where f is.
+        f: a function of batches.
+        center: shape ().
+        radius: of the circle.
+        samples: a number of points to be used as given, with t = 0; None doubles them.
+        asked: what it is for, which opens the messages.
+        fewest: points to begin with.
+
+    Raises:
+        ConfigError: fewer than 1 sample.
+        NumericalError: a value is not finite, or the result does not settle.
+    """
+    previous: Tensor | None = None
+    error = math.inf
+    turn = 0.0 if samples is not None else TURN
+    for count in counts(samples, fewest, MOST_SAMPLES, asked):
+        unit = unit_circle(count, turn, center)
+        values = evaluate(f, center + radius * unit, asked)
+        eps = torch.finfo(values.dtype).eps
+        real = unit.dtype.to_real()
+        result, size = quadrature(unit, values.to(torch.promote_types(values.dtype, real)))
+        if samples is not None:
+            return result
+        if previous is not None:
+            change = (result - previous).detach().abs()
+            moving = ~(change <= SETTLED * eps * size)
+            if not bool(moving.any()):
+                return result
+            error = float((change / size)[moving].max())
+        previous = result
+    raise NumericalError(
+        f"{asked} over the circle |z - ({complex(center):.6g})| = {radius} has not settled with "
+        f"{MOST_SAMPLES} samples: it still changes by {error:.1e} of the size of the integrand. f "
+        "has a singularity near the circle, jumps across it, or is less exact than its dtype: "
+        "choose another radius, or take what a number of samples= gives"
+    )
+
+
+def modes_of(samples: int) -> int:
+    """How many modes 0, 1, ... so many points on a circle tell apart from negative ones."""
+    return (samples + 1) // 2
+
+
+def modes_on_circle(unit: ComplexTensor, values: AnyTensor) -> tuple[ComplexTensor, ComplexTensor]:
+    """The Fourier modes 0, ..., h and -1, ..., -h of N = 2h + 1 or 2h + 2 values on a circle.
+
+    Shapes (h + 1, numbers) and (h, numbers), for the unit points of a `Quadrature` and values of
+    shape (N, *rest); the mode N/2, which cannot be told from -N/2, is left out.
+    """
+    modes = torch.fft.fft(values, dim=0, norm="forward").reshape(len(unit), -1)
+    half = modes_of(len(unit)) - 1
+    k = torch.arange(half + 1, dtype=unit.real.dtype, device=unit.device)
+    angle = -k * unit[0].angle()  # a turned grid turns the modes
+    back = torch.polar(torch.ones_like(angle), angle).unsqueeze(-1)
+    return back * modes[: half + 1], back[1:].conj() * modes[1:].flip(0)[:half]
+
+
+def harmonic_series(w: ComplexTensor, upper: ComplexTensor, lower: ComplexTensor) -> ComplexTensor:
+    """The sum of the modes k times w^k or conj(w)^|k|, shape (len(w), numbers)."""
+    powers_of_w = powers(w, len(upper))
+    return powers_of_w @ upper + powers_of_w[:, 1:].conj() @ lower
+
+
+def powers(w: ComplexTensor, count: int) -> ComplexTensor:
+    """The powers w^0, ..., w^(count - 1), shape (len(w), count)."""
+    return torch.linalg.vander(w, N=max(count, 2))[:, :count]
