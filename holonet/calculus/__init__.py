@@ -12,10 +12,7 @@ from holonet.calculus.channels import (
 from holonet.calculus.contour import (
     cauchy_formula,
     contour_integral,
-    harmonic_series,
-    modes_on_circle,
     residue,
-    settled,
     winding_number,
 )
 from holonet.calculus.estimate import (
@@ -51,7 +48,6 @@ from holonet.calculus.laplacian import (
 from holonet.calculus.mean_value import (
     ball_mean,
     circle_mean,
-    frame,
     mean_value_gap,
     sphere_mean,
 )
@@ -106,11 +102,9 @@ __all__ = [
     "directional_defect",
     "directional_derivative",
     "fourier_coefficients",
-    "frame",
     "gradient",
     "hardy_norm",
     "harmonic_part",
-    "harmonic_series",
     "holomorphy_witnesses",
     "jet",
     "laplacian",
@@ -120,7 +114,6 @@ __all__ = [
     "levi_form_polarized",
     "line_modes",
     "mean_value_gap",
-    "modes_on_circle",
     "negative_mode_fraction",
     "nonharmonic_fraction",
     "partial_z",
@@ -132,7 +125,6 @@ __all__ = [
     "relative_defect",
     "residue",
     "second_directional_derivative",
-    "settled",
     "sphere_mean",
     "szego_projection",
     "taylor_coefficients",

@@ -31,7 +31,8 @@ from holonet.errors import ConfigError, DomainError, NumericalError, ShapeError
 
 __all__ = ["cauchy_formula", "contour_integral", "residue", "winding_number"]
 
-MOST_SAMPLES_OF_ARGUMENT = 16384
+FEWEST_STEPS, MOST_STEPS = 128, 65536
+LARGEST_STEP = math.pi / 8  # of log f, from one point to the next
 
 
 def contour_integral(
@@ -222,9 +223,12 @@ def winding_number(
 
     By the argument principle it is the number of zeros minus that of poles inside the circle,
     with their multiplicities, where f is meromorphic on the closed disc. It is found from values
-    of f alone: the points are doubled until log f changes by less than pi/2 (in modulus and in
+    of f alone: the points are doubled until log f changes by less than pi/8 (in modulus and in
     argument) from each to the next, and the count stays; their spacing is uneven, so that no
     power of z goes by unseen.
+
+    A zero and a pole on either side of the circle nearly cancel, and are seen if they are more
+    than about 0.006 radii apart.
 
     Law: the winding number of f g is that of f plus that of g. For meromorphic f it is the
         contour integral of f'/f over 2 pi i.
@@ -237,7 +241,7 @@ def winding_number(
     Raises:
         DomainError: as `contour_integral` does.
         NumericalError: a value is not finite; f vanishes on the circle, or has a zero or a pole
-            too near to it for 16384 points.
+            too near to it for 65536 points.
         ShapeError: f gives more than one number for each point.
 
     Example:
@@ -253,7 +257,7 @@ def winding_number(
     at = circle_center(center, radius, asked)
     require_clear_circle(f, domain, at, radius, asked)
     previous, worst, where = None, math.inf, complex(at)
-    for count in counts(samples, FEWEST_SAMPLES, MOST_SAMPLES_OF_ARGUMENT, asked):
+    for count in counts(samples, FEWEST_STEPS, MOST_STEPS, asked):
         uneven = torch.rand(count, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
         points = at + radius * unit_circle(count, 0.5 * uneven, at)
         values = evaluate(f, points, asked)
@@ -265,7 +269,7 @@ def winding_number(
         steps = _log_steps(values)
         size = torch.maximum(steps.real.abs(), steps.imag.abs())
         worst, where = float(size.max()), complex(points[int(size.argmax())])
-        if not worst < math.pi / 2:
+        if not worst < LARGEST_STEP:
             previous = None
             continue
         turns = round(float(steps.imag.sum()) / (2 * math.pi))
@@ -275,8 +279,8 @@ def winding_number(
     raise NumericalError(
         f"{asked}: log f changes by {worst:.2g} from one point of the circle |z - "
         f"({complex(at):.6g})| = {radius} to the next near {where:.6g}, and must stay below "
-        "pi/2: f vanishes there or nearly so, or has a pole or a jump: choose another radius"
-        + ("" if samples is None else ", or more samples")
+        "pi/8 for two numbers of points: f vanishes there or nearly so, or has a pole or a jump: "
+        "choose another radius" + ("" if samples is None else ", or more samples")
     )
 
 

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from holonet._types import AnyTensor, BoolTensor, ComplexTensor, RealTensor, TensorFunction
+from holonet.calculus.checks import evaluate, require_clear_disc
 from holonet.errors import DomainError, ShapeError
 
 __all__ = [
@@ -48,6 +49,7 @@ def fourier_coefficients(
 
     Raises:
         DomainError: a radius that is not positive and finite, or no samples.
+        NumericalError: a value that is not finite; the message names the point.
 
     Example:
         >>> modes = fourier_coefficients(torch.square, center=1, radius=2, samples=8)
@@ -55,7 +57,7 @@ def fourier_coefficients(
         [1.0, 4.0, 4.0, 0.0]
     """
     _require_circle(radius, samples, "fourier_coefficients")
-    return _transform(f(center + radius * _unit_circle(samples)))
+    return _transform(evaluate(f, center + radius * _unit_circle(samples), "fourier_coefficients"))
 
 
 def negative_mode_fraction(coefficients: ComplexTensor) -> float:
@@ -214,7 +216,10 @@ def hardy_norm(
     Law: H^2: its square is the sum of |c_k|^2 over the Fourier modes (Parseval).
 
     Raises:
-        DomainError: p below 1, a radius that is not positive and finite, or no samples.
+        DomainError: p below 1, a radius that is not positive and finite, no samples, or f
+            declares a domain that does not hold the closed disc; the message names the largest
+            admissible radius.
+        NumericalError: a value that is not finite; the message names the point.
 
     Example:
         >>> float(hardy_norm(lambda z: 3 + 4 * z, 0, 1).round(decimals=6))  # sqrt(9 + 16)
@@ -226,7 +231,9 @@ def hardy_norm(
     if not p >= 1:
         raise DomainError(f"hardy_norm(p={p}): the exponent is at least 1, infinity allowed")
     _require_circle(radius, samples, "hardy_norm")
-    size = f(center + radius * _unit_circle(samples)).abs()
+    point = torch.tensor(center, dtype=torch.complex128)
+    require_clear_disc(f, None, point, radius, "hardy_norm")
+    size = evaluate(f, center + radius * _unit_circle(samples), "hardy_norm").abs()
     if math.isinf(p):
         return size.amax(0)
     return size.pow(p).mean(0).pow(1 / p)
@@ -256,6 +263,7 @@ def szego_projection(
 
     Raises:
         DomainError: a point outside of the disc, a radius that is not positive and finite.
+        NumericalError: a value that is not finite; the message names the point.
 
     Example:
         >>> z = torch.tensor([0.5 + 0j], dtype=torch.complex128)
@@ -273,7 +281,8 @@ def szego_projection(
             f"szego_projection at a point {far:.6g} away from the center of a disc of radius "
             f"{radius}: the projection is given by its circle inside of it only. Enlarge the disc"
         )
-    modes = _transform(f(center + radius * _unit_circle(samples)))[samples // 2 :]
+    values = evaluate(f, center + radius * _unit_circle(samples), "szego_projection")
+    modes = _transform(values)[samples // 2 :]
     powers = w.unsqueeze(-1) ** torch.arange(len(modes))
     return torch.tensordot(powers, modes.to(powers.dtype), dims=1)
 

@@ -28,7 +28,9 @@ def _add(order: int, func: Any, input: Any, other: Any, *, alpha: Any = 1) -> li
 @_rule("sub subtract")
 def _sub(order: int, func: Any, input: Any, other: Any, *, alpha: Any = 1) -> list[Tensor]:
     del order, func
-    return series.total(terms_of(input), [-alpha * c for c in terms_of(other)])
+    return series.total(
+        terms_of(input), [-c if alpha == 1 else -alpha * c for c in terms_of(other)]
+    )
 
 
 @_rule("mul multiply")
@@ -61,7 +63,7 @@ def _pow(order: int, func: Any, input: Any, exponent: Any) -> list[Tensor]:
         log = series.logarithm(base.log(), [base, *terms_of(input)[1:]], order)
         rate = differentiate(series.product(exponent.terms, log, order))
         return series.exponential(start, rate, order)
-    if isinstance(exponent, int | float) and exponent >= 0 and exponent == int(exponent):
+    if isinstance(exponent, int | float) and exponent >= 0 and float(exponent).is_integer():
         return [start, *_natural_power(order, input.terms, int(exponent))[1:]]
     return series.power(start, input.terms, exponent, order)
 

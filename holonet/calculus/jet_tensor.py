@@ -218,7 +218,7 @@ class Part(_Traced):
         """The error for `doing` something with this part that is not holomorphic."""
         asked = f"{doing} the {self.kind}".strip()
         return NotHolomorphicError(
-            f"a jet along a complex line takes holomorphic operations only, and {asked} is not one. "
+            f"jets along a complex line take holomorphic operations only: {asked} is not one. "
             "Stop in front of the readout (of a classifier take its `holomorphic_map`), or take "
             "real z and v"
         )

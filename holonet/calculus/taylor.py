@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import torch
 
 from holonet._types import ComplexTensor, RealTensor, TensorFunction
+from holonet.calculus.checks import require_clear_disc
 from holonet.calculus.hardy import circle_modes
 from holonet.errors import DomainError, NumericalError
 
@@ -55,7 +56,9 @@ def taylor_coefficients(
     Law: those of a polynomial are its coefficients.
 
     Raises:
-        DomainError: a radius that is not positive and finite, or below 8 samples.
+        DomainError: a radius that is not positive and finite, below 8 samples, or f declares a
+            domain that does not hold the closed disc; the message names the largest admissible
+            radius.
         NumericalError: f is not finite on the circle, has negative modes there (it is not
             holomorphic on the disc), or is not resolved by 1024 samples.
 
@@ -67,6 +70,8 @@ def taylor_coefficients(
     References:
         Fornberg (1981), numerical differentiation of analytic functions.
     """
+    point = torch.tensor(center, dtype=torch.complex128)
+    require_clear_disc(f, None, point, radius, "taylor_coefficients")
     modes = circle_modes(f, center, radius, samples=samples)
     asked = f"taylor_coefficients about {center} from the circle of radius {radius}"
     if bool(modes.negative.isnan()):

@@ -5,6 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.autograd import forward_ad
+from torch.overrides import handle_torch_function, has_torch_function_unary
 
 from holonet._types import TensorFunction
 
@@ -53,7 +54,8 @@ def with_derivative(z: Tensor, value: TensorFunction, derivative: TensorFunction
     """value(z), which autograd differentiates as `derivative` in every mode and order.
 
     The value may then be computed by whatever is accurate (masks, conjugations, cases), and only
-    z is kept for the backward pass. `derivative` must itself be differentiable by torch.
+    z is kept for the backward pass. `derivative` must itself be differentiable by torch. Tensors
+    that override torch functions are asked first, as by a function of torch itself.
 
     Law: the jvp along 1 is `derivative(z)`, and the gradient of Re f is conj(derivative(z)).
 
@@ -63,4 +65,6 @@ def with_derivative(z: Tensor, value: TensorFunction, derivative: TensorFunction
         >>> bool(torch.isclose(z.grad, torch.tensor(1j).exp().conj()))
         True
     """
+    if has_torch_function_unary(z):
+        return handle_torch_function(with_derivative, (z,), z, value, derivative)
     return _WithDerivative.apply(z, value, derivative)  # pyright: ignore[reportReturnType]

@@ -1,6 +1,19 @@
-"""Penalties `(f, z) -> non-negative scalar` that push a network towards a class of functions."""
+"""Penalties `(f, z) -> scalar` that push a network towards a class of functions."""
 
+from holonet.regularizers.cauchy_riemann import CauchyRiemannPenalty
 from holonet.regularizers.dirichlet import DirichletEnergy
+from holonet.regularizers.hardy import HardyPenalty
+from holonet.regularizers.laplacian import LaplacianPenalty
+from holonet.regularizers.mean_value import MeanValuePenalty
+from holonet.regularizers.pluriharmonic import PluriharmonicPenalty
 from holonet.regularizers.regularizer import Regularizer
 
-__all__ = ["DirichletEnergy", "Regularizer"]
+__all__ = [
+    "CauchyRiemannPenalty",
+    "DirichletEnergy",
+    "HardyPenalty",
+    "LaplacianPenalty",
+    "MeanValuePenalty",
+    "PluriharmonicPenalty",
+    "Regularizer",
+]

@@ -1,22 +1,27 @@
 """What every regularizer is: a penalty on a function at points, as an object or in a loop."""
 
+import math
 from abc import ABC, abstractmethod
 
+import torch
 from torch import Tensor
 
 from holonet._types import AnyTensor, RealTensor, TensorFunction
 from holonet.calculus import Probes
+from holonet.calculus.estimate import Estimate
+from holonet.errors import ConfigError
 
-__all__ = ["Regularizer", "mean_square_norm"]
+__all__ = ["Regularizer", "mean_square_norm", "square_norms"]
 
 
 class Regularizer(ABC):
-    """A map `(f, z) -> non-negative scalar`, differentiable in the parameters of f.
+    """A map `(f, z) -> scalar`, differentiable in the parameters of f.
 
     f takes a batch to a batch, each example on its own; z is real or complex, first axis the
     batch. It is usable alone: `loss = task + penalty(model, x)`.
 
-    Law: non-negative, and zero exactly on the class that the regularizer stands for.
+    Law: in the mean over probes non-negative, and zero exactly on the class that the regularizer
+        stands for.
     """
 
     @abstractmethod
@@ -29,7 +34,45 @@ class Regularizer(ABC):
         """The penalty, averaged over the batch."""
         return self.value_and_penalty(f, z, probes)[1]
 
+    def estimate(
+        self, f: TensorFunction, z: AnyTensor, repeats: int, probes: Probes | None = None
+    ) -> Estimate:
+        """The penalty as a number with its standard error, from `repeats` draws of the probes.
+
+        The error is that of the probes at these points; what other points would give is not in
+        it. One call of the penalty has the standard deviation standard_error * sqrt(repeats).
+
+        Args:
+            f, z: as for the penalty; the result is detached from the parameters of f.
+            repeats: how often the penalty is drawn, at least 2.
+            probes: where the draws come from; default torch's global generator.
+
+        Raises:
+            ConfigError: `repeats` is below 2.
+        """
+        if repeats < 2:
+            raise ConfigError(
+                f"{type(self).__name__}.estimate(repeats={repeats}): at least 2 draws are needed, "
+                "since the standard error comes from their spread"
+            )
+        probes = Probes() if probes is None else probes
+        draws = torch.stack([self(f, z, probes).detach() for _ in range(repeats)])
+        return Estimate(draws.mean(), draws.std() / math.sqrt(repeats))
+
+
+def square_norms(v: Tensor) -> RealTensor:
+    """The squared Euclidean norm of each example, with a gradient that is finite everywhere.
+
+    torch differentiates abs by dividing by the modulus, which is nan at subnormal numbers.
+
+    Example:
+        >>> square_norms(torch.tensor([[3 + 4j, 1j], [0, 2]]))
+        tensor([26.,  4.])
+    """
+    parts = torch.view_as_real(v.resolve_conj()) if v.is_complex() else v
+    return parts.square().unsqueeze(-1).flatten(1).sum(1)
+
 
 def mean_square_norm(v: Tensor) -> RealTensor:
     """Mean over the batch of the squared Euclidean norm of each example."""
-    return v.abs().square().sum() / len(v)
+    return square_norms(v).mean()

@@ -15,7 +15,8 @@ from holonet.calculus import (
     negative_mode_fraction,
     szego_projection,
 )
-from holonet.errors import DomainError, ShapeError
+from holonet.errors import DomainError, NumericalError, ShapeError
+from holonet.functions import CATALOGUE
 
 centers = st.complex_numbers(max_magnitude=2)
 seeds = st.integers(0, 2**32)
@@ -247,3 +248,18 @@ def test_bad_requests_are_refused():
         circle_modes(torch.sin, 0, 1, samples=4)
     with pytest.raises(ShapeError, match="one each"):
         line_modes(torch.sin, z, z[:1], radius=1)
+
+
+def test_declared_domains_and_infinite_values_are_minded():
+    log = CATALOGUE["log"]
+    with pytest.raises(DomainError, match="choose a radius below 2,"):
+        hardy_norm(log, 2, 3)
+    assert hardy_norm(log, 2, 1.9).isfinite()
+    z = torch.zeros(1, dtype=torch.complex128)
+    for ask in (
+        lambda f: fourier_coefficients(f, 0, 1),
+        lambda f: hardy_norm(f, 0, 1),
+        lambda f: szego_projection(f, z, 0, 1),
+    ):
+        with pytest.raises(NumericalError, match=r"f\(1\+0j\) = inf"):
+            ask(lambda z: torch.where(z == 1, math.inf, z))

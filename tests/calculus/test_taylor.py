@@ -118,6 +118,8 @@ def test_what_cannot_be_read_is_said():
         taylor_coefficients(lambda z: 1 / (z - 1), 0, 1)
     with pytest.raises(NumericalError, match="resolve"):
         taylor_coefficients(lambda z: (200 * z).exp(), 0, 3)
+    with pytest.raises(DomainError, match=r"choose a radius below 1\.5708"):
+        taylor_coefficients(CATALOGUE["tan"], 0, 2)
     with pytest.raises(DomainError, match="choose one"):
         radius_of_convergence(lambda z: torch.stack([z, z], 1), 0, 1)
     with pytest.raises(DomainError, match="radius"):

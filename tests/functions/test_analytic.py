@@ -61,6 +61,22 @@ def test_numerical_derivatives_of_both_orders(z):
     assert torch.autograd.gradgradcheck(seen, (z,), check_fwd_over_rev=True)
 
 
+def test_tensors_that_override_torch_functions_are_asked(z):
+    class Double(Tensor):
+        """Answers with twice the first argument, and the name of what was called."""
+
+        asked = ()
+
+        @classmethod
+        def __torch_function__(cls, func, types, args=(), kwargs=None):
+            cls.asked = (func.__name__, *args[1:])
+            return 2 * args[0].as_subclass(Tensor)
+
+    found = with_derivative(z.as_subclass(Double), torch.exp, square)
+    assert torch.equal(found, 2 * z)
+    assert Double.asked == ("with_derivative", torch.exp, square)
+
+
 def test_a_wrong_derivative_is_noticed(z):
     def wrong(z: Tensor) -> Tensor:
         return with_derivative(z, lambda z: z * z, lambda z: 2.01 * z)

@@ -4,8 +4,9 @@ import pytest
 import torch
 
 from holonet.calculus import Probes
-from holonet.regularizers import Regularizer
-from holonet.regularizers.regularizer import mean_square_norm
+from holonet.errors import ConfigError
+from holonet.regularizers import DirichletEnergy, Regularizer
+from holonet.regularizers.regularizer import mean_square_norm, square_norms
 
 
 class Size(Regularizer):
@@ -35,3 +36,40 @@ def test_the_mean_square_norm(dtype, shape):
     v = torch.randn(shape, dtype=dtype)
     expected = torch.stack([(x * x.conj()).sum().real for x in v]).mean()
     torch.testing.assert_close(mean_square_norm(v), expected)
+    torch.testing.assert_close(
+        square_norms(v.conj()), torch.stack([(x * x.conj()).sum().real for x in v])
+    )
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.complex64, torch.complex128])
+def test_the_gradient_of_square_norms_is_finite_at_the_smallest_numbers(dtype):
+    tiny = torch.finfo(dtype.to_real()).smallest_normal
+    v = (torch.tensor([[0.0, tiny, tiny / 8, -tiny / 1000]]) * torch.ones(2, 1)).to(dtype)
+    v.requires_grad_()
+    (gradient,) = torch.autograd.grad(square_norms(v).sum(), v)
+    torch.testing.assert_close(gradient, 2 * v.detach(), rtol=0, atol=1e-37)
+    assert gradient.isfinite().all()
+
+
+def test_an_estimate_is_the_mean_of_draws_with_its_standard_error():
+    z = torch.randn(4, 3)
+    stream = Probes(5)
+    draws = torch.stack([Size()(torch.sin, z, stream) for _ in range(10)])
+    found = Size().estimate(torch.sin, z, 10, Probes(5))
+    torch.testing.assert_close(found.value, draws.mean())
+    torch.testing.assert_close(found.standard_error, draws.std() / 10**0.5)
+
+
+def test_an_estimate_is_detached_and_exact_without_probes():
+    layer = torch.nn.Linear(3, 2)
+    z = torch.randn(4, 3)
+    found = DirichletEnergy(count=None).estimate(layer, z, 2)
+    assert found.standard_error == 0
+    assert not found.value.requires_grad
+    torch.testing.assert_close(found.value, layer.weight.detach().square().sum() / 2)
+
+
+@pytest.mark.parametrize("repeats", [1, 0, -3])
+def test_an_error_needs_two_draws(repeats):
+    with pytest.raises(ConfigError, match=rf"repeats={repeats}"):
+        Size().estimate(torch.sin, torch.randn(2, 3), repeats)

@@ -1,0 +1,290 @@
+"""The holomorphic functions that formulas may be made of, each with its record."""
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+import sympy
+import torch
+from torch import Tensor
+
+from holonet.domains import Obstacle, PointSet, Progression, Ray
+from holonet.functions import (
+    CATALOGUE,
+    FunctionClass,
+    HolomorphicFunction,
+    Singularity,
+    SingularityKind,
+)
+from holonet.functions.error_function import erfc
+
+__all__ = ["HEADS", "NOT_HOLOMORPHIC", "Head", "holomorphic_head"]
+
+
+@dataclass(frozen=True)
+class Head:
+    """A function of one argument that may stand in a formula.
+
+    Law: real where its argument is real and off the cuts, so that it commutes with conjugation.
+
+    Args:
+        record: how it is computed, its class, singularities and cuts.
+        zeros: where it vanishes; None where that has no closed form.
+        excluded: the values of the argument u off which it is holomorphic, in words.
+    """
+
+    record: HolomorphicFunction
+    zeros: tuple[Obstacle, ...] | None
+    excluded: str = ""
+
+
+def _reciprocal_sinh(z: Tensor) -> Tensor:
+    """2 e / (1 - e^2), csch z, with e = exp(-z), turned about 0 so that e decays."""
+    sign = torch.where(z.real > 0, 1.0, -1.0).to(z.real.dtype)
+    w = sign * z
+    return -2 * sign * torch.exp(-w) / torch.expm1(-2 * w)
+
+
+def _reciprocal_cosh(z: Tensor) -> Tensor:
+    """2 e / (1 + e^2), sech z, likewise."""
+    e = torch.exp(torch.where(z.real > 0, -z, z))
+    return 2 * e / (1 + e * e)
+
+
+def _coth(z: Tensor) -> Tensor:
+    return torch.reciprocal(torch.tanh(z))
+
+
+def _d_sech(z: Tensor) -> Tensor:
+    return -_reciprocal_cosh(z) * torch.tanh(z)
+
+
+def _d2_sech(z: Tensor) -> Tensor:
+    s = _reciprocal_cosh(z)
+    return s * (1 - 2 * s * s)
+
+
+def _d_csch(z: Tensor) -> Tensor:
+    return -_reciprocal_sinh(z) * _coth(z)
+
+
+def _d2_csch(z: Tensor) -> Tensor:
+    c = _reciprocal_sinh(z)
+    return c * (1 + 2 * c * c)
+
+
+def _d_coth(z: Tensor) -> Tensor:
+    c = _reciprocal_sinh(z)
+    return -c * c
+
+
+def _d2_coth(z: Tensor) -> Tensor:
+    c = _reciprocal_sinh(z)
+    return 2 * _coth(z) * c * c
+
+
+def _d_acosh(z: Tensor) -> Tensor:
+    """(z^2 - 1)^(-1/2) as a product of two roots: the branch of acosh, on both sides."""
+    return torch.reciprocal(torch.sqrt(z - 1)) * torch.reciprocal(torch.sqrt(z + 1))
+
+
+def _d2_acosh(z: Tensor) -> Tensor:
+    return -z * _d_acosh(z) ** 3
+
+
+def _d_acos(z: Tensor) -> Tensor:
+    return -torch.reciprocal(torch.sqrt(1 - z)) * torch.reciprocal(torch.sqrt(1 + z))
+
+
+def _d2_acos(z: Tensor) -> Tensor:
+    return z * _d_acos(z) ** 3
+
+
+def _d_erfc(z: Tensor) -> Tensor:
+    return -CATALOGUE["erf"].derivative(z)
+
+
+def _d2_erfc(z: Tensor) -> Tensor:
+    return -CATALOGUE["erf"].second_derivative(z)
+
+
+_Part = Callable[[Tensor], Tensor]
+
+
+def _turned(
+    parts: tuple[_Part, _Part, _Part], factor: complex | float | int
+) -> tuple[_Part, _Part, _Part]:
+    """The function factor * g(iz) and its two derivatives, from those of g."""
+    g, dg, d2g = parts
+    return (
+        lambda z: factor * g(1j * z),
+        lambda z: (1j * factor) * dg(1j * z),
+        lambda z: -factor * d2g(1j * z),
+    )
+
+
+def _parts(name: str) -> tuple[_Part, _Part, _Part]:
+    record = CATALOGUE[name]
+    return record.value, record.derivative, record.second_derivative
+
+
+def _record(
+    name: str,
+    parts: tuple[_Part, _Part, _Part],
+    function_class: FunctionClass,
+    singularity: Singularity | None = None,
+    cuts: tuple[Obstacle, ...] = (),
+) -> HolomorphicFunction:
+    value, derivative, second_derivative = parts
+    return HolomorphicFunction(
+        name=name,
+        formula=f"{name}(z)",
+        value=value,
+        derivative=derivative,
+        second_derivative=second_derivative,
+        function_class=function_class,
+        singularities=() if singularity is None else (singularity,),
+        branch_cuts=cuts,
+    )
+
+
+_MULTIPLES_OF_PI = Progression(0j, math.pi + 0j)
+_MULTIPLES_OF_PI_I = Progression(0j, 1j * math.pi)
+_ZEROS_OF_COS = Progression(math.pi / 2 + 0j, math.pi + 0j)
+_ZEROS_OF_COSH = Progression(0.5j * math.pi, 1j * math.pi)
+_AT_0, _AT_1 = (PointSet((0j,)),), (PointSet((1 + 0j,)),)
+_BOTH_SIDES = (Ray(1 + 0j, 1 + 0j), Ray(-1 + 0j, -1 + 0j))
+_ENDS = Singularity(PointSet((1 + 0j, -1 + 0j)), SingularityKind.BRANCH_POINT)
+_OUTWARD = "(-oo, -1] or [1, oo)"
+_UPWARD = "I*[1, oo) or -I*[1, oo)"
+_MERO, _HOLO, _ENTIRE = FunctionClass.MEROMORPHIC, FunctionClass.HOLOMORPHIC, FunctionClass.ENTIRE
+
+HEADS: Mapping[type, Head] = MappingProxyType(
+    {
+        sympy.exp: Head(CATALOGUE["exp"], ()),
+        sympy.log: Head(CATALOGUE["log"], _AT_1, "(-oo, 0]"),
+        sympy.sin: Head(CATALOGUE["sin"], (_MULTIPLES_OF_PI,)),
+        sympy.cos: Head(CATALOGUE["cos"], (_ZEROS_OF_COS,)),
+        sympy.tan: Head(CATALOGUE["tan"], (_MULTIPLES_OF_PI,), "pi/2 + pi*k"),
+        sympy.sinh: Head(CATALOGUE["sinh"], (_MULTIPLES_OF_PI_I,)),
+        sympy.cosh: Head(CATALOGUE["cosh"], (_ZEROS_OF_COSH,)),
+        sympy.tanh: Head(CATALOGUE["tanh"], (_MULTIPLES_OF_PI_I,), "I*pi/2 + I*pi*k"),
+        sympy.asinh: Head(CATALOGUE["asinh"], _AT_0, _UPWARD),
+        sympy.atan: Head(CATALOGUE["atan"], _AT_0, _UPWARD),
+        sympy.erf: Head(CATALOGUE["erf"], None),
+        sympy.erfc: Head(_record("erfc", (erfc, _d_erfc, _d2_erfc), _ENTIRE), None),
+        sympy.erfi: Head(_record("erfi", _turned(_parts("erf"), -1j), _ENTIRE), None),
+        sympy.sech: Head(
+            _record(
+                "sech",
+                (_reciprocal_cosh, _d_sech, _d2_sech),
+                _MERO,
+                Singularity(_ZEROS_OF_COSH),
+            ),
+            (),
+            "I*pi/2 + I*pi*k",
+        ),
+        sympy.csch: Head(
+            _record(
+                "csch",
+                (_reciprocal_sinh, _d_csch, _d2_csch),
+                _MERO,
+                Singularity(_MULTIPLES_OF_PI_I),
+            ),
+            (),
+            "I*pi*k",
+        ),
+        sympy.coth: Head(
+            _record("coth", (_coth, _d_coth, _d2_coth), _MERO, Singularity(_MULTIPLES_OF_PI_I)),
+            (_ZEROS_OF_COSH,),
+            "I*pi*k",
+        ),
+        sympy.sec: Head(
+            _record(
+                "sec",
+                _turned((_reciprocal_cosh, _d_sech, _d2_sech), 1),
+                _MERO,
+                Singularity(_ZEROS_OF_COS),
+            ),
+            (),
+            "pi/2 + pi*k",
+        ),
+        sympy.csc: Head(
+            _record(
+                "csc",
+                _turned((_reciprocal_sinh, _d_csch, _d2_csch), 1j),
+                _MERO,
+                Singularity(_MULTIPLES_OF_PI),
+            ),
+            (),
+            "pi*k",
+        ),
+        sympy.cot: Head(
+            _record(
+                "cot",
+                _turned((_coth, _d_coth, _d2_coth), 1j),
+                _MERO,
+                Singularity(_MULTIPLES_OF_PI),
+            ),
+            (_ZEROS_OF_COS,),
+            "pi*k",
+        ),
+        sympy.asin: Head(
+            _record("asin", _turned(_parts("asinh"), -1j), _HOLO, _ENDS, _BOTH_SIDES),
+            _AT_0,
+            _OUTWARD,
+        ),
+        sympy.acos: Head(
+            _record("acos", (torch.acos, _d_acos, _d2_acos), _HOLO, _ENDS, _BOTH_SIDES),
+            _AT_1,
+            _OUTWARD,
+        ),
+        sympy.acosh: Head(
+            _record(
+                "acosh", (torch.acosh, _d_acosh, _d2_acosh), _HOLO, _ENDS, (Ray(1 + 0j, -1 + 0j),)
+            ),
+            _AT_1,
+            "(-oo, 1]",
+        ),
+        sympy.atanh: Head(
+            _record("atanh", _turned(_parts("atan"), -1j), _HOLO, _ENDS, _BOTH_SIDES),
+            _AT_0,
+            _OUTWARD,
+        ),
+    }
+)
+"""sympy's function -> what holonet knows of it. Powers and square roots are not among these."""
+
+NOT_HOLOMORPHIC: tuple[type, ...] = (
+    sympy.conjugate,
+    sympy.re,
+    sympy.im,
+    sympy.Abs,
+    sympy.arg,
+    sympy.sign,
+    sympy.Heaviside,
+    sympy.Piecewise,
+    sympy.Max,
+    sympy.Min,
+    sympy.floor,
+    sympy.ceiling,
+    sympy.Mod,
+    sympy.DiracDelta,
+    sympy.adjoint,
+    sympy.transpose,
+    sympy.polar_lift,
+    sympy.periodic_argument,
+)
+"""What no holomorphic function of its argument is made of."""
+
+
+def holomorphic_head(expression: sympy.Basic) -> Head | None:
+    """The head of `u -> expression`, if its outermost function is one of `HEADS`.
+
+    Example:
+        >>> head = holomorphic_head(sympy.tan(sympy.Symbol("z")))
+        >>> head.record.name if head else None
+        'tan'
+    """
+    return HEADS.get(type(expression))

@@ -1,0 +1,76 @@
+"""Obstacles under changes of variable: what a set in the u-plane is in the z-plane."""
+
+import sympy
+
+from holonet.domains import Obstacle, PointSet, Progression, Ray, RayProgression
+from holonet.symbolic.formula import Expr
+
+__all__ = ["affine", "degree", "pull_back", "square_slits"]
+
+_DIGITS = 30
+
+
+def degree(e: Expr, z: sympy.Symbol) -> int:
+    """The degree of a polynomial in z, 0 for the zero polynomial too."""
+    polynomial = sympy.Poly(e, z)
+    return 0 if polynomial.is_zero else int(polynomial.degree())
+
+
+def affine(e: Expr, z: sympy.Symbol) -> tuple[Expr, Expr] | None:
+    """(a, b) where e is a z + b with a not 0, else None.
+
+    Example:
+        >>> z = sympy.Symbol("z")
+        >>> affine(3 * (z + 1), z), affine(z**2, z)
+        ((3, 3), None)
+    """
+    if not e.is_polynomial(z) or degree(e, z) != 1:
+        return None
+    a, b = sympy.Poly(e, z).all_coeffs()
+    return a, b
+
+
+def pull_back(obstacle: Obstacle, slope: Expr, shift: Expr) -> Obstacle:
+    """The set of z with slope * z + shift in the obstacle.
+
+    Example:
+        >>> pull_back(PointSet((1, 3)), sympy.Integer(2), sympy.Integer(1))
+        PointSet(points=(0j, (1+0j)))
+    """
+    a = complex(slope.evalf(_DIGITS, chop=True))
+
+    match obstacle:
+        case PointSet(points):
+            return PointSet(tuple(_back(p, slope, shift) for p in points))
+        case Progression(offset, period):
+            return Progression(_back(offset, slope, shift), period / a)
+        case Ray(start, direction):
+            return Ray(_back(start, slope, shift), direction / a)
+        case RayProgression(offset, period, direction):
+            return RayProgression(_back(offset, slope, shift), period / a, direction / a)
+    raise NotImplementedError(f"no rule for {type(obstacle).__name__}")
+
+
+def _back(u: complex | float | int, slope: Expr, shift: Expr) -> complex:
+    # exact numbers are subtracted before they are rounded
+    return complex(((sympy.sympify(u) - shift) / slope).evalf(_DIGITS, chop=True))
+
+
+def square_slits(e: Expr, z: sympy.Symbol) -> tuple[Ray, Ray] | None:
+    """The two rays on which a (z - m)^2 + d lies in (-oo, 0], for d >= 0; else None.
+
+    Example:
+        >>> z = sympy.Symbol("z")
+        >>> square_slits(1 + z**2, z)
+        (Ray(start=1j, direction=1j), Ray(start=-1j, direction=(-0-1j)))
+    """
+    if not e.is_polynomial(z) or degree(e, z) != 2:
+        return None
+    a, b, c = sympy.Poly(e, z).all_coeffs()
+    center, height = -b / (2 * a), sympy.simplify(c - b * b / (4 * a))
+    if not height.is_nonnegative:
+        return None
+    direction = complex((sympy.I / sympy.sqrt(a)).evalf(_DIGITS, chop=True))
+    step = sympy.I * sympy.sqrt(height) / sympy.sqrt(a)
+    upper, lower = (complex((center + s * step).evalf(_DIGITS, chop=True)) for s in (1, -1))
+    return Ray(upper, direction), Ray(lower, -direction)

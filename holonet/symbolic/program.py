@@ -1,0 +1,274 @@
+"""Formulas as torch functions: a list of instructions that carries Taylor jets along."""
+
+import cmath
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import sympy
+import torch
+from torch import Tensor
+
+from holonet._types import ComplexTensor
+from holonet.errors import ConfigError, NumericalError
+from holonet.functions import CATALOGUE, HolomorphicFunction
+from holonet.symbolic.formula import Expr, quote
+from holonet.symbolic.heads import HEADS
+
+__all__ = ["Program", "TorchFunction", "compile_formula"]
+
+_Number = complex | float | int
+_Value = Tensor | complex | float | int
+_Jet = tuple[_Value, ...]
+_RECORDS: dict[str, HolomorphicFunction] = {
+    **CATALOGUE,
+    **{head.record.name: head.record for head in HEADS.values()},
+}
+_DIGITS = 30
+
+
+@dataclass(frozen=True)
+class Program:
+    """A formula in one variable, computed step by step; every step sees the earlier results.
+
+    The steps are ("variable",), ("constant", c), ("sum", i, j, ...), ("product", i, j, ...),
+    ("power", i, n), ("root power", i, n) for the n-th power of the square root,
+    ("complex power", i, c) and (name of a record, i). Steps and their arguments are plain
+    Python, so a program can be pickled and deep-copied.
+    """
+
+    steps: tuple[tuple[str | _Number, ...], ...]
+
+    def run(self, z: ComplexTensor, order: int) -> ComplexTensor:
+        """The derivative of that order (0, 1 or 2) at z."""
+        jets: list[_Jet] = []
+        for name, *rest in self.steps:
+            jets.append(_RULES.get(str(name), _head)(z, order, jets, str(name), rest))
+        last = jets[-1][order]
+        return last if isinstance(last, Tensor) else torch.full_like(z, last)
+
+
+@dataclass(frozen=True)
+class TorchFunction:
+    """One derivative of a program, entry by entry on complex tensors; can be pickled."""
+
+    program: Program
+    order: int = 0
+
+    def __call__(self, z: ComplexTensor) -> ComplexTensor:
+        """The value at z."""
+        return self.program.run(z, self.order)
+
+
+def _plus(a: _Value, b: _Value) -> _Value:
+    if isinstance(a, Tensor) or isinstance(b, Tensor):
+        return b if _is(a, 0) else a if _is(b, 0) else a + b
+    return a + b
+
+
+def _times(a: _Value, b: _Value) -> _Value:
+    """The product, where a 0 or a 1 among the constants costs nothing."""
+    if _is(a, 0) or _is(b, 0):
+        return 0
+    return b if _is(a, 1) else a if _is(b, 1) else a * b
+
+
+def _is(a: _Value, number: int) -> bool:
+    return not isinstance(a, Tensor) and a == number
+
+
+def _leibniz(a: _Jet, b: _Jet) -> _Jet:
+    jet = [_times(a[0], b[0])]
+    if len(a) > 1:
+        jet.append(_plus(_times(a[1], b[0]), _times(a[0], b[1])))
+    if len(a) > 2:
+        ends = _plus(_times(a[2], b[0]), _times(a[0], b[2]))
+        jet.append(_plus(ends, _times(2, _times(a[1], b[1]))))
+    return tuple(jet)
+
+
+def _chain(outer: Callable[[int], _Value], inner: _Jet) -> _Jet:
+    """The jet of g(u), from k -> the k-th derivative of g at u and the jet of u."""
+    jet = [outer(0)]
+    if len(inner) > 1:
+        slope = outer(1)
+        jet.append(_times(slope, inner[1]))
+        if len(inner) > 2:
+            bend = _times(outer(2), _times(inner[1], inner[1]))
+            jet.append(_plus(bend, _times(slope, inner[2])))
+    return tuple(jet)
+
+
+def _variable(z: Tensor, order: int, jets: list[_Jet], name: str, rest: list) -> _Jet:
+    del jets, name, rest
+    return (z, 1, 0)[: order + 1]
+
+
+def _constant(z: Tensor, order: int, jets: list[_Jet], name: str, rest: list) -> _Jet:
+    del z, jets, name
+    return (rest[0], 0, 0)[: order + 1]
+
+
+def _sum(z: Tensor, order: int, jets: list[_Jet], name: str, rest: list) -> _Jet:
+    del z, order, name
+    total = jets[rest[0]]
+    for i in rest[1:]:
+        total = tuple(_plus(a, b) for a, b in zip(total, jets[i], strict=True))
+    return total
+
+
+def _product(z: Tensor, order: int, jets: list[_Jet], name: str, rest: list) -> _Jet:
+    del z, order, name
+    total = jets[rest[0]]
+    for i in rest[1:]:
+        total = _leibniz(total, jets[i])
+    return total
+
+
+def _power(z: Tensor, order: int, jets: list[_Jet], name: str, rest: list) -> _Jet:
+    del z, order, name
+    i, n = rest
+    u = jets[i][0]
+    falling = (1, n, n * (n - 1))
+    return _chain(
+        lambda k: _times(falling[k], _integer_power(u, n - k)) if falling[k] else 0, jets[i]
+    )
+
+
+def _root_power(z: Tensor, order: int, jets: list[_Jet], name: str, rest: list) -> _Jet:
+    del z, order, name
+    i, n = rest
+    root = torch.sqrt(jets[i][0])
+    falling = (1, n / 2, (n / 2) * (n / 2 - 1))
+    return _chain(lambda k: _times(falling[k], _integer_power(root, n - 2 * k)), jets[i])
+
+
+def _complex_power(z: Tensor, order: int, jets: list[_Jet], name: str, rest: list) -> _Jet:
+    del z, order, name
+    i, c = rest
+    log = torch.log(jets[i][0])
+    falling = (1, c, c * (c - 1))
+    return _chain(lambda k: _times(falling[k], torch.exp((c - k) * log)), jets[i])
+
+
+def _head(z: Tensor, order: int, jets: list[_Jet], name: str, rest: list) -> _Jet:
+    del z, order
+    record, u = _RECORDS[name], jets[rest[0]]
+    parts = (record.value, record.derivative, record.second_derivative)
+    return _chain(lambda k: parts[k](u[0]), u)
+
+
+_RULES = {
+    "variable": _variable,
+    "constant": _constant,
+    "sum": _sum,
+    "product": _product,
+    "power": _power,
+    "root power": _root_power,
+    "complex power": _complex_power,
+}
+
+
+def _integer_power(u: _Value, n: int) -> _Value:
+    """u^n by repeated squaring: torch's complex pow goes through the logarithm."""
+    if n < 0:
+        u, n = torch.reciprocal(u) if isinstance(u, Tensor) else 1 / u, -n
+    result: _Value = 1
+    while n:
+        if n & 1:
+            result = _times(result, u)
+        n >>= 1
+        if n:
+            u = u * u
+    return result
+
+
+class _Compiler:
+    """Collects the steps of one expression, each distinct subexpression once."""
+
+    def __init__(self, z: sympy.Symbol) -> None:
+        self.z = z
+        self.steps: list[tuple[str | _Number, ...]] = []
+        self.known: dict[Expr, int] = {}
+
+    def add(self, expression: Expr) -> int:
+        """The position of this expression's result."""
+        if expression not in self.known:
+            step = self.step(expression)
+            self.steps.append(step)
+            self.known[expression] = len(self.steps) - 1
+        return self.known[expression]
+
+    def step(self, e: Expr) -> tuple[str | _Number, ...]:
+        if e == self.z:
+            return ("variable",)
+        if self.z not in e.free_symbols:
+            return ("constant", _number(e))
+        if e.is_Add:
+            return ("sum", *(self.add(a) for a in e.args))
+        if e.is_Mul:
+            return ("product", *(self.add(a) for a in e.args))
+        if e.is_Pow:
+            return self.power(*e.as_base_exp())
+        return self.function(e)
+
+    def power(self, base: Expr, exponent: Expr) -> tuple[str | _Number, ...]:
+        if self.z in exponent.free_symbols:
+            return ("exp", self.add(exponent * sympy.log(base)))
+        if not exponent.is_Rational:
+            return ("complex power", self.add(base), _number(exponent))
+        n, half = int(exponent.p), exponent.q == 2
+        if exponent.q > 2:
+            return ("complex power", self.add(base), float(exponent))
+        if n < 0 and not half and (u := _one_plus_exp(base)) is not None:
+            return ("power", self.add_step("sigmoid", -u), -n)
+        return ("root power" if half else "power", self.add(base), n)
+
+    def function(self, e: Expr) -> tuple[str | _Number, ...]:
+        (u,) = e.args
+        if isinstance(e, sympy.log) and (v := _one_plus_exp(u)) is not None:
+            return ("softplus", self.add(v))
+        if type(e) not in HEADS:
+            raise ConfigError(f"{quote(e)} is no function that torch can compute here")
+        return (HEADS[type(e)].record.name, self.add(u))
+
+    def add_step(self, name: str, argument: Expr) -> int:
+        self.steps.append((name, self.add(argument)))
+        return len(self.steps) - 1
+
+
+def _one_plus_exp(e: Expr) -> Expr | None:
+    """The u of e = 1 + exp(u), if e has that form: sigmoid and softplus never overflow."""
+    if e.is_Add and len(e.args) == 2 and e.args[0] == 1 and isinstance(e.args[1], sympy.exp):
+        return e.args[1].args[0]
+    return None
+
+
+def _number(e: Expr) -> _Number:
+    """A number of the formula, in double precision."""
+    value = complex(e.evalf(_DIGITS))
+    if not cmath.isfinite(value):
+        raise NumericalError(
+            f"the number {quote(e)} is {value} in double precision: rescale the formula"
+        )
+    return value.real if value.imag == 0 else value
+
+
+def compile_formula(expression: Expr, z: sympy.Symbol) -> Program:
+    """The program that computes an expression in z and its first two derivatives.
+
+    Sums and products are computed as they are written, elementary functions by their records;
+    1/(1 + exp(u)) and log(1 + exp(u)) by sigmoid and softplus, which do not overflow.
+
+    Raises:
+        ConfigError: a function in it is not among `HEADS`.
+        NumericalError: a number in it overflows.
+
+    Example:
+        >>> z = sympy.Symbol("z")
+        >>> square = TorchFunction(compile_formula(z**2, z), order=1)
+        >>> square(torch.tensor([2j]))
+        tensor([0.+4.j])
+    """
+    compiler = _Compiler(z)
+    compiler.add(expression)
+    return Program(tuple(compiler.steps))

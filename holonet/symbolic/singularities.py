@@ -1,0 +1,165 @@
+"""What a formula is: its class, its singularities and its branch cuts, read off its tree."""
+
+from dataclasses import dataclass, replace
+
+import sympy
+
+from holonet.domains import Obstacle
+from holonet.errors import ConfigError
+from holonet.functions import (
+    CATALOGUE,
+    FunctionClass,
+    HolomorphicFunction,
+    Singularity,
+    SingularityKind,
+    compose,
+)
+from holonet.symbolic.formula import Expr, quote
+from holonet.symbolic.heads import HEADS
+from holonet.symbolic.preimage import affine, degree, pull_back, square_slits
+from holonet.symbolic.zeros import no_closed_form, zeros
+
+__all__ = ["Analysis", "analyze"]
+
+_POLE, _BRANCH = SingularityKind.POLE, SingularityKind.BRANCH_POINT
+_LOG = HEADS[sympy.log].record
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """What is known of a formula without evaluating it; the class of a constant is None.
+
+    Law: holomorphic off the singularities and cuts, which may be more than necessary: where the
+        formula divides by 0, a removable singularity counts as a pole.
+    """
+
+    function_class: FunctionClass | None
+    singularities: tuple[Singularity, ...] = ()
+    branch_cuts: tuple[Obstacle, ...] = ()
+
+    def with_sets_of(self, *others: "Analysis") -> "Analysis":
+        """The same class, and the singularities and cuts of all of them."""
+        everyone = (self, *others)
+        return replace(
+            self,
+            singularities=tuple(dict.fromkeys(s for a in everyone for s in a.singularities)),
+            branch_cuts=tuple(dict.fromkeys(c for a in everyone for c in a.branch_cuts)),
+        )
+
+
+def analyze(e: Expr, z: sympy.Symbol) -> Analysis:
+    """The class, singularities and cuts of a holomorphic formula in z.
+
+    Raises:
+        DomainError: a singular set has no closed form that obstacles can describe.
+        ConfigError: a function is not among `HEADS`.
+
+    Example:
+        >>> z = sympy.Symbol("z")
+        >>> analyze(1 / (z - 2), z).singularities[0].where
+        PointSet(points=((2+0j),))
+    """
+    if z not in e.free_symbols:
+        return Analysis(None)
+    if e.is_polynomial(z):
+        one = degree(e, z) <= 1
+        return Analysis(FunctionClass.AFFINE if one else FunctionClass.POLYNOMIAL)
+    if e.is_Add or e.is_Mul:
+        return _combine(e, z)
+    if e.is_Pow:
+        base, exponent = e.as_base_exp()
+        return _power(base, exponent, z)
+    return _function(e, z)
+
+
+def _combine(e: Expr, z: sympy.Symbol) -> Analysis:
+    """A sum or a product."""
+    parts = [analyze(a, z) for a in e.args]
+    total: FunctionClass | None = None
+    for part in parts:
+        found = part.function_class
+        if found is not None:  # a product that is no polynomial is in the join, as a sum is
+            total = found if total is None else total | found
+    return Analysis(total).with_sets_of(*parts)
+
+
+def _power(base: Expr, exponent: Expr, z: sympy.Symbol) -> Analysis:
+    if z in exponent.free_symbols:  # exp(exponent * log(base))
+        inner = analyze(exponent * sympy.log(base), z)
+        return _compose(HEADS[sympy.exp].record, inner)
+    inner = analyze(base, z)
+    if exponent.is_Integer:
+        if exponent > 0:
+            return replace(inner, function_class=_composed(FunctionClass.POLYNOMIAL, inner))
+        poles = Analysis(None, tuple(Singularity(o, _POLE) for o in zeros(base, z)))
+        return Analysis(_composed(FunctionClass.RATIONAL, inner)).with_sets_of(inner, poles)
+    return Analysis(FunctionClass.HOLOMORPHIC).with_sets_of(inner, _cut_of_log(base, z))
+
+
+def _function(e: Expr, z: sympy.Symbol) -> Analysis:
+    head = HEADS.get(type(e))
+    if head is None:
+        raise ConfigError(
+            f"{quote(e)}: no rule for {type(e).__name__}. Known: "
+            f"{', '.join(sorted(f.__name__ for f in HEADS))}"
+        )
+    (u,) = e.args
+    inner = analyze(u, z)
+    if isinstance(e, sympy.log):
+        return Analysis(FunctionClass.HOLOMORPHIC).with_sets_of(inner, _cut_of_log(u, z))
+    if head.record.obstacles:
+        return Analysis(_composed(head.record.function_class, inner)).with_sets_of(
+            inner, _pulled_back(head.record, u, e, z)
+        )
+    return _compose(head.record, inner)
+
+
+def _compose(record: HolomorphicFunction, inner: Analysis) -> Analysis:
+    """An entire function, not a polynomial, of something: poles become essential."""
+    kinds = tuple(
+        replace(s, kind=SingularityKind.ESSENTIAL) if s.kind is _POLE else s
+        for s in inner.singularities
+    )
+    return replace(
+        inner, function_class=_composed(record.function_class, inner), singularities=kinds
+    )
+
+
+def _composed(outer: FunctionClass, inner: Analysis) -> FunctionClass:
+    return outer if inner.function_class is None else compose(outer, inner.function_class)
+
+
+def _pulled_back(record: HolomorphicFunction, u: Expr, e: Expr, z: sympy.Symbol) -> Analysis:
+    found = affine(u, z)
+    if found is None:
+        raise no_closed_form(e, f"where {record.name} of something that is not a*z + b is singular")
+    return Analysis(
+        None,
+        tuple(replace(s, where=pull_back(s.where, *found)) for s in record.singularities),
+        tuple(pull_back(cut, *found) for cut in record.branch_cuts),
+    )
+
+
+def _cut_of_log(u: Expr, z: sympy.Symbol) -> Analysis:
+    """Where the principal logarithm of u branches and jumps: u in (-oo, 0]."""
+    if affine(u, z) is not None:
+        return _pulled_back(_LOG, u, sympy.log(u), z)
+    slits = square_slits(u, z)
+    if slits is not None:
+        ends = tuple(Singularity(o, _BRANCH) for o in zeros(u, z))
+        return Analysis(None, ends, slits)
+    softplus = _scaled_exponent(u, z)
+    if softplus is not None:
+        return _pulled_back(CATALOGUE["softplus"], softplus, sympy.log(u), z)
+    raise no_closed_form(u, "the cut of a logarithm or a power, where this lies in (-oo, 0]")
+
+
+def _scaled_exponent(u: Expr, z: sympy.Symbol) -> Expr | None:
+    """The v of u = c (1 + exp(v)) with c > 0, if u has that form."""
+    constant, rest = u.as_independent(z, as_Add=True)
+    if not constant.is_positive:
+        return None
+    factor, exponential = (rest / constant).as_independent(z, as_Add=False)
+    if not isinstance(exponential, sympy.exp):
+        return None
+    return exponential.args[0] + sympy.log(factor)

@@ -1,0 +1,134 @@
+"""Where formulas vanish: the poles of their reciprocals."""
+
+import math
+
+import sympy
+
+from holonet.domains import Obstacle, PointSet, Progression
+from holonet.errors import DomainError
+from holonet.symbolic.formula import Expr, quote
+from holonet.symbolic.heads import HEADS
+from holonet.symbolic.preimage import affine, degree, pull_back
+
+__all__ = ["no_closed_form", "zeros"]
+
+_HIGHEST_DEGREE = 100
+_DIGITS = 30
+
+
+def zeros(e: Expr, z: sympy.Symbol) -> tuple[Obstacle, ...]:
+    """A set that holds all zeros of e: points and progressions.
+
+    Known are polynomials, polynomials in exponentials (and circular and hyperbolic functions) of
+    commensurable affine arguments, the other elementary functions of affine arguments, and
+    products and powers of these.
+
+    Raises:
+        DomainError: e is none of these.
+
+    Example:
+        >>> z = sympy.Symbol("z")
+        >>> zeros(z**2 - 4, z)
+        (PointSet(points=((-2+0j), (2+0j))),)
+    """
+    if z not in e.free_symbols:
+        return ()
+    if e.is_Mul:
+        return tuple(o for factor in e.args for o in zeros(factor, z))
+    if e.is_Pow and z not in e.exp.free_symbols:
+        return () if e.exp.is_negative else zeros(e.base, z)
+    if e.is_Pow or isinstance(e, sympy.exp):
+        return ()
+    if e.is_polynomial(z):
+        roots = _roots(e, z)
+        return (PointSet(tuple(_complex(r) for r in roots)),) if roots else ()
+    head, slope_and_shift = HEADS.get(type(e)), affine(e.args[0], z)
+    if head is not None and head.zeros is not None and slope_and_shift is not None:
+        return tuple(pull_back(o, *slope_and_shift) for o in head.zeros)
+    return _periodic_zeros(e, z)
+
+
+def _periodic_zeros(e: Expr, z: sympy.Symbol) -> tuple[Obstacle, ...]:
+    """The zeros of a rational function of exp(slope z)."""
+    rewritten = e.rewrite(_PERIODIC, sympy.exp)
+    base: Expr | None = None
+    frequencies: dict[Expr, tuple[Expr, Expr]] = {}
+    for exponential in rewritten.atoms(sympy.exp):
+        if z not in exponential.free_symbols:
+            continue
+        found = affine(exponential.args[0], z)
+        if found is None:
+            raise no_closed_form(e, "where it vanishes")
+        slope, shift = found
+        base = slope if base is None else base
+        ratio = sympy.simplify(slope / base)
+        if not ratio.is_Rational:
+            raise no_closed_form(e, "where it vanishes")
+        frequencies[exponential] = (ratio, shift)
+    if base is None:
+        raise no_closed_form(e, "where it vanishes")
+    common = math.lcm(*(int(ratio.q) for ratio, _ in frequencies.values()))
+    power = sympy.Dummy("E")
+    in_power = rewritten.xreplace(
+        {
+            exponential: sympy.exp(shift) * power ** (ratio * common)
+            for exponential, (ratio, shift) in frequencies.items()
+        }
+    )
+    numerator, _ = sympy.fraction(sympy.together(in_power))
+    if z in numerator.free_symbols or not numerator.is_polynomial(power):
+        raise no_closed_form(e, "where it vanishes")
+    slope = base / common
+    period = _complex(2 * sympy.pi * sympy.I / slope)
+    return tuple(
+        Progression(_complex(sympy.log(root) / slope), period)
+        for root in _roots(numerator, power)
+        if _complex(root) != 0
+    )
+
+
+_PERIODIC = (
+    sympy.sin,
+    sympy.cos,
+    sympy.tan,
+    sympy.cot,
+    sympy.sec,
+    sympy.csc,
+    sympy.sinh,
+    sympy.cosh,
+    sympy.tanh,
+    sympy.coth,
+    sympy.sech,
+    sympy.csch,
+)
+
+
+def _roots(e: Expr, z: sympy.Symbol) -> list[Expr]:
+    """The distinct roots of a polynomial: exact up to degree 2, to 30 digits above."""
+    if degree(e, z) > _HIGHEST_DEGREE:
+        raise no_closed_form(e, f"where a polynomial of degree above {_HIGHEST_DEGREE} vanishes")
+    roots: list[Expr] = []
+    for part, _ in sympy.Poly(e, z).sqf_list()[1]:
+        coefficients = part.all_coeffs()
+        if len(coefficients) == 2:
+            roots.append(-coefficients[1] / coefficients[0])
+        elif len(coefficients) == 3:
+            a, b, c = coefficients
+            half, split = -b / (2 * a), sympy.sqrt(sympy.expand(b * b - 4 * a * c)) / (2 * a)
+            roots += [half - split, half + split]
+        else:
+            numeric = sympy.Poly([c.evalf(2 * _DIGITS) for c in coefficients], z)
+            roots += numeric.nroots(n=_DIGITS, maxsteps=500)
+    return roots
+
+
+def _complex(e: Expr) -> complex:
+    return complex(e.evalf(_DIGITS, chop=True))
+
+
+def no_closed_form(e: Expr, question: str) -> DomainError:
+    """The error for a subterm whose singular set has no closed form here."""
+    return DomainError(
+        f"cannot work out {question}: {quote(e)}. Build the record by hand, "
+        "functions.HolomorphicFunction(...), and declare its singularities there"
+    )

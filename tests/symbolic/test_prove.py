@@ -1,0 +1,315 @@
+"""What is proved is true, what is refuted is false, and nothing else is said."""
+
+import importlib
+import time
+
+import mpmath
+import pytest
+import sympy
+import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from holonet import nn
+from holonet.errors import ConfigError
+from holonet.functions import CATALOGUE
+from holonet.symbolic import Proved, Refuted, Unknown, parse_formula, prove
+from holonet.symbolic.heads import HEADS
+from holonet.symbolic.vanish import Answer
+
+Z, W = sympy.symbols("z w")
+conj, re, im, Abs = sympy.conjugate, sympy.re, sympy.im, sympy.Abs
+RECORDS = pytest.mark.parametrize("record", CATALOGUE.values(), ids=CATALOGUE)
+
+
+def by_differences(expressions, refuted):
+    """The value that a refutation names, by central differences in mpmath."""
+    names = list(refuted.witness)
+    f = sympy.lambdify([list(map(sympy.Symbol, names))], expressions[refuted.output], "mpmath")
+    with mpmath.workdps(150):
+        h = mpmath.mpf(10) ** -30
+        point = [mpmath.mpc(refuted.witness[name]) for name in names]
+
+        def at(k, step):
+            return f([p + step * (j == k) for j, p in enumerate(point)])
+
+        def dbar(k):
+            return (at(k, h) - at(k, -h) + 1j * (at(k, 1j * h) - at(k, -1j * h))) / (4 * h)
+
+        def laplacian(k):
+            around = at(k, h) + at(k, -h) + at(k, 1j * h) + at(k, -1j * h)
+            return (around - 4 * at(k, 0)) / h**2
+
+        if refuted.claim == "holomorphic":
+            return complex(dbar(names.index(refuted.variable)))
+        return complex(sum(laplacian(k) for k in range(len(names))))
+
+
+def check(expressions, verdict):
+    """A refutation, and a true one."""
+    assert isinstance(verdict, Refuted)
+    expected = by_differences(expressions, verdict)
+    assert abs(verdict.value - expected) <= 1e-8 * abs(expected)
+    assert verdict.value != 0
+
+
+@RECORDS
+def test_every_record_is_holomorphic_and_its_parts_harmonic(record):
+    verdict = prove(record)
+    assert isinstance(verdict, Proved)
+    assert verdict.method == "structure"
+    assert bool(verdict.off) is bool(record.obstacles)
+    for part in ("re", "im"):
+        assert prove(f"{part}({record.formula})", "harmonic")
+    assert prove(record, "harmonic")
+
+
+@RECORDS
+def test_every_record_has_the_derivatives_of_its_formula(record):
+    z = record.domain.sample(4, generator=torch.Generator().manual_seed(1))
+    scale = torch.ones(4).double()
+    for k, part in enumerate((record.value, record.derivative, record.second_derivative)):
+        f = sympy.lambdify(Z, parse_formula(record.formula).diff(Z, k), "mpmath")
+        with mpmath.workdps(40):
+            expected = torch.tensor(
+                [complex(f(mpmath.mpc(p))) for p in z.tolist()], dtype=torch.complex128
+            )
+        scale = torch.maximum(scale, expected.abs())
+        assert ((part(z) - expected).abs() <= 1e-11 * scale).all()
+
+
+@RECORDS
+def test_the_conjugate_of_every_record_is_refuted(record):
+    e = conj(parse_formula(record.formula))
+    check([e], prove(e))
+    assert prove(e, "harmonic")
+
+
+IMPOSTORS = [
+    "conjugate(z)",
+    "abs(z)",
+    "re(z)",
+    "z*conjugate(z)",
+    "z + 0.000001*conjugate(z)",
+    "conjugate(z)/10**40 + exp(z)",
+    "tanh(re(z)) + I*tanh(im(z))",
+    "z/(1 + abs(z))",
+    "sign(z)",
+    "(1 + re(z)/abs(z))*z/2",
+    "arg(z)",
+    "abs(exp(I*z))",
+    "Max(re(z), 0) + I*Max(im(z), 0)",
+    "Max(abs(z) - 1/64, 0)*z/abs(z)",
+    "sqrt(conjugate(z)**2)",
+    "exp(conjugate(w)) + z",
+    "conjugate(z)*(w - w**2)",
+    "log(conjugate(z)*z) + z",
+]
+
+
+@pytest.mark.parametrize("text", IMPOSTORS)
+def test_impostors_are_refuted_by_a_true_witness(text):
+    check([parse_formula(text)], prove(text))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "abs(z)",
+        "re(z)**2",
+        "re(z)*re(w) + im(w)**2",
+        "log(1 + abs(z)**2)",
+        "exp(re(z))",
+        "re(sin(z))*re(z)",
+        "sqrt(z*conjugate(z))",
+        "arg(z)**2",
+    ],
+)
+def test_what_is_not_harmonic_is_refuted_by_a_true_witness(text):
+    check([parse_formula(text)], prove(text, "harmonic"))
+
+
+@pytest.mark.parametrize(
+    ("text", "method"),
+    [
+        ("re(z) + I*im(z)", "differentiation"),
+        ("abs(z)**2/conjugate(z)", "differentiation"),
+        ("log(abs(z)) + I*arg(z)", "differentiation"),
+        ("sin(re(z))*cosh(im(z)) + I*cos(re(z))*sinh(im(z))", "differentiation"),
+        ("z*conjugate(z) - abs(z)**2", "differentiation"),
+        ("(re(z)**2 + im(z)**2)/conjugate(z)", "simplification"),
+        ("exp(2*I*im(z))*(cosh(2*re(z)) + sinh(2*re(z))) + w", "differentiation"),
+    ],
+)
+def test_what_is_holomorphic_in_disguise_is_proved(text, method):
+    verdict = prove(text, time_limit=60)
+    assert isinstance(verdict, Proved), verdict
+    assert verdict.method == method
+
+
+@pytest.mark.parametrize("text", ["re(z)*im(z)", "re(z)**2 - re(w)**2", "re(z)/abs(z)**2"])
+def test_what_is_harmonic_in_disguise_is_proved(text):
+    assert prove(text, "harmonic", time_limit=60)
+    check([parse_formula(text)], prove(text))
+
+
+def test_pluriharmonic_is_more_than_harmonic():
+    assert prove("re(z)**2 - re(w)**2", "harmonic")
+    assert isinstance(prove("re(z)**2", "harmonic"), Refuted)
+
+
+CASES = [
+    sympy.Piecewise((Z, re(Z) > 0), (Z**2, True)),
+    Z * sympy.Heaviside(re(Z)),
+    sympy.Piecewise((Z, Abs(Z) > 1), (0, True)),
+]
+
+
+@pytest.mark.parametrize(
+    "e", [*CASES, sympy.floor(Z), sympy.gamma(Z), sympy.Function("f")(Z)], ids=str
+)
+@pytest.mark.parametrize("claim", ["holomorphic", "harmonic"])
+def test_what_is_not_decided_is_unknown(e, claim):
+    verdict = prove(e, claim)
+    assert isinstance(verdict, Unknown)
+    assert verdict.reason
+
+
+def test_a_false_case_is_refuted():
+    e = sympy.Piecewise((conj(Z), re(Z) > 0), (Z, True))
+    check([e], prove(e))
+
+
+def test_the_time_limit_holds():
+    slow = parse_formula("z")
+    for k in range(12):
+        slow = sympy.sin(slow * Abs(Z + k) + k) + slow
+    hard = slow - slow.subs(Abs(Z), sympy.sqrt(Z * conj(Z)))
+    for e, limit in ((hard, 0.5), (sympy.sin(slow), 1e-9)):
+        start = time.monotonic()
+        verdict = prove(e, time_limit=limit)
+        assert time.monotonic() - start < 6
+        assert isinstance(verdict, Unknown)
+        assert "time limit" in verdict.reason
+
+
+@pytest.mark.parametrize("answer", [Answer.OPEN, Answer.LATE])
+def test_without_a_simplification_there_is_no_proof(answer, monkeypatch):
+    module = importlib.import_module("holonet.symbolic.prove")
+    monkeypatch.setattr(module, "vanishes", lambda expressions, seconds: answer)
+    verdict = prove("(re(z)**2 + im(z)**2)/conjugate(z)")
+    assert isinstance(verdict, Unknown)
+    assert ("time limit" in verdict.reason) is (answer is Answer.LATE)
+
+
+def test_numbers_out_of_range_are_no_evidence():
+    e = sympy.Abs(Z)
+    for _ in range(6):
+        e = sympy.exp(e)
+    verdict = prove(e)
+    assert isinstance(verdict, Unknown)
+    assert "out of range" in verdict.reason
+
+
+def test_large_formulas_are_unknown():
+    verdict = prove(sympy.Add(*((Abs(Z) + k) ** sympy.Rational(k, 7) for k in range(900))))
+    assert isinstance(verdict, Unknown)
+    assert "operations" in verdict.reason
+
+
+def network():
+    return nn.Sequential(nn.Linear(2, 2), nn.Tanh(), nn.Residual(nn.Linear(2, 2)), nn.Linear(2, 2))
+
+
+def test_networks_are_holomorphic_and_their_real_parts_harmonic():
+    net = network()
+    verdict = prove(net)
+    assert isinstance(verdict, Proved)
+    assert len(verdict.off) == 2
+    for readout in (nn.RealPart(), nn.ImagPart(), nn.LogModulus()):
+        assert prove(nn.Sequential(*net, readout), "harmonic")
+    assert prove(nn.HolomorphicClassifier(net), "harmonic")
+
+
+def test_networks_behind_readouts_are_refuted():
+    from holonet.symbolic import to_sympy
+
+    small = nn.Sequential(nn.Linear(2, 1), nn.Sin())
+    for readout in (nn.RealPart(), nn.ImagPart(), nn.Modulus(), nn.LogModulus()):
+        net = nn.Sequential(*small, readout)
+        check(list(to_sympy(net)), prove(net))
+    for readout in (nn.Modulus(), nn.LogModulus(0.5)):
+        net = nn.Sequential(*small, readout)
+        check(list(to_sympy(net)), prove(net, "harmonic", time_limit=60))
+
+
+def test_networks_without_a_formula_are_unknown():
+    for net in (nn.Linear(300, 300), torch.nn.ReLU()):
+        assert isinstance(prove(net), Unknown)
+
+
+def test_several_outputs_are_judged_together():
+    assert prove([Z, sympy.exp(W), sympy.tan(Z)]).off == ("z in pi/2 + pi*k",)
+    verdict = prove(sympy.Matrix([Z, CASES[0], conj(Z) * W]))
+    assert isinstance(verdict, Refuted)
+    assert verdict.output == 2
+    assert isinstance(prove([Z, CASES[0], W]), Unknown)
+
+
+def test_the_seed_chooses_the_witness():
+    first, again, other = (prove("abs(z)", seed=s) for s in (1, 1, 2))
+    assert first == again
+    assert first != other
+
+
+@pytest.mark.parametrize(
+    ("arguments", "match"),
+    [
+        (("z", "analytic"), "analytic"),
+        (("z +",), "cannot be read"),
+        (([],), "at least one"),
+        ((sympy.exp(sympy.Symbol("x", real=True)),), "assumptions"),
+    ],
+)
+def test_bad_questions_are_refused(arguments, match):
+    with pytest.raises(ConfigError, match=match):
+        prove(*arguments)
+    with pytest.raises(ConfigError, match="time_limit"):
+        prove("z", time_limit=0)
+
+
+numbers = st.sampled_from([2, -3, sympy.Rational(1, 2), sympy.I, sympy.pi])
+leaves = st.sampled_from([Z, W]) | numbers.map(lambda c: c * Z + 1)
+functions = st.sampled_from(list(HEADS))
+
+
+def grow(trees):
+    return st.one_of(
+        st.builds(lambda u, v: u + v, trees, trees),
+        st.builds(lambda u, v: u * v, trees, trees),
+        st.builds(lambda f, u: f(u / 3), functions, trees),
+        st.builds(lambda u: 1 / (u + 5), trees),
+        st.builds(lambda u: sympy.sqrt(u + 7), trees),
+    )
+
+
+trees = st.recursive(leaves, grow, max_leaves=4)
+small_trees = st.recursive(leaves, grow, max_leaves=2)
+
+
+@given(e=trees)
+def test_trees_of_holomorphic_functions_are_proved(e):
+    assert prove(e)
+
+
+@settings(suppress_health_check=[HealthCheck.too_slow])
+@given(f=functions, u=small_trees, v=small_trees, planted=st.sampled_from([conj, re, im, Abs]))
+def test_a_planted_conjugate_is_never_proved(f, u, v, planted):
+    """f(u + conj z) + v depends on conj z, whatever u and v are: f is not constant."""
+    e = f((u.subs(W, 1) + planted(Z)) / 3) + v.subs(W, 2)
+    verdict = prove(e)
+    if isinstance(verdict, Refuted):
+        check([e], verdict)
+    else:
+        assert isinstance(verdict, Unknown)
+        assert "out of range" in verdict.reason

@@ -1,0 +1,63 @@
+"""Identities are simplified in a process of their own, which is killed in time."""
+
+import subprocess
+import sys
+import time
+
+import pytest
+import sympy
+
+from holonet.symbolic import vanish
+from holonet.symbolic.vanish import Answer, simplifies_to_zero, vanishes
+
+Z = sympy.Symbol("z")
+ZERO = [
+    sympy.Integer(0),
+    sympy.sin(Z) ** 2 + sympy.cos(Z) ** 2 - 1,
+    (Z + 1) ** 3 - Z**3 - 3 * Z**2 - 3 * Z - 1,
+    sympy.tanh(Z) - 1 + 2 / (sympy.exp(2 * Z) + 1),
+    1 / (Z - 1) - 1 / (Z + 1) - 2 / (Z**2 - 1),
+]
+NONZERO = [Z, sympy.sqrt(Z**2) - Z, sympy.log(Z**2) - 2 * sympy.log(Z), sympy.sin(Z) ** 2 - 1]
+
+
+@pytest.mark.parametrize("e", ZERO, ids=str)
+def test_identities_simplify_to_zero(e):
+    assert simplifies_to_zero(e)
+
+
+@pytest.mark.parametrize("e", NONZERO, ids=str)
+def test_others_do_not(e):
+    assert not simplifies_to_zero(e)
+
+
+def test_all_must_vanish():
+    assert vanishes(ZERO, 60) is Answer.ZERO
+    assert vanishes([*ZERO[:2], NONZERO[1]], 60) is Answer.OPEN
+
+
+def test_the_process_is_killed_in_time():
+    slow = sympy.Integer(1)
+    for k in range(40):
+        slow = sympy.sin(slow * Z + k) * sympy.cos(Z * k + slow) + slow
+    start = time.monotonic()
+    assert vanishes([slow], 1.0) is Answer.LATE
+    assert time.monotonic() - start < 5
+    assert vanishes(ZERO, -1) is Answer.LATE
+
+
+def test_a_process_that_fails_has_shown_nothing(monkeypatch):
+    monkeypatch.setattr(vanish.sys, "executable", "/nowhere/python")
+    assert vanishes(ZERO, 60) is Answer.OPEN
+
+
+def test_the_script_needs_nothing_but_sympy():
+    done = subprocess.run(
+        [sys.executable, "-P", "-X", "importtime", vanish.__file__],
+        input=b"",
+        capture_output=True,
+        check=False,
+    )
+    assert done.returncode != 0  # it was given nothing to read
+    assert b"zero" not in done.stdout
+    assert b" torch" not in done.stderr
