@@ -18,7 +18,8 @@ def load(name: str) -> ModuleType:
 
 
 def test_every_example_is_tested() -> None:
-    assert {p.stem for p in EXAMPLES.glob("*.py")} == {"own_loop", "check_holomorphy"}
+    names = {p.stem for p in EXAMPLES.glob("*.py")}
+    assert {f"test_{name}" for name in names} <= set(globals())
 
 
 def test_own_loop(capsys: Any) -> None:
@@ -33,3 +34,12 @@ def test_check_holomorphy(capsys: Any) -> None:
     load("check_holomorphy").main()
     rows = capsys.readouterr().out.splitlines()[1:]
     assert ["no violation found" in row for row in rows] == [True, True, False, False, False]
+
+
+def test_soft_holomorphy(capsys: Any) -> None:
+    load("soft_holomorphy").main(quick=True)
+    rows = [line.split() for line in capsys.readouterr().out.splitlines()[2:]]
+    assert [row[0] for row in rows] == ["0", "1"]
+    accuracies, residuals = ([float(row[k]) for row in rows] for k in (1, 4))
+    assert min(accuracies) > 80
+    assert residuals[1] < residuals[0] / 2

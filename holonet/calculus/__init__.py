@@ -1,23 +1,9 @@
 """Complex calculus on torch functions: derivatives, contours, Fourier modes, means."""
 
-from holonet.calculus.cauchy_riemann import (
-    cauchy_riemann,
-    directional_defect,
-    relative_defect,
-)
-from holonet.calculus.channels import (
-    channels_from_complex,
-    complex_from_channels,
-)
-from holonet.calculus.contour import (
-    cauchy_formula,
-    contour_integral,
-    residue,
-    winding_number,
-)
-from holonet.calculus.estimate import (
-    Estimate,
-)
+from holonet.calculus.cauchy_riemann import cauchy_riemann, directional_defect, relative_defect
+from holonet.calculus.channels import channels_from_complex, complex_from_channels
+from holonet.calculus.contour import cauchy_formula, contour_integral, residue, winding_number
+from holonet.calculus.estimate import Estimate
 from holonet.calculus.hardy import (
     CircleModes,
     circle_modes,
@@ -27,15 +13,8 @@ from holonet.calculus.hardy import (
     negative_mode_fraction,
     szego_projection,
 )
-from holonet.calculus.harmonic_part import (
-    harmonic_part,
-    nonharmonic_fraction,
-    poisson_integral,
-)
-from holonet.calculus.jets import (
-    jet,
-    taylor_polynomial,
-)
+from holonet.calculus.harmonic_part import harmonic_part, nonharmonic_fraction, poisson_integral
+from holonet.calculus.jets import jet, taylor_polynomial
 from holonet.calculus.laplacian import (
     complex_hessian,
     laplacian,
@@ -45,15 +24,8 @@ from holonet.calculus.laplacian import (
     levi_form_polarized,
     pluriharmonic_defect,
 )
-from holonet.calculus.mean_value import (
-    ball_mean,
-    circle_mean,
-    mean_value_gap,
-    sphere_mean,
-)
-from holonet.calculus.probes import (
-    Probes,
-)
+from holonet.calculus.mean_value import ball_mean, circle_mean, mean_value_gap, sphere_mean
+from holonet.calculus.probes import Probes
 from holonet.calculus.taylor import (
     ConvergenceRadius,
     TaylorCoefficients,
@@ -72,11 +44,7 @@ from holonet.calculus.wirtinger import (
     pullback,
     second_directional_derivative,
 )
-from holonet.calculus.witnesses import (
-    Witnesses,
-    cauchy_derivative,
-    holomorphy_witnesses,
-)
+from holonet.calculus.witnesses import Witnesses, cauchy_derivative, holomorphy_witnesses
 
 __all__ = [
     "CircleModes",
