@@ -4,6 +4,7 @@ import sys
 
 import typer
 
+from holonet.cli.audit import audit
 from holonet.cli.compare import compare, demo
 from holonet.cli.list import list_names
 from holonet.cli.train import evaluate, train
@@ -30,6 +31,7 @@ app.command("train")(train)
 app.command("evaluate")(evaluate)
 app.command("compare")(compare)
 app.command("demo")(demo)
+app.command("audit")(audit)
 app.command("list")(list_names)
 
 

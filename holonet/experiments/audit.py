@@ -348,7 +348,7 @@ def _measure(f: TensorFunction, z: ComplexTensor, radius: float, mode: str) -> M
         negative = _negative_modes(g, z[:circles], radius, 8 * samples)
     residual = float(across.abs().max())
     if not all(map(math.isfinite, (residual, relative, negative))):
-        raise NumericalError(f"values or derivatives are not finite in {mode} mode")
+        raise NumericalError(f"derivatives are not finite (mode: {mode})")
     return Measurement(
         mode, residual, relative, negative, ", ".join(how), tolerance, rounding, real
     )
