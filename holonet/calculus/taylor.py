@@ -18,7 +18,9 @@ __all__ = [
 ]
 
 NOISE = 100.0  # times the estimated error: coefficients above it are used
+COARSEST = 1e-8  # aliasing that is still worth reporting as an error
 FEWEST = 8  # coefficients that a slope is read from
+HIGHEST = 8  # modes that tell how large the noise is
 LONGEST_RUN = 4  # coefficients of which the largest stands for all
 STEEPENING = 0.2  # share of k log k in the decay, 1 / order for an entire function
 
@@ -60,7 +62,7 @@ def taylor_coefficients(
             domain that does not hold the closed disc; the message names the largest admissible
             radius.
         NumericalError: f is not finite on the circle, has negative modes there (it is not
-            holomorphic on the disc), or is not resolved by 1024 samples.
+            holomorphic on the disc), or is not resolved to 8 digits by 1024 samples.
 
     Example:
         >>> found = taylor_coefficients(torch.exp, 0, 1)
@@ -83,7 +85,7 @@ def taylor_coefficients(
             "so f is not holomorphic on that disc. Take a smaller radius, short of the nearest "
             "singularity"
         )
-    if not bool(modes.resolved):
+    if float(modes.aliasing) > COARSEST:
         raise NumericalError(
             f"{asked}: {len(modes.coefficients)} samples do not resolve f (aliasing "
             f"{float(modes.aliasing):.2g}). Take a smaller radius"
@@ -92,7 +94,8 @@ def taylor_coefficients(
     powers = radius ** torch.arange(len(positive), dtype=torch.float64)
     powers = powers.view(-1, *[1] * (positive.ndim - 1))
     eps = torch.finfo(torch.float64).eps
-    noise = torch.linalg.vector_norm(positive, dim=0) * eps + positive[-1].abs()
+    highest = positive[-HIGHEST:].abs().amax(0)  # what aliases and the noise in f come to
+    noise = torch.linalg.vector_norm(positive, dim=0) * eps + highest
     return TaylorCoefficients(positive / powers, noise / powers)
 
 

@@ -126,7 +126,7 @@ def holomorphy_witnesses(
         modes, radius = _resolved_modes(f, z, v, radius, samples)
         along, across, forward = _tangents(f, z, v)
     by_cauchy = cauchy_derivative(modes.coefficients, radius)
-    unit = modes.scale / radius
+    unit = torch.nan_to_num(modes.scale / radius, nan=0.0)  # the points speak for themselves
     disagreement = _disagreement(f, z, v, along if forward else None, by_cauchy, unit)
     antilinear = _norms(along + 1j * across)
     total = torch.maximum(antilinear + _norms(along - 1j * across), CRITICAL * unit)

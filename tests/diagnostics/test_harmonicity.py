@@ -278,4 +278,4 @@ def test_the_same_seed_gives_the_same_numbers_and_global_ones_are_left_alone() -
     first, again, other = (holomorphy_check(split_tanh, points(), seed=s) for s in (1, 1, 2))
     assert torch.equal(torch.get_rng_state(), state)
     assert (first.dbar, first.negative_modes) == (again.dbar, again.negative_modes)
-    assert first.dbar != other.dbar
+    assert first.negative_modes != other.negative_modes

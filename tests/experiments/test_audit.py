@@ -254,7 +254,7 @@ def test_a_layer_that_warns_has_not_failed() -> None:
         (FunctionClass.SMOOTH, torch.sin, False),
         (FunctionClass.PIECEWISE, torch.conj, True),
     ],
-    ids=str,
+    ids=["conj", "sin", "conj as smooth", "sin as smooth", "conj as piecewise"],
 )
 def test_declarations_are_compared(declared, value, holds, monkeypatch) -> None:
     monkeypatch.setitem(DECLARATIONS, Map, None)  # restored afterwards

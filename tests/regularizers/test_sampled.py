@@ -337,7 +337,7 @@ def test_a_holomorphic_network_satisfies_cauchy_and_riemann(penalty):
 @pytest.mark.parametrize(
     ("penalty", "dtype"),
     [*((p, torch.complex64) for p in ON_COMPLEX), *((p, torch.float32) for p in ON_REAL)],
-    ids=str,
+    ids=lambda value: name(value) if isinstance(value, SampledRegularizer) else str(value),
 )
 def test_gradients_are_numbers_where_the_network_is_almost_nothing(penalty, dtype, scale):
     weight = torch.full((3, 2), scale, dtype=dtype, requires_grad=True)

@@ -1,5 +1,6 @@
 """Local functions: derivatives, class, formula and region are those of the value."""
 
+import dataclasses
 import math
 
 import pytest
@@ -148,6 +149,13 @@ def test_the_region_excludes_what_is_singular():
     assert f.region.radius < abs(complex(-0.5, math.sqrt(3) / 2))
     g = (IDENTITY + IDENTITY + IDENTITY).then(CATALOGUE["log"])
     assert g.region.radius < 1 / 3
+
+
+def test_a_complex_shift_is_not_real_on_the_real_axis():
+    about_3i = dataclasses.replace(CATALOGUE["exp"], base_point=3j)
+    assert IDENTITY.then(CATALOGUE["exp"]).real_on_real
+    assert IDENTITY.then(about_3i).formula == "exp(z + (0+3*I))"
+    assert not IDENTITY.then(about_3i).real_on_real
 
 
 def test_the_identity_is_the_catalogues():
