@@ -126,11 +126,16 @@ def test_points_keep_their_clearance_and_count(domain, data, count, clearance):
 
 
 @pytest.mark.parametrize(
-    ("name", "reach"), [("disc", 0.15), ("annulus", 0.5), ("rectangle", 0.5), ("polydisc", 0.5)]
+    ("domain", "reach"),
+    [
+        (DOMAINS["disc"], 0.15),
+        (DOMAINS["annulus"], 0.5),
+        (DOMAINS["rectangle"], 0.5),
+        (Polydisc(CENTER[:1], 0.7), 0.2),
+    ],
 )
-def test_points_come_near_every_side(name, reach):
+def test_points_come_near_every_side(domain, reach):
     """The whole domain is drawn from, not the middle only."""
-    domain = DOMAINS[name]
     for side in domain.boundary(5):
         near = hst.points_in(domain, count=1).filter(
             lambda z, side=side: (z[0] - side).abs().max() < reach
@@ -235,6 +240,18 @@ def test_drawn_weights_are_the_modules_own():
     )[0]
     assert biased.bias.abs().max() == 2
     assert not biased.weight.any()
+
+
+def test_drawn_statistics_are_the_norms_own():
+    norm, _ = simplest(
+        hst.holomorphic_modules(),
+        lambda case: (
+            isinstance(case[0], nn.FrozenNorm)
+            and bool((case[0].scale != 1).any() and case[0].mean.any())
+        ),
+    )
+    assert 0.5 <= norm.scale.min() <= norm.scale.max() <= 2
+    assert norm.mean.abs().max() <= 2 * (1 + 1e-6)
 
 
 @given(case=hst.networks(max_depth=4, dtype=C128))
