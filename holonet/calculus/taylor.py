@@ -53,7 +53,8 @@ def taylor_coefficients(
     Args:
         f: holomorphic on the closed disc; takes complex128 points (count,) to (count, *rest).
         center, radius: the circle.
-        samples: points on it, at first; half as many coefficients come back, or more.
+        samples: points on it, at first; half as many coefficients come back, or more, short of
+            those whose radius^k is out of range.
 
     Law: those of a polynomial are its coefficients.
 
@@ -78,7 +79,8 @@ def taylor_coefficients(
     asked = f"taylor_coefficients about {center} from the circle of radius {radius}"
     if bool(modes.negative.isnan()):
         raise NumericalError(f"{asked}: f is not finite there. Take a smaller radius")
-    rounding = NOISE * NOISE * torch.finfo(torch.float64).eps
+    info = torch.finfo(torch.float64)
+    rounding = NOISE * NOISE * info.eps
     if float(modes.negative) > rounding:
         raise NumericalError(
             f"{asked}: the amplitude of the negative modes is {float(modes.negative):.2g} of all, "
@@ -92,11 +94,11 @@ def taylor_coefficients(
         )
     positive = modes.coefficients[len(modes.coefficients) // 2 :, 0]
     powers = radius ** torch.arange(len(positive), dtype=torch.float64)
+    kept = int(((powers > info.tiny) & powers.isfinite()).sum())  # the rest is out of range
     powers = powers.view(-1, *[1] * (positive.ndim - 1))
-    eps = torch.finfo(torch.float64).eps
     highest = positive[-HIGHEST:].abs().amax(0)  # what aliases and the noise in f come to
-    noise = torch.linalg.vector_norm(positive, dim=0) * eps + highest
-    return TaylorCoefficients(positive / powers, noise / powers)
+    noise = torch.linalg.vector_norm(positive, dim=0) * info.eps + highest
+    return TaylorCoefficients(positive[:kept] / powers[:kept], noise / powers[:kept])
 
 
 @dataclass(frozen=True)

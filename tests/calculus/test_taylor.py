@@ -53,6 +53,17 @@ def test_the_errors_are_honest(radius):
     assert (error.max() >= 1e-3 * found.error.max()).all()  # and not padded beyond use
 
 
+@pytest.mark.parametrize("radius", [1e-5, 1e5])
+def test_powers_that_are_out_of_range_end_the_list(radius):
+    found = taylor_coefficients(lambda z: 1 + z / radius, 0, radius)
+    assert 8 < len(found.values) <= 32 * 2
+    assert found.values.isfinite().all()
+    assert ((found.error > 0) & found.error.isfinite()).all()
+    long = taylor_coefficients(lambda z: 1 / (1 - z / (1.2 * radius)), 0, radius)
+    assert 8 < len(long.values) < 70
+    assert long.values.isfinite().all()
+
+
 KNOWN = {
     "pole": (lambda z: 1 / (3 - z), 1.5, 3.0),
     "two poles": (lambda z: 1 / (1 + z * z), 0.5, 1.0),
