@@ -144,12 +144,13 @@ def _resolved_modes(
     f: TensorFunction, z: ComplexTensor, v: ComplexTensor, radius: RealTensor, samples: int
 ) -> tuple[CircleModes, RealTensor]:
     """The modes on circles, those halved that could not be resolved and show nothing."""
-    for shrinking in range(SHRINKINGS + 1):
-        modes = line_modes(f, z, v, radius=radius, center=CIRCLE_CENTER, samples=samples)
+    modes = line_modes(f, z, v, radius=radius, center=CIRCLE_CENTER, samples=samples)
+    for _ in range(SHRINKINGS):
         undecided = ~modes.resolved & (modes.negative == 0)
-        if shrinking == SHRINKINGS or not bool(undecided.any()):
+        if not bool(undecided.any()):
             break
         radius = torch.where(undecided, radius / 2, radius)
+        modes = line_modes(f, z, v, radius=radius, center=CIRCLE_CENTER, samples=samples)
     return modes, radius
 
 

@@ -29,10 +29,10 @@ def admissible_radius(
 ) -> RealTensor:
     """The largest r = radius / 2^k whose disc {z + r (center + w) v: |w| <= 1} stays inside.
 
-    Inside means that every layer gets the disc in its domain, and the values do not explode. By the maximum principle it is
-    enough to look at the circle: what reaches a layer moves no further from its value at the
-    center anywhere in the disc than on the circle, if the layers before are holomorphic, and it
-    may move by its clearance there.
+    Inside means that every layer gets the disc in its domain, and the values do not explode. By
+    the maximum principle it is enough to look at the circle: what reaches a layer moves no further
+    from its value at the center anywhere in the disc than on the circle, if the layers before are
+    holomorphic, and it may move by its clearance there.
 
     Args:
         module: a network of layers that declare their domains.

@@ -8,8 +8,8 @@ from torch import Tensor, nn
 
 from holonet._types import ComplexTensor, RealTensor
 from holonet.calculus import levi_form, second_directional_derivative
-from holonet.functions import FunctionClass
-from holonet.nn import DeclaredModule, HolomorphicClassifier, declared_class, double_copy
+from holonet.functions import FunctionClass, HolomorphicFunction
+from holonet.nn import HolomorphicClassifier, declared_class, double_copy
 from holonet.testing.assertions import assert_holomorphic
 from holonet.testing.derivatives import assert_derivative
 from holonet.testing.harmonicity import assert_pluriharmonic
@@ -80,7 +80,7 @@ def checks_for(module: nn.Module, z: Tensor | None = None, *, seed: int = 0) -> 
     if declared is FunctionClass.SUBHARMONIC:
         yield Check("subharmonic", lambda: _check_subharmonic(module, z, seed))
     record = getattr(module, "function", None)
-    if callable(getattr(record, "derivative", None)):
+    if isinstance(record, HolomorphicFunction):
         yield Check("the derivative of its record", lambda: assert_derivative(record, z=z))
     yield Check("each example on its own", lambda: _check_examples(module, z))
     yield Check("precision is kept", lambda: _check_precision(module, z))

@@ -5,13 +5,14 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from holonet._types import ComplexTensor, TensorFunction
+from holonet._types import TensorFunction
 from holonet.calculus import derivative as derivative_of
 from holonet.calculus import line_modes
 from holonet.calculus.hardy import ROUNDING
 from holonet.calculus.witnesses import CIRCLE_CENTER, CIRCLE_REACH, CRITICAL, cauchy_derivative
 from holonet.domains import Domain, Plane
 from holonet.errors import ConfigError, DomainError
+from holonet.functions import HolomorphicFunction
 from holonet.testing.specimens import brief, default_points, domain_of, lifted, name_of
 
 __all__ = ["assert_derivative", "assert_matches_reference"]
@@ -153,9 +154,6 @@ def assert_matches_reference(
 def _claimed(f: TensorFunction, derivative: TensorFunction | None) -> TensorFunction:
     if derivative is not None:
         return derivative
-    found = getattr(f, "derivative", None)
-
-    def by_forward_mode(z: ComplexTensor) -> ComplexTensor:
-        return derivative_of(f, z)
-
-    return found if callable(found) else by_forward_mode
+    if isinstance(f, HolomorphicFunction):
+        return f.derivative
+    return lambda z: derivative_of(f, z)

@@ -46,7 +46,8 @@ def main() -> None:
     print("\n".join(alarms))
     depths = collections.Counter(depth for *_, depth, _ in found)
     activations = collections.Counter(name for *_, names in found for name in names)
-    print(f"{len(alarms)} false alarms in {len(seeds)} networks, {time.perf_counter() - start:.0f} s")
+    seconds = time.perf_counter() - start
+    print(f"{len(alarms)} false alarms in {len(seeds)} networks, {seconds:.0f} s")
     print(f"largest error {max(error for _, alarm, error, *_ in found if not alarm):.2g}")
     print("activations per network:", dict(sorted(depths.items())))
     print("activations:", dict(sorted(activations.items())))
