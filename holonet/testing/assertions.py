@@ -30,6 +30,7 @@ from holonet.testing.specimens import (
 __all__ = ["assert_holomorphic", "holomorphy_error"]
 
 SCALES = (1.0, 0.3)  # of the circles, relative to the radius
+OVERFLOWS = 4  # how often the circles of a module are made smaller where its layers overflow
 
 
 def holomorphy_error(
@@ -58,7 +59,8 @@ def holomorphy_error(
             the one that f declares. Circles stay inside. Networks of layers know their own.
         radius: of the larger circles, in the Euclidean norm; default half the root mean square
             norm of the points, at least 0.5. They reach 1.5 radius from the points, and f is to
-            be holomorphic up to there, unless a declared domain says otherwise.
+            be holomorphic up to there, unless a declared domain says otherwise. A module that
+            overflows on them is looked at on smaller ones, any other function is not acquitted.
         samples: on each circle, at first; doubled where f is not resolved.
         seed: of directions, points and perturbations.
         perturb: whether to look at perturbed parameters too.
@@ -209,4 +211,10 @@ def _findings(
             v = random_lines(z, generator)
             radii = radii_inside(specimen, domain_of(f, domain), z, v, scale * radius)
             found = holomorphy_witnesses(specimen.f, z, v, radius=radii, samples=samples)
+            for _ in range(OVERFLOWS if specimen.module is not None else 0):
+                infinite = found.negative_modes.isnan()
+                if not bool(infinite.any()):
+                    break
+                radii = torch.where(infinite, radii / 4, radii)
+                found = holomorphy_witnesses(specimen.f, z, v, radius=radii, samples=samples)
             yield _Finding(specimen.situation, z, radii, found)

@@ -135,6 +135,18 @@ def test_points_on_singularities_and_cuts_are_refused(f, z):
         assert_holomorphic(f, z)
 
 
+def test_modules_that_overflow_are_looked_at_on_smaller_circles():
+    tower = nn.Sequential(*[nn.Activation("exp") for _ in range(4)])
+    z = torch.zeros(4, 1, dtype=torch.complex128) + 0.3
+
+    def f(z):
+        return tower(z)
+
+    assert assert_holomorphic(tower, z) < 1e-12
+    with pytest.raises(AssertionError, match=r"undecided.*not finite"):
+        assert_holomorphic(f, z, radius=1.0)
+
+
 def test_bad_requests_are_refused():
     with pytest.raises(InputTypeError, match="in front of the readout"):
         assert_holomorphic(torch.abs)
