@@ -141,3 +141,17 @@ def test_images_in_and_channels_out():
     for count in (None, 1):
         found = LaplacianPenalty(count, 1)(lambda x: x.square().expand(-1, 2, -1, -1), x)
         assert float(found) == pytest.approx(4.0 * 12)
+
+
+@given(seed=st.integers(0, 2**32))
+def test_a_pluriharmonic_part_changes_no_estimate(seed):
+    """At complex points only Levi forms enter, so that Re of a holomorphic map adds nothing."""
+    z = torch.randn(4, 3, generator=torch.Generator().manual_seed(seed), dtype=torch.complex128)
+    penalty = LaplacianPenalty(every=1)
+
+    def u(z):
+        return (z.real**2 + 2 * z.imag**2).sum(1)
+
+    alone = penalty(u, z, Probes(seed))
+    beside = penalty(lambda z: u(z) + 5 * (z**2).sum(1).real, z, Probes(seed))
+    torch.testing.assert_close(beside, alone, rtol=1e-10, atol=1e-10)
