@@ -10,11 +10,9 @@ Turning v and w by i changes the signs of A and B and not that of H, which gives
     v^T H conj(v) = (D2u[v, v] + D2u[iv, iv]) / 4,    Laplacian = 4 tr H.
 
 Second derivatives are taken forward over forward. torch 2.13 gets these wrong, silently, for
-layer_norm, instance_norm, batch_norm in training, det, logdet and linalg.solve (pytorch issue
-198017), and for an autograd.Function whose jvp does not switch forward mode on again (197867):
-write such layers out in elementary operations.
-
-The file is long by its docstrings: each operator says what the others are not.
+layer_norm, instance_norm, batch_norm in training (pytorch issues 196699 and 196700), det, logdet,
+linalg.solve, and for an autograd.Function whose jvp does not switch forward mode on again: write
+such layers out in elementary operations.
 """
 
 import math

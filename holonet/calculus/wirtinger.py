@@ -57,7 +57,8 @@ def second_directional_derivative(
     """f(z) and D^2 f(z)[v, w], the real-bilinear second derivative, forward over forward.
 
     Works for real and complex z alike; both results can be differentiated again. The cost is
-    that of four forward passes, whatever the dimensions.
+    that of four forward passes, whatever the dimensions. `calculus.laplacian` names layers for
+    which torch 2.13 gets nested forward mode wrong.
 
     Law: symmetric in v and w.
 
