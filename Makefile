@@ -9,7 +9,7 @@ READY := $(VENV)/.ready
 help:
 	@echo "make demo       train, attack and report on bundled data (about a minute after installation)"
 	@echo "make test       the test suite, as continuous integration runs it"
-	@echo "make test-slow  the laws with 5,000 examples each"
+	@echo "make test-slow  the laws with 5,000 examples each (half an hour)"
 	@echo "make lint       ruff and pyright"
 	@echo "make format     let ruff rewrite what it can"
 	@echo "make clean      remove the environment and all caches"

@@ -16,6 +16,10 @@ from holonet.functions import CATALOGUE, HolomorphicFunction
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*torch.jit.script:DeprecationWarning")
 
+# a profile with thousands of examples means them for the law, spread over its records
+DEEP = settings().max_examples > 1000
+SHARE = settings().max_examples // len(CATALOGUE) if DEEP else settings().max_examples
+spread = settings(max_examples=SHARE)
 RECORDS = pytest.mark.parametrize("record", CATALOGUE.values(), ids=CATALOGUE)
 PARTS = pytest.mark.parametrize("part", ["value", "derivative", "second_derivative"])
 BOTH = pytest.mark.parametrize("dtype", [torch.complex64, torch.complex128])
@@ -117,37 +121,42 @@ def check_formula(record: HolomorphicFunction, z: Tensor) -> None:
 
 
 @RECORDS
+@spread
 @given(z=POINTS)
 def test_derivatives_are_those_of_forward_mode(record, z):
     check_forward_mode(record, inside(record, z))
 
 
 @RECORDS
+@spread
 @given(z=POINTS)
 def test_gradients_are_conjugate_derivatives(record, z):
     check_reverse_mode(record, inside(record, z))
 
 
 @RECORDS
+@spread
 @given(z=POINTS, angle=st.floats(0, 2 * math.pi))
 def test_values_are_integrals_of_the_derivative(record, z, angle):
     check_segment(record, inside(record, z), angle)
 
 
 @RECORDS
+@spread
 @given(z=POINTS)
 def test_records_are_holomorphic_on_their_domain(record, z):
     check_circle(record, inside(record, z))
 
 
 @RECORDS
+@spread
 @given(x=st.lists(st.floats(-6, 6), min_size=1, max_size=20))
 def test_the_real_axis_is_declared_truly(record, x):
     check_real_axis(record, torch.tensor([record.base_point.real, *x], dtype=torch.float64))
 
 
 @RECORDS
-@settings(max_examples=5, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=SHARE if DEEP else 5, suppress_health_check=[HealthCheck.too_slow])
 @given(z=POINTS)
 def test_the_formula_is_the_value(record, z):
     check_formula(record, inside(record, z))
@@ -155,6 +164,7 @@ def test_the_formula_is_the_value(record, z):
 
 @RECORDS
 @BOTH
+@spread
 @given(seed=SEEDS)
 def test_domain_samples_have_clearance(record, dtype, seed):
     generator = torch.Generator().manual_seed(seed)
