@@ -8,6 +8,7 @@ from torch import Tensor
 
 from holonet._types import AnyTensor, BoolTensor, ComplexTensor, RealTensor, TensorFunction
 from holonet.calculus.checks import evaluate, require_clear_disc
+from holonet.calculus.circle import unit_circle
 from holonet.errors import DomainError, ShapeError
 
 __all__ = [
@@ -57,7 +58,7 @@ def fourier_coefficients(
         [1.0, 4.0, 4.0, 0.0]
     """
     _require_circle(radius, samples, "fourier_coefficients")
-    return _transform(evaluate(f, center + radius * _unit_circle(samples), "fourier_coefficients"))
+    return _transform(evaluate(f, _circle(center, radius, samples), "fourier_coefficients"))
 
 
 def negative_mode_fraction(coefficients: ComplexTensor) -> float:
@@ -159,7 +160,7 @@ def line_modes(
     _require_circle(float(radius.amax()), samples, "line_modes", fewest=8)
     step = v * radius.view(-1, *[1] * (z.ndim - 1))
     while True:
-        turn = center + _unit_circle(samples, z.dtype).to(z.device)
+        turn = center + unit_circle(samples, 0.0, z)
         points = z + turn.view(-1, *[1] * z.ndim) * step
         values = f(points.flatten(0, 1))
         modes = _judge(values.unflatten(0, (samples, len(z))))
@@ -233,7 +234,7 @@ def hardy_norm(
     _require_circle(radius, samples, "hardy_norm")
     point = torch.tensor(center, dtype=torch.complex128)
     require_clear_disc(f, None, point, radius, "hardy_norm")
-    size = evaluate(f, center + radius * _unit_circle(samples), "hardy_norm").abs()
+    size = evaluate(f, _circle(center, radius, samples), "hardy_norm").abs()
     if math.isinf(p):
         return size.amax(0)
     return size.pow(p).mean(0).pow(1 / p)
@@ -281,7 +282,7 @@ def szego_projection(
             f"szego_projection at a point {far:.6g} away from the center of a disc of radius "
             f"{radius}: the projection is given by its circle inside of it only. Enlarge the disc"
         )
-    values = evaluate(f, center + radius * _unit_circle(samples), "szego_projection")
+    values = evaluate(f, _circle(center, radius, samples), "szego_projection")
     modes = _transform(values)[samples // 2 :]
     powers = w.unsqueeze(-1) ** torch.arange(len(modes))
     return torch.tensordot(powers, modes.to(powers.dtype), dims=1)
@@ -295,9 +296,8 @@ def _require_circle(radius: float | int, samples: int, asked: str, fewest: int =
         )
 
 
-def _unit_circle(samples: int, dtype: torch.dtype = torch.complex128) -> ComplexTensor:
-    angle = torch.arange(samples, dtype=torch.float64) * (2 * math.pi / samples)
-    return torch.polar(torch.ones_like(angle), angle).to(dtype)
+def _circle(center: complex | float | int, radius: float | int, samples: int) -> ComplexTensor:
+    return center + radius * unit_circle(samples, 0.0, torch.empty(0, dtype=torch.complex128))
 
 
 def _transform(values: AnyTensor) -> ComplexTensor:

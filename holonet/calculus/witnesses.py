@@ -21,6 +21,7 @@ __all__ = [
     "CRITICAL",
     "Witnesses",
     "cauchy_derivative",
+    "example_norms",
     "holomorphy_witnesses",
 ]
 
@@ -128,8 +129,8 @@ def holomorphy_witnesses(
     by_cauchy = cauchy_derivative(modes.coefficients, radius)
     unit = torch.nan_to_num(modes.scale / radius, nan=0.0)  # the points speak for themselves
     disagreement = _disagreement(f, z, v, along if forward else None, by_cauchy, unit)
-    antilinear = _norms(along + 1j * across)
-    total = torch.maximum(antilinear + _norms(along - 1j * across), CRITICAL * unit)
+    antilinear = example_norms(along + 1j * across)
+    total = torch.maximum(antilinear + example_norms(along - 1j * across), CRITICAL * unit)
     return Witnesses(
         dbar=antilinear / torch.where(total == 0, 1, total),
         negative_modes=modes.negative,
@@ -161,7 +162,7 @@ def _tangents(
     try:
         return directional_derivative(f, z, v)[1], directional_derivative(f, z, 1j * v)[1], True
     except (RuntimeError, NotImplementedError):  # no jvp, or running statistics updated in place
-        step = torch.finfo(z.dtype).eps ** (1 / 3) * (1 + float(_norms(z).max()))
+        step = torch.finfo(z.dtype).eps ** (1 / 3) * (1 + float(example_norms(z).max()))
         along, across = ((f(z + step * w) - f(z - step * w)) / (2 * step) for w in (v, 1j * v))
         return along, across, False
 
@@ -183,12 +184,12 @@ def _disagreement(
     unit: RealTensor,
 ) -> RealTensor:
     """Of autograd's derivatives along v with Cauchy's, relative to the largest or to `unit`."""
-    length = _norms(by_cauchy)
+    length = example_norms(by_cauchy)
     size = torch.maximum(length, unit)
     worst = torch.zeros_like(size)
     if along is not None:
-        size = torch.maximum(size, _norms(along))
-        worst = _norms(along - by_cauchy)
+        size = torch.maximum(size, example_norms(along))
+        worst = example_norms(along - by_cauchy)
     # J^H w along v must be w^H J v, with w in the direction where that is largest
     w = by_cauchy / torch.where(length == 0, 1, length).view(-1, *[1] * (by_cauchy.ndim - 1))
     try:
@@ -202,7 +203,7 @@ def _disagreement(
     return worst / torch.where(size == 0, 1, size)
 
 
-def _norms(v: Tensor) -> RealTensor:
+def example_norms(v: Tensor) -> RealTensor:
     """Euclidean length of each example, scaled so that nothing overflows."""
     size = v.unsqueeze(-1).flatten(1).abs()
     peak = size.amax(1)

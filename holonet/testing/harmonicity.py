@@ -10,7 +10,7 @@ from torch import Tensor
 from holonet._types import AnyTensor, ComplexTensor, RealTensor, TensorFunction
 from holonet.calculus import laplacian, levi_form, line_modes
 from holonet.calculus.hardy import ROUNDING
-from holonet.calculus.witnesses import CIRCLE_CENTER
+from holonet.calculus.witnesses import CIRCLE_CENTER, example_norms
 from holonet.domains import Domain
 from holonet.errors import InputTypeError
 from holonet.testing.specimens import (
@@ -169,7 +169,7 @@ def _line_gap(
     for w in INTERIOR:
         weight = torch.polar(abs(w) ** mode.abs(), mode * cmath.phase(w))
         extension = torch.tensordot(weight, modes.coefficients, dims=1)
-        gaps.append(_norms(u(z + (CIRCLE_CENTER + w) * step) - extension) / modes.scale)
+        gaps.append(example_norms(u(z + (CIRCLE_CENTER + w) * step) - extension) / modes.scale)
     gap = torch.stack(gaps).amax(0)
     beyond = (gap - ALIASES * modes.aliasing).clamp(min=0)
     return torch.where(modes.resolved, gap, beyond), modes.scale
@@ -185,10 +185,10 @@ def _sphere_gap(
     halves = [u((z + sign * v).flatten(0, 1)).unflatten(0, v.shape[:2]) for sign in (1, -1)]
     pairs = ((halves[0] + halves[1]) / 2).unsqueeze(-1).flatten(2)
     center = u(z).unsqueeze(-1).flatten(1)
-    gap = _norms(pairs.mean(0) - center)
-    error = _norms(pairs.std(0)) / math.sqrt(SPHERE_POINTS)
-    varying = _norms(torch.cat(halves).unsqueeze(-1).flatten(2).std(0))
-    unit = torch.maximum(varying, SMALLEST_VARIATION * _norms(center))
+    gap = example_norms(pairs.mean(0) - center)
+    error = example_norms(pairs.std(0)) / math.sqrt(SPHERE_POINTS)
+    varying = example_norms(torch.cat(halves).unsqueeze(-1).flatten(2).std(0))
+    unit = torch.maximum(varying, SMALLEST_VARIATION * example_norms(center))
     unit = torch.where(unit == 0, 1, unit)
     return torch.where(gap > SIGMAS * error + TOLERANCE * unit, gap, 0) / unit, unit
 
@@ -196,7 +196,7 @@ def _sphere_gap(
 def _bend(second: TensorFunction, z: AnyTensor, unit: RealTensor) -> RealTensor:
     """|second(z)| over the unit; 0 where u has no forward mode, and only its values can tell."""
     try:
-        return _norms(second(z)) / unit
+        return example_norms(second(z)) / unit
     except (RuntimeError, NotImplementedError):
         return torch.zeros_like(unit)
 
@@ -237,7 +237,3 @@ def _judge(
 def _double(z: Tensor) -> AnyTensor:
     lifted(z)  # refuses what is not points
     return z.detach().to(torch.complex128 if z.is_complex() else torch.float64)
-
-
-def _norms(v: Tensor) -> RealTensor:
-    return torch.linalg.vector_norm(v.unsqueeze(-1).flatten(1), dim=1)

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from holonet._types import AnyTensor, ComplexTensor, RealTensor, TensorFunction
-from holonet.calculus.witnesses import CIRCLE_CENTER, CIRCLE_REACH
+from holonet.calculus.witnesses import CIRCLE_CENTER, CIRCLE_REACH, example_norms
 from holonet.domains import Domain, Plane
 from holonet.errors import DomainError, InputTypeError, ShapeError
 from holonet.nn import DeclaredModule
@@ -122,8 +122,7 @@ def default_radius(z: AnyTensor, radius: float | int | None) -> float:
         DomainError: a radius that is not positive and finite.
     """
     if radius is None:
-        norms = torch.linalg.vector_norm(z.unsqueeze(-1).flatten(1), dim=1)
-        return max(0.5, 0.5 * float(norms.square().mean().sqrt()))
+        return max(0.5, 0.5 * float(example_norms(z).square().mean().sqrt()))
     if not 0 < radius < math.inf:
         raise DomainError(f"a check with {radius=} was asked: give a positive finite radius")
     return float(radius)
@@ -135,8 +134,7 @@ def random_lines(z: ComplexTensor, generator: torch.Generator) -> ComplexTensor:
     Entries of equal modulus would not do: in such directions |z1|^2 - |z2|^2 looks pluriharmonic.
     """
     v = torch.randn(z.shape, generator=generator, dtype=z.dtype)
-    length = torch.linalg.vector_norm(v.unsqueeze(-1).flatten(1), dim=1)
-    return v / length.view(-1, *[1] * (z.ndim - 1))
+    return v / example_norms(v).view(-1, *[1] * (z.ndim - 1))
 
 
 def radii_inside(
