@@ -27,7 +27,7 @@ test: $(READY)
 	HYPOTHESIS_PROFILE=$${HYPOTHESIS_PROFILE:-ci} $(BIN)/python -m pytest -n 2
 
 test-slow: $(READY)
-	HYPOTHESIS_PROFILE=deep $(BIN)/python -m pytest -o addopts="--import-mode=importlib -ra" -n 2 --timeout 7200 tests/laws
+	HYPOTHESIS_PROFILE=deep $(BIN)/python -m pytest -o addopts="--import-mode=importlib -ra" -n 2 --dist worksteal --timeout 7200 tests/laws
 
 lint: $(READY)
 	$(BIN)/ruff check .

@@ -146,7 +146,7 @@ def test_cauchys_theorem(f, share, seed):
     r = float(f.domain.radius)
     center = complex(points(f, seed, 1, 0.3)[0])
     scale = size(f, seed) * share * r
-    close(contour_integral(f, center, share * r), torch.zeros(()), scale)
+    close(contour_integral(f, center, share * r, samples=512), torch.zeros(()), scale)
     area = math.pi * (share * r) ** 2
     got = contour_integral(torch.conj, center, share * r)
     assert abs(complex(got) - 2j * area) <= 1e-12 * (area + share * r * abs(center))
@@ -159,7 +159,8 @@ def test_cauchys_formula(f, share, seed, order):
     r = share * float(f.domain.radius)
     z = 0.7 * r * normal(seed, 5).sgn() * torch.rand(5, dtype=torch.float64)
     expected = (f.value, f.derivative, f.second_derivative)[order](z) + 0 * z
-    got = cauchy_formula(f, z, 0, r, order=order)
+    # as many samples, since f may be less exact than its dtype: log(1 + z^3) about 0
+    got = cauchy_formula(f, z, 0, r, samples=512, order=order)
     close(got, expected, size(f, seed) / r**order + expected.abs(), factor=1e6)
 
 
