@@ -4,6 +4,7 @@ import difflib
 from collections.abc import Iterable
 
 __all__ = [
+    "AttackWarning",
     "CheckpointError",
     "ConfigError",
     "DataError",
@@ -57,6 +58,10 @@ class CheckpointError(HolonetError, RuntimeError):
 
 class RunExistsError(HolonetError, FileExistsError):
     """A run folder already holds results that would be lost."""
+
+
+class AttackWarning(UserWarning):
+    """An attack's verdict is doubtful: masked gradients, probabilities for logits, NaN."""
 
 
 class MissingDependencyError(HolonetError, ImportError):

@@ -1,60 +1,95 @@
-"""Projected gradient ascent on a loss, with restarts."""
+"""Attacks that climb a loss by its gradient: one step, and projected ascent with restarts."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+import math
 from typing import Literal
 
 import torch
-from torch import Tensor, nn
-from torch.nn import functional
+from torch import Tensor
 
-from holonet._types import BoolTensor, IntTensor, RealTensor
+from holonet._types import AnyTensor, IntTensor, RealTensor
+from holonet.attacks.alarms import Evidence, alarms_from, warn_about, warn_of_probabilities
+from holonet.attacks.ascent import ascent_step
+from holonet.attacks.objectives import (
+    AttackLoss,
+    Goal,
+    Model,
+    evaluating,
+    input_gradient,
+    logits_of,
+    require_examples,
+    require_targets,
+)
+from holonet.attacks.result import AttackResult
 from holonet.attacks.threat import ThreatModel
-from holonet.errors import DomainError, InputTypeError, NumericalError, ShapeError
+from holonet.errors import DomainError
 
-__all__ = ["AttackLoss", "AttackResult", "evaluating", "margin_of", "pgd"]
+__all__ = ["fgsm", "pgd"]
 
-AttackLoss = Literal["margin", "cross_entropy"]
+LOSSES = ("margin", "cross_entropy", "dlr")
+SCHEDULES = ("constant", "cosine", "linear")
 
 
-@dataclass(frozen=True)
-class AttackResult:
-    """The worst points that an attack found.
+def fgsm(
+    model: Model,
+    x: Tensor,
+    y: IntTensor,
+    threat: ThreatModel,
+    *,
+    loss: AttackLoss | str = "cross_entropy",
+    random_start: bool = False,
+    target: IntTensor | None = None,
+    seed: int = 0,
+) -> AttackResult:
+    """One step: the point of the threat set where the loss linearized at the example is largest.
+
+    Without a box these are the three steps of Shaham et al. about x: eps sign(g) for Linf,
+    eps g / |g| for L2, eps in the one entry of largest |g_j| for L1. In a box the linearized loss
+    is maximized in what is left of the ball, so that an L1 step which meets a wall goes on in the
+    next entry. From a random start it is a step of length 1.25 eps, projected. The clean example
+    is kept where the step does not make it worse, and where it is misclassified already.
 
     Args:
-        x_adv: one point of the threat set for each example.
-        margin: logit of the label minus the largest other, at x_adv; negative where misclassified.
-    """
+        model: examples (batch, ...) to real logits (batch, classes); in eval mode meanwhile.
+        x: examples, in the box of the threat model.
+        y: labels.
+        threat: the set.
+        loss: what is made large: "cross_entropy", "margin" or "dlr".
+        random_start: begin at a random point of the threat set.
+        target: the class to be reached for each example; None for any but the label.
+        seed: of the random start.
 
-    x_adv: RealTensor
-    margin: RealTensor
+    Law: as `pgd`.
 
-    @property
-    def success(self) -> BoolTensor:
-        """Which examples are misclassified at x_adv (a tie counts: no strict winner is left)."""
-        return ~(self.margin > 0)
-
-    @property
-    def accuracy(self) -> float:
-        """The fraction of examples that withstood."""
-        return float((~self.success).double().mean())
-
-
-def margin_of(logits: RealTensor, y: IntTensor) -> RealTensor:
-    """Logit of the label minus the largest other logit.
+    Raises:
+        DomainError, InputTypeError, ShapeError: as `pgd`.
 
     Example:
-        >>> margin_of(torch.tensor([[3.0, 1.0, 2.0]]), torch.tensor([0]))
-        tensor([1.])
+        >>> model = torch.nn.Linear(2, 2).requires_grad_(False)
+        >>> _ = model.weight.copy_(torch.eye(2)), model.bias.zero_()
+        >>> x, y = torch.tensor([[0.75, 0.5]]), torch.tensor([0])
+        >>> fgsm(model, x, y, ThreatModel("Linf", 0.125)).x_adv
+        tensor([[0.6250, 0.6250]])
+
+    References:
+        Shaham, Yamada and Negahban (2015); Goodfellow, Shlens and Szegedy (2015); Wong, Rice and
+        Kolter (2020) for the random start.
     """
-    label = y.long()[:, None]
-    others = logits.scatter(1, label, -torch.inf)
-    return logits.gather(1, label).squeeze(1) - others.amax(1)
+    search = _Search(model, x, y, threat, loss, target)
+    with evaluating(model):
+        if not random_start:
+            search.linearize()
+        else:
+            search.begin()
+            generator = torch.Generator().manual_seed(seed)
+            start = threat.random_point(search.x, generator)
+            search.climb(start, lengths=[1.25 * threat.eps], momentum=0.0)
+    result = search.result()
+    warn_about(result.alarms)
+    return result
 
 
 def pgd(
-    model: nn.Module | Callable[[Tensor], Tensor],
+    model: Model,
     x: Tensor,
     y: IntTensor,
     threat: ThreatModel,
@@ -63,178 +98,223 @@ def pgd(
     alpha: float | None = None,
     restarts: int = 1,
     loss: AttackLoss | str = "margin",
+    random_start: bool = True,
+    momentum: float = 0.0,
+    schedule: Literal["constant", "cosine", "linear"] | str = "constant",
+    target: IntTensor | None = None,
     seed: int = 0,
 ) -> AttackResult:
     """Steepest ascent on the loss inside the threat set, from random starts.
 
     Every iterate is judged by its margin and the worst one kept, the clean example included, so
     that more restarts never look weaker, nor more steps of the same length. Restarts go on only
-    with the examples that are still classified correctly. The model is put in eval mode and back.
+    with the examples that are still classified correctly. In every norm but Linf the point of
+    `fgsm` is judged first: there the ascent alone comes only near the maximum of a linear loss.
+    The model is put in eval mode and back.
+
+    An example at which the gradient is not finite stays there, with its worst point until then.
+    What makes a failure doubtful is in the alarms of the result, and the serious part of it also
+    an `AttackWarning`.
 
     Args:
-        model: real inputs (batch, ...) to real logits (batch, classes).
+        model: examples (batch, ...) to real logits (batch, classes).
         x: examples, in the box of the threat model.
         y: labels.
         threat: the set.
         steps: ascent steps from each start.
-        alpha: length of a step in the threat's norm; None means 2.5 eps / steps.
-        restarts: random starts.
-        loss: "margin" (of the logits: no vanishing gradients at confident points) or
-            "cross_entropy".
+        alpha: length of the first step in the threat's norm; None lets the steps of the schedule
+            add up to 2.5 eps.
+        restarts: starts.
+        loss: "margin" (of the logits: no vanishing gradients at confident points),
+            "cross_entropy" or "dlr".
+        random_start: begin at a random point of the threat set; else at the example, once.
+        momentum: weight of the past gradients, each at dual norm 1, in the direction of a step.
+        schedule: how the steps shorten: "constant", or down to 0 along a "cosine" or a "linear"
+            ramp.
+        target: the class to be reached for each example, None for any but the label. With one,
+            the margin of the result is the lead of the strongest other class over the target.
         seed: of the random starts.
 
     Law: x_adv is in the threat set; the margin is at most the clean one; on a linear model of
-        two classes without a box, steps longer than 2 eps converge to the closed form, for Linf
-        in one step.
+        two classes it is that of `threat.maximizer` (with Linf, if the steps add up to at least
+        2 eps).
 
     Raises:
-        DomainError: steps or restarts below 1, negative alpha, unknown loss, examples outside
-            the box.
-        InputTypeError: examples that are not real floating point, complex logits, logits that
-            autograd cannot follow back to the examples.
-        NumericalError: a logit is NaN or the gradient not finite; says for how many examples.
-        ShapeError: the logits are not (batch, classes), or labels are missing.
+        DomainError: steps or restarts below 1, several restarts with no random start, negative
+            alpha or momentum, unknown loss or schedule, examples outside the box, labels or
+            targets that are no class.
+        InputTypeError: examples that the threat model does not perturb, complex logits, logits
+            that autograd cannot follow back to the examples.
+        ShapeError: the logits are not (batch, classes), or labels or targets are missing.
 
     References:
-        Madry et al. (2018); Carlini and Wagner (2017) for the margin loss.
+        Madry et al. (2018); Carlini and Wagner (2017) for the margin loss; Dong et al. (2018) for
+        the momentum.
     """
-    if steps < 1 or restarts < 1 or not (alpha is None or alpha >= 0):
+    _require_options(
+        steps=steps, restarts=restarts, alpha=alpha, momentum=momentum, schedule=schedule
+    )
+    if restarts > 1 and not random_start:
+        raise DomainError(
+            f"pgd(restarts={restarts}, random_start=False) would repeat one ascent: take "
+            "restarts=1 or random starts"
+        )
+    search = _Search(model, x, y, threat, loss, target)
+    shape = [_schedule(schedule, k / steps) for k in range(steps)]
+    first = 2.5 * threat.eps / sum(shape) if alpha is None else alpha
+    lengths = [first * share for share in shape]
+    generator = torch.Generator().manual_seed(seed)
+    with evaluating(model):
+        if threat.norm == "Linf":
+            search.begin()
+        else:
+            search.linearize()
+        for _ in range(restarts if threat.eps > 0 else 0):
+            start = threat.random_point(search.x, generator) if random_start else search.x
+            search.climb(start, lengths=lengths, momentum=momentum)
+    result = search.result()
+    warn_about(result.alarms)
+    return result
+
+
+def _schedule(name: str, progress: float) -> float:
+    if name == "cosine":
+        return (1 + math.cos(math.pi * progress)) / 2
+    return 1 - progress if name == "linear" else 1.0
+
+
+class _Search:
+    """The worst point found so far for each example, and what was seen on the way."""
+
+    def __init__(
+        self,
+        model: Model,
+        x: Tensor,
+        y: IntTensor,
+        threat: ThreatModel,
+        loss: str,
+        target: IntTensor | None,
+    ) -> None:
+        if loss not in LOSSES:
+            raise DomainError(f"loss={loss!r}: choose 'margin', 'cross_entropy' or 'dlr'")
+        require_examples(x, y, threat)
+        self.model, self.x, self.threat, self.loss = model, x.detach(), threat, loss
+        self.goal = Goal(y, target)
+        self.x_adv = self.x.clone()
+        self.margin: RealTensor
+        self.evidence: list[Evidence] = []
+
+    def begin(self) -> None:
+        """Judge the clean examples."""
+        with torch.no_grad():
+            self._judge_clean(logits_of(self.model, self.x, self.goal.y))
+
+    def linearize(self) -> None:
+        """Judge the clean examples and the maximizers of their linearized losses."""
+        if self.threat.eps == 0:
+            self.begin()
+            return
+        logits, objective, gradient, finite = self._differentiate(self.x, self.goal)
+        self._judge_clean(logits)
+        left = (self.margin > 0).nonzero().squeeze(1)
+        if not len(left):
+            return
+        goal, gradient = self.goal.at(left), gradient[left]
+        point = self.threat.maximizer(gradient, self.x[left])
+        with torch.no_grad():
+            logits = logits_of(self.model, point, goal.y)
+        self._keep(left, point, logits)
+        last = goal.loss(self.loss, logits)
+        self._record(left, objective[left], last, _is_zero(gradient), finite[left])
+
+    def climb(self, start: AnyTensor, lengths: list[float], momentum: float) -> None:
+        """Ascend from `start` with the examples that still stand, and judge every iterate."""
+        left = (self.margin > 0).nonzero().squeeze(1)
+        if not len(left) or self.threat.eps == 0:
+            return
+        x, goal, point = self.x[left], self.goal.at(left), start[left]
+        velocity = torch.zeros_like(x)
+        first, last = self.margin.new_full((2, len(left)), -torch.inf)
+        zero = finite = torch.ones_like(left, dtype=torch.bool)
+        for k, length in enumerate(lengths):
+            logits, objective, gradient, good = self._differentiate(point, goal)
+            self._keep(left, point, logits)
+            if k == 0:
+                first = objective
+            else:
+                last = last.maximum(objective)
+            zero, finite = zero & _is_zero(gradient), finite & good
+            velocity = momentum * velocity + self._unit(gradient) if momentum else gradient
+            moved = ascent_step(point, velocity, x, self.threat, length)
+            point = torch.where(good.view(-1, *[1] * (x.ndim - 1)), moved, point)
+        with torch.no_grad():
+            logits = logits_of(self.model, point, goal.y)
+        self._keep(left, point, logits)
+        self._record(left, first, last.maximum(goal.loss(self.loss, logits)), zero, finite)
+
+    def result(self) -> AttackResult:
+        """The worst points, with the alarms."""
+        return AttackResult(self.x_adv, self.margin, alarms_from(self.evidence, self.margin > 0))
+
+    def _judge_clean(self, logits: RealTensor) -> None:
+        require_targets(self.goal.target, self.goal.y, logits.shape[1])
+        warn_of_probabilities(logits)
+        self.margin = self.goal.margin(logits)
+
+    def _differentiate(
+        self, points: AnyTensor, goal: Goal
+    ) -> tuple[RealTensor, RealTensor, AnyTensor, Tensor]:
+        """Logits and objective at the points, its gradient, and where that is finite."""
+        with torch.enable_grad():
+            points = points.detach().requires_grad_()
+            logits = logits_of(self.model, points, goal.y)
+            require_targets(goal.target, goal.y, logits.shape[1])
+            objective = goal.loss(self.loss, logits)
+        gradient, finite = input_gradient(objective, points)
+        return logits.detach(), objective.detach(), gradient, finite
+
+    def _unit(self, gradient: AnyTensor) -> AnyTensor:
+        """The gradient at dual norm 1, so that none of the past outweighs the others."""
+        norm = self.threat.dual_norm(gradient)
+        norm = norm.clamp(min=torch.finfo(norm.dtype).tiny)
+        return gradient / norm.view(-1, *[1] * (gradient.ndim - 1))
+
+    def _keep(self, index: IntTensor, point: AnyTensor, logits: RealTensor) -> None:
+        """Remember the points that are worse than the worst until now."""
+        margin = self.goal.at(index).margin(logits)
+        better = margin < self.margin[index]
+        self.margin[index[better]] = margin[better]
+        self.x_adv[index[better]] = point[better]
+
+    def _record(
+        self, index: IntTensor, first: RealTensor, last: RealTensor, zero: Tensor, finite: Tensor
+    ) -> None:
+        """Keep the evidence of an ascent from these examples; the others were broken before."""
+        none = torch.zeros_like(self.margin)
+        everywhere = torch.ones_like(none, dtype=torch.bool)
+        self.evidence.append(
+            Evidence(
+                none.index_copy(0, index, first),
+                none.index_copy(0, index, last),
+                everywhere.index_copy(0, index, zero),
+                everywhere.index_copy(0, index, finite),
+            )
+        )
+
+
+def _is_zero(gradient: AnyTensor) -> Tensor:
+    return (gradient == 0).flatten(1).all(1)
+
+
+def _require_options(
+    *, steps: int, restarts: int, alpha: float | None, momentum: float, schedule: str
+) -> None:
+    if steps < 1 or restarts < 1 or not (alpha is None or 0 <= alpha < math.inf):
         raise DomainError(
             f"pgd(steps={steps}, restarts={restarts}, alpha={alpha}): "
             "steps and restarts are at least 1, alpha is >= 0 or None"
         )
-    if loss not in ("margin", "cross_entropy"):
-        raise DomainError(f"pgd(loss={loss!r}): choose 'margin' or 'cross_entropy'")
-    x = x.detach()
-    _require_inside(x, y, threat)
-    step = 2.5 * threat.eps / steps if alpha is None else alpha
-    generator = torch.Generator().manual_seed(seed)
-    with evaluating(model):
-        with torch.no_grad():
-            worst = margin_of(_logits(model, x, y), y)
-        x_adv = x.clone()
-        if threat.eps == 0:
-            return AttackResult(x_adv, worst)
-        for _ in range(restarts):
-            left = (worst > 0).nonzero().squeeze(1)
-            start = threat.random_point(x, generator)[left]
-            found, margin = _ascend(
-                model, x[left], y[left], start, threat, steps=steps, step=step, loss=loss
-            )
-            better = margin < worst[left]
-            worst[left[better]] = margin[better]
-            x_adv[left[better]] = found[better]
-    return AttackResult(x_adv, worst)
-
-
-@contextmanager
-def evaluating(model: object) -> Iterator[None]:
-    """Put every submodule in eval mode, and back in its own mode at the end.
-
-    Example:
-        >>> model = nn.Sequential(nn.Dropout(), nn.Dropout().eval())
-        >>> with evaluating(model):
-        ...     model[0].training
-        False
-        >>> model[0].training, model[1].training
-        (True, False)
-    """
-    modules = list(model.modules()) if isinstance(model, nn.Module) else []
-    modes = [module.training for module in modules]
-    try:
-        for module in modules:
-            module.training = False
-        yield
-    finally:
-        for module, mode in zip(modules, modes, strict=True):
-            module.training = mode
-
-
-def _ascend(
-    model: Callable[[Tensor], Tensor],
-    x: Tensor,
-    y: Tensor,
-    start: Tensor,
-    threat: ThreatModel,
-    *,
-    steps: int,
-    step: float,
-    loss: str,
-) -> tuple[Tensor, Tensor]:
-    """The iterate of least margin on the way from `start`, and that margin."""
-    best, least = start.clone(), x.new_full((len(x),), torch.inf)
-    point = start
-    for k in range(steps + 1):
-        with torch.enable_grad():
-            point = point.detach().requires_grad_(k < steps)
-            logits = _logits(model, point, y)
-            margin = margin_of(logits, y)
-            objective = (
-                -margin.sum()
-                if loss == "margin"
-                else functional.cross_entropy(logits, y, reduction="sum")
-            )
-        better = margin.detach() < least
-        least = torch.where(better, margin.detach(), least)
-        best[better] = point.detach()[better]
-        if k < steps:
-            gradient = _gradient(objective, point, k)
-            point = threat.project(point.detach() + step * threat.steepest(gradient), x)
-    return best, least
-
-
-def _logits(model: Callable[[Tensor], Tensor], x: Tensor, y: Tensor) -> Tensor:
-    logits = model(x)
-    if logits.is_complex():
-        raise InputTypeError(
-            f"the model returns complex logits ({logits.dtype}): end it with a readout, "
-            "nn.HolomorphicClassifier(backbone, nn.RealPart()) for example"
-        )
-    if logits.ndim != 2 or len(logits) != len(y):
-        raise ShapeError(
-            f"the model returns logits of shape {tuple(logits.shape)} for {len(y)} labels: they "
-            "must be (batch, classes)"
-        )
-    undefined = logits.isnan().any(1)
-    if undefined.any():
-        raise NumericalError(
-            f"the model returns NaN logits for {int(undefined.sum())} of {len(logits)} examples "
-            f"under attack: {_OVERFLOW}"
-        )
-    return logits
-
-
-def _gradient(objective: Tensor, point: Tensor, step: int) -> Tensor:
-    """The gradient, or an error where there is none or it is not finite."""
-    gradient = None
-    if objective.requires_grad:
-        (gradient,) = torch.autograd.grad(objective, point, allow_unused=True)
-    if gradient is None:
-        raise InputTypeError(
-            "autograd cannot follow the logits back to the examples, so the attack would call "
-            "the model robust: remove detach, torch.no_grad and numpy from its forward pass"
-        )
-    bad = ~gradient.flatten(1).isfinite().all(1)
-    if bad.any():
-        raise NumericalError(
-            f"the attack met a gradient that is not finite at step {step} for {int(bad.sum())} of "
-            f"{len(bad)} examples: {_OVERFLOW}"
-        )
-    return gradient
-
-
-_OVERFLOW = (
-    "the model overflows there; rerun it in nn.to_precision(model, torch.complex128) or attack "
-    "with a smaller eps"
-)
-
-
-def _require_inside(x: Tensor, y: Tensor, threat: ThreatModel) -> None:
-    if len(x) != len(y):
-        raise ShapeError(f"pgd got {len(x)} examples and {len(y)} labels: give one for each")
-    outside = ~threat.contains(x, x)
-    if outside.any():
-        raise DomainError(
-            f"{int(outside.sum())} of {len(x)} examples are outside the box of valid data "
-            f"{threat.bounds}: give ThreatModel the range of the data, or bounds=None"
-        )
+    if not 0 <= momentum < math.inf:
+        raise DomainError(f"pgd(momentum={momentum}): a weight of the past, finite and >= 0")
+    if schedule not in SCHEDULES:
+        raise DomainError(f"pgd(schedule={schedule!r}): choose 'constant', 'cosine' or 'linear'")

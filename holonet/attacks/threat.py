@@ -1,18 +1,31 @@
 """Threat models: the sets of perturbations that an adversary may use."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Literal
 
 import torch
 from torch import Tensor
 
-from holonet._types import BoolTensor, RealTensor
-from holonet.errors import DomainError, InputTypeError
+from holonet._types import AnyTensor, BoolTensor, RealTensor
+from holonet.attacks.balls import Ball, ComplexBall, L1Ball, L2Ball, LinfBall, Polydisc, Room
+from holonet.errors import DomainError, InputTypeError, ShapeError
 
 __all__ = ["Norm", "ThreatModel"]
 
-Norm = Literal["Linf", "L2"]
+Norm = Literal["Linf", "L2", "L1", "polydisc", "complex_ball"]
+
+_BALLS: Mapping[str, Ball] = MappingProxyType(
+    {
+        "Linf": LinfBall(),
+        "L2": L2Ball(),
+        "L1": L1Ball(),
+        "polydisc": Polydisc(),
+        "complex_ball": ComplexBall(),
+    }
+)
 
 
 @dataclass(frozen=True)
@@ -20,20 +33,34 @@ class ThreatModel:
     """The ball of radius eps in a norm about each example, cut down to the box of valid data.
 
     Args:
-        norm: "Linf" (every entry moves at most eps) or "L2" (Euclidean length at most eps).
+        norm: "Linf" (every entry moves at most eps), "L2" (Euclidean length at most eps), "L1"
+            (moduli add up to at most eps); for complex data "polydisc" (every complex entry moves
+            at most eps) and "complex_ball" (Euclidean length at most eps).
         eps: the radius, in units of the data; 0 leaves only the example itself.
-        bounds: the box of valid data, which holds the examples; None for none.
+        bounds: the box of valid data, which holds the examples; None for none, as complex data
+            need.
 
-    Law: `project` is idempotent, maps into the set and fixes its points; `random_point` lies in
-        the set; `steepest` has norm 1 and maximizes the inner product with the gradient.
+    Law: `project` gives the nearest point of the set, is idempotent and fixes the set;
+        `random_point` lies in the set; `steepest` has norm 1 and maximizes the inner product with
+        the gradient, to `dual_norm`; no point of the set has a larger inner product with the
+        gradient than `maximizer`.
 
     Raises:
-        DomainError: eps is negative or not finite, the norm is unknown, the box is empty.
+        DomainError: eps is negative, not finite, or with Linf beyond the range of the data (in the
+            other norms such a radius has a meaning); the norm is unknown; the box is empty, or
+            there is one for complex data.
 
     Example:
         >>> threat = ThreatModel("Linf", 0.1)
         >>> threat.project(torch.tensor([[0.5, 0.9]]), torch.tensor([[0.05, 0.95]]))
         tensor([[0.1500, 0.9000]])
+        >>> gradient, x = torch.tensor([[2.0, -1.0]]), torch.tensor([[0.9, 0.5]])
+        >>> ThreatModel("L1", 0.3).maximizer(gradient, x)
+        tensor([[1.0000, 0.3000]])
+
+    References:
+        Shaham, Yamada and Negahban (2015) for the steepest steps in the three real norms; Duchi
+        et al. (2008) for the projection on an l_1 ball.
     """
 
     norm: Norm | str = "Linf"
@@ -41,96 +68,158 @@ class ThreatModel:
     bounds: tuple[float, float] | None = (0.0, 1.0)
 
     def __post_init__(self) -> None:
-        if self.norm not in ("Linf", "L2"):
-            raise DomainError(f"ThreatModel(norm={self.norm!r}): choose 'Linf' or 'L2'")
+        if self.norm not in _BALLS:
+            raise DomainError(
+                f"ThreatModel(norm={self.norm!r}): choose 'Linf', 'L2' or 'L1', for complex data "
+                "'polydisc' or 'complex_ball'"
+            )
         if not 0 <= self.eps < math.inf:
             raise DomainError(
                 f"ThreatModel(eps={self.eps}): a radius is a finite number >= 0, in the units of "
                 "the data (0.1 is a tenth of the range of an image in [0, 1])"
             )
-        if self.bounds is not None and not self.bounds[0] < self.bounds[1]:
+        if self.bounds is None:
+            return
+        if self.is_complex:
+            raise DomainError(
+                f"ThreatModel(norm={self.norm!r}, bounds={self.bounds}): complex data have no "
+                "box; pass bounds=None"
+            )
+        low, high = self.bounds
+        if not low < high:
             raise DomainError(f"ThreatModel(bounds={self.bounds}): choose lower < upper, or None")
+        if self.norm == "Linf" and self.eps > (high - low) * (1 + 1e-6):
+            raise DomainError(
+                f"ThreatModel(eps={self.eps}, bounds={self.bounds}): the radius exceeds the range "
+                f"{high - low} of the data, so every valid point is allowed; give eps in the units "
+                "of the data (8 / 255 for 8 of 255 gray levels scaled to [0, 1])"
+            )
 
-    def project(self, perturbed: Tensor, x: Tensor) -> RealTensor:
-        """The points moved back into the ball about x and into the box.
+    @property
+    def is_complex(self) -> bool:
+        """Whether it perturbs complex data."""
+        return self._ball.is_complex
 
-        For L2 with a box the result is a point of the set, not always the nearest one.
+    def project(self, perturbed: Tensor, x: Tensor) -> AnyTensor:
+        """The nearest points in the ball about x cut with the box, in Euclidean distance.
 
         Raises:
-            InputTypeError: x is not real floating point.
+            InputTypeError: x is not what the norm perturbs, or not floating point.
+            ShapeError: the two have different shapes.
         """
-        _require_real(x)
-        if self.norm == "Linf":
-            moved = perturbed.clamp(x - self.eps, x + self.eps)
-        else:
-            delta = perturbed - x
-            length = _lengths(delta)
-            moved = torch.where(length > self.eps, x + delta * (self.eps / length), perturbed)
-        return moved if self.bounds is None else moved.clamp(*self.bounds)
+        self._require(x, perturbed)
+        if self.eps == 0:
+            return x.clone()
+        delta = (perturbed - x).flatten(1)
+        kept = self._ball.nearest(delta, self.eps, self._room(x))
+        moved = self._moved(x, kept)
+        return torch.where((kept == delta).view(x.shape), self._clamped(perturbed), moved)
 
-    def random_point(self, x: Tensor, generator: torch.Generator | None = None) -> RealTensor:
+    def random_point(self, x: Tensor, generator: torch.Generator | None = None) -> AnyTensor:
         """A point of the set for each example: uniform in the ball, then moved into the box.
 
-        Raises:
-            InputTypeError: x is not real floating point.
-        """
-        _require_real(x)
-        if self.norm == "Linf":
-            unit = torch.rand(x.shape, generator=generator, dtype=x.dtype) * 2 - 1
-        else:
-            unit = _normalized(torch.randn(x.shape, generator=generator, dtype=x.dtype))
-            radius = torch.rand(len(x), generator=generator, dtype=x.dtype)
-            radius = radius ** (1 / math.prod(x.shape[1:]))
-            unit = unit * radius.view(-1, *[1] * (x.ndim - 1))
-        return self.project(x + self.eps * unit.to(x.device), x)
+        The numbers are drawn on the CPU, so that a seed means the same on every device.
 
-    def steepest(self, gradient: RealTensor) -> RealTensor:
+        Raises:
+            InputTypeError: x is not what the norm perturbs, or not floating point.
+        """
+        self._require(x, x)
+        unit = self._ball.uniform(len(x), math.prod(x.shape[1:]), x.dtype, generator)
+        return self.project(x + self.eps * unit.view(x.shape).to(x.device), x)
+
+    def steepest(self, gradient: AnyTensor) -> AnyTensor:
         """The direction of norm 1 along which a function with this gradient rises most.
 
-        It is 0 for an example whose gradient is 0.
+        It is 0 for an example whose gradient is 0. In L1 it moves one entry. A complex gradient is
+        torch's, dL/dx + i dL/dy.
         """
-        return gradient.sign() if self.norm == "Linf" else _normalized(gradient)
+        return self._ball.steepest(gradient.flatten(1)).view(gradient.shape)
+
+    def maximizer(self, gradient: Tensor, x: Tensor) -> AnyTensor:
+        """The point of the set where Re <gradient, point> is largest, exactly.
+
+        Without a box it is x + eps * steepest(gradient). Entries on which the form does not depend
+        stay as they are.
+
+        Raises:
+            InputTypeError: x is not what the norm perturbs, or not floating point.
+            ShapeError: the two have different shapes.
+        """
+        self._require(x, gradient)
+        if self.eps == 0:
+            return x.clone()
+        return self._moved(x, self._ball.farthest(gradient.flatten(1), self.eps, self._room(x)))
+
+    def dual_norm(self, gradient: AnyTensor) -> RealTensor:
+        """How much a function with this gradient rises along a step of norm 1, at most."""
+        return self._ball.dual(gradient.flatten(1))
+
+    def distance(self, perturbed: Tensor, x: Tensor) -> RealTensor:
+        """The norm of each perturbation.
+
+        Raises:
+            InputTypeError: x is not what the norm perturbs, or not floating point.
+            ShapeError: the two have different shapes.
+        """
+        self._require(x, perturbed)
+        return self._ball.length((perturbed - x).flatten(1))
 
     def contains(self, perturbed: Tensor, x: Tensor) -> BoolTensor:
         """Whether each perturbed example is in the set, up to rounding in the size of x.
 
         Raises:
-            InputTypeError: x is not real floating point.
+            InputTypeError: x is not what the norm perturbs, or not floating point.
+            ShapeError: the two have different shapes.
         """
-        _require_real(x)
-        order = math.inf if self.norm == "Linf" else 2
-        distance, size = (
-            torch.linalg.vector_norm(v.flatten(1), order, dim=1) for v in (perturbed - x, x)
-        )
-        slack = 4 * torch.finfo(x.dtype).eps
-        inside = distance <= self.eps + slack * (self.eps + size)
+        slack = 4 * torch.finfo(x.dtype).eps if x.is_floating_point() or x.is_complex() else 0.0
+        size = self.distance(x, torch.zeros_like(x))
+        inside = self.distance(perturbed, x) <= self.eps + slack * (self.eps + size)
         if self.bounds is not None:
             flat = perturbed.flatten(1)
             inside &= ((flat >= self.bounds[0]) & (flat <= self.bounds[1])).all(1)
         return inside
 
+    @property
+    def _ball(self) -> Ball:
+        return _BALLS[self.norm]
 
-def _require_real(x: Tensor) -> None:
-    if x.is_complex():
-        raise InputTypeError(
-            f"ThreatModel perturbs real inputs and got complex ones ({x.dtype}): attack the real "
-            "data in front of the lift"
-        )
-    if not x.is_floating_point():
-        raise InputTypeError(
-            f"ThreatModel perturbs floating point inputs and got {x.dtype}: convert the images "
-            "to [0, 1] first, for example x.float() / 255"
-        )
+    def _room(self, x: Tensor) -> Room:
+        if self.bounds is None:
+            return None
+        flat = x.flatten(1)
+        return self.bounds[0] - flat, self.bounds[1] - flat
 
+    def _moved(self, x: Tensor, delta: AnyTensor) -> AnyTensor:
+        """X + delta, exactly on a wall of the box where delta leads to it."""
+        moved, room = x + delta.view(x.shape), self._room(x)
+        if self.bounds is None or room is None:
+            return moved
+        low, high = self.bounds
+        moved = torch.where((delta <= room[0]).view(x.shape), low, moved)
+        return torch.where((delta >= room[1]).view(x.shape), high, moved)
 
-def _lengths(delta: Tensor) -> RealTensor:
-    """Euclidean length of each example, shaped to broadcast against delta."""
-    return torch.linalg.vector_norm(delta.flatten(1), dim=1).view(-1, *[1] * (delta.ndim - 1))
+    def _clamped(self, points: Tensor) -> Tensor:
+        return points if self.bounds is None else points.clamp(*self.bounds)
 
-
-def _normalized(v: RealTensor) -> RealTensor:
-    """Each example at length 1; scaled by its largest entry first, lest squares underflow."""
-    tiny = torch.finfo(v.dtype).tiny
-    largest = v.flatten(1).abs().amax(1).view(-1, *[1] * (v.ndim - 1))
-    scaled = v / largest.clamp(min=tiny)
-    return scaled / _lengths(scaled).clamp(min=tiny)
+    def _require(self, x: Tensor, other: Tensor) -> None:
+        if not x.is_floating_point() and not x.is_complex():
+            raise InputTypeError(
+                f"ThreatModel perturbs floating point inputs and got {x.dtype}: convert the images "
+                "to [0, 1] first, for example x.float() / 255"
+            )
+        if x.is_complex() and not self.is_complex:
+            raise InputTypeError(
+                f"ThreatModel({self.norm!r}) perturbs real inputs and got complex ones "
+                f"({x.dtype}): attack the real data in front of the lift, or choose 'polydisc' or "
+                "'complex_ball' with bounds=None"
+            )
+        if self.is_complex and not x.is_complex():
+            raise InputTypeError(
+                f"ThreatModel({self.norm!r}) perturbs complex inputs and got real ones "
+                f"({x.dtype}): choose 'Linf', 'L2' or 'L1'"
+            )
+        if other.shape != x.shape:
+            raise ShapeError(
+                f"ThreatModel got shapes {tuple(other.shape)} and {tuple(x.shape)}: points and "
+                "gradients have the shape of the examples, (batch, ...)"
+            )

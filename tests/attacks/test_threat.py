@@ -10,35 +10,58 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from holonet.attacks import ThreatModel
-from holonet.errors import DomainError, InputTypeError
+from holonet.errors import DomainError, InputTypeError, ShapeError
 
-NORMS = ["Linf", "L2"]
+REAL = ["Linf", "L2", "L1"]
+COMPLEX = ["polydisc", "complex_ball"]
+NORMS = [*REAL, *COMPLEX]
 radii = st.sampled_from([0.0, 1e-6, 0.03, 0.5, 3.0])
 boxes = st.sampled_from([None, (0.0, 1.0), (-2.0, 3.0), (-math.inf, math.inf), (0.9, 1.0)])
-threats = st.builds(ThreatModel, st.sampled_from(NORMS), radii, boxes)
 shapes = st.sampled_from([(3, 5), (2, 1, 3, 4), (4, 1), (1, 784), (0, 3)])
 dtypes = st.sampled_from([torch.float32, torch.float64])
 seeds = st.integers(0, 2**32)
 
 
+def threat_of(norm: str, eps: float, bounds: tuple[float, float] | None) -> ThreatModel:
+    """With no box for complex data, and with no radius beyond the range in Linf."""
+    if norm in COMPLEX or bounds is None:
+        return ThreatModel(norm, eps, None)
+    limit = bounds[1] - bounds[0] if norm == "Linf" else math.inf
+    return ThreatModel(norm, min(eps, limit), bounds)
+
+
+threats = st.builds(threat_of, st.sampled_from(NORMS), radii, boxes)
+
+
+def randn(threat: ThreatModel, shape: tuple[int, ...], dtype: torch.dtype, seed: int) -> Tensor:
+    dtype = dtype.to_complex() if threat.is_complex else dtype
+    return torch.randn(shape, dtype=dtype, generator=torch.Generator().manual_seed(seed))
+
+
 def examples(threat: ThreatModel, shape: tuple[int, ...], dtype: torch.dtype, seed: int) -> Tensor:
-    """Examples in the box; everywhere where there is none."""
-    generator = torch.Generator().manual_seed(seed)
+    """Examples in the box, some on its walls; everywhere where there is none."""
     if threat.bounds is None or math.isinf(threat.bounds[0]):
-        return torch.randn(shape, dtype=dtype, generator=generator) * 100
+        return randn(threat, shape, dtype, seed) * 100
+    generator = torch.Generator().manual_seed(seed)
     low, high = threat.bounds
     corner = torch.rand(shape, generator=generator) < 0.1
     x = low + (high - low) * torch.rand(shape, dtype=dtype, generator=generator)
     return torch.where(corner, high, x).clamp(low, high)
 
 
+def inner(a: Tensor, b: Tensor) -> Tensor:
+    """Re <a, b> of each example, in double precision."""
+    a, b = (v.to(torch.complex128).flatten(1) for v in (a, b))
+    return (a.conj() * b).real.sum(1)
+
+
 @given(threat=threats, shape=shapes, dtype=dtypes, seed=seeds, reach=st.floats(0.0, 100.0))
 def test_project(threat, shape, dtype, seed, reach):
     x = examples(threat, shape, dtype, seed)
     before = x.clone()
-    far = x + reach * torch.randn(shape, dtype=dtype)
+    far = x + reach * randn(threat, shape, dtype, seed + 1)
     inside = threat.project(far, x)
-    assert inside.dtype == dtype
+    assert inside.dtype == x.dtype
     assert bool(threat.contains(inside, x).all())
     again = threat.project(inside, x)
     tolerance = 0.0 if threat.norm == "Linf" else 4 * torch.finfo(dtype).eps
@@ -50,49 +73,73 @@ def test_project(threat, shape, dtype, seed, reach):
 @given(threat=threats, shape=shapes, dtype=dtypes, seed=seeds, share=st.floats(0.0, 0.99))
 def test_points_of_the_set_are_fixed(threat, shape, dtype, seed, share):
     x = examples(threat, shape, dtype, seed)
-    delta = torch.randn(shape, dtype=dtype)
-    order = math.inf if threat.norm == "Linf" else 2
-    length = torch.linalg.vector_norm(delta.flatten(1), order, dim=1)
-    delta = delta * share * threat.eps / length.view(-1, *[1] * (x.ndim - 1))
-    point = x + delta
+    delta = randn(threat, shape, dtype, seed + 1)
+    length = threat.distance(x + delta, x).view(-1, *[1] * (x.ndim - 1))
+    point = x + delta * share * threat.eps / length
     if threat.bounds is not None:
         point = point.clamp(*threat.bounds)
-    point = torch.where((point - x).abs() <= threat.eps, point, x)  # rounding may lead outside
-    assert torch.equal(threat.project(point, x), point) or threat.norm == "L2"
-    torch.testing.assert_close(threat.project(point, x), point, rtol=1e-6, atol=0)
+    close = threat.distance(point, x) <= threat.eps  # rounding may lead outside
+    point = torch.where(close.view(length.shape), point, x)
+    assert torch.equal(threat.project(point, x), point)
     assert torch.equal(threat.project(x, x), x)
 
 
-@given(shape=shapes, dtype=dtypes, seed=seeds, eps=radii, reach=st.floats(0.0, 10.0))
-def test_l2_projection_is_the_nearest_point(shape, dtype, seed, eps, reach):
-    threat = ThreatModel("L2", eps, None)
+@given(threat=threats, shape=shapes, dtype=dtypes, seed=seeds, reach=st.floats(0.0, 10.0))
+def test_the_projection_is_the_nearest_point(threat, shape, dtype, seed, reach):
     x = examples(threat, shape, dtype, seed)
-    far = x + reach * torch.randn(shape, dtype=dtype)
+    far = x + reach * randn(threat, shape, dtype, seed + 1)
     nearest = threat.project(far, x)
-    for k in range(5):
-        other = threat.random_point(x, torch.Generator().manual_seed(seed + k))
-        gap = [(far - p).double().flatten(1).norm(dim=1) for p in (nearest, other)]
+    others = [threat.random_point(x, torch.Generator().manual_seed(seed + k)) for k in range(5)]
+    others += [x, threat.maximizer(far - nearest, x)]
+    for other in others:
+        gap = [inner(far - p, far - p).sqrt() for p in (nearest, other)]
         assert bool((gap[0] <= gap[1] * (1 + 1e-5) + 1e-4).all())
+
+
+def test_a_projection_by_hand() -> None:
+    x, far = torch.tensor([[0.9, 0.5]]), torch.tensor([[2.9, 2.5]])
+    for norm, expected in [
+        ("Linf", [1.0, 0.8]),
+        ("L2", [1.0, 0.5 + 0.08**0.5]),  # shortened to 0.3, then cut, it would be [1, 0.712]
+        ("L1", [1.0, 0.7]),
+    ]:
+        torch.testing.assert_close(ThreatModel(norm, 0.3).project(far, x), torch.tensor([expected]))
+    z, far = torch.tensor([[0j, 1.0]]), torch.tensor([[3 + 4j, 1.0]])
+    for norm in COMPLEX:
+        near = ThreatModel(norm, 1.0, None).project(far, z)
+        torch.testing.assert_close(near, torch.tensor([[0.6 + 0.8j, 1.0]]))
 
 
 @given(threat=threats, shape=shapes, dtype=dtypes, seed=seeds)
 def test_random_points_are_in_the_set_and_reproducible(threat, shape, dtype, seed):
     x = examples(threat, shape, dtype, seed)
     points = [threat.random_point(x, torch.Generator().manual_seed(s)) for s in (seed, seed)]
-    assert points[0].dtype == dtype
+    assert points[0].dtype == x.dtype
     assert bool(threat.contains(points[0], x).all())
     assert torch.equal(*points)
 
 
-@pytest.mark.parametrize("norm", NORMS)
-def test_random_points_are_uniform_in_the_ball(norm: str) -> None:
-    threat, x = ThreatModel(norm, 2.0, None), torch.zeros(20000, 3, dtype=torch.float64)
-    points = threat.random_point(x, torch.Generator().manual_seed(0))
-    order = math.inf if norm == "Linf" else 2
-    length = torch.linalg.vector_norm(points, order, dim=1) / 2.0
-    for share in (0.3, 0.6, 0.9):  # of a ball in 3 dimensions, share^3 has such a norm or less
-        assert float((length <= share).double().mean()) == pytest.approx(share**3, abs=0.015)
-    assert float(points.mean(0).abs().max()) < 0.05
+@given(threat=threats, shape=shapes, dtype=dtypes, seed=seeds)
+def test_the_maximizer_is_in_the_set_and_largest(threat, shape, dtype, seed):
+    x = examples(threat, shape, dtype, seed)
+    gradient = randn(threat, shape, dtype, seed + 1)
+    best = threat.maximizer(gradient, x)
+    assert best.dtype == x.dtype
+    assert bool(threat.contains(best, x).all())
+    slack = 1e-5 if dtype == torch.float32 else 1e-12
+    slack = slack * inner(gradient.abs(), x.abs() + threat.eps)
+    for k in range(5):
+        other = threat.random_point(x, torch.Generator().manual_seed(seed + k))
+        far = threat.project(x + 10.0**k * gradient, x)  # nears the maximizer
+        for point in (other, far):
+            assert bool((inner(gradient, point - best) <= slack).all())
+    if threat.bounds is None:
+        step = threat.eps * threat.steepest(gradient)
+        torch.testing.assert_close(best, x + step)
+        rise = inner(gradient, step)
+        torch.testing.assert_close(
+            rise, threat.eps * threat.dual_norm(gradient).double(), rtol=1e-5, atol=1e-12
+        )
 
 
 @given(
@@ -100,30 +147,50 @@ def test_random_points_are_uniform_in_the_ball(norm: str) -> None:
 )
 def test_steepest_has_norm_1_and_rises_most(norm, shape, dtype, seed, log):
     threat = ThreatModel(norm, 1.0, None)
-    gradient = torch.randn(shape, dtype=dtype, generator=torch.Generator().manual_seed(seed))
+    gradient = randn(threat, shape, dtype, seed)
     direction = threat.steepest(gradient * 10.0**log)
-    order = math.inf if norm == "Linf" else 2
-    length = torch.linalg.vector_norm(direction.flatten(1), order, dim=1)
+    length = threat.distance(direction, torch.zeros_like(direction))
     torch.testing.assert_close(length, torch.ones_like(length))
-    best = (direction * gradient).flatten(1).sum(1)
-    others = torch.randn(200, *shape, dtype=dtype).flatten(2)
-    others = others / torch.linalg.vector_norm(others, order, dim=2, keepdim=True)
-    rises = (others * gradient.flatten(1)).sum(2)
-    assert bool((rises <= best * (1 + 1e-5)).all())
+    best = inner(gradient, direction)
+    torch.testing.assert_close(best, threat.dual_norm(gradient).double(), rtol=1e-5, atol=0)
+    for k in range(20):
+        other = randn(threat, shape, dtype, seed + k + 1)
+        rise = inner(gradient, other) / threat.distance(other, torch.zeros_like(other))
+        assert bool((rise <= best * (1 + 1e-5)).all())
 
 
 @pytest.mark.parametrize("norm", NORMS)
 def test_a_zero_gradient_has_no_direction(norm: str) -> None:
-    zero = torch.zeros(2, 3)
-    assert torch.equal(ThreatModel(norm).steepest(zero), zero)
+    threat = ThreatModel(norm, bounds=None)
+    zero = torch.zeros(2, 3, dtype=torch.complex64 if threat.is_complex else torch.float32)
+    x = zero + 0.5
+    assert torch.equal(threat.steepest(zero), zero)
+    assert torch.equal(threat.maximizer(zero, x), x)
+    assert not bool(threat.dual_norm(zero).any())
 
 
 @given(threat=threats, shape=shapes, seed=seeds)
 def test_radius_0_leaves_the_example(threat, shape, seed):
     threat = ThreatModel(threat.norm, 0.0, threat.bounds)
     x = examples(threat, shape, torch.float32, seed)
+    other = randn(threat, shape, torch.float32, seed + 1)
     assert torch.equal(threat.random_point(x), x)
-    assert torch.equal(threat.project(x + torch.randn(shape), x), x)
+    assert torch.equal(threat.project(x + other, x), x)
+    assert torch.equal(threat.maximizer(other, x), x)
+
+
+@pytest.mark.parametrize("norm", REAL)
+@pytest.mark.parametrize("bounds", [(0.0, 1.0), (0.1, 0.7), (-1.3, 2.9), (-7.3, 60.1)])
+def test_walls_are_reached_exactly(norm: str, bounds: tuple[float, float]) -> None:
+    threat = ThreatModel(norm, 0.9 * (bounds[1] - bounds[0]), bounds)
+    x = examples(threat, (50, 3), torch.float32, 0)
+    gradient = randn(threat, (50, 3), torch.float32, 1)
+    low, high = torch.tensor(bounds)
+    for point in (threat.maximizer(gradient, x), threat.project(x + 1e3 * gradient, x)):
+        near = [(point - wall).abs() < 1e-5 * (high - low) for wall in (low, high)]
+        assert all(bool(n.any()) for n in near)
+        assert bool((point == low)[near[0]].all())
+        assert bool((point == high)[near[1]].all())
 
 
 def test_contains_says_no() -> None:
@@ -136,6 +203,13 @@ def test_contains_says_no() -> None:
         ("L2", [math.nan, 0.5], False),
     ]:
         assert bool(ThreatModel(norm, 0.1).contains(torch.tensor([point]), x)) is inside
+    for norm, total in [("L1", 0.1), ("L1", 0.1001)]:
+        point = x + torch.tensor([[total / 2, -total / 2]])
+        assert bool(ThreatModel(norm, 0.1).contains(point, x)) is (total == 0.1)
+    z = torch.tensor([[1j, 1.0]])
+    for norm, inside in [("polydisc", True), ("complex_ball", False)]:
+        point = z + torch.tensor([[0.06 + 0.06j, 0.08j]])
+        assert bool(ThreatModel(norm, 0.1, None).contains(point, z)) is inside
     edge = torch.tensor([[1.05, 0.0]])
     assert not ThreatModel("Linf", 0.1).contains(edge, torch.tensor([[1.0, 0.0]]))
     assert ThreatModel("Linf", 0.1, None).contains(edge, torch.tensor([[1.0, 0.0]]))
@@ -154,8 +228,38 @@ def test_empty_boxes(bounds: tuple[float, float]) -> None:
 
 
 def test_unknown_norms() -> None:
-    with pytest.raises(DomainError, match=r"norm='L7'.*'Linf' or 'L2'"):
+    with pytest.raises(DomainError, match=r"norm='L7'.*'Linf', 'L2' or 'L1'.*'polydisc'"):
         ThreatModel("L7")
+
+
+@pytest.mark.parametrize(
+    ("eps", "bounds"), [(8.0, (0.0, 1.0)), (1.01, (0.0, 1.0)), (5.0, (-1.0, 3.0))]
+)
+def test_radii_beyond_the_range_of_the_data(eps: float, bounds: tuple[float, float]) -> None:
+    with pytest.raises(DomainError, match=rf"eps={eps}.*range {bounds[1] - bounds[0]} of the data"):
+        ThreatModel("Linf", eps, bounds)
+    for norm in ("L2", "L1"):
+        ThreatModel(norm, eps, bounds)
+    ThreatModel("Linf", eps, None)
+    ThreatModel("Linf", bounds[1] - bounds[0], bounds)
+
+
+@pytest.mark.parametrize("norm", COMPLEX)
+def test_complex_data_have_no_box(norm: str) -> None:
+    with pytest.raises(DomainError, match="pass bounds=None"):
+        ThreatModel(norm)
+    threat = ThreatModel(norm, bounds=None)
+    x = torch.zeros(2, 3)
+    for call in (threat.project, threat.contains, threat.distance, threat.maximizer):
+        with pytest.raises(InputTypeError, match=r"perturbs complex inputs.*'Linf'"):
+            call(x, x)
+
+
+def test_shapes_must_be_those_of_the_examples() -> None:
+    x, threat = torch.zeros(2, 3), ThreatModel()
+    for call in (threat.project, threat.contains, threat.distance, threat.maximizer):
+        with pytest.raises(ShapeError, match=r"\(2, 1\) and \(2, 3\)"):
+            call(torch.zeros(2, 1), x)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,154 @@
+"""When not to believe an attack that failed: the signs of masked gradients."""
+
+import warnings
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import torch
+
+from holonet._types import AnyTensor, BoolTensor, RealTensor
+from holonet.attacks.result import Alarm, AlarmKind, AttackResult
+from holonet.errors import AttackWarning, ShapeError
+
+__all__ = ["Evidence", "alarms_from", "black_box_alarm", "warn_about", "warn_of_probabilities"]
+
+DOUBTFUL_SHARE = {AlarmKind.FLAT_LOSS: 0.1, AlarmKind.BLACK_BOX_WINS: 0.01}
+"""The share of all examples from which on an alarm makes the verdict doubtful; else any example.
+
+A single example may sit on a maximum of its loss, and a single one fall to luck.
+"""
+
+ADVICE = {
+    AlarmKind.ZERO_GRADIENT: (
+        "every gradient was exactly 0, so the attack did not search; look for saturated or "
+        "underflowing outputs, attack with loss='margin' and in double precision "
+        "(nn.to_precision), and with attacks.square, which needs no gradient"
+    ),
+    AlarmKind.FLAT_LOSS: (
+        "no step raised the loss above that of the start; take smaller steps, more restarts and "
+        "attacks.square, which needs no gradient"
+    ),
+    AlarmKind.NOT_FINITE: (
+        "a gradient was not finite, so the attack stopped there and kept the worst point until "
+        "then; rerun it in nn.to_precision(model, torch.complex128) or with a smaller eps"
+    ),
+    AlarmKind.BLACK_BOX_WINS: (
+        "an attack without gradients broke what the one with gradients left standing; the "
+        "gradients mislead, believe only the worst case of several attacks"
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What an attack with gradients saw, for each example.
+
+    Args:
+        first: the objective where an ascent began.
+        last: its largest value after that.
+        zero: every gradient was exactly 0.
+        finite: every gradient was finite.
+    """
+
+    first: RealTensor
+    last: RealTensor
+    zero: BoolTensor
+    finite: BoolTensor
+
+    @property
+    def rose(self) -> BoolTensor:
+        """Where the objective rose above its beginning."""
+        return self.last > self.first
+
+
+def alarms_from(evidence: Iterable[Evidence], standing: BoolTensor) -> tuple[Alarm, ...]:
+    """The alarms of an attack's ascents, about the examples that still stand.
+
+    An example counts once: as not finite if any gradient was; else as a zero gradient if all were
+    0; else as a flat loss if no ascent rose.
+
+    Args:
+        evidence: of each ascent, over the same examples; none gives no alarm.
+        standing: which examples the attack did not break.
+
+    Example:
+        >>> yes, no = torch.tensor([True]), torch.tensor([False])
+        >>> saw = Evidence(torch.zeros(1), torch.zeros(1), zero=no, finite=yes)
+        >>> [str(alarm.kind) for alarm in alarms_from([saw], standing=yes)]
+        ['flat loss']
+    """
+    ascents = list(evidence)
+    if not ascents:
+        return ()
+    finite = torch.stack([e.finite for e in ascents]).all(0)
+    zero = torch.stack([e.zero for e in ascents]).all(0) & finite
+    flat = ~torch.stack([e.rose for e in ascents]).any(0) & ~zero & finite
+    found = {
+        AlarmKind.NOT_FINITE: ~finite,
+        AlarmKind.ZERO_GRADIENT: zero,
+        AlarmKind.FLAT_LOSS: flat,
+    }
+    counts = {kind: int((where & standing).sum()) for kind, where in found.items()}
+    return tuple(
+        Alarm(kind, count, len(standing), ADVICE[kind]) for kind, count in counts.items() if count
+    )
+
+
+def black_box_alarm(white: AttackResult, black: AttackResult) -> tuple[Alarm, ...]:
+    """The alarm that an attack without gradients broke what one with gradients did not.
+
+    Args:
+        white: of the attack with gradients.
+        black: of the one without, on the same examples.
+
+    Raises:
+        ShapeError: they are results for different numbers of examples.
+
+    Example:
+        >>> x = torch.zeros(2, 1)
+        >>> white = AttackResult(x, torch.tensor([1.0, 1.0]))
+        >>> black = AttackResult(x, torch.tensor([-1.0, 2.0]))
+        >>> [alarm.count for alarm in black_box_alarm(white, black)]
+        [1]
+    """
+    if white.margin.shape != black.margin.shape:
+        raise ShapeError(
+            f"black_box_alarm of results for {len(white.margin)} and {len(black.margin)} examples: "
+            "attack the same ones with both"
+        )
+    count = int((black.success & ~white.success).sum())
+    kind = AlarmKind.BLACK_BOX_WINS
+    return (Alarm(kind, count, len(white.margin), ADVICE[kind]),) if count else ()
+
+
+def warn_about(alarms: Iterable[Alarm]) -> None:
+    """One `AttackWarning` for each alarm that makes the verdict doubtful.
+
+    Those are zero and not finite gradients for any example, a flat loss for more than a tenth of
+    the examples, and a black-box attack ahead on more than a hundredth. Other alarms, and
+    `AlarmKind.HEURISTIC`, are only on record in the result.
+    """
+    for alarm in alarms:
+        if alarm.kind is AlarmKind.HEURISTIC:
+            continue
+        if alarm.count > DOUBTFUL_SHARE.get(alarm.kind, 0.0) * alarm.examples:
+            warnings.warn(str(alarm), AttackWarning, stacklevel=3)
+
+
+def warn_of_probabilities(logits: AnyTensor) -> None:
+    """An `AttackWarning` if the outputs look like probabilities: nowhere negative, with sum 1.
+
+    Attacks on them meet the gradients of a saturated softmax. One class, or no example, tells
+    nothing.
+    """
+    if not len(logits) or logits.shape[1] < 2:
+        return
+    slack = 1e-2 if torch.finfo(logits.dtype).bits < 32 else 1e-4
+    if bool((logits >= 0).all()) and bool(((logits.sum(1) - 1).abs() <= slack).all()):
+        warnings.warn(
+            f"the model's outputs for all {len(logits)} examples are >= 0 and add up to 1, as "
+            "probabilities do: return logits, without the softmax, lest the gradients of a "
+            "saturated softmax hide what the attack looks for",
+            AttackWarning,
+            stacklevel=3,
+        )

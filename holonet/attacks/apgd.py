@@ -1,0 +1,240 @@
+"""Auto-PGD: projected ascent that chooses its own steps, untargeted and against chosen classes."""
+
+import functools
+from collections.abc import Callable
+from dataclasses import fields, replace
+
+import torch
+from torch import Tensor
+
+from holonet._types import AnyTensor, IntTensor, RealTensor
+from holonet.attacks.alarms import Evidence, alarms_from, warn_about, warn_of_probabilities
+from holonet.attacks.climbing import Climb, Judge, choose, climb, judging
+from holonet.attacks.objectives import (
+    AttackLoss,
+    Goal,
+    Model,
+    evaluating,
+    logits_of,
+    require_examples,
+)
+from holonet.attacks.result import AttackResult
+from holonet.attacks.threat import ThreatModel
+from holonet.errors import DomainError, ShapeError
+
+__all__ = ["Worst", "apgd", "apgd_targeted"]
+
+LOSSES = ("cross_entropy", "margin", "dlr")
+L1_STAGES = ((3.0, 0.3), (2.0, 0.43))  # multiples of eps, shares of the steps that are left
+
+
+def apgd(
+    model: Model,
+    x: Tensor,
+    y: IntTensor,
+    threat: ThreatModel,
+    *,
+    steps: int = 100,
+    restarts: int = 1,
+    loss: AttackLoss | str = "cross_entropy",
+    target: IntTensor | None = None,
+    seed: int = 0,
+) -> AttackResult:
+    """Steepest ascent with momentum, whose steps shrink, from the best point, when they fail.
+
+    The first step is the maximizer of the loss linearized at a random start: for Linf that is
+    the step of length 2 eps of the paper, projected. At checkpoints that come ever closer, a step
+    is halved if fewer than 3/4 of the steps since the last one improved, or if neither the step
+    nor the best loss has changed since. Every iterate is judged by its margin, the clean example
+    included. In L1 the steps are sparse, with no momentum, and begin in balls of radius 3 eps and
+    2 eps. With 2 classes "dlr", which needs 3, is replaced by the margin.
+
+    Args:
+        model: examples (batch, ...) to real logits (batch, classes); in eval mode meanwhile.
+        x: examples, in the box of the threat model.
+        y: labels.
+        threat: the set.
+        steps: from each start.
+        restarts: random starts, each for the examples that still stand.
+        loss: what is made large: "cross_entropy", "margin" or "dlr".
+        target: the class to be reached for each example, None for any but the label. With one,
+            the margin of the result is the lead of the strongest other class over the target.
+        seed: of the random starts. The result depends on the batch that an example is in: the
+            numbers are drawn for all examples of a batch at once.
+
+    Law: x_adv is in the threat set; the margin is at most the clean one, and does not rise with
+        more restarts; on a linear model of two classes it is that of `threat.maximizer`.
+
+    Raises:
+        DomainError: steps or restarts below 1, unknown loss, examples outside the box, labels
+            or targets that are no class.
+        InputTypeError, ShapeError: the model, the examples or the labels do not fit.
+
+    References:
+        Croce and Hein (2020); Croce and Hein (2021) for L1.
+    """
+    _require_positive("apgd", steps=steps, restarts=restarts)
+    if loss not in LOSSES:
+        raise DomainError(f"apgd(loss={loss!r}): choose one of {', '.join(LOSSES)}")
+    generator = torch.Generator().manual_seed(seed)
+    with evaluating(model):
+        worst = Worst(model, x, y, threat, target)
+
+        def objective(logits: RealTensor, left: IntTensor) -> RealTensor:
+            few = loss == "dlr" and logits.shape[1] < 3
+            return worst.goal.at(left).loss("margin" if few else loss, logits)
+
+        for _ in range(restarts):
+            worst.ascend(objective, generator, steps)
+    return worst.result()
+
+
+def apgd_targeted(
+    model: Model,
+    x: Tensor,
+    y: IntTensor,
+    threat: ThreatModel,
+    *,
+    targets: int = 9,
+    steps: int = 100,
+    restarts: int = 1,
+    seed: int = 0,
+) -> AttackResult:
+    """Auto-PGD against the likeliest wrong classes in turn, on the targeted DLR loss.
+
+    The classes are in the order of the clean logits; with fewer than 4 classes the loss is the
+    difference of the two logits. Later classes meet only the examples that still stand.
+
+    Args:
+        model, x, y, threat, steps, restarts, seed: as in `apgd`.
+        targets: how many wrong classes, at most; all of them if there are fewer.
+
+    Law: as for `apgd`; the margin does not rise with more targets.
+
+    Raises:
+        DomainError: targets, steps or restarts below 1, examples outside the box.
+        InputTypeError, ShapeError: the model, the examples or the labels do not fit.
+
+    References:
+        Croce and Hein (2020).
+    """
+    _require_positive("apgd_targeted", targets=targets, steps=steps, restarts=restarts)
+    generator = torch.Generator().manual_seed(seed)
+    with evaluating(model):
+        worst = Worst(model, x, y, threat)
+        others = worst.logits.scatter(1, y.long()[:, None], -torch.inf)
+        order = others.argsort(1, descending=True)[:, : min(targets, others.shape[1] - 1)]
+        for aim in [aim for _ in range(restarts) for aim in order.unbind(1)]:
+            worst.ascend(functools.partial(_aimed_dlr, y, aim), generator, steps)
+    return worst.result()
+
+
+def _aimed_dlr(y: IntTensor, aim: IntTensor, logits: RealTensor, left: IntTensor) -> RealTensor:
+    """How far the class `aim` is ahead of the label, over the spread of the logits."""
+    ahead, label = (logits.gather(1, k[left, None].long()).squeeze(1) for k in (aim, y))
+    if logits.shape[1] < 4:
+        return ahead - label
+    top = logits.topk(4, dim=1).values
+    return (ahead - label) / (top[:, 0] - (top[:, 2] + top[:, 3]) / 2 + 1e-12)
+
+
+class Worst:
+    """The worst points found so far, the clean examples to begin with, and what was seen."""
+
+    def __init__(
+        self,
+        model: Model,
+        x: Tensor,
+        y: IntTensor,
+        threat: ThreatModel,
+        target: IntTensor | None = None,
+    ) -> None:
+        require_examples(x, y, threat)
+        self.model, self.x, self.threat, self.goal = model, x.detach(), threat, Goal(y, target)
+        with torch.no_grad():
+            self.logits = logits_of(model, self.x, y)
+        _require_targets(target, y, self.logits.shape[1])
+        warn_of_probabilities(self.logits)
+        self.x_adv, self.margin = self.x.clone(), self.goal.margin(self.logits)
+        self.evidence: list[Evidence] = []
+
+    def starts(self, generator: torch.Generator) -> tuple[IntTensor, AnyTensor]:
+        """The examples that still stand, and a random point about each.
+
+        Numbers are drawn for all examples, so that no example depends on the fate of the others.
+        """
+        start = self.threat.random_point(self.x, generator)
+        left = ((self.margin > 0) & (self.threat.eps > 0)).nonzero().squeeze(1)
+        return left, start[left]
+
+    def ascend(
+        self,
+        objective: Callable[[RealTensor, IntTensor], RealTensor],
+        generator: torch.Generator,
+        steps: int,
+    ) -> None:
+        """One ascent from random points for the examples that still stand.
+
+        Args:
+            objective: (logits, indices of these examples) -> what is made large.
+            generator: of the random points.
+            steps: of the ascent.
+        """
+        left, start = self.starts(generator)
+        if len(left):
+            goal = self.goal.at(left)
+            judge = judging(self.model, goal, lambda logits: objective(logits, left))
+            self.meet(left, _search(judge, start, self.x[left], self.threat, steps))
+
+    def meet(self, left: IntTensor, climb: Climb) -> None:
+        """Keep what an ascent found for these examples, where it is worse."""
+        worse = climb.margin < self.margin[left]
+        self.x_adv[left] = choose(worse, climb.point, self.x_adv[left])
+        self.margin[left] = torch.where(worse, climb.margin, self.margin[left])
+        nothing = torch.zeros_like(self.margin)  # of examples that were not in it
+        unmoved = Evidence(nothing, nothing, nothing == 0, nothing == 0)
+        seen = (
+            getattr(unmoved, f.name).index_copy(0, left, getattr(climb.evidence, f.name))
+            for f in fields(Evidence)
+        )
+        self.evidence.append(Evidence(*seen))
+
+    def result(self) -> AttackResult:
+        """The worst points, with the alarms; warns about the serious ones."""
+        alarms = alarms_from(self.evidence, self.margin > 0)
+        warn_about(alarms)
+        return AttackResult(self.x_adv, self.margin, alarms)
+
+
+def _search(judge: Judge, start: Tensor, x: Tensor, threat: ThreatModel, steps: int) -> Climb:
+    """One ascent; in L1 first two in larger balls, whose best points are where the next begins."""
+    if threat.norm != "L1":
+        return climb(judge, start, x, threat, steps)
+    corner = threat.maximizer(judge(start).gradient, x)  # sparse steps only come near it
+    for factor, share in L1_STAGES:
+        if early := int(share * steps):
+            larger = replace(threat, eps=factor * threat.eps)
+            steps, start = steps - early, climb(judge, start, x, larger, early).top
+    found = climb(judge, threat.project(start, x), x, threat, steps)
+    seen = judge(corner)
+    point = choose(seen.margin < found.margin, corner, found.point)
+    evidence = replace(found.evidence, last=found.evidence.last.maximum(seen.loss))
+    return Climb(point, found.margin.minimum(seen.margin), found.top, evidence)
+
+
+def _require_targets(target: IntTensor | None, y: IntTensor, classes: int) -> None:
+    if target is None:
+        return
+    if target.shape != y.shape:
+        raise ShapeError(f"got {len(target)} targets for {len(y)} labels: give one for each")
+    if len(y) and not 0 <= int(target.min()) <= int(target.max()) < classes:
+        raise DomainError(
+            f"targets from {int(target.min())} to {int(target.max())} for logits of {classes} "
+            "classes: a target is one of them"
+        )
+
+
+def _require_positive(name: str, **options: int) -> None:
+    if min(options.values()) < 1:
+        given = ", ".join(f"{key}={value}" for key, value in options.items())
+        raise DomainError(f"{name}({given}): all of them are at least 1")

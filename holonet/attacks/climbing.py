@@ -1,0 +1,166 @@
+"""One ascent that chooses its own steps: the engine of Auto-PGD."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+
+import torch
+from torch import Tensor
+
+from holonet._types import AnyTensor, BoolTensor, RealTensor
+from holonet.attacks.alarms import Evidence
+from holonet.attacks.objectives import Goal, Model, input_gradient, logits_of
+from holonet.attacks.threat import ThreatModel
+
+__all__ = ["Climb", "Judge", "Seen", "beside", "choose", "climb", "is_zero", "judging"]
+
+ALPHA = 0.75  # of a step; the rest is momentum
+RHO = 0.75  # a step is too long if a smaller share of the steps improves
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What a model shows at one point for each example."""
+
+    loss: RealTensor
+    margin: RealTensor
+    gradient: AnyTensor
+    finite: BoolTensor
+
+    def updated(self, mask: BoolTensor, new: "Seen") -> "Seen":
+        """With the examples of the mask as in `new`."""
+        return Seen(
+            *(choose(mask, getattr(new, f.name), getattr(self, f.name)) for f in fields(Seen))
+        )
+
+
+Judge = Callable[[Tensor], Seen]
+
+
+def judging(model: Model, goal: Goal, objective: Callable[[RealTensor], RealTensor]) -> Judge:
+    """The function that looks at points: the objective of the logits there, and its gradient."""
+
+    def judge(point: Tensor) -> Seen:
+        with torch.enable_grad():
+            point = point.detach().requires_grad_()
+            logits = logits_of(model, point, goal.y)
+            loss = objective(logits)
+            gradient, finite = input_gradient(loss, point)
+        loss = loss.detach().nan_to_num(-torch.inf, torch.inf, -torch.inf)
+        return Seen(loss, goal.margin(logits.detach()), gradient, finite)
+
+    return judge
+
+
+@dataclass(frozen=True)
+class Climb:
+    """What one ascent found: the point of least margin, its margin, and the top of the loss."""
+
+    point: AnyTensor
+    margin: RealTensor
+    top: AnyTensor
+    evidence: Evidence
+
+
+def climb(judge: Judge, start: AnyTensor, x: AnyTensor, threat: ThreatModel, steps: int) -> Climb:
+    """One ascent from `start` in the threat set about x, every iterate judged.
+
+    An example whose gradient is not finite waits where it is, until it goes back to its best point
+    with shorter steps.
+    """
+    pace = (_Sparse if threat.norm == "L1" else _Momentum)(start, x, threat, steps)
+    point, seen = start, judge(start)
+    first, zero, finite = seen.loss, is_zero(seen.gradient), seen.finite
+    least, margin = point, seen.margin
+    top, best = point, seen
+    for k in range(1, steps + 1):
+        moved = choose(seen.finite, pace.move(point, seen.gradient), point)
+        before, point, seen = seen.loss, moved, judge(moved)
+        zero, finite = zero & is_zero(seen.gradient), finite & seen.finite
+        least, margin = choose(seen.margin < margin, point, least), margin.minimum(seen.margin)
+        higher = seen.loss > best.loss
+        top, best = choose(higher, point, top), best.updated(higher, seen)
+        back = pace.check(k, seen.loss > before, top, best.loss)
+        if back is not None:
+            point, seen = choose(back, top, point), seen.updated(back, best)
+    return Climb(least, margin, top, Evidence(first, best.loss, zero, finite))
+
+
+class _Momentum:
+    """Steps with momentum, halved at checkpoints where they do not improve enough."""
+
+    def __init__(self, start: Tensor, x: Tensor, threat: ThreatModel, steps: int) -> None:
+        self.x, self.threat, self.last = x, threat, start
+        self.step = x.real.new_full((len(x),), 2 * threat.eps)
+        self.rises = torch.zeros_like(self.step)
+        self.halved = torch.ones_like(self.step, dtype=torch.bool)
+        self.known = torch.full_like(self.step, torch.inf)
+        self.window, self.since, self.first = max(round(0.22 * steps), 1), 0, True
+        self.shorter, self.shortest = max(round(0.03 * steps), 1), max(round(0.06 * steps), 1)
+
+    def move(self, point: Tensor, gradient: Tensor) -> Tensor:
+        if self.first:
+            self.first = False
+            return self.threat.maximizer(gradient, self.x)
+        step = beside(self.step, point) * self.threat.steepest(gradient)
+        moved = self.threat.project(point + step, self.x)
+        moved = point + ALPHA * (moved - point) + (1 - ALPHA) * (point - self.last)
+        self.last = point
+        return self.threat.project(moved, self.x)
+
+    def check(self, k: int, rose: Tensor, top: Tensor, loss: Tensor) -> BoolTensor | None:
+        self.rises += rose
+        self.since += 1
+        if self.since < self.window:
+            return None
+        stuck = (self.rises < RHO * self.since) | (~self.halved & (loss <= self.known))
+        self.step = torch.where(stuck, self.step / 2, self.step)
+        self.halved, self.known = stuck, loss
+        self.rises, self.since = torch.zeros_like(self.rises), 0
+        self.window = max(self.window - self.shorter, self.shortest)
+        return stuck
+
+
+class _Sparse:
+    """Steps in L1 that move few entries, fewer as the best point has fewer moved ones."""
+
+    def __init__(self, start: Tensor, x: Tensor, threat: ThreatModel, steps: int) -> None:
+        self.x, self.threat = x, threat
+        self.step = x.new_full((len(x),), threat.eps)
+        self.moved = self._count(start)
+        self.entries = self.moved / 1.5
+        self.window = max(round(0.04 * steps), 1)
+
+    def move(self, point: Tensor, gradient: Tensor) -> Tensor:
+        size = gradient.abs().flatten(1)
+        rank = size.argsort(1, descending=True).argsort(1)
+        signs = gradient.sign() * (rank < self.entries.clamp(min=1)[:, None]).view(point.shape)
+        signs = signs / beside(signs.abs().flatten(1).sum(1).clamp(min=1), signs)
+        return self.threat.project(point + beside(self.step, point) * signs, self.x)
+
+    def check(self, k: int, rose: Tensor, top: Tensor, loss: Tensor) -> BoolTensor | None:
+        if k % self.window:
+            return None
+        moved = self._count(top)
+        fewer = moved < 0.95 * self.moved
+        shorter = (self.step / 1.5).clamp(min=self.threat.eps / 10)
+        self.step = torch.where(fewer, self.threat.eps, shorter)
+        self.moved, self.entries = moved, moved / 1.5
+        return fewer
+
+    def _count(self, point: Tensor) -> RealTensor:
+        return (point != self.x).flatten(1).sum(1).to(self.x.dtype)
+
+
+def choose(mask: BoolTensor, yes: Tensor, no: Tensor) -> Tensor:
+    """The rows of `yes` where the mask says so, and those of `no` elsewhere."""
+    return torch.where(beside(mask, yes), yes, no)
+
+
+def beside(rows: Tensor, points: Tensor) -> Tensor:
+    """One number for each example, shaped to broadcast against points."""
+    return rows.view(-1, *[1] * (points.ndim - 1))
+
+
+def is_zero(gradient: AnyTensor) -> BoolTensor:
+    """For which examples every entry is exactly 0."""
+    return (gradient == 0).flatten(1).all(1)

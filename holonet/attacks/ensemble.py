@@ -1,0 +1,179 @@
+"""The worst case over several attacks, each on what the ones before left standing."""
+
+import functools
+import random
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+from typing import Protocol, runtime_checkable
+
+import torch
+from torch import Tensor
+
+from holonet._types import IntTensor, RealTensor
+from holonet.attacks.alarms import ADVICE, warn_about
+from holonet.attacks.apgd import apgd, apgd_targeted
+from holonet.attacks.climbing import choose
+from holonet.attacks.gradient import fgsm, pgd
+from holonet.attacks.objectives import Model, evaluating, logits_of, margin_of, require_examples
+from holonet.attacks.result import Alarm, AlarmKind, AttackResult
+from holonet.attacks.square import square
+from holonet.attacks.threat import ThreatModel
+from holonet.attacks.torus import torus
+from holonet.errors import DomainError
+
+__all__ = ["ATTACKS", "STRONG", "Attack", "EnsembleResult", "worst_case"]
+
+BLACK_BOX_SHARE = 0.002  # of the examples: what a black box may break by luck
+
+
+@runtime_checkable
+class Attack(Protocol):
+    """What every attack can be asked, whatever other options it has."""
+
+    def __call__(
+        self, model: Model, x: Tensor, y: IntTensor, threat: ThreatModel, *, seed: int
+    ) -> AttackResult:
+        """The worst points found in the threat set about x."""
+        ...
+
+
+STRONG: Mapping[str, Attack] = MappingProxyType(
+    {
+        "apgd-ce": functools.partial(apgd, loss="cross_entropy"),
+        "apgd-dlr": functools.partial(apgd, loss="dlr"),
+        "apgd-t": apgd_targeted,
+        "square": square,
+    }
+)
+"""Auto-PGD on three losses, then random search: what a claim of robustness should withstand."""
+
+ATTACKS: Mapping[str, Attack] = MappingProxyType(
+    {
+        "fgsm": fgsm,
+        "pgd": pgd,
+        **STRONG,
+        "torus": torus,
+    }
+)
+"""Every attack by its name."""
+
+
+@dataclass(frozen=True)
+class EnsembleResult(AttackResult):
+    """The worst points that an ensemble found.
+
+    Args:
+        broken_by: for each example the attack that broke it, "clean" if it is misclassified
+            without one, "" if it stands.
+    """
+
+    broken_by: list[str] = field(default_factory=list)
+
+
+def worst_case(
+    model: Model,
+    x: Tensor,
+    y: IntTensor,
+    threat: ThreatModel,
+    attacks: Mapping[str, Attack] = STRONG,
+    *,
+    seed: int = 0,
+    batch_size: int = 500,
+    on_batch: Callable[[], None] | None = None,
+) -> EnsembleResult:
+    """Run the attacks in their order, each on the examples that still stand.
+
+    Every attack gets a seed of its own for each batch, made of `seed`, the name of the attack and
+    the number of the batch: the same call gives the same result, and another batch size another
+    one. The alarms of the attacks are collected with the attack's name in front. If `square`,
+    which sees no gradients, breaks more than 0.2% of all examples after every other attack has
+    passed them by, the result carries an alarm that the gradients mislead.
+
+    Args:
+        model: examples (batch, ...) to real logits (batch, classes); in eval mode meanwhile.
+        x: examples, in the box of the threat model.
+        y: labels.
+        threat: the set.
+        attacks: name -> attack, in the order in which they run; put `square` last.
+        seed: of all random numbers.
+        batch_size: examples attacked at once.
+        on_batch: called once for each attack and batch, for a progress bar.
+
+    Law: x_adv is in the threat set; the accuracy is at most that of every prefix of the attacks;
+        margin, broken_by and x_adv agree with each other.
+
+    Raises:
+        DomainError: no attacks, batch_size below 1, examples outside the box.
+        InputTypeError, ShapeError: the model, the examples or the labels do not fit.
+
+    References:
+        Croce and Hein (2020).
+    """
+    if not attacks or batch_size < 1:
+        raise DomainError(
+            f"worst_case of {len(attacks)} attacks with batch_size={batch_size}: at least 1 each"
+        )
+    require_examples(x, y, threat)
+    x = x.detach()
+    found = EnsembleResult(x.clone(), _clean_margin(model, x, y, batch_size))
+    found.broken_by.extend("" if margin > 0 else "clean" for margin in found.margin.tolist())
+    alarms: Counter[tuple[AlarmKind, str]] = Counter()
+    for number, index in enumerate(torch.arange(len(y), device=x.device).split(batch_size)):
+        for name, attack in attacks.items():
+            left = index[found.margin[index] > 0]
+            if len(left):
+                own_seed = _mixed(seed, name, number)
+                result = attack(model, x[left], y[left], threat, seed=own_seed)
+                _merge(found, left, result, name)
+                for alarm in result.alarms:
+                    alarms[alarm.kind, f"{name}: {alarm.advice}"] += alarm.count
+            if on_batch is not None:
+                on_batch()
+    collected = tuple(Alarm(kind, n, len(y), advice) for (kind, advice), n in alarms.items())
+    surprise = _black_box_alarm(found.broken_by, attacks)
+    warn_about(surprise)
+    return replace(found, alarms=(*collected, *surprise))
+
+
+@torch.no_grad()
+def _clean_margin(model: Model, x: Tensor, y: IntTensor, batch_size: int) -> RealTensor:
+    with evaluating(model):
+        batches = zip(x.split(batch_size), y.split(batch_size), strict=True)
+        return torch.cat([margin_of(logits_of(model, *batch), batch[1]) for batch in batches])
+
+
+def _merge(found: EnsembleResult, left: IntTensor, result: AttackResult, name: str) -> None:
+    """Keep what the attack `name` found for the examples `left`, where it is worse."""
+    worse = result.margin < found.margin[left]
+    found.x_adv[left] = choose(worse, result.x_adv, found.x_adv[left])
+    found.margin[left] = torch.where(worse, result.margin, found.margin[left])
+    for example in left[result.success].tolist():
+        found.broken_by[example] = name
+
+
+def _black_box_alarm(broken_by: list[str], attacks: Mapping[str, Attack]) -> tuple[Alarm, ...]:
+    """The alarm that black boxes broke what every attack with gradients had left standing."""
+    black = [name for name, attack in attacks.items() if _is_black_box(attack)]
+    white = [name for name in attacks if name not in black]
+    if not white:
+        return ()
+    order = list(attacks)
+    late = {name for name in black if order.index(name) > order.index(white[-1])}
+    count = sum(name in late for name in broken_by)
+    kind = AlarmKind.BLACK_BOX_WINS
+    if count <= BLACK_BOX_SHARE * len(broken_by):
+        return ()
+    return (Alarm(kind, count, len(broken_by), ADVICE[kind]),)
+
+
+def _is_black_box(attack: object) -> bool:
+    while isinstance(attack, functools.partial):
+        attack = attack.func
+    return attack is square
+
+
+def _mixed(seed: int, name: str, number: int) -> int:
+    """A seed made of all three, the same in every process."""
+    return random.Random(f"{seed}/{name}/{number}").getrandbits(63)

@@ -1,0 +1,239 @@
+"""What attacks make large, and the one place where they ask a model for logits and gradients."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from holonet._types import AnyTensor, BoolTensor, IntTensor, RealTensor
+from holonet.attacks.threat import ThreatModel
+from holonet.errors import DomainError, InputTypeError, ShapeError
+
+__all__ = [
+    "AttackLoss",
+    "Goal",
+    "Model",
+    "Objective",
+    "evaluating",
+    "input_gradient",
+    "logits_of",
+    "loss_named",
+    "margin_of",
+    "require_examples",
+    "require_targets",
+]
+
+AttackLoss = Literal["margin", "cross_entropy", "dlr"]
+Model = nn.Module | Callable[[Tensor], Tensor]
+Objective = Callable[[RealTensor, IntTensor], RealTensor]
+"""(logits (batch, classes), labels (batch,)) -> a number for each example, large where attacked."""
+
+
+def margin_of(logits: RealTensor, y: IntTensor) -> RealTensor:
+    """Logit of the label minus the largest other logit; -inf where a logit is NaN.
+
+    It is -inf too where the label and another class share an infinite logit: neither wins.
+
+    Example:
+        >>> margin_of(torch.tensor([[3.0, 1.0, 2.0]]), torch.tensor([0]))
+        tensor([1.])
+    """
+    label = y.long()[:, None]
+    others = logits.scatter(1, label, -torch.inf)
+    margin = logits.gather(1, label).squeeze(1) - others.amax(1)
+    return margin.masked_fill(margin.isnan(), -torch.inf)
+
+
+def loss_named(name: str, logits: RealTensor, y: IntTensor) -> RealTensor:
+    """The loss of that name for each example: what an untargeted attack makes large.
+
+    "margin": the largest other logit minus the label's; "cross_entropy"; "dlr": the margin over
+    the spread of the logits, which no rescaling of the logits changes (at least 3 classes).
+
+    Raises:
+        DomainError: unknown name, or too few classes for "dlr".
+
+    References:
+        Carlini and Wagner (2017) for the margin; Croce and Hein (2020) for DLR.
+    """
+    if name == "margin":
+        return -margin_of(logits, y)
+    if name == "cross_entropy":
+        return functional.cross_entropy(logits, y.long(), reduction="none")
+    if name != "dlr":
+        raise DomainError(f"loss={name!r}: choose 'margin', 'cross_entropy' or 'dlr'")
+    if logits.shape[1] < 3:
+        raise DomainError(f"loss='dlr' with {logits.shape[1]} classes: it needs 3, take 'margin'")
+    top = logits.topk(3, dim=1).values
+    spread = top[:, 0] - top[:, 2]
+    return -margin_of(logits, y) / (spread + 1e-12)
+
+
+@dataclass(frozen=True)
+class Goal:
+    """What an attack is after: away from the labels, or to the target where there is one.
+
+    Args:
+        y: the labels.
+        target: the class to be reached for each example; None for any class but the label.
+    """
+
+    y: IntTensor
+    target: IntTensor | None = None
+
+    def margin(self, logits: RealTensor) -> RealTensor:
+        """What is missing to the goal: not above 0 where it is reached, -inf where a logit is NaN.
+
+        Without a target it is `margin_of`; with one, the lead of the strongest other class.
+
+        Example:
+            >>> logits = torch.tensor([[3.0, 1.0, 2.5]])
+            >>> Goal(torch.tensor([0]), torch.tensor([1])).margin(logits)
+            tensor([2.])
+        """
+        if self.target is None:
+            return margin_of(logits, self.y)
+        return (-margin_of(logits, self.target)).masked_fill(logits.isnan().any(1), -torch.inf)
+
+    def loss(self, name: str, logits: RealTensor) -> RealTensor:
+        """The loss of that name for each example, to be made large.
+
+        With a target it is minus the loss of the target; for "dlr" over the distance of the
+        largest logit from the mean of the third and fourth, since it would else be constant
+        where the target is third.
+
+        Raises:
+            DomainError: as `loss_named`; "dlr" with a target needs 4 classes.
+
+        References:
+            Croce and Hein (2020) for the targeted DLR.
+        """
+        if self.target is None:
+            return loss_named(name, logits, self.y)
+        if name != "dlr":
+            return -loss_named(name, logits, self.target)
+        if logits.shape[1] < 4:
+            raise DomainError(
+                f"loss='dlr' against targets with {logits.shape[1]} classes: it needs 4, take "
+                "'margin'"
+            )
+        top = logits.topk(4, dim=1).values
+        return margin_of(logits, self.target) / (top[:, 0] - top[:, 2:].mean(1) + 1e-12)
+
+    def at(self, index: Tensor) -> "Goal":
+        """The goal for some of the examples."""
+        return Goal(self.y[index], None if self.target is None else self.target[index])
+
+
+def require_examples(x: Tensor, y: IntTensor, threat: ThreatModel) -> None:
+    """Refuse examples that no attack can start from.
+
+    Raises:
+        DomainError: examples outside the box of valid data, or not finite.
+        InputTypeError: not what the threat model perturbs.
+        ShapeError: not one label for each example.
+    """
+    if len(x) != len(y):
+        raise ShapeError(f"got {len(x)} examples and {len(y)} labels: give one for each")
+    outside = ~threat.contains(x, x)
+    if outside.any():
+        raise DomainError(
+            f"{int(outside.sum())} of {len(x)} examples are outside the box of valid data "
+            f"{threat.bounds} or not finite: give ThreatModel the range of the data, or bounds=None"
+        )
+
+
+def require_targets(target: IntTensor | None, y: IntTensor, classes: int) -> None:
+    """Refuse targets that are not one class for each label.
+
+    Raises:
+        DomainError: a target that is not a class.
+        ShapeError: not one target for each label.
+    """
+    if target is None:
+        return
+    if target.shape != y.shape:
+        raise ShapeError(f"got {len(target)} targets for {len(y)} labels: give one for each")
+    if len(y) and not 0 <= int(target.min()) <= int(target.max()) < classes:
+        raise DomainError(
+            f"targets from {int(target.min())} to {int(target.max())} for logits of {classes} "
+            "classes: a target is one of them"
+        )
+
+
+def logits_of(model: Model, x: Tensor, y: IntTensor) -> RealTensor:
+    """The model's logits, checked for what an attack cannot use.
+
+    Raises:
+        InputTypeError: the logits are complex.
+        ShapeError: the logits are not (batch, classes), or labels are missing.
+        DomainError: a label that is not a class.
+    """
+    logits = model(x)
+    if logits.is_complex():
+        raise InputTypeError(
+            f"the model returns complex logits ({logits.dtype}): end it with a readout, "
+            "nn.HolomorphicClassifier(backbone, nn.RealPart()) for example"
+        )
+    if logits.ndim != 2 or len(logits) != len(y):
+        raise ShapeError(
+            f"the model returns logits of shape {tuple(logits.shape)} for {len(y)} labels: they "
+            "must be (batch, classes)"
+        )
+    if len(y) and not 0 <= int(y.min()) <= int(y.max()) < logits.shape[1]:
+        raise DomainError(
+            f"labels from {int(y.min())} to {int(y.max())} for logits of {logits.shape[1]} "
+            "classes: number the classes from 0"
+        )
+    return logits
+
+
+def input_gradient(objective: Tensor, point: Tensor) -> tuple[AnyTensor, BoolTensor]:
+    """The gradient of the summed objective at `point`, and for which examples it is finite.
+
+    Where it is not finite it is set to 0. At complex points it is torch's gradient
+    dL/dx + i dL/dy, along which L rises most.
+
+    Raises:
+        InputTypeError: autograd cannot follow the objective back to the point.
+    """
+    gradient = None
+    if objective.requires_grad:
+        with torch.enable_grad():
+            total = objective.sum()
+        (gradient,) = torch.autograd.grad(total, point, allow_unused=True)
+    if gradient is None:
+        raise InputTypeError(
+            "autograd cannot follow the logits back to the examples, so the attack would call "
+            "the model robust: remove detach, torch.no_grad and numpy from its forward pass"
+        )
+    finite = gradient.isfinite().flatten(1).all(1)
+    shape = (-1, *[1] * (gradient.ndim - 1))
+    return gradient.resolve_conj().masked_fill(~finite.view(shape), 0), finite
+
+
+@contextmanager
+def evaluating(model: object) -> Iterator[None]:
+    """Put every submodule in eval mode, and back in its own mode at the end.
+
+    Example:
+        >>> model = nn.Sequential(nn.Dropout(), nn.Dropout().eval())
+        >>> with evaluating(model):
+        ...     model[0].training
+        False
+        >>> model[0].training, model[1].training
+        (True, False)
+    """
+    modules = list(model.modules()) if isinstance(model, nn.Module) else []
+    modes = [module.training for module in modules]
+    try:
+        for module in modules:
+            module.training = False
+        yield
+    finally:
+        for module, mode in zip(modules, modes, strict=True):
+            module.training = mode

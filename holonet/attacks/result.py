@@ -1,0 +1,64 @@
+"""What an attack found, and what makes its verdict doubtful."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from holonet._types import AnyTensor, BoolTensor, RealTensor
+
+__all__ = ["Alarm", "AlarmKind", "AttackResult"]
+
+
+class AlarmKind(StrEnum):
+    """Why an attack may have missed what is there: the signs of a masked gradient, and NaN."""
+
+    ZERO_GRADIENT = "zero gradient"
+    FLAT_LOSS = "flat loss"
+    NOT_FINITE = "not finite"
+    BLACK_BOX_WINS = "black box wins"
+    HEURISTIC = "heuristic"
+
+
+@dataclass(frozen=True)
+class Alarm:
+    """One reason to doubt that an example withstands.
+
+    Args:
+        kind: which.
+        count: how many examples it concerns.
+        examples: of how many.
+        advice: what it means and what to do about it.
+    """
+
+    kind: AlarmKind
+    count: int
+    examples: int
+    advice: str
+
+    def __str__(self) -> str:
+        return f"{self.kind} for {self.count} of {self.examples} examples: {self.advice}"
+
+
+@dataclass(frozen=True)
+class AttackResult:
+    """The worst points that an attack found.
+
+    Args:
+        x_adv: one point of the threat set for each example.
+        margin: logit of the label minus the largest other, at x_adv; negative where misclassified,
+            -inf where a logit is NaN.
+        alarms: reasons to doubt that the rest withstands.
+    """
+
+    x_adv: AnyTensor
+    margin: RealTensor
+    alarms: tuple[Alarm, ...] = ()
+
+    @property
+    def success(self) -> BoolTensor:
+        """Which examples are misclassified at x_adv (a tie counts: no strict winner is left)."""
+        return ~(self.margin > 0)
+
+    @property
+    def accuracy(self) -> float:
+        """The fraction of examples that withstood."""
+        return float((~self.success).double().mean())

@@ -1,0 +1,282 @@
+"""Attacks on a polydisc that search its distinguished boundary only: n phases."""
+
+import functools
+import math
+from collections.abc import Callable
+from dataclasses import replace
+
+import torch
+from torch import Tensor, nn
+
+from holonet._types import AnyTensor, BoolTensor, IntTensor, RealTensor
+from holonet.attacks.alarms import Evidence
+from holonet.attacks.apgd import Worst
+from holonet.attacks.climbing import Climb, Judge, Seen, beside, choose, climb, is_zero, judging
+from holonet.attacks.objectives import (
+    AttackLoss,
+    Goal,
+    Model,
+    evaluating,
+    input_gradient,
+    logits_of,
+)
+from holonet.attacks.result import Alarm, AlarmKind, AttackResult
+from holonet.attacks.threat import ThreatModel
+from holonet.domains import Domain, Plane
+from holonet.errors import DomainError, NotHolomorphicError
+from holonet.functions import FunctionClass
+from holonet.nn import declared_class
+from holonet.nn.module import forward_hooks, layer_domain
+
+__all__ = ["torus"]
+
+CIRCLES = 3  # that a push may try
+SLACK = 1.2  # the ways to singularities are searched: some may be a little longer
+INSIDE = "the worst point may lie inside the polydisc, so attack it with apgd too"
+
+
+def torus(
+    model: Model,
+    x: Tensor,
+    y: IntTensor,
+    threat: ThreatModel,
+    *,
+    steps: int = 40,
+    restarts: int = 1,
+    loss: AttackLoss | str = "margin",
+    seed: int = 0,
+) -> AttackResult:
+    """Ascent over the phases of perturbations whose entries all have modulus eps.
+
+    The negative margin and the cross-entropy of logits Re f_j, with f_j holomorphic on the closed
+    polydisc, are plurisubharmonic: a maximum, or a log-sum-exp, of pluriharmonic functions minus
+    a pluriharmonic one. Each coordinate in turn may then be moved to its circle without lowering
+    them, so that their maximum over the polydisc is attained on the torus |delta_j| = eps: n real
+    numbers in place of 2n, and nothing is lost. For any other score the search is a heuristic,
+    and the result says so.
+
+    One start is the point that `apgd` would find inside, pushed out to the torus; the others are
+    random. The push follows the analytic disc
+
+        t -> x_j + eps (c_j t + a_j) / (1 + conj(a_j) c_j t),    a_j = delta_j / eps,
+
+    which passes through the point at t = 0 and has its boundary |t| = 1 on the torus: some point
+    of the circle is at least as high, and it is one circle whatever n is. From there the phases
+    turn towards those of the gradient, by steps that are taken only if the loss rises.
+
+    Args:
+        model: complex examples (batch, ...) to real logits (batch, classes); in eval mode
+            meanwhile.
+        x: complex examples.
+        y: labels.
+        threat: a polydisc.
+        steps: of the ascent inside and of each ascent of phases.
+        restarts: random starts, after the one from inside.
+        loss: "margin" or "cross_entropy".
+        seed: of the random phases, drawn for all examples of a batch at once.
+
+    Law: |x_adv - x| = eps in every entry, unless the clean example is misclassified already or
+        the search is a heuristic, when points inside count too; the margin is at most that of
+        the ascent inside, to rounding.
+
+    Raises:
+        DomainError: the threat is no polydisc, steps or restarts below 1, another loss.
+        InputTypeError, ShapeError: the model, the examples or the labels do not fit.
+
+    References:
+        Krantz (2001), on the distinguished boundary of the polydisc.
+    """
+    if threat.norm != "polydisc":
+        raise DomainError(
+            f"torus(threat={threat}): the torus is the boundary of a polydisc; give "
+            "ThreatModel('polydisc', eps, bounds=None), or attack this set with apgd"
+        )
+    if steps < 1 or restarts < 1:
+        raise DomainError(f"torus(steps={steps}, restarts={restarts}): both are at least 1")
+    if loss not in ("margin", "cross_entropy"):
+        raise DomainError(f"torus(loss={loss!r}): choose 'margin' or 'cross_entropy'")
+    generator = torch.Generator().manual_seed(seed)
+    with evaluating(model):
+        worst = Worst(model, x, y, threat)
+        doubt, exact = _doubt(model, worst.x, threat.eps, generator, steps)
+        for start in range(1 + restarts):
+            left, point = worst.starts(generator)
+            if not len(left):
+                break
+            center, goal = worst.x[left], worst.goal.at(left)
+            judge = judging(model, goal, functools.partial(goal.loss, loss))
+            margin_at = functools.partial(_margin_at, model, goal)
+            if start:
+                unit = _drawn(margin_at, worst.x, left, threat.eps, generator, steps)
+            else:
+                inside = climb(judge, point, center, threat, steps)
+                unit, margin = _pushed(margin_at, judge, inside, center, threat.eps, generator)
+                kept = ~exact[left] | ((margin > 0) & (inside.margin <= 0))
+                offered = inside.margin.masked_fill(~kept, torch.inf)
+                worst.meet(left, replace(inside, margin=offered))
+            worst.meet(left, _turned(judge, unit, center, threat.eps, steps))
+    found = worst.result()
+    if exact.all():
+        return found
+    alarm = Alarm(AlarmKind.HEURISTIC, int((~exact).sum()), len(exact), doubt)
+    return replace(found, alarms=(*found.alarms, alarm))
+
+
+@torch.no_grad()
+def _margin_at(model: Model, goal: Goal, point: AnyTensor) -> RealTensor:
+    return goal.margin(logits_of(model, point, goal.y))
+
+
+def _phases(x: AnyTensor, generator: torch.Generator) -> AnyTensor:
+    """Random entries of modulus 1."""
+    turns = torch.rand(x.shape, generator=generator, dtype=torch.float64)
+    return torch.polar(torch.ones_like(turns), 2 * math.pi * turns).to(x)
+
+
+def _drawn(
+    margin_at: Callable[[Tensor], Tensor],
+    x: AnyTensor,
+    left: IntTensor,
+    eps: float,
+    generator: torch.Generator,
+    count: int,
+) -> AnyTensor:
+    """The best of `count` random points of the torus for the examples `left`, as units."""
+    best = _phases(x, generator)[left]
+    margin = margin_at(x[left] + eps * best)
+    for _ in range(count - 1):
+        unit = _phases(x, generator)[left]
+        found = margin_at(x[left] + eps * unit)
+        best, margin = choose(found < margin, unit, best), margin.minimum(found)
+    return best
+
+
+def _turned(judge: Judge, unit: AnyTensor, x: AnyTensor, eps: float, steps: int) -> Climb:
+    """Ascent over the phases of `unit`, each step a share of the way to the gradient's phases.
+
+    The share is doubled, up to all of the way, where the loss rises, and halved where it does
+    not. With a linear score the first step is the last.
+    """
+    seen = judge(x + eps * unit)
+    first, zero, finite = seen.loss, is_zero(seen.gradient), seen.finite
+    least, margin, share = unit, seen.margin, torch.ones_like(seen.loss)
+    for _ in range(steps):
+        aim = torch.where(seen.gradient == 0, unit, seen.gradient.sgn())
+        trial = _on_torus(unit + beside(share, unit) * (aim - unit), unit)
+        looked = judge(x + eps * trial)
+        zero, finite = zero & is_zero(looked.gradient), finite & looked.finite
+        least, margin = choose(looked.margin < margin, trial, least), margin.minimum(looked.margin)
+        higher = looked.loss > seen.loss
+        unit, seen = choose(higher, trial, unit), seen.updated(higher, looked)
+        share = torch.where(higher, (2 * share).clamp(max=1), share / 2)
+    return Climb(x + eps * least, margin, x + eps * unit, Evidence(first, seen.loss, zero, finite))
+
+
+def _pushed(
+    margin_at: Callable[[Tensor], Tensor],
+    judge: Judge,
+    inside: Climb,
+    x: AnyTensor,
+    eps: float,
+    generator: torch.Generator,
+) -> tuple[AnyTensor, RealTensor]:
+    """Points of the torus, as units, with margins at most those inside, and these margins.
+
+    The circle is laid along the gradient, and with random phases where no point of it that was
+    looked at will do.
+    """
+    a = (inside.point - x) / eps
+    settled = a.abs() >= 1 - 8 * torch.finfo(a.dtype).eps
+    heading = judge(inside.point).gradient.sgn()
+    unit, margin = _on_torus(a, torch.ones_like(a)), torch.full_like(inside.margin, torch.inf)
+    for _ in range(CIRCLES):
+        c = torch.where(heading == 0, 1, heading)
+        angle, least, width = torch.zeros_like(margin), torch.full_like(margin, torch.inf), math.pi
+        for count in (32, 8, 8, 8):  # then 3 times about the best point, 4 times as dense
+            middle = angle
+            for k in range(count + 1):
+                turned = middle + width * (2 * k / count - 1)
+                t = c * beside(torch.polar(torch.ones_like(turned), turned), c)
+                trial = _on_torus(torch.where(settled, a, (t + a) / (1 + a.conj() * t)), unit)
+                found = margin_at(x + eps * trial)
+                angle, least = torch.where(found < least, turned, angle), least.minimum(found)
+                unit, margin = choose(found < margin, trial, unit), margin.minimum(found)
+            width *= 2 / count
+        if bool((margin <= inside.margin).all()):
+            break
+        heading = _phases(a, generator)
+    return unit, margin
+
+
+def _on_torus(points: AnyTensor, otherwise: AnyTensor) -> AnyTensor:
+    """Every entry at modulus 1; as in `otherwise` where it is too near 0 to have a phase."""
+    return torch.where(points.abs() < 1e-6, otherwise, points).sgn()
+
+
+def _doubt(
+    model: Model, x: AnyTensor, eps: float, generator: torch.Generator, steps: int
+) -> tuple[str, BoolTensor]:
+    """Why the worst point need not be on the torus, and for which examples it is known to be."""
+    nowhere = torch.zeros(len(x), dtype=torch.bool, device=x.device)
+    if not isinstance(model, nn.Module):
+        return f"nothing is declared of a {type(model).__name__}: {INSIDE}", nowhere
+    try:
+        found = declared_class(model)
+    except NotHolomorphicError as error:
+        return f"{error}; {INSIDE}", nowhere
+    if found is not FunctionClass.HARMONIC:
+        return f"the logits are {found.value} and not pluriharmonic: {INSIDE}", nowhere
+    leaves = [layer for layer in model.modules() if not any(True for _ in layer.children())]
+    domains = {layer: layer_domain(layer) for layer in leaves}
+    unknown = [type(layer).__name__ for layer, domain in domains.items() if domain is None]
+    if unknown:
+        return f"no domain was declared for {', '.join(unknown)}: {INSIDE}", nowhere
+    bounded = {layer: d for layer, d in domains.items() if d and not isinstance(d, Plane)}
+    if not bounded or not len(x):
+        return "", ~nowhere
+    escape = _Escape(model, bounded, x)
+    least = torch.full_like(nowhere, torch.inf, dtype=x.dtype.to_real())
+    for _ in range(2):
+        found = _turned(escape.judge, _phases(x, generator), x, eps, steps)
+        least = least.minimum(found.margin)
+    return f"the polydisc may leave the domain of a layer: {INSIDE}", least > 0
+
+
+class _Escape:
+    """How close a network comes to leaving the domains of its layers.
+
+    What reaches a layer stays in the domain as long as it moves less than its clearance at the
+    example. If the layers before are holomorphic on the polydisc, its way is a plurisubharmonic
+    function too, and longest on the torus. It is searched there, which proves nothing; the slack
+    stands for what the search may miss.
+    """
+
+    def __init__(self, model: nn.Module, domains: dict[nn.Module, Domain], x: AnyTensor) -> None:
+        self.model, self.domains = model, domains
+        self.origins = [(layer, reached.detach()) for layer, reached in self._reached(x)]
+
+    def judge(self, point: AnyTensor) -> Seen:
+        """The least room that is left in front of any layer, as a margin."""
+        with torch.enable_grad():
+            point = point.detach().requires_grad_()
+            used = point.real.flatten(1)[:, 0] * 0 - torch.inf
+            for (layer, origin), (_, reached) in zip(
+                self.origins, self._reached(point), strict=True
+            ):
+                room = self.domains[layer].clearance(origin)
+                way = SLACK * (reached - origin).abs()
+                used = used.maximum((way - room).flatten(1).amax(1))
+            gradient, finite = input_gradient(used, point)
+        used = used.detach().nan_to_num(torch.inf, torch.inf, -torch.inf)
+        return Seen(used, -used, gradient, finite)
+
+    def _reached(self, point: AnyTensor) -> list[tuple[nn.Module, AnyTensor]]:
+        """What the layers get, in the order in which they are called."""
+        seen: list[tuple[nn.Module, AnyTensor]] = []
+
+        def look(layer: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+            seen.append((layer, inputs[0]))
+
+        with forward_hooks(layer.register_forward_pre_hook(look) for layer in self.domains):
+            self.model(point)
+        return seen

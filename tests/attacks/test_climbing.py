@@ -1,0 +1,160 @@
+"""The engine of Auto-PGD: its checkpoints, its steps, and what it keeps."""
+
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import Tensor
+
+from holonet.attacks import ThreatModel
+from holonet.attacks.climbing import (
+    Seen,
+    _Momentum,
+    _Sparse,
+    beside,
+    choose,
+    climb,
+    is_zero,
+    judging,
+)
+from holonet.attacks.objectives import Goal
+
+seeds = st.integers(0, 2**32)
+
+
+def hill(center: Tensor, curvature: Tensor):
+    """A concave quadratic with its top at `center`; the margin is minus the loss."""
+
+    def judge(point: Tensor) -> Seen:
+        delta = point - center
+        loss = -(curvature * delta.square()).sum(1)
+        finite = torch.ones(len(point), dtype=torch.bool)
+        return Seen(loss, -loss, -2 * curvature * delta, finite)
+
+    return judge
+
+
+def test_checkpoints_come_closer() -> None:
+    x = torch.zeros(1, 2)
+    pace = _Momentum(x, x, ThreatModel(eps=0.1, bounds=None), 100)
+    flat = torch.zeros(1), torch.zeros(1, dtype=torch.bool)
+    due = [k for k in range(1, 101) if pace.check(k, flat[1], x, flat[0]) is not None]
+    assert due == [22, 41, 57, 70, 80, 87, 93, 99]
+
+
+def test_steps_are_halved_for_either_reason() -> None:
+    x = torch.zeros(4, 2)
+    pace = _Momentum(x, x, ThreatModel(eps=0.5, bounds=None), 100)
+    assert pace.step.tolist() == [1.0] * 4
+    rose = torch.tensor([True, True, False, True])  # the third never improves
+    best = torch.tensor([1.0, 1.0, 1.0, 1.0])
+    back = [pace.check(k, rose, x, best) for k in range(1, 23)][-1]
+    assert back is not None
+    assert back.tolist() == [False, False, True, False]
+    assert pace.step.tolist() == [1.0, 1.0, 0.5, 1.0]
+    later = torch.tensor([2.0, 1.0, 1.0, 2.0])  # the second's best loss is unchanged
+    rises = [torch.tensor([True, True, True, k % 4 > 0]) for k in range(23, 42)]  # 14 of 19 < 3/4
+    back = [pace.check(k, risen, x, later) for k, risen in enumerate(rises, 23)][-1]
+    assert back is not None
+    assert back.tolist() == [False, True, False, True]
+    assert pace.step.tolist() == [1.0, 0.5, 0.5, 0.5]
+
+
+@given(seed=seeds, norm=st.sampled_from(["Linf", "L2"]))
+def test_a_top_inside_is_found(seed, norm):
+    generator = torch.Generator().manual_seed(seed)
+    threat = ThreatModel(norm, 0.5, None)
+    x = torch.randn(5, 4, generator=generator, dtype=torch.float64)
+    center = x + 0.5 * (threat.random_point(x, generator) - x)
+    curvature = 0.5 + torch.rand(5, 4, generator=generator, dtype=torch.float64)
+    found = climb(hill(center, curvature), threat.random_point(x, generator), x, threat, 60)
+    # steps of constant length 2 eps would jump between distances of the order of eps
+    assert float(found.margin.max()) < 1e-2 * 0.25
+    assert torch.equal(found.margin, -found.evidence.last)
+    assert bool(found.evidence.rose.all())
+    assert bool(threat.contains(found.point, x).all())
+
+
+@given(seed=seeds)
+def test_sparse_steps_find_a_sparse_top(seed):
+    generator = torch.Generator().manual_seed(seed)
+    threat = ThreatModel("L1", 1.0, None)
+    x = torch.randn(3, 30, generator=generator, dtype=torch.float64)
+    center = x.clone()
+    center[:, :2] += 0.3
+    curvature = torch.ones_like(x)
+    found = climb(hill(center, curvature), threat.random_point(x, generator), x, threat, 40)
+    assert float(found.margin.max()) < 0.02
+    assert bool(threat.contains(found.point, x).all())
+
+
+def test_sparse_steps_have_length_eps_and_follow_the_sparsity_of_the_best() -> None:
+    x, threat = torch.zeros(1, 12), ThreatModel("L1", 0.6, None)
+    start = torch.zeros(1, 12)
+    start[0, :9] = 0.01
+    pace = _Sparse(start, x, threat, 25)
+    gradient = torch.arange(12.0)[None] - 20.0
+    moved = pace.move(x, gradient)
+    assert int((moved != 0).sum()) == 6  # 9 / 1.5, those of largest gradient
+    assert bool((moved[0, :6] < 0).all())
+    torch.testing.assert_close(moved.abs().sum(), torch.tensor(0.6))
+    fewer = torch.zeros(1, 12)
+    fewer[0, :3] = 0.1
+    nothing = torch.zeros(1)
+    assert pace.check(1, nothing > 0, fewer, nothing).tolist() == [True]  # type: ignore
+    assert int((pace.move(x, gradient) != 0).sum()) == 2
+    assert pace.check(2, nothing > 0, fewer, nothing).tolist() == [False]  # type: ignore
+    torch.testing.assert_close(pace.step, torch.tensor([0.4]))
+
+
+def test_an_example_without_a_finite_gradient_waits() -> None:
+    x = torch.zeros(2, 3)
+
+    def judge(point: Tensor) -> Seen:
+        finite = torch.tensor([True, False])
+        return Seen(point.sum(1), -point.sum(1), torch.ones_like(point) * finite[:, None], finite)
+
+    start = torch.full((2, 3), 0.05)
+    found = climb(judge, start, x, ThreatModel(eps=0.1, bounds=None), 9)
+    torch.testing.assert_close(found.point, torch.tensor([[0.1] * 3, [0.05] * 3]))
+    assert found.evidence.finite.tolist() == [True, False]
+
+
+def test_the_best_point_is_where_it_goes_on_from() -> None:
+    seen = []
+    x = torch.zeros(1, 2, dtype=torch.float64)
+    top = torch.tensor([[0.03, -0.01]], dtype=torch.float64)
+    inner = hill(top, torch.ones_like(x))
+
+    def judge(point: Tensor) -> Seen:
+        looked = inner(point)
+        seen.append((float(looked.loss), point))
+        return looked
+
+    threat = ThreatModel("L2", 0.5, None)
+    climb(judge, torch.full_like(x, 0.3), x, threat, 100)
+    for k in (22, 41, 57):  # after a checkpoint the next point is one step from the best so far
+        best = max(seen[: k + 1], key=lambda pair: pair[0])[1]
+        assert float((seen[k + 1][1] - best).norm()) < 1.0
+    losses = [loss for loss, _ in seen]
+    assert max(losses[80:]) > -1e-4
+    assert sum(losses[-6:]) > sum(losses[22:28])
+
+
+def test_rows_by_hand() -> None:
+    mask = torch.tensor([True, False])
+    yes, no = torch.ones(2, 1, 2), torch.zeros(2, 1, 2)
+    assert choose(mask, yes, no).tolist() == [[[1.0, 1.0]], [[0.0, 0.0]]]
+    assert choose(mask, yes[:, 0, 0], no[:, 0, 0]).tolist() == [1.0, 0.0]
+    assert beside(mask, yes).shape == (2, 1, 1)
+    assert is_zero(torch.tensor([[0.0, 0.0], [0.0, 1e-30]])).tolist() == [True, False]
+
+
+def test_what_a_judge_sees() -> None:
+    goal = Goal(torch.tensor([0, 1]))
+    judge = judging(lambda p: p * torch.tensor([1.0, 3.0]), goal, lambda z: z[:, 1] ** 2)
+    with torch.no_grad():
+        seen = judge(torch.tensor([[1.0, 2.0], [float("nan"), 1.0]]))
+    assert seen.loss.tolist() == [36.0, 9.0]
+    assert seen.margin.tolist() == [-5.0, -torch.inf]
+    assert seen.gradient.tolist() == [[0.0, 36.0], [0.0, 18.0]]
+    assert not seen.loss.requires_grad
