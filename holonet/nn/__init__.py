@@ -12,21 +12,18 @@ from holonet.nn.activation import (
     Square,
     Tanh,
 )
-from holonet.nn.architectures import (
-    holomorphic_mlp,
-    real_mlp,
-    real_parameter_count,
-    twin_width,
-)
 from holonet.nn.classifier import HolomorphicClassifier
 from holonet.nn.container import Flatten, Product, Residual, Sequential
 from holonet.nn.conv import Conv1d, Conv2d, ConvTranspose2d
+from holonet.nn.convolutional import holomorphic_convnet, real_convnet
+from holonet.nn.counts import flops, real_parameter_count
 from holonet.nn.declare import declare, declared_class
 from holonet.nn.discs import admissible_radius
 from holonet.nn.linear import Linear
 from holonet.nn.module import DeclaredModule, HolomorphicModule
 from holonet.nn.neighbors import AFFINE_LAYERS, PIECEWISE_LAYERS, SMOOTH_LAYERS
 from holonet.nn.normalization import FrozenNorm, calibrate
+from holonet.nn.perceptrons import holomorphic_mlp, real_mlp
 from holonet.nn.pooling import (
     AdaptiveAvgPool1d,
     AdaptiveAvgPool2d,
@@ -37,6 +34,8 @@ from holonet.nn.pooling import (
 )
 from holonet.nn.precision import double_copy, to_precision
 from holonet.nn.readout import ImagPart, LogModulus, Modulus, Readout, RealPart
+from holonet.nn.stability import stabilize_
+from holonet.nn.twins import twin_widths
 
 __all__ = [
     "AFFINE_LAYERS",
@@ -79,11 +78,15 @@ __all__ = [
     "declare",
     "declared_class",
     "double_copy",
+    "flops",
     "functional",
+    "holomorphic_convnet",
     "holomorphic_mlp",
     "init",
+    "real_convnet",
     "real_mlp",
     "real_parameter_count",
+    "stabilize_",
     "to_precision",
-    "twin_width",
+    "twin_widths",
 ]

@@ -1,4 +1,4 @@
-"""Ready networks: widths, initial weights, twins of equal size."""
+"""Ready perceptrons: layers, first weights, residual blocks."""
 
 import pytest
 import torch
@@ -7,6 +7,8 @@ from torch import nn as tnn
 from holonet import nn
 from holonet.errors import ConfigError, UnknownNameError
 from holonet.functions import FunctionClass, get_function
+from holonet.nn.kits import ScaledResidual
+from holonet.testing import assert_holomorphic
 
 
 def generator(seed=0):
@@ -53,10 +55,12 @@ def test_the_default_gain_keeps_first_logits_small():
 
 @pytest.mark.parametrize("build", [nn.holomorphic_mlp, nn.real_mlp])
 def test_a_generator_fixes_the_weights(build):
-    nets = [build(5, [4], 3, generator=generator(s)) for s in (1, 1, 2)]
+    state = torch.get_rng_state()
+    nets = [build(5, [4], 3, residual=1, generator=generator(s)) for s in (1, 1, 2)]
     first, again, other = (n.state_dict() for n in nets)
     assert all(torch.equal(first[k], again[k]) for k in first)
     assert not all(torch.equal(first[k], other[k]) for k in first)
+    assert torch.equal(torch.get_rng_state(), state)
 
 
 @pytest.mark.parametrize("build", [nn.holomorphic_mlp, nn.real_mlp])
@@ -77,37 +81,41 @@ def test_the_real_perceptron():
     assert net(torch.rand(2, 3, 100)).shape == (2, 10)
 
 
-def test_a_complex_parameter_counts_as_two():
-    assert nn.real_parameter_count(nn.Linear(3, 2)) == 2 * (3 * 2 + 2)
-    assert nn.real_parameter_count(tnn.Linear(3, 2)) == 3 * 2 + 2
-    assert nn.real_parameter_count(nn.FrozenNorm(4)) == 16  # statistics are no parameters
+def test_residual_blocks_stand_behind_each_hidden_layer():
+    net = nn.holomorphic_mlp(7, [5, 4], 3, residual=2, alpha=0.3)
+    layer = [nn.Linear, nn.Activation, nn.FrozenNorm, nn.Residual, nn.Residual]
+    assert [type(m) for m in net.backbone] == [nn.Flatten, *layer, *layer, nn.Linear]
+    assert (net.backbone[4].body[-1].weight == 0.3).all()
+    assert net.backbone[9].body[0].weight.shape == (4, 4)
+    twin = nn.real_mlp(7, [5, 4], 3, residual=2, alpha=0.3)
+    layer = [tnn.Linear, tnn.ReLU, ScaledResidual, ScaledResidual]
+    assert [type(m) for m in twin] == [tnn.Flatten, *layer, *layer, tnn.Linear]
+    assert (twin[3].scale == 0.3).all()
+    x = torch.rand(6, 7)
+    assert net(x).shape == twin(x).shape == (6, 3)
 
 
-@pytest.mark.parametrize("in_features", [20, 784, 3072])
-@pytest.mark.parametrize("width", [64, 256])
-@pytest.mark.parametrize("depth", [1, 2, 3])
-@pytest.mark.parametrize("num_classes", [2, 10])
-def test_twins_have_the_same_number_of_parameters(in_features, width, depth, num_classes):
-    with torch.device("meta"):
-        complex_net = nn.holomorphic_mlp(in_features, [width] * depth, num_classes)
-        count = nn.real_parameter_count(complex_net)
-        twin = nn.twin_width(count, in_features, depth, num_classes)
-        sizes = [
-            nn.real_parameter_count(nn.real_mlp(in_features, [w] * depth, num_classes))
-            for w in (twin - 1, twin, twin + 1)
-        ]
-    gaps = [abs(size - count) for size in sizes]
-    assert gaps[1] / count < (0.005 if twin > 100 else 0.02)
-    assert gaps[1] <= min(gaps) + 2 * depth  # no other width is nearer
+def test_norms_stand_in_front_of_activations():
+    net = nn.holomorphic_mlp(7, [5], 3, norm="frozen")
+    kinds = [nn.Flatten, nn.Linear, nn.FrozenNorm, nn.Activation, nn.Linear]
+    assert [type(m) for m in net.backbone] == kinds
+    assert [m.bias is None for m in net.backbone if isinstance(m, nn.Linear)] == [True, False]
 
 
-def test_a_twin_has_at_least_one_unit():
-    assert nn.twin_width(1, 784, 1, 10) == 1
-    assert nn.twin_width(1, 784, 2, 10) == 1
+@pytest.mark.parametrize("activation", ["square", "sin", "tanh", "log"])
+@pytest.mark.parametrize("options", [{}, {"norm": "frozen"}, {"residual": 2}])
+def test_it_is_holomorphic(activation, options):
+    net = nn.holomorphic_mlp(4, [5], 3, activation=activation, generator=generator(), **options)
+    x = torch.rand(60, 4, generator=generator())
+    nn.stabilize_(net, x)
+    assert_holomorphic(net.holomorphic_map, x[:6], radius=0.1)
 
 
 def test_bad_arguments_are_refused():
-    with pytest.raises(ConfigError, match="depth 0"):
-        nn.twin_width(1000, 10, 0, 2)
     with pytest.raises(UnknownNameError, match=r"did you mean .*'sigmoid'"):
         nn.holomorphic_mlp(4, [3], 2, activation="sigmod")
+    with pytest.raises(ConfigError, match="norm='batch'"):
+        nn.holomorphic_mlp(4, [3], 2, norm="batch")
+    for build in (nn.holomorphic_mlp, nn.real_mlp):
+        with pytest.raises(ConfigError, match="residual=-2"):
+            build(4, [3], 2, residual=-2)
