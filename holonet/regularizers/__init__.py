@@ -2,6 +2,7 @@
 
 from holonet.regularizers.cauchy_riemann import CauchyRiemannPenalty
 from holonet.regularizers.dirichlet import DirichletEnergy
+from holonet.regularizers.gradient_norm import GradientNorm
 from holonet.regularizers.hardy import HardyPenalty
 from holonet.regularizers.laplacian import LaplacianPenalty
 from holonet.regularizers.mean_value import MeanValuePenalty
@@ -11,6 +12,7 @@ from holonet.regularizers.regularizer import Regularizer
 __all__ = [
     "CauchyRiemannPenalty",
     "DirichletEnergy",
+    "GradientNorm",
     "HardyPenalty",
     "LaplacianPenalty",
     "MeanValuePenalty",
