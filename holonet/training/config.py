@@ -3,28 +3,54 @@
 import difflib
 import math
 import tomllib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tomli_w
 import torch
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
-from torch import nn
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+)
+from torch import Tensor, nn
 
-from holonet.errors import ConfigError
+from holonet.attacks.threat import ThreatModel
+from holonet.errors import ConfigError, DomainError
 from holonet.nn import (
     HolomorphicClassifier,
     ImagPart,
     LogModulus,
     Modulus,
     RealPart,
+    calibrate,
+    flops,
+    holomorphic_convnet,
     holomorphic_mlp,
+    real_convnet,
     real_mlp,
     real_parameter_count,
-    twin_width,
+    stabilize_,
+    twin_widths,
 )
-from holonet.training.rules import AnalyticRule, EmpiricalRisk, Rule
+from holonet.training.rules import (
+    AnalyticRule,
+    CosineRamp,
+    EmpiricalRisk,
+    LinearizedRobustOptimization,
+    LinearRamp,
+    RobustOptimization,
+    Rule,
+    Trades,
+    Weight,
+    analytic_penalties,
+    fgsm_rs,
+    shaham,
+)
 
 __all__ = ["DataConfig", "ModelConfig", "RuleConfig", "RunConfig", "TrainConfig"]
 
@@ -34,6 +60,8 @@ READOUTS: Mapping[str, type[nn.Module]] = {
     "modulus": Modulus,
     "log-modulus": LogModulus,
 }
+
+CALIBRATION = 256  # examples that first scales are set on
 
 Positive = Annotated[int, Field(ge=1)]
 NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
@@ -87,57 +115,208 @@ class DataConfig(_Section):
 
 
 class ModelConfig(_Section):
-    """Which network. A "real-twin" has the real parameter count of the holomorphic one."""
+    """Which network: a holomorphic one, a real ReLU network of the same form, or a twin.
 
-    kind: Literal["holomorphic", "real", "real-twin"] = "holomorphic"
+    A "real-twin" is the real network with as many real parameters as the holomorphic one has, a
+    "real-flops-twin" the one with as many multiply-adds. `hidden` is for the family "mlp";
+    `channels`, `kernel_size`, `stride`, `pooling` and `dense` are for "convnet". The gain "data"
+    sets the first scales on examples (`nn.stabilize_`), a number draws weights of that gain;
+    neither `gain` nor `norm` nor `activation` nor `readout` is for real networks.
+    """
+
+    kind: Literal["holomorphic", "real", "real-twin", "real-flops-twin"] = "holomorphic"
+    family: Literal["mlp", "convnet"] = "mlp"
     hidden: tuple[Positive, ...] = (64, 64)
+    channels: tuple[Positive, ...] = (16, 32)
+    kernel_size: Positive = 5
+    stride: Positive = 2
+    pooling: Positive = 1
+    dense: tuple[Positive, ...] = (100,)
+    residual: Annotated[int, Field(ge=0)] = 0
+    alpha: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 0.1
+    norm: Literal["none", "frozen"] = "none"
     activation: str = "square"
     readout: Literal["real", "imag", "modulus", "log-modulus"] = "real"
-    gain: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 0.7
+    gain: Annotated[float, Field(gt=0, allow_inf_nan=False)] | Literal["data"] = 0.7
 
-    def build(self, in_features: int, num_classes: int, *, seed: int = 0) -> nn.Module:
+    def build(
+        self,
+        in_shape: int | Sequence[int],
+        num_classes: int,
+        *,
+        seed: int = 0,
+        examples: Tensor | None = None,
+    ) -> nn.Module:
         """The network with weights drawn from the seed; torch's global stream is not touched.
 
+        Args:
+            in_shape: of one example, or the number of its entries.
+            num_classes: number of logits.
+            seed: of the weights.
+            examples: training inputs. A frozen norm and the gain "data" are measured on
+                `CALIBRATION` of them, spread over the whole.
+
         Raises:
+            ConfigError: examples are needed and were not given; settings that do not fit.
+            ShapeError: a convolutional network for examples that are not images.
             UnknownNameError: no such activation.
         """
+        shape = (in_shape,) if isinstance(in_shape, int) else tuple(in_shape)
         with torch.random.fork_rng(devices=[]):
             torch.default_generator.manual_seed(seed)  # torch.manual_seed reaches devices too
-            holomorphic = self._holomorphic(in_features, num_classes)
+            holomorphic = self._holomorphic(shape, num_classes)
             if self.kind == "holomorphic":
-                return holomorphic
-            hidden = self.hidden
-            if self.kind == "real-twin":
-                count, depth = real_parameter_count(holomorphic), len(hidden)
-                hidden = (twin_width(count, in_features, depth, num_classes),) * depth
-            return real_mlp(in_features, hidden, num_classes)
+                return self._measured(holomorphic, examples)
+            widths = self._real_widths(holomorphic, shape, num_classes)
+            return self._real(shape, num_classes, widths)
 
-    def _holomorphic(self, in_features: int, num_classes: int) -> HolomorphicClassifier:
-        return holomorphic_mlp(
-            in_features,
-            self.hidden,
-            num_classes,
-            activation=self.activation,
-            readout=READOUTS[self.readout](),
-            gain=self.gain,
+    def _holomorphic(self, shape: tuple[int, ...], num_classes: int) -> HolomorphicClassifier:
+        options: dict[str, Any] = {
+            "activation": self.activation,
+            "readout": READOUTS[self.readout](),
+            "residual": self.residual,
+            "alpha": self.alpha,
+            "norm": self.norm,
+            "gain": 1.0 if self.gain == "data" else self.gain,
+        }
+        if self.family == "mlp":
+            return holomorphic_mlp(math.prod(shape), self.hidden, num_classes, **options)
+        return holomorphic_convnet(
+            shape, self.channels, num_classes, dense=self.dense, **self._windows(), **options
         )
+
+    def _real(
+        self, shape: tuple[int, ...], num_classes: int, widths: tuple[int, ...]
+    ) -> nn.Sequential:
+        options: dict[str, Any] = {"residual": self.residual, "alpha": self.alpha}
+        if self.family == "mlp":
+            return real_mlp(math.prod(shape), widths, num_classes, **options)
+        channels, dense = widths[: len(self.channels)], widths[len(self.channels) :]
+        return real_convnet(shape, channels, num_classes, dense=dense, **self._windows(), **options)
+
+    def _windows(self) -> dict[str, int]:
+        return {"kernel_size": self.kernel_size, "stride": self.stride, "pooling": self.pooling}
+
+    def _real_widths(
+        self, holomorphic: HolomorphicClassifier, shape: tuple[int, ...], num_classes: int
+    ) -> tuple[int, ...]:
+        """Of all hidden layers of the real network."""
+        widths = self.hidden if self.family == "mlp" else self.channels + self.dense
+        if self.kind == "real":
+            return widths
+        by_flops = self.kind == "real-flops-twin"
+        measure = partial(flops, in_shape=shape) if by_flops else real_parameter_count
+        build = partial(self._real, shape, num_classes)
+        return twin_widths(measure(holomorphic), widths, build, measure)
+
+    def _measured(
+        self, network: HolomorphicClassifier, examples: Tensor | None
+    ) -> HolomorphicClassifier:
+        """The network with its scales set on examples, where the settings ask for that."""
+        if self.gain != "data" and self.norm != "frozen":
+            return network
+        if examples is None:
+            raise ConfigError(
+                f"gain = {self.gain!r} with norm = {self.norm!r} is measured on training inputs: "
+                "build(..., examples=x_train), or choose a number and 'none'"
+            )
+        chosen = examples[:: max(1, len(examples) // CALIBRATION)][:CALIBRATION]
+        if self.gain == "data":
+            stabilize_(network, chosen)
+        else:
+            calibrate(network, chosen)
+        return network
+
+
+def _threat(norm: str, eps: float, bounds: tuple[float, float] | str) -> ThreatModel:
+    """The threat model of a rule; complex data have no box."""
+    if isinstance(bounds, str) or norm in ("polydisc", "complex_ball"):
+        return ThreatModel(norm, eps, None)
+    return ThreatModel(norm, eps, bounds)
 
 
 class RuleConfig(_Section):
-    """Which training rule."""
+    """Which training rule.
 
-    name: Literal["standard", "analytic"] = "analytic"
+    The fields from `weight` to `harmonic` are for "analytic" and "analytic+fgsm-rs"; `threat`,
+    `eps` and `bounds` (the box of valid data) for the rules that perturb, `steps` for "pgd" and
+    "trades", `beta` for "trades". Under a schedule the weights and beta rise from 0 until the
+    fraction `warm_up` of training is done.
+    """
+
+    name: Literal[
+        "standard",
+        "analytic",
+        "fgsm",
+        "fgsm-rs",
+        "pgd",
+        "trades",
+        "linearized",
+        "analytic+fgsm-rs",
+    ] = "analytic"
     weight: NonNegative = 0.3
     on: Literal["logits", "probabilities", "loss"] = "logits"
     probes: Positive | Literal["exact"] = 1
     mode: Literal["forward", "reverse"] = "reverse"
+    norm: Literal["L1", "L2"] = "L2"
+    directions: Literal["real", "complex"] = "real"
+    cauchy_riemann: NonNegative = 0.0
+    harmonic: NonNegative = 0.0
+    threat: Literal["Linf", "L2", "L1", "polydisc", "complex_ball"] = "Linf"
+    eps: NonNegative = 0.1
+    bounds: Annotated[tuple[float, float] | Literal["none"], Field(validate_default=True)] = (
+        0.0,
+        1.0,
+    )
+    steps: Positive = 7
+    beta: NonNegative = 1.0
+    schedule: Literal["constant", "linear", "cosine"] = "constant"
+    warm_up: Annotated[float, Field(gt=0, le=1)] = 0.5
+
+    @field_validator("bounds")
+    @classmethod
+    def _box_fits_the_radius(cls, value: Any, info: Any) -> Any:
+        if {"threat", "eps"} <= info.data.keys():  # else they have faults of their own
+            try:
+                _threat(info.data["threat"], info.data["eps"], value)
+            except DomainError as error:
+                raise ValueError(f"{error}; 'none' is for no box") from None
+        return value
 
     def build(self) -> Rule:
         """The rule."""
-        if self.name == "standard":
-            return EmpiricalRisk()
-        count = None if self.probes == "exact" else self.probes
-        return AnalyticRule(self.weight, self.on, count, self.mode)
+        threat = _threat(self.threat, self.eps, self.bounds)
+        rules: Mapping[str, Callable[[], Rule]] = {
+            "standard": EmpiricalRisk,
+            "analytic": lambda: AnalyticRule(**self._analytic()),
+            "fgsm": lambda: shaham(threat),
+            "fgsm-rs": lambda: fgsm_rs(threat),
+            "pgd": lambda: RobustOptimization(threat, steps=self.steps),
+            "trades": lambda: Trades(threat, beta=self._scheduled(self.beta), steps=self.steps),
+            "linearized": lambda: LinearizedRobustOptimization(threat, weight=self._scheduled(1.0)),
+            "analytic+fgsm-rs": lambda: fgsm_rs(
+                threat, penalties=analytic_penalties(**self._analytic())
+            ),
+        }
+        return rules[self.name]()
+
+    def _analytic(self) -> dict[str, Any]:
+        return {
+            "weight": self._scheduled(self.weight),
+            "on": self.on,
+            "count": None if self.probes == "exact" else self.probes,
+            "mode": self.mode,
+            "norm": self.norm,
+            "directions": self.directions,
+            "cauchy_riemann": self._scheduled(self.cauchy_riemann),
+            "harmonic": self._scheduled(self.harmonic),
+        }
+
+    def _scheduled(self, value: float) -> Weight:
+        if self.schedule == "constant" or value == 0:
+            return value
+        ramp = LinearRamp if self.schedule == "linear" else CosineRamp
+        return ramp(value, end=self.warm_up)
 
 
 class TrainConfig(_Section):
@@ -148,6 +327,12 @@ class TrainConfig(_Section):
     lr: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 3e-3
     clip: Annotated[float, Field(gt=0)] = 1.0
     """The norm that gradients are cut down to; inf (or None) for no limit."""
+    optimizer: Literal["adam", "sgd"] = "adam"
+    momentum: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """Of SGD, without dampening; Adam has its own."""
+    weight_decay: NonNegative = 0.0
+    """What multiplies the weights where they are added to their gradients."""
+    schedule: Literal["one-cycle", "constant"] = "one-cycle"
     seed: Seed = 0
     checkpoint_every: Positive = 200
     keep_checkpoints: Positive = 2
@@ -160,6 +345,13 @@ class TrainConfig(_Section):
     @classmethod
     def _none_is_no_limit(cls, value: object) -> object:
         return math.inf if value is None else value  # TOML has inf and no null
+
+    @field_validator("momentum")
+    @classmethod
+    def _momentum_is_of_sgd(cls, value: float, info: Any) -> float:
+        if value and info.data.get("optimizer") == "adam":
+            raise ValueError("adam takes none, set optimizer to sgd or leave momentum out")
+        return value
 
 
 class RunConfig(_Section):

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import Tensor, nn
 
-from holonet.attacks.gradient import evaluating
+from holonet.attacks.objectives import evaluating
 from holonet.calculus import Probes
 from holonet.data import Dataset
 from holonet.errors import NumericalError
@@ -41,7 +41,9 @@ def fit(
     progress: bool = False,
     on_step: Callable[[int], None] | None = None,
 ) -> list[Record]:
-    """Train a model in place by Adam with a one-cycle schedule; return the metrics.
+    """Train a model in place, by Adam with a one-cycle schedule unless told; return the metrics.
+
+    Weights of the rule that have schedules follow the fraction of the steps that is done.
 
     Every random number, dropout's too, is drawn from (seed, step) or (seed, epoch), so a run that
     was killed at any moment and resumed ends with the weights of one that was not, bit for bit
@@ -141,7 +143,8 @@ def _step(
     x, y = fabric.to_device(data.x_train[mine]), fabric.to_device(data.y_train[mine])
     share = len(mine) / whole
     with _drawing(mix_seed(state.config.seed, 3 + fabric.global_rank, batch.step), fabric.device):
-        terms = rule.terms(state.model, x, y, probes) if len(mine) else {}
+        now = rule.at(state.progress)
+        terms = now.terms(state.model, x, y, probes) if len(mine) else {}
         if terms:
             (torch.stack(list(terms.values())).sum() * share).backward()
     for parameter in state.model.parameters():

@@ -75,7 +75,9 @@ def load_data(config: DataConfig) -> Dataset:
 
 def build_model(config: RunConfig, data: Dataset) -> nn.Module:
     """The untrained network for a data set, its weights drawn from the training seed."""
-    return config.model.build(data.x_train[0].numel(), data.num_classes, seed=config.train.seed)
+    return config.model.build(
+        data.x_train.shape[1:], data.num_classes, seed=config.train.seed, examples=data.x_train
+    )
 
 
 def load_run(folder: Path) -> tuple[RunConfig, Dataset, nn.Module]:

@@ -7,8 +7,8 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.optim import Adam, Optimizer
-from torch.optim.lr_scheduler import LRScheduler, OneCycleLR
+from torch.optim import SGD, Adam, Optimizer
+from torch.optim.lr_scheduler import ConstantLR, LRScheduler, OneCycleLR
 
 from holonet.data import Dataset
 from holonet.errors import CheckpointError, NumericalError
@@ -48,10 +48,8 @@ class RunState:
         self.size = len(data.x_train)
         self.steps_per_epoch = -(-self.size // config.batch_size)
         self.total_steps = self.steps_per_epoch * config.epochs
-        self.optimizer: Optimizer = Adam(model.parameters(), lr=config.lr)
-        self.schedule: LRScheduler = OneCycleLR(
-            self.optimizer, max_lr=config.lr, total_steps=self.total_steps
-        )
+        self.optimizer = _optimizer(model, config)
+        self.schedule = _schedule(self.optimizer, config, self.total_steps)
         self.step = 0
         self.seconds = 0.0
         self._epoch_loss = 0.0
@@ -65,6 +63,11 @@ class RunState:
     def epoch(self) -> int:
         """Number of the epoch that the latest step belongs to, from 1."""
         return max(self.step - 1, 0) // self.steps_per_epoch + 1
+
+    @property
+    def progress(self) -> float:
+        """The fraction of all steps that is done."""
+        return self.step / self.total_steps
 
     @property
     def epoch_ended(self) -> bool:
@@ -184,7 +187,32 @@ def mix_seed(seed: int, stream: int, counter: int) -> int:
     return (value ^ (value >> 31)) % 2**63
 
 
+def _optimizer(model: nn.Module, config: TrainConfig) -> Optimizer:
+    if config.optimizer == "adam":
+        return Adam(model.parameters(), lr=config.lr, weight_decay=config.weight_decay)
+    return SGD(
+        model.parameters(),
+        lr=config.lr,
+        momentum=config.momentum,
+        weight_decay=config.weight_decay,
+    )
+
+
+def _schedule(optimizer: Optimizer, config: TrainConfig, steps: int) -> LRScheduler:
+    """One cycle of the rate, of Adam's momentum too, or the same rate throughout."""
+    if config.schedule == "constant":
+        return ConstantLR(optimizer, factor=1.0)
+    cycle = config.optimizer == "adam"  # the momentum of SGD stays what it was set to
+    return OneCycleLR(optimizer, max_lr=config.lr, total_steps=steps, cycle_momentum=cycle)
+
+
 def _trajectory(config: TrainConfig) -> dict[str, Any]:
-    """The part of the configuration that the trajectory depends on."""
+    """The part of the configuration that the trajectory depends on.
+
+    Settings that came later are left out at their defaults, so that older runs can be gone on with.
+    """
     free = {"checkpoint_every", "keep_checkpoints", "log_every", "accelerator", "devices"}
-    return config.model_dump(mode="json", exclude={*free, "backend"})
+    settings = config.model_dump(mode="json", exclude={*free, "backend"})
+    later = {"optimizer", "momentum", "weight_decay", "schedule"}
+    fields = TrainConfig.model_fields
+    return {k: v for k, v in settings.items() if k not in later or v != fields[k].default}

@@ -7,29 +7,53 @@ from typing import Any
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from holonet.errors import ConfigError, UnknownNameError
+from holonet.attacks import ThreatModel
+from holonet.errors import ConfigError, ShapeError, UnknownNameError
 from holonet.nn import (
+    Activation,
+    FrozenNorm,
     HolomorphicClassifier,
     ImagPart,
     LogModulus,
     Modulus,
     RealPart,
+    flops,
     real_parameter_count,
 )
 from holonet.training import (
     AnalyticRule,
+    CosineRamp,
     DataConfig,
     EmpiricalRisk,
+    LinearizedRobustOptimization,
+    LinearRamp,
     ModelConfig,
+    RobustOptimization,
+    Rule,
     RuleConfig,
     RunConfig,
+    Trades,
     TrainConfig,
+    analytic_penalties,
+    fgsm_rs,
+    pgd7,
+    shaham,
 )
 
+RULE_NAMES = [
+    "standard",
+    "analytic",
+    "fgsm",
+    "fgsm-rs",
+    "pgd",
+    "trades",
+    "linearized",
+    "analytic+fgsm-rs",
+]
 positive = st.integers(1, 10**6)
 seeds = st.integers(0, 2**63 - 1)
 rates = st.floats(0, 1e6, exclude_min=True, allow_nan=False)
@@ -45,19 +69,39 @@ CONFIGS = st.builds(
     ),
     model=st.builds(
         ModelConfig,
-        kind=st.sampled_from(["holomorphic", "real", "real-twin"]),
+        kind=st.sampled_from(["holomorphic", "real", "real-twin", "real-flops-twin"]),
+        family=st.sampled_from(["mlp", "convnet"]),
         hidden=st.lists(positive, max_size=4).map(tuple),
+        channels=st.lists(positive, max_size=4).map(tuple),
+        kernel_size=positive,
+        stride=positive,
+        pooling=positive,
+        dense=st.lists(positive, max_size=4).map(tuple),
+        residual=st.integers(0, 9),
+        alpha=rates,
+        norm=st.sampled_from(["none", "frozen"]),
         activation=st.text(),
         readout=st.sampled_from(["real", "imag", "modulus", "log-modulus"]),
-        gain=rates,
+        gain=rates | st.just("data"),
     ),
     rule=st.builds(
         RuleConfig,
-        name=st.sampled_from(["standard", "analytic"]),
+        name=st.sampled_from(RULE_NAMES),
         weight=rates | st.just(0.0),
         on=st.sampled_from(["logits", "probabilities", "loss"]),
         probes=positive | st.just("exact"),
         mode=st.sampled_from(["forward", "reverse"]),
+        norm=st.sampled_from(["L1", "L2"]),
+        directions=st.sampled_from(["real", "complex"]),
+        cauchy_riemann=rates | st.just(0.0),
+        harmonic=rates | st.just(0.0),
+        threat=st.sampled_from(["Linf", "L2", "L1", "polydisc", "complex_ball"]),
+        eps=st.floats(0, 1),
+        bounds=st.sampled_from([(0.0, 1.0), (-1.0, 2.0), "none"]),
+        steps=positive,
+        beta=rates | st.just(0.0),
+        schedule=st.sampled_from(["constant", "linear", "cosine"]),
+        warm_up=st.floats(0, 1, exclude_min=True),
     ),
     train=st.builds(
         TrainConfig,
@@ -65,6 +109,10 @@ CONFIGS = st.builds(
         batch_size=positive,
         lr=rates,
         clip=rates | st.just(math.inf) | st.none(),
+        optimizer=st.just("sgd"),
+        momentum=st.floats(0, 1, exclude_max=True),
+        weight_decay=rates | st.just(0.0),
+        schedule=st.sampled_from(["one-cycle", "constant"]),
         seed=seeds,
         checkpoint_every=positive,
         keep_checkpoints=positive,
@@ -117,12 +165,25 @@ def test_sections_and_keys_may_be_left_out(tmp_path: Path) -> None:
         ("[model]\nhidden = [3, 0]", ["model.hidden.1 = 0: input should be greater"]),
         ("[model]\nhidden = 3", ["model.hidden = 3: "]),
         ("[model]\ngain = -1.0", ["model.gain = -1.0: "]),
+        ("[model]\ngain = 'date'", ["model.gain = 'date': ", "number", "'data'"]),
+        ("[model]\nfamily = 'cnn'", ["model.family = 'cnn': ", "'mlp' or 'convnet'"]),
+        ("[model]\nresidual = true", ["model.residual = True: no setting is true or false"]),
+        ("[model]\nchannels = [4, 0]", ["model.channels.1 = 0: "]),
+        ("[model]\nkernel = 3", ["unknown key model.kernel, did you mean kernel_size"]),
         ("[model]\nreadout = 'reel'", ["model.readout = 'reel': ", "'real'"]),
         (
             "[rule]\nweight = -0.5",
             ["rule.weight = -0.5: input should be greater than or equal to 0"],
         ),
         ("[rule]\nname = 'anlytic'", ["rule.name = 'anlytic': ", "'analytic'"]),
+        ("[rule]\neps = -0.1", ["rule.eps = -0.1: input should be greater than or equal to 0"]),
+        ("[rule]\neps = true", ["rule.eps = True: no setting is true or false"]),
+        ("[rule]\neps = 2.0", ["rule.bounds = (0.0, 1.0): ", "exceeds the range", "'none' is for"]),
+        ("[rule]\nbounds = [1.0, 0.0]", ["rule.bounds = [1.0, 0.0]: ", "lower < upper"]),
+        ("[rule]\nbounds = 'box'", ["rule.bounds", "'none'"]),
+        ("[rule]\nthreat = 'linf'", ["rule.threat = 'linf': ", "'Linf'"]),
+        ("[rule]\nwarm_up = 0.0", ["rule.warm_up = 0.0: input should be greater than 0"]),
+        ("[rule]\nharmonic = nan", ["rule.harmonic = nan: "]),
         ("[rule]\nprobes = 0", ["rule.probes = 0: ", "equal to 1, or input should be 'exact'"]),
         ("[rule]\nprobes = 'exct'", ["rule.probes = 'exct': ", "integer", "'exact'"]),
         ("[data]\ntrain = 0", ["data.train = 0: "]),
@@ -148,6 +209,7 @@ def test_faults_are_named(tmp_path: Path, text: str, messages: list[str]) -> Non
     ("section", "fault", "message"),
     [
         (TrainConfig, {"epochs": 0}, "TrainConfig: epochs = 0: "),
+        (TrainConfig, {"momentum": 0.9}, "TrainConfig: momentum = 0.9: adam takes none"),
         (ModelConfig, {"kind": "reel"}, "ModelConfig: kind = 'reel': "),
         (RuleConfig, {"wieght": 1.0}, "RuleConfig: unknown key wieght, did you mean weight"),
         (DataConfig, {"test": -1}, "DataConfig: test = -1: "),
@@ -182,13 +244,62 @@ def test_rules_are_built() -> None:
     assert type(RuleConfig(name="standard").build()) is EmpiricalRisk
     rule = RuleConfig(weight=2.0, on="loss", probes="exact", mode="forward").build()
     assert repr(rule) == repr(AnalyticRule(2.0, "loss", None, "forward"))
+    rule = RuleConfig(
+        weight=2.0, norm="L1", directions="complex", cauchy_riemann=0.5, harmonic=0.25
+    ).build()
+    terms: dict[str, Any] = {"norm": "L1", "directions": "complex"}
+    terms |= {"cauchy_riemann": 0.5, "harmonic": 0.25}
+    assert repr(rule) == repr(AnalyticRule(2.0, **terms))
+    assert repr(RuleConfig().build()) == repr(AnalyticRule())  # the defaults are the rule's own
+
+
+def test_rules_that_perturb_are_built() -> None:
+    threat = ThreatModel("L2", 0.5, (-1.0, 1.0))
+    given: dict[str, Any] = {"threat": "L2", "eps": 0.5, "bounds": (-1.0, 1.0)}
+    expected: dict[Any, Rule] = {
+        "fgsm": shaham(threat),
+        "fgsm-rs": fgsm_rs(threat),
+        "pgd": RobustOptimization(threat, steps=3),
+        "trades": Trades(threat, beta=6.0, steps=3),
+        "linearized": LinearizedRobustOptimization(threat),
+        "analytic+fgsm-rs": fgsm_rs(threat, penalties=analytic_penalties(0.1, norm="L1")),
+    }
+    for name, rule in expected.items():
+        found = RuleConfig(name=name, steps=3, beta=6.0, weight=0.1, norm="L1", **given).build()
+        assert repr(found) == repr(rule)
+    assert repr(RuleConfig(name="pgd").build()) == repr(pgd7(ThreatModel("Linf", 0.1)))
+
+
+def test_rules_without_a_box() -> None:
+    for threat in ("Linf", "polydisc", "complex_ball"):
+        bounds: Any = "none" if threat == "Linf" else (0.0, 1.0)  # complex data never have one
+        rule = RuleConfig(name="fgsm", threat=threat, eps=3.0, bounds=bounds).build()
+        assert repr(rule) == repr(shaham(ThreatModel(threat, 3.0, None)))
+
+
+@pytest.mark.parametrize(
+    ("schedule", "ramp"), [("linear", LinearRamp), ("cosine", CosineRamp), ("constant", None)]
+)
+def test_schedules_raise_every_weight(schedule: Any, ramp: Any) -> None:
+    def weight(final: float) -> Any:
+        return final if ramp is None else ramp(final, end=0.25)
+
+    given: dict[str, Any] = {"schedule": schedule, "warm_up": 0.25}
+    analytic = RuleConfig(weight=2.0, harmonic=0.5, **given).build()
+    assert repr(analytic) == repr(AnalyticRule(weight(2.0), harmonic=weight(0.5)))
+    trades = RuleConfig(name="trades", beta=6.0, **given).build()
+    assert repr(trades) == repr(Trades(ThreatModel("Linf", 0.1), beta=weight(6.0)))
+    linearized = RuleConfig(name="linearized", **given).build()
+    expected = LinearizedRobustOptimization(ThreatModel("Linf", 0.1), weight=weight(1.0))
+    assert repr(linearized) == repr(expected)
 
 
 def weights(config: ModelConfig, seed: int) -> list[torch.Tensor]:
     return list(config.build(5, 3, seed=seed).state_dict().values())
 
 
-@pytest.mark.parametrize("kind", ["holomorphic", "real", "real-twin"])
+@pytest.mark.parametrize("kind", ["holomorphic", "real", "real-twin", "real-flops-twin"])
+@settings(max_examples=5)  # the sizes of twins are searched by building many networks
 @given(seed=seeds, hidden=st.lists(st.integers(1, 5), min_size=1, max_size=3))
 def test_the_seed_decides_the_weights_and_nothing_else_does(kind, seed, hidden):
     config = ModelConfig(kind=kind, hidden=tuple(hidden))
@@ -201,6 +312,7 @@ def test_the_seed_decides_the_weights_and_nothing_else_does(kind, seed, hidden):
     assert any(not torch.equal(a, b) for a, b in zip(first, other, strict=True))
 
 
+@settings(max_examples=20)
 @given(
     in_features=st.integers(1, 100),
     hidden=st.lists(st.integers(4, 40), min_size=1, max_size=3),
@@ -216,6 +328,88 @@ def test_a_real_twin_has_about_as_many_parameters(in_features, hidden, classes):
     one_unit_more = in_features + classes + (2 * widest + 1) * len(hidden)
     assert abs(twin_count - count) <= one_unit_more
     assert not any(p.is_complex() for p in twin.parameters())
+
+
+IMAGES = torch.rand(300, 1, 8, 8, generator=torch.Generator().manual_seed(0))
+CONVNET = ModelConfig(family="convnet", channels=(8, 10), kernel_size=3, dense=(40,))
+
+
+def test_the_prototype() -> None:
+    model = ModelConfig(family="convnet").build((1, 28, 28), 10)
+    assert real_parameter_count(model) == 342316
+    assert ModelConfig().build((1, 8, 8), 10)(IMAGES).shape == (300, 10)
+
+
+@pytest.mark.parametrize("options", [{}, {"residual": 1}, {"stride": 1, "pooling": 2}])
+def test_convolutional_twins(options: dict[str, Any]) -> None:
+    nets = {
+        kind: ModelConfig(**{**CONVNET.model_dump(), **options, "kind": kind}).build((1, 8, 8), 10)
+        for kind in ("holomorphic", "real", "real-twin", "real-flops-twin")
+    }
+    counts = {kind: real_parameter_count(net) for kind, net in nets.items()}
+    costs = {kind: flops(net, (1, 8, 8)) for kind, net in nets.items()}
+    assert abs(counts["real-twin"] / counts["holomorphic"] - 1) < 0.01
+    assert abs(costs["real-flops-twin"] / costs["holomorphic"] - 1) < 0.01
+    assert counts["real"] < counts["real-twin"] < counts["real-flops-twin"]
+    assert all(net(IMAGES[:2]).shape == (2, 10) for net in nets.values())
+    assert not any(p.is_complex() for p in nets["real-flops-twin"].parameters())
+
+
+def test_the_settings_of_convolutional_networks_are_used() -> None:
+    config = ModelConfig(
+        family="convnet",
+        channels=(3,),
+        kernel_size=3,
+        stride=1,
+        pooling=2,
+        dense=(7, 6),
+        residual=1,
+        alpha=0.25,
+        norm="frozen",
+        activation="sin",
+        readout="modulus",
+        gain=0.5,
+    )
+    model = config.build((2, 6, 6), 4, examples=torch.rand(9, 2, 6, 6))
+    shapes = [tuple(p.shape) for p in model.parameters() if p.ndim > 1]
+    assert shapes == [(3, 2, 3, 3), (3, 3, 3, 3), (7, 27), (7, 7), (6, 7), (6, 6), (4, 6)]
+    assert isinstance(model, HolomorphicClassifier)
+    assert type(model.readout) is Modulus
+    norms = [m for m in model.modules() if isinstance(m, FrozenNorm)]
+    assert sum(bool((m.weight == 0.25).all()) for m in norms) == 3
+    assert all(m.mean.any() for m in norms)  # measured
+    names = {m.function.name for m in model.modules() if isinstance(m, Activation)}
+    assert names == {"sin"}
+    real = config.model_copy(update={"kind": "real"}).build((2, 6, 6), 4)
+    assert [tuple(p.shape) for p in real.parameters() if p.ndim in (2, 4)] == shapes
+
+
+@pytest.mark.parametrize("config", [ModelConfig(), CONVNET])
+def test_the_gain_may_be_set_by_examples(config: ModelConfig) -> None:
+    config = config.model_copy(update={"gain": "data"})
+    state = torch.get_rng_state()
+    models = [config.build((1, 8, 8), 3, seed=5, examples=scale * IMAGES) for scale in (1, 100)]
+    assert torch.equal(torch.get_rng_state(), state)
+    for model, scale in zip(models, (1, 100), strict=True):
+        size = model(scale * IMAGES[:256]).square().mean().sqrt().item() * math.sqrt(2)
+        assert 0.8 < size < 1.25
+    examples = torch.cat([IMAGES[:256].repeat_interleave(2, 0), IMAGES[:1]])
+    spread = config.build((1, 8, 8), 3, seed=5, examples=examples)
+    first = config.build((1, 8, 8), 3, seed=5, examples=IMAGES[:256])
+    for a, b in zip(spread.parameters(), first.parameters(), strict=True):
+        torch.testing.assert_close(a, b)
+
+
+@pytest.mark.parametrize("settings", [{"gain": "data"}, {"norm": "frozen"}])
+def test_examples_are_asked_for_where_they_are_needed(settings: dict[str, Any]) -> None:
+    with pytest.raises(ConfigError, match=r"build\(\.\.\., examples=x_train\)"):
+        ModelConfig(**settings).build(4, 2)
+    ModelConfig(kind="real-twin", **settings).build(4, 2)
+
+
+def test_convolutional_networks_are_for_images() -> None:
+    with pytest.raises(ShapeError, match=r"in_shape \(64,\)"):
+        CONVNET.build(64, 10)
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from torch.optim.lr_scheduler import OneCycleLR
 from holonet.data import Dataset
 from holonet.errors import CheckpointError, NumericalError
 from holonet.training import AnalyticRule, EmpiricalRisk, Journal, TrainConfig
-from holonet.training.checkpoint import save_checkpoint
+from holonet.training.checkpoint import read_checkpoint, save_checkpoint
 from holonet.training.state import Batch, RunState, mix_seed
 
 
@@ -116,6 +116,47 @@ def test_the_schedule_is_one_cycle_over_all_steps() -> None:
     assert found[-1] == min(found)
 
 
+def test_the_rate_may_be_constant() -> None:
+    state = state_of(10, schedule="constant", lr=0.25)
+    walk(state)
+    assert {r["lr"] for r in state.journal.records if r["kind"] == "step"} == {0.25}
+
+
+def test_sgd_by_hand() -> None:
+    """v <- m v + g + d w, w <- w - lr v, with the momentum that was asked under both schedules."""
+    for schedule in ("constant", "one-cycle"):
+        settings = {"optimizer": "sgd", "momentum": 0.5, "weight_decay": 0.25, "lr": 0.125}
+        state = state_of(10, schedule=schedule, **settings)
+        weight = state.model.get_parameter("weight")
+        w, v = weight.detach().clone(), torch.zeros_like(weight)
+        while state.step < 7:
+            rate = state.optimizer.param_groups[0]["lr"]
+            v = 0.5 * v + float(state.step % 5 - 2) + 0.25 * w
+            w = w - rate * v
+            step(state)
+            torch.testing.assert_close(weight.detach(), w)
+
+
+def test_weight_decay_of_adam_is_added_to_the_gradient() -> None:
+    start, decayed = state_of(), state_of(weight_decay=0.5, schedule="constant", lr=0.1)
+    reference = torch.optim.Adam(start.model.parameters(), lr=0.1, weight_decay=0.5)
+    for k in range(decayed.total_steps):
+        for p in start.model.parameters():
+            p.grad = torch.full_like(p, float(k % 5 - 2))
+        reference.step()
+    walk(decayed)
+    for p, q in zip(start.model.parameters(), decayed.model.parameters(), strict=True):
+        torch.testing.assert_close(p, q)
+
+
+def test_a_run_from_before_there_were_optimizers_is_gone_on_with(tmp_path: Path) -> None:
+    state = state_of()
+    state.save(tmp_path)
+    (checkpoint,) = tmp_path.glob("*.safetensors")
+    kept = read_checkpoint(checkpoint).state["identity"]["train"]
+    assert set(kept) == {"epochs", "batch_size", "lr", "clip", "seed"}
+
+
 def test_records_of_steps_and_epochs() -> None:
     state = state_of(10, epochs=2, log_every=4)
     walk(state)
@@ -138,17 +179,28 @@ def test_terms_may_have_any_name() -> None:
     assert (record["kind"], record["step"], record["loss"]) == ("step", 1, 3.5)
 
 
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {"optimizer": "sgd", "momentum": 0.9, "weight_decay": 0.1, "schedule": "constant"},
+        {"optimizer": "sgd"},
+    ],
+    ids=["adam", "sgd with momentum", "sgd"],
+)
 @pytest.mark.parametrize("stop", range(10))
-def test_a_state_comes_back_at_any_step(tmp_path: Path, stop: int) -> None:
-    whole = state_of(10, Journal(tmp_path / "whole"))
+def test_a_state_comes_back_at_any_step(
+    tmp_path: Path, stop: int, settings: dict[str, Any]
+) -> None:
+    whole = state_of(10, Journal(tmp_path / "whole"), **settings)
     whole.journal.clear()
     walk(whole)
-    state = state_of(10, Journal(tmp_path))
+    state = state_of(10, Journal(tmp_path), **settings)
     state.journal.clear()
     for _ in islice(state.batches(), stop):
         step(state)
     state.save(tmp_path / "checkpoints")
-    again = state_of(10, Journal(tmp_path))
+    again = state_of(10, Journal(tmp_path), **settings)
     torch.nn.init.constant_(again.model.get_parameter("weight"), 7.0)
     assert again.restore(tmp_path / "checkpoints")
     assert (again.step, again.seconds) == (stop, 0.25 * stop)
@@ -170,6 +222,10 @@ def test_no_checkpoint_is_no_restoring(tmp_path: Path) -> None:
         ({"seed": 1}, True),
         ({"clip": None}, True),
         ({"batch_size": 5}, True),
+        ({"optimizer": "sgd"}, True),
+        ({"weight_decay": 0.1}, True),
+        ({"schedule": "constant"}, True),
+        ({"optimizer": "adam", "schedule": "one-cycle", "weight_decay": 0.0}, False),
         ({"checkpoint_every": 7, "keep_checkpoints": 5, "log_every": 9}, False),
         ({"accelerator": "cpu", "devices": 2, "backend": "gloo"}, False),
     ],

@@ -1,0 +1,115 @@
+"""The analytic rule: empirical risk, and penalties from complex analysis instead of attacks."""
+
+from typing import Literal
+
+from holonet.errors import ConfigError
+from holonet.regularizers import (
+    CauchyRiemannPenalty,
+    DirichletEnergy,
+    GradientNorm,
+    LaplacianPenalty,
+)
+from holonet.training.rules.risk import EmpiricalRisk
+from holonet.training.rules.rule import Penalty, PenaltyTarget
+from holonet.training.rules.schedule import Weight
+
+__all__ = ["AnalyticRule", "analytic_penalties"]
+
+
+class AnalyticRule(EmpiricalRisk):
+    """Empirical risk + weight * Dirichlet energy (1/2) E ||J||_F^2: the analytic robust rule.
+
+    No attack is run in training. Reconstructed: Barati et al. derive a rule with the Dirichlet
+    energy of the hypothesis; whether the hypothesis is the logits, the probabilities or the
+    loss is not known, so all three are offered, and the complex map in front of the readout.
+    The other terms are ours: with `cauchy_riemann` the map is pushed towards holomorphic, with
+    `harmonic` the function towards harmonic, in the coordinates of `directions`.
+
+    Args:
+        weight: of the energy, a number or a schedule.
+        on: "logits", "probabilities", "loss", or "map" for the complex map.
+        count: random directions for each example; None for the exact energy.
+        mode: "reverse" (double backward) or "forward", see `regularizers.DirichletEnergy` and
+            `regularizers.GradientNorm`.
+        norm: "L2" for the Dirichlet energy; "L1" for E ||grad||_1 (`regularizers.GradientNorm`),
+            dual to an l_inf threat. norm="L1", on="loss", weight=eps is the first-order robust
+            loss of that threat, exact where the loss is linear.
+        directions: "real", those that real data can move in; or "complex", those of all of C^n
+            about them. For the complex map of a holomorphic network the two energies are equal.
+            For its logits, real parts, "complex" is the mean of the energies along x and along
+            i x; an attacker of real data has the first alone.
+        cauchy_riemann: weight of `regularizers.CauchyRiemannPenalty` on the complex map at the
+            data lifted to C^n; 0 where the network is holomorphic by construction.
+        harmonic: weight of `regularizers.LaplacianPenalty` on the same function as the energy,
+            over the real coordinates alone ("real") or all 2n ("complex"). Logits that are
+            real parts of holomorphic functions are harmonic in the latter, not in the former.
+        label_smoothing: of the cross-entropy.
+
+    Raises:
+        ConfigError: an unknown norm or directions, or what a regularizer refuses.
+
+    A training step takes 1.9 standard steps by double backward and 2.1 by forward mode on
+    784-256-256-10 with z^2, 2.0 and 2.6 on a real ReLU network of as many parameters; 2.6 over
+    complex directions; 2.5 to 2.9 with the harmonic part, which is forward over forward; 2.7 with
+    the Cauchy-Riemann part (batch 256, one thread of a shared x86-64 machine,
+    tests/benchmarks/step_time.py). There is no case in which forward mode is cheaper, and it is
+    noisier for the energy, hence the default.
+
+    References:
+        Barati, Safabakhsh and Rahmati (2022), reconstructed.
+    """
+
+    def __init__(
+        self,
+        weight: Weight = 0.3,
+        on: PenaltyTarget | str = "logits",
+        count: int | None = 1,
+        mode: Literal["forward", "reverse"] | str = "reverse",
+        *,
+        norm: Literal["L1", "L2"] | str = "L2",
+        directions: Literal["real", "complex"] | str = "real",
+        cauchy_riemann: Weight = 0.0,
+        harmonic: Weight = 0.0,
+        label_smoothing: float = 0.0,
+    ) -> None:
+        penalties = analytic_penalties(
+            weight,
+            on,
+            count,
+            mode,
+            norm=norm,
+            directions=directions,
+            cauchy_riemann=cauchy_riemann,
+            harmonic=harmonic,
+        )
+        super().__init__(penalties, label_smoothing)
+
+
+def analytic_penalties(
+    weight: Weight = 0.3,
+    on: PenaltyTarget | str = "logits",
+    count: int | None = 1,
+    mode: Literal["forward", "reverse"] | str = "reverse",
+    *,
+    norm: Literal["L1", "L2"] | str = "L2",
+    directions: Literal["real", "complex"] | str = "real",
+    cauchy_riemann: Weight = 0.0,
+    harmonic: Weight = 0.0,
+) -> list[Penalty]:
+    """The penalties of `AnalyticRule`, for use in another rule: `fgsm_rs(threat, penalties=...)`.
+
+    Raises:
+        ConfigError: an unknown norm or directions, or what a regularizer refuses.
+    """
+    if norm not in ("L1", "L2"):
+        raise ConfigError(f"AnalyticRule(norm={norm!r}): choose 'L1' or 'L2'")
+    if directions not in ("real", "complex"):
+        raise ConfigError(f"AnalyticRule(directions={directions!r}): choose 'real' or 'complex'")
+    lift = directions == "complex"
+    size = DirichletEnergy(count, mode) if norm == "L2" else GradientNorm("L1", 1, count, mode)
+    penalties = [Penalty(size, weight, on, lift)]
+    if cauchy_riemann != 0:
+        penalties.append(Penalty(CauchyRiemannPenalty(), cauchy_riemann, "map", lift=True))
+    if harmonic != 0:
+        penalties.append(Penalty(LaplacianPenalty(), harmonic, on, lift))
+    return penalties

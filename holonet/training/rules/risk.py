@@ -1,0 +1,108 @@
+"""Empirical risk: the cross-entropy on the data, and weighted penalties."""
+
+import copy
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from holonet._types import AnyTensor, IntTensor, RealTensor
+from holonet.calculus import Probes
+from holonet.errors import ConfigError, InputTypeError
+from holonet.training.rules.rule import Model, Penalty, Rule, running_statistics
+
+__all__ = ["EmpiricalRisk"]
+
+
+class EmpiricalRisk(Rule):
+    """Mean cross-entropy of the logits, plus weighted penalties.
+
+    The forward pass of the first penalty on the logits or the loss also serves the risk. Batch
+    norm layers show penalties their running statistics, so that there the risk has a forward
+    pass of its own. A penalty of weight 0 is not evaluated.
+
+    Args:
+        penalties: what is added.
+        label_smoothing: of the cross-entropy.
+
+    Raises:
+        ConfigError: label_smoothing is not in [0, 1].
+
+    Example:
+        >>> rule = EmpiricalRisk()
+        >>> model = torch.nn.Linear(4, 3)
+        >>> rule(model, torch.rand(8, 4), torch.randint(3, (8,))).shape
+        torch.Size([])
+    """
+
+    def __init__(self, penalties: Sequence[Penalty] = (), label_smoothing: float = 0.0) -> None:
+        if not 0 <= label_smoothing <= 1:
+            raise ConfigError(f"label_smoothing={label_smoothing}: choose a number in [0, 1]")
+        self.penalties = tuple(penalties)
+        self.label_smoothing = label_smoothing
+
+    def terms(
+        self, model: Model, x: AnyTensor, y: IntTensor, probes: Probes | None = None
+    ) -> dict[str, RealTensor]:
+        """`risk`, and an entry for each regularizer and target: the sum of their penalties.
+
+        Raises:
+            InputTypeError: the logits are complex, or a penalty refuses the model.
+        """
+        found, risk = self._penalized(model, x, y, probes)
+        risk = self._losses(model(x), y).mean() if risk is None else risk
+        return {"risk": risk, **found}
+
+    def at(self, progress: float) -> "EmpiricalRisk":
+        """The rule with the weights of that fraction of training, from 0 to 1."""
+        rule = copy.copy(self)
+        rule._settle(progress)
+        return rule
+
+    def _settle(self, progress: float) -> None:
+        """Take the weights of that moment in place of their schedules."""
+        self.penalties = tuple(penalty.at(progress) for penalty in self.penalties)
+
+    def _penalized(
+        self, model: Model, x: AnyTensor, y: IntTensor, probes: Probes | None
+    ) -> tuple[dict[str, RealTensor], RealTensor | None]:
+        """The penalties at x by name, and the risk there if a penalty had it in passing."""
+        probes = Probes() if probes is None else probes
+        found: dict[str, RealTensor] = {}
+        risk: RealTensor | None = None
+        with running_statistics(model) as frozen:
+            for penalty in self.penalties:
+                weight, name = penalty.weight_at(1.0), penalty.name
+                if weight == 0:
+                    found.setdefault(name, torch.zeros((), device=x.device))
+                    continue
+                f = penalty.function(model, lambda logits: self._losses(logits, y))
+                points = penalty.points(model, x)
+                shared = not (frozen or penalty.lift) and penalty.on in ("logits", "loss")
+                if risk is None and shared:
+                    value, amount = penalty.regularizer.value_and_penalty(f, points, probes)
+                    losses = value if penalty.on == "loss" else self._losses(value, y)
+                    risk = losses.mean()
+                else:
+                    amount = penalty.regularizer(f, points, probes)
+                found[name] = found[name] + weight * amount if name in found else weight * amount
+        return found, risk
+
+    def _losses(self, logits: Tensor, y: IntTensor) -> RealTensor:
+        if logits.is_complex():
+            raise InputTypeError(
+                f"the model returns complex logits ({logits.dtype}), and cross-entropy takes real "
+                "ones: end it with a readout, nn.HolomorphicClassifier(backbone) for example"
+            )
+        return functional.cross_entropy(
+            logits, y, reduction="none", label_smoothing=self.label_smoothing
+        )
+
+    def _arguments(self) -> list[str]:
+        """What the repr shows."""
+        smoothing = [f"label_smoothing={self.label_smoothing!r}"] if self.label_smoothing else []
+        return [*map(repr, self.penalties), *smoothing]
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({', '.join(self._arguments())})"

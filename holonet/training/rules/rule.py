@@ -1,0 +1,177 @@
+"""What every training rule is, and the weighted penalties that rules are made of."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from holonet._types import AnyTensor, ComplexTensor, IntTensor, RealTensor
+from holonet.calculus import Probes
+from holonet.errors import ConfigError, InputTypeError
+from holonet.regularizers import Regularizer
+from holonet.training.rules.schedule import Weight, weight_at
+
+__all__ = ["Model", "Penalty", "PenaltyTarget", "Rule", "lifted", "running_statistics"]
+
+PenaltyTarget = Literal["logits", "probabilities", "loss", "map"]
+Model = Callable[[Tensor], Tensor]
+
+
+class Rule(ABC):
+    """A map (model, x, y) -> scalar loss, usable in any loop: `rule(model, x, y).backward()`.
+
+    Where weights have schedules: `rule.at(progress)(model, x, y).backward()`.
+    """
+
+    @abstractmethod
+    def terms(
+        self, model: Model, x: AnyTensor, y: IntTensor, probes: Probes | None = None
+    ) -> dict[str, RealTensor]:
+        """The summands of the loss by name, each already weighted, averaged over the batch."""
+
+    def __call__(
+        self, model: Model, x: AnyTensor, y: IntTensor, probes: Probes | None = None
+    ) -> RealTensor:
+        """The loss, the sum of the terms."""
+        return torch.stack(list(self.terms(model, x, y, probes).values())).sum()
+
+    def at(self, progress: float) -> "Rule":
+        """The rule with the weights of that fraction of training, from 0 to 1.
+
+        A rule without schedules is the same all the time. One whose schedules were never asked
+        for a moment has the weights of the end of training.
+        """
+        return self
+
+    def __repr__(self) -> str:
+        """What tells this rule from others: a run is resumed only under one that reads the same."""
+        return f"{type(self).__name__}()"
+
+
+@dataclass(frozen=True)
+class Penalty:
+    """A regularizer with a weight, applied to the logits, the probabilities, the loss or the map.
+
+    Args:
+        regularizer: of a function about points.
+        weight: a number or a schedule.
+        on: which function. "map" is the complex one in front of the readout, a method
+            `holomorphic_map` of the model.
+        lift: give real points to the regularizer as complex ones, so that all complex directions
+            count and not the real ones alone.
+
+    Raises:
+        ConfigError: a negative weight or an unknown target.
+    """
+
+    regularizer: Regularizer
+    weight: Weight
+    on: PenaltyTarget | str = "logits"
+    lift: bool = False
+
+    def __post_init__(self) -> None:
+        self.weight_at(1.0)
+        if self.on not in ("logits", "probabilities", "loss", "map"):
+            raise ConfigError(
+                f"Penalty(on={self.on!r}): choose 'logits', 'probabilities' or 'loss', or 'map' "
+                "for the complex map in front of the readout"
+            )
+
+    @property
+    def name(self) -> str:
+        """What the journal calls it."""
+        return f"{type(self.regularizer).__name__}({self.on}{', lifted' if self.lift else ''})"
+
+    def weight_at(self, progress: float) -> float:
+        """The weight when that fraction of training is done."""
+        return weight_at(self.weight, progress, "Penalty: weight")
+
+    def at(self, progress: float) -> "Penalty":
+        """The penalty with the weight of that moment."""
+        return replace(self, weight=self.weight_at(progress))
+
+    def points(self, model: Model, x: AnyTensor) -> AnyTensor:
+        """Where the regularizer looks.
+
+        Raises:
+            InputTypeError: complex points are asked for, and the model takes none.
+        """
+        return lifted(model, x) if self.lift else x
+
+    def function(self, model: Model, losses: Callable[[Tensor], Tensor]) -> Model:
+        """The function that the regularizer sees.
+
+        Args:
+            model: gives the logits.
+            losses: of the logits, one for each example.
+
+        Raises:
+            InputTypeError: the map is asked for of a model that names none.
+        """
+        if self.on == "logits":
+            return model
+        if self.on == "probabilities":
+            return lambda x: model(x).softmax(-1)
+        if self.on == "loss":
+            return lambda x: losses(model(x))
+        complex_map = getattr(model, "holomorphic_map", None)
+        if complex_map is None:
+            raise InputTypeError(
+                f"{self.name} needs the complex map in front of the readout, and "
+                f"{type(model).__name__} has no method holomorphic_map: take "
+                "nn.HolomorphicClassifier, or give your model that method. For real logits there "
+                "is PluriharmonicPenalty, with lift=True"
+            )
+        return lambda x: complex_map(lifted(model, x))
+
+    def __repr__(self) -> str:
+        plain = {
+            k: v
+            for k, v in vars(self.regularizer).items()
+            if v is None or isinstance(v, (bool, int, float, str))
+        }
+        arguments = ", ".join(f"{k}={v!r}" for k, v in plain.items())
+        points = " at complex points" if self.lift else ""
+        return (
+            f"{self.weight!r} * {type(self.regularizer).__name__}({arguments}) on {self.on}{points}"
+        )
+
+
+def lifted(model: object, x: AnyTensor) -> ComplexTensor:
+    """The points as complex ones, in the precision of the model.
+
+    Raises:
+        InputTypeError: all parameters of the model are real, so it takes no complex points.
+    """
+    if x.is_complex():
+        return x
+    parameters = list(model.parameters()) if isinstance(model, nn.Module) else []
+    complex_dtypes = [p.dtype for p in parameters if p.is_complex()]
+    if parameters and not complex_dtypes:
+        raise InputTypeError(
+            f"{type(model).__name__} has real parameters alone and takes no complex points: choose "
+            "directions='real' (lift=False), or a complex model"
+        )
+    return x.to(complex_dtypes[0] if complex_dtypes else x.dtype.to_complex())
+
+
+@contextmanager
+def running_statistics(model: object) -> Iterator[bool]:
+    """Let batch norm layers use and keep their running statistics; whether there are any.
+
+    With the statistics of the batch a network is not a function of one example, which is what a
+    penalty is about.
+    """
+    modules = model.modules() if isinstance(model, nn.Module) else ()
+    layers = [m for m in modules if m.training and getattr(m, "track_running_stats", False)]
+    try:
+        for layer in layers:
+            layer.training = False
+        yield bool(layers)
+    finally:
+        for layer in layers:
+            layer.training = True

@@ -1,0 +1,274 @@
+"""Contracts of every rule: a training step on any network, any split, any moment."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import Tensor, nn
+
+from holonet.attacks import ThreatModel
+from holonet.calculus import Probes
+from holonet.data import load_digits
+from holonet.errors import ConfigError, InputTypeError
+from holonet.nn import holomorphic_mlp
+from holonet.regularizers import DirichletEnergy, PluriharmonicPenalty
+from holonet.training import (
+    AnalyticRule,
+    CosineRamp,
+    EmpiricalRisk,
+    LinearizedRobustOptimization,
+    LinearRamp,
+    Mixture,
+    Penalty,
+    RobustOptimization,
+    Rule,
+    Trades,
+    TrainConfig,
+    analytic_penalties,
+    fgsm_rs,
+    first_order_loss,
+    fit,
+    pgd7,
+    shaham,
+)
+from holonet.training.rules.rule import lifted, running_statistics
+
+THREAT = ThreatModel("Linf", 0.1)
+RULES: dict[str, Rule] = {
+    "standard": EmpiricalRisk(),
+    "analytic": AnalyticRule(0.1),
+    "analytic, forward": AnalyticRule(0.1, mode="forward"),
+    "analytic, L1": AnalyticRule(0.1, norm="L1"),
+    "analytic, loss": AnalyticRule(0.1, "loss", norm="L1", mode="forward"),
+    "shaham": shaham(THREAT),
+    "shaham, L2": shaham(ThreatModel("L2", 0.3)),
+    "fgsm-rs": fgsm_rs(THREAT),
+    "pgd7": pgd7(THREAT),
+    "trades": Trades(THREAT, beta=3.0, steps=3),
+    "linearized": LinearizedRobustOptimization(THREAT),
+    "first order": first_order_loss(THREAT),
+    "analytic + one step": fgsm_rs(THREAT, penalties=analytic_penalties(0.1)),
+    "half and half": Mixture([(0.5, EmpiricalRisk()), (0.5, shaham(THREAT))]),
+}
+COMPLEX_RULES: dict[str, Rule] = {
+    "analytic, complex": AnalyticRule(0.1, directions="complex", cauchy_riemann=0.1, harmonic=0.01),
+    "analytic, map": AnalyticRule(0.1, "map", norm="L2"),
+}
+SCHEDULED: dict[str, Callable[[Any], Rule]] = {
+    "analytic": lambda w: AnalyticRule(w),
+    "trades": lambda w: Trades(THREAT, beta=w, steps=2),
+    "linearized": lambda w: LinearizedRobustOptimization(THREAT, weight=w),
+    "robust": lambda w: RobustOptimization(THREAT, penalties=[Penalty(DirichletEnergy(), w)]),
+    "mixture": lambda w: Mixture([(1.0, EmpiricalRisk()), (w, AnalyticRule(w))]),
+}
+
+
+def real_net() -> nn.Module:
+    return nn.Sequential(nn.Flatten(), nn.Linear(6, 5), nn.Tanh(), nn.Linear(5, 3))
+
+
+def batch_norm_net() -> nn.Module:
+    layers = [nn.Linear(6, 5), nn.BatchNorm1d(5), nn.ReLU(), nn.Dropout(0.2), nn.Linear(5, 3)]
+    return nn.Sequential(nn.Flatten(), *layers)
+
+
+def holomorphic_net() -> nn.Module:
+    return holomorphic_mlp(6, [5], 3, dtype=torch.complex64)
+
+
+def batch(n: int = 8) -> tuple[Tensor, Tensor]:
+    return torch.rand(n, 1, 2, 3), torch.randint(3, (n,))
+
+
+CASES = [
+    *(
+        (net, name, rule)
+        for net in (real_net, batch_norm_net, holomorphic_net)
+        for name, rule in RULES.items()
+    ),
+    *((holomorphic_net, name, rule) for name, rule in COMPLEX_RULES.items()),
+]
+
+
+@pytest.mark.parametrize(("net", "name", "rule"), CASES)
+def test_a_plain_loop_lowers_the_loss_and_reaches_every_parameter(
+    net: Callable[[], nn.Module], name: str, rule: Rule
+) -> None:
+    model, (x, y) = net(), batch(16)
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-2)
+    losses = []
+    for _ in range(25):
+        optimizer.zero_grad()
+        loss = rule(model, x, y, Probes(1))
+        loss.backward()
+        assert all(p.grad is not None and p.grad.isfinite().all() for p in model.parameters())
+        if net is not batch_norm_net:  # a bias in front of a batch norm does nothing
+            assert all(bool(p.grad.abs().sum() > 0) for p in model.parameters())
+        optimizer.step()
+        losses.append(float(loss.detach()))
+    assert sum(losses[-3:]) < sum(losses[:3])
+    assert all(m.training for m in model.modules())
+
+
+@pytest.mark.parametrize(("net", "name", "rule"), CASES)
+def test_terms_are_scalars_that_add_up_and_global_numbers_are_left_alone(
+    net: Callable[[], nn.Module], name: str, rule: Rule
+) -> None:
+    model, (x, y) = net().eval(), batch()
+    before = torch.get_rng_state()
+    terms = rule.terms(model, x, y, Probes(2))
+    assert torch.equal(torch.get_rng_state(), before)
+    assert "risk" in terms
+    assert all(t.shape == () and t.isfinite() for t in terms.values())
+    total = torch.stack(list(terms.values())).sum()
+    torch.testing.assert_close(rule(model, x, y, Probes(2)), total)
+
+
+@pytest.mark.parametrize(("net", "name", "rule"), [c for c in CASES if c[0] is not batch_norm_net])
+def test_a_batch_in_parts_is_the_batch(net: Callable[[], nn.Module], name: str, rule: Rule) -> None:
+    """Each process sees the random numbers of its own examples, so the sums agree."""
+    model, (x, y) = net(), batch(64)
+    whole = rule(model, x, y, Probes(5, total=64))
+    parts = [
+        rule(model, x[rows], y[rows], Probes(5, first=int(rows[0]), total=64)) / 2
+        for rows in torch.arange(64).split(32)  # a multiple of every thinned penalty's group
+    ]
+    torch.testing.assert_close(parts[0] + parts[1], whole, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", SCHEDULED)
+@given(progress=st.floats(0, 1), final=st.floats(0.1, 2.0))
+def test_a_moment_of_a_schedule_is_the_rule_of_that_weight(name, progress, final):
+    torch.manual_seed(0)
+    model, (x, y) = real_net(), batch()
+    make, ramp = SCHEDULED[name], CosineRamp(final)
+    scheduled = make(ramp)
+    shown = repr(scheduled)
+    found = scheduled.at(progress)
+    assert repr(found) == repr(make(ramp(progress)))
+    torch.testing.assert_close(
+        found(model, x, y, Probes(0)), make(ramp(progress))(model, x, y, Probes(0))
+    )
+    assert repr(scheduled) == shown
+    assert "CosineRamp" in shown
+    torch.testing.assert_close(
+        scheduled(model, x, y, Probes(0)), make(final)(model, x, y, Probes(0))
+    )
+
+
+@pytest.mark.parametrize("name", SCHEDULED)
+def test_losses_rise_with_a_ramp(name: str) -> None:
+    model, (x, y) = real_net(), batch()
+    rule = SCHEDULED[name](LinearRamp(2.0))
+    losses = [float(rule.at(k / 8)(model, x, y, Probes(0)).detach()) for k in range(9)]
+    assert losses == sorted(losses)
+    assert losses[-1] > losses[0]
+
+
+@pytest.mark.parametrize("name", SCHEDULED)
+@pytest.mark.parametrize("progress", [-0.1, 1.5])
+def test_progress_out_of_range_is_refused(name: str, progress: float) -> None:
+    with pytest.raises(ConfigError, match="fraction of training"):
+        SCHEDULED[name](LinearRamp(2.0)).at(progress)
+
+
+@pytest.mark.parametrize("name", SCHEDULED)
+def test_bad_weights_are_refused(name: str) -> None:
+    for weight in (-1.0, float("nan"), float("inf")):
+        with pytest.raises(ConfigError, match=f"{weight}"):
+            SCHEDULED[name](weight)
+
+
+def test_the_repr_of_every_rule_is_its_own() -> None:
+    shown = [repr(rule) for rule in (RULES | COMPLEX_RULES).values()]
+    assert len(set(shown)) == len(shown)
+    assert not any("0x" in text for text in shown)
+
+
+class Moments(Rule):
+    """The empirical risk, noting the moments it was asked for."""
+
+    def __init__(self) -> None:
+        self.seen: list[float] = []
+
+    def terms(self, model: Any, x: Any, y: Any, probes: Any = None) -> dict[str, Tensor]:
+        return EmpiricalRisk().terms(model, x, y)
+
+    def at(self, progress: float) -> Rule:
+        self.seen.append(progress)
+        return self
+
+
+def test_the_loop_asks_for_every_moment_once() -> None:
+    data = load_digits().subset(train=50, test=20)
+    config = TrainConfig(epochs=2, batch_size=20, accelerator="cpu")
+    rule = Moments()
+    fit(nn.Sequential(nn.Flatten(), nn.Linear(64, 10)), data, rule, config)
+    assert rule.seen == pytest.approx([k / 6 for k in range(6)])
+
+
+def test_a_ramp_is_followed_by_the_loop() -> None:
+    data = load_digits().subset(train=50, test=20)
+    config = TrainConfig(epochs=2, batch_size=20, log_every=1, lr=1e-12, accelerator="cpu")
+    rule = AnalyticRule(LinearRamp(1.0), count=None)
+    records = fit(nn.Sequential(nn.Flatten(), nn.Linear(64, 10)), data, rule, config)
+    found = [r["DirichletEnergy(logits)"] for r in records if r["kind"] == "step"]
+    assert found == pytest.approx([found[-1] * k / 5 for k in range(6)])  # linear: one energy
+
+
+def test_a_rule_without_schedules_is_itself_at_any_moment() -> None:
+    class Plain(Rule):
+        def terms(self, model: Any, x: Any, y: Any, probes: Any = None) -> dict[str, Tensor]:
+            return {}
+
+    rule = Plain()
+    assert rule.at(0.5) is rule
+
+
+def test_unknown_targets_are_refused() -> None:
+    with pytest.raises(ConfigError, match=r"on='logit'.*'logits', 'probabilities' or 'loss'"):
+        Penalty(DirichletEnergy(), 1.0, "logit")
+    for weight in (-1.0, float("nan")):
+        with pytest.raises(ConfigError, match=f"weight={weight}"):
+            Penalty(DirichletEnergy(), weight)
+
+
+def test_lifted_penalties_see_all_complex_directions() -> None:
+    """The logits of a holomorphic network are pluriharmonic, which real points cannot tell."""
+    model, (x, y) = holomorphic_net(), batch()
+    rule = EmpiricalRisk([Penalty(PluriharmonicPenalty(), 1.0, lift=True)])
+    assert rule.terms(model, x, y)["PluriharmonicPenalty(logits, lifted)"] < 1e-9
+    with pytest.raises(InputTypeError):
+        EmpiricalRisk([Penalty(PluriharmonicPenalty(), 1.0)])(model, x, y)
+
+
+def test_lifting() -> None:
+    x, z = torch.rand(2, 3), torch.rand(2, 3, dtype=torch.complex64)
+    assert lifted(holomorphic_mlp(3, [2], 2, dtype=torch.complex128), x).dtype == torch.complex128
+    assert lifted(torch.sin, x).dtype == torch.complex64
+    assert lifted(torch.sin, x.double()).dtype == torch.complex128
+    assert lifted(nn.Linear(3, 2), z) is z
+    with pytest.raises(InputTypeError, match="real parameters alone"):
+        lifted(nn.Linear(3, 2), x)
+
+
+def test_running_statistics_are_put_to_use_and_modes_back() -> None:
+    moving, still = nn.BatchNorm1d(2), nn.BatchNorm1d(2).eval()
+    own = nn.BatchNorm1d(2, track_running_stats=False)
+    model = nn.Sequential(moving, still, own, nn.Dropout())
+
+    def stop() -> None:
+        with running_statistics(model) as found:
+            assert found
+            assert [m.training for m in model] == [False, False, True, True]
+            raise RuntimeError("on the way")
+
+    with pytest.raises(RuntimeError, match="on the way"):
+        stop()
+    assert [m.training for m in model] == [True, False, True, True]
+    for other in (nn.Linear(2, 2), torch.sin):
+        with running_statistics(other) as found:
+            assert not found
