@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +12,10 @@ from rich.progress import BarColumn, Progress, TextColumn
 from torch import nn
 
 from holonet._files import write_atomically
-from holonet.attacks import ThreatModel
 from holonet.data import Dataset
-from holonet.diagnostics import RobustnessPoint, robustness_curve
+from holonet.diagnostics import RobustnessPoint
 from holonet.errors import ConfigError, DataError
+from holonet.experiments.protocol import Protocol, batches, measure_robustness
 from holonet.nn import real_parameter_count
 from holonet.training import (
     ModelConfig,
@@ -27,7 +27,7 @@ from holonet.training import (
     load_weights,
 )
 
-__all__ = ["Contender", "Outcome", "Protocol", "compare"]
+__all__ = ["Contender", "Outcome", "compare", "relative_cost"]
 
 
 @dataclass(frozen=True)
@@ -37,20 +37,6 @@ class Contender:
     label: str
     model: ModelConfig
     rule: RuleConfig
-
-
-@dataclass(frozen=True)
-class Protocol:
-    """How every contender is attacked: PGD on the margin at each radius, on the first examples.
-
-    The box of the threat is replaced by the data's own.
-    """
-
-    threat: ThreatModel = field(default_factory=ThreatModel)
-    eps: tuple[float, ...] = (0.0, 0.02, 0.05, 0.1, 0.15, 0.2)
-    steps: int = 40
-    restarts: int = 3
-    examples: int = 1000
 
 
 @dataclass(frozen=True)
@@ -111,6 +97,12 @@ def compare(
     ]
 
 
+def relative_cost(outcomes: Sequence[Outcome], label: str, baseline: str) -> list[float]:
+    """Time of a training step over that of another contender's, for each seed that both have."""
+    of = {o.seed: o.step_ms for o in outcomes if o.label == baseline}
+    return [o.step_ms / of[o.seed] for o in outcomes if o.label == label and o.seed in of]
+
+
 def _run(
     contender: Contender,
     data: Dataset,
@@ -132,8 +124,9 @@ def _run(
         raise DataError(
             f"{data.name} is complex: this comparison attacks real inputs and has real contenders"
         )
-    in_features = data.x_train[0].numel()
-    model = contender.model.build(in_features, data.num_classes, seed=train.seed)
+    model = contender.model.build(
+        data.x_train.shape[1:], data.num_classes, seed=train.seed, examples=data.x_train
+    )
     result = run / "result.json"
     if result.exists():
         saved = json.loads(result.read_text())
@@ -161,8 +154,6 @@ def _run(
 def _attack(
     model: nn.Module, data: Dataset, protocol: Protocol, progress: bool
 ) -> list[RobustnessPoint]:
-    x, y = data.x_test[: protocol.examples], data.y_test[: protocol.examples]
-    model = model.to(torch.device("cpu"))
     bar = Progress(
         TextColumn("{task.description}"),
         BarColumn(),
@@ -170,17 +161,9 @@ def _attack(
         disable=not progress,
     )
     with bar:
-        task = bar.add_task("attacking", total=len(protocol.eps))
-        return robustness_curve(
-            model,
-            x,
-            y,
-            protocol.eps,
-            threat=replace(protocol.threat, bounds=data.bounds),
-            steps=protocol.steps,
-            restarts=protocol.restarts,
-            batch_size=len(y),
-            on_batch=lambda: bar.advance(task),
+        task = bar.add_task("attacking", total=batches(data, protocol))
+        return measure_robustness(
+            model.to(torch.device("cpu")), data, protocol, on_batch=lambda: bar.advance(task)
         )
 
 

@@ -13,7 +13,8 @@ from holonet.attacks import ThreatModel, pgd
 from holonet.data import Dataset
 from holonet.diagnostics import HolomorphyCheck, holomorphy_check
 from holonet.errors import ConfigError
-from holonet.experiments.comparison import Contender, Outcome, Protocol, compare
+from holonet.experiments.comparison import Contender, Outcome, compare
+from holonet.experiments.protocol import Protocol
 from holonet.nn import HolomorphicClassifier
 from holonet.plots import (
     Report,
@@ -270,7 +271,9 @@ def _holomorphy_section(check: HolomorphyCheck) -> Section:
 
 def _trained(outcome: Outcome, data: Dataset, train: TrainConfig) -> HolomorphicClassifier:
     contender = next(c for c in DEMO if c.label == outcome.label)
-    model = contender.model.build(data.x_train[0].numel(), data.num_classes, seed=train.seed)
+    model = contender.model.build(
+        data.x_train.shape[1:], data.num_classes, seed=train.seed, examples=data.x_train
+    )
     if not isinstance(model, HolomorphicClassifier):
         raise ConfigError(f"{outcome.label} is not a holomorphic classifier")
     load_weights(outcome.folder / "model.safetensors", model)

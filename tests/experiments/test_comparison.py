@@ -7,7 +7,7 @@ import pytest
 
 from holonet.data import load_digits
 from holonet.errors import ConfigError
-from holonet.experiments import Contender, Protocol, compare
+from holonet.experiments import Contender, Outcome, Protocol, compare, relative_cost
 from holonet.training import ModelConfig, RuleConfig, TrainConfig
 
 DATA = load_digits().subset(train=150, test=30)
@@ -80,3 +80,13 @@ def test_a_radius_that_was_not_attacked(tmp_path: Path) -> None:
     (outcome,) = compare(CONTENDERS[:1], DATA, TRAIN, PROTOCOL, folder=tmp_path)
     with pytest.raises(ConfigError, match=r"0\.3"):
         outcome.at(0.3)
+
+
+def test_relative_cost_by_hand(tmp_path: Path) -> None:
+    def outcome(label: str, seed: int, step_ms: float) -> Outcome:
+        return Outcome(label, seed, 1, 1.0, (), step_ms, 1.0, (), tmp_path)
+
+    outcomes = [outcome("a", 0, 6.0), outcome("b", 0, 2.0), outcome("a", 1, 3.0)]
+    assert relative_cost(outcomes, "a", "b") == [3.0]
+    assert relative_cost(outcomes, "a", "a") == [1.0, 1.0]
+    assert relative_cost(outcomes, "a", "c") == []

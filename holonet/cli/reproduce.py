@@ -1,0 +1,96 @@
+"""`holonet reproduce`: what a paper claims, tested."""
+
+import json
+import shlex
+import shutil
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from holonet.cli.options import JsonFlag
+from holonet.data import load_dataset
+from holonet.experiments.claims import Verdict
+from holonet.experiments.experiment import Study, StudyResult
+from holonet.experiments.experiment import reproduce as reproduce_study
+from holonet.experiments.studies import STUDIES, study_named
+
+__all__ = ["reproduce"]
+
+STYLES = {
+    Verdict.CONFIRMED: "green",
+    Verdict.NOT_CONFIRMED: "yellow",
+    Verdict.NOT_TESTABLE: "dim",
+}
+
+
+def reproduce(
+    name: Annotated[str, typer.Argument(help=f"The study: {', '.join(STUDIES)}.")],
+    quick: Annotated[bool, typer.Option("--quick", help="The short run, of minutes.")] = False,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder; reports/NAME, or reports/NAME-quick, if not given.")
+    ] = None,
+    seeds: Annotated[int | None, typer.Option(help="How many, from 0; at least 2.")] = None,
+    epochs: Annotated[int | None, typer.Option(help="Of each training.")] = None,
+    data: Annotated[str, typer.Option(help="digits, mnist, or the path of an .npz file.")] = (
+        "digits"
+    ),
+    data_root: Annotated[Path | None, typer.Option(help="Folder with the files (mnist).")] = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Test what a paper claims, claim by claim, over several seeds; write a report.
+
+    Every claim gets a verdict that is computed from intervals over seeds: confirmed, not
+    confirmed, or not testable here. Called again after a crash, it goes on where it was.
+
+    [dim]holonet reproduce shaham2015 --quick[/dim]
+    [dim]holonet reproduce shaham2015 --data mnist --data-root ~/data --epochs 10[/dim]
+    """
+    kind = study_named(name)
+    folder = out or Path("reports") / f"{name}{'-quick' * quick}"
+    result = reproduce_study(
+        kind(load_dataset(data, data_root), seeds=seeds, epochs=epochs),
+        folder,
+        quick=quick,
+        progress=not as_json,
+        command=_command(name, quick, seeds, epochs, data, data_root),
+    )
+    if as_json:
+        typer.echo(json.dumps(result.record))
+        return
+    _print(kind, result)
+
+
+def _command(
+    name: str,
+    quick: bool,
+    seeds: int | None,
+    epochs: int | None,
+    data: str,
+    data_root: Path | None,
+) -> str:
+    """What does this again, without the choice of the folder."""
+    parts = ["holonet", "reproduce", name, *(["--quick"] if quick else [])]
+    options = {"seeds": seeds, "epochs": epochs, "data": data, "data-root": data_root}
+    for option, value in options.items():
+        if value is not None:
+            parts += [f"--{option}", str(value)]
+    return shlex.join(parts)
+
+
+def _print(kind: type[Study], result: StudyResult) -> None:
+    table = Table(title=escape(kind.title), show_lines=True)
+    for header in ("claim", "verdict", "why"):
+        table.add_column(header)
+    for claim, finding in zip(kind.claims, result.findings, strict=True):
+        verdict = f"[{STYLES[finding.verdict]}]{finding.verdict}[/]"
+        statement = f"{claim.statement}\n[dim]{claim.standing}[/dim]"
+        table.add_row(statement, verdict, escape(finding.text))
+    console = Console(width=max(100, shutil.get_terminal_size().columns))
+    console.print(table)
+    for key, error in result.failed.items():
+        console.print(f"[red]{key} failed[/red]: {escape(error)}")
+    typer.echo(f"\nThe report is {result.report.resolve()}: open it in a browser.")

@@ -1,0 +1,339 @@
+"""A study of a paper: its claims first, cells that survive a crash, verdicts that are computed."""
+
+import json
+import math
+import platform
+import re
+import shutil
+import sys
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, ClassVar
+
+import torch
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from holonet._files import write_atomically
+from holonet.data import Dataset
+from holonet.errors import ConfigError, DataError, HolonetError, NumericalError
+from holonet.experiments.claims import Claim, Finding, Standing, Verdict, judge
+from holonet.experiments.study_report import study_report
+from holonet.plots import Section, write_report
+
+__all__ = [
+    "Cell",
+    "Claim",
+    "Finding",
+    "Result",
+    "Standing",
+    "Study",
+    "StudyResult",
+    "Verdict",
+    "judge",
+    "reproduce",
+]
+
+Result = dict[str, Any]
+"""What a cell comes to, in types that JSON knows."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """The unit of work that is done once and kept.
+
+    Args:
+        key: its name, that of its file too: letters, digits, dots, dashes, underscores.
+        settings: all that its result depends on, in types that JSON knows; a seed is called
+            "seed".
+    """
+
+    key: str
+    settings: Mapping[str, Any]
+
+
+class Study(ABC):
+    """What a paper claims and how it is tested: subclass it, and hand it to `reproduce`.
+
+    Args:
+        data: what to run on; None for the study's own, the bundled digits.
+        seeds: how many, from 0; None for the study's own number.
+        epochs: of each training; None for the study's own number.
+
+    Raises:
+        ConfigError: seeds or epochs below 1.
+    """
+
+    name: ClassVar[str]
+    title: ClassVar[str]
+    claims: ClassVar[tuple[Claim, ...]]
+    notes: ClassVar[tuple[str, ...]] = ()
+    """What was not done, not measured or not certain."""
+    revision: ClassVar[int] = 1
+    """To be raised when `run_cell` changes, so that older cells are done anew."""
+
+    def __init__(
+        self, data: Dataset | None = None, *, seeds: int | None = None, epochs: int | None = None
+    ) -> None:
+        for option, value in (("seeds", seeds), ("epochs", epochs)):
+            if value is not None and value < 1:
+                raise ConfigError(f"{type(self).__name__}({option}={value}): at least 1")
+        self.data = data
+        self.seeds = seeds
+        self.epochs = epochs
+
+    @abstractmethod
+    def cells(self, quick: bool) -> Sequence[Cell]:
+        """The work; `quick` asks for a size that ends within minutes on two cores."""
+
+    @abstractmethod
+    def run_cell(self, cell: Cell, folder: Path, on_progress: Callable[[float], None]) -> Result:
+        """The result of one cell: a function of its settings alone, with finite numbers.
+
+        Args:
+            cell: one of `cells`.
+            folder: its own, for weights and checkpoints. After a crash it still holds what was
+                done, so train by `training.fit(..., run_dir=folder, resume=True)`.
+            on_progress: to be called with the fraction that is done, now and then.
+        """
+
+    @abstractmethod
+    def conclude(self, results: Mapping[str, Result]) -> Sequence[Finding]:
+        """One finding for each claim, in their order, from the finished cells' results by key.
+
+        Cells that failed are missing. A DataError, as `statistics` raises it where no value is
+        left, makes every claim not testable.
+        """
+
+    @abstractmethod
+    def figures(self, results: Mapping[str, Result]) -> Mapping[str, Section]:
+        """The evidence by claim key: a title, a figure with its caption, a table, a note.
+
+        The report puts the claim and its verdict in front of each section's text.
+        """
+
+
+@dataclass(frozen=True)
+class StudyResult:
+    """A finished study.
+
+    Args:
+        study: its name.
+        findings: one for each claim.
+        results: of the finished cells by key.
+        failed: the error of each cell that failed.
+        record: what results.json holds.
+        folder: with results.json, report.html and cells/.
+    """
+
+    study: str
+    findings: tuple[Finding, ...]
+    results: Mapping[str, Result]
+    failed: Mapping[str, str]
+    record: Mapping[str, Any]
+    folder: Path
+
+    @property
+    def report(self) -> Path:
+        """The page with claims, verdicts and figures."""
+        return self.folder / "report.html"
+
+
+def reproduce(
+    study: Study,
+    folder: Path,
+    *,
+    quick: bool = False,
+    progress: bool = False,
+    command: str | None = None,
+) -> StudyResult:
+    """Do the cells that are not done, conclude, write results.json and report.html.
+
+    Every finished cell is one file, cells/<key>.json, written atomically. Called again after a
+    crash, finished cells are read back and a broken-off one goes on from what its folder
+    cells/<key>/ holds; a cell whose settings changed is done anew, and one that failed is tried
+    again. A cell that fails with an error of ours is recorded, and the rest goes on. The seconds
+    of a cell are those of the call that finished it.
+
+    Args:
+        study: what to do.
+        folder: where it goes.
+        quick: the short one.
+        progress: draw a progress bar on stderr.
+        command: how the report says that it can be made again.
+
+    Law: called again, a finished study does no cell and finds the same.
+
+    Raises:
+        ConfigError: two cells with one key, a key that is no file name, settings that are not
+            JSON, findings that do not answer the claims one by one.
+        HolonetError: every cell failed; the first one's error.
+    """
+    cells = _checked(study.cells(quick))
+    saved: dict[str, dict[str, Any]] = {}
+    errors: dict[str, HolonetError] = {}
+    with _bar(progress) as bar:
+        task = bar.add_task(study.name, total=len(cells))
+        for number, cell in enumerate(cells):
+            bar.update(task, description=cell.key, completed=number)
+
+            def advance(fraction: float, done: int = number) -> None:
+                bar.update(task, completed=done + fraction)
+
+            try:
+                saved[cell.key] = _do(study, cell, folder / "cells", advance)
+            except HolonetError as error:
+                errors[cell.key] = error
+        bar.update(task, description=study.name, completed=len(cells))
+    if errors and not saved:
+        raise next(iter(errors.values()))
+    results = {key: entry["result"] for key, entry in saved.items()}
+    failed = {key: f"{type(error).__name__}: {error}" for key, error in errors.items()}
+    findings = _conclude(study, results, failed)
+    record = _finite(
+        {
+            "study": study.name,
+            "title": study.title,
+            "quick": quick,
+            "command": command or f"holonet reproduce {study.name}{' --quick' if quick else ''}",
+            "claims": [asdict(claim) for claim in study.claims],
+            "findings": [asdict(finding) for finding in findings],
+            "notes": list(study.notes),
+            "seeds": sorted({c.settings["seed"] for c in cells if "seed" in c.settings}),
+            "cells": saved,
+            "failed": failed,
+            "seconds": sum(entry["seconds"] for entry in saved.values()),
+            **_provenance(),
+        }
+    )
+    write_atomically(folder / "results.json", json.dumps(record, indent=1) + "\n")
+    figures = study.figures(results)
+    done = StudyResult(study.name, findings, results, failed, record, folder)
+    write_report(study_report(study.claims, findings, figures, record), done.report)
+    return done
+
+
+def _checked(cells: Sequence[Cell]) -> Sequence[Cell]:
+    keys = [cell.key for cell in cells]
+    for key in keys:
+        if not re.fullmatch(r"[\w.-]*\w[\w.-]*", key, re.ASCII):
+            raise ConfigError(
+                f"cell {key!r}: a key is a file name of letters, digits, dots, dashes and "
+                "underscores"
+            )
+        if keys.count(key) > 1:
+            raise ConfigError(f"there are {keys.count(key)} cells {key!r}: give each its own key")
+    return cells
+
+
+def _do(
+    study: Study, cell: Cell, folder: Path, on_progress: Callable[[float], None]
+) -> dict[str, Any]:
+    """What the file of a cell holds, read back if it is of these settings."""
+    identity = _identity(study, cell)
+    file, own = folder / f"{cell.key}.json", folder / cell.key
+    earlier = _read(file)
+    if earlier is not None and earlier.get("identity") == identity:
+        return earlier
+    started = own / "identity.json"
+    if started.exists() and _read(started) != identity:
+        shutil.rmtree(own)  # of other settings: its checkpoints must not be gone on with
+    write_atomically(started, json.dumps(identity, indent=1) + "\n")
+    began = time.perf_counter()
+    result = study.run_cell(cell, own, on_progress)
+    seconds = round(time.perf_counter() - began, 3)
+    entry = {"key": cell.key, "identity": identity, "seconds": seconds, "result": result}
+    try:
+        text = json.dumps(entry, indent=1, allow_nan=False)
+    except ValueError:
+        raise NumericalError(
+            f"cell {cell.key} came to a number that is not finite: {result}"
+        ) from None
+    write_atomically(file, text + "\n")
+    return json.loads(text)
+
+
+def _identity(study: Study, cell: Cell) -> dict[str, Any]:
+    """All that a cell's result depends on, as JSON gives it back."""
+    identity = {"study": study.name, "revision": study.revision, "settings": dict(cell.settings)}
+    try:
+        return json.loads(json.dumps(identity))
+    except TypeError as error:
+        raise ConfigError(f"the settings of cell {cell.key} are not JSON: {error}") from None
+
+
+def _read(file: Path) -> dict[str, Any] | None:
+    """What a JSON file holds; None where it is missing or damaged."""
+    try:
+        found = json.loads(file.read_text())
+    except (OSError, ValueError):
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def _conclude(
+    study: Study, results: Mapping[str, Result], failed: Mapping[str, str]
+) -> tuple[Finding, ...]:
+    """The findings; each says which cells failed."""
+    try:
+        findings = tuple(study.conclude(results))
+    except DataError as error:
+        findings = tuple(
+            Finding(claim.key, Verdict.NOT_TESTABLE, {}, f"too little is left: {error}")
+            for claim in study.claims
+        )
+    answered, claimed = [f.claim for f in findings], [c.key for c in study.claims]
+    if answered != claimed:
+        raise ConfigError(
+            f"{type(study).__name__}.conclude answers {answered}, and its claims are {claimed}: "
+            "give one finding for each, in their order"
+        )
+    if not failed:
+        return findings
+    lost = f"{len(failed)} of {len(failed) + len(results)} cells failed and are left out: "
+    return tuple(replace(f, text=f"{f.text} {lost}{', '.join(failed)}.") for f in findings)
+
+
+def _provenance() -> dict[str, Any]:
+    """Where numbers come from."""
+    return {
+        "versions": {
+            "holonet": version("holonet"),
+            "torch": str(torch.__version__),
+            "python": platform.python_version(),
+        },
+        "hardware": {
+            "machine": platform.processor() or platform.machine(),
+            "system": sys.platform,
+            "threads": torch.get_num_threads(),
+            "cuda": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
+        },
+    }
+
+
+def _finite(value: Any) -> Any:
+    """The same in strict JSON: numbers that are not finite become None."""
+    match value:
+        case float() if not math.isfinite(value):
+            return None
+        case dict():
+            return {str(k): _finite(v) for k, v in value.items()}
+        case list() | tuple():
+            return [_finite(v) for v in value]
+        case _:
+            return value
+
+
+def _bar(shown: bool) -> Progress:
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        console=Console(stderr=True),
+        disable=not shown,
+    )
