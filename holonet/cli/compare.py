@@ -15,7 +15,7 @@ from holonet.attacks import ThreatModel
 from holonet.cli.options import JsonFlag
 from holonet.data import load_dataset
 from holonet.errors import RunExistsError
-from holonet.experiments import Contender, Outcome, Protocol, run_demo
+from holonet.experiments import Contender, Outcome, Protocol, relative_cost, run_demo
 from holonet.experiments import compare as run_comparison
 from holonet.training import ModelConfig, RuleConfig, TrainConfig
 
@@ -59,7 +59,7 @@ def demo(
     if as_json:
         typer.echo(json.dumps({"report": str(report), "outcomes": _as_dicts(outcomes)}))
         return
-    _print(outcomes, 0.1, "l_inf")
+    _print(outcomes, 0.1, "PGD")
     typer.echo(f"\nThe report is {report.resolve()}: open it in a browser.")
 
 
@@ -69,69 +69,109 @@ def compare(
     ),
     data: DataOption = "digits",
     data_root: RootOption = None,
-    hidden: Annotated[str, typer.Option(help="Widths of the holomorphic network.")] = "64,64",
+    networks: Annotated[
+        str, typer.Option(help="Of holomorphic, real, real-twin, real-flops-twin.")
+    ] = "holomorphic,real-twin",
+    rules: Annotated[
+        str,
+        typer.Option(
+            help="Of standard, analytic, linearized, fgsm, fgsm-rs, pgd, trades, analytic+fgsm-rs."
+        ),
+    ] = "analytic,standard",
+    family: Annotated[str, typer.Option(help="mlp or convnet.")] = "mlp",
+    hidden: Annotated[str, typer.Option(help="Widths of the holomorphic perceptron.")] = "64,64",
+    channels: Annotated[str, typer.Option(help="Of the holomorphic convnet.")] = "16,32",
+    dense: Annotated[str, typer.Option(help="Widths behind its convolutions.")] = "100",
     activation: Annotated[str, typer.Option(help="Of the holomorphic network.")] = "square",
     weight: Annotated[float, typer.Option(help="Of the Dirichlet energy.")] = 0.03,
+    train_eps: Annotated[
+        float | None, typer.Option(help="Radius that the rules train for; eps unless given.")
+    ] = None,
     epochs: Annotated[int, typer.Option(help="Passes over the training set.")] = 40,
     batch_size: Annotated[int, typer.Option(help="Examples a step.")] = 64,
     lr: Annotated[float, typer.Option(help="Peak of the one-cycle schedule.")] = 1e-2,
-    seeds: Annotated[int, typer.Option(help="How many seeds, from 0.")] = 1,
+    seeds: Annotated[int, typer.Option(help="How many seeds.")] = 1,
+    first_seed: Annotated[int, typer.Option(help="The first of them.")] = 0,
+    attack: Annotated[str, typer.Option(help="pgd, strong (ours), autoattack.")] = "pgd",
     eps: Annotated[float, typer.Option(help="Radius of the l_inf attack.")] = 0.1,
-    steps: Annotated[int, typer.Option(help="Of the attack.")] = 40,
-    restarts: Annotated[int, typer.Option(help="Of the attack.")] = 3,
+    steps: Annotated[int, typer.Option(help="Of PGD.")] = 40,
+    restarts: Annotated[int, typer.Option(help="Of PGD.")] = 3,
     examples: Annotated[int, typer.Option(help="Attacked test examples.")] = 1000,
     as_json: JsonFlag = False,
 ) -> None:
-    """Holomorphic network and real ReLU twin, each under standard training and the analytic rule.
+    """Every network under every rule: clean and robust accuracy, and what a step costs.
 
-    Separates what the architecture does from what the rule does. Called again after a crash, it
-    goes on where it was.
+    Separates what the architecture does from what the rule does. A real twin has the real
+    parameter count of the holomorphic network. Called again after a crash, it goes on where it
+    was.
 
     [dim]holonet compare --seeds 3[/dim]
-    [dim]holonet compare --data mnist --data-root ~/data --hidden 256,256 --weight 0.4
-    --epochs 10 --batch-size 128 --lr 0.005 --seeds 3 --out runs/mnist[/dim]
+    [dim]holonet compare --data mnist --data-root ~/data --hidden 256,256 --epochs 6
+    --batch-size 256 --lr 0.003 --weight 0.3 --rules standard,fgsm-rs,pgd,trades,analytic,linearized
+    --attack autoattack --seeds 3 --out runs/mnist[/dim]
     """
-    widths = ModelConfig.model_validate({"hidden": hidden.split(","), "activation": activation})
-    twin = widths.model_copy(update={"kind": "real-twin"})
-    standard, analytic = RuleConfig(name="standard"), RuleConfig(weight=weight)
+    threat = ThreatModel("Linf", eps)
+    protocol = Protocol(threat, (0.0, eps), steps, restarts, examples, attack)
+    model = {
+        "family": family,
+        "hidden": hidden.split(","),
+        "channels": channels.split(","),
+        "dense": dense.split(","),
+        "activation": activation,
+    }
+    rule = {"weight": weight, "eps": eps if train_eps is None else train_eps}
     contenders = [
-        Contender("holomorphic, analytic rule", widths, analytic),
-        Contender("holomorphic, standard", widths, standard),
-        Contender("real ReLU, analytic rule", twin, analytic),
-        Contender("real ReLU, standard", twin, standard),
+        Contender(
+            f"{network}, {name}",
+            ModelConfig.model_validate({**model, "kind": network}),
+            RuleConfig.model_validate({**rule, "name": name}),
+        )
+        for network in networks.split(",")
+        for name in rules.split(",")
     ]
     outcomes = run_comparison(
         contenders,
         load_dataset(data, data_root),
         TrainConfig(epochs=epochs, batch_size=batch_size, lr=lr),
-        Protocol(ThreatModel("Linf", eps), (0.0, eps), steps, restarts, examples),
+        protocol,
         folder=out,
-        seeds=range(seeds),
+        seeds=range(first_seed, first_seed + seeds),
         progress=not as_json,
     )
     if as_json:
         typer.echo(json.dumps(_as_dicts(outcomes)))
         return
-    _print(outcomes, eps, "l_inf")
+    _print(outcomes, eps, attack, baseline="standard")
     typer.echo(f"\nThe runs are in {out}; the command goes on there if it is called again.")
 
 
-def _print(outcomes: Sequence[Outcome], eps: float, norm: str) -> None:
-    """One row for each label: mean over seeds, and the range where there are several."""
-    table = Table(title=f"accuracy clean and under PGD, {norm} {eps:g}")
+def _print(
+    outcomes: Sequence[Outcome], eps: float, attack: str, baseline: str | None = None
+) -> None:
+    """One row for each label: mean over seeds, and the range where there are several.
+
+    With a baseline, the rule of that name, also the time of a step over the same network's there.
+    """
+    table = Table(title=f"accuracy clean and under {attack}, l_inf {eps:g}")
     table.add_column("network, rule")
-    for header in ("real parameters", "seeds", "clean %", f"PGD % at {eps:g}", "ms a step"):
+    headers = ["real parameters", "seeds", "clean %", f"{attack} % at {eps:g}", "ms a step"]
+    for header in [*headers, *([f"x {baseline}"] if baseline else [])]:
         table.add_column(header, justify="right")
     for label in dict.fromkeys(o.label for o in outcomes):
         rows = [o for o in outcomes if o.label == label]
-        table.add_row(
+        cells = [
             label,
             str(rows[0].parameters),
             str(len(rows)),
             _spread([100 * o.clean for o in rows]),
             _spread([100 * o.at(eps).accuracy for o in rows]),
             _spread([o.step_ms for o in rows]),
-        )
+        ]
+        if baseline:
+            network = label.rsplit(", ", 1)[0]
+            ratios = relative_cost(outcomes, label, f"{network}, {baseline}")
+            cells.append(_spread(ratios) if ratios else "-")
+        table.add_row(*cells)
     Console(width=max(100, shutil.get_terminal_size().columns)).print(table)
 
 

@@ -4,10 +4,13 @@ import sys
 
 import typer
 
+from holonet.cli.attack import attack
 from holonet.cli.audit import audit
 from holonet.cli.compare import compare, demo
+from holonet.cli.evaluate import evaluate
 from holonet.cli.list import list_names
-from holonet.cli.train import evaluate, train
+from holonet.cli.reproduce import reproduce
+from holonet.cli.train import train
 from holonet.errors import CheckpointError, HolonetError, MissingDependencyError, NumericalError
 
 __all__ = ["app", "main"]
@@ -29,8 +32,10 @@ app = typer.Typer(
 )
 app.command("train")(train)
 app.command("evaluate")(evaluate)
+app.command("attack")(attack)
 app.command("compare")(compare)
 app.command("demo")(demo)
+app.command("reproduce")(reproduce)
 app.command("audit")(audit)
 app.command("list")(list_names)
 

@@ -1,30 +1,19 @@
-"""`holonet train` and `holonet evaluate`: one run, and what it withstands."""
+"""`holonet train`: one run in a folder of its own."""
 
 import functools
 import json
 import os
-import shutil
-from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Annotated, Any, cast
+from typing import Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.progress import Progress
-from rich.table import Table
 
-from holonet._files import write_atomically
-from holonet.attacks import ThreatModel
-from holonet.attacks.threat import Norm
-from holonet.cli.options import JsonFlag, parse_numbers
-from holonet.diagnostics import robustness_curve
+from holonet.cli.options import JsonFlag
 from holonet.errors import ConfigError
 from holonet.nn import real_parameter_count
-from holonet.training import RunConfig, build_model, fit, load_data, load_run, prepare_run
+from holonet.training import RunConfig, build_model, fit, load_data, prepare_run
 
-__all__ = ["evaluate", "train"]
-
-BATCH = 500  # examples attacked at once
+__all__ = ["train"]
 
 
 def _option(panel: str, text: str, default: object) -> Any:
@@ -172,67 +161,6 @@ def train(
         f"({last['seconds']:.1f} s). The run is in {run_dir}.\n"
         f"Next: holonet evaluate {run_dir} --eps 0.1"
     )
-
-
-def evaluate(
-    run_dir: Annotated[Path, typer.Argument(help="Folder of a finished run.")],
-    eps: Annotated[str, typer.Option(help="Radii, e.g. 0.05,0.1.")] = "0.1",
-    norm: Annotated[str, typer.Option(help="Linf or L2.")] = "Linf",
-    steps: Annotated[int, typer.Option(help="Of projected gradient ascent.")] = 40,
-    restarts: Annotated[int, typer.Option(help="Random starts.")] = 3,
-    examples: Annotated[int, typer.Option(help="First so many of the test set.")] = 1000,
-    seed: Annotated[int, typer.Option(help="Of the starts.")] = 0,
-    as_json: JsonFlag = False,
-) -> None:
-    """Clean accuracy, and accuracy under PGD on the margin, with Wilson intervals at 95%.
-
-    The numbers are also kept in evaluation.json in the run folder. PGD gives an upper bound on
-    robust accuracy, never a guarantee.
-
-    [dim]holonet evaluate runs/mnist --eps 0.1,0.2 --restarts 3[/dim]
-    """
-    # every radius is checked before the data are read
-    threats = [ThreatModel(cast("Norm", norm), r) for r in parse_numbers(eps, "--eps")]
-    _, dataset, network = load_run(run_dir)
-    x, y = dataset.x_test[:examples], dataset.y_test[:examples]
-    radii = sorted({0.0, *(threat.eps for threat in threats)})
-    with Progress(console=Console(stderr=True), disable=as_json) as bar:
-        task = bar.add_task("attacking", total=len(radii) * -(-len(y) // BATCH))
-        curve = robustness_curve(
-            network,
-            x,
-            y,
-            radii,
-            threat=replace(threats[0], bounds=dataset.bounds),
-            steps=steps,
-            restarts=restarts,
-            seed=seed,
-            batch_size=BATCH,
-            on_batch=lambda: bar.advance(task),
-        )
-    result: dict[str, Any] = {
-        "run": str(run_dir),
-        "attack": {"norm": norm, "steps": steps, "restarts": restarts, "seed": seed},
-        "curve": [
-            {**asdict(p), "accuracy": p.accuracy, "interval": list(p.interval)} for p in curve
-        ],
-    }
-    write_atomically(run_dir / "evaluation.json", json.dumps(result, indent=1))
-    if as_json:
-        typer.echo(json.dumps(result))
-        return
-    table = Table(title=f"{run_dir}: PGD-{steps}, {restarts} restarts, {norm}")
-    for header in ("eps", "accuracy %", "95% interval", "examples"):
-        table.add_column(header, justify="right")
-    for p in curve:
-        low, high = p.interval
-        table.add_row(
-            f"{p.eps:g}",
-            f"{100 * p.accuracy:.1f}",
-            f"{100 * low:.1f} to {100 * high:.1f}",
-            str(p.examples),
-        )
-    Console(width=max(80, shutil.get_terminal_size().columns)).print(table)
 
 
 def _base(file: Path | None, resumed: Path | None) -> RunConfig:

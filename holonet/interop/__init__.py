@@ -1,5 +1,21 @@
 """Bridges to neighboring libraries, one file for each."""
 
+from holonet.interop.autoattack import AutoAttackResult, autoattack
 from holonet.interop.complextorch import EXCLUDED, SPECS, LayerSpec, Verdict, layer_types
+from holonet.interop.layout import ImageLayout
+from holonet.interop.toolkits import external, from_art, from_foolbox, from_torchattacks
 
-__all__ = ["EXCLUDED", "SPECS", "LayerSpec", "Verdict", "layer_types"]
+__all__ = [
+    "EXCLUDED",
+    "SPECS",
+    "AutoAttackResult",
+    "ImageLayout",
+    "LayerSpec",
+    "Verdict",
+    "autoattack",
+    "external",
+    "from_art",
+    "from_foolbox",
+    "from_torchattacks",
+    "layer_types",
+]

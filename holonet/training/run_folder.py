@@ -1,5 +1,6 @@
 """The folder of a run: config.toml, metrics.jsonl, checkpoints/, model.safetensors."""
 
+import shutil
 from pathlib import Path
 
 from torch import nn
@@ -63,8 +64,10 @@ def forget_run(folder: Path) -> None:
     for name in (weights, weights.with_suffix(".sha256")):
         name.unlink(missing_ok=True)
     remove_checkpoints(folder / CHECKPOINTS)
-    for name in ("metrics.jsonl", "evaluation.json"):
+    for name in ("metrics.jsonl", "evaluation.json", "evaluation.png"):
         (folder / name).unlink(missing_ok=True)
+    for name in ("evaluation", "attacks"):
+        shutil.rmtree(folder / name, ignore_errors=True)
 
 
 def load_data(config: DataConfig) -> Dataset:

@@ -16,7 +16,7 @@ from holonet.errors import (
     NumericalError,
 )
 
-COMMANDS = ["train", "evaluate", "compare", "demo", "list"]
+COMMANDS = ["train", "evaluate", "attack", "compare", "demo", "reproduce", "list"]
 
 
 def run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:

@@ -1,4 +1,4 @@
-"""`holonet train` and `holonet evaluate`, and what they say to bad input."""
+"""`holonet train`, and what it says to bad input."""
 
 import json
 from pathlib import Path
@@ -10,10 +10,8 @@ from typer.testing import CliRunner
 
 from holonet.cli.main import app
 from holonet.errors import (
-    CheckpointError,
     ConfigError,
     DataError,
-    DomainError,
     HolonetError,
     RunExistsError,
     UnknownNameError,
@@ -160,43 +158,3 @@ def test_bad_data_gets_an_error_of_ours(tmp_path: Path, key: str, value: float, 
     error = failure(invoke("train", "--data", str(path), "--run-dir", str(tmp_path / "run")))
     assert isinstance(error, DataError)
     assert hint in str(error).lower()
-
-
-def test_evaluate_prints_and_keeps_a_curve(finished: Path) -> None:
-    result = invoke("evaluate", str(finished), "--eps", "0.05,0.1", "--steps", "3", "--json")
-    curve = json.loads(result.stdout)["curve"]
-    assert [p["eps"] for p in curve] == [0.0, 0.05, 0.1]
-    assert curve[0]["accuracy"] >= curve[1]["accuracy"] >= curve[2]["accuracy"]
-    assert json.loads((finished / "evaluation.json").read_text())["curve"] == curve
-
-
-def test_evaluate_draws_a_table(finished: Path) -> None:
-    result = invoke("evaluate", str(finished), "--eps", "0.1", "--steps", "1", "--norm", "L2")
-    assert "95% interval" in result.stdout
-
-
-@pytest.mark.parametrize(
-    ("options", "hint"),
-    [(["--eps", "-0.1"], "eps=-0.1"), (["--norm", "L7"], "L7"), (["--steps", "0"], "steps=0")],
-)
-def test_bad_attacks_are_refused(finished: Path, options: list[str], hint: str) -> None:
-    error = failure(invoke("evaluate", str(finished), *options))
-    assert isinstance(error, DomainError)
-    assert hint in str(error)
-
-
-def test_evaluate_of_a_folder_without_a_run(tmp_path: Path) -> None:
-    error = failure(invoke("evaluate", str(tmp_path)))
-    assert isinstance(error, ConfigError)
-    assert f"{tmp_path} holds no run" in str(error)
-
-
-def test_evaluate_of_damaged_weights(finished: Path, tmp_path: Path) -> None:
-    import shutil
-
-    copy = tmp_path / "copy"
-    shutil.copytree(finished, copy)
-    content = bytearray((copy / "model.safetensors").read_bytes())
-    content[-1] ^= 1
-    (copy / "model.safetensors").write_bytes(content)
-    assert isinstance(failure(invoke("evaluate", str(copy))), CheckpointError)

@@ -1,0 +1,266 @@
+"""`holonet attack`: chosen attacks on a finished run, each on its own."""
+
+import functools
+import inspect
+import io
+import json
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated, Any, cast
+
+import torch
+import typer
+from rich.console import Console
+from rich.progress import Progress
+from rich.table import Table
+from torch import nn
+
+from holonet._files import write_atomically
+from holonet._types import AnyTensor
+from holonet.attacks import ThreatModel
+from holonet.attacks.ensemble import ATTACKS, STRONG, Attack
+from holonet.attacks.objectives import evaluating
+from holonet.cli.options import JsonFlag
+from holonet.data import Dataset
+from holonet.diagnostics import RobustnessReport, TransferMatrix, evaluate_robustness
+from holonet.diagnostics import transfer_matrix as transfer_between
+from holonet.errors import DataError, MissingDependencyError, ShapeError, UnknownNameError
+from holonet.interop import autoattack, from_art, from_foolbox, from_torchattacks
+from holonet.training import load_run
+
+__all__ = ["BATCH", "attack", "attacks_named", "percent", "save_picture", "threat_of"]
+
+BATCH = 500  # examples attacked at once
+COLUMNS = 8  # examples in the picture
+
+TOOLKITS = {"torchattacks": from_torchattacks, "foolbox": from_foolbox, "art": from_art}
+
+
+def attack(
+    run_dir: Annotated[Path, typer.Argument(help="Folder of a finished run.")],
+    names: Annotated[
+        str,
+        typer.Option(
+            "--attack", help="Names with commas; strong, autoattack, torchattacks:PGD and so on."
+        ),
+    ] = "apgd-ce,square",
+    eps: Annotated[float, typer.Option(help="Radius.")] = 0.1,
+    norm: Annotated[str, typer.Option(help="Linf, L2, L1, polydisc, complex_ball.")] = "Linf",
+    steps: Annotated[int | None, typer.Option(help="Of attacks that take steps.")] = None,
+    restarts: Annotated[int | None, typer.Option(help="Of attacks that have them.")] = None,
+    queries: Annotated[int | None, typer.Option(help="Of attacks that count them.")] = None,
+    examples: Annotated[int, typer.Option(help="First so many of the test set.")] = 200,
+    seed: Annotated[int, typer.Option(help="Of the attacks.")] = 0,
+    transfer: Annotated[
+        str | None, typer.Option(help="Other finished runs, with commas: who fools whom.")
+    ] = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Attack the test set with each attack on its own, and keep what it found.
+
+    Each attack sees every example, unlike in holonet evaluate, where it sees what is left. The
+    points of each example, the numbers and a picture go to the folder attacks in the run folder.
+    With --transfer, the first attack also makes points for each of the runs, to be tried on all.
+
+    [dim]holonet attack runs/mnist --attack apgd-ce,square --eps 0.1[/dim]
+    [dim]holonet attack runs/a --transfer runs/b,runs/c --attack pgd[/dim]
+    """
+    threat = ThreatModel(cast("Any", norm), eps, None)  # checked before the data are read
+    chosen = attacks_named(names, steps=steps, restarts=restarts, queries=queries)
+    _, dataset, network = load_run(run_dir)
+    others = {} if transfer is None else _networks([run_dir, *map(Path, transfer.split(","))])
+    threat = threat_of(threat, dataset)
+    x, y = dataset.x_test[:examples], dataset.y_test[:examples]
+    folder = run_dir / "attacks" / f"{norm}-{eps:g}"
+    batches = -(-len(y) // BATCH)
+    reports: dict[str, RobustnessReport] = {}
+    matrix = None
+    with Progress(console=Console(stderr=True), disable=as_json) as bar:
+        task = bar.add_task("attacking", total=len(chosen) * batches + len(others))
+        advance = functools.partial(bar.advance, task)
+        for name, one in chosen.items():
+            bar.update(task, description=name)
+            reports[name] = evaluate_robustness(
+                network,
+                x,
+                y,
+                threat,
+                attacks={name: one},
+                seed=seed,
+                batch_size=BATCH,
+                folder=folder / "batches",
+                on_batch=advance,
+            )
+            reports[name].save(folder / f"{_file_name(name)}.npz")
+        if others:
+            bar.update(task, description="transfer")
+            first = next(iter(chosen.values()))
+            matrix = transfer_between(
+                others, x, y, threat, attack=first, seed=seed, batch_size=BATCH, on_batch=advance
+            )
+    result: dict[str, Any] = {
+        "run": str(run_dir),
+        "norm": norm,
+        "eps": eps,
+        "attacks": {name: report.to_json() for name, report in reports.items()},
+    }
+    if matrix is not None:
+        result["transfer"] = matrix.to_json()
+    write_atomically(folder / "attack.json", json.dumps(result, indent=1))
+    notes = _draw(folder, x, reports, matrix, network)
+    if as_json:
+        typer.echo(json.dumps(result))
+        return
+    console = Console(width=max(80, shutil.get_terminal_size().columns))
+    console.print(_table(run_dir, reports, threat))
+    if matrix is not None:
+        console.print(_transfer_table(matrix))
+    alarms = [alarm for report in reports.values() for alarm in report.alarms]
+    for alarm in (*alarms, *(matrix.alarms if matrix is not None else ())):
+        typer.echo(f"alarm: {alarm}")
+    typer.echo("\n".join([*notes, f"The points and the pictures are in {folder}."]))
+
+
+def attacks_named(
+    text: str,
+    *,
+    steps: int | None = None,
+    restarts: int | None = None,
+    queries: int | None = None,
+) -> dict[str, Attack]:
+    """The attacks of a list with commas, each with as much of the budget as it takes.
+
+    "strong" stands for the ensemble of that name, "autoattack" for AutoAttack, and
+    "<toolkit>:<name>" for an attack of torchattacks, foolbox or art.
+
+    Raises:
+        UnknownNameError: no such attack or toolkit.
+
+    Example:
+        >>> list(attacks_named("pgd,square", steps=10))
+        ['pgd', 'square']
+    """
+    given = {"steps": steps, "restarts": restarts, "queries": queries}
+    budget = {key: value for key, value in given.items() if value is not None}
+    found: dict[str, Attack] = {}
+    for name in (part.strip() for part in text.split(",")):
+        toolkit, _, kind = name.partition(":")
+        if name == "strong":
+            found |= {key: _budgeted(one, budget) for key, one in STRONG.items()}
+        elif name == "autoattack":
+            found[name] = autoattack
+        elif name in ATTACKS:
+            found[name] = _budgeted(ATTACKS[name], budget)
+        elif kind and toolkit in TOOLKITS:
+            found[name] = TOOLKITS[toolkit](kind)
+        else:
+            known = [*ATTACKS, "strong", "autoattack", *(f"{kit}:<name>" for kit in TOOLKITS)]
+            raise UnknownNameError("attack", name, known)
+    return found
+
+
+def threat_of(threat: ThreatModel, dataset: Dataset) -> ThreatModel:
+    """The threat in the box of the data."""
+    return replace(threat, bounds=dataset.bounds)
+
+
+def percent(value: float | None, interval: Sequence[float] | None = None) -> str:
+    """A fraction as percent, or an interval if one is given.
+
+    Example:
+        >>> percent(0.5), percent(0.5, (0.25, 0.75)), percent(None)
+        ('50.0', '25.0 to 75.0', '-')
+    """
+    if interval is not None:
+        return f"{100 * interval[0]:.1f} to {100 * interval[1]:.1f}"
+    return "-" if value is None else f"{100 * value:.1f}"
+
+
+def save_picture(path: Path, draw: Callable[[], Any]) -> str | None:
+    """Draw and save a figure; the reason instead, if there is nothing to draw it with or of."""
+    try:
+        content = io.BytesIO()
+        draw().savefig(content, format="png", dpi=150)
+    except (MissingDependencyError, DataError, ShapeError) as error:
+        return f"no picture {path.name}: {error}"
+    write_atomically(path, content.getvalue())
+    return None
+
+
+def _budgeted(one: Attack, budget: dict[str, int]) -> Attack:
+    """The attack with those options of the budget that it takes."""
+    taken = inspect.signature(one).parameters
+    mine = {key: value for key, value in budget.items() if key in taken}
+    return functools.partial(one, **mine) if mine else one
+
+
+def _networks(folders: Sequence[Path]) -> dict[str, nn.Module]:
+    return {str(folder): load_run(folder)[2] for folder in folders}
+
+
+def _file_name(name: str) -> str:
+    return name.replace(":", "-").replace("/", "-")
+
+
+def _draw(
+    folder: Path,
+    x: AnyTensor,
+    reports: dict[str, RobustnessReport],
+    matrix: TransferMatrix | None,
+    network: nn.Module,
+) -> list[str]:
+    """The pictures; notes on those that there are none of."""
+
+    def examples() -> Any:
+        from holonet.plots import plot_examples
+
+        name, report = min(reports.items(), key=lambda pair: pair[1].robust.correct)
+        withstood = torch.tensor([by in ("", "clean") for by in report.broken_by]).int()
+        index = withstood.argsort(stable=True)[:COLUMNS]  # what the attack broke comes first
+        x_adv = report.x_adv[index]
+        with evaluating(network), torch.no_grad():
+            answers = network(x_adv).argmax(1)
+        return plot_examples(
+            x[index],
+            x_adv,
+            labels=report.y[index],
+            answers=answers,
+            count=COLUMNS,
+            title=f"{name}, {report.threat.norm} {report.threat.eps:g}",
+        )
+
+    def transfer() -> Any:
+        from holonet.plots import plot_transfer
+
+        return plot_transfer(cast("TransferMatrix", matrix))
+
+    notes = [save_picture(folder / "examples.png", examples)]
+    if matrix is not None:
+        notes.append(save_picture(folder / "transfer.png", transfer))
+    return [note for note in notes if note is not None]
+
+
+def _table(run_dir: Path, reports: dict[str, RobustnessReport], threat: ThreatModel) -> Table:
+    table = Table(title=f"{run_dir}: {threat.norm} {threat.eps:g}")
+    table.add_column("attack")
+    for header in ("accuracy %", "95% interval", "examples"):
+        table.add_column(header, justify="right")
+    first = next(iter(reports.values()))
+    rows = {"none": first.clean} | {name: report.robust for name, report in reports.items()}
+    for name, point in rows.items():
+        interval = percent(None, point.interval)
+        table.add_row(name, percent(point.accuracy), interval, str(point.examples))
+    return table
+
+
+def _transfer_table(matrix: TransferMatrix) -> Table:
+    table = Table(title=f"fooled %, of {matrix.examples} examples that all get right")
+    table.add_column("made for")
+    for name in matrix.names:
+        table.add_column(name, justify="right")
+    for name, row in zip(matrix.names, matrix.fooled, strict=True):
+        table.add_row(name, *(percent(rate.value) for rate in row))
+    table.add_row("random signs", *(percent(rate.value) for rate in matrix.control))
+    return table

@@ -1,0 +1,198 @@
+"""`holonet evaluate`: what a finished run withstands, and whether to believe it."""
+
+import json
+import math
+import shutil
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Annotated, Any, cast
+
+import typer
+from rich.console import Console
+from rich.progress import Progress
+from rich.table import Table
+
+from holonet._files import write_atomically
+from holonet.attacks import ThreatModel
+from holonet.cli.attack import BATCH, attacks_named, percent, save_picture, threat_of
+from holonet.cli.options import JsonFlag, parse_numbers
+from holonet.diagnostics import (
+    MinimalDistances,
+    RobustnessReport,
+    SanityCheck,
+    evaluate_radii,
+    minimal_distances,
+    sanity_list,
+)
+from holonet.training import load_run
+
+__all__ = ["evaluate"]
+
+LOOKED_AT = 200  # examples for the sanity list
+CHECKS = 7
+
+
+def evaluate(
+    run_dir: Annotated[Path, typer.Argument(help="Folder of a finished run.")],
+    eps: Annotated[str, typer.Option(help="Radii, e.g. 0.05,0.1.")] = "0.1",
+    norm: Annotated[str, typer.Option(help="Linf, L2, L1, polydisc, complex_ball.")] = "Linf",
+    attacks: Annotated[
+        str, typer.Option(help="strong, autoattack, or names with commas: pgd, apgd-ce, square.")
+    ] = "strong",
+    steps: Annotated[int | None, typer.Option(help="Of gradient ascent.")] = None,
+    restarts: Annotated[int | None, typer.Option(help="Random starts.")] = None,
+    queries: Annotated[int | None, typer.Option(help="Of random search.")] = None,
+    examples: Annotated[int, typer.Option(help="First so many of the test set.")] = 1000,
+    seed: Annotated[int, typer.Option(help="Of the attacks.")] = 0,
+    sanity: Annotated[bool, typer.Option(help="Look for masked gradients.")] = True,
+    distances: Annotated[bool, typer.Option(help="Distance to the nearest mistake.")] = False,
+    as_json: JsonFlag = False,
+) -> None:
+    """Clean accuracy, and the worst case over an ensemble of attacks, with Wilson intervals at 95%.
+
+    Each attack sees what the ones before it left standing. The numbers are kept in
+    evaluation.json in the run folder, a picture beside it, and what was found for each example in
+    the folder evaluation; a call that is cut off goes on there. Attacks give an upper bound on
+    robust accuracy, never a guarantee: the sanity list says whether to believe it at all.
+
+    [dim]holonet evaluate runs/mnist --eps 0.1,0.2[/dim]
+    [dim]holonet evaluate runs/mnist --attacks autoattack --examples 500[/dim]
+    """
+    # every radius and name is checked before the data are read
+    threats = [ThreatModel(cast("Any", norm), r, None) for r in parse_numbers(eps, "--eps")]
+    chosen = attacks_named(attacks, steps=steps, restarts=restarts, queries=queries)
+    _, dataset, network = load_run(run_dir)
+    x, y = dataset.x_test[:examples], dataset.y_test[:examples]
+    radii = sorted({0.0, *(threat.eps for threat in threats)})
+    threat = threat_of(threats[0], dataset)
+    batches = -(-len(y) // BATCH)
+    checks: list[SanityCheck] = []
+    found: MinimalDistances | None = None
+    with Progress(console=Console(stderr=True), disable=as_json) as bar:
+        task = bar.add_task("attacking", total=len(radii) * batches)
+        reports = evaluate_radii(
+            network,
+            x,
+            y,
+            radii,
+            threat,
+            attacks=chosen,
+            seed=seed,
+            batch_size=BATCH,
+            folder=run_dir / "evaluation",
+            on_batch=lambda: bar.advance(task),
+        )
+        for report in reports:
+            name = f"{norm}-{report.threat.eps:g}.npz"
+            report.save(run_dir / "evaluation" / name)
+        threat = _doubtful(reports)
+        can_look = bool((reports[0].clean_margin[:LOOKED_AT] > 0).any()) and threat.eps > 0
+        if sanity and can_look:
+            looking = bar.add_task("sanity", total=CHECKS)
+            checks = sanity_list(
+                network,
+                x[:LOOKED_AT],
+                y[:LOOKED_AT],
+                threat,
+                seed=seed,
+                on_check=lambda: bar.advance(looking),
+            )
+        if distances and radii[-1] > 0:
+            measuring = bar.add_task("distances", total=batches)
+            found = minimal_distances(
+                network,
+                x,
+                y,
+                replace(threat, eps=radii[-1]),
+                batch_size=BATCH,
+                on_batch=lambda: bar.advance(measuring),
+            )
+    result: dict[str, Any] = {
+        "run": str(run_dir),
+        "attack": {
+            "norm": norm,
+            "attacks": list(chosen),
+            "steps": steps,
+            "restarts": restarts,
+            "queries": queries,
+            "seed": seed,
+        },
+        "curve": [
+            {**asdict(p), "accuracy": p.accuracy, "interval": list(p.interval)}
+            for p in (report.robust for report in reports)
+        ],
+        "reports": [report.to_json() for report in reports],
+        "sanity": [check.to_json() for check in checks],
+        "distances": None if found is None else found.to_json(),
+        "versions": _versions(),
+    }
+    write_atomically(run_dir / "evaluation.json", json.dumps(result, indent=1))
+    note = save_picture(run_dir / "evaluation.png", lambda: _picture(reports, found))
+    if as_json:
+        typer.echo(json.dumps(result))
+        return
+    console = Console(width=max(80, shutil.get_terminal_size().columns))
+    console.print(_table(run_dir, reports))
+    for report in reports:
+        for alarm in report.alarms:
+            typer.echo(f"alarm at {report.threat.eps:g}: {alarm}")
+    if found is not None:
+        median = f"{found.median:.4g}" if math.isfinite(found.median) else f"above {radii[-1]:g}"
+        typer.echo(f"median distance to the nearest mistake found: {median} ({norm})")
+    if checks:
+        typer.echo(f"\nSanity at {norm} {threat.eps:g}:")
+        for check in checks:
+            typer.echo(f"  {check}" if check.passed is not True else f"  {_brief(check)}")
+    typer.echo(note or f"\nThe picture is {run_dir / 'evaluation.png'}.")
+
+
+def _doubtful(reports: Sequence[RobustnessReport]) -> ThreatModel:
+    """The largest set that something still withstands, else the smallest that was searched."""
+    searched = [report for report in reports if report.threat.eps > 0] or [*reports]
+    left = [report for report in searched if report.robust.correct > 0]
+    return (left[-1] if left else searched[0]).threat
+
+
+def _picture(reports: Sequence[RobustnessReport], found: MinimalDistances | None) -> Any:
+    from holonet.plots import new_figure, plot_distances, plot_evaluation
+
+    figure, axes = new_figure(6 if found is None else 11.5, 3.9, columns=1 if found is None else 2)
+    plot_evaluation(reports, ax=axes[0])
+    if found is not None:
+        plot_distances({"nearest mistake found": found}, ax=axes[1])
+    return figure
+
+
+def _table(run_dir: Path, reports: Sequence[RobustnessReport]) -> Table:
+    names = reports[0].attacks
+    title = f"{run_dir}: accuracy % left after each attack, {reports[0].threat.norm}"
+    table = Table(title=title)
+    table.add_column("eps", justify="right")
+    for name in names[:-1]:
+        table.add_column(name, justify="right")
+    for header in (names[-1], "95% interval", "examples"):
+        table.add_column(header, justify="right", no_wrap=True)
+    for report in reports:
+        after = [percent(report.after[name].accuracy) for name in names[:-1]]
+        point = report.robust
+        accuracy, interval = percent(point.accuracy), percent(None, point.interval)
+        table.add_row(f"{point.eps:g}", *after, accuracy, interval, str(point.examples))
+    return table
+
+
+def _brief(check: SanityCheck) -> str:
+    """A check that passed needs no advice."""
+    return str(replace(check, explanation="")).removesuffix(". ")
+
+
+def _versions() -> dict[str, str]:
+    """Of the packages that the numbers depend on."""
+    found = {}
+    for name in ("holonet", "torch", "pyautoattack"):
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found

@@ -1,0 +1,309 @@
+"""Signs that a network only hides from attacks, each a check that runs by itself."""
+
+import itertools
+import math
+import warnings
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from holonet._types import AnyTensor, BoolTensor, IntTensor
+from holonet.attacks import AttackResult, ThreatModel, pgd
+from holonet.attacks.objectives import (
+    Model,
+    evaluating,
+    input_gradient,
+    logits_of,
+    loss_named,
+    margin_of,
+)
+from holonet.attacks.square import square
+from holonet.errors import AttackWarning, DomainError, InputTypeError
+from holonet.nn import double_copy
+
+__all__ = ["SanityCheck", "sanity_list"]
+
+
+@dataclass(frozen=True)
+class SanityCheck:
+    """One check.
+
+    Args:
+        name: what was looked at.
+        passed: whether nothing suspicious was found; None if the check could not be done.
+        numbers: what was measured, accuracies as fractions.
+        explanation: what the numbers mean, and what to do if the check failed.
+    """
+
+    name: str
+    passed: bool | None
+    numbers: dict[str, Any]
+    explanation: str
+
+    def __str__(self) -> str:
+        mark = {True: "passed", False: "FAILED", None: "not done"}[self.passed]
+        numbers = ", ".join(f"{key} {_short(value)}" for key, value in self.numbers.items())
+        return f"{mark}: {self.name} ({numbers}). {self.explanation}"
+
+    def to_json(self) -> dict[str, Any]:
+        """The check as JSON holds it."""
+        return asdict(self)
+
+
+def sanity_list(
+    model: Model,
+    x: Tensor,
+    y: IntTensor,
+    threat: ThreatModel,
+    *,
+    steps: int = 40,
+    queries: int = 1000,
+    tolerance: float = 0.05,
+    seed: int = 0,
+    on_check: Callable[[], None] | None = None,
+) -> list[SanityCheck]:
+    """The checks that robust accuracy must pass before it is believed.
+
+    deterministic: two forward passes agree. gradient: the cross-entropy has one at every correct
+    example. precision: PGD on the cross-entropy does as well in double precision. scale-free
+    loss: and as well as on DLR, which no rescaling of the logits changes. steps: and as well as
+    with ten times the steps. black box: Square breaks hardly anything that these left standing.
+    radius: accuracy falls with eps, to 0 where the set holds whole other images.
+
+    A gap counts from max(1 example, `tolerance`) on; for the black box, from max(1 example, a
+    fifth of that).
+
+    Args:
+        model: real inputs to real logits.
+        x, y: examples and labels; a hundred or two are enough.
+        threat: the set at which robust accuracy is to be believed.
+        steps: of the attacks; the longest has ten times as many.
+        queries: of Square.
+        tolerance: a gap in accuracy that is put down to chance.
+        seed: of the attacks.
+        on_check: called after each check, for a progress bar.
+
+    Law: the same arguments give the same numbers.
+
+    Raises:
+        DomainError: no examples, no correct one, radius 0, no steps, or a tolerance out of [0, 1).
+
+    References:
+        Athalye, Carlini and Wagner (2018); Carlini et al. (2019); Croce and Hein (2020).
+    """
+    if not len(y) or not threat.eps > 0 or steps < 1 or not 0 <= tolerance < 1:
+        raise DomainError(
+            f"sanity_list of {len(y)} examples under {threat} with steps={steps} and "
+            f"tolerance={tolerance}: give examples, a positive radius, steps and 0 <= tolerance < 1"
+        )
+    x = x.detach()
+    slack = max(1.0, tolerance * len(y))
+    checks = []
+    with warnings.catch_warnings():  # what the attacks doubt is in the checks already
+        warnings.simplefilter("ignore", AttackWarning)
+        look = _Look(model, x, y, threat, steps, queries, slack, seed)
+        for check in (
+            look.deterministic,
+            look.gradient,
+            look.precision,
+            look.scale_free,
+            look.steps_enough,
+            look.black_box,
+            look.radius,
+        ):
+            checks.append(check())
+            if on_check is not None:
+                on_check()
+    return checks
+
+
+class _Look:
+    """The checks, and the attacks that several of them share."""
+
+    def __init__(
+        self,
+        model: Model,
+        x: Tensor,
+        y: Tensor,
+        threat: ThreatModel,
+        steps: int,
+        queries: int,
+        slack: float,
+        seed: int,
+    ) -> None:
+        self.model, self.x, self.y, self.threat = model, x, y, threat
+        self.count, self.queries, self.slack, self.seed = steps, queries, slack, seed
+        with evaluating(model), torch.no_grad():
+            self.logits = logits_of(model, x, y)
+        if not (margin_of(self.logits, y) > 0).any():
+            raise DomainError("the model is right on none of the examples: there is no robustness")
+        self.scale_free_loss = "dlr" if self.logits.shape[1] >= 3 else "margin"
+        self.plain = self.attack("cross_entropy", steps)
+        self.scaleless = self.attack(self.scale_free_loss, steps)
+
+    def attack(self, loss: str, steps: int, threat: ThreatModel | None = None) -> AttackResult:
+        """Plain gradient ascent: what masked gradients hide from."""
+        threat = self.threat if threat is None else threat
+        return pgd(self.model, self.x, self.y, threat, steps=steps, loss=loss, seed=self.seed)
+
+    def deterministic(self) -> SanityCheck:
+        """Two forward passes agree, relative to the size of the logits."""
+        with evaluating(self.model), torch.no_grad():
+            again = logits_of(self.model, self.x, self.y)
+        size = float(self.logits.nan_to_num(0, 0, 0).abs().max())
+        gap = float((again - self.logits).nan_to_num(0, 0, 0).abs().max()) / (size or 1.0)
+        return SanityCheck(
+            "deterministic",
+            gap <= 1e-4,
+            {"largest difference": gap},
+            "A model that answers differently each time needs attacks on its expectation "
+            '(autoattack with version="rand").',
+        )
+
+    def gradient(self) -> SanityCheck:
+        """The cross-entropy has a finite gradient that is not 0 at each correct example."""
+        right = margin_of(self.logits, self.y) > 0
+        with evaluating(self.model), torch.enable_grad():
+            point = self.x.clone().requires_grad_()
+            loss = loss_named("cross_entropy", logits_of(self.model, point, self.y), self.y)
+            gradient, finite = input_gradient(loss, point)
+        flat = (gradient == 0).flatten(1).all(1) & finite & right
+        zero, undefined = int(flat.sum()), int((~finite & right).sum())
+        return SanityCheck(
+            "gradient",
+            zero == undefined == 0,
+            {"zero": zero, "not finite": undefined, "examples": int(right.sum())},
+            "Where it is 0 gradient attacks stand still: confident logits underflow the softmax, "
+            "or a step in the forward pass is piecewise constant. Attack the margin or DLR, in "
+            "double precision, and trust black-box attacks.",
+        )
+
+    def precision(self) -> SanityCheck:
+        """PGD breaks as much in double precision."""
+        explanation = (
+            "If more breaks in double precision, rounding hid the gradient: report the result of "
+            "nn.to_precision(model, torch.complex128)."
+        )
+        double, module = double_copy(self.model)
+        if module is None:
+            return SanityCheck("precision", None, {}, "Only a module can be converted.")
+        try:
+            found = pgd(
+                double,
+                self.x.to(torch.complex128 if self.x.is_complex() else torch.float64),
+                self.y,
+                self.threat,
+                steps=self.count,
+                loss="cross_entropy",
+                seed=self.seed,
+            )
+        except (RuntimeError, InputTypeError) as error:
+            reason = str(error).splitlines()[0]
+            return SanityCheck(
+                "precision", None, {}, f"The model does not run in double precision: {reason}"
+            )
+        return self._gap("precision", {"as it is": self.plain, "double": found}, explanation)
+
+    def scale_free(self) -> SanityCheck:
+        """A loss that no rescaling of the logits changes breaks no more."""
+        return self._gap(
+            "scale-free loss",
+            {"cross-entropy": self.plain, self.scale_free_loss: self.scaleless},
+            "If the scale-free loss breaks more, large logits hide the gradient of the softmax: "
+            "never quote an attack on the cross-entropy alone.",
+            one_sided=True,
+        )
+
+    def steps_enough(self) -> SanityCheck:
+        """Ten times the steps break no more."""
+        long = self.attack("cross_entropy", 10 * self.count)
+        return self._gap(
+            "steps",
+            {str(self.count): self.plain, str(10 * self.count): long},
+            "If more steps break more, the attack had not converged: quote the longer one.",
+            one_sided=True,
+        )
+
+    def black_box(self) -> SanityCheck:
+        """Square breaks hardly anything that gradients do not."""
+        white = self.plain.success | self.scaleless.success
+        try:
+            found = square(
+                self.model, self.x, self.y, self.threat, queries=self.queries, seed=self.seed
+            )
+        except (DomainError, InputTypeError) as error:
+            return SanityCheck("black box", None, {}, f"Square refuses this set: {error}")
+        extra = int((found.success & ~white).sum())
+        return SanityCheck(
+            "black box",
+            extra <= max(1.0, self.slack / 5),
+            {
+                "gradients": _accuracy(~white),
+                "square": found.accuracy,
+                "broken by square alone": extra,
+            },
+            "An attack that sees only the logits must not do what gradients cannot: if it does, "
+            "the gradients are masked and the robust accuracy is too high.",
+        )
+
+    def radius(self) -> SanityCheck:
+        """Accuracy falls with eps, to 0 at the radius that reaches everywhere."""
+        radii = _radii(self.threat, self.x)
+        accuracies = [
+            self.attack("margin", self.count, replace(self.threat, eps=eps)).accuracy
+            for eps in radii
+        ]
+        slack = self.slack / len(self.y)
+        falling = all(b <= a + slack for a, b in itertools.pairwise(accuracies))
+        return SanityCheck(
+            "radius",
+            falling and accuracies[-1] == 0,
+            {"eps": radii, "accuracy": accuracies},
+            "At a radius that holds every other image no network can stand: where one does, the "
+            "attack is broken, or the network answers one class everywhere.",
+        )
+
+    def _gap(
+        self,
+        name: str,
+        results: dict[str, AttackResult],
+        explanation: str,
+        *,
+        one_sided: bool = False,
+    ) -> SanityCheck:
+        """Whether the second result breaks as much as the first; or, one-sided, not more."""
+        first, second = (int((~result.success).sum()) for result in results.values())
+        gap = first - second if one_sided else abs(first - second)
+        numbers = {label: result.accuracy for label, result in results.items()}
+        return SanityCheck(name, gap <= self.slack, numbers, explanation)
+
+
+def _radii(threat: ThreatModel, x: AnyTensor) -> list[float]:
+    """The radius and its doubles, up to one that reaches from any point to any other.
+
+    Without a box that is twice the largest distance between the origin and an example.
+    """
+    if threat.bounds is None:
+        origin = torch.zeros_like(x)
+        reach = 2 * float(replace(threat, eps=1.0).distance(origin, x).max())
+    else:
+        size = x[0].numel()
+        sides = {"Linf": 1.0, "L2": math.sqrt(size), "L1": float(size)}[threat.norm]
+        reach = sides * (threat.bounds[1] - threat.bounds[0])
+    radii = [float(threat.eps)]
+    while radii[-1] < reach:
+        radii.append(min(2 * radii[-1], reach))
+    return radii
+
+
+def _accuracy(standing: BoolTensor) -> float:
+    return float(standing.double().mean())
+
+
+def _short(value: object) -> str:
+    if isinstance(value, list):
+        return "[" + ", ".join(map(_short, value)) + "]"
+    return f"{value:.3g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,241 @@
+"""Do perturbations made for one network fool another: source against target, with a control."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from holonet._types import AnyTensor, IntTensor, RealTensor
+from holonet.attacks import Alarm, AlarmKind, ThreatModel, pgd
+from holonet.attacks.ensemble import Attack
+from holonet.attacks.objectives import Model, evaluating, input_gradient, logits_of, loss_named
+from holonet.diagnostics.intervals import wilson_interval
+from holonet.errors import DataError, DomainError, ShapeError
+
+__all__ = ["Rate", "TransferMatrix", "transfer_matrix"]
+
+
+@dataclass(frozen=True)
+class Rate:
+    """A proportion with its Wilson interval at 95%; both are None where there are no trials."""
+
+    successes: int
+    trials: int
+
+    @property
+    def value(self) -> float | None:
+        """The proportion."""
+        return self.successes / self.trials if self.trials else None
+
+    @property
+    def interval(self) -> tuple[float, float] | None:
+        """Wilson's interval of it."""
+        return wilson_interval(self.successes, self.trials) if self.trials else None
+
+    def to_json(self) -> dict[str, Any]:
+        """Counts, proportion and interval."""
+        return {**asdict(self), "value": self.value, "interval": self.interval}
+
+
+@dataclass(frozen=True)
+class TransferMatrix:
+    """Rates at which examples made for a source fool a target; index [source][target].
+
+    Args:
+        names: of the models, in the order of rows and columns.
+        threat: the set.
+        examples: how many points all models classify correctly; the rest is left out.
+        fooled: the target is fooled, of all these points; on the diagonal, the attack itself.
+        fooled_if_source: the target is fooled, of the points where the source is.
+        same_mistake: both give the same wrong class, of the points where both are fooled.
+        control: for each target, fooled by random signs of the same norm.
+        cosine: mean over points of the cosine between the two loss gradients.
+        alarms: a target that is fooled more often by another's points than by its own.
+    """
+
+    names: tuple[str, ...]
+    threat: ThreatModel
+    examples: int
+    fooled: tuple[tuple[Rate, ...], ...]
+    fooled_if_source: tuple[tuple[Rate, ...], ...]
+    same_mistake: tuple[tuple[Rate, ...], ...]
+    control: tuple[Rate, ...]
+    cosine: tuple[tuple[float, ...], ...]
+    alarms: tuple[Alarm, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """Everything, with intervals."""
+        rates = ("fooled", "fooled_if_source", "same_mistake")
+        return {
+            "names": list(self.names),
+            "threat": asdict(self.threat),
+            "examples": self.examples,
+            **{k: [[r.to_json() for r in row] for row in getattr(self, k)] for k in rates},
+            "control": [rate.to_json() for rate in self.control],
+            "cosine": [list(row) for row in self.cosine],
+            "alarms": [{**asdict(a), "kind": a.kind.value, "text": str(a)} for a in self.alarms],
+        }
+
+
+def transfer_matrix(
+    models: Mapping[str, Model],
+    x: Tensor,
+    y: IntTensor,
+    threat: ThreatModel,
+    *,
+    attack: Attack = pgd,
+    seed: int = 0,
+    batch_size: int = 500,
+    on_batch: Callable[[], None] | None = None,
+) -> TransferMatrix:
+    """Attack each model and show what it yields to every model.
+
+    Only points that all models classify correctly count, so that every rate is about the same
+    points. The control is noise of random signs (phases for complex data) with the norm that the
+    attack may use: a rate that does not stand out from it is no transfer. Give several seeds of
+    one architecture different names, to see what transfers within an architecture.
+
+    Args:
+        models: name -> real inputs to real logits.
+        x, y: examples and labels.
+        threat: the set.
+        attack: makes the points; PGD on the margin with 40 steps unless given.
+        seed: of the attack and the noise.
+        batch_size: examples at once.
+        on_batch: called after each batch of each source, for a progress bar.
+
+    Law: a model against itself transfers as its white-box attack succeeds, with cosine 1 where
+        its gradient is not 0; the cosines are symmetric.
+
+    Raises:
+        DataError: no point is classified correctly by all models.
+        DomainError: no models, or batch_size below 1.
+
+    References:
+        Szegedy et al. (2014); Demontis et al. (2019) for the cosine of gradients.
+    """
+    if not models or batch_size < 1:
+        raise DomainError(
+            f"transfer_matrix of {len(models)} models with batch_size={batch_size}: at least 1 each"
+        )
+    if len(x) != len(y):
+        raise ShapeError(f"{len(x)} examples and {len(y)} labels: give one label for each example")
+    x = x.detach()
+    rows = torch.arange(len(y), device=y.device).split(batch_size)
+    right = [torch.cat([_classes(f, x[r], y[r]) for r in rows]) == y for f in models.values()]
+    common = torch.stack(right).all(0)
+    if not common.any():
+        raise DataError(
+            f"no point is classified correctly by all of {', '.join(models)}: compare models that "
+            "are trained on these data, or give more examples"
+        )
+    tables = [
+        _batch(models, part_x, part_y, threat, attack, seed, on_batch)
+        for part_x, part_y in zip(
+            x[common].split(batch_size), y[common].split(batch_size), strict=True
+        )
+    ]
+    given, noise, cosines = (torch.cat(parts, -1) for parts in zip(*tables, strict=True))
+    return _counted(tuple(models), y[common].to(given.device), threat, given, noise, cosines)
+
+
+def _batch(
+    models: Mapping[str, Model],
+    x: Tensor,
+    y: Tensor,
+    threat: ThreatModel,
+    attack: Attack,
+    seed: int,
+    on_batch: Callable[[], None] | None,
+) -> tuple[IntTensor, IntTensor, RealTensor]:
+    """Classes (source, target, example), classes under noise (target, example), cosines."""
+    given = []
+    for source in models.values():
+        points = attack(source, x, y, threat, seed=seed).x_adv
+        given.append(torch.stack([_classes(target, points, y) for target in models.values()]))
+        if on_batch is not None:
+            on_batch()
+    noisy = _equal_norm_noise(x, threat, seed)
+    noise = torch.stack([_classes(target, noisy, y) for target in models.values()])
+    gradients = torch.stack([_direction(model, x, y) for model in models.values()])
+    cosines = torch.einsum("sbi,tbi->stb", gradients, gradients)
+    return torch.stack(given), noise, cosines
+
+
+def _counted(
+    names: tuple[str, ...],
+    y: IntTensor,
+    threat: ThreatModel,
+    given: IntTensor,
+    noise: IntTensor,
+    cosines: RealTensor,
+) -> TransferMatrix:
+    fooled = given != y
+    number = len(names)
+    own = torch.stack([fooled[s, s] for s in range(number)])
+    mistakes = torch.stack([given[s, s] for s in range(number)])
+    both = fooled & own[:, None]
+    same = both & (given == mistakes[:, None])
+    rates = _table(fooled, torch.ones_like(fooled))
+    return TransferMatrix(
+        names=names,
+        threat=threat,
+        examples=len(y),
+        fooled=rates,
+        fooled_if_source=_table(both, own[:, None].expand_as(both)),
+        same_mistake=_table(same, both),
+        control=tuple(Rate(int(row.sum()), len(y)) for row in noise != y),
+        cosine=tuple(map(tuple, cosines.mean(-1).tolist())),
+        alarms=_masked(names, rates),
+    )
+
+
+def _table(successes: Tensor, trials: Tensor) -> tuple[tuple[Rate, ...], ...]:
+    """Counts over the last axis."""
+    pairs = zip(successes.sum(-1).tolist(), trials.sum(-1).tolist(), strict=True)
+    return tuple(tuple(Rate(int(a), int(b)) for a, b in zip(*row, strict=True)) for row in pairs)
+
+
+def _masked(names: Sequence[str], fooled: Sequence[Sequence[Rate]]) -> tuple[Alarm, ...]:
+    """An alarm for each target whose own attack does worse than one made for another model."""
+    alarms = []
+    for t, target in enumerate(names):
+        best = max(range(len(names)), key=lambda s: fooled[s][t].successes)
+        excess = fooled[best][t].successes - fooled[t][t].successes
+        if excess > 0:
+            advice = (
+                f"{target!r} falls more often to points made for {names[best]!r} than to its own "
+                "attack: its gradients are masked, attack it harder before believing it"
+            )
+            alarms.append(Alarm(AlarmKind.BLACK_BOX_WINS, excess, fooled[t][t].trials, advice))
+    return tuple(alarms)
+
+
+def _classes(model: Model, x: AnyTensor, y: IntTensor) -> IntTensor:
+    """What the model answers; -1 where a logit is NaN."""
+    with evaluating(model), torch.no_grad():
+        logits = logits_of(model, x, y)
+    return logits.argmax(1).masked_fill(logits.isnan().any(1), -1)
+
+
+def _direction(model: Model, x: AnyTensor, y: IntTensor) -> RealTensor:
+    """The gradient of the margin loss at length 1, complex entries as pairs of real ones."""
+    with evaluating(model), torch.enable_grad():
+        point = x.clone().requires_grad_()
+        gradient, _ = input_gradient(loss_named("margin", logits_of(model, point, y), y), point)
+    flat = torch.view_as_real(gradient) if gradient.is_complex() else gradient
+    return torch.nn.functional.normalize(flat.flatten(1).double(), dim=1)
+
+
+def _equal_norm_noise(x: AnyTensor, threat: ThreatModel, seed: int) -> AnyTensor:
+    """The examples moved by eps in the threat's norm along random signs, inside the box."""
+    generator = torch.Generator().manual_seed(seed)
+    if x.is_complex():
+        angles = torch.rand(x.shape, generator=generator) * 2 * torch.pi
+        signs = torch.polar(torch.ones_like(angles), angles).to(x)
+    else:
+        signs = (torch.randint(0, 2, x.shape, generator=generator) * 2 - 1).to(x)
+    length = threat.distance(x + signs, x).view(-1, *[1] * (x.ndim - 1))
+    return threat.project(x + signs * (threat.eps / length), x)

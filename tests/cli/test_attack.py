@@ -1,0 +1,141 @@
+"""`holonet attack`: chosen attacks, each on its own, and transfer between runs."""
+
+import json
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from holonet.attacks.ensemble import ATTACKS, STRONG
+from holonet.cli.attack import attacks_named, percent, save_picture
+from holonet.cli.main import app
+from holonet.diagnostics import RobustnessReport
+from holonet.errors import DataError, DomainError, HolonetError, UnknownNameError
+from holonet.interop import autoattack
+from holonet.plots import new_figure
+from holonet.training import load_run
+
+
+def invoke(*arguments: str) -> Any:
+    return CliRunner().invoke(app, list(arguments))
+
+
+def train(folder: Path, *options: str) -> Path:
+    small = [
+        "--train-size",
+        "400",
+        "--test-size",
+        "30",
+        "--epochs",
+        "40",
+        "--batch-size",
+        "50",
+        "--json",
+    ]
+    assert invoke("train", "--run-dir", str(folder), *small, *options).exit_code == 0
+    return folder
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return train(tmp_path_factory.mktemp("runs") / "one", "--hidden", "8")
+
+
+@pytest.fixture(scope="module")
+def other(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return train(tmp_path_factory.mktemp("runs") / "two", "--hidden", "6", "--seed", "1")
+
+
+def test_each_attack_is_on_its_own_and_keeps_its_points(run: Path) -> None:
+    options = ["--attack", "fgsm,pgd", "--steps", "4", "--eps", "0.15", "--json"]
+    found = json.loads(invoke("attack", str(run), *options).stdout)
+    folder = run / "attacks" / "Linf-0.15"
+    assert json.loads((folder / "attack.json").read_text()) == found
+    _, data, _ = load_run(run)
+    assert list(found["attacks"]) == ["fgsm", "pgd"]
+    for name, numbers in found["attacks"].items():
+        report = RobustnessReport.load(folder / f"{name}.npz")
+        assert report.attacks == (name,)
+        assert report.robust.correct == numbers["robust"]["correct"]
+        assert report.threat.contains(report.x_adv, data.x_test).all()
+        assert set(report.broken_by) <= {"", "clean", name}
+    clean = {numbers["clean"]["correct"] for numbers in found["attacks"].values()}
+    assert len(clean) == 1
+    assert (folder / "examples.png").read_bytes().startswith(b"\x89PNG")
+    assert not (folder / "transfer.png").exists()
+
+
+def test_text(run: Path) -> None:
+    result = invoke("attack", str(run), "--attack", "fgsm", "--norm", "L2", "--examples", "10")
+    assert result.exit_code == 0, result.output
+    for text in ("fgsm", "none", "95% interval", "L2-0.1"):
+        assert text in result.stdout.replace("\n", "")
+
+
+def test_transfer_between_runs(run: Path, other: Path) -> None:
+    options = ["--attack", "pgd", "--steps", "3", "--eps", "0.2", "--transfer", str(other)]
+    found = json.loads(invoke("attack", str(run), *options, "--json").stdout)["transfer"]
+    assert found["names"] == [str(run), str(other)]
+    assert len(found["fooled"]) == 2
+    assert (run / "attacks" / "Linf-0.2" / "transfer.png").exists()
+    assert "random signs" in invoke("attack", str(run), *options).stdout
+
+
+@pytest.mark.parametrize(
+    ("options", "kind"),
+    [
+        (["--eps", "-1"], DomainError),
+        (["--norm", "L0"], DomainError),
+        (["--attack", "pgd,nothing"], UnknownNameError),
+        (["--attack", "square", "--queries", "0"], DomainError),
+        (["--transfer", "/no/run"], HolonetError),
+    ],
+)
+def test_bad_options(run: Path, options: list[str], kind: type[HolonetError]) -> None:
+    assert isinstance(invoke("attack", str(run), *options).exception, kind)
+
+
+def test_names_are_read() -> None:
+    assert attacks_named("strong") == dict(STRONG)
+    assert attacks_named("autoattack") == {"autoattack": autoattack}
+    named = attacks_named("pgd, square ,strong,torchattacks:PGD")
+    assert list(named) == [
+        "pgd",
+        "square",
+        *(n for n in STRONG if n != "square"),
+        "torchattacks:PGD",
+    ]
+    assert named["pgd"] is ATTACKS["pgd"]
+    with pytest.raises(UnknownNameError, match="did you mean"):
+        attacks_named("squares")
+    for bad in ("", "torchattacks:", "nobody:PGD"):
+        with pytest.raises(UnknownNameError):
+            attacks_named(bad)
+
+
+def test_each_attack_gets_the_budget_that_it_takes() -> None:
+    named = attacks_named("strong,fgsm", steps=7, restarts=2, queries=11)
+    settings = {k: v.keywords if isinstance(v, partial) else {} for k, v in named.items()}
+    for name in ("apgd-ce", "apgd-dlr", "apgd-t"):
+        assert settings[name]["steps"] == 7
+        assert settings[name]["restarts"] == 2
+        assert "queries" not in settings[name]
+    assert settings["square"]["queries"] == 11
+    assert "steps" not in settings["square"]
+    assert settings["fgsm"] == {}
+
+
+def test_numbers_and_pictures(tmp_path: Path) -> None:
+    assert percent(0.125) == "12.5"
+    assert percent(None) == "-"
+    assert percent(None, (0.1, 1.0)) == "10.0 to 100.0"
+    path = tmp_path / "deep" / "a.png"
+    assert save_picture(path, lambda: new_figure()[0]) is None
+    assert path.read_bytes().startswith(b"\x89PNG")
+
+    def nothing() -> None:
+        raise DataError("nothing to draw")
+
+    assert save_picture(path, nothing) == "no picture a.png: nothing to draw"

@@ -1,0 +1,205 @@
+"""`holonet evaluate`: the worst case, whether to believe it, and what stays in the run folder."""
+
+import json
+import shutil
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from typer.testing import CliRunner
+
+from holonet.attacks import ThreatModel
+from holonet.attacks.ensemble import ATTACKS, worst_case
+from holonet.cli.main import app
+from holonet.diagnostics import RobustnessReport
+from holonet.errors import (
+    CheckpointError,
+    ConfigError,
+    DomainError,
+    HolonetError,
+    UnknownNameError,
+)
+from holonet.training import load_run
+
+QUICK = ["--attacks", "pgd", "--steps", "3", "--restarts", "1", "--no-sanity"]
+
+
+def invoke(*arguments: str) -> Any:
+    return CliRunner().invoke(app, list(arguments))
+
+
+def evaluated(folder: Path, *options: str) -> dict[str, Any]:
+    result = invoke("evaluate", str(folder), "--json", *options)
+    assert result.exit_code == 0, result.output
+    return json.loads(result.stdout)
+
+
+def failure(result: Any) -> HolonetError:
+    assert isinstance(result.exception, HolonetError), result.output
+    return result.exception
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("runs") / "one"
+    small = [
+        "--train-size",
+        "400",
+        "--test-size",
+        "30",
+        "--hidden",
+        "8",
+        "--epochs",
+        "40",
+        "--batch-size",
+        "50",
+    ]
+    assert invoke("train", "--run-dir", str(folder), *small, "--json").exit_code == 0
+    return folder
+
+
+def test_a_curve_is_printed_and_kept(finished: Path) -> None:
+    found = evaluated(finished, "--eps", "0.1,0.05", *QUICK)
+    curve = found["curve"]
+    assert [p["eps"] for p in curve] == [0.0, 0.05, 0.1]
+    assert curve[0]["accuracy"] >= curve[1]["accuracy"] >= curve[2]["accuracy"]
+    assert curve[0]["interval"][0] <= curve[0]["accuracy"] <= curve[0]["interval"][1]
+    assert json.loads((finished / "evaluation.json").read_text()) == found
+    assert found["attack"] == {
+        "norm": "Linf",
+        "attacks": ["pgd"],
+        "steps": 3,
+        "restarts": 1,
+        "queries": None,
+        "seed": 0,
+    }
+    assert found["versions"]["torch"]
+    assert (finished / "evaluation.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_numbers_are_those_of_the_attack(finished: Path) -> None:
+    found = evaluated(finished, "--eps", "0.1", "--examples", "20", "--norm", "L2", *QUICK)
+    _, data, network = load_run(finished)
+    x, y = data.x_test[:20], data.y_test[:20]
+    right = network(x).argmax(1) == y
+    pgd = {"pgd": partial(ATTACKS["pgd"], steps=3, restarts=1)}
+    attacked = worst_case(network, x, y, ThreatModel("L2", 0.1), pgd, seed=0)
+    assert found["curve"][0]["correct"] == int(right.sum())
+    assert found["curve"][1]["correct"] == int((~attacked.success).sum())
+    report = RobustnessReport.load(finished / "evaluation" / "L2-0.1.npz")
+    assert report.robust.correct == found["curve"][1]["correct"]
+    assert report.threat.contains(report.x_adv, x).all()
+
+
+def test_the_ensemble_and_the_sanity_list_by_default(finished: Path) -> None:
+    found = evaluated(
+        finished, "--examples", "8", "--steps", "9", "--queries", "50", "--eps", "0.05"
+    )
+    assert found["attack"]["attacks"] == ["apgd-ce", "apgd-dlr", "apgd-t", "square"]
+    names = [check["name"] for check in found["sanity"]]
+    assert names[0] == "deterministic"
+    assert len(names) == 7
+    after = found["reports"][1]["after"]
+    left = [after[name]["correct"] for name in found["attack"]["attacks"]]
+    assert left == sorted(left, reverse=True)
+    assert left[-1] == found["curve"][1]["correct"]
+
+
+def test_text_has_a_table_and_what_failed(finished: Path) -> None:
+    options = ["--steps", "2", "--restarts", "1", "--examples", "10", "--attacks", "pgd,fgsm"]
+    result = invoke("evaluate", str(finished), *options, "--distances")
+    assert result.exit_code == 0, result.output
+    for text in (
+        "95% interval",
+        "accuracy % left",
+        "Sanity at Linf 0.1",
+        "deterministic",
+        "median",
+    ):
+        assert text in result.stdout
+    assert "attacking" not in result.stdout  # the bars are on stderr
+
+
+def test_distances_agree_with_the_curve(finished: Path) -> None:
+    found = evaluated(finished, "--eps", "0.2", "--distances", *QUICK)
+    distances = found["distances"]["distance"]
+    assert len(distances) == 30
+    assert sum(d == 0 for d in distances) == 30 - found["curve"][0]["correct"]
+    left = sum(d is None or d > 0.2 for d in distances)
+    assert left <= found["curve"][1]["correct"] + 1
+
+
+def test_a_second_call_goes_on_with_what_is_there(
+    finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(finished, copy)
+    before = evaluated(copy, *QUICK)
+
+    def never(*_: object, **__: object) -> None:
+        raise AssertionError
+
+    monkeypatch.setattr("holonet.diagnostics.evaluation.worst_case", never)
+    assert evaluated(copy, *QUICK) == before
+
+
+def test_radius_0_alone_is_the_clean_accuracy(finished: Path) -> None:
+    found = evaluated(finished, "--eps", "0", "--distances")
+    assert [p["eps"] for p in found["curve"]] == [0.0]
+    assert found["sanity"] == []
+    assert found["distances"] is None
+
+
+def test_without_matplotlib_the_numbers_stay(
+    finished: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from holonet.errors import MissingDependencyError
+
+    def missing(*_: object, **__: object) -> None:
+        raise MissingDependencyError("matplotlib", "plots", "Drawing")
+
+    monkeypatch.setattr("holonet.cli.evaluate._picture", missing)
+    result = invoke("evaluate", str(finished), *QUICK)
+    assert result.exit_code == 0
+    assert "no picture evaluation.png" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("options", "kind", "hint"),
+    [
+        (["--eps", "-0.1"], DomainError, "eps=-0.1"),
+        (["--norm", "L7"], DomainError, "L7"),
+        (["--steps", "0"], DomainError, "steps=0"),
+        (["--attacks", "pdg"], UnknownNameError, "'pgd'"),
+        (["--attacks", "cleverhans:PGD"], UnknownNameError, "torchattacks:<name>"),
+    ],
+)
+def test_bad_attacks_are_refused(
+    finished: Path, options: list[str], kind: type[HolonetError], hint: str
+) -> None:
+    error = failure(invoke("evaluate", str(finished), *options))
+    assert isinstance(error, kind)
+    assert hint in str(error)
+
+
+def test_a_folder_without_a_run(tmp_path: Path) -> None:
+    error = failure(invoke("evaluate", str(tmp_path)))
+    assert isinstance(error, ConfigError)
+    assert f"{tmp_path} holds no run" in str(error)
+
+
+def test_damaged_weights(finished: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(finished, copy)
+    content = bytearray((copy / "model.safetensors").read_bytes())
+    content[-1] ^= 1
+    (copy / "model.safetensors").write_bytes(content)
+    assert isinstance(failure(invoke("evaluate", str(copy))), CheckpointError)
+
+
+def test_the_stream_of_torch_is_not_touched(finished: Path) -> None:
+    state = torch.get_rng_state()
+    evaluated(finished, *QUICK)
+    assert torch.equal(state, torch.get_rng_state())

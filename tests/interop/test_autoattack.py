@@ -1,0 +1,216 @@
+"""AutoAttack in its own process: errors before it starts, answers after, and our own ensemble."""
+
+import importlib.util
+import logging
+import sys
+import warnings
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from holonet.attacks import AlarmKind, ThreatModel, margin_of
+from holonet.attacks.ensemble import worst_case
+from holonet.data import load_dataset
+from holonet.errors import (
+    AttackWarning,
+    DomainError,
+    HolonetError,
+    InputTypeError,
+    MissingDependencyError,
+)
+from holonet.interop import AutoAttackResult, autoattack
+from holonet.interop.autoattack import _alarms, _attack, _next, _started
+from holonet.nn import holomorphic_mlp
+
+needs_it = pytest.mark.skipif(
+    importlib.util.find_spec("pyautoattack") is None, reason="pyautoattack is not installed"
+)
+BOX = ThreatModel("Linf", 0.1)
+
+
+def problem(n: int = 6, classes: int = 4) -> tuple[nn.Module, Tensor, Tensor]:
+    generator = torch.Generator().manual_seed(0)
+    model = holomorphic_mlp(6, [5], classes, generator=generator)
+    x = torch.rand(n, 6, generator=generator)
+    return model, x, model(x).argmax(1)
+
+
+@pytest.fixture(scope="module")
+def digits() -> tuple[nn.Module, Tensor, Tensor]:
+    """A small trained network and a hundred examples."""
+    data = load_dataset("digits")
+    generator = torch.Generator().manual_seed(0)
+    model = holomorphic_mlp(64, [16], 10, generator=generator)
+    optimizer = torch.optim.Adam(model.parameters(), 1e-2)
+    for _ in range(30):
+        for rows in torch.randperm(len(data.x_train), generator=generator).split(128):
+            optimizer.zero_grad()
+            loss = nn.functional.cross_entropy(model(data.x_train[rows]), data.y_train[rows])
+            loss.backward()
+            optimizer.step()
+    return model, data.x_test[:100], data.y_test[:100]
+
+
+@needs_it
+def test_our_ensemble_agrees_with_autoattack(digits: tuple[nn.Module, Tensor, Tensor]) -> None:
+    model, x, y = digits
+    threat = ThreatModel("Linf", 0.06)
+    trace = sys.gettrace()
+    weights = {k: (v.data_ptr(), v.is_shared()) for k, v in model.state_dict().items()}
+    done: list[AutoAttackResult] = []
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", AttackWarning)
+        theirs = autoattack(model, x, y, threat, seed=0, batch_size=60, on_batch=done.append)
+        ours = worst_case(model, x, y, threat, seed=0)
+    standing = [int((~result.success).sum()) for result in (theirs, ours)]
+    assert 20 < standing[0] < 95
+    assert abs(standing[0] - standing[1]) <= 2
+
+    assert threat.contains(theirs.x_adv, x).all()
+    torch.testing.assert_close(margin_of(model(theirs.x_adv), y).detach(), theirs.margin)
+    assert [len(part.margin) for part in done] == [60, 40]
+    assert torch.equal(torch.cat([part.margin for part in done]), theirs.margin)
+    assert any("apgd-t" in line for line in theirs.log)
+    assert theirs.provenance is not None
+    assert theirs.provenance["attacks"] == ["apgd-ce", "apgd-t", "fab-t", "square"]
+    assert (theirs.provenance["version"], theirs.provenance["seed"]) == ("standard", 0)
+    assert theirs.provenance["pyautoattack"]
+    assert theirs.provenance["targets"] == 9
+    # nothing of this process was touched
+    assert sys.gettrace() is trace
+    assert weights == {k: (v.data_ptr(), v.is_shared()) for k, v in model.state_dict().items()}
+
+
+@needs_it
+def test_few_classes_double_precision_and_flat_examples(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the process does, done here; only its check for dynamic defenses is left out."""
+    import pyautoattack.checks
+
+    monkeypatch.setattr(pyautoattack.checks, "check_dynamic", lambda *_, **__: None)
+    logger = logging.getLogger("auto-attack")
+    monkeypatch.setattr(logger, "handlers", [])
+    monkeypatch.setattr(logger, "propagate", True)
+    generator = torch.Generator().manual_seed(0)
+    model = nn.Linear(6, 4).double()
+    x = torch.rand(6, 6, generator=generator).double()
+    y = model(x).argmax(1)
+    settings = {"norm": "L2", "eps": 0.3, "version": "rand", "seed": 1}
+    with torch.random.fork_rng(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        points, log, provenance = _attack(model, x, y, settings)
+    assert points.shape == (6, 6)
+    assert points.dtype == x.numpy().dtype
+    assert provenance["targets"] == 3
+    assert (torch.from_numpy(points) - x).norm(dim=1).max() < 0.3 + 1e-5
+    assert any(level == logging.DEBUG for level, _ in log)
+
+
+@needs_it
+def test_a_failure_in_the_process_is_told() -> None:
+    _, x, _ = problem()
+    in_place = nn.Sequential(nn.ReLU(inplace=True), nn.Linear(6, 4))  # refused under autograd
+    with pytest.raises(HolonetError, match=r"AutoAttack failed: RuntimeError.*in-place"):
+        autoattack(in_place, x, in_place(x.clone()).argmax(1), BOX)
+
+
+@needs_it
+@pytest.mark.parametrize("bad", ["lambda", "local class"])
+def test_models_that_cannot_be_handed_over(bad: str) -> None:
+    model, x, y = problem()
+
+    class Local(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            return model(x)
+
+    with pytest.raises(InputTypeError, match="top of a module"):
+        autoattack((lambda v: model(v)) if bad == "lambda" else Local(), x, y, BOX)
+
+
+@needs_it
+@pytest.mark.parametrize(
+    ("threat", "options", "message"),
+    [
+        (ThreatModel("Linf", 0.1, None), {}, r"on the box \[0, 1\]"),
+        (ThreatModel("L2", 0.1, (-1.0, 1.0)), {}, r"on the box \[0, 1\]"),
+        (ThreatModel("polydisc", 0.1, None), {}, "Linf, L2 and L1"),
+        (BOX, {"version": "custom"}, "custom"),
+        (BOX, {"batch_size": 0}, "batch_size=0"),
+        (BOX, {"threads": 0}, "threads=0"),
+    ],
+)
+def test_other_sets_and_options_are_refused(
+    threat: ThreatModel, options: dict[str, Any], message: str
+) -> None:
+    model, x, y = problem()
+    try:
+        autoattack(model, x, y, threat, **options)
+    except DomainError as error:
+        assert message.replace("\\", "") in str(error)  # noqa: PT017
+    except Exception as error:  # a version that the annotation refuses already
+        assert "version" in options, error  # noqa: PT017
+    else:
+        pytest.fail("it was accepted")
+
+
+@needs_it
+def test_fewer_than_four_classes_are_refused() -> None:
+    model, x, y = problem(classes=3)
+    with pytest.raises(DomainError, match=r"3 classes.*needs 4"):
+        autoattack(model, x, y, BOX)
+
+
+@needs_it
+def test_no_examples_start_no_process() -> None:
+    model, x, y = problem()
+    result = autoattack(model, x[:0], y[:0], BOX)
+    assert (len(result.x_adv), len(result.margin), result.provenance) == (0, 0, None)
+
+
+def test_without_pyautoattack(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    model, x, y = problem()
+    with pytest.raises(MissingDependencyError, match=r"holonet\[attacks\]"):
+        autoattack(model, x, y, BOX)
+
+
+def test_log_lines_of_warning_become_alarms() -> None:
+    lines = {
+        "there are 3 points with zero gradient!": (AlarmKind.ZERO_GRADIENT, 3),
+        "it seems to be a randomized defense!": (AlarmKind.HEURISTIC, 8),
+        "it seems that the output is a probability distribution": (AlarmKind.FLAT_LOSS, 8),
+        "Square Attack has decreased the robust accuracy of 5%": (AlarmKind.BLACK_BOX_WINS, 8),
+        "it seems to be a dynamic defense!": (AlarmKind.HEURISTIC, 8),
+        "something new": (AlarmKind.HEURISTIC, 8),
+    }
+    log = [(logging.WARNING, line) for line in lines]
+    log += [(logging.DEBUG, "running apgd-ce"), log[0]]
+    alarms = _alarms(log, 8)
+    assert [(alarm.kind, alarm.count) for alarm in alarms] == list(lines.values())
+    assert all(line in alarm.advice for line, alarm in zip(lines, alarms, strict=True))
+    assert {alarm.examples for alarm in alarms} == {8}
+
+
+@needs_it
+def test_a_process_that_dies_early_does_not_hang(monkeypatch: pytest.MonkeyPatch) -> None:
+    """More than a pipe holds is on its way when the process dies."""
+    monkeypatch.setattr(sys.modules["holonet.interop.autoattack"], "_serve", sys.exit)
+    work = [torch.zeros(10**6)]
+    with pytest.raises(HolonetError, match="__main__"), _started(nn.Linear(1, 1), work, {}) as pipe:
+        _next(pipe)
+
+
+def test_a_process_that_ends_without_an_answer() -> None:
+    class Ended:
+        def recv(self) -> object:
+            raise EOFError
+
+    class Failed:
+        def recv(self) -> object:
+            return "error", "RuntimeError: no"
+
+    with pytest.raises(HolonetError, match="__main__"):
+        _next(Ended())
+    with pytest.raises(HolonetError, match="AutoAttack failed: RuntimeError: no"):
+        _next(Failed())
