@@ -4,6 +4,7 @@ from holonet.data.catalogue import DATASETS, DatasetEntry, load_dataset
 from holonet.data.dataset import Dataset, stratified_split
 from holonet.data.images import load_digits, load_mnist, read_idx
 from holonet.data.lift import LIFTS, analytic_signal, embed, get_lift, pair, phase
+from holonet.data.synthetic import DiscMode, HarmonicProblem, RingPotential, two_rings
 from holonet.data.tabular import load_npz
 
 __all__ = [
@@ -11,6 +12,9 @@ __all__ = [
     "LIFTS",
     "Dataset",
     "DatasetEntry",
+    "DiscMode",
+    "HarmonicProblem",
+    "RingPotential",
     "analytic_signal",
     "embed",
     "get_lift",
@@ -22,4 +26,5 @@ __all__ = [
     "phase",
     "read_idx",
     "stratified_split",
+    "two_rings",
 ]

@@ -7,6 +7,7 @@ from types import MappingProxyType
 
 from holonet.data.dataset import Dataset
 from holonet.data.images import MNIST_SOURCE, load_digits, load_mnist
+from holonet.data.synthetic import two_rings
 from holonet.data.tabular import load_npz
 from holonet.errors import DataError, UnknownNameError
 
@@ -38,6 +39,10 @@ def _digits(root: str | Path | None, seed: int) -> Dataset:
     return load_digits(seed)
 
 
+def _rings(root: str | Path | None, seed: int) -> Dataset:
+    return two_rings(seed=seed)
+
+
 def _mnist(root: str | Path | None, seed: int) -> Dataset:
     if root is None:
         raise DataError(
@@ -57,6 +62,9 @@ DATASETS: Mapping[str, DatasetEntry] = MappingProxyType(
             "70000 handwritten digits, 28x28, from IDX files; split as published",
             MNIST_SOURCE,
             _mnist,
+        ),
+        "rings": DatasetEntry(
+            "800 points on two circles of the plane, one for each class; drawn by seed", "", _rings
         ),
     }
 )

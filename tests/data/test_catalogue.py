@@ -6,13 +6,17 @@ import struct
 import numpy as np
 import pytest
 
-from holonet.data import DATASETS, load_dataset, load_digits
+from holonet.data import DATASETS, load_dataset, load_digits, two_rings
 from holonet.errors import DataError, UnknownNameError
 
 
 def test_digits_follow_the_seed():
     assert load_dataset("digits", seed=3).fingerprint() == load_digits(3).fingerprint()
     assert load_dataset("digits").fingerprint() == load_digits(0).fingerprint()
+
+
+def test_rings_follow_the_seed():
+    assert load_dataset("rings", seed=3).fingerprint() == two_rings(seed=3).fingerprint()
 
 
 def test_mnist_comes_from_the_data_root(tmp_path):
@@ -48,11 +52,11 @@ def test_unknown_names_get_near_misses(name, near):
     with pytest.raises(UnknownNameError, match=f"unknown data set '{name}'.*mean '{near}'") as hit:
         load_dataset(name)
     assert hit.value.near_misses[0] == near
-    assert "Known: <path>.npz, digits, mnist" in str(hit.value)
+    assert "Known: <path>.npz, digits, mnist, rings" in str(hit.value)
 
 
 def test_every_entry_describes_itself():
-    assert set(DATASETS) == {"digits", "mnist"}
+    assert set(DATASETS) == {"digits", "mnist", "rings"}
     for name, entry in DATASETS.items():
         assert entry.description
         assert entry.needs_root == entry.source.startswith("https://"), name
