@@ -98,7 +98,7 @@ class ThreatModel:
     @property
     def is_complex(self) -> bool:
         """Whether it perturbs complex data."""
-        return self._ball.is_complex
+        return self.ball.is_complex
 
     def project(self, perturbed: Tensor, x: Tensor) -> AnyTensor:
         """The nearest points in the ball about x cut with the box, in Euclidean distance.
@@ -111,7 +111,7 @@ class ThreatModel:
         if self.eps == 0:
             return x.clone()
         delta = (perturbed - x).flatten(1)
-        kept = self._ball.nearest(delta, self.eps, self._room(x))
+        kept = self.ball.nearest(delta, self.eps, self._room(x))
         moved = self._moved(x, kept)
         return torch.where((kept == delta).view(x.shape), self._clamped(perturbed), moved)
 
@@ -124,7 +124,7 @@ class ThreatModel:
             InputTypeError: x is not what the norm perturbs, or not floating point.
         """
         self._require(x, x)
-        unit = self._ball.uniform(len(x), math.prod(x.shape[1:]), x.dtype, generator)
+        unit = self.ball.uniform(len(x), math.prod(x.shape[1:]), x.dtype, generator)
         return self.project(x + self.eps * unit.view(x.shape).to(x.device), x)
 
     def steepest(self, gradient: AnyTensor) -> AnyTensor:
@@ -133,7 +133,7 @@ class ThreatModel:
         It is 0 for an example whose gradient is 0. In L1 it moves one entry. A complex gradient is
         torch's, dL/dx + i dL/dy.
         """
-        return self._ball.steepest(gradient.flatten(1)).view(gradient.shape)
+        return self.ball.steepest(gradient.flatten(1)).view(gradient.shape)
 
     def maximizer(self, gradient: Tensor, x: Tensor) -> AnyTensor:
         """The point of the set where Re <gradient, point> is largest, exactly.
@@ -148,11 +148,11 @@ class ThreatModel:
         self._require(x, gradient)
         if self.eps == 0:
             return x.clone()
-        return self._moved(x, self._ball.farthest(gradient.flatten(1), self.eps, self._room(x)))
+        return self._moved(x, self.ball.farthest(gradient.flatten(1), self.eps, self._room(x)))
 
     def dual_norm(self, gradient: AnyTensor) -> RealTensor:
         """How much a function with this gradient rises along a step of norm 1, at most."""
-        return self._ball.dual(gradient.flatten(1))
+        return self.ball.dual(gradient.flatten(1))
 
     def distance(self, perturbed: Tensor, x: Tensor) -> RealTensor:
         """The norm of each perturbation.
@@ -162,7 +162,7 @@ class ThreatModel:
             ShapeError: the two have different shapes.
         """
         self._require(x, perturbed)
-        return self._ball.length((perturbed - x).flatten(1))
+        return self.ball.length((perturbed - x).flatten(1))
 
     def contains(self, perturbed: Tensor, x: Tensor) -> BoolTensor:
         """Whether each perturbed example is in the set, up to rounding in the size of x.
@@ -180,7 +180,8 @@ class ThreatModel:
         return inside
 
     @property
-    def _ball(self) -> Ball:
+    def ball(self) -> Ball:
+        """The geometry of the norm, on flat perturbations and without the box."""
         return _BALLS[self.norm]
 
     def _room(self, x: Tensor) -> Room:

@@ -1,7 +1,7 @@
 """How far each example is from its nearest misclassified point, as far as attacks can tell."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -10,20 +10,12 @@ from torch import Tensor
 
 from holonet._types import AnyTensor, IntTensor, RealTensor
 from holonet.attacks import ThreatModel
-from holonet.attacks.balls import Ball, ComplexBall, L1Ball, L2Ball, LinfBall, Polydisc, Room
+from holonet.attacks.balls import Room
 from holonet.attacks.objectives import Model, evaluating, input_gradient, logits_of, margin_of
 from holonet.diagnostics.robustness import RobustnessPoint
 from holonet.errors import DomainError, ShapeError
 
 __all__ = ["MinimalDistances", "minimal_distances"]
-
-_BALLS: Mapping[str, Ball] = {
-    "Linf": LinfBall(),
-    "L2": L2Ball(),
-    "L1": L1Ball(),
-    "polydisc": Polydisc(),
-    "complex_ball": ComplexBall(),
-}
 
 
 @dataclass(frozen=True, eq=False)
@@ -132,7 +124,7 @@ class _Search:
 
     def __init__(self, model: Model, x: Tensor, y: Tensor, threat: ThreatModel, steps: int) -> None:
         self.model, self.x, self.y, self.steps = model, x, y.long(), steps
-        self.threat, self.ball = threat, _BALLS[threat.norm]
+        self.threat, self.ball = threat, threat.ball
         margin = self.margin(x, self.y)
         self.distance = torch.where(margin > 0, math.inf, 0.0).to(margin)
         self.x_adv = x.clone()
