@@ -1,4 +1,4 @@
-"""The errors that holonet raises: each says what was asked, what is required and how to fix it."""
+"""The errors and warnings of holonet: what was asked, what is required and how to fix it."""
 
 import difflib
 from collections.abc import Iterable

@@ -11,7 +11,15 @@ from holonet import errors
 KNOWN = ["tanh", "sigmoid", "softplus", "reciprocal"]
 
 
-@pytest.mark.parametrize("name", errors.__all__)
+WARNINGS = ["AttackWarning"]
+
+
+@pytest.mark.parametrize("name", WARNINGS)
+def test_warnings_are_for_users(name: str) -> None:
+    assert issubclass(getattr(errors, name), UserWarning)
+
+
+@pytest.mark.parametrize("name", [name for name in errors.__all__ if name not in WARNINGS])
 def test_every_error_is_ours_and_a_standard_one(name: str) -> None:
     kind = getattr(errors, name)
     assert issubclass(kind, errors.HolonetError)
