@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from holonet.attacks import ThreatModel
-from holonet.cli.options import JsonFlag
+from holonet.cli.options import RULE_NAMES, JsonFlag
 from holonet.data import load_dataset
 from holonet.errors import RunExistsError
 from holonet.experiments import Contender, Outcome, Protocol, relative_cost, run_demo
@@ -74,9 +74,7 @@ def compare(
     ] = "holomorphic,real-twin",
     rules: Annotated[
         str,
-        typer.Option(
-            help="Of standard, analytic, linearized, fgsm, fgsm-rs, pgd, trades, analytic+fgsm-rs."
-        ),
+        typer.Option(help=f"Of {RULE_NAMES}."),
     ] = "analytic,standard",
     family: Annotated[str, typer.Option(help="mlp or convnet.")] = "mlp",
     hidden: Annotated[str, typer.Option(help="Widths of the holomorphic perceptron.")] = "64,64",

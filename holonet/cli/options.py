@@ -1,10 +1,15 @@
 """What several commands take and read alike."""
 
-from typing import Annotated
+from typing import Annotated, get_args
 
 import typer
 
-__all__ = ["JsonFlag", "parse_numbers"]
+from holonet.training import RuleConfig
+
+__all__ = ["RULE_NAMES", "JsonFlag", "parse_numbers"]
+
+RULE_NAMES = ", ".join(get_args(RuleConfig.model_fields["name"].annotation))
+"""The training rules, for a line of help."""
 
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON on stdout instead of text.")]
 

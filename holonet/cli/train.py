@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from holonet.cli.options import JsonFlag
+from holonet.cli.options import RULE_NAMES, JsonFlag
 from holonet.errors import ConfigError
 from holonet.nn import real_parameter_count
 from holonet.training import RunConfig, build_model, fit, load_data, prepare_run
@@ -45,11 +45,20 @@ def train(
     train_size: Annotated[int | None, _data("Train on the first so many.", "all")] = None,
     test_size: Annotated[int | None, _data("Test on the first so many.", "all")] = None,
     model: Annotated[
-        str | None, _model("holomorphic, real, or real-twin.", _DEFAULT.model.kind)
+        str | None,
+        _model("holomorphic, real, real-twin, real-flops-twin.", _DEFAULT.model.kind),
     ] = None,
+    family: Annotated[str | None, _model("mlp or convnet.", _DEFAULT.model.family)] = None,
     hidden: Annotated[
         str | None,
-        _model("Widths of the hidden layers.", ",".join(map(str, _DEFAULT.model.hidden))),
+        _model("Widths of a perceptron's layers.", ",".join(map(str, _DEFAULT.model.hidden))),
+    ] = None,
+    channels: Annotated[
+        str | None, _model("Of a convnet.", ",".join(map(str, _DEFAULT.model.channels)))
+    ] = None,
+    dense: Annotated[
+        str | None,
+        _model("Widths behind its convolutions.", ",".join(map(str, _DEFAULT.model.dense))),
     ] = None,
     activation: Annotated[
         str | None, _model("See `holonet list activations`.", _DEFAULT.model.activation)
@@ -58,9 +67,16 @@ def train(
         str | None, _model("real, imag, modulus, log-modulus.", _DEFAULT.model.readout)
     ] = None,
     gain: Annotated[
-        float | None, _model("Weights start with E|w|^2 = gain^2/fan_in.", _DEFAULT.model.gain)
+        str | None,
+        _model("Weights start with E|w|^2 = gain^2/fan_in, or data.", _DEFAULT.model.gain),
     ] = None,
-    rule: Annotated[str | None, _rule("analytic or standard.", _DEFAULT.rule.name)] = None,
+    rule: Annotated[str | None, _rule(RULE_NAMES, _DEFAULT.rule.name)] = None,
+    threat: Annotated[
+        str | None, _rule("Linf, L2 or L1, of rules with a radius.", _DEFAULT.rule.threat)
+    ] = None,
+    eps: Annotated[float | None, _rule("Their radius.", _DEFAULT.rule.eps)] = None,
+    steps: Annotated[int | None, _rule("Of pgd and trades.", _DEFAULT.rule.steps)] = None,
+    beta: Annotated[float | None, _rule("Of trades.", _DEFAULT.rule.beta)] = None,
     weight: Annotated[float | None, _rule("Of the Dirichlet energy.", _DEFAULT.rule.weight)] = None,
     on: Annotated[
         str | None, _rule("Energy of logits, probabilities or loss.", _DEFAULT.rule.on)
@@ -104,6 +120,7 @@ def train(
 
     [dim]holonet train --run-dir runs/digits --epochs 20 --batch-size 64[/dim]
     [dim]holonet train --data mnist --data-root ~/data --hidden 256,256 --run-dir runs/mnist[/dim]
+    [dim]holonet train --rule linearized --eps 0.1 --run-dir runs/linearized[/dim]
     [dim]holonet train --resume --run-dir runs/mnist[/dim]
     """
     base = _base(config, run_dir if resume else None)
@@ -111,12 +128,25 @@ def train(
         "data": {"name": data, "root": data_root, "train": train_size, "test": test_size},
         "model": {
             "kind": model,
-            "hidden": None if hidden is None else hidden.split(","),
+            "family": family,
+            "hidden": _split(hidden),
+            "channels": _split(channels),
+            "dense": _split(dense),
             "activation": activation,
             "readout": readout,
             "gain": gain,
         },
-        "rule": {"name": rule, "weight": weight, "on": on, "probes": probes, "mode": mode},
+        "rule": {
+            "name": rule,
+            "threat": threat,
+            "eps": eps,
+            "steps": steps,
+            "beta": beta,
+            "weight": weight,
+            "on": on,
+            "probes": probes,
+            "mode": mode,
+        },
         "train": {
             "epochs": epochs,
             "batch_size": batch_size,
@@ -161,6 +191,10 @@ def train(
         f"({last['seconds']:.1f} s). The run is in {run_dir}.\n"
         f"Next: holonet evaluate {run_dir} --eps 0.1"
     )
+
+
+def _split(numbers: str | None) -> list[str] | None:
+    return None if numbers is None else numbers.split(",")
 
 
 def _base(file: Path | None, resumed: Path | None) -> RunConfig:

@@ -16,7 +16,7 @@ from holonet.errors import (
     RunExistsError,
     UnknownNameError,
 )
-from holonet.training import load_run, read_journal
+from holonet.training import RunConfig, load_run, read_journal
 
 SMALL = ["--train-size", "200", "--test-size", "50", "--hidden", "8,8", "--epochs", "2"]
 
@@ -158,3 +158,17 @@ def test_bad_data_gets_an_error_of_ours(tmp_path: Path, key: str, value: float, 
     error = failure(invoke("train", "--data", str(path), "--run-dir", str(tmp_path / "run")))
     assert isinstance(error, DataError)
     assert hint in str(error).lower()
+
+
+def test_rules_with_a_radius_and_convolutions(tmp_path: Path) -> None:
+    arguments = [
+        "train", "--run-dir", str(tmp_path / "run"), "--train-size", "64", "--test-size", "20",
+        "--epochs", "1", "--batch-size", "32", "--family", "convnet", "--channels", "2,3",
+        "--dense", "8", "--gain", "data", "--rule", "linearized", "--eps", "0.05", "--json",
+    ]  # fmt: skip
+    result = CliRunner().invoke(app, arguments)
+    assert result.exit_code == 0, result.output
+    config = RunConfig.read(tmp_path / "run" / "config.toml")
+    assert (config.rule.name, config.rule.eps) == ("linearized", 0.05)
+    assert (config.model.channels, config.model.dense) == ((2, 3), (8,))
+    assert config.model.gain == "data"
