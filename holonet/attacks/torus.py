@@ -196,8 +196,8 @@ def _pushed(
             middle = angle
             for k in range(count + 1):
                 turned = middle + width * (2 * k / count - 1)
-                t = c * beside(torch.polar(torch.ones_like(turned), turned), c)
-                trial = _on_torus(torch.where(settled, a, (t + a) / (1 + a.conj() * t)), unit)
+                t = beside(torch.polar(torch.ones_like(turned), turned), c)
+                trial = _on_torus(torch.where(settled, a, _disc(t, a, c)), unit)
                 found = margin_at(x + eps * trial)
                 angle, least = torch.where(found < least, turned, angle), least.minimum(found)
                 unit, margin = choose(found < margin, trial, unit), margin.minimum(found)
@@ -206,6 +206,11 @@ def _pushed(
             break
         heading = _phases(a, generator)
     return unit, margin
+
+
+def _disc(t: AnyTensor, a: AnyTensor, c: AnyTensor) -> AnyTensor:
+    """An analytic disc in the polydisc, through a at t = 0, with its circle on the torus."""
+    return (c * t + a) / (1 + a.conj() * c * t)
 
 
 def _on_torus(points: AnyTensor, otherwise: AnyTensor) -> AnyTensor:

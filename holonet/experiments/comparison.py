@@ -79,7 +79,8 @@ def compare(
 
     Each run has a folder of its own with metrics, checkpoints, weights and result.json. Called
     again after a crash, finished runs are read back and a broken-off one goes on from its last
-    checkpoint; a result from another configuration is done anew.
+    checkpoint; a network of another configuration is trained anew, one under another protocol
+    only attacked anew.
 
     Args:
         contenders: networks and rules.
@@ -112,14 +113,13 @@ def _run(
     progress: bool,
 ) -> Outcome:
     run = folder / f"{_slug(contender.label)}-seed{train.seed}"
-    identity = {
+    trained = {
         "run": RunConfig(model=contender.model, rule=contender.rule, train=train).model_dump(
             mode="json", include={"model", "rule", "train"}
         ),
-        "protocol": asdict(protocol),
         "data": data.fingerprint(),
     }
-    identity = json.loads(json.dumps(identity))
+    identity = json.loads(json.dumps({**trained, "protocol": asdict(protocol)}))
     if data.is_complex:
         raise DataError(
             f"{data.name} is complex: this comparison attacks real inputs and has real contenders"
@@ -134,8 +134,8 @@ def _run(
             load_weights(run / "model.safetensors", model)
             return _outcome(contender.label, train.seed, model, saved, run)
     started = run / "identity.json"
-    resume = started.exists() and json.loads(started.read_text()) == identity
-    write_atomically(started, json.dumps(identity, indent=1))
+    resume = started.exists() and json.loads(started.read_text()) == trained
+    write_atomically(started, json.dumps(trained, indent=1))
     if progress:
         Console(stderr=True).print(f"[bold]{contender.label}[/bold], seed {train.seed}")
     records = fit(

@@ -1,5 +1,6 @@
 """The engine of Auto-PGD: its checkpoints, its steps, and what it keeps."""
 
+import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
@@ -119,25 +120,30 @@ def test_an_example_without_a_finite_gradient_waits() -> None:
     assert found.evidence.finite.tolist() == [True, False]
 
 
-def test_the_best_point_is_where_it_goes_on_from() -> None:
-    seen = []
-    x = torch.zeros(1, 2, dtype=torch.float64)
-    top = torch.tensor([[0.03, -0.01]], dtype=torch.float64)
-    inner = hill(top, torch.ones_like(x))
+def test_it_goes_back_to_the_best_point_with_half_the_step() -> None:
+    x, seen = torch.zeros(1, 1, dtype=torch.float64), []
 
     def judge(point: Tensor) -> Seen:
-        looked = inner(point)
-        seen.append((float(looked.loss), point))
-        return looked
+        seen.append(float(point))
+        loss = x[0] if seen[1:] else x[0] + 1  # never again as high as at the start
+        return Seen(loss, -loss, torch.ones_like(point), torch.ones(1, dtype=torch.bool))
 
-    threat = ThreatModel("L2", 0.5, None)
-    climb(judge, torch.full_like(x, 0.3), x, threat, 100)
-    for k in (22, 41, 57):  # after a checkpoint the next point is one step from the best so far
-        best = max(seen[: k + 1], key=lambda pair: pair[0])[1]
-        assert float((seen[k + 1][1] - best).norm()) < 1.0
-    losses = [loss for loss, _ in seen]
-    assert max(losses[80:]) > -1e-4
-    assert sum(losses[-6:]) > sum(losses[22:28])
+    found = climb(judge, x - 0.5, x, ThreatModel(eps=1.0, bounds=None), 30)
+    assert float(found.top) == -0.5
+    assert seen[1:8] == [1.0] * 7
+    # from -0.5 a step of length 1, of which 3/4, and 1/4 of the way from the point before, 1.0
+    assert seen[8] == pytest.approx(-0.5 + 0.75 * 1.0 + 0.25 * (-0.5 - 1.0))
+
+
+def test_a_step_with_momentum_by_hand() -> None:
+    x, threat = torch.zeros(1, 2), ThreatModel("L2", 10.0, None)
+    pace = _Momentum(x + 1, x, threat, 100)
+    gradient = torch.tensor([[3.0, 4.0]])
+    first = pace.move(x + 1, gradient)
+    torch.testing.assert_close(first, torch.tensor([[6.0, 8.0]]))
+    pace.step = torch.tensor([1.0])
+    second = pace.move(torch.zeros(1, 2), gradient)
+    torch.testing.assert_close(second, torch.tensor([[0.75 * 0.6 - 0.25, 0.75 * 0.8 - 0.25]]))
 
 
 def test_rows_by_hand() -> None:

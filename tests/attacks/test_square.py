@@ -226,6 +226,19 @@ def test_masked_gradients_do_not_help() -> None:
     assert square(masked, x, y, threat, queries=200).accuracy < blind.accuracy - 0.1
 
 
+def test_what_is_broken_is_left_alone() -> None:
+    sizes, x = [], torch.full((3, 4), 0.5)
+
+    def model(x: Tensor) -> Tensor:
+        sizes.append(len(x))
+        margin = 1 - (x[:, 0] != 0.5) * torch.tensor([2.0, 0.5, 0.5])[-len(x) :]
+        return torch.stack([margin, 0 * margin], 1)
+
+    found = square(model, x, torch.zeros(3, dtype=torch.int64), ThreatModel(), queries=4)
+    assert sizes == [3, 3, 2, 2, 2]
+    assert found.margin.tolist() == [-1.0, 0.5, 0.5]
+
+
 def test_logits_that_are_nan_are_errors() -> None:
     x, y = torch.full((3, 4), 0.5), torch.zeros(3, dtype=torch.int64)
 

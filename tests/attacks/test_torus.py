@@ -18,7 +18,7 @@ from holonet.attacks.alarms import Evidence
 from holonet.attacks.apgd import apgd
 from holonet.attacks.climbing import Climb, judging
 from holonet.attacks.objectives import Goal
-from holonet.attacks.torus import _margin_at, _pushed, torus
+from holonet.attacks.torus import _disc, _margin_at, _pushed, torus
 from holonet.errors import DomainError, InputTypeError
 
 pytestmark = pytest.mark.filterwarnings("ignore::holonet.errors.AttackWarning")
@@ -117,6 +117,22 @@ def test_no_point_inside_is_worse_than_where_it_is_pushed(n, depth, activation, 
     assert bool((found <= margin + 1e-9 * (1 + margin.abs())).all())
 
 
+@given(seed=seeds)
+def test_discs_lie_in_the_polydisc_with_their_circles_on_the_torus(seed):
+    generator = torch.Generator().manual_seed(seed)
+    a = ThreatModel("polydisc", 0.99, None).random_point(
+        torch.zeros(1, 5, dtype=torch.complex128), generator
+    )
+    c = torch.randn(1, 5, generator=generator, dtype=torch.complex128).sgn()
+    t = torch.randn(9, 1, generator=generator, dtype=torch.complex128).sgn()
+    torch.testing.assert_close(_disc(t, a, c).abs(), torch.ones(9, 5, dtype=torch.float64))
+    torch.testing.assert_close(_disc(0 * t[:1], a, c), a)
+    # the mean over a circle is the value at the center, as for every holomorphic function
+    angle = torch.arange(64, dtype=torch.float64) * (2 * math.pi / 64)
+    circle = 0.5 * torch.polar(torch.ones_like(angle), angle)[:, None]
+    torch.testing.assert_close(_disc(circle, a, c).mean(0, keepdim=True), a)
+
+
 def test_no_search_inside_finds_worse_points() -> None:
     """With at least as many passes, over random networks with a fixed seed."""
     for seed in range(12):
@@ -152,6 +168,9 @@ def test_where_logits_are_moduli_the_worst_point_may_be_inside() -> None:
     assert "subharmonic" in str(found.alarms[-1])
     assert found.accuracy == 0  # the ascent inside counts where nothing is known
     assert apgd(model, x, y, threat, loss="margin").accuracy == 0
+    with torch.no_grad():  # margins |z|: at least 0.4 on the torus, above 0 but at one point inside
+        model.backbone.get_parameter("bias").zero_()
+    assert float(torus(model, x, y, threat).margin) < 0.2
 
 
 class Undeclared(torch_nn.Module):

@@ -82,6 +82,17 @@ def test_a_radius_that_was_not_attacked(tmp_path: Path) -> None:
         outcome.at(0.3)
 
 
+def test_another_protocol_attacks_anew_and_trains_nothing(tmp_path: Path) -> None:
+    (first,) = compare(CONTENDERS[1:], DATA, TRAIN, PROTOCOL, folder=tmp_path)
+    weights = first.folder / "model.safetensors"
+    before = weights.read_bytes()
+    longer = replace(PROTOCOL, steps=9)
+    (second,) = compare(CONTENDERS[1:], DATA, TRAIN, longer, folder=tmp_path)
+    assert second.records == first.records  # the times too: not one step was taken again
+    assert weights.read_bytes() == before
+    assert second.at(0.1).correct <= first.at(0.1).correct
+
+
 def test_relative_cost_by_hand(tmp_path: Path) -> None:
     def outcome(label: str, seed: int, step_ms: float) -> Outcome:
         return Outcome(label, seed, 1, 1.0, (), step_ms, 1.0, (), tmp_path)
