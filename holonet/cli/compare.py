@@ -38,8 +38,8 @@ def demo(
 ) -> None:
     """Train a plain real network and a holomorphic one, attack both, write a report.
 
-    Both have the same number of real parameters; the holomorphic one is trained by the analytic
-    rule, without any attack. About a minute on two cores with the bundled digits.
+    Both have the same number of real parameters; the holomorphic one is trained by the
+    linearized rule, without any attack. About a minute on two cores with the bundled digits.
 
     [dim]holonet demo[/dim]
     [dim]holonet demo --data mnist --data-root ~/data --epochs 6 --out reports/mnist[/dim]
