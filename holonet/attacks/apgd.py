@@ -17,10 +17,11 @@ from holonet.attacks.objectives import (
     evaluating,
     logits_of,
     require_examples,
+    require_targets,
 )
 from holonet.attacks.result import AttackResult
 from holonet.attacks.threat import ThreatModel
-from holonet.errors import DomainError, ShapeError
+from holonet.errors import DomainError
 
 __all__ = ["Worst", "apgd", "apgd_targeted"]
 
@@ -153,7 +154,7 @@ class Worst:
         self.model, self.x, self.threat, self.goal = model, x.detach(), threat, Goal(y, target)
         with torch.no_grad():
             self.logits = logits_of(model, self.x, y)
-        _require_targets(target, y, self.logits.shape[1])
+        require_targets(target, y, self.logits.shape[1])
         warn_of_probabilities(self.logits)
         self.x_adv, self.margin = self.x.clone(), self.goal.margin(self.logits)
         self.evidence: list[Evidence] = []
@@ -220,18 +221,6 @@ def _search(judge: Judge, start: Tensor, x: Tensor, threat: ThreatModel, steps: 
     point = choose(seen.margin < found.margin, corner, found.point)
     evidence = replace(found.evidence, last=found.evidence.last.maximum(seen.loss))
     return Climb(point, found.margin.minimum(seen.margin), found.top, evidence)
-
-
-def _require_targets(target: IntTensor | None, y: IntTensor, classes: int) -> None:
-    if target is None:
-        return
-    if target.shape != y.shape:
-        raise ShapeError(f"got {len(target)} targets for {len(y)} labels: give one for each")
-    if len(y) and not 0 <= int(target.min()) <= int(target.max()) < classes:
-        raise DomainError(
-            f"targets from {int(target.min())} to {int(target.max())} for logits of {classes} "
-            "classes: a target is one of them"
-        )
 
 
 def _require_positive(name: str, **options: int) -> None:

@@ -211,6 +211,7 @@ def cauchy_formula(
     return found.reshape((*z.shape, *found.shape[1:]))
 
 
+@torch.no_grad()
 def winding_number(
     f: TensorFunction,
     center: complex | float | int | Tensor,

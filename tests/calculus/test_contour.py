@@ -453,6 +453,11 @@ def test_zeros_and_poles_on_the_circle_are_found(order, turn):
         winding_number(lambda z: (z - at) ** order, 0, 1)
 
 
+def test_networks_that_are_being_trained_have_a_winding_number():
+    weight = torch.tensor(2.0 + 1j, dtype=torch.complex128, requires_grad=True)
+    assert winding_number(lambda z: weight * z**3, 0, 1) == 3
+
+
 def test_functions_without_a_winding_number():
     with pytest.raises(NumericalError, match="vanishes"):
         winding_number(torch.zeros_like, 0, 1)

@@ -54,9 +54,9 @@ def measure_planar(model: nn.Module, problem: Problem, arm: Arm, seed: int) -> d
         found["own_distance"] = _relative(u, own)
     elif "log-modulus" in arm.network and isinstance(model, OneVariable):
         middle = problem.harmonic_boundary
-        with torch.no_grad():
-            turns = winding_number(lambda z: model.net.holomorphic_map(z[:, None])[:, 0], 0, middle)
-        found["winding"] = int(turns)
+        found["winding"] = winding_number(
+            lambda z: model.net.holomorphic_map(z[:, None])[:, 0], 0, middle
+        )
     return found
 
 
