@@ -88,6 +88,9 @@ def compare(
     epochs: Annotated[int, typer.Option(help="Passes over the training set.")] = 40,
     batch_size: Annotated[int, typer.Option(help="Examples a step.")] = 64,
     lr: Annotated[float, typer.Option(help="Peak of the one-cycle schedule.")] = 1e-2,
+    weight_decay: Annotated[
+        float, typer.Option(help="What multiplies the weights where they join their gradients.")
+    ] = 0.0,
     seeds: Annotated[int, typer.Option(help="How many seeds.")] = 1,
     first_seed: Annotated[int, typer.Option(help="The first of them.")] = 0,
     attack: Annotated[str, typer.Option(help="pgd, strong (ours), autoattack.")] = "pgd",
@@ -130,7 +133,7 @@ def compare(
     outcomes = run_comparison(
         contenders,
         load_dataset(data, data_root),
-        TrainConfig(epochs=epochs, batch_size=batch_size, lr=lr),
+        TrainConfig(epochs=epochs, batch_size=batch_size, lr=lr, weight_decay=weight_decay),
         protocol,
         folder=out,
         seeds=range(first_seed, first_seed + seeds),

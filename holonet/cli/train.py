@@ -96,6 +96,9 @@ def train(
     lr: Annotated[
         float | None, _train("Peak of the one-cycle schedule.", _DEFAULT.train.lr)
     ] = None,
+    weight_decay: Annotated[
+        float | None, _train("Times the weights, joins gradients.", _DEFAULT.train.weight_decay)
+    ] = None,
     seed: Annotated[
         int | None, _train("Of weights, order and probes.", _DEFAULT.train.seed)
     ] = None,
@@ -151,6 +154,7 @@ def train(
             "epochs": epochs,
             "batch_size": batch_size,
             "lr": lr,
+            "weight_decay": weight_decay,
             "seed": seed,
             "checkpoint_every": checkpoint_every,
             "log_every": log_every,

@@ -164,7 +164,8 @@ def test_rules_with_a_radius_and_convolutions(tmp_path: Path) -> None:
     arguments = [
         "train", "--run-dir", str(tmp_path / "run"), "--train-size", "64", "--test-size", "20",
         "--epochs", "1", "--batch-size", "32", "--family", "convnet", "--channels", "2,3",
-        "--dense", "8", "--gain", "data", "--rule", "linearized", "--eps", "0.05", "--json",
+        "--dense", "8", "--gain", "data", "--rule", "linearized", "--eps", "0.05",
+        "--weight-decay", "0.001", "--json",
     ]  # fmt: skip
     result = CliRunner().invoke(app, arguments)
     assert result.exit_code == 0, result.output
@@ -172,3 +173,4 @@ def test_rules_with_a_radius_and_convolutions(tmp_path: Path) -> None:
     assert (config.rule.name, config.rule.eps) == ("linearized", 0.05)
     assert (config.model.channels, config.model.dense) == ((2, 3), (8,))
     assert config.model.gain == "data"
+    assert config.train.weight_decay == 0.001
