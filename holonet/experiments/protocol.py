@@ -4,12 +4,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-import torch
-from torch import nn
+from torch import Tensor, nn
 
-from holonet.attacks import ThreatModel, worst_case
+from holonet._types import IntTensor
+from holonet.attacks import STRONG, AttackResult, ThreatModel
+from holonet.attacks.objectives import Model
 from holonet.data import Dataset
-from holonet.diagnostics import RobustnessPoint, robustness_curve
+from holonet.diagnostics import RobustnessPoint, evaluate_radii, robustness_curve
 from holonet.errors import ConfigError
 from holonet.interop import autoattack
 
@@ -76,20 +77,18 @@ def measure_robustness(
             batch_size=len(y),
             on_batch=on_batch,
         )
-    standing = torch.ones(len(y), dtype=torch.bool)
-    points = {}
-    for radius in sorted(set(protocol.eps)):
-        at_radius = replace(threat, eps=radius)
-        for batch in torch.arange(len(y)).split(BATCH):
-            left = batch[standing[batch]]
-            if len(left):
-                attack = autoattack if protocol.attack == "autoattack" and radius else worst_case
-                found = attack(model, x[left], y[left], at_radius)
-                standing[left] = (found.margin > 0).cpu()
-            if on_batch is not None:
-                on_batch()
-        points[radius] = RobustnessPoint(radius, int(standing.sum()), len(y))
-    return [points[radius] for radius in protocol.eps]
+    attacks = {"autoattack": _of_record} if protocol.attack == "autoattack" else STRONG
+    reports = evaluate_radii(
+        model, x, y, protocol.eps, threat, attacks=attacks, batch_size=BATCH, on_batch=on_batch
+    )
+    return [report.robust for report in reports]
+
+
+def _of_record(
+    model: Model, x: Tensor, y: IntTensor, threat: ThreatModel, *, seed: int
+) -> AttackResult:
+    """AutoAttack with the seed that its results are reported with, whatever the batch's."""
+    return autoattack(model, x, y, threat, seed=0)
 
 
 def batches(data: Dataset, protocol: Protocol) -> int:

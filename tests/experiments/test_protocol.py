@@ -30,8 +30,7 @@ def network() -> nn.Module:
 @pytest.fixture(autouse=True)
 def _few_queries(monkeypatch: pytest.MonkeyPatch) -> None:
     members = {"apgd-ce": functools.partial(apgd, steps=5), "apgd-t": apgd_targeted}
-    short = functools.partial(protocols.worst_case, attacks=members)
-    monkeypatch.setattr(protocols, "worst_case", short)
+    monkeypatch.setattr(protocols, "STRONG", members)
 
 
 @pytest.mark.parametrize("attack", ["pgd", "strong"])
@@ -58,9 +57,10 @@ def test_autoattack_is_asked_where_the_radius_is_not_0(
 ) -> None:
     asked: list[tuple[float, int]] = []
 
-    def fake(model: Any, x: Any, y: Any, threat: ThreatModel) -> Any:
+    def fake(model: Any, x: Any, y: Any, threat: ThreatModel, *, seed: int) -> Any:
+        assert seed == 0
         asked.append((threat.eps, len(y)))
-        return protocols.worst_case(model, x, y, threat)
+        return apgd(model, x, y, threat, steps=5)
 
     monkeypatch.setattr(protocols, "autoattack", fake)
     points = measure_robustness(network, DATA, Protocol(eps=(0.0, 0.02), attack="autoattack"))
