@@ -19,8 +19,9 @@ class HolomorphicClassifier(DeclaredModule):
     """Real images in, real logits out, holomorphic in between: readout(backbone(x + 0i)).
 
     Restricted to real x the logits are real-analytic; `holomorphic_map` is the map C^n -> C^k
-    that continues them, before the readout. Real input is lifted to the precision of the
-    parameters; complex input is taken as it is.
+    that continues them, before the readout. Real input is brought to the precision of the
+    parameters and, unless the first layer takes it as it is, lifted to complex; complex input is
+    taken as it is.
 
     Args:
         backbone: a holomorphic module from features to k classes.
@@ -93,4 +94,6 @@ class HolomorphicClassifier(DeclaredModule):
                 f"HolomorphicClassifier got {input.dtype}: convert the images to floating point "
                 "in [0, 1] first, for example x.float() / 255"
             )
-        return self.readout(self.holomorphic_map(input.to(self.dtype)))
+        takes_real = getattr(self.backbone, "takes_real", False)
+        lifted = input.to(self.dtype.to_real() if takes_real else self.dtype)
+        return self.readout(self.backbone(lifted))

@@ -81,6 +81,12 @@ class Sequential(_Container, nn.Sequential):
     def _class_at(self, path: str) -> FunctionClass:
         return compose_classes(self, path)
 
+    @property
+    def takes_real(self) -> bool:
+        """Whether the first layer does that computes anything."""
+        layers = (layer for layer in self if not isinstance(layer, Flatten))
+        return bool(getattr(next(layers, None), "takes_real", False))
+
     def forward(self, input: Tensor) -> AnyTensor:
         """The last layer of ... of the first."""
         require_complex(input, self)
@@ -164,7 +170,9 @@ class Product(_Container):
 class Flatten(HolomorphicModule, nn.Flatten):
     """Axes `start_dim` (default 1) to `end_dim` (default -1) as one, in the order of memory."""
 
-    def forward(self, input: Tensor) -> ComplexTensor:
+    takes_real = True
+
+    def forward(self, input: Tensor) -> AnyTensor:
         """The flattened tensor."""
         require_complex(input, self)
         return nn.Flatten.forward(self, input)

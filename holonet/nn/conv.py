@@ -1,5 +1,6 @@
 """Complex convolutions: torch's own, with the right complex initialization and clear errors."""
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -9,6 +10,7 @@ from holonet._types import ComplexTensor
 from holonet.functions import FunctionClass
 from holonet.nn import init
 from holonet.nn.module import HolomorphicModule, complex_dtype, require_complex, require_size
+from holonet.ops.affine import planar_channels
 
 __all__ = ["Conv1d", "Conv2d", "ConvTranspose2d"]
 
@@ -24,7 +26,9 @@ class _Convolution(HolomorphicModule):
     weight: Tensor
     bias: Tensor | None
     in_channels: int
+    groups: int
     kernel_size: tuple[int, ...]
+    _conv_forward: Callable[[Tensor, Tensor, Tensor | None], Tensor]
 
     def __init__(
         self,
@@ -45,9 +49,19 @@ class _Convolution(HolomorphicModule):
             nn.init.zeros_(self.bias)
 
     def forward(self, input: Tensor) -> ComplexTensor:
-        """Convolve; input (batch, in_channels, *space) or without the batch axis."""
+        """Convolve; input (batch, in_channels, *space) or without the batch axis.
+
+        Real input takes one real convolution with the parts of the weight as channels.
+        """
         self._require(input)
-        return super().forward(input)
+        if input.is_complex():
+            return super().forward(input)
+        if self.groups > 1:
+            return super().forward(input.to(self.weight.dtype))
+        bias = None if self.bias is None else planar_channels(self.bias)
+        parts = self._conv_forward(input, planar_channels(self.weight), bias)
+        real, imaginary = parts.chunk(2, dim=-1 - len(self.kernel_size))
+        return torch.complex(real.contiguous(), imaginary.contiguous())
 
     def _require(self, input: Tensor) -> None:
         require_complex(input, self, self.weight.dtype)
@@ -58,7 +72,7 @@ class Conv1d(_Convolution, nn.Conv1d):
     """Convolution over the last axis: `torch.nn.Conv1d` on complex tensors.
 
     Raises:
-        InputTypeError: real dtype or real input.
+        InputTypeError: real dtype, or input of another precision.
         ShapeError: wrong number of channels.
 
     Example:
@@ -66,18 +80,22 @@ class Conv1d(_Convolution, nn.Conv1d):
         torch.Size([1, 3, 5])
     """
 
+    takes_real = True
+
 
 class Conv2d(_Convolution, nn.Conv2d):
     """Convolution over the last two axes: `torch.nn.Conv2d` on complex tensors.
 
     Raises:
-        InputTypeError: real dtype or real input.
+        InputTypeError: real dtype, or input of another precision.
         ShapeError: wrong number of channels.
 
     Example:
         >>> Conv2d(2, 3, 3, padding=1)(torch.zeros(1, 2, 8, 8, dtype=torch.complex64)).shape
         torch.Size([1, 3, 8, 8])
     """
+
+    takes_real = True
 
 
 class ConvTranspose2d(_Convolution, nn.ConvTranspose2d):

@@ -38,7 +38,7 @@ def flops(module: nn.Module, in_shape: Sequence[int]) -> int:
     Convention: one for each real product with the sum it enters, so the number of floating point
     operations is twice this. A complex product is four real multiplications and two additions,
     and counts as 4. Counted are affine maps and convolutions (4 for each complex weight in each
-    place, also behind real images, which are lifted first), the factors of normalizers and
+    place, also behind real images, where half would do), the factors of normalizers and
     residual blocks, and in average pooling one for each real entry of each window. Biases, other
     sums, activations, readouts and changes of shape count as nothing: against affine maps of n
     inputs they are a share of about 1 / n.

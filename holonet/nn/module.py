@@ -98,9 +98,16 @@ class DeclaredModule(nn.Module):
 
 
 class HolomorphicModule(DeclaredModule):
-    """A layer that is holomorphic by construction: complex tensors in, complex tensors out."""
+    """A layer that is holomorphic by construction: complex tensors in, complex tensors out.
+
+    Where `takes_real`, real input is taken as complex numbers whose imaginary part is 0, and these
+    zeros are not computed with; elsewhere it is refused.
+
+    Law: module(x) == module(x + 0i) for real x, where it takes them.
+    """
 
     function_class: FunctionClass = FunctionClass.AFFINE
+    takes_real: bool = False
 
 
 def layer_domain(module: nn.Module) -> Domain | None:
@@ -144,13 +151,15 @@ def complex_dtype(dtype: torch.dtype | None, owner: str) -> torch.dtype:
 
 
 def require_complex(z: Tensor, module: nn.Module, dtype: torch.dtype | None = None) -> None:
-    """Refuse real input, and complex input of another precision than `dtype`.
+    """Refuse real input unless the module takes it, and input of another precision than `dtype`.
 
     Raises:
         InputTypeError: with the way out.
     """
     name = type(module).__name__
-    if not z.is_complex():
+    if not z.is_complex() and getattr(module, "takes_real", False) and z.is_floating_point():
+        dtype = None if dtype is None else dtype.to_real()
+    elif not z.is_complex():
         raise InputTypeError(
             f"{name} got a real tensor ({z.dtype}, shape {tuple(z.shape)}), it takes complex ones. "
             "Lift the data first (holonet.data.embed(x), or x.to(torch.complex64)), "
@@ -159,7 +168,7 @@ def require_complex(z: Tensor, module: nn.Module, dtype: torch.dtype | None = No
     if dtype is not None and z.dtype != dtype:
         raise InputTypeError(
             f"{name} has {dtype} parameters and got {z.dtype} input. Convert one of them: "
-            f"nn.to_precision(module, {z.dtype}), or z.to({dtype})"
+            f"nn.to_precision(module, {z.dtype.to_complex()}), or z.to({dtype})"
         )
 
 

@@ -27,8 +27,8 @@ def test_real_images_give_real_logits_of_the_holomorphic_map(readout, dtype):
     assert logits.shape == (5, 3)
     assert logits.dtype is dtype.to_real()
     lifted = x.to(dtype)
-    assert torch.equal(logits, (readout or nn.RealPart())(net.holomorphic_map(lifted)))
-    assert torch.equal(logits, net(lifted))
+    torch.testing.assert_close(logits, (readout or nn.RealPart())(net.holomorphic_map(lifted)))
+    torch.testing.assert_close(logits, net(lifted))
     assert net.dtype is dtype
 
 

@@ -172,7 +172,7 @@ def test_shapes_that_do_not_fit_are_refused():
 
 @pytest.mark.parametrize(
     "net",
-    [nn.Sequential(), nn.Residual(nn.Exp()), nn.Product(nn.Exp()), nn.Flatten()],
+    [nn.Sequential(), nn.Residual(nn.Exp()), nn.Product(nn.Exp()), nn.Sequential(nn.Flatten())],
     ids=lambda m: type(m).__name__,
 )
 def test_real_input_is_refused(net):

@@ -51,6 +51,18 @@ def test_they_are_four_real_convolutions(ours, theirs, axes):
 
 
 @pytest.mark.parametrize("mode", ["zeros", "reflect", "replicate", "circular"])
+@pytest.mark.parametrize("groups", [1, 2])
+@pytest.mark.parametrize("bias", [True, False])
+def test_real_images_are_lifted_ones(mode, groups, bias):
+    layer = nn.Conv2d(
+        2, 4, 3, 2, 1, padding_mode=mode, groups=groups, bias=bias, dtype=torch.complex128
+    )
+    x = torch.randn(3, 2, 7, 5, dtype=torch.float64)
+    torch.testing.assert_close(layer(x), layer(x.to(torch.complex128)))
+    torch.testing.assert_close(layer(x[0]), layer(x)[0])
+
+
+@pytest.mark.parametrize("mode", ["zeros", "reflect", "replicate", "circular"])
 def test_padding_modes(mode):
     arguments = {"padding": 1, "padding_mode": mode, "dtype": torch.complex128}
     ours, theirs = nn.Conv2d(2, 3, 3, **arguments), tnn.Conv2d(2, 3, 3, **arguments)
@@ -92,8 +104,12 @@ def test_bad_input_is_refused(ours, theirs, axes):
         layer(torch.cat([z, z], 1))
     with pytest.raises(ShapeError, match=r"channels"):
         layer(z[0, 0])
-    with pytest.raises(InputTypeError, match=rf"{name} got a real tensor"):
-        layer(z.real)
+    if layer.takes_real:
+        with pytest.raises(InputTypeError, match=r"float32"):
+            layer(z.real.double())
+    else:
+        with pytest.raises(InputTypeError, match=rf"{name} got a real tensor"):
+            layer(z.real)
     with pytest.raises(InputTypeError, match=r"to_precision"):
         layer(z.to(torch.complex128))
     with pytest.raises(InputTypeError, match=rf"{name}\(dtype=torch.float64\)"):

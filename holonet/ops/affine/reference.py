@@ -1,0 +1,48 @@
+"""W z + b by torch's own products; a real z is never multiplied by zeros."""
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from holonet._types import ComplexTensor, RealTensor
+
+__all__ = ["affine", "planar_channels"]
+
+
+def affine(z: Tensor, weight: ComplexTensor, bias: ComplexTensor | None = None) -> ComplexTensor:
+    """W z + b along the last axis.
+
+    A complex z is torch's complex product. A real z takes two real products instead of the four
+    behind it: one real matrix product with the parts of W as neighboring rows, whose result lies
+    in memory as complex numbers do.
+
+    Args:
+        z: (..., n), complex of the weight's dtype or real of its parts' dtype.
+        weight: (m, n).
+        bias: (m,).
+
+    Law: for real z the value and all derivatives are those at z + 0i.
+
+    Example:
+        >>> affine(torch.ones(1, 2), torch.tensor([[1j, 2]]))
+        tensor([[2.+1.j]])
+    """
+    if z.is_complex():
+        return functional.linear(z, weight, bias)
+    rows = _parts(weight).movedim(-1, 1).flatten(0, 1)
+    offset = None if bias is None else _parts(bias).flatten()
+    return torch.view_as_complex(functional.linear(z, rows, offset).unflatten(-1, (-1, 2)))
+
+
+def planar_channels(parameter: ComplexTensor) -> RealTensor:
+    """The real parts along the first axis, then the imaginary parts.
+
+    Example:
+        >>> planar_channels(torch.tensor([1 + 2j, 3 + 4j]))
+        tensor([1., 3., 2., 4.])
+    """
+    return torch.cat([parameter.real, parameter.imag])
+
+
+def _parts(t: Tensor) -> Tensor:
+    return torch.view_as_real(t.resolve_conj())
