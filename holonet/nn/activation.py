@@ -7,6 +7,7 @@ from torch import Tensor
 from holonet._types import ComplexTensor
 from holonet.functions import CATALOGUE, HolomorphicFunction, get_function
 from holonet.nn.module import HolomorphicModule, require_complex
+from holonet.ops import pointwise
 
 __all__ = [
     "GELU",
@@ -47,7 +48,7 @@ class Activation(HolomorphicModule):
     def forward(self, input: Tensor) -> ComplexTensor:
         """The function of every entry."""
         require_complex(input, self)
-        return self.function(input)
+        return pointwise(self.function, input)
 
     def __getstate__(self) -> dict[str, Any]:
         # pickle records of the catalogue by name: functions such as Horner's scheme have none

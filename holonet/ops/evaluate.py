@@ -1,0 +1,69 @@
+"""Planar expressions run as torch code on real tensors: what each operation means."""
+
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
+
+import torch
+from torch import Tensor
+
+from holonet._types import ComplexTensor
+from holonet.ops.planar import Planar, in_order
+
+__all__ = ["OPERATIONS", "evaluate"]
+
+OPERATIONS: Mapping[str, Callable[..., Tensor]] = MappingProxyType(
+    {
+        "abs": torch.abs,
+        "add": torch.add,
+        "and": torch.logical_and,
+        "asinh": torch.asinh,
+        "atan2": torch.atan2,
+        "ceil": torch.ceil,
+        "copysign": torch.copysign,
+        "cos": torch.cos,
+        "div": torch.div,
+        "exp": torch.exp,
+        "expm1": torch.expm1,
+        "le": torch.le,
+        "log": torch.log,
+        "log1p": torch.log1p,
+        "lt": torch.lt,
+        "maximum": torch.maximum,
+        "minimum": torch.minimum,
+        "mul": torch.mul,
+        "neg": torch.neg,
+        "or": torch.logical_or,
+        "sin": torch.sin,
+        "sqrt": torch.sqrt,
+        "sub": torch.sub,
+        "trunc": torch.trunc,
+        "where": torch.where,
+    }
+)
+"""Every operation that an expression may hold, on real tensors and conditions."""
+
+
+def evaluate(outputs: Sequence[Planar], inputs: Mapping[str, ComplexTensor]) -> list[ComplexTensor]:
+    """The outputs for these inputs, which share a shape and the precision of the sheet.
+
+    Example:
+        >>> from holonet.ops.planar import Sheet
+        >>> z = Sheet().complex_input("z")
+        >>> evaluate([z.times(z)], {"z": torch.tensor([1j])})
+        [tensor([-1.+0.j])]
+    """
+    like = next(iter(inputs.values())).real
+    parts = {f"{name}_{p}": t for name, z in inputs.items() for p, t in _parts(z)}
+    known: dict[int, Tensor] = {}
+    for node in in_order([part for output in outputs for part in output]):
+        if node.op == "constant":
+            known[id(node)] = torch.full_like(like, float(node.value or 0.0))
+        elif node.op == "input":
+            known[id(node)] = parts[str(node.value)]
+        else:
+            known[id(node)] = OPERATIONS[node.op](*(known[id(a)] for a in node.args))
+    return [torch.complex(known[id(re)], known[id(im)]) for re, im in outputs]
+
+
+def _parts(z: Tensor) -> list[tuple[str, Tensor]]:
+    return [("re", z.real), ("im", z.imag)]

@@ -1,0 +1,99 @@
+"""Compiled C++ as functions of complex tensors."""
+
+import ctypes
+import functools
+import importlib
+import logging
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from holonet.errors import HolonetError
+from holonet.ops.cpp import Program, emit
+
+__all__ = ["CompilationError", "Kernel", "compile_programs", "readable"]
+
+GRAIN = 8192  # numbers that are worth a thread
+SLOW = 1.0  # seconds of compilation that a user should hear of
+
+log = logging.getLogger(__name__)
+
+
+class CompilationError(HolonetError, RuntimeError):
+    """There is no C++ compiler that torch can use, or it fails."""
+
+
+class Kernel:
+    """A compiled entrywise function of several complex tensors of one shape and dtype.
+
+    Args:
+        function: f(in, out, count, threads) of a library.
+        outputs: how many tensors come out.
+    """
+
+    def __init__(self, function: Any, outputs: int) -> None:
+        pointers = ctypes.POINTER(ctypes.c_void_p)
+        self._run = function
+        self._run.argtypes = [pointers, pointers, ctypes.c_int64, ctypes.c_int]
+        self._run.restype = None
+        self._outputs = outputs
+
+    def __call__(self, *inputs: Tensor) -> list[Tensor]:
+        """The outputs, contiguous. Inputs may be strided and lazily conjugated or negated."""
+        inputs = tuple(t.resolve_conj().resolve_neg().contiguous() for t in inputs)
+        outputs = [torch.empty_like(inputs[0]) for _ in range(self._outputs)]
+        count = inputs[0].numel()
+        threads = max(1, min(torch.get_num_threads(), count // GRAIN))
+        self._run(_pointers(inputs), _pointers(outputs), count, threads)
+        return outputs
+
+
+def readable(t: Tensor) -> bool:
+    """Whether the numbers lie in memory: not batched by `is_grads_batched`, not a symbolic 0."""
+    try:
+        return t.data_ptr() != 0 or not t.numel()
+    except RuntimeError:  # no storage
+        return False
+
+
+def _pointers(tensors: Sequence[Tensor]) -> Any:
+    return (ctypes.c_void_p * len(tensors))(*(t.data_ptr() for t in tensors))
+
+
+def compile_programs(programs: Mapping[str, Program], what: str) -> dict[str, Kernel]:
+    """A kernel for each program; torch keeps the library on disk, so the next process finds it.
+
+    Args:
+        programs: by name, all of one precision.
+        what: for the message about a compilation that takes long.
+
+    Raises:
+        CompilationError: there is no compiler, or it fails; the message is its own.
+    """
+    start = time.perf_counter()
+    try:
+        library = _cache().load(emit(programs))
+    except Exception as error:  # torch raises many kinds: no compiler, none that works, no disk
+        raise CompilationError(f"{what} could not be compiled: {_gist(error)}") from error
+    seconds = time.perf_counter() - start
+    if seconds > SLOW:
+        log.warning("compiled %s for this CPU in %.1f s; it is kept on disk", what, seconds)
+    return {
+        name: Kernel(getattr(library, f"holonet_{name}"), len(program.outputs))
+        for name, program in programs.items()
+    }
+
+
+def _gist(error: Exception) -> str:
+    """The lines of a compiler's output that are errors, or the first line."""
+    lines = str(error).splitlines() or [type(error).__name__]
+    return "; ".join([line for line in lines if "error:" in line][:3] or lines[:1])
+
+
+@functools.cache
+def _cache() -> Any:
+    """Torch's private compiler cache: it knows compilers, flags, vector units and locks."""
+    return importlib.import_module("torch._inductor.codecache").CppCodeCache

@@ -1,0 +1,212 @@
+"""Real arithmetic on the two parts of a complex number, written once for every device.
+
+An expression is a graph of real operations. Equal operations of a sheet are one node, so common
+subexpressions are shared, and only what an output needs is ever emitted.
+"""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+__all__ = ["Expression", "Planar", "Real", "Sheet", "in_order"]
+
+_FOLD = {
+    "add": lambda a, b: a + b,
+    "sub": lambda a, b: a - b,
+    "mul": lambda a, b: a * b,
+    "neg": lambda a: -a,
+    "abs": abs,
+}
+_COMMUTATIVE = {"add", "mul", "and", "or"}
+
+
+@dataclass(eq=False)
+class Real:
+    """A node: an operation on earlier nodes, an input, or a constant."""
+
+    sheet: "Sheet" = field(repr=False)
+    op: str
+    args: tuple["Real", ...] = ()
+    value: float | str | None = None
+
+    def __add__(self, other: "Expression") -> "Real":
+        return self.sheet.apply("add", self, other)
+
+    def __radd__(self, other: float | int) -> "Real":
+        return self.sheet.apply("add", other, self)
+
+    def __sub__(self, other: "Expression") -> "Real":
+        return self.sheet.apply("sub", self, other)
+
+    def __rsub__(self, other: float | int) -> "Real":
+        return self.sheet.apply("sub", other, self)
+
+    def __mul__(self, other: "Expression") -> "Real":
+        return self.sheet.apply("mul", self, other)
+
+    def __rmul__(self, other: float | int) -> "Real":
+        return self.sheet.apply("mul", other, self)
+
+    def __truediv__(self, other: "Expression") -> "Real":
+        return self.sheet.apply("div", self, other)
+
+    def __rtruediv__(self, other: float | int) -> "Real":
+        return self.sheet.apply("div", other, self)
+
+    def __neg__(self) -> "Real":
+        return self.sheet.apply("neg", self)
+
+    def __abs__(self) -> "Real":
+        return self.sheet.apply("abs", self)
+
+    def __lt__(self, other: "Expression") -> "Real":
+        return self.sheet.apply("lt", self, other)
+
+    def __le__(self, other: "Expression") -> "Real":
+        return self.sheet.apply("le", self, other)
+
+    def __gt__(self, other: "Expression") -> "Real":
+        return self.sheet.apply("lt", other, self)
+
+    def __ge__(self, other: "Expression") -> "Real":
+        return self.sheet.apply("le", other, self)
+
+    def __and__(self, other: "Real") -> "Real":
+        return self.sheet.apply("and", self, other)
+
+    def where(self, yes: "Expression", no: "Expression") -> "Real":
+        """`yes` where this condition holds, else `no`."""
+        return self.sheet.apply("where", self, yes, no)
+
+    def map(self, op: str, *others: "Expression") -> "Real":
+        """A named function, such as "exp" or "atan2", of this and the others."""
+        return self.sheet.apply(op, self, *others)
+
+    def is_constant(self, value: float | int) -> bool:
+        """Whether this is that number, known when the expression is written."""
+        return self.op == "constant" and self.value == value
+
+
+Expression = Real | float | int
+
+
+class Sheet:
+    """Where nodes are written: equal ones once, constants folded.
+
+    Args:
+        double: whether the parts are in double precision.
+    """
+
+    def __init__(self, double: bool = False) -> None:
+        self.double = double
+        self._nodes: dict[tuple, Real] = {}
+
+    def constant(self, value: float | int) -> Real:
+        """A number. Zeros of both signs and NaN are told apart."""
+        value = float(value)
+        key = ("constant", math.copysign(1.0, value), str(value))
+        return self._nodes.setdefault(key, Real(self, "constant", (), value))
+
+    def input(self, name: str) -> Real:
+        """A real number read from memory."""
+        return self._nodes.setdefault(("input", name), Real(self, "input", (), name))
+
+    def complex_input(self, name: str) -> "Planar":
+        """A complex number read from memory."""
+        return Planar(self.input(f"{name}_re"), self.input(f"{name}_im"))
+
+    def apply(self, op: str, *operands: Expression) -> Real:
+        """The node of an operation."""
+        args = tuple(a if isinstance(a, Real) else self.constant(a) for a in operands)
+        if op in _FOLD and all(a.op == "constant" for a in args):
+            return self.constant(_FOLD[op](*(a.value for a in args)))
+        ids = map(id, args)
+        key = (op, *(sorted(ids) if op in _COMMUTATIVE else ids))
+        return self._nodes.setdefault(key, Real(self, op, args))
+
+
+class Planar(NamedTuple):
+    """A complex number as its parts; a part known to be 0 costs nothing, nor a factor of 1."""
+
+    re: Real
+    im: Real
+
+    @property
+    def is_real(self) -> bool:
+        """Whether the imaginary part is known to be 0."""
+        return self.im.is_constant(0)
+
+    @property
+    def is_imaginary(self) -> bool:
+        """Whether the real part is known to be 0, and the imaginary part not."""
+        return self.re.is_constant(0) and not self.is_real
+
+    def conj(self) -> "Planar":
+        """The conjugate."""
+        return self if self.is_real else Planar(self.re, -self.im)
+
+    def times_i(self) -> "Planar":
+        """I times this number."""
+        return Planar(_negative(self.im), self.re)
+
+    def scale(self, factor: Real) -> "Planar":
+        """A real multiple."""
+        return Planar(_product(factor, self.re), _product(factor, self.im))
+
+    def plus(self, other: "Planar") -> "Planar":
+        """The sum."""
+        return Planar(_sum(self.re, other.re), _sum(self.im, other.im))
+
+    def negative(self) -> "Planar":
+        """-1 times this number."""
+        return Planar(_negative(self.re), _negative(self.im))
+
+    def minus(self, other: "Planar") -> "Planar":
+        """The difference."""
+        return self.plus(other.negative())
+
+    def times(self, other: "Planar") -> "Planar":
+        """The product, as torch forms it: no scaling against overflow."""
+        if self.is_real:
+            return other.scale(self.re)
+        if other.is_real:
+            return self.scale(other.re)
+        if self.is_imaginary:
+            return other.scale(self.im).times_i()
+        if other.is_imaginary:
+            return self.scale(other.im).times_i()
+        a, b = self
+        c, d = other
+        return Planar(a * c - b * d, a * d + b * c)
+
+
+def _sum(a: Real, b: Real) -> Real:
+    return b if a.is_constant(0) else a if b.is_constant(0) else a + b
+
+
+def _negative(a: Real) -> Real:
+    return a if a.is_constant(0) else -a
+
+
+def _product(a: Real, b: Real) -> Real:
+    for first, second in ((a, b), (b, a)):
+        if first.is_constant(0) or second.is_constant(1):
+            return first
+        if first.is_constant(-1):
+            return _negative(second)
+    return a * b
+
+
+def in_order(outputs: Sequence[Real]) -> Iterator[Real]:
+    """Every node that the outputs need, arguments first."""
+    seen: set[int] = set()
+    stack = [(node, False) for node in reversed(outputs)]
+    while stack:
+        node, ready = stack.pop()
+        if ready:
+            yield node
+        elif id(node) not in seen:
+            seen.add(id(node))
+            stack.append((node, True))
+            stack.extend((a, False) for a in reversed(node.args) if id(a) not in seen)

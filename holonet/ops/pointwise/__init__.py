@@ -1,0 +1,5 @@
+"""Fused entrywise functions: phi(z), and what differentiation needs of it, in one pass each."""
+
+from holonet.ops.pointwise.entrywise import explain, pointwise
+
+__all__ = ["explain", "pointwise"]

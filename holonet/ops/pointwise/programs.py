@@ -1,0 +1,64 @@
+"""The pointwise operations as planar expressions, for the compilers of both devices."""
+
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
+
+from holonet.functions import HolomorphicFunction
+from holonet.ops.cpp import Program
+from holonet.ops.planar import Planar, Sheet
+from holonet.ops.tracing import trace
+
+__all__ = ["INPUTS", "program"]
+
+INPUTS: Mapping[str, Sequence[str]] = MappingProxyType(
+    {
+        "value": ("z",),
+        "push": ("z", "t"),
+        "pull": ("z", "g"),
+        "push_backward": ("z", "t", "h"),
+        "pull_backward": ("z", "g", "h"),
+    }
+)
+"""Name of an operation of `reference` -> its complex inputs."""
+
+
+def program(operation: str, record: HolomorphicFunction, *, double: bool) -> Program:
+    """An operation of `reference` as expressions in its inputs.
+
+    Raises:
+        UntranslatableError: the record uses an operation that has no translation.
+    """
+    sheet = Sheet(double)
+    inputs = [sheet.complex_input(name) for name in INPUTS[operation]]
+    return Program(INPUTS[operation], _WRITERS[operation](record, *inputs))
+
+
+def _value(record: HolomorphicFunction, z: Planar) -> list[Planar]:
+    return [trace(record.value, z)]
+
+
+def _push(record: HolomorphicFunction, z: Planar, t: Planar) -> list[Planar]:
+    return [trace(record.derivative, z).times(t)]
+
+
+def _pull(record: HolomorphicFunction, z: Planar, g: Planar) -> list[Planar]:
+    return [trace(record.derivative, z).conj().times(g)]
+
+
+def _push_backward(record: HolomorphicFunction, z: Planar, t: Planar, h: Planar) -> list[Planar]:
+    return [trace(record.second_derivative, z).times(t).conj().times(h), *_pull(record, z, h)]
+
+
+def _pull_backward(record: HolomorphicFunction, z: Planar, g: Planar, h: Planar) -> list[Planar]:
+    return [trace(record.second_derivative, z).times(h).conj().times(g), *_push(record, z, h)]
+
+
+_WRITERS: Mapping[str, Callable[..., list[Planar]]] = MappingProxyType(
+    {
+        "value": _value,
+        "push": _push,
+        "pull": _pull,
+        "push_backward": _push_backward,
+        "pull_backward": _pull_backward,
+    }
+)

@@ -1,0 +1,83 @@
+"""Records read as planar expressions against the records themselves."""
+
+import pytest
+import torch
+
+from holonet.functions import CATALOGUE, HolomorphicFunction
+from holonet.ops.evaluate import evaluate
+from holonet.ops.planar import Sheet
+from holonet.ops.tracing import UntranslatableError, trace
+from holonet.symbolic import from_sympy
+
+RECORDS = {
+    **CATALOGUE,
+    "formula": from_sympy("z*exp(-z**2)/(4 + z**2) + asin(z/9)"),
+    "powers": from_sympy("(z + 3)**(3/2) - 1/(5 + z)**3 + acosh(z + 20)"),
+    "heads": from_sympy("tan(z/5) + acos(z/40) + log(1 + exp(z/4)) + atanh(z/50) + 1/cosh(z/9)"),
+}
+SMALLEST = {torch.complex64: 1e-30, torch.complex128: 1e-290}
+LARGEST = {torch.complex64: 1e37, torch.complex128: 1e300}
+
+
+def parts(record: HolomorphicFunction):
+    return record.value, record.derivative, record.second_derivative
+
+
+@pytest.mark.parametrize("order", [0, 1, 2])
+@pytest.mark.parametrize("dtype", [torch.complex64, torch.complex128])
+@pytest.mark.parametrize("name", RECORDS)
+def test_the_expression_is_as_accurate_as_the_record(name, dtype, order):
+    record = RECORDS[name]
+    clouds = [r * torch.randn(200, dtype=torch.complex128) for r in (1e-3, 0.3, 1, 3, 20)]
+    z = torch.cat(clouds).to(dtype)
+    z = z[record.clearance(z) > 1e-2]
+    function = parts(record)[order]
+    sheet = Sheet(double=dtype == torch.complex128)
+    (ours,) = evaluate([trace(function, sheet.complex_input("z"))], {"z": z})
+
+    w = z.to(torch.complex128)
+    exact = function(w)
+    slope = (*parts(record)[1:], _third(record))[order](w)
+    scale = torch.maximum(exact.abs(), (w * slope).abs())
+    usual = exact.isfinite() & (scale > SMALLEST[dtype]) & (scale < LARGEST[dtype])
+    assert usual.any() or not exact.any()
+    error = (ours - exact).abs()[usual] / (torch.finfo(dtype).eps * scale[usual])
+    its = (function(z) - exact).abs()[usual] / (torch.finfo(dtype).eps * scale[usual])
+    # in double precision the record is its own reference, off by as much
+    assert not usual.any() or error.max() <= 8 * (order + 1) + 2 * its.max()
+
+
+def _third(record):
+    def derivative(z):
+        z = z.detach().requires_grad_()
+        second = record.second_derivative(z)
+        if not second.requires_grad:
+            return torch.zeros_like(z)
+        (gradient,) = torch.autograd.grad(second.real.sum(), z)
+        return gradient.conj()
+
+    return derivative
+
+
+@pytest.mark.parametrize(
+    ("function", "words"),
+    [
+        (lambda z: z.cumsum(0), "cumsum"),
+        (lambda z: torch.special.digamma(z.real) + z, "digamma"),
+        (lambda z: z[0], "indexing"),
+        (lambda z: z + torch.arange(2), "several constants"),
+        (lambda z: z.real > 0, "condition"),
+    ],
+)
+def test_what_cannot_be_read_is_named(function, words):
+    with pytest.raises(UntranslatableError, match=words):
+        trace(function, Sheet().complex_input("z"))
+
+
+def test_constants_may_depend_on_the_precision():
+    def function(z):
+        return z * torch.finfo(z.dtype).eps
+
+    for double, eps in ((False, 2.0**-23), (True, 2.0**-52)):
+        sheet = Sheet(double)
+        assert trace(function, sheet.complex_input("z")).re.args[0].value == eps
