@@ -6,6 +6,7 @@ import typer
 
 from holonet.cli.attack import attack
 from holonet.cli.audit import audit
+from holonet.cli.bench import bench
 from holonet.cli.compare import compare, demo
 from holonet.cli.evaluate import evaluate
 from holonet.cli.list import list_names
@@ -37,6 +38,7 @@ app.command("compare")(compare)
 app.command("demo")(demo)
 app.command("reproduce")(reproduce)
 app.command("audit")(audit)
+app.command("bench")(bench)
 app.command("list")(list_names)
 
 

@@ -1,0 +1,90 @@
+"""`holonet bench`: how long things take, beside what one would otherwise run."""
+
+import json
+import warnings
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from holonet._files import write_atomically
+from holonet.cli.options import JsonFlag
+from holonet.errors import UnknownNameError
+from holonet.experiments.bench import (
+    SUITES,
+    Row,
+    environment,
+    measure,
+    performance_page,
+    require_green,
+    write_rows,
+)
+
+__all__ = ["bench"]
+
+
+def bench(
+    suites: Annotated[
+        list[str] | None, typer.Argument(help=f"Of {', '.join(SUITES)}; all unless given.")
+    ] = None,
+    out: Annotated[Path, typer.Option(help="The CSV file of the timings.")] = Path(
+        "reports/bench.csv"
+    ),
+    rounds: Annotated[int, typer.Option(help="Samples of each contender.")] = 15,
+    quick: Annotated[bool, typer.Option("--quick", help="Few cases, no torch.compile.")] = False,
+    page: Annotated[Path | None, typer.Option(help="Also write the tables as a page.")] = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Time the fused operations and training steps against torch, torch.compile and complextorch.
+
+    The operations' own tests run first, and must pass. What is finished is in the file after
+    every case, so an interrupted run is not lost. About ten minutes on two cores; a minute with
+    --quick.
+
+    [dim]holonet bench pointwise --quick[/dim]
+    [dim]holonet bench --out docs/benchmarks/cpu.csv --page docs/performance.md[/dim]
+    """
+    chosen = suites or list(SUITES)
+    for name in chosen:
+        if name not in SUITES:
+            raise UnknownNameError("suite", name, SUITES)
+    console = Console(stderr=True, quiet=as_json)
+    with console.status("running the tests of the fused operations"):
+        console.print(f"[green]checked[/green]: {require_green()}")
+    about, rows = environment(), []
+    with console.status("timing") as status, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch.compile says of complex tensors what rows show
+        for name in chosen:
+            found: Iterator[Row] = measure(
+                name, SUITES[name](quick), rounds=rounds, on_case=status.update
+            )
+            for row in found:
+                rows.append(row)
+                write_rows(out, rows, about)
+    if page is not None:
+        write_atomically(page, performance_page([out]))
+    if as_json:
+        typer.echo(json.dumps({"environment": about, "rows": [asdict(row) for row in rows]}))
+        return
+    Console(width=120).print(_table(rows))
+    typer.echo(f"The timings are in {out}.")
+
+
+def _table(rows: list[Row]) -> Table:
+    table = Table(title="medians; ratios within rounds, above 1 slower than the unit")
+    table.add_column("case")
+    table.add_column("contender")
+    for header in ("ms", "ratio", "quartiles"):
+        table.add_column(header, justify="right")
+    previous = None
+    for row in rows:
+        name = f"[dim]{row.contender}[/dim]" if row.role == "floor" else row.contender
+        quartiles = f"{row.ratio_low:.2f} to {row.ratio_high:.2f}"
+        case = row.case if row.case != previous else ""
+        table.add_row(case, name, f"{row.median_ms:.3g}", f"{row.ratio:.2f}", quartiles)
+        previous = row.case
+    return table

@@ -1,0 +1,22 @@
+"""Timings of the fused operations and of training, beside what a user would otherwise run."""
+
+from holonet.experiments.bench.check import require_green
+from holonet.experiments.bench.page import performance_page
+from holonet.experiments.bench.results import Row, environment, measure, read_rows, write_rows
+from holonet.experiments.bench.suites import SUITES, Case
+from holonet.experiments.bench.timing import Timing, interleave, ratio
+
+__all__ = [
+    "SUITES",
+    "Case",
+    "Row",
+    "Timing",
+    "environment",
+    "interleave",
+    "measure",
+    "performance_page",
+    "ratio",
+    "read_rows",
+    "require_green",
+    "write_rows",
+]

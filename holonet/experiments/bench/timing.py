@@ -1,0 +1,82 @@
+"""Times of several contenders, taken in turn, so that a busy machine is unfair to none."""
+
+import math
+import random
+import statistics
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from holonet.errors import ConfigError
+
+__all__ = ["Timing", "interleave", "ratio"]
+
+SHORTEST = 2e-3  # seconds that a sample should take, in repetitions
+
+
+@dataclass(frozen=True)
+class Timing:
+    """Seconds of one call, a sample from each round."""
+
+    samples: tuple[float, ...]
+
+    @property
+    def quartiles(self) -> tuple[float, float, float]:
+        """The lower quartile, the median, the upper quartile."""
+        if len(self.samples) == 1:
+            only = self.samples[0]
+            return only, only, only
+        low, middle, high = statistics.quantiles(self.samples, n=4, method="inclusive")
+        return low, middle, high
+
+    @property
+    def median(self) -> float:
+        """The median."""
+        return statistics.median(self.samples)
+
+
+def ratio(slow: Timing, fast: Timing) -> Timing:
+    """How many times longer one takes than the other, round by round."""
+    return Timing(tuple(a / b for a, b in zip(slow.samples, fast.samples, strict=True)))
+
+
+def interleave(
+    contenders: Mapping[str, Callable[[], object]],
+    *,
+    rounds: int = 15,
+    warmup: int = 3,
+    clock: Callable[[], float] = time.perf_counter,
+    on_round: Callable[[], None] | None = None,
+) -> dict[str, Timing]:
+    """Every contender once a round, in a new order each round; the first rounds do not count.
+
+    A sample is the mean over as many calls as take about 2 ms.
+
+    Args:
+        contenders: what is timed, by name.
+        rounds: samples of each.
+        warmup: rounds before the first sample, in which things are compiled and caches fill.
+        clock: seconds; `time.process_time` counts processor time instead.
+        on_round: called after each round, for a progress bar.
+
+    Raises:
+        ConfigError: rounds below 1.
+    """
+    if rounds < 1 or warmup < 0:
+        raise ConfigError(f"rounds={rounds}, warmup={warmup}: at least 1 and 0")
+    calls = dict.fromkeys(contenders, 1)
+    samples: dict[str, list[float]] = {name: [] for name in contenders}
+    for number in range(warmup + rounds):
+        for name in random.Random(number).sample(list(contenders), len(contenders)):
+            run = contenders[name]
+            began = clock()
+            for _ in range(calls[name]):
+                run()
+            seconds = (clock() - began) / calls[name]
+            if number >= warmup:
+                samples[name].append(seconds)
+            elif seconds < SHORTEST:
+                calls[name] = math.ceil(SHORTEST / max(seconds, 1e-9))
+        if on_round is not None:
+            on_round()
+    return {name: Timing(tuple(found)) for name, found in samples.items()}

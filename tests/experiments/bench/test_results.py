@@ -1,0 +1,60 @@
+"""Rows of a file: written, read back, refused."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from holonet.errors import DataError
+from holonet.experiments.bench.results import Row, environment, measure, read_rows, write_rows
+from holonet.experiments.bench.suites import Case
+
+ABOUT = {"processor": "a fast one: 3 GHz", "threads": "2"}
+times = st.floats(1e-6, 1e6).map(lambda x: float(f"{x:.6g}"))
+rows = st.builds(
+    Row,
+    suite=st.sampled_from(["pointwise", "step"]),
+    case=st.text("abc, 0", min_size=1).map(str.strip).filter(bool),
+    contender=st.sampled_from(["holonet", "torch"]),
+    role=st.sampled_from(["contender", "floor"]),
+    median_ms=times,
+    low_ms=times,
+    high_ms=times,
+    ratio=times,
+    ratio_low=times,
+    ratio_high=times,
+    rounds=st.integers(1, 99),
+)
+
+
+@given(found=st.lists(rows, min_size=1, max_size=4))
+def test_what_is_written_is_read(tmp_path_factory, found):
+    path = write_rows(tmp_path_factory.mktemp("bench") / "rows.csv", found, ABOUT)
+    assert read_rows(path) == (found, ABOUT)
+
+
+def test_another_file_is_refused(tmp_path):
+    (tmp_path / "other.csv").write_text("a,b\n1,2\n")
+    with pytest.raises(DataError, match=r"other.csv holds no timings"):
+        read_rows(tmp_path / "other.csv")
+
+
+def test_the_unit_is_holonet_or_the_floor():
+    def nothing():
+        return sum(range(10))
+
+    with_us = Case("one", {"holonet": nothing, "torch": nothing}, {"copy": nothing})
+    without = Case("two", {"pgd": nothing}, {"standard step": nothing})
+    names = []
+    found = list(measure("s", iter([with_us, without]), rounds=3, on_case=names.append))
+    assert names == ["one", "two"]
+    assert [(r.contender, r.role) for r in found[:3]] == [
+        ("holonet", "contender"),
+        ("torch", "contender"),
+        ("copy", "floor"),
+    ]
+    assert found[0].ratio == found[4].ratio == 1.0
+    assert all(r.low_ms <= r.median_ms <= r.high_ms for r in found)
+
+
+def test_the_environment_names_what_times_depend_on():
+    assert {"processor", "threads", "torch", "commit"} <= set(environment())

@@ -1,0 +1,31 @@
+"""The rivals compute what our networks compute."""
+
+import pytest
+import torch
+from torch import nn as tnn
+
+from holonet.experiments.bench.rivals import ACTIVATIONS, RivalNetwork, affine_layers, compilers
+from holonet.functions import CATALOGUE
+from holonet.interop import layer_types
+from holonet.nn import holomorphic_mlp
+
+
+@pytest.mark.parametrize("name", ACTIVATIONS)
+def test_activations_are_the_records(name):
+    z = 0.5 * torch.randn(50, dtype=torch.complex128) + 0.2
+    torch.testing.assert_close(ACTIVATIONS[name](z), CATALOGUE[name](z))
+
+
+@pytest.mark.parametrize("kind", [tnn.Linear, layer_types()["Linear"]])
+def test_the_network_is_ours_with_the_same_weights(kind):
+    ours = holomorphic_mlp(6, [5, 4], 3, activation="sin")
+    rival = RivalNetwork(affine_layers(kind, (6, 5, 4, 3)), torch.sin)
+    with torch.no_grad():
+        for mine, its in zip(ours.parameters(), rival.parameters(), strict=True):
+            its.copy_(mine)
+    x = torch.rand(7, 1, 6)
+    torch.testing.assert_close(rival(x), ours(x))
+
+
+def test_compilers_are_torchs():
+    assert "torch.compile" in compilers()
