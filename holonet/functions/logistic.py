@@ -20,13 +20,21 @@ def _decaying(z: Tensor) -> Tensor:
     return torch.exp(torch.where(z.real > 0, -z, z))
 
 
-def _sigmoid(z: Tensor) -> Tensor:
+def _both_sigmoids(z: Tensor) -> tuple[Tensor, Tensor]:
+    """sigmoid(z) and sigmoid(-z), by one exponential and one reciprocal."""
     e = _decaying(z)
-    return torch.where(z.real > 0, torch.ones_like(e), e) / (1 + e)
+    r = torch.reciprocal(1 + e)
+    right = z.real > 0
+    return torch.where(right, r, e * r), torch.where(right, e * r, r)
+
+
+def _sigmoid(z: Tensor) -> Tensor:
+    return _both_sigmoids(z)[0]
 
 
 def _d_sigmoid(z: Tensor) -> Tensor:
-    return _sigmoid(z) * _sigmoid(-z)
+    here, mirrored = _both_sigmoids(z)
+    return here * mirrored
 
 
 def _d2_sigmoid(z: Tensor) -> Tensor:
@@ -38,7 +46,8 @@ def _silu(z: Tensor) -> Tensor:
 
 
 def _d_silu(z: Tensor) -> Tensor:
-    return _sigmoid(z) * (1 + z * _sigmoid(-z))
+    here, mirrored = _both_sigmoids(z)
+    return here * (1 + z * mirrored)
 
 
 def _d2_silu(z: Tensor) -> Tensor:

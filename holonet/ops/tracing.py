@@ -3,6 +3,7 @@
 import functools
 import operator
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
@@ -15,7 +16,7 @@ from holonet.errors import HolonetError
 from holonet.ops.elementary import ELEMENTARY, divide, modulus, real_part_only
 from holonet.ops.planar import Planar, Real
 
-__all__ = ["UntranslatableError", "trace"]
+__all__ = ["UntranslatableError", "count_operations", "trace"]
 
 
 class UntranslatableError(HolonetError, NotImplementedError):
@@ -37,10 +38,29 @@ def trace(function: Callable[[Tensor], Tensor], z: Planar) -> Planar:
         >>> trace(lambda z: z * z, sheet.complex_input("z")).im.op
         'add'
     """
-    dtype = torch.complex128 if z.re.sheet.double else torch.complex64
-    with torch.no_grad():
-        graph = make_fx(function)(torch.full((2,), 0.3 + 0.2j, dtype=dtype))
-    return _Reader(z).read(graph)
+    return _Reader(z).read(_record(function, z.re.sheet.double))
+
+
+def count_operations(function: Callable[[Tensor], Tensor]) -> int:
+    """How many operations of torch the function runs.
+
+    Example:
+        >>> count_operations(torch.tanh), count_operations(lambda z: z * z + 1)
+        (1, 2)
+    """
+    return sum(node.op == "call_function" for node in _record(function, False).graph.nodes)
+
+
+def _record(function: Callable[[Tensor], Tensor], double: bool) -> fx.GraphModule:
+    """The operations of one run, in a thread of its own, where no transform or mode is active."""
+
+    def run() -> fx.GraphModule:
+        dtype = torch.complex128 if double else torch.complex64
+        with torch.no_grad():
+            return make_fx(function)(torch.full((2,), 0.3 + 0.2j, dtype=dtype))
+
+    with ThreadPoolExecutor(max_workers=1) as thread:
+        return thread.submit(run).result()
 
 
 @dataclass

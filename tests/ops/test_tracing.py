@@ -44,7 +44,7 @@ def test_the_expression_is_as_accurate_as_the_record(name, dtype, order):
     error = (ours - exact).abs()[usual] / (torch.finfo(dtype).eps * scale[usual])
     its = (function(z) - exact).abs()[usual] / (torch.finfo(dtype).eps * scale[usual])
     # in double precision the record is its own reference, off by as much
-    assert not usual.any() or error.max() <= 8 * (order + 1) + 2 * its.max()
+    assert not usual.any() or error.max() <= 12 * (order + 1) + 2 * its.max()
 
 
 def _third(record):

@@ -1,8 +1,9 @@
 """The pointwise operations in C++ generated from the record, for the CPU."""
 
-import functools
 import logging
+import sys
 from collections.abc import Mapping
+from typing import NamedTuple
 
 import torch
 
@@ -10,27 +11,89 @@ from holonet.functions import HolomorphicFunction
 from holonet.ops.native import CompilationError, Kernel, compile_programs
 from holonet.ops.planar import in_order
 from holonet.ops.pointwise.programs import INPUTS, program
-from holonet.ops.tracing import UntranslatableError
+from holonet.ops.tracing import UntranslatableError, count_operations
 
-__all__ = ["SMALLEST", "SMALLEST_PLAIN", "kernels", "smallest"]
+__all__ = [
+    "POLYNOMIAL",
+    "RATIONAL",
+    "SEVERAL",
+    "SINGLE",
+    "forget",
+    "is_polynomial",
+    "kernels",
+    "least",
+]
 
-SMALLEST = 1024
-"""Entries below which calling the compiled code costs more than it saves."""
+NEVER = sys.maxsize
+POLYNOMIAL = (NEVER, 1 << 16)
+QUICK = (NEVER, 1 << 17)
+SINGLE = (512, 4096)
+SEVERAL = (64, 1024)
+"""Entries from which compiled code is faster than torch's: forwards alone, and where a gradient may
+be asked for, which takes more of Python. For polynomials, whose values torch computes at the speed
+of a copy; for rational and for other functions that are one operation of torch; for functions that
+are several. From `tests/benchmarks/thresholds.py`."""
 
-SMALLEST_PLAIN = 1 << 16
-"""The same for polynomials, whose torch code is fast already."""
-
-PLAIN = {"input", "constant", "add", "sub", "mul", "neg"}
+SUMS = {"input", "constant", "add", "sub", "mul", "neg"}
+QUOTIENTS = SUMS | {"div", "abs", "maximum", "minimum"}
 
 log = logging.getLogger(__name__)
 
 
-@functools.lru_cache(maxsize=256)
+class _Known(NamedTuple):
+    """What is remembered of a record: itself, so that its identity stays its own, and the rest."""
+
+    record: HolomorphicFunction
+    least: tuple[int, int]
+    polynomial: bool
+    kernels: dict[torch.dtype, Mapping[str, Kernel] | str]
+
+
+_known: dict[int, _Known] = {}
+
+
+def _look_up(record: HolomorphicFunction) -> _Known:
+    """By identity: to hash a record takes longer than its value at 64 entries."""
+    found = _known.get(id(record))
+    if found is None:
+        operations = _operations(record)
+        found = _Known(record, _thresholds(record, operations), operations <= SUMS, {})
+        _known[id(record)] = found
+    return found
+
+
+def forget() -> None:
+    """Compile and measure anew what is asked for next."""
+    _known.clear()
+
+
 def kernels(record: HolomorphicFunction, dtype: torch.dtype) -> Mapping[str, Kernel] | str:
     """The compiled operations of `reference` by name; or, in words, why there are none.
 
-    The reason is logged once. What cannot be compiled here is not tried again in this process.
+    What cannot be compiled here is not tried again in this process.
     """
+    known = _look_up(record).kernels
+    if dtype not in known:
+        known[dtype] = _compile(record, dtype)
+    return known[dtype]
+
+
+def is_polynomial(record: HolomorphicFunction) -> bool:
+    """Whether the derivative takes sums and products only, or cannot be read."""
+    return _look_up(record).polynomial
+
+
+def least(record: HolomorphicFunction, derived: bool) -> int:
+    """The number of entries from which compiled code is worth its call.
+
+    Args:
+        record: the function.
+        derived: whether a gradient may be asked for.
+    """
+    return _look_up(record).least[derived]
+
+
+def _compile(record: HolomorphicFunction, dtype: torch.dtype) -> Mapping[str, Kernel] | str:
     double = dtype == torch.complex128
     try:
         programs = {name: program(name, record, double=double) for name in INPUTS}
@@ -40,13 +103,20 @@ def kernels(record: HolomorphicFunction, dtype: torch.dtype) -> Mapping[str, Ker
         return str(error)
 
 
-@functools.lru_cache(maxsize=256)
-def smallest(record: HolomorphicFunction) -> int:
-    """The number of entries from which compiled code is worth its call."""
+def _operations(record: HolomorphicFunction) -> set[str]:
+    """The real operations of the value and the derivative; none if they cannot be read."""
     try:
-        outputs = program("push", record, double=False).outputs
-        nodes = in_order([part for output in outputs for part in output])
-        plain = all(node.op in PLAIN for node in nodes)
+        outputs = [
+            p for name in ("value", "push") for p in program(name, record, double=False).outputs
+        ]
     except UntranslatableError:
-        plain = True
-    return SMALLEST_PLAIN if plain else SMALLEST
+        return set()
+    return {node.op for node in in_order([part for output in outputs for part in output])}
+
+
+def _thresholds(record: HolomorphicFunction, operations: set[str]) -> tuple[int, int]:
+    if operations <= SUMS:
+        return POLYNOMIAL
+    if count_operations(record.value) > 1:
+        return SEVERAL
+    return QUICK if operations <= QUOTIENTS else SINGLE

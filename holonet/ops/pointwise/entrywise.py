@@ -42,11 +42,13 @@ def pointwise(record: HolomorphicFunction, z: Tensor) -> ComplexTensor:
     """
     if torch.compiler.is_compiling():
         return record.value(z)  # the user's compiler traces plain torch code
-    if z.numel() < compiled.SMALLEST and chosen() == "auto":
+    if z.numel() < compiled.least(record, z.requires_grad) and chosen() == "auto":
         return record.value(z)  # asked first, since small tensors are the ones in a hurry
-    if _why_not(record, z) is None:
-        return _Value.apply(z, record)  # pyright: ignore[reportReturnType]
-    return record.value(z)
+    if _why_not(record, z) is not None:
+        return record.value(z)
+    if not (z.requires_grad and torch.is_grad_enabled()) and not _transforms():
+        return _run("value", record, z)
+    return _Value.apply(z, record)  # pyright: ignore[reportReturnType]
 
 
 def explain(record: HolomorphicFunction, z: Tensor) -> str:
@@ -55,13 +57,18 @@ def explain(record: HolomorphicFunction, z: Tensor) -> str:
     Example:
         >>> from holonet.functions import CATALOGUE
         >>> explain(CATALOGUE["tanh"], torch.zeros(3, dtype=torch.complex64))
-        'reference: 3 entries, and compiled code pays from 1024'
+        'reference: 3 entries, and compiled code pays from 512'
     """
     reason = _why_not(record, z)
     if reason is None:
         found = compiled.kernels(record, z.dtype)
         reason = found if isinstance(found, str) else None
     return "compiled: C++ for this CPU" if reason is None else f"reference: {reason}"
+
+
+def _transforms() -> bool:
+    """Whether a transform of torch.func or forward mode watches."""
+    return torch._C._are_functorch_transforms_active() or forward_ad._current_level >= 0
 
 
 def _why_not(record: HolomorphicFunction, z: Tensor) -> str | None:
@@ -71,11 +78,8 @@ def _why_not(record: HolomorphicFunction, z: Tensor) -> str | None:
         return "asked for"
     if z.device.type != "cpu" or z.dtype not in DTYPES:
         return f"{z.dtype} on {z.device.type} has no other"
-    if backend == "auto" and z.numel() < compiled.SMALLEST:
-        least = compiled.SMALLEST
-    else:
-        least = 1 if backend != "auto" else compiled.smallest(record)
-    if z.numel() < least:
+    least = compiled.least(record, z.requires_grad)
+    if backend == "auto" and z.numel() < least:
         return f"{z.numel()} entries, and compiled code pays from {least}"
     if has_torch_function_unary(z) or torch._C._len_torch_dispatch_stack():
         return "a tensor subclass or a dispatch mode watches the operations"
@@ -87,7 +91,11 @@ def _run(operation: str, record: HolomorphicFunction, *inputs: Tensor) -> Any:
     found = compiled.kernels(record, inputs[0].dtype)
     if isinstance(found, str) or not all(map(readable, inputs)):
         return getattr(reference, operation)(record, *inputs)
-    outputs = found[operation](*torch.broadcast_tensors(*inputs))
+    if operation == "value" and compiled.is_polynomial(record):
+        return record.value(inputs[0])  # torch's products are as fast as a copy
+    if any(t.shape != inputs[0].shape for t in inputs):
+        inputs = torch.broadcast_tensors(*inputs)
+    outputs = found[operation](*inputs)
     return outputs[0] if len(outputs) == 1 else tuple(outputs)
 
 
@@ -129,7 +137,10 @@ class _Value(_Entrywise):
 
     @staticmethod
     def backward(ctx: Any, *grad_outputs: Any) -> Any:
-        return _Pull.apply(*ctx.saved_tensors, grad_outputs[0], ctx.record), None
+        (z,), (g,) = ctx.saved_tensors, grad_outputs
+        if torch.is_grad_enabled():
+            return _Pull.apply(z, g, ctx.record), None
+        return _run("pull", ctx.record, z, g), None
 
     @staticmethod
     def jvp(ctx: Any, *tangents: Any) -> Any:

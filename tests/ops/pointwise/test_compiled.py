@@ -1,5 +1,7 @@
 """From which size on compiled code runs, and what happens without a compiler."""
 
+import dataclasses
+
 import pytest
 import torch
 
@@ -15,10 +17,25 @@ def points(*shape):
 
 
 @pytest.mark.parametrize("name", CATALOGUE)
-def test_polynomials_are_left_to_torch_for_longer(name):
-    plain = name in {"identity", "square", "cube", "polynomial"}
-    expected = compiled.SMALLEST_PLAIN if plain else compiled.SMALLEST
-    assert compiled.smallest(CATALOGUE[name]) == expected
+def test_thresholds_follow_from_what_torch_does(name):
+    if name in {"identity", "square", "cube", "polynomial"}:
+        expected = compiled.POLYNOMIAL
+    elif name == "reciprocal":
+        expected = compiled.QUICK
+    elif name in {"sigmoid", "silu", "softplus", "gelu", "erf", "moebius", "blaschke"}:
+        expected = compiled.SEVERAL
+    else:
+        expected = compiled.SINGLE
+    record = CATALOGUE[name]
+    assert tuple(compiled.least(record, derived) for derived in (False, True)) == expected
+    assert compiled.is_polynomial(record) is (expected is compiled.POLYNOMIAL)
+
+
+def test_records_are_known_by_identity():
+    first, second = (dataclasses.replace(TANH) for _ in range(2))
+    assert compiled.least(first, False) == compiled.least(second, False)
+    assert compiled._known[id(first)].record is first
+    assert compiled._known[id(second)].record is second
 
 
 def test_kernels_are_compiled_once():
@@ -32,7 +49,7 @@ def test_without_a_compiler_everything_still_runs(monkeypatch):
         raise RuntimeError("no C++ compiler found")
 
     monkeypatch.setattr("holonet.ops.native._cache", fail)
-    compiled.kernels.cache_clear()
+    compiled.forget()
     try:
         with use("compiled"):
             z = points(3).requires_grad_()
@@ -40,4 +57,4 @@ def test_without_a_compiler_everything_still_runs(monkeypatch):
             torch.testing.assert_close(z.grad, 2 * z.detach().conj())
             assert "no C++ compiler found" in explain(SQUARE, z)
     finally:
-        compiled.kernels.cache_clear()
+        compiled.forget()

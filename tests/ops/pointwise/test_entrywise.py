@@ -164,17 +164,39 @@ def test_a_users_compiled_model_has_no_graph_break():
     assert done.returncode == 0, done.stderr
 
 
-@pytest.mark.parametrize(
-    ("record", "size", "words"),
-    [
-        (TANH, compiled.SMALLEST - 1, f"pays from {compiled.SMALLEST}"),
-        (SQUARE, compiled.SMALLEST_PLAIN - 1, f"pays from {compiled.SMALLEST_PLAIN}"),
-        (TANH, compiled.SMALLEST, "compiled"),
-        (SQUARE, compiled.SMALLEST_PLAIN, "compiled"),
-    ],
-)
-def test_small_tensors_run_as_torch_code(record, size, words):
-    assert words in explain(record, points(size, dtype=torch.complex64))
+KINDS = {SQUARE: compiled.POLYNOMIAL, TANH: compiled.SINGLE, CATALOGUE["silu"]: compiled.SEVERAL}
+
+
+@pytest.mark.parametrize("derived", [False, True])
+@pytest.mark.parametrize("record", KINDS, ids=lambda r: r.name)
+def test_small_tensors_run_as_torch_code(record, derived):
+    least = KINDS[record][derived]
+    small = points(min(least, 300_001) - 1, dtype=torch.complex64).requires_grad_(derived)
+    assert f"pays from {least}" in explain(record, small)
+    if least < 1e6:
+        large = points(least, dtype=torch.complex64).requires_grad_(derived)
+        assert explain(record, large).startswith("compiled")
+        assert ("_Value" in repr(pointwise(record, large).grad_fn)) is derived
+
+
+@pytest.mark.parametrize("transform", ["jvp", "vmap", "mode"])
+def test_the_first_call_may_stand_inside_a_transform(transform):
+    record = dataclasses.replace(TANH, name=f"new in {transform}")
+    z = points(4, 50, seed=3)
+
+    def f(z):
+        return pointwise(record, z)
+
+    with use("compiled"):
+        if transform == "jvp":
+            value = jvp(f, (z,), (z,))[0]
+        elif transform == "vmap":
+            value = vmap(f)(z)
+        else:
+            with FlopCounterMode(display=False):
+                value = f(z)
+        torch.testing.assert_close(value, torch.tanh(z))
+        assert explain(record, z).startswith("compiled")
 
 
 def test_what_is_asked_for_is_what_runs():
