@@ -15,7 +15,7 @@ from holonet.ops.tracing import UntranslatableError, count_operations
 
 __all__ = [
     "POLYNOMIAL",
-    "RATIONAL",
+    "QUICK",
     "SEVERAL",
     "SINGLE",
     "forget",
