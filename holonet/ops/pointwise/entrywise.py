@@ -1,6 +1,8 @@
 """phi(z) with its derivatives in both modes of automatic differentiation, on the fastest floor."""
 
-from typing import Any
+import functools
+from collections.abc import Callable, Mapping
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -9,13 +11,18 @@ from torch.overrides import has_torch_function_unary
 
 from holonet._types import ComplexTensor
 from holonet.functions import HolomorphicFunction
-from holonet.ops.backend import chosen
+from holonet.ops.backend import Backend, chosen
 from holonet.ops.native import readable
 from holonet.ops.pointwise import compiled, reference
+from holonet.ops.tracing import UntranslatableError
 
 __all__ = ["explain", "pointwise"]
 
+Floor = Literal["compiled", "fused"]
+
 DTYPES = (torch.complex64, torch.complex128)
+SMALLEST_ON_GPU = 1 << 16
+"""Entries from which Triton's launch is taken to be worth it; not measured yet."""
 
 
 def pointwise(record: HolomorphicFunction, z: Tensor) -> ComplexTensor:
@@ -44,11 +51,12 @@ def pointwise(record: HolomorphicFunction, z: Tensor) -> ComplexTensor:
         return record.value(z)  # the user's compiler traces plain torch code
     if z.numel() < compiled.least(record, z.requires_grad) and chosen() == "auto":
         return record.value(z)  # asked first, since small tensors are the ones in a hurry
-    if _why_not(record, z) is not None:
+    floor, _ = _choose(record, z)
+    if floor is None:
         return record.value(z)
     if not (z.requires_grad and torch.is_grad_enabled()) and not _transforms():
-        return _run("value", record, z)
-    return _Value.apply(z, record)  # pyright: ignore[reportReturnType]
+        return _run(floor, "value", record, z)
+    return _Value.apply(z, record, floor)  # pyright: ignore[reportReturnType]
 
 
 def explain(record: HolomorphicFunction, z: Tensor) -> str:
@@ -59,11 +67,57 @@ def explain(record: HolomorphicFunction, z: Tensor) -> str:
         >>> explain(CATALOGUE["tanh"], torch.zeros(3, dtype=torch.complex64))
         'reference: 3 entries, and compiled code pays from 512'
     """
-    reason = _why_not(record, z)
-    if reason is None:
-        found = compiled.kernels(record, z.dtype)
-        reason = found if isinstance(found, str) else None
-    return "compiled: C++ for this CPU" if reason is None else f"reference: {reason}"
+    floor, reason = _choose(record, z)
+    if floor is not None:
+        found = _kernels(floor, record, z.dtype)
+        if not isinstance(found, str):
+            return f"{floor}: {reason}"
+        reason = found
+    return f"reference: {reason}"
+
+
+def _choose(record: HolomorphicFunction, z: Tensor) -> tuple[Floor | None, str]:
+    """The floor, None for plain torch, and why."""
+    backend, device = chosen(), z.device.type
+    if backend == "reference":
+        return None, "asked for"
+    if z.dtype not in DTYPES:
+        return None, f"{z.dtype} has no other"
+    if has_torch_function_unary(z) or torch._C._len_torch_dispatch_stack():
+        return None, "a tensor subclass or a dispatch mode watches the operations"
+    if device == "cuda" or (device == "cpu" and backend == "fused"):
+        return _choose_fused(z, backend)
+    if device != "cpu":
+        return None, f"{device} has no other"
+    least = compiled.least(record, z.requires_grad)
+    if backend == "auto" and z.numel() < least:
+        return None, f"{z.numel()} entries, and compiled code pays from {least}"
+    return "compiled", "C++ for this CPU"
+
+
+def _choose_fused(z: Tensor, backend: Backend) -> tuple[Floor | None, str]:
+    if z.dtype is not torch.complex64:
+        return None, "Triton's kernels are in single precision"
+    module = _fused()
+    if module is None:
+        return None, "Triton is not installed: pip install 'holonet[triton]'"
+    if z.device.type == "cpu":
+        if module.interpreted():
+            return "fused", "Triton's interpreter"
+        return None, "the tensor is on the CPU, where Triton runs with TRITON_INTERPRET=1 only"
+    if backend == "auto" and z.numel() < SMALLEST_ON_GPU:
+        return None, f"{z.numel()} entries, and Triton is taken from {SMALLEST_ON_GPU}"
+    return "fused", "Triton on the GPU"
+
+
+@functools.cache
+def _fused() -> Any:
+    """The module of Triton's kernels; None without Triton."""
+    try:
+        from holonet.ops.pointwise import fused
+    except ImportError:
+        return None
+    return fused
 
 
 def _transforms() -> bool:
@@ -71,27 +125,24 @@ def _transforms() -> bool:
     return torch._C._are_functorch_transforms_active() or forward_ad._current_level >= 0
 
 
-def _why_not(record: HolomorphicFunction, z: Tensor) -> str | None:
-    """Why plain torch should run, where it should."""
-    backend = chosen()
-    if backend == "reference":
-        return "asked for"
-    if z.device.type != "cpu" or z.dtype not in DTYPES:
-        return f"{z.dtype} on {z.device.type} has no other"
-    least = compiled.least(record, z.requires_grad)
-    if backend == "auto" and z.numel() < least:
-        return f"{z.numel()} entries, and compiled code pays from {least}"
-    if has_torch_function_unary(z) or torch._C._len_torch_dispatch_stack():
-        return "a tensor subclass or a dispatch mode watches the operations"
-    return None
+def _kernels(
+    floor: Floor, record: HolomorphicFunction, dtype: torch.dtype
+) -> Mapping[str, Callable[..., list[Tensor]]] | str:
+    """The operations of a floor; or, in words, why there are none."""
+    if floor == "compiled":
+        return compiled.kernels(record, dtype)
+    try:
+        return _fused().kernels(record)
+    except UntranslatableError as error:
+        return str(error)
 
 
-def _run(operation: str, record: HolomorphicFunction, *inputs: Tensor) -> Any:
-    """An operation of `reference`: compiled where that is possible, one tensor or a tuple."""
-    found = compiled.kernels(record, inputs[0].dtype)
+def _run(floor: Floor, operation: str, record: HolomorphicFunction, *inputs: Tensor) -> Any:
+    """An operation of `reference` on a floor, if it can: one tensor or a tuple."""
+    found = _kernels(floor, record, inputs[0].dtype)
     if isinstance(found, str) or not all(map(readable, inputs)):
         return getattr(reference, operation)(record, *inputs)
-    if operation == "value" and compiled.is_polynomial(record):
+    if floor == "compiled" and operation == "value" and compiled.is_polynomial(record):
         return record.value(inputs[0])  # torch's products are as fast as a copy
     if any(t.shape != inputs[0].shape for t in inputs):
         inputs = torch.broadcast_tensors(*inputs)
@@ -100,12 +151,12 @@ def _run(operation: str, record: HolomorphicFunction, *inputs: Tensor) -> Any:
 
 
 class _Entrywise(torch.autograd.Function):
-    """What the three functions share: the last argument is the record, the others are tensors."""
+    """What the three functions share: tensors, then the record and the floor."""
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Any) -> None:
         del output
-        *tensors, ctx.record = inputs
+        *tensors, ctx.record, ctx.floor = inputs
         ctx.save_for_backward(*tensors)
         ctx.save_for_forward(*tensors)
 
@@ -113,14 +164,14 @@ class _Entrywise(torch.autograd.Function):
     def vmap(  # pyright: ignore[reportIncompatibleMethodOverride]
         cls, info: Any, in_dims: Any, *args: Any
     ) -> Any:
-        *tensors, record = args
+        *tensors, record, floor = args
         ranks = [t.dim() - (d is not None) for t, d in zip(tensors, in_dims, strict=False)]
         aligned = [
             t if d is None else _pad(t.movedim(d, 0), max(ranks))
             for t, d in zip(tensors, in_dims, strict=False)
         ]
         del info
-        return cls.apply(*aligned, record), 0
+        return cls.apply(*aligned, record, floor), 0
 
 
 def _pad(t: Tensor, rank: int) -> Tensor:
@@ -132,33 +183,33 @@ class _Value(_Entrywise):
     """phi(z)."""
 
     @staticmethod
-    def forward(z: Tensor, record: HolomorphicFunction) -> Tensor:
-        return _run("value", record, z)
+    def forward(z: Tensor, record: HolomorphicFunction, floor: Floor) -> Tensor:
+        return _run(floor, "value", record, z)
 
     @staticmethod
     def backward(ctx: Any, *grad_outputs: Any) -> Any:
         (z,), (g,) = ctx.saved_tensors, grad_outputs
         if torch.is_grad_enabled():
-            return _Pull.apply(z, g, ctx.record), None
-        return _run("pull", ctx.record, z, g), None
+            return _Pull.apply(z, g, ctx.record, ctx.floor), None, None
+        return _run(ctx.floor, "pull", ctx.record, z, g), None, None
 
     @staticmethod
     def jvp(ctx: Any, *tangents: Any) -> Any:
         with forward_ad._set_fwd_grad_enabled(True):
             (z,) = _primals(ctx)
-            return _Push.apply(z, tangents[0], ctx.record)
+            return _Push.apply(z, tangents[0], ctx.record, ctx.floor)
 
 
 class _Push(_Entrywise):
     """phi'(z) t."""
 
     @staticmethod
-    def forward(z: Tensor, t: Tensor, record: HolomorphicFunction) -> Tensor:
-        return _run("push", record, z, t)
+    def forward(z: Tensor, t: Tensor, record: HolomorphicFunction, floor: Floor) -> Tensor:
+        return _run(floor, "push", record, z, t)
 
     @staticmethod
     def backward(ctx: Any, *grad_outputs: Any) -> Any:
-        return *_backward("push_backward", ctx, grad_outputs[0]), None
+        return *_backward("push_backward", ctx, grad_outputs[0]), None, None
 
     @staticmethod
     def jvp(ctx: Any, *tangents: Any) -> Any:
@@ -166,19 +217,19 @@ class _Push(_Entrywise):
             z, t = _primals(ctx)
             along_z, along_t = tangents[:2]
             bend = ctx.record.second_derivative(z) * t * along_z
-            return bend + _Push.apply(z, along_t, ctx.record)
+            return bend + _Push.apply(z, along_t, ctx.record, ctx.floor)
 
 
 class _Pull(_Entrywise):
     """conj(phi'(z)) g."""
 
     @staticmethod
-    def forward(z: Tensor, g: Tensor, record: HolomorphicFunction) -> Tensor:
-        return _run("pull", record, z, g)
+    def forward(z: Tensor, g: Tensor, record: HolomorphicFunction, floor: Floor) -> Tensor:
+        return _run(floor, "pull", record, z, g)
 
     @staticmethod
     def backward(ctx: Any, *grad_outputs: Any) -> Any:
-        return *_backward("pull_backward", ctx, grad_outputs[0]), None
+        return *_backward("pull_backward", ctx, grad_outputs[0]), None, None
 
     @staticmethod
     def jvp(ctx: Any, *tangents: Any) -> Any:
@@ -186,7 +237,7 @@ class _Pull(_Entrywise):
             z, g = _primals(ctx)
             along_z, along_g = tangents[:2]
             bend = (ctx.record.second_derivative(z) * along_z).conj() * g
-            return bend + _Pull.apply(z, along_g, ctx.record)
+            return bend + _Pull.apply(z, along_g, ctx.record, ctx.floor)
 
 
 def _primals(ctx: Any) -> tuple[Tensor, ...]:
@@ -202,4 +253,4 @@ def _backward(operation: str, ctx: Any, h: Tensor) -> tuple[Tensor, ...]:
     """The gradients of a push or pull: in one pass, or as torch code if they will be derived."""
     if torch.is_grad_enabled():
         return getattr(reference, operation)(ctx.record, *ctx.saved_tensors, h)
-    return _run(operation, ctx.record, *ctx.saved_tensors, h)
+    return _run(ctx.floor, operation, ctx.record, *ctx.saved_tensors, h)

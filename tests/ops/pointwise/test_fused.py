@@ -1,0 +1,141 @@
+"""Triton's kernels, in its interpreter where there is no card, against torch."""
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+pytest.importorskip("triton", reason="triton exists for Linux only")
+from holonet.functions import CATALOGUE
+from holonet.ops import explain, pointwise, use
+from holonet.ops.cpp import Program
+from holonet.ops.evaluate import OPERATIONS, evaluate
+from holonet.ops.planar import Planar, Sheet, in_order
+from holonet.ops.pointwise import fused, reference
+from holonet.ops.pointwise.programs import INPUTS
+
+# entries outside of the tensor are computed too, and dropped; numpy warns of what it meets there
+pytestmark = pytest.mark.filterwarnings("ignore::RuntimeWarning")
+TANH = CATALOGUE["tanh"]
+DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def points(*shape, seed=0):
+    generator = torch.Generator().manual_seed(seed)
+    z = 0.5 * torch.randn(shape, generator=generator, dtype=torch.complex64) + 0.1
+    return z.to(DEVICE)
+
+
+def poisoned(monkeypatch):
+    """Fresh memory holds NaN, so what is not written shows."""
+    empty_like = torch.empty_like
+    monkeypatch.setattr(
+        fused.torch, "empty_like", lambda t: empty_like(t).fill_(complex("nan+nanj"))
+    )
+
+
+@pytest.mark.parametrize("operation", INPUTS)
+@pytest.mark.parametrize("name", CATALOGUE)
+def test_every_record(name, operation, monkeypatch):
+    poisoned(monkeypatch)
+    record = CATALOGUE[name]
+    z = points(300) + record.base_point
+    z = z[record.clearance(z.cpu()).to(DEVICE) > 0.1]
+    others = points(2, len(z), seed=1)
+    inputs = [z, *others][: len(INPUTS[operation])]
+    ours = fused.kernels(record)[operation](*inputs)
+    expected = getattr(reference, operation)(record, *(t.to(torch.complex128) for t in inputs))
+    expected = expected if isinstance(expected, tuple) else (expected,)
+    for a, b in zip(ours, expected, strict=True):
+        error = (a - b).abs() / (1 + b.abs())
+        assert error.max() < 100 * torch.finfo(torch.float32).eps
+
+
+def all_operations():
+    sheet = Sheet()
+    z, w = sheet.complex_input("z"), sheet.complex_input("w")
+    (a, b), (c, d) = z, w
+    total = a - a
+    for k, op in enumerate(("asinh", "ceil", "cos", "exp", "expm1", "log1p", "sin", "trunc"), 1):
+        total = total + k * abs(b).map(op)
+    total = total + (1 + abs(c)).map("log") + (c * c).map("sqrt") + b.map("atan2", d)
+    choice = ((a < b) & (c <= d)).map("or", a < -1)
+    other = choice.where(a.map("maximum", c), b.map("minimum", d)) - (-c).map("copysign", a)
+    return Program(["z", "w"], [Planar(total, other / (1 + abs(d)))])
+
+
+@settings(max_examples=10)
+@given(size=st.sampled_from([0, 1, 2, 31, 1023, 1024, 1025, 3000]), seed=st.integers(0, 99))
+def test_every_operation_and_ragged_sizes(size, seed):
+    program = all_operations()
+    nodes = in_order([part for output in program.outputs for part in output])
+    assert {n.op for n in nodes} - {"input", "constant"} == set(OPERATIONS)
+    module = fused._load(fused.source({"everything": program}))
+    z, w = 3 * points(2, size, seed=seed)
+    (ours,) = fused._launch(module.everything, 1, z, w)
+    (expected,) = evaluate(program.outputs, {"z": z, "w": w})
+    torch.testing.assert_close(ours, expected, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("op", ["expm1", "log1p", "asinh", "atan2"])
+def test_functions_are_within_a_few_units_in_the_last_place(op):
+    sheet = Sheet()
+    x, y = sheet.complex_input("z")
+    parts = (x.map(op, y), y.map(op, x)) if op == "atan2" else (x.map(op), y.map(op))
+    module = fused._load(fused.source({"one": Program(["z"], [Planar(*parts)])}))
+    scales = torch.logspace(-6, 1 if op == "expm1" else 6, 30)[:, None]
+    z = (torch.complex(*torch.randn(2, 30, 200)) * scales).flatten()
+    if op == "log1p":
+        z = torch.complex(z.real.abs() - 0.75 * (z.real.abs() < 1), z.imag.abs()).contiguous()
+    (value,) = fused._launch(module.one, 1, z.to(DEVICE))
+    w = torch.view_as_real(z).double()
+    exact = getattr(torch, op)(w, *([w.flip(-1)] if op == "atan2" else []))
+    error = (torch.view_as_real(value.cpu()).double() - exact).abs() / exact.abs()
+    assert error.nan_to_num(0.0).max() < 4 * torch.finfo(torch.float32).eps
+
+
+def test_strided_lazy_and_broadcast_inputs(monkeypatch):
+    poisoned(monkeypatch)
+    base = points(9, 14)
+    (pull, value) = (fused.kernels(TANH)[name] for name in ("pull", "value"))
+    for z in (
+        base.conj(),
+        base.T,
+        base[:, 1:],
+        base[::2, ::3],
+        base.view(-1)[1:],
+        base[:, :1].expand(9, 14),
+        torch._neg_view(base),
+    ):
+        torch.testing.assert_close(value(z)[0], torch.tanh(z), rtol=1e-5, atol=1e-6)
+        expected = reference.pull(TANH, z, z)
+        torch.testing.assert_close(pull(z, z)[0], expected, rtol=1e-5, atol=1e-6)
+
+
+def test_undefined_and_infinite_entries():
+    z = points(5)
+    z[1], z[3] = complex("nan"), complex("inf")
+    (ours,) = fused.kernels(CATALOGUE["square"])["value"](z)
+    assert ours.isfinite().tolist() == z.isfinite().tolist()
+
+
+def test_offsets_are_wide_enough_for_two_gigabytes():
+    text = fused.source({"value": all_operations()})
+    assert "tl.program_id(0).to(tl.int64) * BLOCK" in text
+
+
+def test_it_trains():
+    z = points(40, seed=2).requires_grad_()
+    with use("fused"):
+        assert explain(TANH, z).startswith("fused")
+        first = torch.autograd.grad(pointwise(TANH, z).abs().square().sum(), z, create_graph=True)
+        second = torch.autograd.grad(first[0].abs().square().sum(), z)
+    expected = torch.autograd.grad(torch.tanh(z).abs().square().sum(), z, create_graph=True)
+    torch.testing.assert_close(first, expected, rtol=1e-4, atol=1e-5)
+    twice = torch.autograd.grad(expected[0].abs().square().sum(), z)
+    torch.testing.assert_close(second, twice, rtol=1e-4, atol=1e-4)
+
+
+def test_what_it_does_not_do_is_said():
+    with use("fused"):
+        assert "single precision" in explain(TANH, points(3).to(torch.complex128))
