@@ -4,33 +4,14 @@ The code uses torch's own vector classes, which exist for every instruction set 
 for. A library holds several functions, since most of a compilation goes into the headers.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from importlib import resources
 from string import Template
 from types import MappingProxyType
 
-from holonet.ops.planar import Planar, Real, in_order
+from holonet.ops.planar import Program, Real, in_order
 
-__all__ = ["Program", "emit"]
-
-
-@dataclass(frozen=True)
-class Program:
-    """Complex outputs computed entry by entry from complex inputs of one sheet.
-
-    Args:
-        inputs: names, in the order of the arguments.
-        outputs: what is computed.
-    """
-
-    inputs: Sequence[str]
-    outputs: Sequence[Planar]
-
-    @property
-    def double(self) -> bool:
-        """Whether in double precision."""
-        return self.outputs[0].re.sheet.double
+__all__ = ["emit"]
 
 
 _INFIX = {"add": "+", "sub": "-", "mul": "*", "div": "/", "lt": "<", "le": "<="}

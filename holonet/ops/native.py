@@ -12,7 +12,8 @@ import torch
 from torch import Tensor
 
 from holonet.errors import HolonetError
-from holonet.ops.cpp import Program, emit
+from holonet.ops.cpp import emit
+from holonet.ops.planar import Program
 
 __all__ = ["CompilationError", "Kernel", "compile_programs", "readable"]
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-__all__ = ["Expression", "Planar", "Real", "Sheet", "in_order"]
+__all__ = ["Expression", "Planar", "Program", "Real", "Sheet", "in_order"]
 
 _FOLD = {
     "add": lambda a, b: a + b,
@@ -179,6 +179,24 @@ class Planar(NamedTuple):
         a, b = self
         c, d = other
         return Planar(a * c - b * d, a * d + b * c)
+
+
+@dataclass(frozen=True)
+class Program:
+    """Complex outputs computed entry by entry from complex inputs of one sheet.
+
+    Args:
+        inputs: names, in the order of the arguments.
+        outputs: what is computed.
+    """
+
+    inputs: Sequence[str]
+    outputs: Sequence[Planar]
+
+    @property
+    def double(self) -> bool:
+        """Whether in double precision."""
+        return self.outputs[0].re.sheet.double
 
 
 def _sum(a: Real, b: Real) -> Real:

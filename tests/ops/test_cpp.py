@@ -3,10 +3,10 @@
 import pytest
 import torch
 
-from holonet.ops.cpp import Program, emit
+from holonet.ops.cpp import emit
 from holonet.ops.evaluate import OPERATIONS, evaluate
 from holonet.ops.native import compile_programs
-from holonet.ops.planar import Planar, Sheet, in_order
+from holonet.ops.planar import Planar, Program, Sheet, in_order
 
 SIZES = [0, 1, 3, 7, 8, 9, 31, 2048, 2049, 40_001]
 

@@ -5,9 +5,8 @@ import logging
 import pytest
 import torch
 
-from holonet.ops.cpp import Program
 from holonet.ops.native import CompilationError, compile_programs, readable
-from holonet.ops.planar import Sheet
+from holonet.ops.planar import Program, Sheet
 
 
 def square(double):

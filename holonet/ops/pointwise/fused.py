@@ -22,8 +22,7 @@ from torch import Tensor
 
 from holonet._files import write_atomically
 from holonet.functions import HolomorphicFunction
-from holonet.ops.cpp import Program
-from holonet.ops.planar import Real, in_order
+from holonet.ops.planar import Program, Real, in_order
 from holonet.ops.pointwise.programs import INPUTS, program
 
 __all__ = ["interpreted", "kernels", "source"]

@@ -4,8 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 
 from holonet.functions import HolomorphicFunction
-from holonet.ops.cpp import Program
-from holonet.ops.planar import Planar, Sheet
+from holonet.ops.planar import Planar, Program, Sheet
 from holonet.ops.tracing import trace
 
 __all__ = ["INPUTS", "program"]

@@ -8,9 +8,8 @@ from hypothesis import strategies as st
 pytest.importorskip("triton", reason="triton exists for Linux only")
 from holonet.functions import CATALOGUE
 from holonet.ops import explain, pointwise, use
-from holonet.ops.cpp import Program
 from holonet.ops.evaluate import OPERATIONS, evaluate
-from holonet.ops.planar import Planar, Sheet, in_order
+from holonet.ops.planar import Planar, Program, Sheet, in_order
 from holonet.ops.pointwise import fused, reference
 from holonet.ops.pointwise.programs import INPUTS
 
