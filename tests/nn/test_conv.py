@@ -57,6 +57,8 @@ def test_real_images_are_lifted_ones(mode, groups, bias):
     layer = nn.Conv2d(
         2, 4, 3, 2, 1, padding_mode=mode, groups=groups, bias=bias, dtype=torch.complex128
     )
+    if bias:
+        torch.nn.init.normal_(layer.bias)
     x = torch.randn(3, 2, 7, 5, dtype=torch.float64)
     torch.testing.assert_close(layer(x), layer(x.to(torch.complex128)))
     torch.testing.assert_close(layer(x[0]), layer(x)[0])
