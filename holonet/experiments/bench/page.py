@@ -13,7 +13,7 @@ Made by `holonet bench --page` from the files named below; do not edit. Every ca
 contenders in turn, in a new order each round, after rounds of warm-up; given are medians, and the
 quartiles of ratios taken within rounds. A ratio above 1 means slower than the unit of its table.
 Floors are no rivals: a copy of the input, a real network of equal flops, the products alone. The
-last two count the first layer as complex products of complex images; of real ones, half is computed.
+last two count the first layer as complex products of complex images; for real ones half is done.
 """
 UNITS = {"rules": "a standard step of the same network"}
 
