@@ -15,7 +15,7 @@ from holonet.errors import HolonetError
 from holonet.ops.cpp import emit
 from holonet.ops.planar import Program
 
-__all__ = ["CompilationError", "Kernel", "compile_programs", "readable"]
+__all__ = ["CompilationError", "Kernel", "compile_programs", "dense", "readable"]
 
 GRAIN = 8192  # numbers that are worth a thread
 SLOW = 1.0  # seconds of compilation that a user should hear of
@@ -44,7 +44,7 @@ class Kernel:
 
     def __call__(self, *inputs: Tensor) -> list[Tensor]:
         """The outputs, contiguous. Inputs may be strided and lazily conjugated or negated."""
-        inputs = tuple(t.resolve_conj().resolve_neg().contiguous() for t in inputs)
+        inputs = tuple(map(dense, inputs))
         outputs = [torch.empty_like(inputs[0]) for _ in range(self._outputs)]
         count = inputs[0].numel()
         threads = max(1, min(torch.get_num_threads(), count // GRAIN))
@@ -58,6 +58,11 @@ def readable(t: Tensor) -> bool:
         return t.data_ptr() != 0 or not t.numel()
     except RuntimeError:  # no storage
         return False
+
+
+def dense(t: Tensor) -> Tensor:
+    """The same numbers one behind the other in memory, lazy signs and conjugates resolved."""
+    return t.resolve_conj().resolve_neg().contiguous()
 
 
 def _pointers(tensors: Sequence[Tensor]) -> Any:

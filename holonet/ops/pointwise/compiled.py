@@ -45,7 +45,6 @@ class _Known(NamedTuple):
 
     record: HolomorphicFunction
     least: tuple[int, int]
-    polynomial: bool
     kernels: dict[torch.dtype, Mapping[str, Kernel] | str]
 
 
@@ -56,9 +55,7 @@ def _look_up(record: HolomorphicFunction) -> _Known:
     """By identity: to hash a record takes longer than its value at 64 entries."""
     found = _known.get(id(record))
     if found is None:
-        operations = _operations(record)
-        found = _Known(record, _thresholds(record, operations), operations <= SUMS, {})
-        _known[id(record)] = found
+        found = _known[id(record)] = _Known(record, _thresholds(record), {})
     return found
 
 
@@ -80,7 +77,7 @@ def kernels(record: HolomorphicFunction, dtype: torch.dtype) -> Mapping[str, Ker
 
 def is_polynomial(record: HolomorphicFunction) -> bool:
     """Whether the derivative takes sums and products only, or cannot be read."""
-    return _look_up(record).polynomial
+    return _look_up(record).least == POLYNOMIAL
 
 
 def least(record: HolomorphicFunction, derived: bool) -> int:
@@ -114,7 +111,8 @@ def _operations(record: HolomorphicFunction) -> set[str]:
     return {node.op for node in in_order([part for output in outputs for part in output])}
 
 
-def _thresholds(record: HolomorphicFunction, operations: set[str]) -> tuple[int, int]:
+def _thresholds(record: HolomorphicFunction) -> tuple[int, int]:
+    operations = _operations(record)
     if operations <= SUMS:
         return POLYNOMIAL
     if count_operations(record.value) > 1:

@@ -22,6 +22,7 @@ from torch import Tensor
 
 from holonet._files import write_atomically
 from holonet.functions import HolomorphicFunction
+from holonet.ops.native import dense
 from holonet.ops.planar import Program, Real, in_order
 from holonet.ops.pointwise.programs import INPUTS, program
 
@@ -141,11 +142,11 @@ def kernels(record: HolomorphicFunction) -> Mapping[str, Run]:
 
 def _launch(kernel: Any, outputs: int, *inputs: Tensor) -> list[Tensor]:
     """Run over all entries; inputs may be strided and lazily conjugated or negated."""
-    dense = [t.resolve_conj().resolve_neg().contiguous() for t in inputs]
-    results = [torch.empty_like(dense[0]) for _ in range(outputs)]
-    count = dense[0].numel()
+    read = list(map(dense, inputs))
+    results = [torch.empty_like(read[0]) for _ in range(outputs)]
+    count = read[0].numel()
     if count:
-        flat = [torch.view_as_real(t).view(-1) for t in (*dense, *results)]
+        flat = [torch.view_as_real(t).view(-1) for t in (*read, *results)]
         kernel[(triton.cdiv(count, BLOCK),)](*flat, count, BLOCK=BLOCK)
     return results
 
