@@ -55,13 +55,23 @@ def _d2_silu(z: Tensor) -> Tensor:
 
 
 def _softplus(z: Tensor) -> Tensor:
-    """log1p(exp(z)), and z + log1p(exp(-z)) on the right with the argument brought to (-pi, pi]."""
-    e = _decaying(z)
-    # torch.log1p gives nan for subnormal complex arguments
-    log = torch.where(e.abs() > torch.finfo(e.dtype).eps, torch.log1p(e), e)
-    w = log + torch.where(z.real > 0, z, torch.zeros_like(z))
-    turns = torch.ceil(w.imag.detach() / (2 * math.pi) - 0.5)
-    return w - 2j * math.pi * turns
+    """log|1 + exp(z)| and its argument, in real arithmetic: torch's complex log1p is slow.
+
+    With u = exp(-|x|) exp(iy), log|1 + exp(z)| = max(x, 0) + log|1 + u|. There 2 log|1 + u| is
+    log1p of t = |1 + u|^2 - 1, which cancels near the singularities, where |1 + u|^2 takes its
+    place. What the sum 1 + t was rounded by is put back, to first order, so one logarithm does
+    for both.
+    """
+    x, y = z.real, z.imag
+    e, sine, cosine = torch.exp(-x.abs()), torch.sin(y), torch.cos(y)
+    t, across, along = e * (e + 2 * cosine), e * sine, 1 + e * cosine
+    near = t < -0.5
+    square = torch.where(near, along * along + across * across, 1 + t)
+    rounded = torch.where(near, torch.zeros_like(t), t - (square - 1))
+    modulus = 0.5 * (torch.log(square) + rounded / square)
+    left = x < 0
+    argument = torch.atan2(torch.where(left, across, sine), torch.where(left, along, e + cosine))
+    return torch.complex(torch.where(left, modulus, x + modulus), argument)
 
 
 _ODD_PI_I = Progression(1j * math.pi, 2j * math.pi)

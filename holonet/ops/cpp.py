@@ -23,6 +23,8 @@ _CALLS: Mapping[str, str] = MappingProxyType(
         "cos": "sincos({0}).second",
         "exp": "exp_({0})",
         "expm1": "expm1_({0})",
+        "log": "log_({0})",
+        "log1p": "log1p_({0})",
         "maximum": "at::vec::maximum({0}, {1})",
         "minimum": "at::vec::minimum({0}, {1})",
         "or": "({0} | {1})",

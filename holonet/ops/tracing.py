@@ -142,6 +142,10 @@ def _real_map(op: str) -> Callable[..., Planar]:
     return lambda reader, z, *_: real_part_only(reader.planar(z), op)
 
 
+def _atan2(reader: _Reader, y: Any, x: Any) -> Planar:
+    return reader.planar(0.0)._replace(re=reader.real(y).map("atan2", reader.real(x)))
+
+
 def _frac(reader: _Reader, z: Any) -> Planar:
     x = reader.real(z)
     return reader.planar(0.0)._replace(re=x - x.map("trunc"))
@@ -182,6 +186,7 @@ _RULES: Mapping[str, Callable[..., Any]] = MappingProxyType(
     {
         "abs": _abs,
         "add": lambda r, a, b: r.planar(a).plus(r.planar(b)),
+        "atan2": _atan2,
         "bitwise_and": lambda r, a, b: a & b,
         "ceil": _real_map("ceil"),
         "clamp": _clamp,

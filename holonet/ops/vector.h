@@ -7,6 +7,8 @@ static inline std::pair<V, V> sincos(const V& x) { return {x.sin(), x.cos()}; }
 static inline V exp_(const V& x) { return x.exp(); }
 static inline V expm1_(const V& x) { return x.expm1(); }
 static inline V atan2_(const V& y, const V& x) { return y.atan2(x); }
+static inline V log_(const V& x) { return x.log(); }
+static inline V log1p_(const V& x) { return x.log1p(); }
 
 #else
 
@@ -64,6 +66,39 @@ static inline V expm1_(const V& x) {
   const auto [p, half] = split_exp(clamped(x));
   const V e = at::vec::fmadd(half, p, half - V(0.5f));
   return e + e;
+}
+
+// x = 2^n m with m next to 1: n log 2 in two parts and a polynomial in m - 1. Not for subnormals.
+static inline V log_normal(const V& x) {
+  using I = at::vec::Vectorized<int32_t>;
+  const I bits = at::vec::cast<int32_t>(x);
+  const I exponent = (bits - I(0x3f3504f3)) >> I(23);
+  const V n = at::vec::convert_to_fp_of_same_size<float>(exponent);
+  const V r = at::vec::cast<float>(bits - (exponent << I(23))) - V(1.0f);
+  V p = at::vec::fmadd(V(7.0376836292e-2f), r, V(-1.1514610310e-1f));
+  p = at::vec::fmadd(p, r, V(1.1676998740e-1f));
+  p = at::vec::fmadd(p, r, V(-1.2420140846e-1f));
+  p = at::vec::fmadd(p, r, V(1.4249322787e-1f));
+  p = at::vec::fmadd(p, r, V(-1.6668057665e-1f));
+  p = at::vec::fmadd(p, r, V(2.0000714765e-1f));
+  p = at::vec::fmadd(p, r, V(-2.4999993993e-1f));
+  p = at::vec::fmadd(p, r, V(3.3333331174e-1f));
+  const V s = r * r;
+  V low = at::vec::fmadd(n, V(-2.12194440e-4f), p * r * s);
+  low = at::vec::fmadd(V(-0.5f), s, low);
+  return at::vec::fmadd(n, V(0.693359375f), r + low);
+}
+static inline bool all_normal(const V& x) {
+  const V mask = (x >= V(1.17549435e-38f)) & (x <= V(3.40282347e38f));
+  return mask.zero_mask() == 0;
+}
+static inline V log_(const V& x) { return all_normal(x) ? log_normal(x) : x.log(); }
+
+// log(u) for u = 1 + x as it was rounded, and what the rounding took, over u.
+static inline V log1p_(const V& x) {
+  const V u = x + V(1.0f);
+  if (!all_normal(u)) return x.log1p();
+  return log_normal(u) + (x - (u - V(1.0f))) / u;
 }
 
 // The smaller over the larger part, an odd polynomial on [0, 1], and the octant.
