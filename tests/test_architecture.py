@@ -51,8 +51,9 @@ CORNERS = {
     "safetensors": ("training/checkpoint.py",),
 }
 
-# the seam to torch's automatic differentiation of complex tensors
-SEAM = ("calculus/wirtinger.py", "calculus/jets.py")
+# the seam to torch's automatic differentiation of complex tensors; and an operation that leaves
+# its derivatives to torch
+SEAM = ("calculus/wirtinger.py", "calculus/jets.py", "ops/jet/tangents.py")
 SEAM_ATTRIBUTES = {"jvp", "vjp", "jacfwd", "jacrev", "hessian", "linearize", "forward_ad"}
 
 

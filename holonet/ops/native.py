@@ -42,10 +42,16 @@ class Kernel:
         self._run.restype = None
         self._outputs = outputs
 
-    def __call__(self, *inputs: Tensor) -> list[Tensor]:
-        """The outputs, contiguous. Inputs may be strided and lazily conjugated or negated."""
+    def __call__(self, *inputs: Tensor, out: Sequence[Tensor] = ()) -> list[Tensor]:
+        """The outputs, contiguous. Inputs may be strided and lazily conjugated or negated.
+
+        Args:
+            inputs: of one shape.
+            out: contiguous tensors of that shape for the last outputs; others are made.
+        """
         inputs = tuple(map(dense, inputs))
-        outputs = [torch.empty_like(inputs[0]) for _ in range(self._outputs)]
+        made = self._outputs - len(out)
+        outputs = [*(torch.empty_like(inputs[0]) for _ in range(made)), *out]
         count = inputs[0].numel()
         threads = max(1, min(torch.get_num_threads(), count // GRAIN))
         self._run(_pointers(inputs), _pointers(outputs), count, threads)

@@ -1,28 +1,23 @@
 """phi(z) with its derivatives in both modes of automatic differentiation, on the fastest floor."""
 
-import functools
 from collections.abc import Callable, Mapping
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch import Tensor
+from torch._C import _functorch  # pyright: ignore[reportAttributeAccessIssue]
 from torch.autograd import forward_ad
-from torch.overrides import has_torch_function_unary
 
 from holonet._types import ComplexTensor
 from holonet.functions import HolomorphicFunction
-from holonet.ops.backend import Backend, chosen
+from holonet.ops.backend import chosen
+from holonet.ops.floors import Floor, choose, transforms_are_active
+from holonet.ops.jet.tangents import one_tangent
 from holonet.ops.native import readable
-from holonet.ops.pointwise import compiled, reference
+from holonet.ops.pointwise import compiled, fused, reference
 from holonet.ops.tracing import UntranslatableError
 
 __all__ = ["explain", "pointwise"]
-
-Floor = Literal["compiled", "fused"]
-
-DTYPES = (torch.complex64, torch.complex128)
-SMALLEST_ON_GPU = 1 << 16
-"""Entries from which Triton's launch is taken to be worth it; not measured yet."""
 
 
 def pointwise(record: HolomorphicFunction, z: Tensor) -> ComplexTensor:
@@ -49,12 +44,17 @@ def pointwise(record: HolomorphicFunction, z: Tensor) -> ComplexTensor:
     """
     if torch.compiler.is_compiling():
         return record.value(z)  # the user's compiler traces plain torch code
-    if z.numel() < compiled.least(record, z.requires_grad) and chosen() == "auto":
+    least = compiled.least(record, z.requires_grad)
+    if z.numel() < least and chosen() == "auto":
         return record.value(z)  # asked first, since small tensors are the ones in a hurry
-    floor, _ = _choose(record, z)
+    floor, _ = choose(least, z)
     if floor is None:
         return record.value(z)
-    if not (z.requires_grad and torch.is_grad_enabled()) and not _transforms():
+    if transforms_are_active():
+        primal, tangent = _dual(z)
+        if tangent is not None:
+            return forward_ad.make_dual(*one_tangent(record, primal, tangent, floor))
+    elif not (z.requires_grad and torch.is_grad_enabled()):
         return _run(floor, "value", record, z)
     return _Value.apply(z, record, floor)  # pyright: ignore[reportReturnType]
 
@@ -67,7 +67,7 @@ def explain(record: HolomorphicFunction, z: Tensor) -> str:
         >>> explain(CATALOGUE["tanh"], torch.zeros(3, dtype=torch.complex64))
         'reference: 3 entries, and compiled code pays from 512'
     """
-    floor, reason = _choose(record, z)
+    floor, reason = choose(compiled.least(record, z.requires_grad), z)
     if floor is not None:
         found = _kernels(floor, record, z.dtype)
         if not isinstance(found, str):
@@ -76,53 +76,16 @@ def explain(record: HolomorphicFunction, z: Tensor) -> str:
     return f"reference: {reason}"
 
 
-def _choose(record: HolomorphicFunction, z: Tensor) -> tuple[Floor | None, str]:
-    """The floor, None for plain torch, and why."""
-    backend, device = chosen(), z.device.type
-    if backend == "reference":
-        return None, "asked for"
-    if z.dtype not in DTYPES:
-        return None, f"{z.dtype} has no other"
-    if has_torch_function_unary(z) or torch._C._len_torch_dispatch_stack():
-        return None, "a tensor subclass or a dispatch mode watches the operations"
-    if device == "cuda" or (device == "cpu" and backend == "fused"):
-        return _choose_fused(z, backend)
-    if device != "cpu":
-        return None, f"{device} has no other"
-    least = compiled.least(record, z.requires_grad)
-    if backend == "auto" and z.numel() < least:
-        return None, f"{z.numel()} entries, and compiled code pays from {least}"
-    return "compiled", "C++ for this CPU"
+def _dual(z: Tensor) -> tuple[Tensor, Tensor | None]:
+    """The number and its tangent where `torch.func.jvp` is the innermost transform.
 
-
-def _choose_fused(z: Tensor, backend: Backend) -> tuple[Floor | None, str]:
-    if z.dtype is not torch.complex64:
-        return None, "Triton's kernels are in single precision"
-    module = _fused()
-    if module is None:
-        return None, "Triton is not installed: pip install 'holonet[triton]'"
-    if z.device.type == "cpu":
-        if module.interpreted():
-            return "fused", "Triton's interpreter"
-        return None, "the tensor is on the CPU, where Triton runs with TRITON_INTERPRET=1 only"
-    if backend == "auto" and z.numel() < SMALLEST_ON_GPU:
-        return None, f"{z.numel()} entries, and Triton is taken from {SMALLEST_ON_GPU}"
-    return "fused", "Triton on the GPU"
-
-
-@functools.cache
-def _fused() -> Any:
-    """The module of Triton's kernels; None without Triton."""
-    try:
-        from holonet.ops.pointwise import fused
-    except ImportError:
-        return None
-    return fused
-
-
-def _transforms() -> bool:
-    """Whether a transform of torch.func or forward mode watches."""
-    return torch._C._are_functorch_transforms_active() or forward_ad._current_level >= 0
+    Forward mode without torch.func is left alone: backward passes inside of it need the tangents
+    of what was saved, which parts that are taken and joined again no longer have.
+    """
+    innermost = _functorch.peek_interpreter_stack()
+    if innermost is None or innermost.key() != _functorch.TransformType.Jvp:
+        return z, None
+    return forward_ad.unpack_dual(z)
 
 
 def _kernels(
@@ -132,7 +95,7 @@ def _kernels(
     if floor == "compiled":
         return compiled.kernels(record, dtype)
     try:
-        return _fused().kernels(record)
+        return fused.kernels(record)
     except UntranslatableError as error:
         return str(error)
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 pytest.importorskip("triton", reason="triton exists for Linux only")
 from holonet.functions import CATALOGUE
-from holonet.ops import explain, pointwise, use
+from holonet.ops import explain, pointwise, triton_code, use
 from holonet.ops.evaluate import OPERATIONS, evaluate
 from holonet.ops.planar import Planar, Program, Sheet, in_order
 from holonet.ops.pointwise import fused, reference
@@ -28,9 +28,7 @@ def points(*shape, seed=0):
 def poisoned(monkeypatch):
     """Fresh memory holds NaN, so what is not written shows."""
     empty_like = torch.empty_like
-    monkeypatch.setattr(
-        fused.torch, "empty_like", lambda t: empty_like(t).fill_(complex("nan+nanj"))
-    )
+    monkeypatch.setattr(torch, "empty_like", lambda t: empty_like(t).fill_(complex("nan+nanj")))
 
 
 # the two others also give what push and pull do
@@ -70,9 +68,9 @@ def test_every_operation_and_ragged_sizes(size, seed):
     program = all_operations()
     nodes = in_order([part for output in program.outputs for part in output])
     assert {n.op for n in nodes} - {"input", "constant"} == set(OPERATIONS)
-    module = fused._load(fused.source({"everything": program}))
+    (kernel,) = triton_code.compile_programs({"everything": program}).values()
     z, w = 3 * points(2, size, seed=seed)
-    (ours,) = fused._launch(module.everything, 1, z, w)
+    (ours,) = kernel(z, w)
     (expected,) = evaluate(program.outputs, {"z": z, "w": w})
     torch.testing.assert_close(ours, expected, rtol=1e-5, atol=1e-5)
 
@@ -82,12 +80,12 @@ def test_functions_are_within_a_few_units_in_the_last_place(op):
     sheet = Sheet()
     x, y = sheet.complex_input("z")
     parts = (x.map(op, y), y.map(op, x)) if op == "atan2" else (x.map(op), y.map(op))
-    module = fused._load(fused.source({"one": Program(["z"], [Planar(*parts)])}))
+    (kernel,) = triton_code.compile_programs({"one": Program(["z"], [Planar(*parts)])}).values()
     scales = torch.logspace(-6, 1 if op == "expm1" else 6, 30)[:, None]
     z = (torch.complex(*torch.randn(2, 30, 200)) * scales).flatten()
     if op == "log1p":
         z = torch.complex(z.real.abs() - 0.75 * (z.real.abs() < 1), z.imag.abs()).contiguous()
-    (value,) = fused._launch(module.one, 1, z.to(DEVICE))
+    (value,) = kernel(z.to(DEVICE))
     w = torch.view_as_real(z).double()
     exact = getattr(torch, op)(w, *([w.flip(-1)] if op == "atan2" else []))
     error = (torch.view_as_real(value.cpu()).double() - exact).abs() / exact.abs()
@@ -120,7 +118,7 @@ def test_undefined_and_infinite_entries():
 
 
 def test_offsets_are_wide_enough_for_two_gigabytes():
-    text = fused.source({"value": all_operations()})
+    text = triton_code.source({"value": all_operations()})
     assert "tl.program_id(0).to(tl.int64) * BLOCK" in text
 
 

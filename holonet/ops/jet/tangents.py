@@ -1,0 +1,202 @@
+"""phi(z) and phi'(z) t with their derivatives in both modes, on the fastest floor."""
+
+import functools
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.autograd import forward_ad
+
+from holonet._types import ComplexTensor
+from holonet.errors import ShapeError
+from holonet.functions import HolomorphicFunction
+from holonet.ops.floors import Floor, choose
+from holonet.ops.jet import compiled, fused, reference
+from holonet.ops.jet.programs import MOST
+from holonet.ops.native import readable
+
+__all__ = ["SMALLEST", "jet", "one_tangent"]
+
+SMALLEST = 4096
+"""Entries from which compiled code is taken on the CPU."""
+
+
+def jet(
+    record: HolomorphicFunction, z: Tensor, tangents: Tensor
+) -> tuple[ComplexTensor, ComplexTensor]:
+    """phi(z), and phi'(z) t for each of K tangents, computed in one pass over memory.
+
+    `pointwise` takes this path by itself under forward mode, and `torch.func.vmap` over the
+    tangents of a `torch.func.jvp` arrives here with all of them; so do penalties that are built
+    on these. The jvp of a jet is its second order.
+
+    Law: on every floor the values and all derivatives are those of `record.value(z)` and
+        `record.derivative(z) * tangents`, to 8 eps times max(|f|, |z f'|) per unit of tangent.
+
+    Args:
+        record: of the catalogue or of `symbolic.from_sympy`, or any that is written in torch.
+        z: complex64 or complex128, any shape.
+        tangents: (K, *shape of z), of the same dtype; K may be 0.
+
+    Returns:
+        phi(z), and the images of the tangents, (K, *shape of z).
+
+    Raises:
+        ShapeError: the tangents have another shape than z behind their first axis.
+
+    Example:
+        >>> from holonet.functions import CATALOGUE
+        >>> z = torch.tensor([2 + 0j])
+        >>> value, along = jet(CATALOGUE["square"], z, torch.tensor([[1 + 0j], [1j]]))
+        >>> value.tolist(), along.flatten().tolist()
+        ([(4+0j)], [(4+0j), 4j])
+    """
+    if tangents.shape[1:] != z.shape or not tangents.dim():
+        raise ShapeError(
+            f"jet of tangents {tuple(tangents.shape)} at z of shape {tuple(z.shape)}: K tangents "
+            f"have the shape {('K', *z.shape)}"
+        )
+    if torch.compiler.is_compiling():
+        return reference.jet(record, z, tangents)
+    floor, _ = choose(SMALLEST, z, tangents)
+    if floor is None:
+        return reference.jet(record, z, tangents)
+    return _Jet.apply(z, tangents, record, floor)  # pyright: ignore[reportReturnType]
+
+
+def one_tangent(
+    record: HolomorphicFunction, z: Tensor, tangent: Tensor, floor: Floor
+) -> tuple[Tensor, Tensor]:
+    """phi(z) and phi'(z) t on a floor that was chosen."""
+    value, along = _Jet.apply(z, tangent.unsqueeze(0), record, floor)  # pyright: ignore[reportGeneralTypeIssues]
+    return value, along.squeeze(0)
+
+
+def _run(
+    operation: str, record: HolomorphicFunction, floor: Floor, z: Tensor, t: Tensor, *more: Tensor
+) -> tuple[Tensor, Tensor]:
+    """An operation of `reference` on a floor, if it can, for groups of at most MOST tangents."""
+    tensors = (z, t, *more)
+    sizes = [len(group) for group in t.split(MOST)] if len(t) else []
+    kernels = [_kernels(record, floor, size, z.dtype)[operation] for size in sizes]
+    if not kernels or None in kernels or not all(map(readable, tensors)):
+        return getattr(reference, operation)(record, *tensors)
+    images = torch.empty(t.shape, dtype=t.dtype, device=t.device)
+    groups = zip(
+        *(x.split(MOST) for x in (t, images)),
+        *(x.split(MOST) for x in more[1:]),
+        strict=True,
+    )
+    total = None
+    for kernel, (along, image, *others) in zip(kernels, groups, strict=True):
+        first = more[:1]
+        if operation == "backward" and total is not None:
+            first = (torch.zeros_like(z),)  # the gradient of the value counts once
+        inputs = [z, *along, *first, *(x for group in others for x in group)]
+        (single, *_) = kernel(*inputs, out=list(image))
+        total = total + single if operation == "backward" and total is not None else single
+    return total, images  # pyright: ignore[reportReturnType]
+
+
+def _kernels(record: HolomorphicFunction, floor: Floor, tangents: int, dtype: torch.dtype) -> Any:
+    found = (
+        compiled.kernels(record, tangents, dtype)
+        if floor == "compiled"
+        else fused.kernels(record, tangents)
+    )
+    return dict.fromkeys(("jet", "push", "backward")) if found is None else found
+
+
+class _Function(torch.autograd.Function):
+    """What both functions share: z, tangents, perhaps two more, then the record and the floor."""
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Any) -> None:
+        del output
+        *tensors, ctx.record, ctx.floor = inputs
+        ctx.save_for_backward(*tensors)
+        ctx.save_for_forward(*tensors)
+
+    @classmethod
+    def vmap(  # pyright: ignore[reportIncompatibleMethodOverride]
+        cls, info: Any, in_dims: Any, *args: Any
+    ) -> Any:
+        """Over tangents alone the batch is more tangents; else an axis of z behind theirs."""
+        *tensors, record, floor = args
+        dims, size = in_dims[: len(tensors)], info.batch_size
+        if all(d is None for d in dims[::2]):
+            batched = [
+                x if k % 2 == 0 else _leading(x, d, size)
+                for k, (x, d) in enumerate(_zip(tensors, dims))
+            ]
+            flat = [x if k % 2 == 0 else x.flatten(0, 1) for k, x in enumerate(batched)]
+            value, along = cls.apply(*flat, record, floor)  # pyright: ignore[reportGeneralTypeIssues]
+            return (value, along.unflatten(0, (size, -1))), (None, 0)
+        batched = [
+            _leading(x, d, size) if k % 2 == 0 else _leading(x, d, size).movedim(0, 1)
+            for k, (x, d) in enumerate(_zip(tensors, dims))
+        ]
+        return cls.apply(*batched, record, floor), (0, 1)
+
+
+def _zip(tensors: Any, dims: Any) -> Any:
+    return zip(tensors, dims, strict=True)
+
+
+def _leading(x: Tensor, dim: int | None, size: int) -> Tensor:
+    """The batch axis in front, made where there is none."""
+    return x.expand(size, *x.shape) if dim is None else x.movedim(dim, 0)
+
+
+class _Jet(_Function):
+    """phi(z) and phi'(z) t."""
+
+    @staticmethod
+    def forward(
+        z: Tensor, t: Tensor, record: HolomorphicFunction, floor: Floor
+    ) -> tuple[Tensor, Tensor]:
+        return _run("jet", record, floor, z, t)
+
+    @staticmethod
+    def backward(ctx: Any, *grad_outputs: Any) -> Any:
+        z, t = ctx.saved_tensors
+        if torch.is_grad_enabled():
+            return *reference.backward(ctx.record, z, t, *grad_outputs), None, None
+        return *_run("backward", ctx.record, ctx.floor, z, t, *grad_outputs), None, None
+
+    @staticmethod
+    def jvp(ctx: Any, *tangents: Any) -> Any:
+        with forward_ad._set_fwd_grad_enabled(True):
+            z, t = _primals(ctx)
+            return _Push.apply(z, t, *tangents[:2], ctx.record, ctx.floor)
+
+
+class _Push(_Function):
+    """How they change; derivatives of these are left to torch, by the record's code."""
+
+    @staticmethod
+    def forward(
+        z: Tensor, t: Tensor, u: Tensor, s: Tensor, record: HolomorphicFunction, floor: Floor
+    ) -> tuple[Tensor, Tensor]:
+        return _run("push", record, floor, z, t, u, s)
+
+    @staticmethod
+    def backward(ctx: Any, *grad_outputs: Any) -> Any:
+        push = functools.partial(reference.push, ctx.record)
+        pull = torch.func.vjp(push, *ctx.saved_tensors)[1]
+        return *pull(grad_outputs), None, None
+
+    @staticmethod
+    def jvp(ctx: Any, *tangents: Any) -> Any:
+        with forward_ad._set_fwd_grad_enabled(True):
+            push = functools.partial(reference.push, ctx.record)
+            return torch.func.jvp(push, _primals(ctx), tangents[:4])[1]
+
+
+def _primals(ctx: Any) -> tuple[Tensor, ...]:
+    """What was saved, without the tangents of this level of forward mode.
+
+    torch calls jvp with forward mode switched off, which drops the tangents of outer levels; it
+    must be on again for these to pass, and then the saved tensors carry this level's too.
+    """
+    return tuple(forward_ad.unpack_dual(t).primal for t in ctx.saved_tensors)
