@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from holonet.domains import Progression, RayProgression
+from holonet.functions.analytic import with_derivative
 from holonet.functions.classes import FunctionClass
 from holonet.functions.record import HolomorphicFunction, Singularity, SingularityKind
 
@@ -55,6 +56,10 @@ def _d2_silu(z: Tensor) -> Tensor:
 
 
 def _softplus(z: Tensor) -> Tensor:
+    return with_derivative(z, _softplus_value, _sigmoid)
+
+
+def _softplus_value(z: Tensor) -> Tensor:
     """log|1 + exp(z)| and its argument, in real arithmetic: torch's complex log1p is slow.
 
     With u = exp(-|x|) exp(iy), log|1 + exp(z)| = max(x, 0) + log|1 + u|. There 2 log|1 + u| is
