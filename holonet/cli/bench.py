@@ -43,7 +43,7 @@ def bench(
     """Time operations and training steps against torch and complextorch; measure their memory.
 
     The operations' own tests run first, and must pass. What is finished is in the file after
-    every case, so an interrupted run is not lost. About ten minutes on two cores; a minute with
+    every case, so an interrupted run is not lost. About twenty minutes on two cores; four with
     --quick.
 
     [dim]holonet bench pointwise --quick[/dim]

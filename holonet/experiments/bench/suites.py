@@ -192,10 +192,11 @@ def _streamed(
 ) -> list[Contender]:
     """Functions that take the inputs of a pool in turn, all in one turn, and keep as many outputs.
 
-    So whoever runs, what it reads and what it writes was last touched a whole pool ago.
+    So whoever runs, what it reads and what it writes was last touched a whole pool ago. Outputs
+    are kept from the start, so that no call is the first to touch its memory.
     """
     turn: Iterator[Tensor] = itertools.cycle(pool)
-    kept: deque[Tensor] = deque(maxlen=len(pool))
+    kept: deque[Tensor] = deque((z.clone() for z in pool), maxlen=len(pool))
 
     def streaming(function: Callable[[Tensor], Tensor]) -> Contender:
         return lambda: kept.append(function(next(turn)))
