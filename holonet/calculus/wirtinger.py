@@ -81,6 +81,9 @@ def pullback(f: TensorFunction, z: AnyTensor) -> tuple[AnyTensor, Callable[[AnyT
     That is torch's gradient of Re <w, f(z)>; in several variables the matrices are transposed.
     For real z and f it is J^T w. It can be differentiated again.
 
+    torch refuses it (RuntimeError, "saved tensor hooks") where f contains
+    `torch.utils.checkpoint.checkpoint`; `gradient` takes such functions.
+
     Example:
         >>> value, backward = pullback(torch.square, torch.tensor([1j]))
         >>> backward(torch.ones_like(value))  # conj(2z)

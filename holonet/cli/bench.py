@@ -1,6 +1,7 @@
-"""`holonet bench`: how long things take, beside what one would otherwise run."""
+"""`holonet bench`: what time and memory things take, beside what one would otherwise run."""
 
 import json
+import os
 import warnings
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -31,7 +32,7 @@ def bench(
     suites: Annotated[
         list[str] | None, typer.Argument(help=f"Of {', '.join(SUITES)}; all unless given.")
     ] = None,
-    out: Annotated[Path, typer.Option(help="The CSV file of the timings.")] = Path(
+    out: Annotated[Path, typer.Option(help="The CSV file of what was measured.")] = Path(
         "reports/bench.csv"
     ),
     rounds: Annotated[int, typer.Option(help="Samples of each contender.")] = 15,
@@ -39,10 +40,10 @@ def bench(
     page: Annotated[Path | None, typer.Option(help="Also write the tables as a page.")] = None,
     as_json: JsonFlag = False,
 ) -> None:
-    """Time the fused operations and training steps against torch, torch.compile and complextorch.
+    """Time operations and training steps against torch and complextorch; measure their memory.
 
     The operations' own tests run first, and must pass. What is finished is in the file after
-    every case, so an interrupted run is not lost. About ten minutes on two cores; a minute with
+    every case, so an interrupted run is not lost. About twenty minutes on two cores; four with
     --quick.
 
     [dim]holonet bench pointwise --quick[/dim]
@@ -55,8 +56,9 @@ def bench(
     console = Console(stderr=True, quiet=as_json)
     with console.status("running the tests of the fused operations"):
         console.print(f"[green]checked[/green]: {require_green()}")
+    os.environ.setdefault("KINETO_LOG_LEVEL", "6")  # torch's profiler reports each start and end
     about, rows = environment(), []
-    with console.status("timing") as status, warnings.catch_warnings():
+    with console.status("measuring") as status, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # torch.compile says of complex tensors what rows show
         for name in chosen:
             found: Iterator[Row] = measure(
@@ -71,20 +73,20 @@ def bench(
         typer.echo(json.dumps({"environment": about, "rows": [asdict(row) for row in rows]}))
         return
     Console(width=120).print(_table(rows))
-    typer.echo(f"The timings are in {out}.")
+    typer.echo(f"The rows are in {out}.")
 
 
 def _table(rows: list[Row]) -> Table:
-    table = Table(title="medians; ratios within rounds, above 1 slower than the unit")
+    table = Table(title="medians; ratios within rounds, above 1 more than the unit")
     table.add_column("case")
     table.add_column("contender")
-    for header in ("ms", "ratio", "quartiles"):
+    for header in ("median", "ratio", "quartiles"):
         table.add_column(header, justify="right")
     previous = None
     for row in rows:
         name = f"[dim]{row.contender}[/dim]" if row.role == "floor" else row.contender
         quartiles = f"{row.ratio_low:.2f} to {row.ratio_high:.2f}"
         case = row.case if row.case != previous else ""
-        table.add_row(case, name, f"{row.median_ms:.3g}", f"{row.ratio:.2f}", quartiles)
+        table.add_row(case, name, f"{row.median:.3g} {row.unit}", f"{row.ratio:.2f}", quartiles)
         previous = row.case
     return table

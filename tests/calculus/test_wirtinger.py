@@ -4,6 +4,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from torch.utils.checkpoint import checkpoint
 
 from holonet.calculus import (
     Probes,
@@ -12,6 +13,7 @@ from holonet.calculus import (
     dbar_norm_squared,
     derivative,
     directional_derivative,
+    gradient,
     partial_z,
     partial_z_along,
     pullback,
@@ -25,6 +27,18 @@ seeds = st.integers(0, 2**32)
 
 def randn(seed, *shape, dtype=C128):
     return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=dtype)
+
+
+def test_checkpointed_functions_have_gradients_and_no_pullback():
+    layer = torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.Tanh(), torch.nn.Linear(4, 2))
+    x, w = torch.rand(5, 3), torch.rand(5, 2)
+
+    def recomputed(x):
+        return checkpoint(layer, x, use_reentrant=False)
+
+    assert torch.equal(gradient(recomputed, x, w), gradient(layer, x, w))
+    with pytest.raises(RuntimeError, match="saved tensor hooks"):
+        pullback(recomputed, x)
 
 
 class Mixed:

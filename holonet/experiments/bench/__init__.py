@@ -1,19 +1,24 @@
-"""Timings of the fused operations and of training, beside what a user would otherwise run."""
+"""Time and memory of the operations and of training, beside what one would otherwise run."""
 
 from holonet.experiments.bench.check import require_green
+from holonet.experiments.bench.memory import Peak, Work, peak
 from holonet.experiments.bench.page import performance_page
 from holonet.experiments.bench.results import Row, environment, measure, read_rows, write_rows
-from holonet.experiments.bench.suites import SUITES, Case
+from holonet.experiments.bench.suites import SUITES, Case, MemoryCase
 from holonet.experiments.bench.timing import Timing, interleave, ratio
 
 __all__ = [
     "SUITES",
     "Case",
+    "MemoryCase",
+    "Peak",
     "Row",
     "Timing",
+    "Work",
     "environment",
     "interleave",
     "measure",
+    "peak",
     "performance_page",
     "ratio",
     "read_rows",

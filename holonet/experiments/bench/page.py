@@ -1,4 +1,4 @@
-"""The timings of a machine as a page of tables."""
+"""What was measured on a machine as a page of tables."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,11 +11,21 @@ INTRODUCTION = """# Performance
 
 Made by `holonet bench --page` from the files named below; do not edit. Every case times all its
 contenders in turn, in a new order each round, after rounds of warm-up; given are medians, and the
-quartiles of ratios taken within rounds. A ratio above 1 means slower than the unit of its table.
+quartiles of ratios taken within rounds. A ratio above 1 means more than the unit of its table.
 Floors are no rivals: a copy of the input, a real network of equal flops, the products alone. The
 last two count the first layer as complex products of complex images; for real ones half is done.
+
+Entrywise functions work on one buffer again and again, which stays in the processor's caches, so a
+copy there is one within the cache. In the cases "from memory" all contenders take their inputs in
+turn from buffers that together are four times the last cache, and as many outputs are kept; a copy
+there is bounded by the memory's bandwidth.
+
+Peaks of memory are the most bytes of tensors during one step, which is no matter of chance:
+"whole" with parameters, gradients, the state of Adam and what its update makes in passing,
+"activations" only what the loss and its backward pass make and let go again.
 """
-UNITS = {"rules": "a standard step of the same network"}
+STANDARD = "a standard step of the same network"
+UNITS = {"rules": STANDARD, "penalties": STANDARD, "memory": STANDARD}
 
 
 def performance_page(files: Sequence[Path]) -> str:
@@ -33,12 +43,12 @@ def performance_page(files: Sequence[Path]) -> str:
 
 
 def _table(rows: Sequence[Row]) -> str:
-    lines = ["| case | contender | ms | ratio | quartiles |", "|---|---|---|---|---|"]
+    lines = [f"| case | contender | {rows[0].unit} | ratio | quartiles |", "|---|---|---|---|---|"]
     for case in dict.fromkeys(row.case for row in rows):
         for k, row in enumerate(r for r in rows if r.case == case):
             name = f"*{row.contender}*" if row.role == "floor" else row.contender
             lines.append(
-                f"| {case if k == 0 else ''} | {name} | {row.median_ms:.3g} | {row.ratio:.2f} | "
+                f"| {case if k == 0 else ''} | {name} | {row.median:.3g} | {row.ratio:.2f} | "
                 f"{row.ratio_low:.2f} to {row.ratio_high:.2f} |"
             )
     return "\n".join(lines) + "\n"

@@ -1,4 +1,4 @@
-"""Timings as rows of a file, with what they were measured on."""
+"""Times and peaks of memory as rows of a file, with what they were measured on."""
 
 import csv
 import io
@@ -13,23 +13,32 @@ import torch
 
 from holonet._files import write_atomically
 from holonet.errors import DataError
-from holonet.experiments.bench.suites import Case
-from holonet.experiments.bench.timing import Timing, interleave, ratio
+from holonet.experiments.bench.cache import last_level_cache
+from holonet.experiments.bench.memory import peak
+from holonet.experiments.bench.suites import Case, MemoryCase
+from holonet.experiments.bench.timing import interleave, ratio
 
 __all__ = ["Row", "environment", "measure", "read_rows", "write_rows"]
+
+MIB = 2**20
 
 
 @dataclass(frozen=True)
 class Row:
-    """One contender in one case: its time, and its time over that of holonet in the same rounds."""
+    """One contender in one case: what it takes, and that over what the unit of the case takes.
+
+    Times are in ms, with the quartiles over rounds and those of ratios within rounds. Peaks of
+    memory are in MiB; they are the same in every round, and there is one.
+    """
 
     suite: str
     case: str
     contender: str
     role: str
-    median_ms: float
-    low_ms: float
-    high_ms: float
+    unit: str
+    median: float
+    low: float
+    high: float
     ratio: float
     ratio_low: float
     ratio_high: float
@@ -37,32 +46,54 @@ class Row:
 
 
 def measure(
-    suite: str, cases: Iterator[Case], *, rounds: int, on_case: Callable[[str], None] | None = None
+    suite: str,
+    cases: Iterator[Case | MemoryCase],
+    *,
+    rounds: int,
+    on_case: Callable[[str], None] | None = None,
 ) -> Iterator[Row]:
-    """Time every case; the unit of the ratios is its contender "holonet", or its only floor."""
+    """Measure every case; the unit of the ratios is its contender "holonet", or its only floor."""
     for case in cases:
         if on_case is not None:
             on_case(case.name)
-        everyone = {**case.contenders, **case.floors}
-        timings = interleave(everyone, rounds=rounds)
-        unit = timings["holonet" if "holonet" in everyone else next(iter(case.floors))]
-        for name, timing in timings.items():
-            role = "floor" if name in case.floors else "contender"
-            yield _row(suite, case.name, name, role, timing, ratio(timing, unit))
+        if isinstance(case, MemoryCase):
+            yield from _peaks(suite, case)
+        else:
+            yield from _times(suite, case, rounds)
 
 
-def _row(suite: str, case: str, contender: str, role: str, timing: Timing, relative: Timing) -> Row:
-    low, middle, high = (1000 * q for q in timing.quartiles)
-    bottom, between, top = relative.quartiles
-    return Row(
-        suite, case, contender, role, middle, low, high, between, bottom, top, len(timing.samples)
-    )
+def _times(suite: str, case: Case, rounds: int) -> Iterator[Row]:
+    everyone = {**case.contenders, **case.floors}
+    timings = interleave(everyone, rounds=rounds)
+    unit = timings["holonet" if "holonet" in everyone else next(iter(case.floors))]
+    for name, timing in timings.items():
+        low, middle, high = (1000 * q for q in timing.quartiles)
+        bottom, between, top = ratio(timing, unit).quartiles
+        own = (suite, case.name, name, _role(case, name), "ms", middle, low, high)
+        yield Row(*own, between, bottom, top, len(timing.samples))
+
+
+def _peaks(suite: str, case: MemoryCase) -> Iterator[Row]:
+    """The rows of what a step holds in all, then those of its activations."""
+    found = {name: peak(build) for name, build in {**case.contenders, **case.floors}.items()}
+    unit = found[next(iter(case.floors))]
+    for part in ("whole", "activations"):
+        for name, of_step in found.items():
+            size = getattr(of_step, part)
+            mib, share = size / MIB, size / getattr(unit, part)
+            own = (suite, f"{case.name}, {part}", name, _role(case, name), "MiB", mib, mib, mib)
+            yield Row(*own, share, share, share, 1)
+
+
+def _role(case: Case | MemoryCase, name: str) -> str:
+    return "floor" if name in case.floors else "contender"
 
 
 def environment() -> dict[str, str]:
-    """Processor, threads, versions, commit."""
+    """Processor, its last cache, threads, versions, commit."""
     return {
         "processor": _processor(),
+        "cache": f"{last_level_cache() / MIB:g} MiB",
         "threads": str(torch.get_num_threads()),
         "vectors": torch.backends.cpu.get_cpu_capability(),
         "system": f"{platform.system()} {platform.machine()}",
@@ -89,6 +120,8 @@ def write_rows(path: Path, rows: Sequence[Row], about: dict[str, str]) -> Path:
 def read_rows(path: Path) -> tuple[list[Row], dict[str, str]]:
     """The rows of a file, and what it was measured on.
 
+    Older files hold times alone, in columns that end in _ms.
+
     Raises:
         DataError: the file is not one of `write_rows`.
     """
@@ -97,11 +130,15 @@ def read_rows(path: Path) -> tuple[list[Row], dict[str, str]]:
     try:
         rows = [
             Row(**{f.name: f.type(found[f.name]) for f in fields(Row)})  # pyright: ignore[reportCallIssue]
-            for found in csv.DictReader(line for line in lines if not line.startswith("#"))
+            for found in map(_with_unit, csv.DictReader(x for x in lines if not x.startswith("#")))
         ]
     except (KeyError, TypeError, ValueError) as error:
-        raise DataError(f"{path} holds no timings of holonet bench: {error}") from error
+        raise DataError(f"{path} holds no rows of holonet bench: {error}") from error
     return rows, about
+
+
+def _with_unit(found: dict[str, str]) -> dict[str, str]:
+    return {"unit": "ms"} | {name.removesuffix("_ms"): value for name, value in found.items()}
 
 
 def _processor() -> str:

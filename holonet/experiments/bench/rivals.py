@@ -1,5 +1,6 @@
 """What a user would otherwise run: plain torch, and complextorch."""
 
+import inspect
 import itertools
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
@@ -23,6 +24,13 @@ ACTIVATIONS: Mapping[str, Callable[[Tensor], Tensor]] = MappingProxyType(
     }
 )
 """The shortest way to write them in torch, whatever they overflow at."""
+
+
+_ISOLATED: dict[str, Any] = (  # since torch 2.13
+    {"isolate_recompiles": True}
+    if "isolate_recompiles" in inspect.signature(torch.compile).parameters
+    else {}
+)
 
 
 class RivalNetwork(nn.Module):
@@ -56,19 +64,23 @@ def affine_layers(kind: Callable[..., nn.Module], widths: Sequence[int]) -> list
 
 
 def compilers() -> dict[str, Callable[[Any], Any]]:
-    """torch.compile as it is, and with torch's wrapper of complex tensors where there is one."""
+    """torch.compile as it is, and with torch's wrapper of complex tensors where there is one.
+
+    Each compiles anew: otherwise torch would give the second the code that it made for the
+    first, and run the ninth network of a class as plain code.
+    """
     found = {"torch.compile": _compiled}
-    if hasattr(functorch_config, "enable_complex_wrapper"):
+    if hasattr(functorch_config, "enable_complex_wrapper") and _ISOLATED:
         found["torch.compile, complex wrapper"] = _wrapped
     return found
 
 
 def _compiled(function: Any) -> Any:
-    return torch.compile(function)
+    return torch.compile(function, **_ISOLATED)
 
 
 def _wrapped(function: Any) -> Any:
-    compiled = torch.compile(function)
+    compiled = _compiled(function)
 
     def call(*args: Any) -> Any:  # the option is read when the first call compiles
         with functorch_config.patch(enable_complex_wrapper=True):

@@ -1,6 +1,8 @@
-"""What is timed: entrywise functions, training steps, training rules, each beside its rivals."""
+"""What is measured: entrywise functions, training steps, rules and penalties beside rivals."""
 
 import itertools
+import math
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -10,19 +12,31 @@ import torch
 from torch import Tensor, nn
 
 from holonet import ops
+from holonet.experiments.bench.cache import last_level_cache
+from holonet.experiments.bench.memory import Work
 from holonet.experiments.bench.rivals import ACTIVATIONS, RivalNetwork, affine_layers, compilers
 from holonet.functions import get_function
 from holonet.interop import layer_types
-from holonet.nn import holomorphic_mlp
+from holonet.nn import HolomorphicClassifier, holomorphic_mlp
+from holonet.regularizers import (
+    CauchyRiemannPenalty,
+    DirichletEnergy,
+    LaplacianPenalty,
+    Regularizer,
+)
 from holonet.training import ModelConfig, RuleConfig
 
-__all__ = ["SUITES", "Case", "Contender"]
+__all__ = ["SUITES", "Case", "Contender", "MemoryCase"]
 
 Contender = Callable[[], object]
+Loss = Callable[[HolomorphicClassifier, Tensor, Tensor], Tensor]
 
 LARGE = 2_000_000
 SIZES = (64, 512, 4096, 65_536, LARGE)
-BATCH, INPUTS, CLASSES = 256, 784, 10
+CLASSES = 10
+LAYERS = (784, (512, 512), 256)  # inputs, hidden widths, batch
+SMALL = (32, (32, 32, 32), 65_536)
+CACHES = 4  # last-level caches that streamed data fill, as STREAM asks
 
 
 @dataclass(frozen=True)
@@ -40,8 +54,27 @@ class Case:
     floors: Mapping[str, Contender]
 
 
+@dataclass(frozen=True)
+class MemoryCase:
+    """Training steps whose peaks of memory are compared, in units of the only floor.
+
+    Args:
+        name: of the case.
+        contenders: by name, what builds network, data and optimizer and gives their step.
+        floors: the unit, alike.
+    """
+
+    name: str
+    contenders: Mapping[str, Callable[[], Work]]
+    floors: Mapping[str, Callable[[], Work]]
+
+
 def pointwise_cases(quick: bool = False) -> Iterator[Case]:
-    """phi(z) forwards, and forwards and backwards, against torch's own, over sizes."""
+    """phi(z) forwards, and forwards and backwards, against torch's own, over sizes.
+
+    At the largest size also forwards on inputs and outputs that no cache holds.
+    """
+    pool = _pool()
     for size in (LARGE,) if quick else SIZES:
         z = 0.5 * torch.randn(size, dtype=torch.complex64) + 0.2
         g = torch.randn_like(z)
@@ -62,17 +95,23 @@ def pointwise_cases(quick: bool = False) -> Iterator[Case]:
                 {who: _pulled(f, leaf, g) for who, f in functions.items()},
                 copy,
             )
+            if size == LARGE:
+                *streamed, copies = _streamed([*functions.values(), torch.clone], pool)
+                yield Case(
+                    f"{name}, {size} entries, forward, from memory",
+                    dict(zip(functions, streamed, strict=True)),
+                    {"copy": copies},
+                )
 
 
 def step_cases(quick: bool = False) -> Iterator[Case]:
-    """A training step (loss, backward, Adam) against torch, complextorch and real networks."""
-    shapes: dict[str, tuple[int, tuple[int, ...], int]] = {
-        "784-512-512-10, batch 256": (784, (512, 512), 256)
-    }
-    if not quick:
-        shapes["32-32-32-32-10, batch 65536"] = (32, (32, 32, 32), 65_536)
-    for shape, (inputs, hidden, batch) in shapes.items():
-        x, y = torch.rand(batch, inputs), torch.randint(CLASSES, (batch,))
+    """A training step (loss, backward, Adam) against torch, complextorch and real networks.
+
+    In the wide and deep network products take the time, in the small one on many examples the
+    entrywise functions, for minutes.
+    """
+    for inputs, hidden, batch in (LAYERS,) if quick else (LAYERS, SMALL):
+        x, y = _batch(batch, inputs)
         widths = (inputs, *hidden, CLASSES)
         for name in ("square", "sin", "tanh"):
             act = ACTIVATIONS[name]
@@ -82,12 +121,14 @@ def step_cases(quick: bool = False) -> Iterator[Case]:
                 "torch": RivalNetwork(affine_layers(nn.Linear, widths), act),
                 "complextorch": RivalNetwork(affine_layers(layer_types()["Linear"], widths), act),
             }
+            steps = {who: _step(model, _cross_entropy, x, y) for who, model in models.items()}
             if not quick:
                 for who, compiled in compilers().items():
-                    models[who] = compiled(RivalNetwork(affine_layers(nn.Linear, widths), act))
+                    network = RivalNetwork(affine_layers(nn.Linear, widths), act)
+                    steps[who] = _step(network, _through(compiled(network)), x, y)
             yield Case(
-                f"step, {name}, {shape}",
-                {who: _step(model, _cross_entropy, x, y) for who, model in models.items()},
+                f"step, {name}, {_shape(inputs, hidden, batch)}",
+                steps,
                 {
                     "real network of equal flops": _step(
                         real.build((inputs,), CLASSES), _cross_entropy, x, y
@@ -99,31 +140,38 @@ def step_cases(quick: bool = False) -> Iterator[Case]:
 
 def rule_cases(quick: bool = False) -> Iterator[Case]:
     """Training rules in units of the standard step of the same network."""
-    x, y = torch.rand(BATCH, INPUTS), torch.randint(CLASSES, (BATCH,))
-    names = (
-        ["analytic", "linearized", "pgd"]
-        if quick
-        else [
-            "analytic",
-            "linearized",
-            "fgsm-rs",
-            "pgd",
-            "trades",
-        ]
-    )
+    names = ["analytic", "linearized", "pgd"]
+    if not quick:
+        names += ["fgsm-rs", "trades"]
+    yield from _against_standard("rules", _rules(names))
+
+
+def penalty_cases(quick: bool = False) -> Iterator[Case]:
+    """Cross-entropy and a penalty at lifted points, in units of the standard step at real ones."""
+    del quick
+    yield from _against_standard("penalties", _penalties())
+
+
+def memory_cases(quick: bool = False) -> Iterator[MemoryCase]:
+    """The peaks of rules and penalties in units of that of the standard step."""
+    del quick
+    losses = {**_rules(["analytic", "linearized", "pgd"]), **_penalties()}
     for activation in ("square", "sin"):
-        config = ModelConfig(hidden=(512, 512), activation=activation)
-        model = config.build(INPUTS, CLASSES)
-        rules = {name: RuleConfig.model_validate({"name": name}).build() for name in names}
-        yield Case(
-            f"rules, {activation}, 784-512-512-10, batch 256",
-            {name: _step(model, rule, x, y) for name, rule in rules.items()},
-            {"standard step": _step(model, RuleConfig(name="standard").build(), x, y)},
+        yield MemoryCase(
+            f"memory, {activation}, {_shape(*LAYERS)}",
+            {name: partial(_training, activation, loss) for name, loss in losses.items()},
+            {"standard step": partial(_training, activation, _standard())},
         )
 
 
-SUITES: Mapping[str, Callable[[bool], Iterator[Case]]] = MappingProxyType(
-    {"pointwise": pointwise_cases, "step": step_cases, "rules": rule_cases}
+SUITES: Mapping[str, Callable[[bool], Iterator[Case | MemoryCase]]] = MappingProxyType(
+    {
+        "pointwise": pointwise_cases,
+        "step": step_cases,
+        "rules": rule_cases,
+        "penalties": penalty_cases,
+        "memory": memory_cases,
+    }
 )
 """Name -> its cases; True for the few that take seconds."""
 
@@ -132,21 +180,107 @@ def _pulled(function: Callable[[Tensor], Tensor], leaf: Tensor, g: Tensor) -> Co
     return lambda: torch.autograd.grad(function(leaf), leaf, g)
 
 
+def _pool() -> list[Tensor]:
+    """Inputs of the largest size that together are `CACHES` last-level caches."""
+    size = LARGE * torch.complex64.itemsize
+    count = math.ceil(CACHES * last_level_cache() / size)
+    return [0.5 * torch.randn(LARGE, dtype=torch.complex64) + 0.2 for _ in range(count)]
+
+
+def _streamed(
+    functions: Sequence[Callable[[Tensor], Tensor]], pool: Sequence[Tensor]
+) -> list[Contender]:
+    """Functions that take the inputs of a pool in turn, all in one turn, and keep as many outputs.
+
+    So whoever runs, what it reads and what it writes was last touched a whole pool ago. Outputs
+    are kept from the start, so that no call is the first to touch its memory.
+    """
+    turn: Iterator[Tensor] = itertools.cycle(pool)
+    kept: deque[Tensor] = deque((z.clone() for z in pool), maxlen=len(pool))
+
+    def streaming(function: Callable[[Tensor], Tensor]) -> Contender:
+        return lambda: kept.append(function(next(turn)))
+
+    return [streaming(function) for function in functions]
+
+
+def _rules(names: Sequence[str]) -> dict[str, Loss]:
+    return {name: RuleConfig.model_validate({"name": name}).build() for name in names}
+
+
+def _standard() -> Loss:
+    return RuleConfig(name="standard").build()
+
+
+def _penalties() -> dict[str, Loss]:
+    penalties = (CauchyRiemannPenalty(), LaplacianPenalty(), DirichletEnergy())
+    return {type(penalty).__name__: partial(_penalized, penalty) for penalty in penalties}
+
+
+def _penalized(penalty: Regularizer, model: HolomorphicClassifier, x: Tensor, y: Tensor) -> Tensor:
+    """Cross-entropy, and the penalty of the holomorphic map at the inputs as complex points."""
+    value, amount = penalty.value_and_penalty(model.holomorphic_map, x.to(model.dtype))
+    return nn.functional.cross_entropy(model.readout(value), y) + amount
+
+
+def _against_standard(suite: str, losses: Mapping[str, Loss]) -> Iterator[Case]:
+    """Steps of the z^2 and the sin network under losses, beside the standard step."""
+    inputs, _, batch = LAYERS
+    x, y = _batch(batch, inputs)
+    for activation in ("square", "sin"):
+        model = _network(activation)
+        yield Case(
+            f"{suite}, {activation}, {_shape(*LAYERS)}",
+            {name: _step(model, loss, x, y) for name, loss in losses.items()},
+            {"standard step": _step(model, _standard(), x, y)},
+        )
+
+
+def _training(activation: str, loss: Loss) -> Work:
+    inputs, _, batch = LAYERS
+    return _work(_network(activation), loss, *_batch(batch, inputs))
+
+
+def _network(activation: str) -> nn.Module:
+    inputs, hidden, _ = LAYERS
+    return ModelConfig(hidden=hidden, activation=activation).build(inputs, CLASSES)
+
+
+def _batch(size: int, inputs: int) -> tuple[Tensor, Tensor]:
+    return torch.rand(size, inputs), torch.randint(CLASSES, (size,))
+
+
+def _shape(inputs: int, hidden: Sequence[int], batch: int) -> str:
+    return f"{'-'.join(map(str, (inputs, *hidden, CLASSES)))}, batch {batch}"
+
+
+def _through(run: Callable[[Tensor], Tensor]) -> Callable[..., Tensor]:
+    """The cross-entropy of a compiled form of the network that is trained."""
+    return lambda network, x, y: nn.functional.cross_entropy(run(x), y)
+
+
 def _cross_entropy(model: nn.Module, x: Tensor, y: Tensor) -> Tensor:
     return nn.functional.cross_entropy(model(x), y)
 
 
-def _step(
-    model: nn.Module, loss: Callable[[nn.Module, Tensor, Tensor], Tensor], x: Tensor, y: Tensor
-) -> Contender:
-    optimizer = torch.optim.Adam(model.parameters(), lr=1e-5)
+def _step(model: nn.Module, loss: Callable[..., Tensor], x: Tensor, y: Tensor) -> Contender:
+    work = _work(model, loss, x, y)
 
     def step() -> None:
-        optimizer.zero_grad()
-        loss(model, x, y).backward()
-        optimizer.step()
+        work.differentiate()
+        work.update()
 
     return step
+
+
+def _work(model: nn.Module, loss: Callable[..., Tensor], x: Tensor, y: Tensor) -> Work:
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-5)
+
+    def differentiate() -> None:
+        optimizer.zero_grad()
+        loss(model, x, y).backward()
+
+    return Work(differentiate, optimizer.step)
 
 
 def _products(widths: Sequence[int], batch: int) -> Contender:

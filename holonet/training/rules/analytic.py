@@ -55,6 +55,10 @@ class AnalyticRule(EmpiricalRisk):
     tests/benchmarks/step_time.py). There is no case in which forward mode is cheaper, and it is
     noisier for the energy, hence the default.
 
+    A network that recomputes its activations (torch.utils.checkpoint) cannot be trained by this
+    rule in either mode, nor by `LinearizedRobustOptimization`: torch.func does not pass it.
+    There would be little to gain, see docs/architecture.md.
+
     References:
         Barati, Safabakhsh and Rahmati (2022), reconstructed.
     """

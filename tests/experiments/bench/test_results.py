@@ -5,8 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from holonet.errors import DataError
+from holonet.experiments.bench.memory import Peak
 from holonet.experiments.bench.results import Row, environment, measure, read_rows, write_rows
-from holonet.experiments.bench.suites import Case
+from holonet.experiments.bench.suites import Case, MemoryCase
 
 ABOUT = {"processor": "a fast one: 3 GHz", "threads": "2"}
 times = st.floats(1e-6, 1e6).map(lambda x: float(f"{x:.6g}"))
@@ -16,9 +17,10 @@ rows = st.builds(
     case=st.text("abc, 0", min_size=1).map(str.strip).filter(bool),
     contender=st.sampled_from(["holonet", "torch"]),
     role=st.sampled_from(["contender", "floor"]),
-    median_ms=times,
-    low_ms=times,
-    high_ms=times,
+    unit=st.sampled_from(["ms", "MiB"]),
+    median=times,
+    low=times,
+    high=times,
     ratio=times,
     ratio_low=times,
     ratio_high=times,
@@ -34,8 +36,32 @@ def test_what_is_written_is_read(tmp_path_factory, found):
 
 def test_another_file_is_refused(tmp_path):
     (tmp_path / "other.csv").write_text("a,b\n1,2\n")
-    with pytest.raises(DataError, match=r"other.csv holds no timings"):
+    with pytest.raises(DataError, match=r"other.csv holds no rows"):
         read_rows(tmp_path / "other.csv")
+
+
+def test_older_files_are_read(tmp_path):
+    (tmp_path / "old.csv").write_text(
+        "# threads: 2\n"
+        "suite,case,contender,role,median_ms,low_ms,high_ms,ratio,ratio_low,ratio_high,rounds\n"
+        "step,sin,torch,contender,4,3,5,2,1.9,2.1,15\n"
+    )
+    found = Row("step", "sin", "torch", "contender", "ms", 4.0, 3.0, 5.0, 2.0, 1.9, 2.1, 15)
+    assert read_rows(tmp_path / "old.csv") == ([found], {"threads": "2"})
+
+
+def test_peaks_have_two_rows_a_contender(monkeypatch):
+    peaks = {"pgd": Peak(6 * 2**20, 3 * 2**20), "unit": Peak(4 * 2**20, 2**20)}
+    monkeypatch.setattr("holonet.experiments.bench.results.peak", lambda build: peaks[build()])
+    case = MemoryCase("one", {"pgd": lambda: "pgd"}, {"unit": lambda: "unit"})
+    found = list(measure("memory", iter([case]), rounds=3))
+    assert [(r.case, r.contender, r.role, r.unit, r.median, r.ratio) for r in found] == [
+        ("one, whole", "pgd", "contender", "MiB", 6.0, 1.5),
+        ("one, whole", "unit", "floor", "MiB", 4.0, 1.0),
+        ("one, activations", "pgd", "contender", "MiB", 3.0, 3.0),
+        ("one, activations", "unit", "floor", "MiB", 1.0, 1.0),
+    ]
+    assert {r.rounds for r in found} == {1}
 
 
 def test_the_unit_is_holonet_or_the_floor():
@@ -53,8 +79,8 @@ def test_the_unit_is_holonet_or_the_floor():
         ("copy", "floor"),
     ]
     assert found[0].ratio == found[4].ratio == 1.0
-    assert all(r.low_ms <= r.median_ms <= r.high_ms for r in found)
+    assert all(r.low <= r.median <= r.high for r in found)
 
 
 def test_the_environment_names_what_times_depend_on():
-    assert {"processor", "threads", "torch", "commit"} <= set(environment())
+    assert {"processor", "cache", "threads", "torch", "commit"} <= set(environment())

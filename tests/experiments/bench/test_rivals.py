@@ -1,9 +1,12 @@
 """The rivals compute what our networks compute."""
 
+from functools import partial
+
 import pytest
 import torch
 from torch import nn as tnn
 
+from holonet.experiments.bench import rivals
 from holonet.experiments.bench.rivals import ACTIVATIONS, RivalNetwork, affine_layers, compilers
 from holonet.functions import CATALOGUE
 from holonet.interop import layer_types
@@ -29,3 +32,18 @@ def test_the_network_is_ours_with_the_same_weights(kind):
 
 def test_compilers_are_torchs():
     assert "torch.compile" in compilers()
+
+
+@pytest.mark.skipif(not rivals._ISOLATED, reason="torch shares compiled code before 2.13")
+def test_every_compiler_compiles_anew(monkeypatch):
+    plain, graphs = torch.compile, []
+
+    def eager(graph, inputs):
+        graphs.append(graph)
+        return graph.forward
+
+    monkeypatch.setattr(torch, "compile", partial(plain, backend=eager))
+    for compiled in compilers().values():
+        for _ in range(5):
+            compiled(torch.sin)(torch.zeros(2))
+    assert len(graphs) == 5 * len(compilers())

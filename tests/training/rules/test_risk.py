@@ -6,7 +6,9 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
+from holonet.attacks import ThreatModel
 from holonet.calculus import Probes
 from holonet.errors import ConfigError, InputTypeError
 from holonet.nn import HolomorphicClassifier, holomorphic_mlp
@@ -17,6 +19,7 @@ from holonet.training import (
     LinearRamp,
     Penalty,
     Rule,
+    fgsm_rs,
 )
 
 
@@ -179,3 +182,19 @@ def test_repr_tells_rules_apart() -> None:
         EmpiricalRisk([Penalty(Scaled(1.0), 1.0, lift=True)]),
     ]
     assert len(set(map(repr, rules))) == len(rules)
+
+
+@pytest.mark.parametrize("rule", [EmpiricalRisk(), fgsm_rs(ThreatModel("Linf", 0.1))])
+def test_networks_that_recompute_their_activations_have_the_same_gradients(rule):
+    network = holomorphic_mlp(6, [5, 5], 3, activation="sin")
+    x, y = torch.rand(8, 6), torch.arange(8) % 3
+
+    def gradients(model):
+        torch.manual_seed(0)
+        return torch.autograd.grad(rule(model, x, y), tuple(network.parameters()))
+
+    def recomputed(x):
+        return checkpoint(network, x, use_reentrant=False)
+
+    for found, expected in zip(gradients(recomputed), gradients(network), strict=True):
+        assert torch.equal(found, expected)

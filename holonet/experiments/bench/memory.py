@@ -1,0 +1,106 @@
+"""The most memory that a training step holds, from what torch's profiler records."""
+
+import bisect
+import itertools
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from torch.profiler import ProfilerActivity, profile, record_function
+
+__all__ = ["Peak", "Work", "peak"]
+
+DIFFERENTIATE, UPDATE = "holonet: differentiate", "holonet: update"
+
+
+@dataclass(frozen=True)
+class Work:
+    """A training step in its two halves.
+
+    Args:
+        differentiate: computes the loss and leaves gradients behind.
+        update: uses them.
+    """
+
+    differentiate: Callable[[], object]
+    update: Callable[[], object]
+
+
+@dataclass(frozen=True)
+class Peak:
+    """Bytes of tensors that a step holds at most.
+
+    Args:
+        whole: of everything made since `build` was called: parameters, gradients, the
+            optimizer's state, data, activations.
+        activations: of what `differentiate` makes and lets go again: activations, directions,
+            an attack's iterates, but neither parameters nor the gradients that it leaves.
+    """
+
+    whole: int
+    activations: int
+
+
+def peak(build: Callable[[], Work]) -> Peak:
+    """The peak of a step's second run, the first of which makes the optimizer's state.
+
+    Counted are the blocks that torch's allocator hands out on the CPU, so what a library takes
+    for itself inside a product is not seen. Building is recorded too, since the profiler does not
+    see the end of a block whose beginning it has missed.
+
+    Law: the same at every call, whatever else the machine does.
+
+    Example:
+        >>> import torch
+        >>> def build():
+        ...     kept = torch.empty(1000, dtype=torch.uint8)
+        ...     return Work(lambda: torch.empty(300, dtype=torch.uint8), kept.zero_)
+        >>> peak(build)
+        Peak(whole=1300, activations=300)
+    """
+    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as found:
+        work = build()
+        for _ in range(2):
+            with record_function(DIFFERENTIATE):
+                work.differentiate()
+            with record_function(UPDATE):
+                work.update()
+    events = _trace(found)
+    began, between = _last(events, DIFFERENTIATE)
+    _, ended = _last(events, UPDATE)
+    blocks = sorted((e for e in events if e["name"] == "[memory]"), key=lambda e: e["ts"])
+    sizes = [block["args"]["Bytes"] for block in blocks]
+    first, middle, last = (
+        bisect.bisect(blocks, moment, key=lambda e: e["ts"]) for moment in (began, between, ended)
+    )
+    held = list(itertools.accumulate(sizes, initial=0))  # held[k]: when k of them have happened
+    return Peak(max(held[first : last + 1]), _passing(blocks[first:middle]))
+
+
+def _passing(blocks: list[dict[str, Any]]) -> int:
+    """The most bytes at once of the blocks that are both taken and given back among these."""
+    taken: dict[int, int] = {}
+    short: set[int] = set()
+    for k, block in enumerate(blocks):
+        address, size = block["args"]["Addr"], block["args"]["Bytes"]
+        if size > 0:
+            taken[address] = k
+        elif address in taken:
+            short |= {taken.pop(address), k}
+    return max(itertools.accumulate((blocks[k]["args"]["Bytes"] for k in sorted(short)), initial=0))
+
+
+def _trace(found: profile) -> list[dict[str, Any]]:
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "trace.json"
+        found.export_chrome_trace(str(path))
+        return json.loads(path.read_text())["traceEvents"]
+
+
+def _last(events: list[dict[str, Any]], name: str) -> tuple[float, float]:
+    """When what has that name ran last: its beginning and its end."""
+    ran = max((e for e in events if e["name"] == name), key=lambda e: e["ts"])
+    return ran["ts"], ran["ts"] + ran["dur"]
