@@ -16,7 +16,7 @@ from holonet.ops.native import readable
 from holonet.ops.pointwise import compiled, reference
 from holonet.ops.tracing import UntranslatableError
 
-__all__ = ["explain", "pointwise"]
+__all__ = ["explain", "pointwise", "pull", "transforms"]
 
 Floor = Literal["compiled", "fused"]
 
@@ -54,9 +54,23 @@ def pointwise(record: HolomorphicFunction, z: Tensor) -> ComplexTensor:
     floor, _ = _choose(record, z)
     if floor is None:
         return record.value(z)
-    if not (z.requires_grad and torch.is_grad_enabled()) and not _transforms():
+    if not (z.requires_grad and torch.is_grad_enabled()) and not transforms():
         return _run(floor, "value", record, z)
     return _Value.apply(z, record, floor)  # pyright: ignore[reportReturnType]
+
+
+def pull(record: HolomorphicFunction, z: Tensor, g: Tensor) -> ComplexTensor:
+    """conj(phi'(z)) g: the gradient of phi at z applied to g, differentiable in both.
+
+    Example:
+        >>> from holonet.functions import CATALOGUE
+        >>> pull(CATALOGUE["square"], torch.tensor([1j]), torch.tensor([1.0 + 0j]))
+        tensor([0.-2.j])
+    """
+    floor, _ = _choose(record, z)
+    if floor is None:
+        return reference.pull(record, z, g)
+    return _Pull.apply(z, g, record, floor)  # pyright: ignore[reportReturnType]
 
 
 def explain(record: HolomorphicFunction, z: Tensor) -> str:
@@ -120,7 +134,7 @@ def _fused() -> Any:
     return fused
 
 
-def _transforms() -> bool:
+def transforms() -> bool:
     """Whether a transform of torch.func or forward mode watches."""
     return torch._C._are_functorch_transforms_active() or forward_ad._current_level >= 0
 

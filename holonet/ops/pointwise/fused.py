@@ -5,63 +5,22 @@ entry is a pair of neighboring numbers in memory: a block is read as one run of 
 """
 
 import functools
-import hashlib
-import importlib.util
-import os
-import sys
-import tempfile
 from collections.abc import Callable, Mapping
-from importlib import resources
-from pathlib import Path
-from types import MappingProxyType, ModuleType
 from typing import Any
 
 import torch
 import triton
 from torch import Tensor
 
-from holonet._files import write_atomically
 from holonet.functions import HolomorphicFunction
 from holonet.ops.native import dense
-from holonet.ops.planar import Program, Real, in_order
+from holonet.ops.planar import Program
 from holonet.ops.pointwise.programs import INPUTS, program
+from holonet.ops.triton_code import helpers, interpreted, load, statements
 
 __all__ = ["interpreted", "kernels", "source"]
 
 BLOCK = 1024
-
-
-_INFIX = {
-    "add": "+",
-    "sub": "-",
-    "mul": "*",
-    "div": "/",
-    "lt": "<",
-    "le": "<=",
-    "and": "&",
-    "or": "|",
-}
-_CALLS: Mapping[str, str] = MappingProxyType(
-    {
-        "abs": "tl.abs({0})",
-        "asinh": "asinh({0})",
-        "atan2": "atan2({0}, {1})",
-        "ceil": "tl.ceil({0})",
-        "copysign": "copysign({0}, {1})",
-        "cos": "tl.cos({0})",
-        "exp": "tl.exp({0})",
-        "expm1": "expm1({0})",
-        "log": "tl.log({0})",
-        "log1p": "log1p({0})",
-        "maximum": "tl.maximum({0}, {1}, tl.PropagateNan.ALL)",
-        "minimum": "tl.minimum({0}, {1}, tl.PropagateNan.ALL)",
-        "neg": "(-{0})",
-        "sin": "tl.sin({0})",
-        "sqrt": "tl.sqrt_rn({0})",
-        "trunc": "trunc({0})",
-        "where": "tl.where({0}, {1}, {2})",
-    }
-)
 
 
 def source(programs: Mapping[str, Program]) -> str:
@@ -69,8 +28,7 @@ def source(programs: Mapping[str, Program]) -> str:
 
     Pointers are to the parts as float32. Offsets are 64-bit, so tensors may exceed 2^31 bytes.
     """
-    functions = resources.files("holonet.ops").joinpath("vector.triton").read_text()
-    return "\n".join([functions, *(_function(name, made) for name, made in programs.items())])
+    return "\n".join([helpers(), *(_function(name, made) for name, made in programs.items())])
 
 
 def _function(name: str, made: Program) -> str:
@@ -84,42 +42,15 @@ def _function(name: str, made: Program) -> str:
         f"tl.load({z}_ptr + parts, mask=inside, other=0.0), (BLOCK, 2)))"
         for z in made.inputs
     ]
-    parts = [part for output in made.outputs for part in output]
-    names: dict[int, str] = {}
-    for k, node in enumerate(in_order(parts)):
-        if node.op == "input":
-            names[id(node)] = str(node.value)
-        elif node.op == "constant":
-            names[id(node)] = repr(node.value).replace("inf", "float('inf')")
-        else:
-            names[id(node)] = f"v{k}"
-            lines.append(f"v{k} = {_expression(node, names)}")
-    for k, output in enumerate(made.outputs):
-        re, im = (_array(part, names[id(part)]) for part in output)
-        lines.append(
-            f"tl.store(out{k}_ptr + parts, "
-            f"tl.reshape(tl.join({re}, {im}), (2 * BLOCK,)), mask=inside)"
-        )
+    work, results = statements(made.outputs, "(BLOCK,)")
+    lines += work
+    lines += [
+        f"tl.store(out{k}_ptr + parts, tl.reshape(tl.join({re}, {im}), (2 * BLOCK,)), mask=inside)"
+        for k, (re, im) in enumerate(results)
+    ]
     body = "\n".join(f"    {line}" for line in lines)
     arguments = ", ".join([*pointers, "count", "BLOCK: tl.constexpr"])
     return f"\n@triton.jit\ndef {name}({arguments}):\n{body}\n"
-
-
-def _array(part: Real, name: str) -> str:
-    """A block of numbers, also for a constant."""
-    return f"tl.full((BLOCK,), {name}, tl.float32)" if part.op == "constant" else name
-
-
-def _expression(node: Real, names: Mapping[int, str]) -> str:
-    args = [names[id(a)] for a in node.args]
-    if node.op in _INFIX:
-        return f"{args[0]} {_INFIX[node.op]} {args[1]}"
-    return _CALLS[node.op].format(*args)
-
-
-def interpreted() -> bool:
-    """Whether Triton runs its interpreter, which takes tensors of the CPU."""
-    return os.environ.get("TRITON_INTERPRET") == "1"
 
 
 Run = Callable[..., list[Tensor]]
@@ -133,7 +64,7 @@ def kernels(record: HolomorphicFunction) -> Mapping[str, Run]:
         UntranslatableError: the record uses an operation that has no translation.
     """
     programs = {name: program(name, record, double=False) for name in INPUTS}
-    module = _load(source(programs))
+    module = load(source(programs))
     return {
         name: functools.partial(_launch, getattr(module, name), len(made.outputs))
         for name, made in programs.items()
@@ -149,19 +80,3 @@ def _launch(kernel: Any, outputs: int, *inputs: Tensor) -> list[Tensor]:
         flat = [torch.view_as_real(t).view(-1) for t in (*read, *results)]
         kernel[(triton.cdiv(count, BLOCK),)](*flat, count, BLOCK=BLOCK)
     return results
-
-
-def _load(text: str) -> ModuleType:
-    """The module of a source. Triton reads the source of its kernels, so it must be a file."""
-    name = f"holonet_kernels_{hashlib.sha256(text.encode()).hexdigest()[:16]}"
-    folder = Path(os.environ.get("TRITON_CACHE_DIR", tempfile.gettempdir()))
-    path = folder / f"{name}.py"
-    if not path.exists() or path.read_text() != text:
-        write_atomically(path, text)
-    spec = importlib.util.spec_from_file_location(name, path)
-    if spec is None or spec.loader is None:
-        raise ImportError(f"{path} cannot be imported")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    spec.loader.exec_module(module)
-    return module

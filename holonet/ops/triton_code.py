@@ -1,0 +1,117 @@
+"""Planar expressions as Triton code, without Triton: the text of a kernel and its loading."""
+
+import hashlib
+import importlib.util
+import os
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from importlib import resources
+from pathlib import Path
+from types import MappingProxyType, ModuleType
+
+from holonet._files import write_atomically
+from holonet.ops.planar import Planar, Real, in_order
+
+__all__ = ["helpers", "interpreted", "load", "statements"]
+
+_INFIX = {
+    "add": "+",
+    "sub": "-",
+    "mul": "*",
+    "div": "/",
+    "lt": "<",
+    "le": "<=",
+    "and": "&",
+    "or": "|",
+}
+_CALLS: Mapping[str, str] = MappingProxyType(
+    {
+        "abs": "tl.abs({0})",
+        "asinh": "asinh({0})",
+        "atan2": "atan2({0}, {1})",
+        "ceil": "tl.ceil({0})",
+        "copysign": "copysign({0}, {1})",
+        "cos": "tl.cos({0})",
+        "exp": "tl.exp({0})",
+        "expm1": "expm1({0})",
+        "log": "tl.log({0})",
+        "log1p": "log1p({0})",
+        "maximum": "tl.maximum({0}, {1}, tl.PropagateNan.ALL)",
+        "minimum": "tl.minimum({0}, {1}, tl.PropagateNan.ALL)",
+        "neg": "(-{0})",
+        "sin": "tl.sin({0})",
+        "sqrt": "tl.sqrt_rn({0})",
+        "trunc": "trunc({0})",
+        "where": "tl.where({0}, {1}, {2})",
+    }
+)
+
+
+def helpers() -> str:
+    """The imports of a kernel's module, and the functions that `statements` may call."""
+    return resources.files("holonet.ops").joinpath("vector.triton").read_text()
+
+
+def statements(
+    outputs: Sequence[Planar], shape: str, inputs: Mapping[str, str] = MappingProxyType({})
+) -> tuple[list[str], list[tuple[str, str]]]:
+    """The lines that compute the outputs, and an expression for each one's parts.
+
+    The lines assign to v0, v1, ... in single precision.
+
+    Args:
+        outputs: what is computed.
+        shape: of a block, as Triton code; a constant output is spread over it.
+        inputs: name of a real input -> its variable, where that is not the name itself.
+
+    Example:
+        >>> from holonet.ops.planar import Sheet
+        >>> z = Sheet().complex_input("z")
+        >>> statements([z.plus(z)], "(BLOCK,)")
+        (['v1 = z_re + z_re', 'v3 = z_im + z_im'], [('v1', 'v3')])
+    """
+    lines, names = [], {}
+    for k, node in enumerate(in_order([part for output in outputs for part in output])):
+        if node.op == "input":
+            names[id(node)] = inputs.get(str(node.value), str(node.value))
+        elif node.op == "constant":
+            names[id(node)] = repr(node.value).replace("inf", "float('inf')")
+        else:
+            names[id(node)] = f"v{k}"
+            lines.append(f"v{k} = {_expression(node, names)}")
+    found = [tuple(_block(part, names[id(part)], shape) for part in output) for output in outputs]
+    return lines, [(re, im) for re, im in found]
+
+
+def _block(part: Real, name: str, shape: str) -> str:
+    """A block of numbers, also for a constant."""
+    return f"tl.full({shape}, {name}, tl.float32)" if part.op == "constant" else name
+
+
+def _expression(node: Real, names: Mapping[int, str]) -> str:
+    args = [names[id(a)] for a in node.args]
+    if node.op in _INFIX:
+        return f"{args[0]} {_INFIX[node.op]} {args[1]}"
+    return _CALLS[node.op].format(*args)
+
+
+def interpreted() -> bool:
+    """Whether Triton runs its interpreter, which takes tensors of the CPU."""
+    return os.environ.get("TRITON_INTERPRET") == "1"
+
+
+def load(text: str) -> ModuleType:
+    """The module of a source. Triton reads the source of its kernels, so it must be a file."""
+    name = f"holonet_kernels_{hashlib.sha256(text.encode()).hexdigest()[:16]}"
+    folder = Path(os.environ.get("TRITON_CACHE_DIR", tempfile.gettempdir()))
+    path = folder / f"{name}.py"
+    if not path.exists() or path.read_text() != text:
+        write_atomically(path, text)
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise ImportError(f"{path} cannot be imported")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+    return module
