@@ -75,15 +75,15 @@ def _sum(z: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
 
 def _takes_kernel(record: HolomorphicFunction, given: list[Tensor]) -> bool:
     """Whether the kernel runs: for plain complex64 tensors that nothing but autograd watches."""
+    if torch.compiler.is_compiling() or has_torch_function(given):
+        return False  # the user's compiler traces plain torch code, and so do jets
     device, backend = given[0].device, chosen()
     if device.type == "cpu":
         if backend != "fused":
             return False
     elif device.type != "cuda" or backend == "reference":
         return False
-    if torch.compiler.is_compiling() or has_torch_function(given) or transforms():
-        return False
-    if torch._C._len_torch_dispatch_stack():
+    if transforms() or torch._C._len_torch_dispatch_stack():
         return False
     if any(t.dtype is not torch.complex64 or t.device != device for t in given):
         return False
@@ -148,7 +148,7 @@ class _Layer(torch.autograd.Function):
         return (
             product(g, weight.mH) if for_z else None,
             _weight_gradient(z, g, ctx.rounded) if for_weight else None,
-            g.flatten(0, -2).sum(0) if for_bias and g.dim() > 1 else g if for_bias else None,
+            _rows(g).sum(0) if for_bias else None,
             None,
             None,
         )
@@ -157,5 +157,8 @@ class _Layer(torch.autograd.Function):
 def _weight_gradient(z: Tensor, g: Tensor, rounded: bool) -> Tensor:
     if rounded:
         return mixed.weight_gradient(z, g)
-    above, points = (t.reshape(t.shape[:-1].numel(), t.shape[-1]) for t in (g, z))
-    return above.mT @ points.conj()
+    return _rows(g).mT @ _rows(z).conj()
+
+
+def _rows(t: Tensor) -> Tensor:
+    return t.reshape(t.shape[:-1].numel(), t.shape[-1])

@@ -82,18 +82,17 @@ def affine(
     elif products == 4:
         c, d = weight.real, weight.imag
         block = torch.stack([_columns(c, d), _columns(-d, c)], 1).flatten(0, 1)
-        flat = rounded_product(_rows(torch.view_as_real(z.resolve_conj()).flatten(-2)), block)
+        flat = rounded_product(_parts(z), block)
     else:
         flat = _by_gauss(_rows(z), weight)
-    value = torch.view_as_complex(flat.unflatten(-1, (-1, 2))).reshape(*z.shape[:-1], len(weight))
+    value = torch.view_as_complex(flat.reshape(*z.shape[:-1], len(weight), 2))
     return value if bias is None else value + bias
 
 
 def weight_gradient(z: ComplexTensor, g: ComplexTensor) -> ComplexTensor:
     """The gradient of W for z: (..., n) and the gradient g: (..., m) of W z: g^T conj(z)."""
-    points, above = (_rows(torch.view_as_real(t.resolve_conj()).flatten(-2)) for t in (z, g))
-    parts = rounded_product(above.mT, points)
-    blocks = parts.unflatten(0, (-1, 2)).unflatten(-1, (-1, 2))
+    parts = rounded_product(_parts(g).mT, _parts(z))
+    blocks = parts.reshape(g.shape[-1], 2, z.shape[-1], 2)
     (rr, ri), (ir, ii) = (blocks[:, k].unbind(-1) for k in range(2))
     return torch.complex(rr + ii, ir - ri)
 
@@ -115,6 +114,11 @@ def rounded_product(a: RealTensor, b: RealTensor) -> RealTensor:
 def _rows(z: Tensor) -> Tensor:
     """All points as rows, also where a size is 0."""
     return z.reshape(z.shape[:-1].numel(), z.shape[-1])
+
+
+def _parts(z: Tensor) -> Tensor:
+    """All points as rows, both parts of an entry as neighbors."""
+    return torch.view_as_real(z.resolve_conj()).reshape(z.shape[:-1].numel(), 2 * z.shape[-1])
 
 
 def _columns(re: Tensor, im: Tensor) -> Tensor:
@@ -154,6 +158,8 @@ class _Product(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *grad_outputs: Any) -> Any:
         (a, b), (g,) = ctx.saved_tensors, grad_outputs
+        if g is None:
+            return None, None
         return (
             rounded_product(g, b.mT) if ctx.needs_input_grad[0] else None,
             rounded_product(a.mT, g) if ctx.needs_input_grad[1] else None,
@@ -168,6 +174,7 @@ class _Transformable(_Product):
         del output
         ctx.save_for_backward(*inputs)
         ctx.save_for_forward(*inputs)
+        ctx.set_materialize_grads(False)  # a tangent of 0 would cost a product
 
     @staticmethod
     def jvp(ctx: Any, *tangents: Any) -> Any:
@@ -177,7 +184,7 @@ class _Transformable(_Product):
             a, b = (forward_ad.unpack_dual(t).primal for t in ctx.saved_tensors)
             terms = [] if along_a is None else [rounded_product(along_a, b)]
             terms += [] if along_b is None else [rounded_product(a, along_b)]
-            return sum(terms[1:], start=terms[0])
+            return sum(terms[1:], start=terms[0]) if terms else None
 
     @staticmethod
     def vmap(  # pyright: ignore[reportIncompatibleMethodOverride]
