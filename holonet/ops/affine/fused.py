@@ -26,7 +26,7 @@ Precision = Literal["ieee", "tf32", "bf16"]
 SMALL = {"ROWS": 16, "COLUMNS": 16, "DEPTH": 16}
 """The tile of the interpreter, where time goes with the number of operations."""
 
-TILES = ((64, 64, 32, 4, 3), (128, 64, 32, 4, 3), (64, 128, 32, 8, 3), (32, 32, 32, 4, 2))
+TILES = ((64, 64, 32, 4, 3), (128, 64, 32, 8, 3), (64, 128, 32, 8, 3), (32, 32, 32, 4, 2))
 """Rows, columns, depth, warps and stages that a card tries at the first call of a size."""
 
 
@@ -72,21 +72,22 @@ def layer(
     if out.numel():
         spare = out if u is None else u
         read = matrix if offset is None else offset
-        kernel[_grid(rows, columns)](
-            *(torch.view_as_real(t) for t in (points, matrix, read, out, spare)),
-            rows,
-            columns,
-            depth,
-            *points.stride(),
-            *matrix.stride(),
-            0 if offset is None else offset.stride(0),
-            PRECISION=precision,
-            PRODUCTS=products,
-            BIAS=offset is not None,
-            KEEP=keep,
-            WIDEN=interpreted(),
-            **(SMALL if interpreted() else {}),
-        )
+        with torch.cuda.device_of(z):  # Triton launches on the current device
+            kernel[_grid(rows, columns)](
+                *(torch.view_as_real(t) for t in (points, matrix, read, out, spare)),
+                rows,
+                columns,
+                depth,
+                *points.stride(),
+                *matrix.stride(),
+                0 if offset is None else offset.stride(0),
+                PRECISION=precision,
+                PRODUCTS=products,
+                BIAS=offset is not None,
+                KEEP=keep,
+                WIDEN=interpreted(),
+                **(SMALL if interpreted() else {}),
+            )
     shape = (*z.shape[:-1], columns)
     return out.view(shape), None if u is None else u.view(shape)
 
