@@ -219,3 +219,20 @@ def test_devices_without_autocast_are_left_alone():
     z = torch.empty(2, 3, dtype=C64, device="meta")
     assert mixed.autocast_dtype(z) is None
     assert affine(z, z).shape == (2, 2)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a card")
+@pytest.mark.parametrize("real", [False, True])
+@pytest.mark.parametrize("products", [3, 4])
+def test_a_card_multiplies_the_same_numbers(products, real):
+    def run(device):
+        given = [t.to(device).requires_grad_() for t in tensors((2, 40, 33), 17, real=real)]
+        value = mixed.affine(*given, products)
+        first = torch.autograd.grad(value, given, torch.ones_like(value))
+        mapped = vmap(lambda w: mixed.affine(given[0], w, None, products))(
+            given[1].expand(3, 17, 33)
+        )
+        return [t.detach().cpu() for t in (value, *first, mapped)]
+
+    for a, e in zip(run("cuda"), run("cpu"), strict=True):
+        torch.testing.assert_close(a, e, rtol=1e-4, atol=1e-4)
