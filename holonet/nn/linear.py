@@ -54,7 +54,10 @@ class Linear(HolomorphicModule, nn.Linear):
             nn.init.zeros_(self.bias)
 
     def forward(self, input: Tensor) -> ComplexTensor:
-        """W z + b along the last axis; for real input at half the cost."""
+        """W z + b along the last axis; for real input at half the cost.
+
+        Under `torch.autocast` with bfloat16 the products are in bfloat16, the result in complex64.
+        """
         require_complex(input, self, self.weight.dtype)
         require_size(input, -1, self.in_features, self, "features")
         return affine(input, self.weight, self.bias)

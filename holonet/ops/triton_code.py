@@ -21,12 +21,11 @@ from torch import Tensor
 
 from holonet._files import write_atomically
 from holonet.ops.native import dense
-from holonet.ops.planar import Program, Real, in_order
+from holonet.ops.planar import Planar, Program, Real, in_order
 
-__all__ = ["compile_programs", "source"]
+__all__ = ["compile_programs", "helpers", "load", "source", "statements"]
 
 BLOCK = 1024
-
 
 _INFIX = {
     "add": "+",
@@ -66,8 +65,7 @@ def source(programs: Mapping[str, Program]) -> str:
 
     Pointers are to the parts as float32. Offsets are 64-bit, so tensors may exceed 2^31 bytes.
     """
-    functions = resources.files("holonet.ops").joinpath("vector.triton").read_text()
-    return "\n".join([functions, *(_function(name, made) for name, made in programs.items())])
+    return "\n".join([helpers(), *(_function(name, made) for name, made in programs.items())])
 
 
 def _function(name: str, made: Program) -> str:
@@ -81,37 +79,15 @@ def _function(name: str, made: Program) -> str:
         f"tl.load({z}_ptr + parts, mask=inside, other=0.0), (BLOCK, 2)))"
         for z in made.inputs
     ]
-    parts = [part for output in made.outputs for part in output]
-    names: dict[int, str] = {}
-    for k, node in enumerate(in_order(parts)):
-        if node.op == "input":
-            names[id(node)] = str(node.value)
-        elif node.op == "constant":
-            names[id(node)] = repr(node.value).replace("inf", "float('inf')")
-        else:
-            names[id(node)] = f"v{k}"
-            lines.append(f"v{k} = {_expression(node, names)}")
-    for k, output in enumerate(made.outputs):
-        re, im = (_array(part, names[id(part)]) for part in output)
-        lines.append(
-            f"tl.store(out{k}_ptr + parts, "
-            f"tl.reshape(tl.join({re}, {im}), (2 * BLOCK,)), mask=inside)"
-        )
+    work, results = statements(made.outputs, "(BLOCK,)")
+    lines += work
+    lines += [
+        f"tl.store(out{k}_ptr + parts, tl.reshape(tl.join({re}, {im}), (2 * BLOCK,)), mask=inside)"
+        for k, (re, im) in enumerate(results)
+    ]
     body = "\n".join(f"    {line}" for line in lines)
     arguments = ", ".join([*pointers, "count", "BLOCK: tl.constexpr"])
     return f"\n@triton.jit\ndef {name}({arguments}):\n{body}\n"
-
-
-def _array(part: Real, name: str) -> str:
-    """A block of numbers, also for a constant."""
-    return f"tl.full((BLOCK,), {name}, tl.float32)" if part.op == "constant" else name
-
-
-def _expression(node: Real, names: Mapping[int, str]) -> str:
-    args = [names[id(a)] for a in node.args]
-    if node.op in _INFIX:
-        return f"{args[0]} {_INFIX[node.op]} {args[1]}"
-    return _CALLS[node.op].format(*args)
 
 
 def compile_programs(programs: Mapping[str, Program]) -> dict[str, Callable[..., list[Tensor]]]:
@@ -120,7 +96,7 @@ def compile_programs(programs: Mapping[str, Program]) -> dict[str, Callable[...,
     Raises:
         ImportError: Triton is not installed.
     """
-    module = _load(source(programs))
+    module = load(source(programs))
     return {
         name: functools.partial(_launch, getattr(module, name), len(made.outputs))
         for name, made in programs.items()
@@ -138,7 +114,55 @@ def _launch(kernel: Any, outputs: int, *inputs: Tensor, out: Sequence[Tensor] = 
     return results
 
 
-def _load(text: str) -> ModuleType:
+def helpers() -> str:
+    """The imports of a kernel's module, and the functions that `statements` may call."""
+    return resources.files("holonet.ops").joinpath("vector.triton").read_text()
+
+
+def statements(
+    outputs: Sequence[Planar], shape: str, inputs: Mapping[str, str] = MappingProxyType({})
+) -> tuple[list[str], list[tuple[str, str]]]:
+    """The lines that compute the outputs, and an expression for each one's parts.
+
+    The lines assign to v0, v1, ... in single precision.
+
+    Args:
+        outputs: what is computed.
+        shape: of a block, as Triton code; a constant output is spread over it.
+        inputs: name of a real input -> its variable, where that is not the name itself.
+
+    Example:
+        >>> from holonet.ops.planar import Sheet
+        >>> z = Sheet().complex_input("z")
+        >>> statements([z.plus(z)], "(BLOCK,)")
+        (['v1 = z_re + z_re', 'v3 = z_im + z_im'], [('v1', 'v3')])
+    """
+    lines, names = [], {}
+    for k, node in enumerate(in_order([part for output in outputs for part in output])):
+        if node.op == "input":
+            names[id(node)] = inputs.get(str(node.value), str(node.value))
+        elif node.op == "constant":
+            names[id(node)] = repr(node.value).replace("inf", "float('inf')")
+        else:
+            names[id(node)] = f"v{k}"
+            lines.append(f"v{k} = {_expression(node, names)}")
+    found = [tuple(_block(part, names[id(part)], shape) for part in output) for output in outputs]
+    return lines, [(re, im) for re, im in found]
+
+
+def _block(part: Real, name: str, shape: str) -> str:
+    """A block of numbers, also for a constant."""
+    return f"tl.full({shape}, {name}, tl.float32)" if part.op == "constant" else name
+
+
+def _expression(node: Real, names: Mapping[int, str]) -> str:
+    args = [names[id(a)] for a in node.args]
+    if node.op in _INFIX:
+        return f"{args[0]} {_INFIX[node.op]} {args[1]}"
+    return _CALLS[node.op].format(*args)
+
+
+def load(text: str) -> ModuleType:
     """The module of a source. Triton reads the source of its kernels, so it must be a file."""
     name = f"holonet_kernels_{hashlib.sha256(text.encode()).hexdigest()[:16]}"
     folder = Path(os.environ.get("TRITON_CACHE_DIR", tempfile.gettempdir()))

@@ -1,5 +1,6 @@
-"""Affine maps of complex or real tensors."""
+"""Affine maps of complex or real tensors, and holomorphic functions of them."""
 
-from holonet.ops.affine.reference import affine, planar_channels
+from holonet.ops.affine.layer import affine
+from holonet.ops.affine.reference import planar_channels
 
 __all__ = ["affine", "planar_channels"]

@@ -17,7 +17,7 @@ from holonet.ops.native import readable
 from holonet.ops.pointwise import compiled, fused, reference
 from holonet.ops.tracing import UntranslatableError
 
-__all__ = ["explain", "pointwise"]
+__all__ = ["explain", "pointwise", "pull"]
 
 
 def pointwise(record: HolomorphicFunction, z: Tensor) -> ComplexTensor:
@@ -57,6 +57,20 @@ def pointwise(record: HolomorphicFunction, z: Tensor) -> ComplexTensor:
     elif not (z.requires_grad and torch.is_grad_enabled()):
         return _run(floor, "value", record, z)
     return _Value.apply(z, record, floor)  # pyright: ignore[reportReturnType]
+
+
+def pull(record: HolomorphicFunction, z: Tensor, g: Tensor) -> ComplexTensor:
+    """conj(phi'(z)) g: the gradient of phi at z applied to g, differentiable in both.
+
+    Example:
+        >>> from holonet.functions import CATALOGUE
+        >>> pull(CATALOGUE["square"], torch.tensor([1j]), torch.tensor([1.0 + 0j]))
+        tensor([0.-2.j])
+    """
+    floor, _ = choose(compiled.least(record, True), z, g)
+    if floor is None:
+        return reference.pull(record, z, g)
+    return _Pull.apply(z, g, record, floor)  # pyright: ignore[reportReturnType]
 
 
 def explain(record: HolomorphicFunction, z: Tensor) -> str:

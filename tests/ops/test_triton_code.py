@@ -1,0 +1,45 @@
+"""The text of Triton kernels: what each node becomes, and that the text can be loaded."""
+
+import math
+
+import pytest
+
+from holonet.ops.evaluate import OPERATIONS
+from holonet.ops.planar import Planar, Sheet
+from holonet.ops.triton_code import _CALLS, _INFIX, helpers, interpreted, load, statements
+
+
+def test_every_operation_has_its_code():
+    assert set(_CALLS) | set(_INFIX) == set(OPERATIONS)
+    compile(helpers(), "helpers", "exec")
+
+
+def test_constants_are_spread_and_inputs_renamed():
+    z = Sheet().complex_input("z")
+    out = Planar(z.re * z.im, z.re.sheet.constant(math.inf))
+    lines, parts = statements([out], "(8, 4)", {"z_re": "u_re", "z_im": "b"})
+    assert lines == ["v2 = u_re * b"]
+    assert parts == [("v2", "tl.full((8, 4), float('inf'), tl.float32)")]
+
+
+def test_shared_nodes_are_written_once():
+    z = Sheet().complex_input("z")
+    lines, _ = statements([z.times(z), z.times(z).plus(z)], "(8,)")
+    assert len(set(lines)) == len(lines)
+    assert len({line.split(" = ")[1] for line in lines}) == len(lines)
+
+
+def test_a_text_becomes_a_module_where_the_cache_is(tmp_path, monkeypatch):
+    monkeypatch.setenv("TRITON_CACHE_DIR", str(tmp_path))
+    assert load("answer = 42").answer == 42
+    (file,) = tmp_path.iterdir()
+    file.write_text("answer = 0")  # damaged: written again
+    assert load("answer = 42").answer == 42
+
+
+@pytest.mark.parametrize(("value", "expected"), [("1", True), ("0", False), (None, False)])
+def test_the_interpreter_is_known_by_its_variable(value, expected, monkeypatch):
+    monkeypatch.delenv("TRITON_INTERPRET", raising=False)
+    if value is not None:
+        monkeypatch.setenv("TRITON_INTERPRET", value)
+    assert interpreted() is expected
