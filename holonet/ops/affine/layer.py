@@ -64,14 +64,12 @@ def affine(
 
 def _sum(z: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     """W z + b in the precision that autocast asks for."""
-    if has_torch_function((z, weight, bias)):
+    if has_torch_function((z, weight, bias)) or mixed.autocast_dtype(z) is None:
         return reference.affine(z, weight, bias)
     if mixed.asked_for(z, weight):
         return mixed.affine(z, weight, bias)
-    if not z.is_complex() and mixed.autocast_dtype(z):  # a product of parts is no real product
-        with torch.autocast(z.device.type, enabled=False):
-            return reference.affine(z, weight, bias)
-    return reference.affine(z, weight, bias)
+    with torch.autocast(z.device.type, enabled=False):  # parts in float16 would not be complex64
+        return reference.affine(z, weight, bias)
 
 
 def _takes_kernel(record: HolomorphicFunction, given: list[Tensor], precision: str) -> bool:
