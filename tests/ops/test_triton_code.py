@@ -2,11 +2,9 @@
 
 import math
 
-import pytest
-
 from holonet.ops.evaluate import OPERATIONS
 from holonet.ops.planar import Planar, Sheet
-from holonet.ops.triton_code import _CALLS, _INFIX, helpers, interpreted, load, statements
+from holonet.ops.triton_code import _CALLS, _INFIX, helpers, load, statements
 
 
 def test_every_operation_has_its_code():
@@ -35,11 +33,3 @@ def test_a_text_becomes_a_module_where_the_cache_is(tmp_path, monkeypatch):
     (file,) = tmp_path.iterdir()
     file.write_text("answer = 0")  # damaged: written again
     assert load("answer = 42").answer == 42
-
-
-@pytest.mark.parametrize(("value", "expected"), [("1", True), ("0", False), (None, False)])
-def test_the_interpreter_is_known_by_its_variable(value, expected, monkeypatch):
-    monkeypatch.delenv("TRITON_INTERPRET", raising=False)
-    if value is not None:
-        monkeypatch.setenv("TRITON_INTERPRET", value)
-    assert interpreted() is expected
