@@ -1,10 +1,11 @@
 """Time and memory of the operations and of training, beside what one would otherwise run."""
 
+from holonet.experiments.bench.case import Case, MemoryCase
 from holonet.experiments.bench.check import require_green
 from holonet.experiments.bench.memory import Peak, Work, peak
 from holonet.experiments.bench.page import performance_page
 from holonet.experiments.bench.results import Row, environment, measure, read_rows, write_rows
-from holonet.experiments.bench.suites import SUITES, Case, MemoryCase
+from holonet.experiments.bench.suites import SUITES
 from holonet.experiments.bench.timing import Timing, interleave, ratio
 
 __all__ = [

@@ -14,8 +14,8 @@ import torch
 from holonet._files import write_atomically
 from holonet.errors import DataError
 from holonet.experiments.bench.cache import last_level_cache
+from holonet.experiments.bench.case import Case, MemoryCase
 from holonet.experiments.bench.memory import peak
-from holonet.experiments.bench.suites import Case, MemoryCase
 from holonet.experiments.bench.timing import interleave, ratio
 
 __all__ = ["Row", "environment", "measure", "read_rows", "write_rows"]

@@ -4,7 +4,6 @@ import itertools
 import math
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from types import MappingProxyType
 
@@ -13,6 +12,15 @@ from torch import Tensor, nn
 
 from holonet import ops
 from holonet.experiments.bench.cache import last_level_cache
+from holonet.experiments.bench.case import (
+    Case,
+    Contender,
+    MemoryCase,
+    pulled,
+    training_step,
+    training_work,
+)
+from holonet.experiments.bench.gpu import gpu_cases
 from holonet.experiments.bench.memory import Work
 from holonet.experiments.bench.rivals import ACTIVATIONS, RivalNetwork, affine_layers, compilers
 from holonet.functions import get_function
@@ -26,9 +34,8 @@ from holonet.regularizers import (
 )
 from holonet.training import ModelConfig, RuleConfig
 
-__all__ = ["SUITES", "Case", "Contender", "MemoryCase"]
+__all__ = ["SUITES"]
 
-Contender = Callable[[], object]
 Loss = Callable[[HolomorphicClassifier, Tensor, Tensor], Tensor]
 
 LARGE = 2_000_000
@@ -37,36 +44,6 @@ CLASSES = 10
 LAYERS = (784, (512, 512), 256)  # inputs, hidden widths, batch
 SMALL = (32, (32, 32, 32), 65_536)
 CACHES = 4  # last-level caches that streamed data fill, as STREAM asks
-
-
-@dataclass(frozen=True)
-class Case:
-    """Contenders that do the same work, "holonet" among them, and floors that bound it.
-
-    Args:
-        name: of the case.
-        contenders: by name.
-        floors: things that are no rivals (a copy of the input, products alone).
-    """
-
-    name: str
-    contenders: Mapping[str, Contender]
-    floors: Mapping[str, Contender]
-
-
-@dataclass(frozen=True)
-class MemoryCase:
-    """Training steps whose peaks of memory are compared, in units of the only floor.
-
-    Args:
-        name: of the case.
-        contenders: by name, what builds network, data and optimizer and gives their step.
-        floors: the unit, alike.
-    """
-
-    name: str
-    contenders: Mapping[str, Callable[[], Work]]
-    floors: Mapping[str, Callable[[], Work]]
 
 
 def pointwise_cases(quick: bool = False) -> Iterator[Case]:
@@ -92,7 +69,7 @@ def pointwise_cases(quick: bool = False) -> Iterator[Case]:
             )
             yield Case(
                 f"{name}, {size} entries, forward and backward",
-                {who: _pulled(f, leaf, g) for who, f in functions.items()},
+                {who: pulled(f, leaf, g) for who, f in functions.items()},
                 copy,
             )
             if size == LARGE:
@@ -121,16 +98,18 @@ def step_cases(quick: bool = False) -> Iterator[Case]:
                 "torch": RivalNetwork(affine_layers(nn.Linear, widths), act),
                 "complextorch": RivalNetwork(affine_layers(layer_types()["Linear"], widths), act),
             }
-            steps = {who: _step(model, _cross_entropy, x, y) for who, model in models.items()}
+            steps = {
+                who: training_step(model, _cross_entropy, x, y) for who, model in models.items()
+            }
             if not quick:
                 for who, compiled in compilers().items():
                     network = RivalNetwork(affine_layers(nn.Linear, widths), act)
-                    steps[who] = _step(network, _through(compiled(network)), x, y)
+                    steps[who] = training_step(network, _through(compiled(network)), x, y)
             yield Case(
                 f"step, {name}, {_shape(inputs, hidden, batch)}",
                 steps,
                 {
-                    "real network of equal flops": _step(
+                    "real network of equal flops": training_step(
                         real.build((inputs,), CLASSES), _cross_entropy, x, y
                     ),
                     "complex products": _products(widths, batch),
@@ -171,13 +150,10 @@ SUITES: Mapping[str, Callable[[bool], Iterator[Case | MemoryCase]]] = MappingPro
         "rules": rule_cases,
         "penalties": penalty_cases,
         "memory": memory_cases,
+        "gpu": gpu_cases,
     }
 )
 """Name -> its cases; True for the few that take seconds."""
-
-
-def _pulled(function: Callable[[Tensor], Tensor], leaf: Tensor, g: Tensor) -> Contender:
-    return lambda: torch.autograd.grad(function(leaf), leaf, g)
 
 
 def _pool() -> list[Tensor]:
@@ -231,14 +207,14 @@ def _against_standard(suite: str, losses: Mapping[str, Loss]) -> Iterator[Case]:
         model = _network(activation)
         yield Case(
             f"{suite}, {activation}, {_shape(*LAYERS)}",
-            {name: _step(model, loss, x, y) for name, loss in losses.items()},
-            {"standard step": _step(model, _standard(), x, y)},
+            {name: training_step(model, loss, x, y) for name, loss in losses.items()},
+            {"standard step": training_step(model, _standard(), x, y)},
         )
 
 
 def _training(activation: str, loss: Loss) -> Work:
     inputs, _, batch = LAYERS
-    return _work(_network(activation), loss, *_batch(batch, inputs))
+    return training_work(_network(activation), loss, *_batch(batch, inputs))
 
 
 def _network(activation: str) -> nn.Module:
@@ -261,26 +237,6 @@ def _through(run: Callable[[Tensor], Tensor]) -> Callable[..., Tensor]:
 
 def _cross_entropy(model: nn.Module, x: Tensor, y: Tensor) -> Tensor:
     return nn.functional.cross_entropy(model(x), y)
-
-
-def _step(model: nn.Module, loss: Callable[..., Tensor], x: Tensor, y: Tensor) -> Contender:
-    work = _work(model, loss, x, y)
-
-    def step() -> None:
-        work.differentiate()
-        work.update()
-
-    return step
-
-
-def _work(model: nn.Module, loss: Callable[..., Tensor], x: Tensor, y: Tensor) -> Work:
-    optimizer = torch.optim.Adam(model.parameters(), lr=1e-5)
-
-    def differentiate() -> None:
-        optimizer.zero_grad()
-        loss(model, x, y).backward()
-
-    return Work(differentiate, optimizer.step)
 
 
 def _products(widths: Sequence[int], batch: int) -> Contender:

@@ -5,9 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from holonet.errors import DataError
+from holonet.experiments.bench.case import Case, MemoryCase
 from holonet.experiments.bench.memory import Peak
 from holonet.experiments.bench.results import Row, environment, measure, read_rows, write_rows
-from holonet.experiments.bench.suites import Case, MemoryCase
 
 ABOUT = {"processor": "a fast one: 3 GHz", "threads": "2"}
 times = st.floats(1e-6, 1e6).map(lambda x: float(f"{x:.6g}"))
