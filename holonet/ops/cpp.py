@@ -70,37 +70,56 @@ static inline void span(const T* const* in, T* const* out, int64_t count) {
     std::copy(after[k], after[k] + 2 * (count - i), out[k] + 2 * i);
 }
 
+// `count` entries of an input of `period` entries that starts anew at its end.
+static inline void repeat(const T* in, T* to, int64_t first, int64_t count, int64_t period) {
+  for (int64_t done = 0, at = first % period; done < count; at = 0) {
+    const int64_t n = std::min(period - at, count - done);
+    std::copy(in + 2 * at, in + 2 * (at + n), to + 2 * done);
+    done += n;
+  }
+}
+
 template <typename Op>
-static void run(const T* const* in, T* const* out, int64_t count, int threads) {
+static void run(const T* const* in, T* const* out, int64_t count, int64_t period, int threads) {
   const int64_t chunks = (count + CHUNK - 1) / CHUNK;
 #pragma omp parallel for num_threads(threads) schedule(static) if (threads > 1)
   for (int64_t c = 0; c < chunks; ++c) {
     const T* from[Op::IN];
     T* to[Op::OUT];
-    for (int k = 0; k < Op::IN; ++k) from[k] = in[k] + 2 * CHUNK * c;
+    const int64_t size = std::min(CHUNK, count - CHUNK * c);
+    T repeated[Op::REPEATING + 1][Op::REPEATING ? 2 * CHUNK : 1];
+    for (int k = 0; k < Op::IN; ++k) {
+      from[k] = in[k] + 2 * CHUNK * c;
+      const int r = k - (Op::IN - Op::REPEATING);
+      if (r < 0) continue;
+      repeat(in[k], repeated[r], CHUNK * c, size, period);
+      from[k] = repeated[r];
+    }
     for (int k = 0; k < Op::OUT; ++k) to[k] = out[k] + 2 * CHUNK * c;
-    span<Op>(from, to, std::min(CHUNK, count - CHUNK * c));
+    span<Op>(from, to, size);
   }
 }
 $functions""")
 
 _FUNCTION = Template("""
 struct Op_$name {
-  static constexpr int IN = $inputs, OUT = $outputs;
+  static constexpr int IN = $inputs, REPEATING = $repeating, OUT = $outputs;
   static inline void block(const T* const* in, T* const* out) {
 $lines
   }
 };
-extern "C" void holonet_$name(const T* const* in, T* const* out, int64_t count, int threads) {
-  run<Op_$name>(in, out, count, threads);
+extern "C" void holonet_$name(
+    const T* const* in, T* const* out, int64_t count, int64_t period, int threads) {
+  run<Op_$name>(in, out, count, period, threads);
 }
 """)
 
 
 def emit(programs: Mapping[str, Program]) -> str:
-    """The source of a library: holonet_NAME(in, out, count, threads) for each program NAME.
+    """The source of a library: holonet_NAME(in, out, count, period, threads) for each program NAME.
 
-    `in` and `out` are arrays of pointers to `count` complex numbers each.
+    `in` and `out` are arrays of pointers to `count` complex numbers each, `period` where an input
+    repeats.
 
     Args:
         programs: by name, all of one precision.
@@ -136,6 +155,7 @@ def _function(name: str, program: Program) -> str:
     return _FUNCTION.substitute(
         name=name,
         inputs=len(program.inputs),
+        repeating=program.repeating,
         outputs=len(program.outputs),
         lines="\n".join(f"    {line}" for line in lines),
     )

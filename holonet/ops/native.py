@@ -28,17 +28,17 @@ class CompilationError(HolonetError, RuntimeError):
 
 
 class Kernel:
-    """A compiled entrywise function of several complex tensors of one shape and dtype.
+    """A compiled entrywise function of several complex tensors of one dtype.
 
     Args:
-        function: f(in, out, count, threads) of a library.
+        function: f(in, out, count, period, threads) of a library.
         outputs: how many tensors come out.
     """
 
     def __init__(self, function: Any, outputs: int) -> None:
         pointers = ctypes.POINTER(ctypes.c_void_p)
         self._run = function
-        self._run.argtypes = [pointers, pointers, ctypes.c_int64, ctypes.c_int]
+        self._run.argtypes = [pointers, pointers, ctypes.c_int64, ctypes.c_int64, ctypes.c_int]
         self._run.restype = None
         self._outputs = outputs
 
@@ -46,7 +46,7 @@ class Kernel:
         """The outputs, contiguous. Inputs may be strided and lazily conjugated or negated.
 
         Args:
-            inputs: of one shape.
+            inputs: of one shape; those that repeat may have fewer entries.
             out: contiguous tensors of that shape for the last outputs; others are made.
         """
         inputs = tuple(map(dense, inputs))
@@ -54,7 +54,8 @@ class Kernel:
         outputs = [*(torch.empty_like(inputs[0]) for _ in range(made)), *out]
         count = inputs[0].numel()
         threads = max(1, min(torch.get_num_threads(), count // GRAIN))
-        self._run(_pointers(inputs), _pointers(outputs), count, threads)
+        period = inputs[-1].numel()
+        self._run(_pointers(inputs), _pointers(outputs), count, period, threads)
         return outputs
 
 

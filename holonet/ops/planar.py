@@ -188,10 +188,13 @@ class Program:
     Args:
         inputs: names, in the order of the arguments.
         outputs: what is computed.
+        repeating: how many of the last inputs are shorter, of one length, and start anew at
+            their end.
     """
 
     inputs: Sequence[str]
     outputs: Sequence[Planar]
+    repeating: int = 0
 
     @property
     def double(self) -> bool:

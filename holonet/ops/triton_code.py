@@ -61,7 +61,7 @@ _CALLS: Mapping[str, str] = MappingProxyType(
 
 
 def source(programs: Mapping[str, Program]) -> str:
-    """A Python module with a kernel NAME(in..., out..., count, BLOCK) for each program NAME.
+    """A Python module with a kernel NAME(in..., out..., count, period, BLOCK) for each program.
 
     Pointers are to the parts as float32. Offsets are 64-bit, so tensors may exceed 2^31 bytes.
     """
@@ -74,10 +74,17 @@ def _function(name: str, made: Program) -> str:
         "parts = 2 * tl.program_id(0).to(tl.int64) * BLOCK + tl.arange(0, 2 * BLOCK)",
         "inside = parts < 2 * count",
     ]
+    if made.repeating:
+        lines += [
+            "first = (2 * tl.program_id(0).to(tl.int64) * BLOCK % (2 * period)).to(tl.int32)",
+            "again = (first + tl.arange(0, 2 * BLOCK)) % (2 * period)",
+        ]
+    own = len(made.inputs) - made.repeating
+    places = ["parts"] * own + ["again"] * made.repeating
     lines += [
         f"{z}_re, {z}_im = tl.split(tl.reshape("
-        f"tl.load({z}_ptr + parts, mask=inside, other=0.0), (BLOCK, 2)))"
-        for z in made.inputs
+        f"tl.load({z}_ptr + {place}, mask=inside, other=0.0), (BLOCK, 2)))"
+        for z, place in zip(made.inputs, places, strict=True)
     ]
     work, results = statements(made.outputs, "(BLOCK,)")
     lines += work
@@ -86,7 +93,7 @@ def _function(name: str, made: Program) -> str:
         for k, (re, im) in enumerate(results)
     ]
     body = "\n".join(f"    {line}" for line in lines)
-    arguments = ", ".join([*pointers, "count", "BLOCK: tl.constexpr"])
+    arguments = ", ".join([*pointers, "count", "period", "BLOCK: tl.constexpr"])
     return f"\n@triton.jit\ndef {name}({arguments}):\n{body}\n"
 
 
@@ -110,7 +117,7 @@ def _launch(kernel: Any, outputs: int, *inputs: Tensor, out: Sequence[Tensor] = 
     count = read[0].numel()
     if count:
         flat = [torch.view_as_real(t).view(-1) for t in (*read, *results)]
-        kernel[(-(-count // BLOCK),)](*flat, count, BLOCK=BLOCK)
+        kernel[(-(-count // BLOCK),)](*flat, count, read[-1].numel(), BLOCK=BLOCK)
     return results
 
 

@@ -10,7 +10,7 @@ import torch
 from holonet.functions import HolomorphicFunction
 from holonet.ops.native import CompilationError, Kernel, compile_programs
 from holonet.ops.planar import in_order
-from holonet.ops.pointwise.programs import INPUTS, program
+from holonet.ops.pointwise.programs import BIASED, INPUTS, program
 from holonet.ops.tracing import UntranslatableError, count_operations
 
 __all__ = [
@@ -45,7 +45,7 @@ class _Known(NamedTuple):
 
     record: HolomorphicFunction
     least: tuple[int, int]
-    kernels: dict[torch.dtype, Mapping[str, Kernel] | str]
+    kernels: dict[tuple[torch.dtype, bool], Mapping[str, Kernel] | str]
 
 
 _known: dict[int, _Known] = {}
@@ -64,15 +64,18 @@ def forget() -> None:
     _known.clear()
 
 
-def kernels(record: HolomorphicFunction, dtype: torch.dtype) -> Mapping[str, Kernel] | str:
+def kernels(
+    record: HolomorphicFunction, dtype: torch.dtype, biased: bool = False
+) -> Mapping[str, Kernel] | str:
     """The compiled operations of `reference` by name; or, in words, why there are none.
 
-    What cannot be compiled here is not tried again in this process.
+    Those of `BIASED` if asked for. What cannot be compiled here is not tried again in this process.
     """
     known = _look_up(record).kernels
-    if dtype not in known:
-        known[dtype] = _compile(record, dtype)
-    return known[dtype]
+    key = dtype, biased
+    if key not in known:
+        known[key] = _compile(record, *key)
+    return known[key]
 
 
 def is_polynomial(record: HolomorphicFunction) -> bool:
@@ -90,10 +93,15 @@ def least(record: HolomorphicFunction, derived: bool) -> int:
     return _look_up(record).least[derived]
 
 
-def _compile(record: HolomorphicFunction, dtype: torch.dtype) -> Mapping[str, Kernel] | str:
+def _compile(
+    record: HolomorphicFunction, dtype: torch.dtype, biased: bool
+) -> Mapping[str, Kernel] | str:
     double = dtype == torch.complex128
     try:
-        programs = {name: program(name, record, double=double) for name in INPUTS}
+        programs = {
+            name: program(name, record, double=double, biased=biased)
+            for name in (BIASED if biased else INPUTS)
+        }
         return compile_programs(programs, f"{record.name} in {dtype}")
     except (CompilationError, UntranslatableError) as error:
         log.info("%s runs as torch code: %s", record.name, error)

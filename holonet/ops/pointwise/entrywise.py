@@ -17,31 +17,11 @@ from holonet.ops.native import readable
 from holonet.ops.pointwise import compiled, fused, reference
 from holonet.ops.tracing import UntranslatableError
 
-__all__ = ["explain", "pointwise", "pull"]
+__all__ = ["explain", "kernels", "pointwise", "pull"]
 
 
 def pointwise(record: HolomorphicFunction, z: Tensor) -> ComplexTensor:
-    """phi(z) for every entry, where phi is the function of a record.
-
-    The floor is chosen by `ops.use` and HOLONET_BACKEND; `explain` says which and why. Results
-    and derivatives agree with the record's torch code to 8 eps times max(|f|, |z f'|) where they
-    are finite, and are not finite or the limit where z is not finite.
-
-    Law: on every floor the value, the gradient, the jvp and the gradients of these are those of
-        `record.value`.
-
-    Args:
-        record: of the catalogue or of `symbolic.from_sympy`, or any that is written in torch.
-        z: complex64 or complex128, any shape; may be strided, lazily conjugated, a subclass.
-
-    Raises:
-        UnknownNameError: HOLONET_BACKEND names no backend.
-
-    Example:
-        >>> from holonet.functions import CATALOGUE
-        >>> pointwise(CATALOGUE["square"], torch.tensor([1j]))
-        tensor([-1.+0.j])
-    """
+    """phi(z): `biased.pointwise` without a bias."""
     if torch.compiler.is_compiling():
         return record.value(z)  # the user's compiler traces plain torch code
     least = compiled.least(record, z.requires_grad)
@@ -83,7 +63,7 @@ def explain(record: HolomorphicFunction, z: Tensor) -> str:
     """
     floor, reason = choose(compiled.least(record, z.requires_grad), z)
     if floor is not None:
-        found = _kernels(floor, record, z.dtype)
+        found = kernels(floor, record, z.dtype)
         if not isinstance(found, str):
             return f"{floor}: {reason}"
         reason = found
@@ -102,21 +82,21 @@ def _dual(z: Tensor) -> tuple[Tensor, Tensor | None]:
     return forward_ad.unpack_dual(z)
 
 
-def _kernels(
-    floor: Floor, record: HolomorphicFunction, dtype: torch.dtype
+def kernels(
+    floor: Floor, record: HolomorphicFunction, dtype: torch.dtype, biased: bool = False
 ) -> Mapping[str, Callable[..., list[Tensor]]] | str:
-    """The operations of a floor; or, in words, why there are none."""
+    """The operations of a floor, at z or at z + b; or, in words, why there are none."""
     if floor == "compiled":
-        return compiled.kernels(record, dtype)
+        return compiled.kernels(record, dtype, biased)
     try:
-        return fused.kernels(record)
+        return fused.kernels(record, biased)
     except UntranslatableError as error:
         return str(error)
 
 
 def _run(floor: Floor, operation: str, record: HolomorphicFunction, *inputs: Tensor) -> Any:
     """An operation of `reference` on a floor, if it can: one tensor or a tuple."""
-    found = _kernels(floor, record, inputs[0].dtype)
+    found = kernels(floor, record, inputs[0].dtype)
     if isinstance(found, str) or not all(map(readable, inputs)):
         return getattr(reference, operation)(record, *inputs)
     if floor == "compiled" and operation == "value" and compiled.is_polynomial(record):
