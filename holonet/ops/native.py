@@ -1,5 +1,6 @@
 """Compiled C++ as functions of complex tensors."""
 
+import contextlib
 import ctypes
 import functools
 import importlib
@@ -88,7 +89,7 @@ def compile_programs(programs: Mapping[str, Program], what: str) -> dict[str, Ke
     """
     start = time.perf_counter()
     try:
-        library = _cache().load(emit(programs))
+        library = _load(emit(programs))
     except Exception as error:  # torch raises many kinds: no compiler, none that works, no disk
         raise CompilationError(f"{what} could not be compiled: {_gist(error)}") from error
     seconds = time.perf_counter() - start
@@ -104,6 +105,19 @@ def _gist(error: Exception) -> str:
     """The lines of a compiler's output that are errors, or the first line."""
     lines = str(error).splitlines() or [type(error).__name__]
     return "; ".join([line for line in lines if "error:" in line][:3] or lines[:1])
+
+
+def _load(source: str) -> Any:
+    """The library of a source.
+
+    The vector units that the processor names are taken for usable at first: to try them, torch
+    starts a process that imports it again, seconds that a library on disk does not need.
+    """
+    config = importlib.import_module("torch._inductor.config")
+    if config.cpp.vec_isa_ok is None:
+        with contextlib.suppress(Exception), config.patch({"cpp.vec_isa_ok": True}):
+            return _cache().load(source)
+    return _cache().load(source)
 
 
 @functools.cache
