@@ -118,8 +118,21 @@ def test_undefined_and_infinite_entries():
 
 
 def test_offsets_are_wide_enough_for_two_gigabytes():
-    text = triton_code.source({"value": all_operations()})
-    assert "tl.program_id(0).to(tl.int64) * BLOCK" in text
+    far = 1 << 21  # block number whose first part is number 2^32
+    (line,) = {
+        line.strip()
+        for line in triton_code.source({"value": all_operations()}).splitlines()
+        if line.strip().startswith("parts = ")
+    }
+    line = line.replace("tl.program_id(0)", f"(tl.program_id(0) + {far})")
+    kernel = triton_code.load(
+        f"import triton\nimport triton.language as tl\n\n\n@triton.jit\n"
+        f"def where(out_ptr, BLOCK: tl.constexpr):\n    {line}\n"
+        f"    tl.store(out_ptr + tl.arange(0, 2 * BLOCK), parts)\n"
+    ).where
+    found = torch.zeros(2048, dtype=torch.int64, device=DEVICE)
+    kernel[(1,)](found, BLOCK=1024)
+    assert torch.equal(found.cpu(), 2 * far * 1024 + torch.arange(2048))
 
 
 def test_it_trains():
