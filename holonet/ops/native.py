@@ -6,6 +6,7 @@ import functools
 import importlib
 import logging
 import time
+from array import array
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -37,9 +38,9 @@ class Kernel:
     """
 
     def __init__(self, function: Any, outputs: int) -> None:
-        pointers = ctypes.POINTER(ctypes.c_void_p)
+        address, number = ctypes.c_void_p, ctypes.c_int64
         self._run = function
-        self._run.argtypes = [pointers, pointers, ctypes.c_int64, ctypes.c_int64, ctypes.c_int]
+        self._run.argtypes = [address, address, number, number, ctypes.c_int]
         self._run.restype = None
         self._outputs = outputs
 
@@ -54,9 +55,11 @@ class Kernel:
         made = self._outputs - len(out)
         outputs = [*(torch.empty_like(inputs[0]) for _ in range(made)), *out]
         count = inputs[0].numel()
-        threads = max(1, min(torch.get_num_threads(), count // GRAIN))
-        period = inputs[-1].numel()
-        self._run(_pointers(inputs), _pointers(outputs), count, period, threads)
+        threads = max(1, min(torch.get_num_threads(), count // GRAIN)) if count >= GRAIN else 1
+        pointers = array("q", [t.data_ptr() for t in (*inputs, *outputs)])
+        start, _ = pointers.buffer_info()
+        ends = start + pointers.itemsize * len(inputs)
+        self._run(start, ends, count, inputs[-1].numel(), threads)
         return outputs
 
 
@@ -71,10 +74,6 @@ def readable(t: Tensor) -> bool:
 def dense(t: Tensor) -> Tensor:
     """The same numbers one behind the other in memory, lazy signs and conjugates resolved."""
     return t.resolve_conj().resolve_neg().contiguous()
-
-
-def _pointers(tensors: Sequence[Tensor]) -> Any:
-    return (ctypes.c_void_p * len(tensors))(*(t.data_ptr() for t in tensors))
 
 
 def compile_programs(programs: Mapping[str, Program], what: str) -> dict[str, Kernel]:

@@ -14,8 +14,8 @@ from holonet.experiments.bench import interleave, ratio
 from holonet.functions import CATALOGUE, HolomorphicFunction
 from holonet.ops import pointwise, use
 
-RECORDS = ("square", "cube", "exp", "sin", "tanh", "reciprocal", "sigmoid", "silu", "moebius")
-SIZES = (64, 256, 1024, 2048, 4096, 8192, 16_384, 65_536, 131_072, 262_144)
+RECORDS = ("square", "cube", "exp", "sin", "tanh", "reciprocal", "sigmoid", "softplus", "moebius")
+SIZES = (64, 128, 256, 512, 1024, 2048, 4096, 8192, 16_384, 65_536, 131_072, 262_144)
 
 
 def forced(floor: str, record: HolomorphicFunction, z: torch.Tensor, g: torch.Tensor | None):

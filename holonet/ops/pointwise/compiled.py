@@ -22,13 +22,14 @@ __all__ = [
     "is_polynomial",
     "kernels",
     "least",
+    "small",
 ]
 
 NEVER = sys.maxsize
 POLYNOMIAL = (NEVER, 1 << 16)
 QUICK = (NEVER, 1 << 17)
-SINGLE = (512, 4096)
-SEVERAL = (64, 1024)
+SINGLE = (256, 1024)
+SEVERAL = (64, 64)
 """Entries from which compiled code is faster than torch's: forwards alone, and where a gradient may
 be asked for, which takes more of Python. For polynomials, whose values torch computes at the speed
 of a copy; for rational and for other functions that are one operation of torch; for functions that
@@ -49,6 +50,8 @@ class _Known(NamedTuple):
 
 
 _known: dict[int, _Known] = {}
+small: dict[int, int] = {}
+"""Identity of a record that was asked for -> entries below which it is torch code in any case."""
 
 
 def _look_up(record: HolomorphicFunction) -> _Known:
@@ -56,12 +59,14 @@ def _look_up(record: HolomorphicFunction) -> _Known:
     found = _known.get(id(record))
     if found is None:
         found = _known[id(record)] = _Known(record, _thresholds(record), {})
+        small[id(record)] = min(found.least)
     return found
 
 
 def forget() -> None:
     """Compile and measure anew what is asked for next."""
     _known.clear()
+    small.clear()
 
 
 def kernels(
