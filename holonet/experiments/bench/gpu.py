@@ -20,6 +20,7 @@ ENTRIES = 1 << 26
 PRODUCT = 4096
 LAYERS = (2048, (2048,) * 4, 4096)  # inputs, hidden widths, batch
 TANGENTS = 4
+WIDTH = 64  # of rows, which a bias is as long as
 CLASSES = 10
 
 
@@ -80,10 +81,11 @@ def _entrywise(name: str, device: str) -> Iterator[Case]:
 
 
 def _tangents(device: str) -> Iterator[Case]:
-    """Bias, activation and derivative; and the activation with several tangents."""
+    """Bias, activation and its derivative backwards; and the activation with several tangents."""
     tanh, size = get_function("tanh"), ENTRIES // (2 * TANGENTS)
-    z, b = _points(size, device=device), _points(1, device=device)
-    along = _points(TANGENTS, size, device=device)
+    z, g = _points(2, size // WIDTH, WIDTH, device=device)
+    b, leaf = _points(WIDTH, device=device), z.clone().requires_grad_()
+    along = _points(TANGENTS, *z.shape, device=device)
 
     def eager(z: Tensor, tangents: Tensor) -> tuple[Tensor, Tensor]:
         value = torch.tanh(z)
@@ -91,10 +93,10 @@ def _tangents(device: str) -> Iterator[Case]:
 
     jet = partial(ops.jet, tanh)
     yield Case(
-        f"bias, tanh and derivative, {size} entries",
+        f"bias and tanh, {size} entries, forward and backward",
         {
-            "holonet": lambda: jet(z + b, along[:1]),
-            "torch": lambda: eager(z + b, along[:1]),
+            "holonet": pulled(lambda z: ops.pointwise(tanh, z, b), leaf, g),
+            "torch": pulled(lambda z: torch.tanh(z + b), leaf, g),
         },
         {"copy": z.clone},
     )

@@ -9,7 +9,7 @@ from holonet.experiments.bench import gpu
 
 @pytest.fixture
 def cases(monkeypatch):
-    monkeypatch.setattr(gpu, "ENTRIES", 400)
+    monkeypatch.setattr(gpu, "ENTRIES", 1024)
     monkeypatch.setattr(gpu, "PRODUCT", 16)
     monkeypatch.setattr(gpu, "LAYERS", (8, (8, 8), 4))
     return list(gpu._cases("cpu", ("tanh", "square")))
