@@ -14,6 +14,7 @@ from holonet.ops.floors import Floor, choose
 from holonet.ops.jet import compiled, fused, reference
 from holonet.ops.jet.programs import MOST
 from holonet.ops.native import readable
+from holonet.ops.two_modes import OfRecord, primals
 
 __all__ = ["SMALLEST", "jet", "one_tangent"]
 
@@ -107,15 +108,8 @@ def _kernels(record: HolomorphicFunction, floor: Floor, tangents: int, dtype: to
     return dict.fromkeys(("jet", "push", "backward")) if found is None else found
 
 
-class _Function(torch.autograd.Function):
+class _Function(OfRecord):
     """What both functions share: z, tangents, perhaps two more, then the record and the floor."""
-
-    @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Any) -> None:
-        del output
-        *tensors, ctx.record, ctx.floor = inputs
-        ctx.save_for_backward(*tensors)
-        ctx.save_for_forward(*tensors)
 
     @classmethod
     def vmap(  # pyright: ignore[reportIncompatibleMethodOverride]
@@ -167,7 +161,7 @@ class _Jet(_Function):
     @staticmethod
     def jvp(ctx: Any, *tangents: Any) -> Any:
         with forward_ad._set_fwd_grad_enabled(True):
-            z, t = _primals(ctx)
+            z, t = primals(ctx)
             return _Push.apply(z, t, *tangents[:2], ctx.record, ctx.floor)
 
 
@@ -190,13 +184,4 @@ class _Push(_Function):
     def jvp(ctx: Any, *tangents: Any) -> Any:
         with forward_ad._set_fwd_grad_enabled(True):
             push = functools.partial(reference.push, ctx.record)
-            return torch.func.jvp(push, _primals(ctx), tangents[:4])[1]
-
-
-def _primals(ctx: Any) -> tuple[Tensor, ...]:
-    """What was saved, without the tangents of this level of forward mode.
-
-    torch calls jvp with forward mode switched off, which drops the tangents of outer levels; it
-    must be on again for these to pass, and then the saved tensors carry this level's too.
-    """
-    return tuple(forward_ad.unpack_dual(t).primal for t in ctx.saved_tensors)
+            return torch.func.jvp(push, primals(ctx), tangents[:4])[1]

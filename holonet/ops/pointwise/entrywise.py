@@ -16,6 +16,7 @@ from holonet.ops.jet.tangents import one_tangent
 from holonet.ops.native import readable
 from holonet.ops.pointwise import compiled, fused, reference
 from holonet.ops.tracing import UntranslatableError
+from holonet.ops.two_modes import OfRecord, primals
 
 __all__ = ["explain", "kernels", "pointwise", "pull"]
 
@@ -107,15 +108,8 @@ def _run(floor: Floor, operation: str, record: HolomorphicFunction, *inputs: Ten
     return outputs[0] if len(outputs) == 1 else tuple(outputs)
 
 
-class _Entrywise(torch.autograd.Function):
+class _Entrywise(OfRecord):
     """What the three functions share: tensors, then the record and the floor."""
-
-    @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Any) -> None:
-        del output
-        *tensors, ctx.record, ctx.floor = inputs
-        ctx.save_for_backward(*tensors)
-        ctx.save_for_forward(*tensors)
 
     @classmethod
     def vmap(  # pyright: ignore[reportIncompatibleMethodOverride]
@@ -153,7 +147,7 @@ class _Value(_Entrywise):
     @staticmethod
     def jvp(ctx: Any, *tangents: Any) -> Any:
         with forward_ad._set_fwd_grad_enabled(True):
-            (z,) = _primals(ctx)
+            (z,) = primals(ctx)
             return _Push.apply(z, tangents[0], ctx.record, ctx.floor)
 
 
@@ -185,7 +179,7 @@ class _Push(_Entrywise):
     @staticmethod
     def jvp(ctx: Any, *tangents: Any) -> Any:
         with forward_ad._set_fwd_grad_enabled(True):
-            z, t = _primals(ctx)
+            z, t = primals(ctx)
             along_z, along_t = tangents[:2]
             bend = ctx.record.second_derivative(z) * t * along_z
             return bend + _Push.apply(z, along_t, ctx.record, ctx.floor)
@@ -205,19 +199,10 @@ class _Pull(_Entrywise):
     @staticmethod
     def jvp(ctx: Any, *tangents: Any) -> Any:
         with forward_ad._set_fwd_grad_enabled(True):
-            z, g = _primals(ctx)
+            z, g = primals(ctx)
             along_z, along_g = tangents[:2]
             bend = (ctx.record.second_derivative(z) * along_z).conj() * g
             return bend + _Pull.apply(z, along_g, ctx.record, ctx.floor)
-
-
-def _primals(ctx: Any) -> tuple[Tensor, ...]:
-    """What was saved, without the tangents of this level of forward mode.
-
-    torch calls jvp with forward mode switched off, which drops the tangents of outer levels; it
-    must be on again for these to pass, and then the saved tensors carry this level's too.
-    """
-    return tuple(forward_ad.unpack_dual(t).primal for t in ctx.saved_tensors)
 
 
 def _backward(operation: str, ctx: Any, h: Tensor) -> tuple[Tensor, ...]:
