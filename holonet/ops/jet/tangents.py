@@ -76,36 +76,29 @@ def one_tangent(
 def _run(
     operation: str, record: HolomorphicFunction, floor: Floor, z: Tensor, t: Tensor, *more: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """An operation of `reference` on a floor, if it can, for groups of at most MOST tangents."""
-    tensors = (z, t, *more)
-    sizes = [len(group) for group in t.split(MOST)] if len(t) else []
-    kernels = [_kernels(record, floor, size, z.dtype)[operation] for size in sizes]
-    if not kernels or None in kernels or not all(map(readable, tensors)):
-        return getattr(reference, operation)(record, *tensors)
-    images = torch.empty(t.shape, dtype=t.dtype, device=t.device)
-    groups = zip(
-        *(x.split(MOST) for x in (t, images)),
-        *(x.split(MOST) for x in more[1:]),
-        strict=True,
-    )
-    total = None
-    for kernel, (along, image, *others) in zip(kernels, groups, strict=True):
-        first = more[:1]
-        if operation == "backward" and total is not None:
-            first = (torch.zeros_like(z),)  # the gradient of the value counts once
-        inputs = [z, *along, *first, *(x for group in others for x in group)]
-        (single, *_) = kernel(*inputs, out=list(image))
-        total = total + single if operation == "backward" and total is not None else single
-    return total, images  # pyright: ignore[reportReturnType]
+    """An operation of `reference` on a floor, if it can, for groups of at most MOST tangents.
+
+    Args:
+        more: a tensor like z, and one like t.
+    """
+    groups = [x.split(MOST) for x in (t, *more[1:])]
+    kernels = [_kernels(record, floor, len(group), z.dtype) for group in groups[0] if len(group)]
+    if not kernels or None in kernels or not all(map(readable, (z, t, *more))):
+        return getattr(reference, operation)(record, z, t, *more)
+    images, one, singles = torch.empty_like(t, memory_format=torch.contiguous_format), more[:1], []
+    for kernel, image, *parts in zip(kernels, images.split(MOST), *groups, strict=True):
+        along, *others = parts
+        inputs = (z, *along, *one, *(x for part in others for x in part))
+        singles.append(kernel[operation](*inputs, out=list(image))[0])
+        if operation == "backward":
+            one = (torch.zeros_like(z),)  # the gradient of the value counts in one group only
+    return sum(singles[1:], singles[0]) if operation == "backward" else singles[0], images
 
 
 def _kernels(record: HolomorphicFunction, floor: Floor, tangents: int, dtype: torch.dtype) -> Any:
-    found = (
-        compiled.kernels(record, tangents, dtype)
-        if floor == "compiled"
-        else fused.kernels(record, tangents)
-    )
-    return dict.fromkeys(("jet", "push", "backward")) if found is None else found
+    if floor == "compiled":
+        return compiled.kernels(record, tangents, dtype)
+    return fused.kernels(record, tangents)
 
 
 class _Function(OfRecord):
@@ -117,24 +110,20 @@ class _Function(OfRecord):
     ) -> Any:
         """Over tangents alone the batch is more tangents; else an axis of z behind theirs."""
         *tensors, record, floor = args
-        dims, size = in_dims[: len(tensors)], info.batch_size
-        if all(d is None for d in dims[::2]):
-            batched = [
-                x if k % 2 == 0 else _leading(x, d, size)
-                for k, (x, d) in enumerate(_zip(tensors, dims))
-            ]
-            flat = [x if k % 2 == 0 else x.flatten(0, 1) for k, x in enumerate(batched)]
-            value, along = cls.apply(*flat, record, floor)  # pyright: ignore[reportGeneralTypeIssues]
-            return (value, along.unflatten(0, (size, -1))), (None, 0)
-        batched = [
-            _leading(x, d, size) if k % 2 == 0 else _leading(x, d, size).movedim(0, 1)
-            for k, (x, d) in enumerate(_zip(tensors, dims))
-        ]
-        return cls.apply(*batched, record, floor), (0, 1)
+        size = info.batch_size
+        shared = all(d is None for d in in_dims[: len(tensors) : 2])
 
+        def ready(k: int) -> Tensor:
+            x, d = tensors[k], in_dims[k]
+            if k % 2 == 0:  # single tensors and tangents alternate
+                return x if shared else _leading(x, d, size)
+            batched = _leading(x, d, size)
+            return batched.flatten(0, 1) if shared else batched.movedim(0, 1)
 
-def _zip(tensors: Any, dims: Any) -> Any:
-    return zip(tensors, dims, strict=True)
+        value, along = cls.apply(*map(ready, range(len(tensors))), record, floor)  # pyright: ignore[reportGeneralTypeIssues]
+        if shared:
+            return (value, along.reshape(size, len(along) // size, *value.shape)), (None, 0)
+        return (value, along), (0, 1)
 
 
 def _leading(x: Tensor, dim: int | None, size: int) -> Tensor:

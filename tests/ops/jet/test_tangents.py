@@ -96,6 +96,14 @@ def test_a_batch_of_points_with_tangents_of_their_own(record, passes):
     assert passes == [("jet", 5), ("jet", 2)]
 
 
+def test_no_tangents_and_no_batch():
+    z, none = points(3), points(0, 3)
+    with use("compiled"):
+        value, along = vmap(lambda t: jet(TANH, z, t), out_dims=(None, 0))(points(2, 0, 3))
+        assert (value.shape, along.shape) == ((3,), (2, 0, 3))
+        assert jet(TANH, z, none)[1].shape == (0, 3)
+
+
 @some
 def test_the_second_order(record, passes):
     z, v, w = points(4), points(4, seed=1), points(4, seed=2)
