@@ -71,7 +71,8 @@ def bench(
     if page is not None:
         write_atomically(page, performance_page([out]))
     if as_json:
-        typer.echo(json.dumps({"environment": about, "rows": [asdict(row) for row in rows]}))
+        known = [{k: v for k, v in asdict(row).items() if v == v} for row in rows]  # NaN is no JSON
+        typer.echo(json.dumps({"environment": about, "rows": known}))
         return
     Console(width=120).print(_table(rows))
     typer.echo(f"The rows are in {out}.")
@@ -88,6 +89,9 @@ def _table(rows: list[Row]) -> Table:
         name = f"[dim]{row.contender}[/dim]" if row.role == "floor" else row.contender
         quartiles = f"{row.ratio_low:.2f} to {row.ratio_high:.2f}"
         case = row.case if row.case != previous else ""
-        table.add_row(case, name, f"{row.median:.3g} {row.unit}", f"{row.ratio:.2f}", quartiles)
+        if row.rounds:
+            table.add_row(case, name, f"{row.median:.3g} {row.unit}", f"{row.ratio:.2f}", quartiles)
+        else:
+            table.add_row(case, name, row.role)
         previous = row.case
     return table

@@ -47,8 +47,10 @@ def _table(rows: Sequence[Row]) -> str:
     for case in dict.fromkeys(row.case for row in rows):
         for k, row in enumerate(r for r in rows if r.case == case):
             name = f"*{row.contender}*" if row.role == "floor" else row.contender
-            lines.append(
-                f"| {case if k == 0 else ''} | {name} | {row.median:.3g} | {row.ratio:.2f} | "
-                f"{row.ratio_low:.2f} to {row.ratio_high:.2f} |"
+            found = (
+                f"{row.median:.3g} | {row.ratio:.2f} | {row.ratio_low:.2f} to {row.ratio_high:.2f}"
+                if row.rounds
+                else f"{row.role} | |"
             )
+            lines.append(f"| {case if k == 0 else ''} | {name} | {found} |")
     return "\n".join(lines) + "\n"

@@ -2,6 +2,8 @@
 
 import csv
 import io
+import logging
+import math
 import platform
 import subprocess
 from collections.abc import Callable, Iterator, Sequence
@@ -14,20 +16,24 @@ import torch
 from holonet._files import write_atomically
 from holonet.errors import DataError
 from holonet.experiments.bench.cache import last_level_cache
-from holonet.experiments.bench.case import Case, MemoryCase
+from holonet.experiments.bench.case import Case, Contender, MemoryCase
 from holonet.experiments.bench.memory import peak
 from holonet.experiments.bench.timing import interleave, ratio
 
 __all__ = ["Row", "environment", "measure", "read_rows", "write_rows"]
 
 MIB = 2**20
+FAILS = "does not run"
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Row:
     """One contender in one case: what it takes, and that over what the unit of the case takes.
 
-    Times are in ms, with the quartiles over rounds and those of ratios within rounds. Peaks of
+    The role is "contender", "floor" or, of a rival that raises an error, "does not run", with NaN
+    for what it would take. Times are in ms, with the quartiles over rounds and those of ratios within rounds. Peaks of
     memory are in MiB; they are the same in every round, and there is one.
     """
 
@@ -64,6 +70,10 @@ def measure(
 
 def _times(suite: str, case: Case, rounds: int) -> Iterator[Row]:
     everyone = {**case.contenders, **case.floors}
+    for name in [name for name in case.contenders if name != "holonet"]:
+        if not _runs(everyone[name]):
+            del everyone[name]
+            yield Row(suite, case.name, name, FAILS, "ms", *[math.nan] * 6, 0)
     timings = interleave(everyone, rounds=rounds)
     unit = timings["holonet" if "holonet" in everyone else next(iter(case.floors))]
     for name, timing in timings.items():
@@ -71,6 +81,16 @@ def _times(suite: str, case: Case, rounds: int) -> Iterator[Row]:
         bottom, between, top = ratio(timing, unit).quartiles
         own = (suite, case.name, name, _role(case, name), "ms", middle, low, high)
         yield Row(*own, between, bottom, top, len(timing.samples))
+
+
+def _runs(rival: Contender) -> bool:
+    """Whether a rival does the work at all: torch.compile refuses some complex functions."""
+    try:
+        rival()
+    except Exception:
+        log.info("a rival does not run", exc_info=True)
+        return False
+    return True
 
 
 def _peaks(suite: str, case: MemoryCase) -> Iterator[Row]:

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from holonet.errors import DataError
 from holonet.experiments.bench.case import Case, MemoryCase
 from holonet.experiments.bench.memory import Peak
+from holonet.experiments.bench.page import performance_page
 from holonet.experiments.bench.results import Row, environment, measure, read_rows, write_rows
 
 ABOUT = {"processor": "a fast one: 3 GHz", "threads": "2"}
@@ -62,6 +63,23 @@ def test_peaks_have_two_rows_a_contender(monkeypatch):
         ("one, activations", "unit", "floor", "MiB", 1.0, 1.0),
     ]
     assert {r.rounds for r in found} == {1}
+
+
+def test_a_rival_that_fails_is_a_row_and_stops_nothing(tmp_path):
+    def fails():
+        raise TypeError("no kernel")
+
+    case = Case("one", {"holonet": int, "torch": fails}, {"copy": int})
+    found = list(measure("step", iter([case]), rounds=2))
+    assert [(r.contender, r.role, r.rounds) for r in found] == [
+        ("torch", "does not run", 0),
+        ("holonet", "contender", 2),
+        ("copy", "floor", 2),
+    ]
+    path = write_rows(tmp_path / "rows.csv", found, ABOUT)
+    assert "| torch | does not run | | |" in performance_page([path])
+    with pytest.raises(TypeError, match="no kernel"):
+        list(measure("step", iter([Case("ours", {"holonet": fails}, {})]), rounds=2))
 
 
 def test_the_unit_is_holonet_or_the_floor():
