@@ -33,8 +33,8 @@ class Row:
     """One contender in one case: what it takes, and that over what the unit of the case takes.
 
     The role is "contender", "floor" or, of a rival that raises an error, "does not run", with NaN
-    for what it would take. Times are in ms, with the quartiles over rounds and those of ratios within rounds. Peaks of
-    memory are in MiB; they are the same in every round, and there is one.
+    for what it would take. Times are in ms, with the quartiles over rounds and those of ratios
+    within rounds. Peaks of memory are in MiB; they are the same in every round, and there is one.
     """
 
     suite: str
@@ -73,7 +73,8 @@ def _times(suite: str, case: Case, rounds: int) -> Iterator[Row]:
     for name in [name for name in case.contenders if name != "holonet"]:
         if not _runs(everyone[name]):
             del everyone[name]
-            yield Row(suite, case.name, name, FAILS, "ms", *[math.nan] * 6, 0)
+            unknown = (math.nan,) * 3
+            yield Row(suite, case.name, name, FAILS, "ms", *unknown, *unknown, 0)
     timings = interleave(everyone, rounds=rounds)
     unit = timings["holonet" if "holonet" in everyone else next(iter(case.floors))]
     for name, timing in timings.items():
