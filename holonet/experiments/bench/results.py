@@ -73,8 +73,8 @@ def _times(suite: str, case: Case, rounds: int) -> Iterator[Row]:
     for name in [name for name in case.contenders if name != "holonet"]:
         if not _runs(everyone[name]):
             del everyone[name]
-            unknown = (math.nan,) * 3
-            yield Row(suite, case.name, name, FAILS, "ms", *unknown, *unknown, 0)
+            own = (suite, case.name, name, FAILS, "ms", math.nan, math.nan, math.nan)
+            yield Row(*own, math.nan, math.nan, math.nan, 0)
     timings = interleave(everyone, rounds=rounds)
     unit = timings["holonet" if "holonet" in everyone else next(iter(case.floors))]
     for name, timing in timings.items():
