@@ -13,6 +13,7 @@ from holonet.ops.evaluate import evaluate
 from holonet.ops.planar import Planar, Sheet
 
 EPS = torch.finfo(torch.float64).eps
+LEAST = torch.finfo(torch.float64).tiny  # smaller results may underflow
 REFERENCES = {
     "acos": (mpmath.acos, lambda z: 1 / mpmath.sqrt(1 - z**2)),
     "acosh": (mpmath.acosh, lambda z: 1 / (mpmath.sqrt(z - 1) * mpmath.sqrt(z + 1))),
@@ -73,7 +74,7 @@ def test_error_is_a_few_eps(name, x, y, sx, sy, near):
         exact, scale = f(point), max(abs(f(point)), abs(point * slope(point)))
         if singular or scale > 1e300:
             return
-        assert abs(mpmath.mpc(value) - exact) <= 8 * EPS * scale, (value, complex(exact))
+        assert abs(mpmath.mpc(value) - exact) <= 8 * EPS * scale + LEAST, (value, complex(exact))
 
 
 @every
