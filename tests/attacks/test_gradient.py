@@ -237,6 +237,7 @@ def test_more_is_never_weaker(kind, norm, seed, fewer, more):
     assert bool((by_restarts[0] <= by_restarts[1]).all())
 
 
+@pytest.mark.filterwarnings("ignore:flat loss:holonet.errors.AttackWarning")
 @given(
     seed=seeds,
     alpha=st.sampled_from([0.01, 0.3, 2.0]),
