@@ -21,15 +21,20 @@ from holonet.ops.two_modes import OfRecord, primals
 __all__ = ["explain", "kernels", "pointwise", "pull"]
 
 
+WATCHED = 1 << 14
+"""Entries from which compiled code is taken inside of transforms, whose rules are in Python."""
+
+
 def pointwise(record: HolomorphicFunction, z: Tensor) -> ComplexTensor:
     """phi(z): `biased.pointwise` without a bias."""
-    least = compiled.least(record, z.requires_grad)
+    watched = transforms_are_active()
+    least = max(compiled.least(record, z.requires_grad), WATCHED if watched else 0)
     if z.numel() < least and chosen() == "auto":
         return record.value(z)
     floor, _ = choose(least, z)
     if floor is None:
         return record.value(z)
-    if transforms_are_active():
+    if watched:
         primal, tangent = _dual(z)
         if tangent is not None:
             return forward_ad.make_dual(*one_tangent(record, primal, tangent, floor))
