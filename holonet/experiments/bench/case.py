@@ -8,7 +8,15 @@ from torch import Tensor, nn
 
 from holonet.experiments.bench.memory import Work
 
-__all__ = ["Case", "Contender", "MemoryCase", "pulled", "training_step", "training_work"]
+__all__ = [
+    "Case",
+    "Contender",
+    "MemoryCase",
+    "cross_entropy",
+    "pulled",
+    "training_step",
+    "training_work",
+]
 
 Contender = Callable[[], object]
 
@@ -46,6 +54,11 @@ class MemoryCase:
 def pulled(function: Callable[[Tensor], Tensor], leaf: Tensor, g: Tensor) -> Contender:
     """The gradient of a function at a leaf, forwards and backwards."""
     return lambda: torch.autograd.grad(function(leaf), leaf, g)
+
+
+def cross_entropy(model: nn.Module, x: Tensor, y: Tensor) -> Tensor:
+    """Of the logits of a model."""
+    return nn.functional.cross_entropy(model(x), y)
 
 
 def training_step(model: nn.Module, loss: Callable[..., Tensor], x: Tensor, y: Tensor) -> Contender:

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from holonet import ops
 from holonet.errors import ConfigError
-from holonet.experiments.bench.case import Case, Contender, pulled, training_step
+from holonet.experiments.bench.case import Case, Contender, cross_entropy, pulled, training_step
 from holonet.experiments.bench.rivals import ACTIVATIONS, RivalNetwork, affine_layers
 from holonet.functions import get_function
 from holonet.nn import holomorphic_mlp
@@ -166,9 +166,9 @@ def _steps(device: str) -> Iterator[Case]:
             f"step, {name}, {'-'.join(map(str, widths))}, batch {batch}",
             {
                 "holonet": training_step(ours(), rounded, x, y),
-                "holonet, complex64": training_step(ours(), _cross_entropy, x, y),
-                "torch": training_step(eager, _cross_entropy, x, y),
-                "torch, tf32": _in_tf32(training_step(eager, _cross_entropy, x, y)),
+                "holonet, complex64": training_step(ours(), cross_entropy, x, y),
+                "torch": training_step(eager, cross_entropy, x, y),
+                "torch, tf32": _in_tf32(training_step(eager, cross_entropy, x, y)),
             },
             {},
         )
@@ -184,10 +184,6 @@ def _in_tf32(run: Contender) -> Contender:
             matmul.allow_tf32 = before
 
     return allowed
-
-
-def _cross_entropy(model: nn.Module, x: Tensor, y: Tensor) -> Tensor:
-    return nn.functional.cross_entropy(model(x), y)
 
 
 def _points(*shape: int, device: str) -> Tensor:

@@ -16,6 +16,7 @@ from holonet.experiments.bench.case import (
     Case,
     Contender,
     MemoryCase,
+    cross_entropy,
     pulled,
     training_step,
     training_work,
@@ -99,7 +100,7 @@ def step_cases(quick: bool = False) -> Iterator[Case]:
                 "complextorch": RivalNetwork(affine_layers(layer_types()["Linear"], widths), act),
             }
             steps = {
-                who: training_step(model, _cross_entropy, x, y) for who, model in models.items()
+                who: training_step(model, cross_entropy, x, y) for who, model in models.items()
             }
             if not quick:
                 for who, compiled in compilers().items():
@@ -110,7 +111,7 @@ def step_cases(quick: bool = False) -> Iterator[Case]:
                 steps,
                 {
                     "real network of equal flops": training_step(
-                        real.build((inputs,), CLASSES), _cross_entropy, x, y
+                        real.build((inputs,), CLASSES), cross_entropy, x, y
                     ),
                     "complex products": _products(widths, batch),
                 },
@@ -233,10 +234,6 @@ def _shape(inputs: int, hidden: Sequence[int], batch: int) -> str:
 def _through(run: Callable[[Tensor], Tensor]) -> Callable[..., Tensor]:
     """The cross-entropy of a compiled form of the network that is trained."""
     return lambda network, x, y: nn.functional.cross_entropy(run(x), y)
-
-
-def _cross_entropy(model: nn.Module, x: Tensor, y: Tensor) -> Tensor:
-    return nn.functional.cross_entropy(model(x), y)
 
 
 def _products(widths: Sequence[int], batch: int) -> Contender:

@@ -1,6 +1,5 @@
 """W z + b, and phi of it, on the floor and in the precision that are asked for."""
 
-import functools
 from typing import Any
 
 import torch
@@ -11,7 +10,7 @@ from holonet._types import ComplexTensor
 from holonet.functions import HolomorphicFunction
 from holonet.ops.affine import mixed, reference
 from holonet.ops.backend import chosen
-from holonet.ops.floors import interpreted, transforms_are_active
+from holonet.ops.floors import choose, transforms_are_active
 from holonet.ops.native import readable
 from holonet.ops.pointwise import pointwise
 from holonet.ops.pointwise.entrywise import pull
@@ -78,20 +77,14 @@ def _takes_kernel(record: HolomorphicFunction, given: list[Tensor], precision: s
     In full precision, without tensor cores, it is not expected to reach torch's own product, so
     there it runs only if asked for.
     """
-    if torch.compiler.is_compiling() or has_torch_function(given):
-        return False  # the user's compiler traces plain torch code, and so do jets
-    device, backend = given[0].device, chosen()
-    willing = device.type == "cuda" and backend == "auto" and precision != "ieee"
-    if device.type not in ("cpu", "cuda") or not (willing or backend == "fused"):
+    if torch.compiler.is_compiling() or transforms_are_active():
+        return False  # the user's compiler traces plain torch code
+    floor, _ = choose(0, *given)
+    if floor != "fused" or any(t.device != given[0].device for t in given):
         return False
-    if transforms_are_active() or torch._C._len_torch_dispatch_stack():
+    if precision == "ieee" and chosen() == "auto":
         return False
-    if any(t.dtype is not torch.complex64 or t.device != device for t in given):
-        return False
-    module = _fused()
-    if module is None or (device.type == "cpu" and not interpreted()):
-        return False
-    return _fits(given) and all(map(readable, given)) and module.available(record)
+    return _fits(given) and all(map(readable, given)) and _fused().available(record)
 
 
 def _fits(given: list[Tensor]) -> bool:
@@ -102,13 +95,10 @@ def _fits(given: list[Tensor]) -> bool:
     return all(b.shape == weight.shape[:1] for b in bias)
 
 
-@functools.cache
 def _fused() -> Any:
-    """The module of the kernel; None without Triton."""
-    try:
-        from holonet.ops.affine import fused
-    except ImportError:
-        return None
+    """The module of the kernel, which needs Triton: only after `choose` has found it."""
+    from holonet.ops.affine import fused
+
     return fused
 
 

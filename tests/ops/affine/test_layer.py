@@ -13,7 +13,7 @@ from torch.func import jvp, vmap
 from holonet.calculus import jet
 from holonet.errors import UnknownNameError
 from holonet.functions import CATALOGUE, HolomorphicFunction
-from holonet.ops import BACKENDS, affine, pointwise, use
+from holonet.ops import BACKENDS, affine, floors, pointwise, use
 from holonet.ops.affine import layer, reference
 
 pytestmark = pytest.mark.filterwarnings("ignore::RuntimeWarning")
@@ -132,7 +132,8 @@ def test_when_the_kernel_runs(monkeypatch):
 
 
 def test_without_triton_it_is_torch_code(monkeypatch):
-    monkeypatch.setattr(layer, "_fused", lambda: None)
+    monkeypatch.setattr(floors, "_triton_is_installed", lambda: False)
+    monkeypatch.setattr(layer, "_fused", None)  # must not be asked
     z, w, b = tensors()
     with use("fused"):
         value = affine(z, w, b, TANH)
