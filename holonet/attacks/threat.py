@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Literal
 
@@ -99,6 +99,18 @@ class ThreatModel:
     def is_complex(self) -> bool:
         """Whether it perturbs complex data."""
         return self.ball.is_complex
+
+    def scaled(self, factor: float) -> "ThreatModel":
+        """The same set with the radius times a factor.
+
+        Raises:
+            DomainError: there is no such radius, see the class.
+
+        Example:
+            >>> ThreatModel("L2", 0.5).scaled(0.5).eps
+            0.25
+        """
+        return self if factor == 1 else replace(self, eps=factor * self.eps)
 
     def project(self, perturbed: Tensor, x: Tensor) -> AnyTensor:
         """The nearest points in the ball about x cut with the box, in Euclidean distance.

@@ -85,6 +85,12 @@ def compare(
     train_eps: Annotated[
         float | None, typer.Option(help="Radius that the rules train for; eps unless given.")
     ] = None,
+    schedule: Annotated[
+        str, typer.Option(help="How radii and weights rise: constant, linear or cosine.")
+    ] = "constant",
+    warm_up: Annotated[
+        float, typer.Option(help="Fraction of training until they are there.")
+    ] = 0.5,
     epochs: Annotated[int, typer.Option(help="Passes over the training set.")] = 40,
     batch_size: Annotated[int, typer.Option(help="Examples a step.")] = 64,
     lr: Annotated[float, typer.Option(help="Peak of the one-cycle schedule.")] = 1e-2,
@@ -120,7 +126,12 @@ def compare(
         "dense": dense.split(","),
         "activation": activation,
     }
-    rule = {"weight": weight, "eps": eps if train_eps is None else train_eps}
+    rule = {
+        "weight": weight,
+        "eps": eps if train_eps is None else train_eps,
+        "schedule": schedule,
+        "warm_up": warm_up,
+    }
     contenders = [
         Contender(
             f"{network}, {name}",

@@ -87,6 +87,13 @@ def train(
     mode: Annotated[
         str | None, _rule("reverse or forward differentiation.", _DEFAULT.rule.mode)
     ] = None,
+    schedule: Annotated[
+        str | None,
+        _rule("How weights and radii rise: constant, linear, cosine.", _DEFAULT.rule.schedule),
+    ] = None,
+    warm_up: Annotated[
+        float | None, _rule("Fraction of training until they are there.", _DEFAULT.rule.warm_up)
+    ] = None,
     epochs: Annotated[
         int | None, _train("Passes over the training set.", _DEFAULT.train.epochs)
     ] = None,
@@ -149,6 +156,8 @@ def train(
             "on": on,
             "probes": probes,
             "mode": mode,
+            "schedule": schedule,
+            "warm_up": warm_up,
         },
         "train": {
             "epochs": epochs,

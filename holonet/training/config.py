@@ -240,8 +240,8 @@ class RuleConfig(_Section):
 
     The fields from `weight` to `harmonic` are for "analytic" and "analytic+fgsm-rs"; `threat`,
     `eps` and `bounds` (the box of valid data) for the rules that perturb, `steps` for "pgd" and
-    "trades", `beta` for "trades". Under a schedule the weights and beta rise from 0 until the
-    fraction `warm_up` of training is done.
+    "trades", `beta` for "trades". Under a schedule the weights of penalties and the radii rise from
+    0 until the fraction `warm_up` of training is done.
     """
 
     name: Literal[
@@ -286,16 +286,17 @@ class RuleConfig(_Section):
     def build(self) -> Rule:
         """The rule."""
         threat = _threat(self.threat, self.eps, self.bounds)
+        radius = self._scheduled(1.0)
         rules: Mapping[str, Callable[[], Rule]] = {
             "standard": EmpiricalRisk,
             "analytic": lambda: AnalyticRule(**self._analytic()),
-            "fgsm": lambda: shaham(threat),
-            "fgsm-rs": lambda: fgsm_rs(threat),
-            "pgd": lambda: RobustOptimization(threat, steps=self.steps),
-            "trades": lambda: Trades(threat, beta=self._scheduled(self.beta), steps=self.steps),
-            "linearized": lambda: LinearizedRobustOptimization(threat, weight=self._scheduled(1.0)),
+            "fgsm": lambda: shaham(threat, radius=radius),
+            "fgsm-rs": lambda: fgsm_rs(threat, radius=radius),
+            "pgd": lambda: RobustOptimization(threat, radius=radius, steps=self.steps),
+            "trades": lambda: Trades(threat, radius=radius, beta=self.beta, steps=self.steps),
+            "linearized": lambda: LinearizedRobustOptimization(threat, radius=radius),
             "analytic+fgsm-rs": lambda: fgsm_rs(
-                threat, penalties=analytic_penalties(**self._analytic())
+                threat, radius=radius, penalties=analytic_penalties(**self._analytic())
             ),
         }
         return rules[self.name]()

@@ -280,18 +280,26 @@ def test_rules_without_a_box() -> None:
 @pytest.mark.parametrize(
     ("schedule", "ramp"), [("linear", LinearRamp), ("cosine", CosineRamp), ("constant", None)]
 )
-def test_schedules_raise_every_weight(schedule: Any, ramp: Any) -> None:
+def test_schedules_raise_weights_and_radii(schedule: Any, ramp: Any) -> None:
     def weight(final: float) -> Any:
         return final if ramp is None else ramp(final, end=0.25)
 
     given: dict[str, Any] = {"schedule": schedule, "warm_up": 0.25}
     analytic = RuleConfig(weight=2.0, harmonic=0.5, **given).build()
     assert repr(analytic) == repr(AnalyticRule(weight(2.0), harmonic=weight(0.5)))
-    trades = RuleConfig(name="trades", beta=6.0, **given).build()
-    assert repr(trades) == repr(Trades(ThreatModel("Linf", 0.1), beta=weight(6.0)))
-    linearized = RuleConfig(name="linearized", **given).build()
-    expected = LinearizedRobustOptimization(ThreatModel("Linf", 0.1), weight=weight(1.0))
-    assert repr(linearized) == repr(expected)
+    threat, radius = ThreatModel("Linf", 0.1), weight(1.0)
+    perturbing = {
+        "fgsm": shaham(threat, radius=radius),
+        "fgsm-rs": fgsm_rs(threat, radius=radius),
+        "pgd": pgd7(threat, radius=radius),
+        "trades": Trades(threat, radius=radius),
+        "linearized": LinearizedRobustOptimization(threat, radius=radius),
+        "analytic+fgsm-rs": fgsm_rs(
+            threat, radius=radius, penalties=analytic_penalties(weight(0.3))
+        ),
+    }
+    for name, expected in perturbing.items():
+        assert repr(RuleConfig.model_validate({"name": name, **given}).build()) == repr(expected)
 
 
 def weights(config: ModelConfig, seed: int) -> list[torch.Tensor]:

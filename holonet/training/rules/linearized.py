@@ -30,7 +30,7 @@ class LinearizedRobustOptimization(EmpiricalRisk):
             pass each; None for all. With fewer the loss is smaller than with all: the
             others stay where they are until they come up. The runner-up alone did as well as
             two on MNIST, at two thirds of the cost (docs/results.md).
-        weight: what the radius is multiplied by, a number or a schedule.
+        radius: what that of the threat is multiplied by, a number or a schedule.
         label_smoothing: of the cross-entropy.
 
     A training step takes 1.9 standard steps on 784-256-256-10 with z^2, with two classes 2.9 (batch
@@ -40,7 +40,7 @@ class LinearizedRobustOptimization(EmpiricalRisk):
         classes, at least the robust loss, and equal to it for two classes.
 
     Raises:
-        ConfigError: classes below 1, a negative weight, a threat of unknown norm.
+        ConfigError: classes below 1, a negative radius, a threat of unknown norm.
 
     References:
         Shaham, Yamada and Negahban (2015) for the inner maximum to first order; Elsayed et al.
@@ -58,7 +58,7 @@ class LinearizedRobustOptimization(EmpiricalRisk):
         threat: ThreatModel,
         *,
         classes: int | None = 1,
-        weight: Weight = 1.0,
+        radius: Weight = 1.0,
         label_smoothing: float = 0.0,
     ) -> None:
         super().__init__((), label_smoothing)
@@ -66,11 +66,11 @@ class LinearizedRobustOptimization(EmpiricalRisk):
             raise ConfigError(
                 f"LinearizedRobustOptimization(classes={classes}): at least 1, or None for all"
             )
-        weight_at(weight, 1.0, "LinearizedRobustOptimization: weight")
+        weight_at(radius, 1.0, "LinearizedRobustOptimization: radius")
         self.norm = dual_norm(threat)
         self.threat = threat
         self.classes = classes
-        self.weight = weight
+        self.radius = radius
 
     def terms(
         self, model: Model, x: AnyTensor, y: IntTensor, probes: Probes | None = None
@@ -80,7 +80,7 @@ class LinearizedRobustOptimization(EmpiricalRisk):
         Raises:
             InputTypeError: the logits are complex.
         """
-        radius = self.threat.eps * weight_at(self.weight, 1.0, "weight")
+        radius = self.threat.eps * weight_at(self.radius, 1.0, "radius")
         if radius == 0:
             return super().terms(model, x, y, probes)
         with running_statistics(model) as frozen:
@@ -100,10 +100,10 @@ class LinearizedRobustOptimization(EmpiricalRisk):
 
     def _settle(self, progress: float) -> None:
         super()._settle(progress)
-        self.weight = weight_at(self.weight, progress, "weight")
+        self.radius = weight_at(self.radius, progress, "radius")
 
     def _arguments(self) -> list[str]:
-        own = [f"{k}={getattr(self, k)!r}" for k in ("classes", "weight")]
+        own = [f"{k}={getattr(self, k)!r}" for k in ("classes", "radius")]
         return [repr(self.threat), *own, *super()._arguments()]
 
 

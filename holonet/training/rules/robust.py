@@ -15,6 +15,7 @@ from holonet.calculus import Probes
 from holonet.errors import ConfigError, DomainError
 from holonet.training.rules.risk import EmpiricalRisk
 from holonet.training.rules.rule import Model, Penalty
+from holonet.training.rules.schedule import Weight, weight_at
 from holonet.training.rules.starts import random_start
 
 __all__ = ["InnerSolver", "RobustOptimization", "fgsm_rs", "pgd7", "shaham"]
@@ -38,6 +39,7 @@ class RobustOptimization(EmpiricalRisk):
     Args:
         threat: the set; for one of another shape subclass `ThreatModel`, whose `project`,
             `steepest` and `maximizer` are all that is asked, or give a solver.
+        radius: what that of the threat is multiplied by, a number or a schedule.
         steps: of ascent, a forward and backward pass each.
         alpha: their length in the threat's norm. None: the whole way to the point of the set
             where the linear part of the loss is largest, for one step without a random start
@@ -54,12 +56,13 @@ class RobustOptimization(EmpiricalRisk):
     network of as many parameters (batch 256, one thread of a shared x86-64 machine,
     tests/benchmarks/step_time.py).
 
-    Law: with eps = 0 it is `EmpiricalRisk`. The perturbed points are in the set, and the same
+    Law: with radius 0 it is `EmpiricalRisk`. The perturbed points are in the set, and the same
         to rounding however the batch is split over processes. Parameter gradients are those of
         the risk at these points, and nothing else of the model changes but by the pass at them.
 
     Raises:
-        ConfigError: steps below 1, a negative alpha, an unknown loss or place of penalties.
+        ConfigError: steps below 1, a negative alpha or radius, an unknown loss or place of
+            penalties.
 
     Example:
         >>> rule = RobustOptimization(ThreatModel("Linf", 0.1), steps=3)
@@ -76,6 +79,7 @@ class RobustOptimization(EmpiricalRisk):
         self,
         threat: ThreatModel,
         *,
+        radius: Weight = 1.0,
         steps: int = 1,
         alpha: float | None = None,
         random_start: bool = True,
@@ -87,6 +91,7 @@ class RobustOptimization(EmpiricalRisk):
     ) -> None:
         super().__init__(penalties, label_smoothing)
         require_steps("RobustOptimization", steps, alpha)
+        weight_at(radius, 1.0, "RobustOptimization: radius")
         if loss not in ("margin", "cross_entropy", "dlr"):
             raise ConfigError(
                 f"RobustOptimization(loss={loss!r}): choose 'margin', 'cross_entropy' or 'dlr'"
@@ -96,6 +101,7 @@ class RobustOptimization(EmpiricalRisk):
                 f"RobustOptimization(penalties_at={penalties_at!r}): choose 'clean' or 'perturbed'"
             )
         self.threat = threat
+        self.radius = radius
         self.steps = steps
         self.alpha = alpha
         self.random_start = random_start
@@ -128,32 +134,39 @@ class RobustOptimization(EmpiricalRisk):
         def objective(points: Tensor) -> RealTensor:
             return loss_named(self.loss, logits_of(model, points, y), y)
 
-        x = x.detach()
-        require_inside(x, self.threat)
-        if self.threat.eps == 0:
+        x, threat = x.detach(), self._current()
+        require_inside(x, threat)
+        if threat.eps == 0:
             return x
         probes = Probes() if probes is None else probes
-        start = random_start(x, self.threat, probes) if self.random_start else x
+        start = random_start(x, threat, probes) if self.random_start else x
         with evaluating(model), torch.enable_grad():
-            return self._solve(objective, start, x).detach()
+            return self._solve(objective, start, x, threat).detach()
 
-    def _solve(self, objective: BatchObjective, start: AnyTensor, x: AnyTensor) -> Tensor:
+    def _settle(self, progress: float) -> None:
+        super()._settle(progress)
+        self.radius = weight_at(self.radius, progress, "RobustOptimization: radius")
+
+    def _current(self) -> ThreatModel:
+        return self.threat.scaled(weight_at(self.radius, 1.0, "RobustOptimization: radius"))
+
+    def _solve(
+        self, objective: BatchObjective, start: AnyTensor, x: AnyTensor, threat: ThreatModel
+    ) -> Tensor:
         if self.solver is not None:
-            return self.solver(objective, start, x, self.threat)
+            return self.solver(objective, start, x, threat)
         if self.alpha is None and self.steps == 1 and not self.random_start:
-            return _linear_maximum(objective, x, self.threat)
-        return ascend(objective, start, x, self.threat, steps=self.steps, alpha=self._alpha())
-
-    def _alpha(self) -> float:
-        if self.alpha is not None:
-            return self.alpha
-        return (1.25 if self.steps == 1 else 2.5 / self.steps) * self.threat.eps
+            return _linear_maximum(objective, x, threat)
+        usual = (1.25 if self.steps == 1 else 2.5 / self.steps) * threat.eps
+        alpha = usual if self.alpha is None else self.alpha
+        return ascend(objective, start, x, threat, steps=self.steps, alpha=alpha)
 
     def _arguments(self) -> list[str]:
         own = [f"{k}={getattr(self, k)!r}" for k in ("steps", "alpha", "random_start", "loss")]
         solver = getattr(self.solver, "__qualname__", repr(self.solver))
         return [
             repr(self.threat),
+            *([] if self.radius == 1 else [f"radius={self.radius!r}"]),
             *own,
             *super()._arguments(),
             f"penalties_at={self.penalties_at!r}",
@@ -161,7 +174,9 @@ class RobustOptimization(EmpiricalRisk):
         ]
 
 
-def shaham(threat: ThreatModel, *, penalties: Sequence[Penalty] = ()) -> RobustOptimization:
+def shaham(
+    threat: ThreatModel, *, radius: Weight = 1.0, penalties: Sequence[Penalty] = ()
+) -> RobustOptimization:
     """One step from the example to the point where the linear part of the loss is largest.
 
     For l_inf it is training on the fast gradient sign method. The box of valid data, which
@@ -170,10 +185,12 @@ def shaham(threat: ThreatModel, *, penalties: Sequence[Penalty] = ()) -> RobustO
     References:
         Shaham, Yamada and Negahban (2015); Goodfellow, Shlens and Szegedy (2015).
     """
-    return RobustOptimization(threat, random_start=False, penalties=penalties)
+    return RobustOptimization(threat, radius=radius, random_start=False, penalties=penalties)
 
 
-def fgsm_rs(threat: ThreatModel, *, penalties: Sequence[Penalty] = ()) -> RobustOptimization:
+def fgsm_rs(
+    threat: ThreatModel, *, radius: Weight = 1.0, penalties: Sequence[Penalty] = ()
+) -> RobustOptimization:
     """One step of 1.25 eps from a uniform point of the set, projected.
 
     It can overfit to its own step all of a sudden (catastrophic overfitting): watch the accuracy
@@ -182,16 +199,18 @@ def fgsm_rs(threat: ThreatModel, *, penalties: Sequence[Penalty] = ()) -> Robust
     References:
         Wong, Rice and Kolter (2020).
     """
-    return RobustOptimization(threat, penalties=penalties)
+    return RobustOptimization(threat, radius=radius, penalties=penalties)
 
 
-def pgd7(threat: ThreatModel, *, penalties: Sequence[Penalty] = ()) -> RobustOptimization:
+def pgd7(
+    threat: ThreatModel, *, radius: Weight = 1.0, penalties: Sequence[Penalty] = ()
+) -> RobustOptimization:
     """Seven steps of 2.5 eps / 7 from a uniform point of the set.
 
     References:
         Madry et al. (2018).
     """
-    return RobustOptimization(threat, steps=7, penalties=penalties)
+    return RobustOptimization(threat, radius=radius, steps=7, penalties=penalties)
 
 
 def require_steps(asked: str, steps: int, alpha: float | None) -> None:

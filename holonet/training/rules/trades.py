@@ -30,6 +30,7 @@ class Trades(EmpiricalRisk):
 
     Args:
         threat: the set.
+        radius: what that of the threat is multiplied by, a number or a schedule.
         beta: a number or a schedule; larger trades accuracy for robustness.
         steps: of ascent, a forward and backward pass each.
         alpha: their length in the threat's norm; None means 2.5 eps / steps.
@@ -40,10 +41,10 @@ class Trades(EmpiricalRisk):
     network of as many parameters (batch 256, one thread of a shared x86-64 machine,
     tests/benchmarks/step_time.py).
 
-    Law: with beta = 0 or eps = 0 it is `EmpiricalRisk`; never below it.
+    Law: with beta = 0 or radius 0 it is `EmpiricalRisk`; never below it.
 
     Raises:
-        ConfigError: steps below 1, a negative alpha or beta.
+        ConfigError: steps below 1, a negative alpha, radius or beta.
 
     Example:
         >>> rule = Trades(ThreatModel("Linf", 0.1), beta=6.0)
@@ -59,6 +60,7 @@ class Trades(EmpiricalRisk):
         self,
         threat: ThreatModel,
         *,
+        radius: Weight = 1.0,
         beta: Weight = 1.0,
         steps: int = 7,
         alpha: float | None = None,
@@ -67,8 +69,10 @@ class Trades(EmpiricalRisk):
     ) -> None:
         super().__init__(penalties, label_smoothing)
         require_steps("Trades", steps, alpha)
+        weight_at(radius, 1.0, "Trades: radius")
         weight_at(beta, 1.0, "Trades: beta")
         self.threat = threat
+        self.radius = radius
         self.beta = beta
         self.steps = steps
         self.alpha = alpha
@@ -85,7 +89,7 @@ class Trades(EmpiricalRisk):
         """
         probes = Probes() if probes is None else probes
         beta = weight_at(self.beta, 1.0, "Trades: beta")
-        if beta == 0 or self.threat.eps == 0:
+        if beta == 0 or self._current().eps == 0:
             found = super().terms(model, x, y, probes)
             return {
                 "risk": found.pop("risk"),
@@ -100,28 +104,33 @@ class Trades(EmpiricalRisk):
 
     def _settle(self, progress: float) -> None:
         super()._settle(progress)
+        self.radius = weight_at(self.radius, progress, "Trades: radius")
         self.beta = weight_at(self.beta, progress, "Trades: beta")
+
+    def _current(self) -> ThreatModel:
+        return self.threat.scaled(weight_at(self.radius, 1.0, "Trades: radius"))
 
     def perturb(
         self, model: Model, x: AnyTensor, y: IntTensor, probes: Probes | None = None
     ) -> AnyTensor:
         """The points x', with no gradient; y only tells the shape of the logits."""
-        x = x.detach()
-        require_inside(x, self.threat)
+        x, threat = x.detach(), self._current()
+        require_inside(x, threat)
         probes = Probes() if probes is None else probes
-        start = self.threat.project(x + START * normal_like(x, probes), x)
-        alpha = 2.5 * self.threat.eps / self.steps if self.alpha is None else self.alpha
+        start = threat.project(x + START * normal_like(x, probes), x)
+        alpha = 2.5 * threat.eps / self.steps if self.alpha is None else self.alpha
         with evaluating(model), torch.enable_grad():
             clean = logits_of(model, x, y).detach().log_softmax(1)
 
             def objective(points: Tensor) -> RealTensor:
                 return _divergence(clean, logits_of(model, points, y))
 
-            return ascend(objective, start, x, self.threat, steps=self.steps, alpha=alpha).detach()
+            return ascend(objective, start, x, threat, steps=self.steps, alpha=alpha).detach()
 
     def _arguments(self) -> list[str]:
+        radius = [] if self.radius == 1 else [f"radius={self.radius!r}"]
         own = [f"{k}={getattr(self, k)!r}" for k in ("beta", "steps", "alpha")]
-        return [repr(self.threat), *own, *super()._arguments()]
+        return [repr(self.threat), *radius, *own, *super()._arguments()]
 
 
 def _divergence(log_p: RealTensor, logits: RealTensor) -> RealTensor:

@@ -171,7 +171,7 @@ def test_batch_norm_shows_its_running_statistics():
 
 
 @pytest.mark.parametrize(
-    ("arguments", "match"), [({"classes": 0}, "classes=0"), ({"weight": -1.0}, "weight=-1.0")]
+    ("arguments", "match"), [({"classes": 0}, "classes=0"), ({"radius": -1.0}, "radius=-1.0")]
 )
 def test_bad_arguments_are_refused(arguments, match):
     with pytest.raises(ConfigError, match=match):
@@ -202,7 +202,7 @@ def test_repr_tells_rules_apart():
         LinearizedRobustOptimization(threat),
         LinearizedRobustOptimization(ThreatModel("Linf", 0.2)),
         LinearizedRobustOptimization(threat, classes=None),
-        LinearizedRobustOptimization(threat, weight=LinearRamp(1.0)),
+        LinearizedRobustOptimization(threat, radius=LinearRamp(1.0)),
         LinearizedRobustOptimization(threat, label_smoothing=0.1),
     ]
     assert len(set(map(repr, rules))) == len(rules)

@@ -60,7 +60,11 @@ COMPLEX_RULES: dict[str, Rule] = {
 SCHEDULED: dict[str, Callable[[Any], Rule]] = {
     "analytic": lambda w: AnalyticRule(w),
     "trades": lambda w: Trades(THREAT, beta=w, steps=2),
-    "linearized": lambda w: LinearizedRobustOptimization(THREAT, weight=w),
+    "trades, radius": lambda w: Trades(THREAT, radius=w, steps=2),
+    "shaham, radius": lambda w: shaham(THREAT, radius=w),
+    "fgsm-rs, radius": lambda w: fgsm_rs(THREAT, radius=w),
+    "pgd7, radius": lambda w: pgd7(THREAT, radius=w),
+    "linearized": lambda w: LinearizedRobustOptimization(THREAT, radius=w),
     "robust": lambda w: RobustOptimization(THREAT, penalties=[Penalty(DirichletEnergy(), w)]),
     "mixture": lambda w: Mixture([(1.0, EmpiricalRisk()), (w, AnalyticRule(w))]),
 }
