@@ -47,7 +47,7 @@ CORNERS = {
     "art": ("interop/",),
     "typer": ("cli/",),
     "pydantic": ("training/config.py",),
-    "lightning_fabric": ("training/",),
+    "lightning_fabric": ("training/parallel.py",),
     "safetensors": ("training/checkpoint.py",),
 }
 

@@ -1,6 +1,7 @@
 """Image data sets: scikit-learn's digits, and MNIST and its relatives from IDX files."""
 
 import gzip
+import importlib.util
 import math
 import zlib
 from pathlib import Path
@@ -30,15 +31,28 @@ def load_digits(seed: int = 0, test_fraction: float = 0.2) -> Dataset:
         MissingDependencyError: scikit-learn is not installed.
         DomainError: `test_fraction` is not strictly between 0 and 1.
     """
-    try:
-        from sklearn import datasets
-    except ImportError as error:
-        raise MissingDependencyError("scikit-learn", "datasets", "the digits data set") from error
-    pixels, labels = datasets.load_digits(return_X_y=True)
-    x = torch.from_numpy(np.asarray(pixels, np.float32)).reshape(-1, 1, 8, 8) / 16
-    y = torch.from_numpy(np.asarray(labels, np.int64))
+    numbers = _digits()
+    x = torch.from_numpy(numbers[:, :-1].astype(np.float32)).reshape(-1, 1, 8, 8) / 16
+    y = torch.from_numpy(numbers[:, -1].astype(np.int64))
     train, test = stratified_split(y, test_fraction=test_fraction, seed=seed)
     return Dataset(x[train], y[train], x[test], y[test], num_classes=10, name="digits")
+
+
+def _digits() -> np.ndarray:
+    """64 pixels and the label of each digit, without the import of scikit-learn where that goes.
+
+    The import takes longer than all that is done with the digits in a short training.
+    """
+    package = importlib.util.find_spec("sklearn")
+    if package is None or not package.submodule_search_locations:
+        raise MissingDependencyError("scikit-learn", "datasets", "the digits data set")
+    file = Path(package.submodule_search_locations[0]) / "datasets" / "data" / "digits.csv.gz"
+    if file.is_file():
+        return np.loadtxt(file, delimiter=",")
+    from sklearn import datasets
+
+    pixels, labels = datasets.load_digits(return_X_y=True)
+    return np.column_stack([pixels, labels])
 
 
 def load_mnist(root: str | Path, *, name: str = "mnist") -> Dataset:

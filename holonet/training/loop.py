@@ -2,13 +2,12 @@
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
-from lightning_fabric import Fabric
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import Tensor, nn
@@ -20,7 +19,14 @@ from holonet.errors import NumericalError
 from holonet.training.checkpoint import save_weights
 from holonet.training.config import TrainConfig
 from holonet.training.journal import Journal
-from holonet.training.parallel import broadcast, launch, sum_gradients, sum_terms
+from holonet.training.parallel import (
+    Processes,
+    broadcast,
+    launch,
+    real_view,
+    sum_gradients,
+    sum_terms,
+)
 from holonet.training.rules import Rule
 from holonet.training.run_folder import CHECKPOINTS, WEIGHTS, forget_run
 from holonet.training.state import Batch, RunState, mix_seed
@@ -79,11 +85,11 @@ def fit(
             and is finite.
     """
     config = TrainConfig() if config is None else config
-    fabric = launch(config)
-    model = fabric.to_device(model)
-    first = fabric.is_global_zero
+    processes = launch(config)
+    model = model.to(processes.device)
+    first = processes.rank == 0
     state = RunState(model, rule, data, config, Journal(run_dir if first else None))
-    broadcast(fabric, model)
+    broadcast(processes, model)
     if not (resume and run_dir is not None and state.restore(run_dir / CHECKPOINTS)):
         if run_dir is not None and first:
             forget_run(run_dir)
@@ -93,7 +99,7 @@ def fit(
         task = bar.add_task("training", total=state.total_steps, completed=state.step, note="")
         for batch in state.batches():
             began = time.perf_counter()
-            terms = _step(fabric, rule, state, data, batch)
+            terms = _step(processes, rule, state, data, batch)
             state.finish_step(terms, time.perf_counter() - began)
             if state.epoch_ended:
                 state.finish_epoch(accuracy(model, data.x_test, data.y_test))
@@ -106,7 +112,7 @@ def fit(
     state.require_finite_weights()
     if run_dir is not None and first:
         save_weights(run_dir / WEIGHTS, model)
-    fabric.barrier()
+    processes.wait()
     return state.journal.records
 
 
@@ -127,7 +133,7 @@ def accuracy(model: nn.Module, x: Tensor, y: Tensor, batch_size: int = 1000) -> 
 
 
 def _step(
-    fabric: Fabric, rule: Rule, state: RunState, data: Dataset, batch: Batch
+    processes: Processes, rule: Rule, state: RunState, data: Dataset, batch: Batch
 ) -> dict[str, float]:
     """One optimizer step on this process's part of the batch; the terms over all of it.
 
@@ -135,24 +141,25 @@ def _step(
         NumericalError: a term or the gradient is not finite; the weights are left as they were.
     """
     whole = len(batch.index)
-    parts = batch.index.tensor_split(fabric.world_size)
-    mine = parts[fabric.global_rank]
-    first = sum(len(p) for p in parts[: fabric.global_rank])
+    parts = batch.index.tensor_split(processes.world_size)
+    mine = parts[processes.rank]
+    first = sum(len(p) for p in parts[: processes.rank])
     probes = Probes(mix_seed(state.config.seed, 2, batch.step), first=first, total=whole)
     state.optimizer.zero_grad()
-    x, y = fabric.to_device(data.x_train[mine]), fabric.to_device(data.y_train[mine])
+    x, y = (t[mine].to(processes.device) for t in (data.x_train, data.y_train))
     share = len(mine) / whole
-    with _drawing(mix_seed(state.config.seed, 3 + fabric.global_rank, batch.step), fabric.device):
+    with _drawing(mix_seed(state.config.seed, 3 + processes.rank, batch.step), processes.device):
         now = rule.at(state.progress)
         terms = now.terms(state.model, x, y, probes) if len(mine) else {}
         if terms:
             (torch.stack(list(terms.values())).sum() * share).backward()
-    for parameter in state.model.parameters():
+    parameters = list(state.model.parameters())
+    for parameter in parameters:
         if parameter.grad is not None:
             parameter.grad = parameter.grad.resolve_conj()  # torch may leave it lazily conjugated
-    sum_gradients(fabric, state.model)
-    values = sum_terms(fabric, {k: float(v.detach()) * share for k, v in terms.items()})
-    norm = float(nn.utils.clip_grad_norm_(state.model.parameters(), state.config.clip))
+    sum_gradients(processes, state.model)
+    values = sum_terms(processes, {k: float(v.detach()) * share for k, v in terms.items()})
+    norm = _clip([p.grad for p in parameters if p.grad is not None], state.config.clip)
     if not all(map(math.isfinite, (*values.values(), norm))):
         raise NumericalError(
             f"at step {state.step + 1} the loss is {sum(values.values()):g} "
@@ -162,6 +169,18 @@ def _step(
         )
     state.optimizer.step()
     return values
+
+
+def _clip(gradients: Sequence[Tensor], limit: float) -> float:
+    """Shorten the gradient to the limit; its norm before.
+
+    As real numbers: torch's norms of complex tensors take four times as long.
+    """
+    real = [real_view(gradient) for gradient in gradients]
+    norm = nn.utils.get_total_norm(real)
+    for part in real:
+        part.mul_((limit / (norm + 1e-6)).clamp(max=1.0))
+    return float(norm)
 
 
 @contextmanager

@@ -271,3 +271,9 @@ def test_digits_without_scikit_learn_name_the_extra(monkeypatch):
     monkeypatch.setitem(sys.modules, "sklearn", None)
     with pytest.raises(MissingDependencyError, match=r"scikit-learn.*holonet\[datasets\]"):
         load_digits()
+
+
+def test_digits_are_the_same_where_scikit_learn_keeps_them_elsewhere(monkeypatch):
+    expected = load_digits().fingerprint()
+    monkeypatch.setattr(Path, "is_file", lambda self: False)
+    assert load_digits().fingerprint() == expected

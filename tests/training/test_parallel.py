@@ -14,7 +14,7 @@ from torch import nn
 from holonet.errors import ConfigError
 from holonet.training import TrainConfig, read_journal
 from holonet.training.checkpoint import load_tensors
-from holonet.training.parallel import broadcast, launch, sum_gradients, sum_terms
+from holonet.training.parallel import Processes, broadcast, launch, sum_gradients, sum_terms
 
 SCRIPT = Path(__file__).parent / "two_processes.py"
 
@@ -66,14 +66,14 @@ def test_devices_that_do_not_exist_are_refused() -> None:
 
 
 def test_one_process_has_nothing_to_add() -> None:
-    fabric = launch(TrainConfig(accelerator="cpu"))
+    processes = launch(TrainConfig(accelerator="cpu"))
     model = nn.Linear(2, 2)
     before = [p.clone() for p in model.parameters()]
-    broadcast(fabric, model)
-    sum_gradients(fabric, model)
+    broadcast(processes, model)
+    sum_gradients(processes, model)
     assert all(p.grad is None for p in model.parameters())
     assert all(map(torch.equal, before, model.parameters()))
-    assert sum_terms(fabric, {"risk": 0.5}) == {"risk": 0.5}
+    assert sum_terms(processes, {"risk": 0.5}) == {"risk": 0.5}
 
 
 class TwoOfAKind:
@@ -94,15 +94,14 @@ class TwoOfAKind:
 
 def test_gradients_travel_as_one_real_message(monkeypatch: pytest.MonkeyPatch) -> None:
     wire = TwoOfAKind(monkeypatch)
-    fabric = launch(TrainConfig(accelerator="cpu"))
-    monkeypatch.setattr(type(fabric), "world_size", 2)
+    processes = Processes(torch.device("cpu"), world_size=2)
     model = nn.ModuleList([nn.Linear(2, 3, dtype=torch.cfloat), nn.Linear(2, 1), nn.Linear(1, 1)])
     model[2].requires_grad_(False)
     gradients = {}
     for name, p in list(model.named_parameters())[:3]:
         p.grad = gradients[name] = torch.randn_like(p)
     expected = {k: 2 * v for k, v in gradients.items()}
-    sum_gradients(fabric, model)
+    sum_gradients(processes, model)
     assert [(m.dtype, len(m)) for m in wire.messages] == [(torch.float32, 2 * 9 + 3)]
     for name, p in model.named_parameters():
         if p.requires_grad:
@@ -110,4 +109,4 @@ def test_gradients_travel_as_one_real_message(monkeypatch: pytest.MonkeyPatch) -
             assert torch.equal(p.grad, expected.get(name, torch.zeros_like(p)))
         else:
             assert p.grad is None
-    assert sum_terms(fabric, {"risk": 0.5}) == {"risk": 0.5}
+    assert sum_terms(processes, {"risk": 0.5}) == {"risk": 0.5}
