@@ -1,4 +1,4 @@
-"""Compiled C++ as functions of complex tensors."""
+"""C++ that is compiled when it is needed, and what it computes as functions of tensors."""
 
 import contextlib
 import ctypes
@@ -17,9 +17,18 @@ from holonet.errors import HolonetError
 from holonet.ops.cpp import emit
 from holonet.ops.planar import Program
 
-__all__ = ["CompilationError", "Kernel", "compile_programs", "dense", "readable"]
+__all__ = [
+    "GRAIN",
+    "CompilationError",
+    "Kernel",
+    "compile_programs",
+    "dense",
+    "load",
+    "readable",
+]
 
-GRAIN = 8192  # numbers that are worth a thread
+GRAIN = 8192
+"""Numbers that are worth a thread."""
 SLOW = 1.0  # seconds of compilation that a user should hear of
 
 log = logging.getLogger(__name__)
@@ -43,6 +52,11 @@ class Kernel:
         self._run.argtypes = [address, address, number, number, ctypes.c_int]
         self._run.restype = None
         self._outputs = outputs
+
+    @property
+    def address(self) -> int:
+        """Where the code is."""
+        return ctypes.cast(self._run, ctypes.c_void_p).value or 0
 
     def __call__(self, *inputs: Tensor, out: Sequence[Tensor] = ()) -> list[Tensor]:
         """The outputs, contiguous. Inputs may be strided and lazily conjugated or negated.
@@ -77,7 +91,7 @@ def dense(t: Tensor) -> Tensor:
 
 
 def compile_programs(programs: Mapping[str, Program], what: str) -> dict[str, Kernel]:
-    """A kernel for each program; torch keeps the library on disk, so the next process finds it.
+    """A kernel for each program, in one library.
 
     Args:
         programs: by name, all of one precision.
@@ -86,18 +100,36 @@ def compile_programs(programs: Mapping[str, Program], what: str) -> dict[str, Ke
     Raises:
         CompilationError: there is no compiler, or it fails; the message is its own.
     """
+    library = load(emit(programs), what)
+    return {
+        name: Kernel(getattr(library, f"holonet_{name}"), len(program.outputs))
+        for name, program in programs.items()
+    }
+
+
+def load(source: str, what: str, *flags: str) -> Any:
+    """The library of a source; torch keeps it on disk, so the next process finds it.
+
+    The vector units that the processor names are taken for usable at first: to try them, torch
+    starts a process that imports it again, seconds that a library on disk does not need.
+
+    Args:
+        source: C++.
+        what: for the message about a compilation that takes long.
+        flags: for the compiler, behind its own.
+
+    Raises:
+        CompilationError: there is no compiler, or it fails; the message is its own.
+    """
     start = time.perf_counter()
     try:
-        library = _load(emit(programs))
+        library = _load(source, flags)
     except Exception as error:  # torch raises many kinds: no compiler, none that works, no disk
         raise CompilationError(f"{what} could not be compiled: {_gist(error)}") from error
     seconds = time.perf_counter() - start
     if seconds > SLOW:
         log.warning("compiled %s for this CPU in %.1f s; it is kept on disk", what, seconds)
-    return {
-        name: Kernel(getattr(library, f"holonet_{name}"), len(program.outputs))
-        for name, program in programs.items()
-    }
+    return library
 
 
 def _gist(error: Exception) -> str:
@@ -106,17 +138,12 @@ def _gist(error: Exception) -> str:
     return "; ".join([line for line in lines if "error:" in line][:3] or lines[:1])
 
 
-def _load(source: str) -> Any:
-    """The library of a source.
-
-    The vector units that the processor names are taken for usable at first: to try them, torch
-    starts a process that imports it again, seconds that a library on disk does not need.
-    """
+def _load(source: str, flags: Sequence[str]) -> Any:
     config = importlib.import_module("torch._inductor.config")
     if config.cpp.vec_isa_ok is None:
         with contextlib.suppress(Exception), config.patch({"cpp.vec_isa_ok": True}):
-            return _cache().load(source)
-    return _cache().load(source)
+            return _cache().load(source, extra_flags=flags)
+    return _cache().load(source, extra_flags=flags)
 
 
 @functools.cache

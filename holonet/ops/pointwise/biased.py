@@ -11,7 +11,7 @@ from holonet.functions import HolomorphicFunction
 from holonet.ops.backend import chosen
 from holonet.ops.floors import Floor, choose, transforms_are_active
 from holonet.ops.native import readable
-from holonet.ops.pointwise import compiled, entrywise
+from holonet.ops.pointwise import compiled, entrywise, nodes
 
 __all__ = ["pointwise"]
 
@@ -42,12 +42,15 @@ def pointwise(
         >>> pointwise(CATALOGUE["square"], torch.tensor([1j]), torch.tensor([1 + 0j]))
         tensor([0.+2.j])
     """
-    if torch.compiler.is_compiling():  # the user's compiler traces plain torch code
+    if torch.compiler.is_dynamo_compiling():  # the user's compiler traces plain torch code
         return record.value(z if bias is None else z + bias)
     if bias is None:
-        if z.numel() < compiled.small.get(id(record), 0) and chosen() == "auto":
-            return record.value(z)  # small tensors are the ones in a hurry
-        return entrywise.pointwise(record, z)
+        call = nodes.ready.get(id(record))
+        if call is not None and chosen() in ("auto", "compiled"):
+            found = call(z)
+            if found is not None:
+                return found
+        return _through_python(record, z)
     if bias.shape != z.shape[-1:] or not z.dim():
         raise ShapeError(
             f"a bias of shape {tuple(bias.shape)} along the last axis of {tuple(z.shape)}: give "
@@ -59,6 +62,14 @@ def pointwise(
     if torch.is_grad_enabled() and (z.requires_grad or bias.requires_grad):
         return _Biased.apply(z, bias, record, floor)  # pyright: ignore[reportReturnType]
     return _run("value", floor, record, z, bias)
+
+
+def _through_python(record: HolomorphicFunction, z: Tensor) -> ComplexTensor:
+    if z.numel() < compiled.small.get(id(record), 0) and chosen() == "auto":
+        return record.value(z)
+    found = entrywise.pointwise(record, z)
+    nodes.prepare(record)
+    return found
 
 
 def _floor(record: HolomorphicFunction, z: Tensor, bias: Tensor) -> Floor | None:

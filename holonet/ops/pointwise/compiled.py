@@ -14,26 +14,24 @@ from holonet.ops.pointwise.programs import BIASED, INPUTS, program
 from holonet.ops.tracing import UntranslatableError, count_operations
 
 __all__ = [
+    "OTHER",
     "POLYNOMIAL",
     "QUICK",
-    "SEVERAL",
-    "SINGLE",
     "forget",
     "is_polynomial",
     "kernels",
     "least",
+    "loaded",
     "small",
 ]
 
 NEVER = sys.maxsize
 POLYNOMIAL = (NEVER, 1 << 16)
 QUICK = (NEVER, 1 << 17)
-SINGLE = (256, 1024)
-SEVERAL = (64, 64)
+OTHER = (64, 64)
 """Entries from which compiled code is faster than torch's: forwards alone, and where a gradient may
-be asked for, which takes more of Python. For polynomials, whose values torch computes at the speed
-of a copy; for rational and for other functions that are one operation of torch; for functions that
-are several. From `tests/benchmarks/thresholds.py`."""
+be asked for. For polynomials, whose values torch computes at the speed of a copy; for rational
+functions that are one operation of torch; for others. From `tests/benchmarks/thresholds.py`."""
 
 SUMS = {"input", "constant", "add", "sub", "mul", "neg"}
 QUOTIENTS = SUMS | {"div", "abs", "maximum", "minimum"}
@@ -83,6 +81,13 @@ def kernels(
     return known[key]
 
 
+def loaded(record: HolomorphicFunction, dtype: torch.dtype) -> Mapping[str, Kernel] | None:
+    """The compiled operations, if there are any by now."""
+    known = _known.get(id(record))
+    found = None if known is None else known.kernels.get((dtype, False))
+    return None if isinstance(found, str) else found
+
+
 def is_polynomial(record: HolomorphicFunction) -> bool:
     """Whether the derivative takes sums and products only, or cannot be read."""
     return _look_up(record).least == POLYNOMIAL
@@ -128,6 +133,4 @@ def _thresholds(record: HolomorphicFunction) -> tuple[int, int]:
     operations = _operations(record)
     if operations <= SUMS:
         return POLYNOMIAL
-    if count_operations(record.value) > 1:
-        return SEVERAL
-    return QUICK if operations <= QUOTIENTS else SINGLE
+    return QUICK if operations <= QUOTIENTS and count_operations(record.value) == 1 else OTHER

@@ -65,7 +65,7 @@ def explain(record: HolomorphicFunction, z: Tensor) -> str:
     Example:
         >>> from holonet.functions import CATALOGUE
         >>> explain(CATALOGUE["tanh"], torch.zeros(3, dtype=torch.complex64))
-        'reference: 3 entries, and compiled code pays from 256'
+        'reference: 3 entries, and compiled code pays from 64'
     """
     floor, reason = choose(compiled.least(record, z.requires_grad), z)
     if floor is not None:
