@@ -74,25 +74,31 @@ def one_tangent(
 
 
 def _run(
-    operation: str, record: HolomorphicFunction, floor: Floor, z: Tensor, t: Tensor, *more: Tensor
-) -> tuple[Tensor, Tensor]:
+    operation: str, record: HolomorphicFunction, floor: Floor, *tensors: Tensor
+) -> tuple[Tensor, ...]:
     """An operation of `reference` on a floor, if it can, for groups of at most MOST tangents.
 
     Args:
-        more: a tensor like z, and one like t.
+        tensors: in turn one like z and one like t.
     """
-    groups = [x.split(MOST) for x in (t, *more[1:])]
-    kernels = [_kernels(record, floor, len(group), z.dtype) for group in groups[0] if len(group)]
-    if not kernels or None in kernels or not all(map(readable, (z, t, *more))):
-        return getattr(reference, operation)(record, z, t, *more)
-    images, one, singles = torch.empty_like(t, memory_format=torch.contiguous_format), more[:1], []
-    for kernel, image, *parts in zip(kernels, images.split(MOST), *groups, strict=True):
-        along, *others = parts
-        inputs = (z, *along, *one, *(x for part in others for x in part))
-        singles.append(kernel[operation](*inputs, out=list(image))[0])
-        if operation == "backward":
-            one = (torch.zeros_like(z),)  # the gradient of the value counts in one group only
-    return sum(singles[1:], singles[0]) if operation == "backward" else singles[0], images
+    single, each = list(tensors[::2]), [x.split(MOST) for x in tensors[1::2]]
+    z, t = tensors[:2]
+    kernels = [_kernels(record, floor, len(group), z.dtype) for group in each[0] if len(group)]
+    if not kernels or None in kernels or not all(map(readable, tensors)):
+        return getattr(reference, operation)(record, *tensors)
+    pairs = 2 if operation == "push_backward" else 1
+    images = [torch.empty_like(t, memory_format=torch.contiguous_format) for _ in range(pairs)]
+    totals: list[Tensor] = []
+    for k, (kernel, *parts) in enumerate(zip(kernels, *each, strict=True)):
+        inputs = [x for one, group in zip(single, parts, strict=True) for x in (one, *group)]
+        out = [row for image in images for row in image.split(MOST)[k]]
+        found = kernel[operation](*inputs, out=out)[:pairs]
+        if operation.endswith("backward"):
+            totals = list(map(torch.add, totals, found)) if totals else found
+            single[-1] = torch.zeros_like(z)  # the gradient of the value counts in one group only
+        else:
+            totals = found
+    return tuple(x for pair in zip(totals, images, strict=True) for x in pair)
 
 
 def _kernels(record: HolomorphicFunction, floor: Floor, tangents: int, dtype: torch.dtype) -> Any:
@@ -137,7 +143,7 @@ class _Jet(_Function):
     @staticmethod
     def forward(
         z: Tensor, t: Tensor, record: HolomorphicFunction, floor: Floor
-    ) -> tuple[Tensor, Tensor]:
+    ) -> tuple[Tensor, ...]:
         return _run("jet", record, floor, z, t)
 
     @staticmethod
@@ -155,19 +161,24 @@ class _Jet(_Function):
 
 
 class _Push(_Function):
-    """How they change; derivatives of these are left to torch, by the record's code."""
+    """How they change; their tangents, and gradients of gradients, are left to torch."""
 
     @staticmethod
     def forward(
         z: Tensor, t: Tensor, u: Tensor, s: Tensor, record: HolomorphicFunction, floor: Floor
-    ) -> tuple[Tensor, Tensor]:
+    ) -> tuple[Tensor, ...]:
         return _run("push", record, floor, z, t, u, s)
 
     @staticmethod
     def backward(ctx: Any, *grad_outputs: Any) -> Any:
-        push = functools.partial(reference.push, ctx.record)
-        pull = torch.func.vjp(push, *ctx.saved_tensors)[1]
-        return *pull(grad_outputs), None, None
+        if torch.is_grad_enabled():
+            return (
+                *reference.push_backward(ctx.record, *ctx.saved_tensors, *grad_outputs),
+                None,
+                None,
+            )
+        found = _run("push_backward", ctx.record, ctx.floor, *ctx.saved_tensors, *grad_outputs)
+        return *found, None, None
 
     @staticmethod
     def jvp(ctx: Any, *tangents: Any) -> Any:

@@ -28,15 +28,14 @@ def test_every_operation(name, operation, monkeypatch):
             torch, maker, lambda *a, plain=plain, **k: plain(*a, **k).fill_(complex("nan+nanj"))
         )
     record, size, count = CATALOGUE[name], 1030, MOST - 1
-    z, t = points(size), points(count, size, seed=1)
-    more = (points(size, seed=2), points(count, size, seed=3)) if operation != "jet" else ()
+    shapes = [(size,), (count, size)] * (len(OPERATIONS[operation]) // 2)
+    tensors = [points(*shape, seed=k) for k, shape in enumerate(shapes)]
     kernel = fused.kernels(record, count)[operation]
-    images = torch.empty(count, size, dtype=torch.complex64, device=DEVICE)
-    flat = [z, *t, *(more[:1]), *(more[1] if more else ())]
-    (single, *_) = kernel(*flat, out=list(images))
-    exact = [x.to(torch.complex128) for x in (z, t, *more)]
+    found = kernel(*(x for t in tensors for x in (t if t.dim() == 2 else [t])))
+    exact = [x.to(torch.complex128) for x in tensors]
     expected = getattr(reference, operation)(record, *exact)
-    for ours, b in zip((single, images), expected, strict=True):
+    flat = [*expected[::2], *(x for images in expected[1::2] for x in images)]
+    for ours, b in zip(found, flat, strict=True):
         assert ((ours - b).abs() / (1 + b.abs())).max() < 100 * torch.finfo(torch.float32).eps
 
 

@@ -14,12 +14,11 @@ from holonet.ops.jet.programs import OPERATIONS, programs
 def test_they_say_what_torch_computes(name, operation):
     record, count = CATALOGUE[name], 3
     torch.manual_seed(0)
-    z, one = 0.4 * torch.randn(2, 20, dtype=torch.complex128)
-    t, each = torch.randn(2, count, 20, dtype=torch.complex128)
-    more = () if operation == "jet" else (one, each)
+    shapes = [(20,), (count, 20)] * (len(OPERATIONS[operation]) // 2)
+    tensors = [0.4 * torch.randn(shape, dtype=torch.complex128) for shape in shapes]
     made = programs(record, count, double=True)[operation]
-    flat = [z, *t] + ([one, *each] if more else [])
+    flat = [x for t in tensors for x in (t if t.dim() == 2 else [t])]
     values = evaluate(made.outputs, dict(zip(made.inputs, flat, strict=True)))
-    single, images = getattr(reference, operation)(record, z, t, *more)
-    torch.testing.assert_close(values[0], single)
-    torch.testing.assert_close(torch.stack(values[1:]), images)
+    expected = getattr(reference, operation)(record, *tensors)
+    flat = [*expected[::2], *(x for images in expected[1::2] for x in images)]
+    torch.testing.assert_close(values, flat)

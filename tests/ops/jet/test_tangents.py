@@ -183,3 +183,19 @@ def test_small_tensors_run_as_torch_code(passes):
 def test_a_wrong_shape_says_which_is_right():
     with pytest.raises(ShapeError, match=r"\('K', 3\)"):
         jet(TANH, points(3), points(3))
+
+
+@pytest.mark.parametrize("count", [1, 2 * MOST + 1])
+def test_gradients_of_the_second_order_are_one_pass(passes, count):
+    tensors = [points(*shape, seed=k) for k, shape in enumerate([(20,), (count, 20)] * 3)]
+    *inputs, g, h = tensors
+
+    def gradients(floor):
+        z, t, u, s = (x.clone().requires_grad_() for x in inputs)
+        with use(floor):
+            value, along = jvp(lambda z, t: jet(TANH, z, t), (z, t), (u, s))[1]
+            return torch.autograd.grad((value, along), (z, t, u, s), (g, h))
+
+    ours = gradients("compiled")
+    assert passes.count(("push_backward", count)) == 1
+    torch.testing.assert_close(ours, gradients("reference"))
