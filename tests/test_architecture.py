@@ -51,9 +51,14 @@ CORNERS = {
     "safetensors": ("training/checkpoint.py",),
 }
 
-# the seam to torch's automatic differentiation of complex tensors; and an operation that leaves
-# its derivatives to torch
-SEAM = ("calculus/wirtinger.py", "calculus/jets.py", "ops/jet/tangents.py")
+# the seam to torch's automatic differentiation of complex tensors; and operations that leave
+# derivatives to torch
+SEAM = (
+    "calculus/wirtinger.py",
+    "calculus/jets.py",
+    "ops/jet/tangents.py",
+    "ops/jet/reference.py",
+)
 SEAM_ATTRIBUTES = {"jvp", "vjp", "jacfwd", "jacrev", "hessian", "linearize", "forward_ad"}
 
 
@@ -100,7 +105,7 @@ def _judge(name: str, unit: str, path: str) -> list[str]:
             for place in CORNERS[top]
         )
         return [] if allowed else [f"{path}: {top} outside of its corner"]
-    if top != "holonet" or unit == "__init__":
+    if top != "holonet" or unit in {"__init__", "__main__"}:
         return []
     if not rest or rest[0] not in ROWS:
         return [f"{path}: imports the root package"]

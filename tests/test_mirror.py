@@ -9,8 +9,8 @@ FREE = {"laws", "impostors", "benchmarks"}  # folders of tests that cut across m
 def modules() -> set[str]:
     files = (ROOT / "holonet").rglob("*.py")
     inside = (f.relative_to(ROOT / "holonet") for f in files if f.name != "__init__.py")
-    # errors and _types hold no behavior of their own: every unit's tests exercise them
-    return {p.with_suffix("").as_posix() for p in inside} - {"_types"}
+    # _types holds no behavior of its own, and __main__ runs what tests/cli is about
+    return {p.with_suffix("").as_posix() for p in inside} - {"_types", "__main__"}
 
 
 def mirrored() -> set[str]:

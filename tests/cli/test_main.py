@@ -1,5 +1,6 @@
 """The entry point: help that teaches, and exit codes that mean something."""
 
+import runpy
 import sys
 from typing import Any
 
@@ -65,3 +66,11 @@ def test_each_kind_of_failure_has_its_code(
 def test_wrong_usage_is_code_2(monkeypatch: pytest.MonkeyPatch) -> None:
     assert run(monkeypatch, "train", "--no-such-option") == 2
     assert run(monkeypatch, "no-such-command") == 2
+
+
+def test_the_package_runs_as_the_command(monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
+    monkeypatch.setattr(sys, "argv", ["holonet", "list", "--help"])
+    with pytest.raises(SystemExit) as stop:
+        runpy.run_module("holonet", run_name="__main__")
+    assert not stop.value.code
+    assert "holonet list" in capsys.readouterr().out

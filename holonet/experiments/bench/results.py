@@ -9,6 +9,7 @@ import subprocess
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, fields
 from importlib import metadata
+from importlib.util import find_spec
 from pathlib import Path
 
 import torch
@@ -111,7 +112,7 @@ def _role(case: Case | MemoryCase, name: str) -> str:
 
 
 def environment() -> dict[str, str]:
-    """Processor, its last cache, threads, versions, commit."""
+    """Processor, its last cache, threads, the card if there is one, versions, commit."""
     return {
         "processor": _processor(),
         "cache": f"{last_level_cache() / MIB:g} MiB",
@@ -122,7 +123,15 @@ def environment() -> dict[str, str]:
         "torch": torch.__version__,
         "complextorch": metadata.version("complextorch"),
         "commit": _commit(),
-    }
+    } | _card()
+
+
+def _card() -> dict[str, str]:
+    """The GPU and what compiles for it, where there is one."""
+    if not torch.cuda.is_available():
+        return {}
+    triton = {"triton": metadata.version("triton")} if find_spec("triton") else {}
+    return {"card": torch.cuda.get_device_name(), "cuda": str(torch.version.cuda)} | triton
 
 
 def write_rows(path: Path, rows: Sequence[Row], about: dict[str, str]) -> Path:

@@ -65,8 +65,6 @@ def pointwise(
 
 
 def _through_python(record: HolomorphicFunction, z: Tensor) -> ComplexTensor:
-    if z.numel() < compiled.small.get(id(record), 0) and chosen() == "auto":
-        return record.value(z)
     found = entrywise.pointwise(record, z)
     nodes.prepare(record)
     return found

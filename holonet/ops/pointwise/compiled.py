@@ -14,6 +14,7 @@ from holonet.ops.pointwise.programs import BIASED, INPUTS, program
 from holonet.ops.tracing import UntranslatableError, count_operations
 
 __all__ = [
+    "LEAST",
     "OTHER",
     "POLYNOMIAL",
     "QUICK",
@@ -22,13 +23,13 @@ __all__ = [
     "kernels",
     "least",
     "loaded",
-    "small",
 ]
 
 NEVER = sys.maxsize
 POLYNOMIAL = (NEVER, 1 << 16)
 QUICK = (NEVER, 1 << 17)
-OTHER = (64, 64)
+LEAST = 64
+OTHER = (LEAST, LEAST)
 """Entries from which compiled code is faster than torch's: forwards alone, and where a gradient may
 be asked for. For polynomials, whose values torch computes at the speed of a copy; for rational
 functions that are one operation of torch; for others. From `tests/benchmarks/thresholds.py`."""
@@ -48,8 +49,6 @@ class _Known(NamedTuple):
 
 
 _known: dict[int, _Known] = {}
-small: dict[int, int] = {}
-"""Identity of a record that was asked for -> entries below which it is torch code in any case."""
 
 
 def _look_up(record: HolomorphicFunction) -> _Known:
@@ -57,14 +56,12 @@ def _look_up(record: HolomorphicFunction) -> _Known:
     found = _known.get(id(record))
     if found is None:
         found = _known[id(record)] = _Known(record, _thresholds(record), {})
-        small[id(record)] = min(found.least)
     return found
 
 
 def forget() -> None:
     """Compile and measure anew what is asked for next."""
     _known.clear()
-    small.clear()
 
 
 def kernels(

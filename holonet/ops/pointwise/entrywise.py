@@ -28,10 +28,10 @@ WATCHED = 1 << 14
 def pointwise(record: HolomorphicFunction, z: Tensor) -> ComplexTensor:
     """phi(z): `biased.pointwise` without a bias."""
     watched = transforms_are_active()
-    least = max(compiled.least(record, z.requires_grad), WATCHED if watched else 0)
+    least = WATCHED if watched else compiled.LEAST
     if z.numel() < least and chosen() == "auto":
-        return record.value(z)
-    floor, _ = choose(least, z)
+        return record.value(z)  # before anything is asked about the record, which takes longer
+    floor, _ = choose(max(least, compiled.least(record, z.requires_grad)), z)
     if floor is None:
         return record.value(z)
     if watched:

@@ -30,11 +30,11 @@ def prepare(record: HolomorphicFunction) -> None:
 
     Without a compiler, or without the headers of Python, there is none.
     """
-    if compiled.is_polynomial(record):  # whose values are torch's products
-        return
     known = {dtype: compiled.loaded(record, dtype) for dtype in DTYPES}
     found = sum(kernels is not None for kernels in known.values())
-    if not found or found == _counts.get(id(record)) or _maker() is None:
+    if not found or found == _counts.get(id(record)):
+        return
+    if compiled.is_polynomial(record) or _maker() is None:  # torch's products are as fast
         return
     addresses = array(
         "q",

@@ -1,6 +1,7 @@
 """Rows of a file: written, read back, refused."""
 
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -102,3 +103,10 @@ def test_the_unit_is_holonet_or_the_floor():
 
 def test_the_environment_names_what_times_depend_on():
     assert {"processor", "cache", "threads", "torch", "commit"} <= set(environment())
+    assert ("card" in environment()) is torch.cuda.is_available()
+
+
+def test_a_card_is_named(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda: "a card")
+    assert environment()["card"] == "a card"

@@ -1,0 +1,6 @@
+"""`python -m holonet` is the command."""
+
+from holonet.cli.main import main
+
+if __name__ == "__main__":
+    main()
