@@ -41,7 +41,7 @@ def load_digits(seed: int = 0, test_fraction: float = 0.2) -> Dataset:
 def _digits() -> np.ndarray:
     """64 pixels and the label of each digit, without the import of scikit-learn where that goes.
 
-    The import takes longer than all that is done with the digits in a short training.
+    The import takes most of a second, which is a tenth of the demo.
     """
     package = importlib.util.find_spec("sklearn")
     if package is None or not package.submodule_search_locations:

@@ -49,7 +49,7 @@ def launch(config: TrainConfig) -> Processes:
 
 
 def _launch_several(config: TrainConfig, asked: str) -> Processes:
-    """One process a device, by Fabric, whose import takes longer than a short training."""
+    """One process a device, by Fabric, which takes a second to import."""
     from lightning_fabric import Fabric
     from lightning_fabric.strategies import DDPStrategy
     from lightning_fabric.utilities.exceptions import MisconfigurationException
