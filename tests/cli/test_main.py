@@ -69,6 +69,7 @@ def test_wrong_usage_is_code_2(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_package_runs_as_the_command(monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
+    monkeypatch.delitem(sys.modules, "holonet.__main__", raising=False)
     monkeypatch.setattr(sys, "argv", ["holonet", "list", "--help"])
     with pytest.raises(SystemExit) as stop:
         runpy.run_module("holonet", run_name="__main__")
