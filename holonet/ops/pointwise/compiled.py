@@ -23,6 +23,7 @@ __all__ = [
     "kernels",
     "least",
     "loaded",
+    "small",
 ]
 
 NEVER = sys.maxsize
@@ -49,6 +50,8 @@ class _Known(NamedTuple):
 
 
 _known: dict[int, _Known] = {}
+small: dict[int, int] = {}
+"""Identity of a record that was looked up -> entries below which it is torch code in any case."""
 
 
 def _look_up(record: HolomorphicFunction) -> _Known:
@@ -56,12 +59,14 @@ def _look_up(record: HolomorphicFunction) -> _Known:
     found = _known.get(id(record))
     if found is None:
         found = _known[id(record)] = _Known(record, _thresholds(record), {})
+        small[id(record)] = min(found.least)
     return found
 
 
 def forget() -> None:
     """Compile and measure anew what is asked for next."""
     _known.clear()
+    small.clear()
 
 
 def kernels(
