@@ -154,12 +154,19 @@ def _require_attackable(
 
 
 def _alarms(log: list[tuple[int, str]], examples: int) -> tuple[Alarm, ...]:
-    """One alarm for each different warning, about all examples if it does not say how many."""
+    """One alarm for each different warning, about all examples if it does not say how many.
+
+    It says so in points, or in percent of the examples.
+    """
     alarms = []
     for line in dict.fromkeys(line for level, line in log if level >= logging.WARNING):
         kind = next((kind for sign, kind in _SIGNS.items() if sign in line), AlarmKind.HEURISTIC)
         number = re.search(r"there are (\d+) points", line)
-        count = examples if number is None else int(number[1])
+        share = re.search(r"accuracy of ([\d.]+)%", line)
+        if number is not None:
+            count = int(number[1])
+        else:
+            count = examples if share is None else max(1, round(float(share[1]) * examples / 100))
         alarms.append(Alarm(kind, count, examples, f"AutoAttack says: {line}"))
     return tuple(alarms)
 

@@ -180,7 +180,7 @@ def test_log_lines_of_warning_become_alarms() -> None:
         "there are 3 points with zero gradient!": (AlarmKind.ZERO_GRADIENT, 3),
         "it seems to be a randomized defense!": (AlarmKind.HEURISTIC, 8),
         "it seems that the output is a probability distribution": (AlarmKind.FLAT_LOSS, 8),
-        "Square Attack has decreased the robust accuracy of 5%": (AlarmKind.BLACK_BOX_WINS, 8),
+        "Square Attack has decreased the robust accuracy of 25.0%.": (AlarmKind.BLACK_BOX_WINS, 2),
         "it seems to be a dynamic defense!": (AlarmKind.HEURISTIC, 8),
         "something new": (AlarmKind.HEURISTIC, 8),
     }
