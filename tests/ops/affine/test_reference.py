@@ -63,3 +63,29 @@ def test_complex_points_go_through_torch_as_they_are(dtype):
 def test_parts_stand_one_behind_the_other():
     w = torch.randn(3, 2, dtype=C128)
     assert torch.equal(planar_channels(w), torch.cat([w.real, w.imag]))
+
+
+@pytest.mark.parametrize("rows", [16, 33])
+@pytest.mark.parametrize("with_bias", [False, True])
+def test_few_rows_against_a_large_weight(rows, with_bias):
+    shapes = [(rows, 800), (400, 800), *([(400,)] if with_bias else [])]
+    inputs = [torch.randn(s, dtype=torch.complex128, requires_grad=True) for s in shapes]
+    slope = torch.randn(rows, 400, dtype=torch.complex128)
+    tangent = torch.randn(rows, 800, dtype=torch.complex128)
+    found = affine(*inputs)
+    assert "Clone" in repr(found.grad_fn) or "Add" in repr(found.grad_fn)  # turned
+    expected = torch.nn.functional.linear(*inputs)
+    torch.testing.assert_close(found, expected)
+    for value in zip(
+        torch.autograd.grad(found, inputs, slope),
+        torch.autograd.grad(expected, inputs, slope),
+        strict=True,
+    ):
+        torch.testing.assert_close(*value)
+    _, along = jvp(lambda z: affine(z, *inputs[1:]), (inputs[0],), (tangent,))
+    torch.testing.assert_close(along, tangent @ inputs[1].mT)
+    torch.testing.assert_close(
+        vmap(lambda z: affine(z, *inputs[1:]))(torch.stack([inputs[0]] * 2))[1], expected
+    )
+    with torch.no_grad():
+        assert torch.equal(affine(*inputs), torch.nn.functional.linear(*inputs))
