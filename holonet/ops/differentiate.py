@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
-from holonet.ops.planar import Planar, Real, in_order
+from holonet.ops.planar import Planar, Real, in_order, negative, plus, product
 
 __all__ = ["derivative"]
 
@@ -38,25 +38,13 @@ def derivative(w: Planar, z: Planar) -> Planar:
     return Planar(*(rates.get(id(part), zero) for part in w))
 
 
-def _times(a: Real, b: Real) -> Real:
-    return Planar(a, a.sheet.constant(0.0)).scale(b).re
-
-
-def _plus(a: Real, b: Real) -> Real:
-    return a if b.is_constant(0) else b if a.is_constant(0) else a + b
-
-
-def _minus(a: Real, b: Real) -> Real:
-    return a if b.is_constant(0) else -b if a.is_constant(0) else a - b
-
-
 def _sign(a: Real) -> Real:
     """Both zeros count as positive, as they do where expressions branch at 0."""
     return (a < 0).where(-1.0, 1.0)
 
 
 def _quotient(node: Real, rates: list[Real]) -> Real:
-    return _minus(rates[0], _times(rates[1], node)) / node.args[1]
+    return plus(rates[0], negative(product(rates[1], node))) / node.args[1]
 
 
 def _angle(node: Real, rates: list[Real]) -> Real:
@@ -64,7 +52,7 @@ def _angle(node: Real, rates: list[Real]) -> Real:
     y, x = node.args
     large = abs(x).map("maximum", abs(y))
     a, b = x / large, y / large
-    return _minus(_times(rates[0], a), _times(rates[1], b)) / (large * (a * a + b * b))
+    return plus(product(rates[0], a), negative(product(rates[1], b))) / (large * (a * a + b * b))
 
 
 def _choose(condition: Real, yes: Real, no: Real) -> Real:
@@ -76,24 +64,24 @@ Rule = Callable[[Real, list[Real]], Real]
 _FLAT = {"ceil", "trunc", "le", "lt", "and", "or"}
 _RULES: Mapping[str, Rule] = MappingProxyType(
     {
-        "abs": lambda n, r: _times(r[0], _sign(n.args[0])),
-        "add": lambda n, r: _plus(*r),
+        "abs": lambda n, r: product(r[0], _sign(n.args[0])),
+        "add": lambda n, r: plus(*r),
         "asinh": lambda n, r: r[0] / (1 + n.args[0] * n.args[0]).map("sqrt"),
         "atan2": _angle,
-        "copysign": lambda n, r: _times(r[0], _sign(n.args[0]) * _sign(n.args[1])),
-        "cos": lambda n, r: -_times(r[0], n.args[0].map("sin")),
+        "copysign": lambda n, r: product(r[0], _sign(n.args[0]) * _sign(n.args[1])),
+        "cos": lambda n, r: -product(r[0], n.args[0].map("sin")),
         "div": _quotient,
-        "exp": lambda n, r: _times(r[0], n),
-        "expm1": lambda n, r: _times(r[0], n + 1),
+        "exp": lambda n, r: product(r[0], n),
+        "expm1": lambda n, r: product(r[0], n + 1),
         "log": lambda n, r: r[0] / n.args[0],
         "log1p": lambda n, r: r[0] / (1 + n.args[0]),
         "maximum": lambda n, r: _choose(n.args[1] <= n.args[0], *r),
         "minimum": lambda n, r: _choose(n.args[0] <= n.args[1], *r),
-        "mul": lambda n, r: _plus(_times(r[0], n.args[1]), _times(r[1], n.args[0])),
+        "mul": lambda n, r: plus(product(r[0], n.args[1]), product(r[1], n.args[0])),
         "neg": lambda n, r: -r[0],
-        "sin": lambda n, r: _times(r[0], n.args[0].map("cos")),
+        "sin": lambda n, r: product(r[0], n.args[0].map("cos")),
         "sqrt": lambda n, r: r[0] / (2 * n),
-        "sub": lambda n, r: _minus(*r),
+        "sub": lambda n, r: plus(r[0], negative(r[1])),
         "where": lambda n, r: _choose(n.args[0], r[1], r[2]),
     }
 )

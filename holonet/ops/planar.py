@@ -9,7 +9,17 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-__all__ = ["Expression", "Planar", "Program", "Real", "Sheet", "in_order"]
+__all__ = [
+    "Expression",
+    "Planar",
+    "Program",
+    "Real",
+    "Sheet",
+    "in_order",
+    "negative",
+    "plus",
+    "product",
+]
 
 _FOLD = {
     "add": lambda a, b: a + b,
@@ -148,19 +158,19 @@ class Planar(NamedTuple):
 
     def times_i(self) -> "Planar":
         """I times this number."""
-        return Planar(_negative(self.im), self.re)
+        return Planar(negative(self.im), self.re)
 
     def scale(self, factor: Real) -> "Planar":
         """A real multiple."""
-        return Planar(_product(factor, self.re), _product(factor, self.im))
+        return Planar(product(factor, self.re), product(factor, self.im))
 
     def plus(self, other: "Planar") -> "Planar":
         """The sum."""
-        return Planar(_sum(self.re, other.re), _sum(self.im, other.im))
+        return Planar(plus(self.re, other.re), plus(self.im, other.im))
 
     def negative(self) -> "Planar":
         """-1 times this number."""
-        return Planar(_negative(self.re), _negative(self.im))
+        return Planar(negative(self.re), negative(self.im))
 
     def minus(self, other: "Planar") -> "Planar":
         """The difference."""
@@ -202,20 +212,23 @@ class Program:
         return self.outputs[0].re.sheet.double
 
 
-def _sum(a: Real, b: Real) -> Real:
+def plus(a: Real, b: Real) -> Real:
+    """The sum; a term known to be 0 costs nothing."""
     return b if a.is_constant(0) else a if b.is_constant(0) else a + b
 
 
-def _negative(a: Real) -> Real:
+def negative(a: Real) -> Real:
+    """-a; 0 stays what it is."""
     return a if a.is_constant(0) else -a
 
 
-def _product(a: Real, b: Real) -> Real:
+def product(a: Real, b: Real) -> Real:
+    """The product; a factor known to be 0, 1 or -1 costs nothing."""
     for first, second in ((a, b), (b, a)):
         if first.is_constant(0) or second.is_constant(1):
             return first
         if first.is_constant(-1):
-            return _negative(second)
+            return negative(second)
     return a * b
 
 

@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -159,7 +159,10 @@ def _step(
             parameter.grad = parameter.grad.resolve_conj()  # torch may leave it lazily conjugated
     sum_gradients(processes, state.model)
     values = sum_terms(processes, {k: float(v.detach()) * share for k, v in terms.items()})
-    norm = _clip([p.grad for p in parameters if p.grad is not None], state.config.clip)
+    # as real numbers: torch's norms of complex tensors take four times as long
+    total = nn.utils.get_total_norm([real_view(p.grad) for p in parameters if p.grad is not None])
+    nn.utils.clip_grads_with_norm_(parameters, state.config.clip, total)
+    norm = float(total)
     if not all(map(math.isfinite, (*values.values(), norm))):
         raise NumericalError(
             f"at step {state.step + 1} the loss is {sum(values.values()):g} "
@@ -169,18 +172,6 @@ def _step(
         )
     state.optimizer.step()
     return values
-
-
-def _clip(gradients: Sequence[Tensor], limit: float) -> float:
-    """Shorten the gradient to the limit; its norm before.
-
-    As real numbers: torch's norms of complex tensors take four times as long.
-    """
-    real = [real_view(gradient) for gradient in gradients]
-    norm = nn.utils.get_total_norm(real)
-    for part in real:
-        part.mul_((limit / (norm + 1e-6)).clamp(max=1.0))
-    return float(norm)
 
 
 @contextmanager

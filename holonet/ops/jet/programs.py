@@ -33,17 +33,13 @@ def programs(record: HolomorphicFunction, tangents: int, *, double: bool) -> dic
 
 def _program(name: str, record: HolomorphicFunction, tangents: int, double: bool) -> Program:
     sheet = Sheet(double)
-    names = [
-        letter if k % 2 == 0 else f"{letter}{i}"
-        for k, letter in enumerate(OPERATIONS[name])
-        for i in range(1 if k % 2 == 0 else tangents)
-    ]
-    taken = iter([sheet.complex_input(n) for n in names])
-    z, t, *more = (
-        next(taken) if k % 2 == 0 else [next(taken) for _ in range(tangents)]
-        for k in range(len(OPERATIONS[name]))
-    )
-    return Program(names, _OUTPUTS[name](record, z, t, *more))
+    names: list[str] = []
+    inputs: list[Planar | list[Planar]] = []
+    for one, each in zip(OPERATIONS[name][::2], OPERATIONS[name][1::2], strict=True):
+        numbered = [f"{each}{k}" for k in range(tangents)]
+        names += [one, *numbered]
+        inputs += [sheet.complex_input(one), list(map(sheet.complex_input, numbered))]
+    return Program(names, _OUTPUTS[name](record, *inputs))
 
 
 def _jet(record: HolomorphicFunction, z: Planar, t: list[Planar]) -> list[Planar]:
