@@ -119,14 +119,14 @@ def compare(
     """
     threat = ThreatModel("Linf", eps)
     protocol = Protocol(threat, (0.0, eps), steps, restarts, examples, attack)
-    model = {
+    model: dict[str, Any] = {
         "family": family,
         "hidden": hidden.split(","),
         "channels": channels.split(","),
         "dense": dense.split(","),
         "activation": activation,
     }
-    rule = {
+    rule: dict[str, Any] = {
         "weight": weight,
         "eps": eps if train_eps is None else train_eps,
         "schedule": schedule,
@@ -135,8 +135,8 @@ def compare(
     contenders = [
         Contender(
             f"{network}, {name}",
-            ModelConfig.model_validate({**model, "kind": network}),
-            RuleConfig.model_validate({**rule, "name": name}),
+            ModelConfig(**{**model, "kind": network}),
+            RuleConfig(**{**rule, "name": name}),
         )
         for network in networks.split(",")
         for name in rules.split(",")

@@ -1,6 +1,7 @@
 """`holonet demo` and `holonet compare` on small data."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from typer.testing import CliRunner
 
 from holonet.cli.main import app
 from holonet.data import load_digits
-from holonet.errors import RunExistsError
+from holonet.errors import ConfigError, RunExistsError
 
 
 @pytest.fixture(scope="module")
@@ -61,3 +62,19 @@ def test_compare_prints_four_contenders(small: Path, tmp_path: Path) -> None:
     assert {r["seed"] for r in rows} == {0, 1}
     sizes = {r["parameters"] for r in rows}
     assert max(sizes) / min(sizes) < 1.1
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "message"),
+    [
+        ("--schedule", "lin", "'linear' or 'cosine'"),
+        ("--networks", "unreal", "'real-twin'"),
+        ("--warm-up", "2", "warm_up = 2.0"),
+    ],
+)
+def test_a_bad_option_is_an_error_of_ours(
+    tmp_path: Path, option: str, value: str, message: str
+) -> None:
+    result = invoke("compare", "--out", str(tmp_path), option, value)
+    assert isinstance(result.exception, ConfigError)
+    assert re.search(message, str(result.exception))
