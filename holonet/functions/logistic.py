@@ -16,26 +16,29 @@ from holonet.functions.record import HolomorphicFunction, Singularity, Singulari
 __all__ = ["LOGISTIC"]
 
 
-def _decaying(z: Tensor) -> Tensor:
-    """exp(-z) right of the imaginary axis, exp(z) left of it."""
-    return torch.exp(torch.where(z.real > 0, -z, z))
-
-
 def _both_sigmoids(z: Tensor) -> tuple[Tensor, Tensor]:
-    """sigmoid(z) and sigmoid(-z), by one exponential and one reciprocal."""
-    e = _decaying(z)
-    r = torch.reciprocal(1 + e)
-    right = z.real > 0
-    return torch.where(right, r, e * r), torch.where(right, e * r, r)
+    """sigmoid(z) and sigmoid(-z), in real arithmetic: torch's complex division is slow.
+
+    With u = exp(-|x|) exp(iy) and n = |1 + u|^2, which is far from underflow at every number but
+    the poles themselves, they are (1 + Re u) / n on the side of 1 and Re (conj(u) + |u|^2) / n on
+    the side of 0, and both have Im u / n up to the sign.
+    """
+    x, y = z.real, z.imag
+    right = x > 0
+    e, cosine = torch.exp(torch.where(right, -x, x)), torch.cos(y)
+    along, across = 1 + e * cosine, e * torch.sin(y)
+    inverse = torch.reciprocal(along * along + across * across)
+    near_1, near_0, height = along * inverse, (cosine + e) * e * inverse, across * inverse
+    here = torch.complex(torch.where(right, near_1, near_0), height)
+    return here, torch.complex(torch.where(right, near_0, near_1), -height)
 
 
 def _sigmoid(z: Tensor) -> Tensor:
-    return _both_sigmoids(z)[0]
+    return with_derivative(z, lambda z: _both_sigmoids(z)[0], _d_sigmoid)
 
 
 def _d_sigmoid(z: Tensor) -> Tensor:
-    here, mirrored = _both_sigmoids(z)
-    return here * mirrored
+    return with_derivative(z, lambda z: math.prod(_both_sigmoids(z)), _d2_sigmoid)
 
 
 def _d2_sigmoid(z: Tensor) -> Tensor:
@@ -47,8 +50,7 @@ def _silu(z: Tensor) -> Tensor:
 
 
 def _d_silu(z: Tensor) -> Tensor:
-    here, mirrored = _both_sigmoids(z)
-    return here * (1 + z * mirrored)
+    return _sigmoid(z) + z * _d_sigmoid(z)
 
 
 def _d2_silu(z: Tensor) -> Tensor:

@@ -4,8 +4,9 @@ The code uses torch's own vector classes, which exist for every instruction set 
 for. A library holds several functions, since most of a compilation goes into the headers.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib import resources
+from itertools import chain
 from string import Template
 from types import MappingProxyType
 
@@ -13,23 +14,29 @@ from holonet.ops.planar import Program, Real, in_order
 
 __all__ = ["emit"]
 
+SHORT = 128
+"""Operations; so few depend on one another too much to keep a processor busy with one vector."""
 
-_INFIX = {"add": "+", "sub": "-", "mul": "*", "div": "/", "lt": "<", "le": "<="}
+_INFIX = {"add": "+", "sub": "-", "mul": "*", "div": "/"}
+_CONDITIONS = {"and", "le", "lt", "or"}
+_BOUNDS = {"maximum": "at_least", "minimum": "at_most"}
 _CALLS: Mapping[str, str] = MappingProxyType(
     {
         "and": "({0} & {1})",
         "atan2": "atan2_({0}, {1})",
-        "copysign": "{0}.copysign({1})",
-        "cos": "sincos({0}).second",
+        "copysign": "copysign_({0}, {1})",
+        "cos": "sincos({0}, range).second",
         "exp": "exp_({0})",
         "expm1": "expm1_({0})",
-        "log": "log_({0})",
-        "log1p": "log1p_({0})",
+        "le": "le({0}, {1})",
+        "log": "log_({0}, range)",
+        "log1p": "log1p_({0}, range)",
+        "lt": "lt({0}, {1})",
         "maximum": "at::vec::maximum({0}, {1})",
         "minimum": "at::vec::minimum({0}, {1})",
         "or": "({0} | {1})",
-        "sin": "sincos({0}).first",
-        "where": "V::blendv({2}, {1}, {0})",
+        "sin": "sincos({0}, range).first",
+        "where": "select({0}, {1}, {2})",
     }
 )
 
@@ -47,25 +54,32 @@ constexpr int64_t CHUNK = 2048;
 
 $vector
 
-// Op::block computes W numbers; what is left at the end goes through a buffer of W.
+// Apart from the loop, which it would burden with the library's calls.
+template <typename Op>
+[[gnu::noinline]] static void checked_block(const T* const* in, T* const* out) {
+  Op::template block<Checked>(in, out);
+}
+
+// What is left at the end goes through a buffer of a block's size, with its last number repeated.
 template <typename Op>
 static inline void span(const T* const* in, T* const* out, int64_t count) {
   const T* from[Op::IN];
   T* to[Op::OUT];
   int64_t i = 0;
-  for (; i + W <= count; i += W) {
+  for (; i + Op::BLOCK <= count; i += Op::BLOCK) {
     for (int k = 0; k < Op::IN; ++k) from[k] = in[k] + 2 * i;
     for (int k = 0; k < Op::OUT; ++k) to[k] = out[k] + 2 * i;
-    Op::block(from, to);
+    if (!Op::template block<Assumed>(from, to)) checked_block<Op>(from, to);
   }
   if (i == count) return;
-  T before[Op::IN][2 * W] = {}, after[Op::OUT][2 * W];
+  T before[Op::IN][2 * Op::BLOCK], after[Op::OUT][2 * Op::BLOCK];
   for (int k = 0; k < Op::IN; ++k) {
-    std::copy(in[k] + 2 * i, in[k] + 2 * count, before[k]);
+    const auto end = std::copy(in[k] + 2 * i, in[k] + 2 * count, before[k]);
+    for (T* at = end; at < before[k] + 2 * Op::BLOCK; ++at) *at = *(at - 2);
     from[k] = before[k];
   }
   for (int k = 0; k < Op::OUT; ++k) to[k] = after[k];
-  Op::block(from, to);
+  checked_block<Op>(from, to);
   for (int k = 0; k < Op::OUT; ++k)
     std::copy(after[k], after[k] + 2 * (count - i), out[k] + 2 * i);
 }
@@ -103,9 +117,15 @@ $functions""")
 
 _FUNCTION = Template("""
 struct Op_$name {
-  static constexpr int IN = $inputs, REPEATING = $repeating, OUT = $outputs;
-  static inline void block(const T* const* in, T* const* out) {
+  static constexpr int IN = $inputs, REPEATING = $repeating, OUT = $outputs, BLOCK = $lanes * W;
+  // Whether the range holds; if not, nothing is written.
+  template <typename Range>
+  [[gnu::always_inline]] static inline bool block(const T* const* in, T* const* out) {
+    Range range;
 $lines
+    if (!range.holds) return false;
+$stores
+    return true;
   }
 };
 extern "C" void holonet_$name(
@@ -136,35 +156,50 @@ def emit(programs: Mapping[str, Program]) -> str:
 
 
 def _function(name: str, program: Program) -> str:
-    lines = [
-        f"const auto [{z}_re, {z}_im] = at::vec::deinterleave2"
-        f"(V::loadu(in[{k}]), V::loadu(in[{k}] + W));"
-        for k, z in enumerate(program.inputs)
-    ]
-    parts = [part for output in program.outputs for part in output]
-    names: dict[int, str] = {}
-    for k, node in enumerate(in_order(parts)):
-        names[id(node)] = str(node.value) if node.op == "input" else f"v{k}"
-        if node.op != "input":
-            lines.append(f"const V v{k} = {_expression(node, names)};")
-    for k, (re, im) in enumerate(program.outputs):
-        pair = f"{names[id(re)]}, {names[id(im)]}"
-        lines.append(f"const auto [low{k}, high{k}] = at::vec::interleave2<T>({pair});")
-        lines.append(f"low{k}.store(out[{k}]);")
-        lines.append(f"high{k}.store(out[{k}] + W);")
+    nodes = list(in_order([part for output in program.outputs for part in output]))
+    lanes = [_lane(program, nodes, lane) for lane in range(2 if len(nodes) <= SHORT else 1)]
+    lines = chain.from_iterable(zip(*(lines for lines, _ in lanes), strict=True))
     return _FUNCTION.substitute(
         name=name,
         inputs=len(program.inputs),
         repeating=program.repeating,
+        lanes=len(lanes),
         outputs=len(program.outputs),
         lines="\n".join(f"    {line}" for line in lines),
+        stores="\n".join(f"    {line}" for _, stores in lanes for line in stores),
     )
+
+
+def _lane(program: Program, nodes: Sequence[Real], lane: int) -> tuple[list[str], list[str]]:
+    """What computes one of the vectors of a block, and what stores it."""
+    low, high = (f"{2 * lane + half} * W" for half in range(2))
+    lines = [
+        f"const auto [{z}_re_{lane}, {z}_im_{lane}] = at::vec::deinterleave2"
+        f"(V::loadu(in[{k}] + {low}), V::loadu(in[{k}] + {high}));"
+        for k, z in enumerate(program.inputs)
+    ]
+    names: dict[int, str] = {}
+    for k, node in enumerate(nodes):
+        names[id(node)] = f"{node.value if node.op == 'input' else f'v{k}'}_{lane}"
+        if node.op != "input":
+            kind = "M" if node.op in _CONDITIONS else "V"
+            lines.append(f"const {kind} {names[id(node)]} = {_expression(node, names)};")
+    stores = []
+    for k, (re, im) in enumerate(program.outputs):
+        first, second = f"first{k}_{lane}", f"second{k}_{lane}"
+        pair = f"{names[id(re)]}, {names[id(im)]}"
+        lines.append(f"const auto [{first}, {second}] = at::vec::interleave2<T>({pair});")
+        stores.append(f"{first}.store(out[{k}] + {low});")
+        stores.append(f"{second}.store(out[{k}] + {high});")
+    return lines, stores
 
 
 def _expression(node: Real, names: Mapping[int, str]) -> str:
     args = [names[id(a)] for a in node.args]
     if node.op == "constant":
         return f"V(T({node.value!r}))"
+    if node.op in _BOUNDS and node.args[1].op == "constant":
+        return f"{_BOUNDS[node.op]}({args[0]}, T({node.args[1].value!r}))"
     if node.op in _INFIX:
         return f"{args[0]} {_INFIX[node.op]} {args[1]}"
     if node.op in _CALLS:

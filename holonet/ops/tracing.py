@@ -14,9 +14,12 @@ from torch.fx.experimental.proxy_tensor import make_fx
 
 from holonet.errors import HolonetError
 from holonet.ops.elementary import ELEMENTARY, divide, modulus, real_part_only
+from holonet.ops.evaluate import OPERATIONS
 from holonet.ops.planar import Planar, Real
 
 __all__ = ["UntranslatableError", "count_operations", "trace"]
+
+_REAL_ON_REALS = {"atan", "cosh", "reciprocal", "sinh", "tan", "tanh"}
 
 
 class UntranslatableError(HolonetError, NotImplementedError):
@@ -100,7 +103,12 @@ class _Reader:
             return rule(self, *args)
         if name in ELEMENTARY:
             z = self.planar(args[0])
-            return real_part_only(z, name) if z.is_real else ELEMENTARY[name](z)
+            if not z.is_real:
+                return ELEMENTARY[name](z)
+            if name in OPERATIONS:
+                return real_part_only(z, name)
+            if name in _REAL_ON_REALS:
+                return self.planar(0.0)._replace(re=ELEMENTARY[name](z).re)
         raise UntranslatableError(
             f"{target} has no translation into planar code: the function runs as torch code"
         )

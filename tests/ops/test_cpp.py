@@ -91,6 +91,20 @@ def test_vector_functions_are_within_two_units_in_the_last_place(op):
 SUM = torch.tensor([1, 1j])
 
 
+@pytest.mark.parametrize("op", ["sin", "cos", "log", "log1p"])
+def test_no_number_depends_on_its_neighbours(op):
+    sheet = Sheet()
+    parts = Planar(*(part.map(op) for part in sheet.complex_input("z")))
+    (kernel,) = compile_programs({"one": Program(["z"], [parts])}, op).values()
+    alone = torch.complex(*(0.1 + torch.rand(2, 997)))
+    far = torch.arange(997) % 11 == 5
+    among = torch.where(
+        far, torch.tensor([1e6 + 3e4j, -1 + 0j, torch.nan])[torch.arange(997) % 3], alone
+    )
+    assert torch.equal(kernel(among)[0][~far], kernel(alone)[0][~far])
+    assert not torch.equal(kernel(among)[0][far], kernel(alone)[0][far])
+
+
 def test_the_source_names_each_function():
     source = emit({"first": every_operation(False), "second": every_operation(False)})
     assert source.count('extern "C"') == 2

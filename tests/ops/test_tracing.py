@@ -67,11 +67,22 @@ def _third(record):
         (lambda z: z[0], "indexing"),
         (lambda z: z + torch.arange(2), "several constants"),
         (lambda z: z.real > 0, "condition"),
+        (lambda z: torch.acosh(z.real) + z, "acosh"),
     ],
 )
 def test_what_cannot_be_read_is_named(function, words):
     with pytest.raises(UntranslatableError, match=words):
         trace(function, Sheet().complex_input("z"))
+
+
+@pytest.mark.parametrize("name", ["atan", "cosh", "log1p", "reciprocal", "sinh", "tan", "tanh"])
+def test_real_functions_of_a_real_part(name):
+    def function(z):
+        return torch.complex(getattr(torch, name)(z.real.abs()), z.imag)
+
+    z = torch.randn(50, dtype=torch.complex128)
+    (ours,) = evaluate([trace(function, Sheet(True).complex_input("z"))], {"z": z})
+    torch.testing.assert_close(ours, function(z), rtol=1e-13, atol=1e-14)
 
 
 def test_constants_may_depend_on_the_precision():
