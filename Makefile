@@ -4,12 +4,13 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help demo test test-slow lint format clean
+.PHONY: help demo test test-slow gpu lint format clean
 
 help:
 	@echo "make demo       train, attack and report on bundled data (about a minute after installation)"
 	@echo "make test       the test suite, as continuous integration runs it"
 	@echo "make test-slow  the laws with 5,000 examples each (half an hour)"
+	@echo "make gpu        on a machine with a card: check its kernels' memory accesses, then time them"
 	@echo "make lint       ruff and pyright"
 	@echo "make format     let ruff rewrite what it can"
 	@echo "make clean      remove the environment and all caches"
@@ -28,6 +29,11 @@ test: $(READY)
 
 test-slow: $(READY)
 	HYPOTHESIS_PROFILE=deep $(BIN)/python -m pytest -o addopts="--import-mode=importlib -ra" -n 2 --dist worksteal --timeout 7200 tests/laws
+
+gpu: $(READY)
+	@command -v compute-sanitizer >/dev/null || { echo "compute-sanitizer is missing: it comes with the CUDA toolkit"; exit 1; }
+	compute-sanitizer --error-exitcode 1 $(BIN)/python -m pytest --timeout 0 tests/ops/pointwise/test_fused.py tests/ops/jet/test_fused.py tests/ops/affine
+	$(BIN)/holonet bench gpu --out docs/benchmarks/gpu.csv --page docs/performance.md
 
 lint: $(READY)
 	$(BIN)/ruff check .

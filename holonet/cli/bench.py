@@ -19,6 +19,7 @@ from holonet.experiments.bench import (
     SUITES,
     Row,
     environment,
+    files_beside,
     measure,
     performance_page,
     require_green,
@@ -37,7 +38,9 @@ def bench(
     ),
     rounds: Annotated[int, typer.Option(help="Samples of each contender.")] = 15,
     quick: Annotated[bool, typer.Option("--quick", help="Few cases, no torch.compile.")] = False,
-    page: Annotated[Path | None, typer.Option(help="Also write the tables as a page.")] = None,
+    page: Annotated[
+        Path | None, typer.Option(help="Also write the tables of all files beside OUT as a page.")
+    ] = None,
     as_json: JsonFlag = False,
 ) -> None:
     """Time operations and training steps against torch and complextorch; measure their memory.
@@ -47,8 +50,8 @@ def bench(
     of which the operations' tests take one.
 
     [dim]holonet bench pointwise --quick[/dim]
-    [dim]holonet bench gpu --out docs/benchmarks/gpu.csv[/dim]
     [dim]holonet bench --out docs/benchmarks/cpu.csv --page docs/performance.md[/dim]
+    [dim]holonet bench gpu --out docs/benchmarks/gpu.csv --page docs/performance.md[/dim]
     """
     chosen = suites or [name for name in SUITES if name != "gpu"]
     for name in chosen:
@@ -69,7 +72,7 @@ def bench(
                 rows.append(row)
                 write_rows(out, rows, about)
     if page is not None:
-        write_atomically(page, performance_page([out]))
+        write_atomically(page, performance_page(files_beside(out)))
     if as_json:
         text = json.dumps({"environment": about, "rows": [asdict(row) for row in rows]})
         typer.echo(text.replace("NaN", "null"))  # of rivals that do not run; JSON has no NaN

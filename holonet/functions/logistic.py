@@ -38,7 +38,11 @@ def _sigmoid(z: Tensor) -> Tensor:
 
 
 def _d_sigmoid(z: Tensor) -> Tensor:
-    return with_derivative(z, lambda z: math.prod(_both_sigmoids(z)), _d2_sigmoid)
+    def product(z: Tensor) -> Tensor:
+        here, mirrored = _both_sigmoids(z)
+        return here * mirrored
+
+    return with_derivative(z, product, _d2_sigmoid)
 
 
 def _d2_sigmoid(z: Tensor) -> Tensor:

@@ -7,7 +7,7 @@ from typer.testing import CliRunner
 
 from holonet.cli import bench as module
 from holonet.cli.main import app
-from holonet.experiments.bench import Case, read_rows
+from holonet.experiments.bench import Case, Row, environment, read_rows, write_rows
 
 
 @pytest.fixture
@@ -20,6 +20,9 @@ def _fast(monkeypatch):
 @pytest.mark.usefixtures("_fast")
 def test_timings_page_and_table(tmp_path):
     out, page = tmp_path / "b.csv", tmp_path / "b.md"
+    rows = [Row("step", "before", "holonet", "contender", "ms", *[1.0] * 6, 5)]
+    write_rows(tmp_path / "a.csv", rows, environment())
+    (tmp_path / "mine.csv").write_text("of another kind\n")
     result = CliRunner().invoke(
         app, ["bench", "--quick", "--rounds", "3", "--out", str(out), "--page", str(page)]
     )
@@ -27,6 +30,7 @@ def test_timings_page_and_table(tmp_path):
     assert "a case" in result.output
     assert [row.contender for row in read_rows(out)[0]] == ["holonet", "torch", "copy"]
     assert "| a case | holonet |" in page.read_text()
+    assert "| before | holonet |" in page.read_text()
 
 
 @pytest.mark.usefixtures("_fast")

@@ -1,7 +1,10 @@
 """A case of a benchmark, and the contenders that several suites share."""
 
-from collections.abc import Callable, Mapping
+import itertools
+import math
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -11,14 +14,35 @@ from holonet.experiments.bench.memory import Work
 __all__ = [
     "Case",
     "Contender",
+    "Least",
     "MemoryCase",
+    "complex_products",
     "cross_entropy",
+    "moved",
+    "of_products",
     "pulled",
     "training_step",
     "training_work",
 ]
 
 Contender = Callable[[], object]
+
+
+@dataclass(frozen=True)
+class Least:
+    """What a case takes at the least, whoever does it, and the floor whose rate bounds it.
+
+    Args:
+        unit: bytes moved between the processor and its memory, or floating-point operations.
+        work: how many of them.
+        floor: the name of a floor of the case.
+        of_floor: how many of them the floor takes.
+    """
+
+    unit: Literal["B", "flop"]
+    work: int
+    floor: str
+    of_floor: int
 
 
 @dataclass(frozen=True)
@@ -29,11 +53,13 @@ class Case:
         name: of the case.
         contenders: by name.
         floors: things that are no rivals (a copy of the input, products alone).
+        least: what the work takes at the least, for a roofline.
     """
 
     name: str
     contenders: Mapping[str, Contender]
     floors: Mapping[str, Contender]
+    least: Least | None = None
 
 
 @dataclass(frozen=True)
@@ -49,6 +75,53 @@ class MemoryCase:
     name: str
     contenders: Mapping[str, Callable[[], Work]]
     floors: Mapping[str, Callable[[], Work]]
+
+
+def moved(tensor: Tensor, times: int, copied: Tensor | None = None) -> Least:
+    """Work that reads or writes as many bytes as a tensor has, so many times.
+
+    Args:
+        tensor: one that is read or written.
+        times: how many such tensors are read or written; a copy is 2.
+        copied: what the floor "copy" copies; the tensor unless given.
+    """
+    return Least(
+        "B", times * tensor.nbytes, "copy", 2 * (tensor if copied is None else copied).nbytes
+    )
+
+
+def of_products(widths: Sequence[int], batch: int) -> Least:
+    """The operations of the floor `complex_products`, which no training step can do without.
+
+    A complex multiplication with its addition is 8 operations of real numbers.
+    """
+    pairs = list(itertools.pairwise(widths))
+    flops = 8 * batch * (3 * sum(n * m for n, m in pairs) - math.prod(pairs[0]))
+    return Least("flop", flops, "complex products", flops)
+
+
+def complex_products(widths: Sequence[int], batch: int, device: str = "cpu") -> Contender:
+    """The matrix products of a step, alone: forwards, and backwards to weights and inputs.
+
+    The first layer's inputs need no gradient.
+    """
+    pairs = [
+        (_random(batch, n, device=device), _random(m, n, device=device))
+        for n, m in itertools.pairwise(widths)
+    ]
+
+    def run() -> None:
+        for k, (z, w) in enumerate(pairs):
+            out = z @ w.T
+            _ = out.T @ z
+            if k:
+                _ = out @ w
+
+    return run
+
+
+def _random(*shape: int, device: str) -> Tensor:
+    return torch.randn(shape, dtype=torch.complex64, device=device)
 
 
 def pulled(function: Callable[[Tensor], Tensor], leaf: Tensor, g: Tensor) -> Contender:

@@ -1,6 +1,7 @@
 """What is measured on a GPU: kernels beside torch's and beside the bandwidth of a copy."""
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from functools import partial
 from types import MappingProxyType
 
@@ -9,7 +10,17 @@ from torch import Tensor, nn
 
 from holonet import ops
 from holonet.errors import ConfigError
-from holonet.experiments.bench.case import Case, Contender, cross_entropy, pulled, training_step
+from holonet.experiments.bench.case import (
+    Case,
+    Contender,
+    Least,
+    complex_products,
+    cross_entropy,
+    moved,
+    of_products,
+    pulled,
+    training_step,
+)
 from holonet.experiments.bench.rivals import ACTIVATIONS, RivalNetwork, affine_layers
 from holonet.functions import get_function
 from holonet.nn import holomorphic_mlp
@@ -36,7 +47,8 @@ def gpu_cases(quick: bool = False) -> Iterator[Case]:
             "one, with a CUDA build of torch and pip install 'holonet[triton]'"
         )
     for case in _cases("cuda", ("tanh",) if quick else ("exp", "sin", "square", "tanh")):
-        yield Case(case.name, _awaited(case.contenders), _awaited(case.floors))
+        floors = _awaited(case.floors)
+        yield replace(case, contenders=_awaited(case.contenders), floors=floors)
 
 
 def _cases(device: str, names: tuple[str, ...]) -> Iterator[Case]:
@@ -62,7 +74,7 @@ def _awaited(contenders: Mapping[str, Contender]) -> Mapping[str, Contender]:
 
 
 def _entrywise(name: str, device: str) -> Iterator[Case]:
-    """Forwards a copy moves as many bytes; the backward pass reads z and g and writes one."""
+    """Forwards z is read and the value written; backwards z and g are read and one is written."""
     z, g = _points(2, ENTRIES, device=device)
     leaf = z.clone().requires_grad_()
     record, eager = get_function(name), ACTIVATIONS[name]
@@ -72,11 +84,13 @@ def _entrywise(name: str, device: str) -> Iterator[Case]:
         f"{name}, {ENTRIES} entries, forward",
         {who: partial(f, z) for who, f in functions.items()},
         copy,
+        moved(z, 2),
     )
     yield Case(
         f"{name}, {ENTRIES} entries, forward and backward",
         {who: pulled(f, leaf, g) for who, f in functions.items()},
         copy,
+        moved(z, 5),
     )
 
 
@@ -99,11 +113,13 @@ def _tangents(device: str) -> Iterator[Case]:
             "torch": pulled(lambda z: torch.tanh(z + b), leaf, g),
         },
         {"copy": z.clone},
+        moved(z, 5),
     )
     yield Case(
         f"tanh with {TANGENTS} tangents, {size} entries",
         {"holonet": partial(jet, z, along), "torch": partial(eager, z, along)},
         {"copy": along.clone},
+        moved(z, 2 * (1 + TANGENTS), along),
     )
 
 
@@ -121,28 +137,22 @@ def _products(device: str) -> Iterator[Case]:
 
     product, layer = partial(ops.affine, z, w), partial(ops.affine, z, w, None, tanh)
     eager = partial(nn.functional.linear, z, w)
-    real = torch.randn(PRODUCT, PRODUCT, device=device, dtype=torch.bfloat16)
-    size = f"{PRODUCT} by {PRODUCT}"
-    yield Case(
-        f"product, {size}, complex64",
-        {"holonet": product, "torch": eager},
-        {},
-    )
-    yield Case(
-        f"product, {size}, bfloat16",
-        {"holonet": rounded(product), "torch, complex64": eager},
-        {"real bfloat16 product": lambda: real @ real},
-    )
-    yield Case(
-        f"product and tanh, {size}, complex64",
-        {"holonet": layer, "torch": lambda: torch.tanh(eager())},
-        {},
-    )
-    yield Case(
-        f"product and tanh, {size}, bfloat16",
-        {"holonet": rounded(layer), "torch, complex64": lambda: torch.tanh(eager())},
-        {},
-    )
+    for what, ours, theirs in (
+        ("product", product, eager),
+        ("product and tanh", layer, lambda: torch.tanh(eager())),
+    ):
+        for dtype, contenders in (
+            (torch.float32, {"holonet": ours, "torch": theirs}),
+            (torch.bfloat16, {"holonet": rounded(ours), "torch, complex64": theirs}),
+        ):
+            real = torch.randn(PRODUCT, PRODUCT, device=device, dtype=dtype)
+            name = f"real {str(dtype).removeprefix('torch.')} product"
+            yield Case(
+                f"{what}, {PRODUCT} by {PRODUCT}, on {name}s",
+                contenders,
+                {name: partial(torch.matmul, real, real)},
+                Least("flop", 8 * PRODUCT**3, name, 2 * PRODUCT**3),
+            )
 
 
 def _steps(device: str) -> Iterator[Case]:
@@ -170,7 +180,8 @@ def _steps(device: str) -> Iterator[Case]:
                 "torch": training_step(eager, cross_entropy, x, y),
                 "torch, tf32": _in_tf32(training_step(eager, cross_entropy, x, y)),
             },
-            {},
+            {"complex products": complex_products(widths, batch, device)},
+            of_products(widths, batch),
         )
 
 

@@ -24,6 +24,12 @@ Peaks of memory are the most bytes of tensors during one step, which is no matte
 "whole" with parameters, gradients, the state of Adam and what its update makes in passing,
 "activations" only what the loss and its backward pass make and let go again.
 """
+ROOFLINE = """### roofline
+
+What the work takes at the least, in bytes that must be moved or in operations, over the time that
+it took; and what that is of the rate of the floor beside it in the same rounds, which is the
+device's own: a copy's bandwidth, or the rate of products alone.
+"""
 STANDARD = "a standard step of the same network"
 UNITS = {"rules": STANDARD, "penalties": STANDARD, "memory": STANDARD}
 
@@ -39,6 +45,8 @@ def performance_page(files: Sequence[Path]) -> str:
             unit = UNITS.get(suite, "holonet")
             parts.append(f"### {suite}, in units of {unit}\n")
             parts.append(_table([row for row in rows if row.suite == suite]))
+        if any(row.least for row in rows):
+            parts += [ROOFLINE, _roofline([row for row in rows if row.least])]
     return "\n".join(parts)
 
 
@@ -54,3 +62,31 @@ def _table(rows: Sequence[Row]) -> str:
             )
             lines.append(f"| {case if k == 0 else ''} | {name} | {found} |")
     return "\n".join(lines) + "\n"
+
+
+def _roofline(rows: Sequence[Row]) -> str:
+    lines = [
+        "| case | least work | contender | rate | of the floor's |",
+        "|---|---|---|---|---|",
+    ]
+    for case in dict.fromkeys(row.case for row in rows):
+        *contenders, floor = sorted(
+            (row for row in rows if row.case == case), key=lambda row: row.role == "floor"
+        )
+        for k, row in enumerate([*contenders, floor]):
+            first = f"{case} | {_with_prefix(row.least, row.least_unit)}" if k == 0 else " | "
+            name = f"*{row.contender}*" if row is floor else row.contender
+            rate = _rate(row)
+            share = f"{rate / _rate(floor):.0%}"
+            lines.append(f"| {first} | {name} | {_with_prefix(rate, row.least_unit)}/s | {share} |")
+    return "\n".join(lines) + "\n"
+
+
+def _rate(row: Row) -> float:
+    return 1000 * row.least / row.median
+
+
+def _with_prefix(number: float, unit: str) -> str:
+    """Three digits of a number, with the letter of a power of 1000."""
+    power = next(p for p in range(5) if number < 1000 ** (p + 1) or p == 4)
+    return f"{number / 1000**power:.3g} {' kMGT'[power].strip()}{unit}"

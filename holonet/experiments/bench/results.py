@@ -21,7 +21,7 @@ from holonet.experiments.bench.case import Case, Contender, MemoryCase
 from holonet.experiments.bench.memory import peak
 from holonet.experiments.bench.timing import interleave, ratio
 
-__all__ = ["Row", "environment", "measure", "read_rows", "write_rows"]
+__all__ = ["Row", "environment", "files_beside", "measure", "read_rows", "write_rows"]
 
 MIB = 2**20
 FAILS = "does not run"
@@ -36,6 +36,7 @@ class Row:
     The role is "contender", "floor" or, of a rival that raises an error, "does not run", with NaN
     for what it would take. Times are in ms, with the quartiles over rounds and those of ratios
     within rounds. Peaks of memory are in MiB; they are the same in every round, and there is one.
+    Where the case has a roofline, `least` is what the work takes at the least, in bytes or flops.
     """
 
     suite: str
@@ -50,6 +51,8 @@ class Row:
     ratio_low: float
     ratio_high: float
     rounds: int
+    least: float = 0.0
+    least_unit: str = ""
 
 
 def measure(
@@ -82,7 +85,15 @@ def _times(suite: str, case: Case, rounds: int) -> Iterator[Row]:
         low, middle, high = (1000 * q for q in timing.quartiles)
         bottom, between, top = ratio(timing, unit).quartiles
         own = (suite, case.name, name, _role(case, name), "ms", middle, low, high)
-        yield Row(*own, between, bottom, top, len(timing.samples))
+        least = _least(case, name)
+        yield Row(*own, between, bottom, top, len(timing.samples), *least)
+
+
+def _least(case: Case, name: str) -> tuple[float, str]:
+    if case.least is None or (name in case.floors and name != case.least.floor):
+        return 0.0, ""
+    of_floor = name == case.least.floor
+    return float(case.least.of_floor if of_floor else case.least.work), case.least.unit
 
 
 def _runs(rival: Contender) -> bool:
@@ -150,7 +161,7 @@ def write_rows(path: Path, rows: Sequence[Row], about: dict[str, str]) -> Path:
 def read_rows(path: Path) -> tuple[list[Row], dict[str, str]]:
     """The rows of a file, and what it was measured on.
 
-    Older files hold times alone, in columns that end in _ms.
+    Older files hold times alone, in columns that end in _ms, or nothing for a roofline.
 
     Raises:
         DataError: the file is not one of `write_rows`.
@@ -167,8 +178,15 @@ def read_rows(path: Path) -> tuple[list[Row], dict[str, str]]:
     return rows, about
 
 
+def files_beside(path: Path) -> list[Path]:
+    """The files of `write_rows` in the folder of one of them, by name."""
+    found = sorted(path.parent.glob("*.csv"))
+    return [file for file in found if file.read_text().startswith("# processor: ")]
+
+
 def _with_unit(found: dict[str, str]) -> dict[str, str]:
-    return {"unit": "ms"} | {name.removesuffix("_ms"): value for name, value in found.items()}
+    older = {"unit": "ms", "least": "0", "least_unit": ""}
+    return older | {name.removesuffix("_ms"): value for name, value in found.items()}
 
 
 def _processor() -> str:

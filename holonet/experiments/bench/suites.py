@@ -16,7 +16,10 @@ from holonet.experiments.bench.case import (
     Case,
     Contender,
     MemoryCase,
+    complex_products,
     cross_entropy,
+    moved,
+    of_products,
     pulled,
     training_step,
     training_work,
@@ -79,6 +82,7 @@ def pointwise_cases(quick: bool = False) -> Iterator[Case]:
                     f"{name}, {size} entries, forward, from memory",
                     dict(zip(functions, streamed, strict=True)),
                     {"copy": copies},
+                    moved(z, 2),
                 )
 
 
@@ -113,8 +117,9 @@ def step_cases(quick: bool = False) -> Iterator[Case]:
                     "real network of equal flops": training_step(
                         real.build((inputs,), CLASSES), cross_entropy, x, y
                     ),
-                    "complex products": _products(widths, batch),
+                    "complex products": complex_products(widths, batch),
                 },
+                of_products(widths, batch),
             )
 
 
@@ -234,20 +239,3 @@ def _shape(inputs: int, hidden: Sequence[int], batch: int) -> str:
 def _through(run: Callable[[Tensor], Tensor]) -> Callable[..., Tensor]:
     """The cross-entropy of a compiled form of the network that is trained."""
     return lambda network, x, y: nn.functional.cross_entropy(run(x), y)
-
-
-def _products(widths: Sequence[int], batch: int) -> Contender:
-    """The matrix products of a step, alone: forwards, and backwards to inputs and weights."""
-    pairs = [
-        (torch.randn(batch, n, dtype=torch.cfloat), torch.randn(m, n, dtype=torch.cfloat))
-        for n, m in itertools.pairwise(widths)
-    ]
-
-    def run() -> None:
-        for k, (z, w) in enumerate(pairs):
-            out = z @ w.T
-            _ = out.T @ z
-            if k:
-                _ = out @ w
-
-    return run

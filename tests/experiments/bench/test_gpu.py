@@ -31,6 +31,10 @@ def test_contenders_agree(cases):
     assert len(cases) == 2 * 2 + 2 + 4 + 2
 
 
+def test_all_have_a_roofline(cases):
+    assert all(case.least.floor in case.floors for case in cases)
+
+
 def test_tf32_is_allowed_inside_only():
     matmul, seen = torch.backends.cuda.matmul, []
     gpu._in_tf32(lambda: seen.append(matmul.allow_tf32))()

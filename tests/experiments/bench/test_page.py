@@ -18,3 +18,18 @@ def test_tables_by_file_and_suite(tmp_path):
     assert "in units of a standard step" in page
     assert "*standard step*" in page
     assert "| case | contender | MiB | ratio | quartiles |" in page
+
+
+def test_roofline_is_the_share_of_the_floors_rate(tmp_path):
+    times = {"holonet": 2.0, "torch": 40.0, "copy": 1.0}
+    found = [
+        Row(
+            *("pointwise", "tanh", name, "floor" if name == "copy" else "contender", "ms"),
+            *(ms, ms, ms, 1.0, 1.0, 1.0, 5, 2e7 if name == "copy" else 3e7, "B"),
+        )
+        for name, ms in times.items()
+    ]
+    page = performance_page([write_rows(tmp_path / "cpu.csv", found, {})])
+    assert "| tanh | 30 MB | holonet | 15 GB/s | 75% |" in page
+    assert "|  |  | torch | 750 MB/s | 4% |" in page
+    assert "|  |  | *copy* | 20 GB/s | 100% |" in page

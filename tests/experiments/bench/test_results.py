@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from holonet.errors import DataError
-from holonet.experiments.bench.case import Case, MemoryCase
+from holonet.experiments.bench.case import Case, Least, MemoryCase
 from holonet.experiments.bench.memory import Peak
 from holonet.experiments.bench.page import performance_page
 from holonet.experiments.bench.results import Row, environment, measure, read_rows, write_rows
@@ -27,6 +27,8 @@ rows = st.builds(
     ratio_low=times,
     ratio_high=times,
     rounds=st.integers(1, 99),
+    least=times,
+    least_unit=st.sampled_from(["B", "flop"]),
 )
 
 
@@ -99,6 +101,14 @@ def test_the_unit_is_holonet_or_the_floor():
     ]
     assert found[0].ratio == found[4].ratio == 1.0
     assert all(r.low <= r.median <= r.high for r in found)
+
+
+def test_only_the_floor_of_the_roofline_has_work_among_floors():
+    least = Least("B", 3, "copy", 2)
+    case = Case("one", {"holonet": int, "torch": int}, {"copy": int, "other": int}, least)
+    found = {r.contender: (r.least, r.least_unit) for r in measure("s", iter([case]), rounds=1)}
+    ours = (3.0, "B")
+    assert found == {"holonet": ours, "torch": ours, "copy": (2.0, "B"), "other": (0.0, "")}
 
 
 def test_the_environment_names_what_times_depend_on():
