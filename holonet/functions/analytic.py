@@ -50,6 +50,20 @@ class _WithDerivative(torch.autograd.Function):
         return _WithDerivative.apply(*args), in_dims[0]
 
 
+class _Traced(torch.autograd.Function):
+    """The same for torch.compile, which follows no function that has a forward mode of its own."""
+
+    @staticmethod
+    def forward(  # pyright: ignore[reportIncompatibleMethodOverride]
+        ctx: Any, z: Tensor, value: TensorFunction, derivative: TensorFunction
+    ) -> Tensor:
+        ctx.save_for_backward(z)
+        ctx.derivative = derivative
+        return value(z)
+
+    backward = _WithDerivative.backward
+
+
 def with_derivative(z: Tensor, value: TensorFunction, derivative: TensorFunction) -> Tensor:
     """value(z), which autograd differentiates as `derivative` in every mode and order.
 
@@ -67,4 +81,5 @@ def with_derivative(z: Tensor, value: TensorFunction, derivative: TensorFunction
     """
     if has_torch_function_unary(z):
         return handle_torch_function(with_derivative, (z,), z, value, derivative)
-    return _WithDerivative.apply(z, value, derivative)  # pyright: ignore[reportReturnType]
+    kind = _Traced if torch.compiler.is_dynamo_compiling() else _WithDerivative
+    return kind.apply(z, value, derivative)  # pyright: ignore[reportReturnType]
