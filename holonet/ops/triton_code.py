@@ -26,6 +26,7 @@ from holonet.ops.planar import Planar, Program, Real, in_order
 __all__ = ["compile_programs", "helpers", "load", "source", "statements"]
 
 BLOCK = 1024
+CIRCULAR = ("sin", "cos")
 
 _INFIX = {
     "add": "+",
@@ -44,7 +45,6 @@ _CALLS: Mapping[str, str] = MappingProxyType(
         "atan2": "atan2({0}, {1})",
         "ceil": "tl.ceil({0})",
         "copysign": "copysign({0}, {1})",
-        "cos": "tl.cos({0})",
         "exp": "tl.exp({0})",
         "expm1": "expm1({0})",
         "log": "tl.log({0})",
@@ -52,7 +52,6 @@ _CALLS: Mapping[str, str] = MappingProxyType(
         "maximum": "tl.maximum({0}, {1}, tl.PropagateNan.ALL)",
         "minimum": "tl.minimum({0}, {1}, tl.PropagateNan.ALL)",
         "neg": "(-{0})",
-        "sin": "tl.sin({0})",
         "sqrt": "tl.sqrt_rn({0})",
         "trunc": "trunc({0})",
         "where": "tl.where({0}, {1}, {2})",
@@ -145,11 +144,18 @@ def statements(
         (['v1 = z_re + z_re', 'v3 = z_im + z_im'], [('v1', 'v3')])
     """
     lines, names = [], {}
+    angles: dict[int, dict[str, str]] = {}
     for k, node in enumerate(in_order([part for output in outputs for part in output])):
         if node.op == "input":
             names[id(node)] = inputs.get(str(node.value), str(node.value))
         elif node.op == "constant":
             names[id(node)] = repr(node.value).replace("inf", "float('inf')")
+        elif node.op in CIRCULAR:  # both at once, and an angle's once
+            (angle,) = node.args
+            if id(angle) not in angles:
+                angles[id(angle)] = {op: f"{op}{k}" for op in CIRCULAR}
+                lines.append(f"sin{k}, cos{k} = sincos({names[id(angle)]})")
+            names[id(node)] = angles[id(angle)][node.op]
         else:
             names[id(node)] = f"v{k}"
             lines.append(f"v{k} = {_expression(node, names)}")

@@ -4,11 +4,11 @@ import math
 
 from holonet.ops.evaluate import OPERATIONS
 from holonet.ops.planar import Planar, Sheet
-from holonet.ops.triton_code import _CALLS, _INFIX, helpers, load, statements
+from holonet.ops.triton_code import _CALLS, _INFIX, CIRCULAR, helpers, load, statements
 
 
 def test_every_operation_has_its_code():
-    assert set(_CALLS) | set(_INFIX) == set(OPERATIONS)
+    assert {*_CALLS, *_INFIX, *CIRCULAR} == set(OPERATIONS)
     compile(helpers(), "helpers", "exec")
 
 
@@ -25,6 +25,13 @@ def test_shared_nodes_are_written_once():
     lines, _ = statements([z.times(z), z.times(z).plus(z)], "(8,)")
     assert len(set(lines)) == len(lines)
     assert len({line.split(" = ")[1] for line in lines}) == len(lines)
+
+
+def test_sine_and_cosine_of_an_angle_are_one_call():
+    z = Sheet().complex_input("z")
+    lines, parts = statements([Planar(z.re.map("cos"), z.re.map("sin"))], "(8,)")
+    assert lines == ["sin1, cos1 = sincos(z_re)"]
+    assert parts == [("cos1", "sin1")]
 
 
 def test_a_text_becomes_a_module_where_the_cache_is(tmp_path, monkeypatch):
