@@ -2,6 +2,7 @@
 
 import functools
 import operator
+import os
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -62,8 +63,18 @@ def _record(function: Callable[[Tensor], Tensor], double: bool) -> fx.GraphModul
         with torch.no_grad():
             return make_fx(function)(torch.full((2,), 0.3 + 0.2j, dtype=dtype))
 
-    with ThreadPoolExecutor(max_workers=1) as thread:
-        return thread.submit(run).result()
+    return _thread(os.getpid()).submit(run).result()
+
+
+@functools.cache
+def _thread(process: int) -> ThreadPoolExecutor:
+    """A thread of the process that lives as long as it.
+
+    Torch built for CUDA, on a machine without a card, keeps a pointer into the first thread that
+    makes fake tensors, as the recording does: were that thread to end, the next one would crash.
+    """
+    del process
+    return ThreadPoolExecutor(max_workers=1, thread_name_prefix="holonet-tracing")
 
 
 @dataclass

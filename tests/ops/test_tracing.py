@@ -1,5 +1,7 @@
 """Records read as planar expressions against the records themselves."""
 
+import threading
+
 import pytest
 import torch
 
@@ -83,6 +85,21 @@ def test_real_functions_of_a_real_part(name):
     z = torch.randn(50, dtype=torch.complex128)
     (ours,) = evaluate([trace(function, Sheet(True).complex_input("z"))], {"z": z})
     torch.testing.assert_close(ours, function(z), rtol=1e-13, atol=1e-14)
+
+
+def test_one_thread_that_does_not_end_runs_the_functions():
+    threads = []
+
+    def function(z):
+        threads.append(threading.current_thread())
+        return z * z
+
+    for _ in range(2):
+        trace(function, Sheet().complex_input("z"))
+    first, second = threads
+    assert first is second
+    assert first.is_alive()
+    assert first is not threading.current_thread()
 
 
 def test_constants_may_depend_on_the_precision():
