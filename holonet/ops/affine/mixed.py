@@ -31,11 +31,14 @@ costs accuracy in bfloat16, and takes more passes over z; neither is measured on
 
 POINTS = (torch.complex64, torch.float32)
 
+DEVICES = ("cpu", "cuda", "hpu", "mps", "xla", "xpu")
+"""Those that torch.autocast knows; to ask torch which breaks the graph of torch 2.11's compiler."""
+
 
 def autocast_dtype(z: Tensor) -> torch.dtype | None:
     """What torch.autocast asks for on the device of z; None where it is off."""
     kind = z.device.type
-    if torch.amp.is_autocast_available(kind) and torch.is_autocast_enabled(kind):
+    if kind in DEVICES and torch.is_autocast_enabled(kind):
         return torch.get_autocast_dtype(kind)
     return None
 
