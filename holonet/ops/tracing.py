@@ -70,7 +70,7 @@ def _record(function: Callable[[Tensor], Tensor], double: bool) -> fx.GraphModul
 def _thread(process: int) -> ThreadPoolExecutor:
     """A thread of the process that lives as long as it.
 
-    Torch 2.11 built for CUDA, on a machine without a card, keeps a pointer into the first thread that
+    Torch 2.11 for CUDA, on a machine without a card, keeps a pointer into the first thread that
     makes fake tensors, as the recording does: were that thread to end, the next one would crash.
     """
     del process
