@@ -92,6 +92,25 @@ def test_functions_are_within_a_few_units_in_the_last_place(op):
     assert error.nan_to_num(0.0).max() < 4 * torch.finfo(torch.float32).eps
 
 
+@pytest.mark.parametrize("largest", [3, 6], ids=["near", "far"])
+def test_sine_and_cosine_near_and_far(largest):
+    x, y = Sheet().complex_input("z")
+    parts = Planar(x.map("sin"), y.map("cos"))
+    (kernel,) = triton_code.compile_programs({"one": Program(["z"], [parts])}).values()
+    scales = torch.logspace(-6, largest, 30)[:, None]
+    z = (torch.complex(*torch.randn(2, 30, 200)) * scales).flatten()
+    z[7], z[-3] = complex(float("inf"), 0.0), complex(0.0, float("nan"))
+    value = kernel(z.to(DEVICE))[0].cpu()
+    x, y = z.real.double(), z.imag.double()
+    eps = torch.finfo(torch.float32).eps
+    usual = z.isfinite()
+    errors = value.real - x.sin(), value.imag - y.cos()
+    for error, scale in zip(errors, (x.abs().clamp(max=1.0), 1 + 0 * y), strict=True):
+        assert (error.abs() <= 2 * eps * (scale + x.abs() * 1e-4))[usual].all()
+    assert value.real[7].isnan()
+    assert value.imag[-3].isnan()
+
+
 def test_strided_lazy_and_broadcast_inputs(monkeypatch):
     poisoned(monkeypatch)
     base = points(9, 14)
