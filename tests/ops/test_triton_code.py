@@ -1,6 +1,11 @@
 """The text of Triton kernels: what each node becomes, and that the text can be loaded."""
 
 import math
+import os
+import subprocess
+import sys
+
+import pytest
 
 from holonet.ops.evaluate import OPERATIONS
 from holonet.ops.planar import Planar, Sheet
@@ -40,3 +45,69 @@ def test_a_text_becomes_a_module_where_the_cache_is(tmp_path, monkeypatch):
     (file,) = tmp_path.iterdir()
     file.write_text("answer = 0")  # damaged: written again
     assert load("answer = 42").answer == 42
+
+
+# compiled for a card that need not be there: the interpreter takes more than the compiler
+PROGRAM = """
+import triton
+from triton.backends.compiler import GPUTarget
+from triton.compiler import ASTSource
+
+from holonet.functions import CATALOGUE
+from holonet.ops.affine import fused
+from holonet.ops.jet.programs import programs as jets
+from holonet.ops.pointwise.programs import BIASED, INPUTS, program
+from holonet.ops.planar import in_order
+from holonet.ops.triton_code import CIRCULAR, load, source
+
+HOPPER = GPUTarget("cuda", 90, 32)
+TANH = CATALOGUE["tanh"]
+
+
+def compiled(kernel, pointers, numbers, constants):
+    signature = dict.fromkeys(pointers, "*fp32") | dict.fromkeys(numbers, "i64")
+    signature |= dict.fromkeys(constants, "constexpr")
+    return triton.compile(ASTSource(kernel, signature, constants), target=HOPPER).asm["ptx"]
+
+
+def entrywise(programs):
+    module = load(source(programs))
+    for name, made in programs.items():
+        pointers = [f"{z}_ptr" for z in made.inputs]
+        pointers += [f"out{k}_ptr" for k in range(len(made.outputs))]
+        ptx = compiled(getattr(module, name), pointers, ("count", "period"), {"BLOCK": 1024})
+        parts = [part for output in made.outputs for part in output]
+        circular = any(node.op in CIRCULAR for node in in_order(parts))
+        assert circular or ".f64" not in ptx, f"{name} computes in double precision"
+
+
+for record in CATALOGUE.values():
+    entrywise({"value": program("value", record, double=False)})
+entrywise({op: program(op, TANH, double=False) for op in INPUTS})
+entrywise(jets(TANH, 4, double=False))
+entrywise({op: program(op, TANH, double=False, biased=True) for op in BIASED})
+
+layer = load(fused.source(program("value", TANH, double=False))).layer
+strides = ("z_row", "z_step", "w_row", "w_step", "b_step")
+for precision, products in (("ieee", 4), ("tf32", 3), ("bf16", 3), ("bf16", 4)):
+    compiled(
+        layer,
+        ("z_ptr", "w_ptr", "b_ptr", "out_ptr", "u_ptr"),
+        ("rows", "columns", "depth", *strides),
+        {"PRECISION": precision, "PRODUCTS": products, "BIAS": True, "KEEP": True, "WIDEN": False}
+        | {"ROWS": 32, "COLUMNS": 32, "DEPTH": 32},
+    )
+"""
+
+
+def test_kernels_compile_for_hopper_in_single_precision():
+    pytest.importorskip("triton")
+    environment = {k: v for k, v in os.environ.items() if k != "TRITON_INTERPRET"}
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=environment,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]

@@ -61,7 +61,7 @@ def peak(build: Callable[[], Work]) -> Peak:
         >>> peak(build)
         Peak(whole=1300, activations=300)
     """
-    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as found:
+    with profile(activities=[ProfilerActivity.CPU], profile_memory=True, acc_events=True) as found:
         work = build()
         for _ in range(2):
             with record_function(DIFFERENTIATE):
