@@ -1,6 +1,15 @@
 // What generated code calls, in front of which this is included: conditions, signs, bounds, and
 // elementary functions. In single precision these are faster than the library's and within 2 ulp of
-// the truth; in double precision they are the library's own.
+// the truth; in double precision, and where torch has no vector units and so multiplies and adds in
+// two steps, they are the library's own.
+
+#if defined(CPU_CAPABILITY_AVX2) || defined(CPU_CAPABILITY_AVX512) || \
+    defined(CPU_CAPABILITY_NEON) || defined(CPU_CAPABILITY_SVE) || \
+    defined(CPU_CAPABILITY_VSX) || defined(CPU_CAPABILITY_ZVECTOR)
+#define LIBRARY DOUBLE
+#else
+#define LIBRARY 1
+#endif
 
 // A condition for each number. AVX-512 has registers of bits for them, but torch's classes spread
 // the bits over vectors after every comparison and gather them before every choice.
@@ -59,7 +68,7 @@ struct Checked {
   }
 };
 
-#if DOUBLE
+#if LIBRARY
 
 template <typename Range>
 static inline std::pair<V, V> sincos(const V& x, Range&) { return {x.sin(), x.cos()}; }

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from torch._inductor import config
 
 from holonet.ops.cpp import emit
 from holonet.ops.evaluate import OPERATIONS, evaluate
@@ -65,12 +66,23 @@ def test_undefined_and_infinite_entries_stay_where_they_are(both):
 POINTS = [0.0, -0.0, 1e-30, 0.3, -0.8, 1.6, -3.2, 11.0, -45.0, 87.0, 8e3, -9e3, 1e7]
 
 
-@pytest.mark.parametrize("op", ["sin", "cos", "exp", "expm1", "log", "log1p", "atan2"])
-def test_vector_functions_are_within_two_units_in_the_last_place(op):
-    sheet = Sheet()
-    x, y = sheet.complex_input("z")
-    parts = (x.map(op, y), y.map(op, x)) if op == "atan2" else (x.map(op), y.map(op))
-    (kernel,) = compile_programs({"one": Program(["z"], [Planar(*parts)])}, op).values()
+FUNCTIONS = ["sin", "cos", "exp", "expm1", "log", "log1p", "atan2"]
+
+
+@pytest.fixture(scope="module", params=[None, 256, 1], ids=["widest", "256 bits", "no vectors"])
+def functions(request):
+    programs = {}
+    for op in FUNCTIONS:
+        x, y = Sheet().complex_input("z")
+        parts = (x.map(op, y), y.map(op, x)) if op == "atan2" else (x.map(op), y.map(op))
+        programs[op] = Program(["z"], [Planar(*parts)])
+    with config.patch({"cpp.simdlen": request.param}):
+        return compile_programs(programs, "functions")
+
+
+@pytest.mark.parametrize("op", FUNCTIONS)
+def test_vector_functions_are_within_two_units_in_the_last_place(functions, op):
+    kernel = functions[op]
     scales = torch.logspace(-5, 4, 40)
     grid = torch.complex(*torch.randn(2, 40, 500)) * scales[:, None]
     z = torch.cat(
@@ -92,10 +104,8 @@ SUM = torch.tensor([1, 1j])
 
 
 @pytest.mark.parametrize("op", ["sin", "cos", "log", "log1p"])
-def test_no_number_depends_on_its_neighbours(op):
-    sheet = Sheet()
-    parts = Planar(*(part.map(op) for part in sheet.complex_input("z")))
-    (kernel,) = compile_programs({"one": Program(["z"], [parts])}, op).values()
+def test_no_number_depends_on_its_neighbours(functions, op):
+    kernel = functions[op]
     alone = torch.complex(*(0.1 + torch.rand(2, 997)))
     far = torch.arange(997) % 11 == 5
     among = torch.where(
