@@ -70,10 +70,11 @@ def _roofline(rows: Sequence[Row]) -> str:
         "|---|---|---|---|---|",
     ]
     for case in dict.fromkeys(row.case for row in rows):
-        *contenders, floor = sorted(
-            (row for row in rows if row.case == case), key=lambda row: row.role == "floor"
-        )
-        for k, row in enumerate([*contenders, floor]):
+        found = sorted((r for r in rows if r.case == case), key=lambda row: row.role == "floor")
+        floor = found[-1]
+        if floor.role != "floor":  # of a file that was cut off
+            continue
+        for k, row in enumerate(found):
             first = f"{case} | {_with_prefix(row.least, row.least_unit)}" if k == 0 else " | "
             name = f"*{row.contender}*" if row is floor else row.contender
             rate = _rate(row)

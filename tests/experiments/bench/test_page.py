@@ -33,3 +33,5 @@ def test_roofline_is_the_share_of_the_floors_rate(tmp_path):
     assert "| tanh | 30 MB | holonet | 15 GB/s | 75% |" in page
     assert "|  |  | torch | 750 MB/s | 4% |" in page
     assert "|  |  | *copy* | 20 GB/s | 100% |" in page
+    cut_off = performance_page([write_rows(tmp_path / "cpu.csv", found[:2], {})])
+    assert "GB/s" not in cut_off
