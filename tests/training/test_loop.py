@@ -52,11 +52,13 @@ def outcome(folder: Path) -> tuple[bytes, list[dict[str, Any]]]:
     return (folder / "model.safetensors").read_bytes(), records
 
 
-@pytest.mark.parametrize("kind", ["holomorphic", "real"])
-def test_killed_runs_end_as_the_one_that_was_not(tmp_path: Path, kind: str) -> None:
+@pytest.mark.parametrize(("kind", "parts", "chains"), [("holomorphic", 12, 3), ("real", 4, 1)])
+def test_killed_runs_end_as_the_one_that_was_not(
+    tmp_path: Path, kind: str, parts: int, chains: int
+) -> None:
     shares = random.Random(kind)
-    once = [[(k + shares.random()) / 12] for k in range(12)]  # one kill, in each twelfth of the run
-    often = [[shares.random() * 0.7 for _ in range(6)] for _ in range(3)]
+    once = [[(k + shares.random()) / parts] for k in range(parts)]  # one kill, in each part
+    often = [[shares.random() * 0.7 for _ in range(6)] for _ in range(chains)]
     done = run(SCRIPT, kind, str(tmp_path), json.dumps([*once, *often]))
     assert done.returncode == 0, done.stderr
     expected = outcome(tmp_path / "whole")
