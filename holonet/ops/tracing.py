@@ -3,6 +3,7 @@
 import functools
 import operator
 import os
+import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -63,17 +64,18 @@ def _record(function: Callable[[Tensor], Tensor], double: bool) -> fx.GraphModul
         with torch.no_grad():
             return make_fx(function)(torch.full((2,), 0.3 + 0.2j, dtype=dtype))
 
-    return _thread(os.getpid()).submit(run).result()
+    return _thread(os.getpid(), threading.get_ident()).submit(run).result()
 
 
 @functools.cache
-def _thread(process: int) -> ThreadPoolExecutor:
-    """A thread of the process that lives as long as it.
+def _thread(process: int, asking: int) -> ThreadPoolExecutor:
+    """A thread of the process that lives as long as it, for the thread that asks.
 
-    Torch 2.11 for CUDA, on a machine without a card, keeps a pointer into the first thread that
-    makes fake tensors, as the recording does: were that thread to end, the next one would crash.
+    So a function that is read may have another one read. Torch 2.11 for CUDA, on a machine without
+    a card, keeps a pointer into the first thread that makes fake tensors, as the recording does:
+    were that thread to end, the next one would crash.
     """
-    del process
+    del process, asking
     return ThreadPoolExecutor(max_workers=1, thread_name_prefix="holonet-tracing")
 
 

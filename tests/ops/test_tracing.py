@@ -102,6 +102,15 @@ def test_one_thread_that_does_not_end_runs_the_functions():
     assert first is not threading.current_thread()
 
 
+@pytest.mark.timeout(60)
+def test_a_function_may_have_another_one_read():
+    def function(z):
+        trace(torch.tanh, Sheet().complex_input("z"))
+        return z * z
+
+    assert trace(function, Sheet().complex_input("z")).im.op == "add"
+
+
 def test_constants_may_depend_on_the_precision():
     def function(z):
         return z * torch.finfo(z.dtype).eps
