@@ -1,10 +1,38 @@
-"""Files that appear whole or not at all."""
+"""Files that appear whole or not at all, are read within limits, and are known by their digest."""
 
+import errno
+import hashlib
+import json
 import os
 import secrets
+import stat
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any, TextIO
 
-__all__ = ["write_atomically"]
+try:
+    import fcntl
+except ImportError:  # not on Windows
+    fcntl = None
+
+__all__ = [
+    "digest_path",
+    "folder_lock",
+    "parse_json",
+    "read_bounded",
+    "read_json",
+    "read_with_digest",
+    "remove_leftovers",
+    "write_atomically",
+    "write_with_digest",
+]
+
+MIB = 1 << 20
+LOCK = ".lock"
+
+Refusal = Callable[[str], Exception]
+"""The error of a message: an exception class, most often."""
 
 
 def write_atomically(path: Path, content: bytes | str) -> Path:
@@ -26,3 +54,143 @@ def write_atomically(path: Path, content: bytes | str) -> Path:
         temporary.unlink(missing_ok=True)
         raise
     return path
+
+
+def remove_leftovers(path: Path) -> None:
+    """Remove the temporary files of writers of `path` that were killed."""
+    for left in path.parent.glob(f".{path.name}.*.tmp"):
+        left.unlink(missing_ok=True)
+
+
+def read_bounded(path: Path, error: Refusal, *, limit: int = 64 * MIB) -> bytes:
+    """The content of a regular file of at most `limit` bytes.
+
+    A pipe or a device is refused at once instead of being waited for, and no more than the limit
+    is ever read.
+
+    Args:
+        path: of the file; links are followed.
+        error: makes the exception from a message.
+        limit: bytes.
+
+    Raises:
+        What `error` makes: the file is missing, not regular, larger, or the system refuses it.
+    """
+    try:
+        with os.fdopen(os.open(path, _READ), "rb") as file:
+            found = os.fstat(file.fileno())
+            regular = stat.S_ISREG(found.st_mode)
+            content = file.read(limit + 1) if regular else b""
+    except (OSError, ValueError) as reason:  # ValueError: a null byte in the path
+        fault = _why(reason)
+    else:
+        if regular and len(content) <= limit:
+            return content
+        fault = "is not a regular file: give the path of a file"
+        if regular:
+            fault = (
+                f"has {found.st_size} bytes, and at most {limit} are read here: "
+                "is it the file that was meant?"
+            )
+    raise error(f"{path} {fault}")
+
+
+_READ = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+
+
+def _why(reason: OSError | ValueError) -> str:
+    if isinstance(reason, OSError) and reason.errno in (errno.ENOENT, errno.ENOTDIR):
+        return "does not exist"
+    text = reason.strerror if isinstance(reason, OSError) else str(reason)
+    return f"cannot be read: {text or reason}"
+
+
+def read_json(path: Path, error: Refusal, *, limit: int = 64 * MIB) -> Any:
+    """The value in a JSON file.
+
+    Raises:
+        What `error` makes: the file cannot be read (`read_bounded`) or is no JSON.
+    """
+    return parse_json(read_bounded(path, error, limit=limit), path, error)
+
+
+def parse_json(content: bytes, path: Path, error: Refusal) -> Any:
+    """The value of JSON text that was read from `path`, which the message names."""
+    try:
+        return json.loads(content)
+    except (ValueError, RecursionError) as reason:
+        raise error(f"{path} is no JSON ({reason}): it is damaged, remove it") from None
+
+
+def write_with_digest(path: Path, content: bytes | str) -> Path:
+    """Write a file atomically with its SHA-256 beside it, in the format of `sha256sum -c`.
+
+    The digest is written first: a crash in between leaves a file that `read_with_digest` refuses,
+    rather than a doubtful one.
+    """
+    data = content.encode() if isinstance(content, str) else content
+    write_atomically(digest_path(path), _digest(path, data))
+    return write_atomically(path, data)
+
+
+def read_with_digest(path: Path, error: Refusal, *, limit: int = 64 * MIB) -> bytes:
+    """Read what `write_with_digest` wrote.
+
+    Raises:
+        What `error` makes: either file is missing (they belong side by side), or they do not
+            belong together.
+    """
+    content = read_bounded(path, error, limit=limit)
+    if read_bounded(digest_path(path), error, limit=4096) != _digest(path, content):
+        raise error(
+            f"{path} is damaged: its {len(content)} bytes do not have the SHA-256 in "
+            f"{digest_path(path).name}. It is cut short or altered; remove both files"
+        )
+    return content
+
+
+def digest_path(path: Path) -> Path:
+    """Where the digest of a file lies: beside it, with the suffix .sha256 instead of its own."""
+    return path.with_suffix(".sha256")
+
+
+def _digest(path: Path, content: bytes) -> bytes:
+    """The line that sha256sum prints for a file of that name and content."""
+    return f"{hashlib.sha256(content).hexdigest()}  {path.name}\n".encode()
+
+
+@contextmanager
+def folder_lock(folder: Path, error: Refusal) -> Iterator[None]:
+    """Hold a folder for this process: a second one is refused.
+
+    The lock is the system's (flock on the file .lock in the folder), so that it ends with the
+    process however that ends. On file systems without locks the folder is not held.
+
+    Raises:
+        What `error` makes: another process holds the folder; the message has its number.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with os.fdopen(os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, 0o666), "r+") as file:
+        if not _lock(file):
+            holder = file.read(32).strip() or "of another program"
+            raise error(
+                f"{folder} is in use by process {holder}: wait for it to end, or choose another "
+                "folder"
+            )
+        file.truncate(0)
+        file.write(f"{os.getpid()}\n")
+        file.flush()
+        yield
+
+
+def _lock(file: TextIO) -> bool:
+    """Take the lock of an open file, unless another process has it."""
+    if fcntl is None:
+        return True
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:  # a file system without locks
+        return True
+    return True

@@ -2,13 +2,25 @@
 
 import os
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from holonet._files import write_atomically
+from holonet._files import (
+    digest_path,
+    folder_lock,
+    read_bounded,
+    read_json,
+    read_with_digest,
+    remove_leftovers,
+    write_atomically,
+    write_with_digest,
+)
+from holonet.errors import CheckpointError, ConfigError, DataError, RunExistsError
 
 
 @given(first=st.binary(max_size=200), second=st.binary(max_size=200) | st.text(max_size=200))
@@ -51,3 +63,77 @@ def test_permissions_are_those_of_any_new_file(tmp_path: Path) -> None:
     (tmp_path / "plain").write_text("")
     written = write_atomically(tmp_path / "file", "")
     assert stat.S_IMODE(written.stat().st_mode) == stat.S_IMODE((tmp_path / "plain").stat().st_mode)
+
+
+def test_only_regular_files_within_the_limit_are_read(tmp_path: Path) -> None:
+    path = write_atomically(tmp_path / "file", "12345")
+    (tmp_path / "link").symlink_to(path)
+    assert read_bounded(path, DataError, limit=5) == b"12345"
+    assert read_bounded(tmp_path / "link", DataError) == b"12345"
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    for name, fault in [
+        ("pipe", "not a regular file"),
+        (".", "directory|not a regular file"),
+        ("nothing", "does not exist"),
+        ("file/below", "does not exist"),
+        ("loop", "symbolic links"),
+        ("a" * 300, "too long"),
+        ("a\0b", "null byte"),
+    ]:
+        for error in (DataError, RunExistsError):
+            with pytest.raises(error, match=fault):
+                read_bounded(tmp_path / name, error)
+    with pytest.raises(DataError, match="5 bytes, and at most 4"):
+        read_bounded(path, DataError, limit=4)
+    with pytest.raises(DataError, match="regular file"):
+        read_bounded(Path("/dev/zero"), DataError)
+
+
+@pytest.mark.parametrize("text", ["", "{", "[" * 100_000, "\xff", "9" * 5000])
+def test_what_is_no_json_is_refused(tmp_path: Path, text: str) -> None:
+    path = write_atomically(tmp_path / "file.json", text.encode("latin-1"))
+    with pytest.raises(ConfigError, match=r"file\.json is no JSON"):
+        read_json(path, ConfigError)
+
+
+@given(content=st.binary(max_size=50), place=st.integers(0, 49), bit=st.integers(0, 7))
+def test_a_digest_finds_every_flipped_bit(tmp_path_factory, content, place, bit):
+    path = write_with_digest(tmp_path_factory.mktemp("digest") / "file.bin", content)
+    assert read_with_digest(path, CheckpointError) == content
+    for file in (path, digest_path(path)):
+        whole = bytearray(file.read_bytes())
+        if place < len(whole):
+            whole[place] ^= 1 << bit
+            file.write_bytes(whole)
+            with pytest.raises(CheckpointError, match="damaged"):
+                read_with_digest(path, CheckpointError)
+        write_with_digest(path, content)
+    digest_path(path).unlink()
+    with pytest.raises(CheckpointError, match="does not exist"):
+        read_with_digest(path, CheckpointError)
+
+
+def test_a_folder_is_held_by_one_process(tmp_path: Path) -> None:
+    code = (
+        "import sys, pathlib\n"
+        "from holonet._files import folder_lock\n"
+        "try:\n"
+        "    with folder_lock(pathlib.Path(sys.argv[1]), ValueError): print('held')\n"
+        "except ValueError as error: print(error)\n"
+    )
+
+    def other() -> str:
+        command = [sys.executable, "-c", code, str(tmp_path)]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+    with folder_lock(tmp_path, RunExistsError):
+        assert f"in use by process {os.getpid()}:" in other()
+    assert other() == "held\n"
+
+
+def test_leftovers_of_killed_writers_are_removed(tmp_path: Path) -> None:
+    for name in (".a.json.0123.tmp", ".b.json.0123.tmp"):
+        (tmp_path / name).touch()
+    remove_leftovers(tmp_path / "a.json")
+    assert os.listdir(tmp_path) == [".b.json.0123.tmp"]
