@@ -1,9 +1,12 @@
 """The text of Triton kernels: what each node becomes, and that the text can be loaded."""
 
+import inspect
+import linecache
 import math
 import os
 import subprocess
 import sys
+from importlib import _bootstrap_external
 
 import pytest
 
@@ -39,12 +42,29 @@ def test_sine_and_cosine_of_an_angle_are_one_call():
     assert parts == [("cos1", "sin1")]
 
 
-def test_a_text_becomes_a_module_where_the_cache_is(tmp_path, monkeypatch):
-    monkeypatch.setenv("TRITON_CACHE_DIR", str(tmp_path))
-    assert load("answer = 42").answer == 42
-    (file,) = tmp_path.iterdir()
-    file.write_text("answer = 0")  # damaged: written again
-    assert load("answer = 42").answer == 42
+def test_a_text_becomes_a_module_whose_source_can_be_read():
+    module = load("def double(x):\n    return 2 * x\n")
+    assert module.double(21) == 42
+    linecache.checkcache()  # as tracebacks do: what is stale is dropped
+    assert inspect.getsource(module.double) == "def double(x):\n    return 2 * x\n"
+
+
+def test_code_planted_in_a_shared_folder_is_not_run(tmp_path, monkeypatch):
+    """Unchecked bytecode beside a file is run by an import without a look at the file."""
+    text = "answer = 42\n"
+    name = load(text).__name__
+    for variable in ("TMPDIR", "TRITON_CACHE_DIR"):
+        monkeypatch.setenv(variable, str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    planted = compile("answer = 'planted'", name, "exec")
+    bytecode = _bootstrap_external._code_to_hash_pyc(planted, b"12345678", False)
+    (tmp_path / "__pycache__").mkdir()
+    for file in (f"{name}.pyc", f"__pycache__/{name}.{sys.implementation.cache_tag}.pyc"):
+        (tmp_path / file).write_bytes(bytecode)
+    (tmp_path / f"{name}.py").write_text("answer = 'planted'\n")
+    before = sorted(tmp_path.rglob("*"))
+    assert load(text).answer == 42
+    assert sorted(tmp_path.rglob("*")) == before
 
 
 # compiled for a card that need not be there: the interpreter takes more than the compiler
