@@ -2,12 +2,12 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from fractions import Fraction
 
 import torch
 from torch import Tensor
 
-from holonet._types import TensorFunction
 from holonet.errors import DomainError
 from holonet.functions.classes import FunctionClass
 from holonet.functions.record import HolomorphicFunction
@@ -15,20 +15,22 @@ from holonet.functions.record import HolomorphicFunction
 __all__ = ["POLYNOMIALS", "polynomial", "write_number"]
 
 
-def _horner(coefficients: list[complex]) -> TensorFunction:
-    *lower, leading = coefficients
+@dataclass(frozen=True)
+class _Horner:
+    """The polynomial with these coefficients, ascending; can be pickled."""
 
-    def value(z: Tensor) -> Tensor:
+    coefficients: tuple[complex, ...]
+
+    def __call__(self, z: Tensor) -> Tensor:
+        *lower, leading = self.coefficients
         total = torch.full_like(z, leading)
         for c in reversed(lower):
             total = total * z + c
         return total
 
-    return value
-
-
-def _derived(coefficients: list[complex]) -> list[complex]:
-    return [k * c for k, c in enumerate(coefficients)][1:] or [0j]
+    def derived(self) -> "_Horner":
+        """The derivative."""
+        return _Horner(tuple(k * c for k, c in enumerate(self.coefficients))[1:] or (0j,))
 
 
 def write_number(number: complex) -> str:
@@ -79,23 +81,52 @@ def polynomial(coefficients: Sequence[complex | float | int]) -> HolomorphicFunc
         for k, x in enumerate(c)
         if x != 0
     ]
+    value = _Horner(tuple(c))
     return HolomorphicFunction(
         name="polynomial",
         formula=" + ".join(terms) or "0",
-        value=_horner(c),
-        derivative=_horner(_derived(c)),
-        second_derivative=_horner(_derived(_derived(c))),
+        value=value,
+        derivative=value.derived(),
+        second_derivative=value.derived().derived(),
         function_class=FunctionClass.AFFINE if len(c) <= 2 else FunctionClass.POLYNOMIAL,
         real_on_real=all(x.imag == 0 for x in c),
         reference="DLMF 1.11(i)",
     )
 
 
+def _identity(z: Tensor) -> Tensor:
+    return z
+
+
+def _square(z: Tensor) -> Tensor:
+    return z * z
+
+
+def _double(z: Tensor) -> Tensor:
+    return 2 * z
+
+
+def _two(z: Tensor) -> Tensor:
+    return torch.full_like(z, 2)
+
+
+def _cube(z: Tensor) -> Tensor:
+    return z * z * z
+
+
+def _d_cube(z: Tensor) -> Tensor:
+    return 3 * z * z
+
+
+def _d2_cube(z: Tensor) -> Tensor:
+    return 6 * z
+
+
 POLYNOMIALS = (
     HolomorphicFunction(
         name="identity",
         formula="z",
-        value=lambda z: z,
+        value=_identity,
         derivative=torch.ones_like,
         second_derivative=torch.zeros_like,
         function_class=FunctionClass.AFFINE,
@@ -104,18 +135,18 @@ POLYNOMIALS = (
     HolomorphicFunction(
         name="square",
         formula="z**2",
-        value=lambda z: z * z,
-        derivative=lambda z: 2 * z,
-        second_derivative=lambda z: torch.full_like(z, 2),
+        value=_square,
+        derivative=_double,
+        second_derivative=_two,
         function_class=FunctionClass.POLYNOMIAL,
         reference="by definition",
     ),
     HolomorphicFunction(
         name="cube",
         formula="z**3",
-        value=lambda z: z * z * z,
-        derivative=lambda z: 3 * z * z,
-        second_derivative=lambda z: 6 * z,
+        value=_cube,
+        derivative=_d_cube,
+        second_derivative=_d2_cube,
         function_class=FunctionClass.POLYNOMIAL,
         reference="by definition",
     ),

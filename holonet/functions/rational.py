@@ -3,6 +3,7 @@
 import cmath
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -24,6 +25,68 @@ def _d_reciprocal(z: Tensor) -> Tensor:
 def _d2_reciprocal(z: Tensor) -> Tensor:
     r = torch.reciprocal(z)
     return 2 * r * r * r
+
+
+@dataclass(frozen=True)
+class _Moebius:
+    """(a z + b) / (c z + d); can be pickled, as all of these."""
+
+    a: complex
+    b: complex
+    c: complex
+    d: complex
+
+    def __call__(self, z: Tensor) -> Tensor:
+        return (self.a * z + self.b) / (self.c * z + self.d)
+
+
+@dataclass(frozen=True)
+class _DerivedMoebius:
+    """numerator / (c z + d)^2."""
+
+    numerator: complex
+    c: complex
+    d: complex
+
+    def __call__(self, z: Tensor) -> Tensor:
+        r = torch.reciprocal(self.c * z + self.d)
+        return self.numerator * r * r
+
+
+@dataclass(frozen=True)
+class _TwiceDerivedMoebius:
+    """numerator / (c z + d)^3."""
+
+    numerator: complex
+    c: complex
+    d: complex
+
+    def __call__(self, z: Tensor) -> Tensor:
+        r = torch.reciprocal(self.c * z + self.d)
+        return self.numerator * r * r * r
+
+
+@dataclass(frozen=True)
+class _Blaschke:
+    """One derivative, of order 0, 1 or 2, of turn times the product over the zeros."""
+
+    zeros: tuple[complex, ...]
+    turn: complex
+    order: int = 0
+
+    def __call__(self, z: Tensor) -> Tensor:
+        return self.jet(z)[self.order]
+
+    def jet(self, z: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """The product and its two derivatives, factor by factor by Leibniz's rule."""
+        f, df, d2f = torch.full_like(z, self.turn), torch.zeros_like(z), torch.zeros_like(z)
+        for a in self.zeros:
+            r = torch.reciprocal(1 - a.conjugate() * z)
+            b = (z - a) * r
+            db = (1 - abs(a) ** 2) * r * r
+            d2b = (2 * a.conjugate()) * db * r
+            f, df, d2f = f * b, df * b + f * db, d2f * b + 2 * df * db + f * d2b
+        return f, df, d2f
 
 
 def moebius(
@@ -52,26 +115,15 @@ def moebius(
             "choose finite entries with ad != bc"
         )
 
-    def value(z: Tensor) -> Tensor:
-        return (a * z + b) / (c * z + d)
-
-    def derivative(z: Tensor) -> Tensor:
-        r = torch.reciprocal(c * z + d)
-        return determinant * r * r
-
-    def second_derivative(z: Tensor) -> Tensor:
-        r = torch.reciprocal(c * z + d)
-        return (-2 * c * determinant) * r * r * r
-
     pole = None if c == 0 else -d / c
     largest = max(entries, key=abs)
     wa, wb, wc, wd = map(write_number, entries)
     return HolomorphicFunction(
         name="moebius",
         formula=f"({wa}*z + {wb})/({wc}*z + {wd})",
-        value=value,
-        derivative=derivative,
-        second_derivative=second_derivative,
+        value=_Moebius(a, b, c, d),
+        derivative=_DerivedMoebius(determinant, c, d),
+        second_derivative=_TwiceDerivedMoebius(-2 * c * determinant, c, d),
         function_class=FunctionClass.AFFINE if pole is None else FunctionClass.RATIONAL,
         singularities=() if pole is None else (Singularity(PointSet((pole,))),),
         real_on_real=all((x * largest.conjugate()).imag == 0 for x in entries),
@@ -108,17 +160,6 @@ def blaschke(
     if phase % math.pi == 0:  # a real factor, exactly
         turn = complex(round(turn.real))
 
-    def jet(z: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """The product and its two derivatives, factor by factor by Leibniz's rule."""
-        f, df, d2f = torch.full_like(z, turn), torch.zeros_like(z), torch.zeros_like(z)
-        for a in points:
-            r = torch.reciprocal(1 - a.conjugate() * z)
-            b = (z - a) * r
-            db = (1 - abs(a) ** 2) * r * r
-            d2b = (2 * a.conjugate()) * db * r
-            f, df, d2f = f * b, df * b + f * db, d2f * b + 2 * df * db + f * d2b
-        return f, df, d2f
-
     symmetric = sorted(map(_key, points)) == sorted(_key(a.conjugate()) for a in points)
     poles = tuple(dict.fromkeys(1 / a.conjugate() for a in points if a != 0))
     factors = "*".join(
@@ -127,9 +168,9 @@ def blaschke(
     return HolomorphicFunction(
         name="blaschke",
         formula=f"{write_number(turn)}*{factors}",
-        value=lambda z: jet(z)[0],
-        derivative=lambda z: jet(z)[1],
-        second_derivative=lambda z: jet(z)[2],
+        value=_Blaschke(tuple(points), turn, 0),
+        derivative=_Blaschke(tuple(points), turn, 1),
+        second_derivative=_Blaschke(tuple(points), turn, 2),
         function_class=FunctionClass.RATIONAL if poles else FunctionClass.POLYNOMIAL,
         singularities=(Singularity(PointSet(poles)),) if poles else (),
         real_on_real=symmetric and turn.imag == 0,

@@ -51,7 +51,7 @@ class Activation(HolomorphicModule):
         return pointwise(self.function, input)
 
     def __getstate__(self) -> dict[str, Any]:
-        # pickle records of the catalogue by name: functions such as Horner's scheme have none
+        # records of the catalogue by name: what is loaded has the record that the catalogue has
         state = dict(self.__dict__)
         if CATALOGUE.get(self.function.name) is self.function:
             state["function"] = self.function.name

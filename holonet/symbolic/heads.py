@@ -112,16 +112,23 @@ def _d2_erfc(z: Tensor) -> Tensor:
 _Part = Callable[[Tensor], Tensor]
 
 
+@dataclass(frozen=True)
+class _Turned:
+    """factor * g(iz); can be pickled."""
+
+    g: _Part
+    factor: complex | float | int
+
+    def __call__(self, z: Tensor) -> Tensor:
+        return self.factor * self.g(1j * z)
+
+
 def _turned(
     parts: tuple[_Part, _Part, _Part], factor: complex | float | int
 ) -> tuple[_Part, _Part, _Part]:
     """The function factor * g(iz) and its two derivatives, from those of g."""
     g, dg, d2g = parts
-    return (
-        lambda z: factor * g(1j * z),
-        lambda z: (1j * factor) * dg(1j * z),
-        lambda z: -factor * d2g(1j * z),
-    )
+    return _Turned(g, factor), _Turned(dg, 1j * factor), _Turned(d2g, -factor)
 
 
 def _parts(name: str) -> tuple[_Part, _Part, _Part]:

@@ -1,12 +1,23 @@
 """What a record derives from its fields."""
 
+import copy
 import dataclasses
+import pickle
 
 import pytest
 import torch
 
 from holonet.domains import Plane, PointSet, Ray, SlitPlane
-from holonet.functions import FunctionClass, HolomorphicFunction, Singularity, SingularityKind
+from holonet.functions import (
+    CATALOGUE,
+    FunctionClass,
+    HolomorphicFunction,
+    Singularity,
+    SingularityKind,
+    blaschke,
+    moebius,
+    polynomial,
+)
 
 ENTIRE = HolomorphicFunction("exp", "exp(z)", torch.exp, torch.exp, torch.exp, FunctionClass.ENTIRE)
 CUT = dataclasses.replace(
@@ -43,3 +54,19 @@ def test_obstacles_are_singularities_then_cuts():
 
 def test_a_singularity_is_a_pole_unless_said_otherwise():
     assert Singularity(PointSet((0,))).kind is SingularityKind.POLE
+
+
+def test_every_record_can_be_pickled_and_copied():
+    families = (
+        polynomial([0.3, 1, -2j]),
+        polynomial([2]),
+        moebius(1, 0, 0.5, 1),
+        moebius(1j, 2, 0, 3),
+        blaschke([0.5, -0.3j], phase=0.7),
+    )
+    z = torch.tensor([0.3 + 0.4j, -1.2 + 0.1j, 2 - 0.7j], dtype=torch.complex128)
+    for record in (*CATALOGUE.values(), *families):
+        for twin in (pickle.loads(pickle.dumps(record)), copy.deepcopy(record)):
+            assert twin == record
+            for part in ("value", "derivative", "second_derivative"):
+                assert torch.equal(getattr(twin, part)(z), getattr(record, part)(z))

@@ -1,6 +1,7 @@
 """Activations say what their records say."""
 
 import copy
+import multiprocessing
 import pickle
 
 import pytest
@@ -8,7 +9,7 @@ import torch
 
 from holonet import nn
 from holonet.errors import InputTypeError, UnknownNameError
-from holonet.functions import CATALOGUE, moebius
+from holonet.functions import CATALOGUE, blaschke, moebius, polynomial
 
 NAMED = {
     "square": nn.Square,
@@ -72,3 +73,17 @@ def test_networks_of_catalogue_activations_can_be_pickled_and_copied(name):
 def test_a_copy_keeps_a_record_of_the_users():
     record = moebius(1, 2, 0, 1)
     assert copy.deepcopy(nn.Activation(record)).function.formula == record.formula
+
+
+def test_models_of_parametrized_records_are_saved_and_sent_to_other_processes(tmp_path):
+    records = (polynomial([0, 1, 0.3]), moebius(1, 0, 0.5, 1), blaschke([0.5]))
+    model = nn.Sequential(*(nn.Activation(record) for record in records))
+    z = 0.3 * torch.randn(5, dtype=torch.complex64)
+    torch.save(model, tmp_path / "model.pt")
+    assert torch.equal(torch.load(tmp_path / "model.pt", weights_only=False)(z), model(z))
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        assert torch.equal(torch.tensor(pool.apply(_values, (model, z.tolist()))), model(z))
+
+
+def _values(model, z):
+    return model(torch.tensor(z)).tolist()

@@ -1,5 +1,7 @@
 """Every head is what sympy says it is, with its derivatives, zeros and obstacles."""
 
+import pickle
+
 import mpmath
 import pytest
 import sympy
@@ -93,3 +95,12 @@ def test_heads_are_told_from_the_rest():
     for other in (Z, Z + 1, Z**2, sympy.conjugate(Z), sympy.Abs(Z)):
         assert holomorphic_head(other) is None
     assert not set(HEADS) & set(NOT_HOLOMORPHIC)
+
+
+@EACH
+def test_the_records_can_be_pickled(function, head):
+    del function
+    twin = pickle.loads(pickle.dumps(head.record))
+    assert twin == head.record
+    z = torch.tensor([0.3 + 0.4j], dtype=C128)
+    assert torch.equal(twin.second_derivative(z), head.record.second_derivative(z))
