@@ -80,16 +80,18 @@ class UnknownNameError(HolonetError, LookupError):
         kind: what the name names, for the message ("activation", "data set").
         name: the name that was asked for.
         known: the names that exist.
+        note: what is to be said of this very name, behind the name, in place of near misses.
 
     Example:
         >>> str(UnknownNameError("activation", "tahn", ["tan", "tanh", "exp"]))
         "unknown activation 'tahn': did you mean 'tan' or 'tanh'? Known: exp, tan, tanh"
     """
 
-    def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
+    def __init__(self, kind: str, name: str, known: Iterable[str], note: str = "") -> None:
         names = sorted(known)
         near = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
         hint = f": did you mean {' or '.join(map(repr, near))}?" if near else "."
+        hint = f": {name} {note}." if note else hint
         super().__init__(f"unknown {kind} {name!r}{hint} Known: {', '.join(names)}")
         self.name = name
         self.near_misses = tuple(near)

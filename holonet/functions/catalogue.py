@@ -7,6 +7,7 @@ from holonet.errors import UnknownNameError
 from holonet.functions.elementary import ELEMENTARY
 from holonet.functions.error_function import ERROR_FUNCTIONS
 from holonet.functions.logistic import LOGISTIC
+from holonet.functions.not_holomorphic import NOT_IN_THE_CATALOGUE
 from holonet.functions.polynomial import POLYNOMIALS
 from holonet.functions.rational import RATIONALS
 from holonet.functions.record import HolomorphicFunction
@@ -26,7 +27,8 @@ def get_function(name: str) -> HolomorphicFunction:
     """The record of that name.
 
     Raises:
-        UnknownNameError: there is none; the message lists near misses.
+        UnknownNameError: there is none; the message lists near misses, and says of known functions
+            that are not holomorphic what stands in for them.
 
     Example:
         >>> get_function("tanh").formula
@@ -35,4 +37,5 @@ def get_function(name: str) -> HolomorphicFunction:
     try:
         return CATALOGUE[name]
     except KeyError:
-        raise UnknownNameError("activation", name, CATALOGUE) from None
+        note = NOT_IN_THE_CATALOGUE.get(name.lower(), "") if isinstance(name, str) else ""
+        raise UnknownNameError("activation", name, CATALOGUE, note) from None

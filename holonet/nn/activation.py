@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 from torch import Tensor
 
 from holonet._types import ComplexTensor
-from holonet.functions import CATALOGUE, HolomorphicFunction, get_function
+from holonet.functions import CATALOGUE, FunctionClass, HolomorphicFunction, get_function
 from holonet.nn.module import HolomorphicModule, require_complex
 from holonet.ops import pointwise
 
@@ -41,9 +41,13 @@ class Activation(HolomorphicModule):
         super().__init__()
         record = get_function(function) if isinstance(function, str) else function
         self.function = record
-        self.function_class = record.function_class
         self.singularities = record.singularities
         self.domain = record.domain
+
+    @property
+    def function_class(self) -> FunctionClass:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """The record's."""
+        return self.function.function_class
 
     def forward(self, input: Tensor) -> ComplexTensor:
         """The function of every entry."""

@@ -170,6 +170,7 @@ class Product(_Container):
 class Flatten(HolomorphicModule, nn.Flatten):
     """Axes `start_dim` (default 1) to `end_dim` (default -1) as one, in the order of memory."""
 
+    function_class = FunctionClass.AFFINE
     takes_real = True
 
     def forward(self, input: Tensor) -> AnyTensor:

@@ -10,7 +10,7 @@ from holonet._types import ComplexTensor
 from holonet.functions import FunctionClass
 from holonet.nn import init
 from holonet.nn.module import HolomorphicModule, complex_dtype, require_complex, require_size
-from holonet.ops.affine import planar_channels
+from holonet.ops.affine import planar_channels, widened
 
 __all__ = ["Conv1d", "Conv2d", "ConvTranspose2d"]
 
@@ -51,21 +51,24 @@ class _Convolution(HolomorphicModule):
     def forward(self, input: Tensor) -> ComplexTensor:
         """Convolve; input (batch, in_channels, *space) or without the batch axis.
 
-        Real input takes one real convolution with the parts of the weight as channels.
+        Real input takes one real convolution with the parts of the weight as channels; under
+        `torch.autocast` that one is in 16 bits, and the result is complex64 all the same.
         """
-        self._require(input)
+        input = self._checked(input)
         if input.is_complex():
             return super().forward(input)
         if self.groups > 1:
             return super().forward(input.to(self.weight.dtype))
         bias = None if self.bias is None else planar_channels(self.bias)
         parts = self._conv_forward(input, planar_channels(self.weight), bias)
-        real, imaginary = parts.chunk(2, dim=-1 - len(self.kernel_size))
+        real, imaginary = parts.to(input.dtype).chunk(2, dim=-1 - len(self.kernel_size))
         return torch.complex(real.contiguous(), imaginary.contiguous())
 
-    def _require(self, input: Tensor) -> None:
+    def _checked(self, input: Tensor) -> Tensor:
+        input = widened(input)
         require_complex(input, self, self.weight.dtype)
         require_size(input, -1 - len(self.kernel_size), self.in_channels, self, "channels")
+        return input
 
 
 class Conv1d(_Convolution, nn.Conv1d):
@@ -112,6 +115,8 @@ class ConvTranspose2d(_Convolution, nn.ConvTranspose2d):
         torch.Size([1, 3, 8, 8])
     """
 
+    function_class = FunctionClass.AFFINE
+
     def reset_parameters(self) -> None:
         """Draw the weight anew and set the bias to zero."""
         gain = self.groups**0.5  # an output sees one group of the inputs, the weight has them all
@@ -121,5 +126,4 @@ class ConvTranspose2d(_Convolution, nn.ConvTranspose2d):
 
     def forward(self, input: Tensor, output_size: list[int] | None = None) -> ComplexTensor:
         """Convolve; `output_size` settles which of several sizes is meant, as in torch."""
-        self._require(input)
-        return nn.ConvTranspose2d.forward(self, input, output_size)
+        return nn.ConvTranspose2d.forward(self, self._checked(input), output_size)

@@ -5,10 +5,11 @@ from collections.abc import Callable
 from torch import nn
 
 from holonet.domains import Domain
-from holonet.errors import NotHolomorphicError
+from holonet.errors import ConfigError, NotHolomorphicError
 from holonet.functions import FunctionClass, Singularity
 from holonet.functions.classes import compose
 from holonet.nn.module import DECLARATIONS, Declaration, DeclaredModule
+from holonet.nn.replacements import way_out_for
 
 __all__ = ["compose_classes", "declare", "declared_class", "join_path", "require_holomorphic"]
 
@@ -36,6 +37,9 @@ def declare(
             holomorphic and not entire needs one before `margin` can be asked.
         singularities: its poles, branch points and essential singularities.
 
+    Raises:
+        ConfigError: the type is one of ours, which declares itself.
+
     Example:
         >>> class Double(nn.Module):
         ...     def forward(self, z):
@@ -44,6 +48,11 @@ def declare(
         >>> declared_class(Double())
         <FunctionClass.AFFINE: 'affine'>
     """
+    if issubclass(module_type, DeclaredModule):
+        raise ConfigError(
+            f"nn.declare({module_type.__name__}, ...): subclasses of nn.DeclaredModule say "
+            "themselves what they are. Set function_class in the body of the class"
+        )
     DECLARATIONS[module_type] = Declaration(function_class, domain, singularities)
 
 
@@ -68,8 +77,7 @@ def declared_class(module: nn.Module, path: str = "") -> FunctionClass:
         return compose_classes(module, path)
     raise NotHolomorphicError(
         f"{_at(path)}{_full_name(module)} is not declared, so nothing is known about its "
-        "regularity. If it is holomorphic, say so once: "
-        f"nn.declare({type(module).__name__}, FunctionClass.ENTIRE); nothing is ever guessed"
+        f"regularity. {_reason(module) or _how_to_declare(module)}"
     )
 
 
@@ -82,12 +90,13 @@ def require_holomorphic(module: nn.Module, path: str = "") -> FunctionClass:
     found = declared_class(module, path)
     if found.is_holomorphic:
         return found
-    way_out = (
-        "A readout may only stand at the very end: move it there, or take it out"
-        if found in _READOUT_CLASSES
-        else "Use a holomorphic activation (`holonet list activations`), or end the holomorphic "
-        "part in front of it with a readout such as nn.RealPart"
-    )
+    before = "end the holomorphic part in front of it with a readout such as nn.RealPart"
+    if reason := _reason(module):
+        way_out = f"{reason}. Or {before}"
+    elif found in _READOUT_CLASSES:
+        way_out = "A readout may only stand at the very end: move it there, or take it out"
+    else:
+        way_out = f"Use a holomorphic activation (`holonet list activations`), or {before}"
     raise NotHolomorphicError(
         f"{_at(path)}{_full_name(module)} is {found.value}, not holomorphic, where only "
         f"holomorphic layers may stand. {way_out}"
@@ -120,6 +129,23 @@ def join_path(path: str, name: str) -> str:
         ('body', '0.body')
     """
     return f"{path}.{name}" if path else name
+
+
+def _reason(module: nn.Module) -> str:
+    """What is known of a layer of torch that is not holomorphic; empty if nothing is."""
+    said = way_out_for(type(module))
+    return said and f"{type(module).__name__} {said}"
+
+
+def _how_to_declare(module: nn.Module) -> str:
+    name = type(module).__name__
+    return (
+        "Nothing is guessed, and declarations are not inherited. If it is holomorphic, say so once "
+        f"with the class that it has: nn.declare({name}, function_class), where FunctionClass has "
+        "AFFINE, POLYNOMIAL, RATIONAL, ENTIRE, MEROMORPHIC and HOLOMORPHIC, and check that with "
+        "diagnostics.holomorphy_check. What depends on moduli, conjugates or statistics of its "
+        "input is none of them"
+    )
 
 
 def _at(path: str) -> str:

@@ -7,7 +7,7 @@ from holonet._types import ComplexTensor
 from holonet.functions import FunctionClass
 from holonet.nn import init
 from holonet.nn.module import HolomorphicModule, complex_dtype, require_complex, require_size
-from holonet.ops.affine import affine
+from holonet.ops.affine import affine, widened
 
 __all__ = ["Linear"]
 
@@ -58,6 +58,7 @@ class Linear(HolomorphicModule, nn.Linear):
 
         Under `torch.autocast` with bfloat16 the products are in bfloat16, the result in complex64.
         """
+        input = widened(input)
         require_complex(input, self, self.weight.dtype)
         require_size(input, -1, self.in_features, self, "features")
         return affine(input, self.weight, self.bias)

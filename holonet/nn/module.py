@@ -1,8 +1,10 @@
 """The base of every module: what it declares, and the checks of what it is given."""
 
+import inspect
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -10,8 +12,9 @@ from torch.utils.hooks import RemovableHandle
 
 from holonet._types import RealTensor
 from holonet.domains import Domain, Plane
-from holonet.errors import DomainError, InputTypeError, ShapeError
+from holonet.errors import DomainError, InputTypeError, NotHolomorphicError, ShapeError
 from holonet.functions import FunctionClass, Singularity
+from holonet.nn.precision import ComplexConversion
 
 __all__ = [
     "DECLARATIONS",
@@ -46,8 +49,21 @@ DECLARATIONS: dict[type[nn.Module], Declaration] = {}
 """Foreign types of layers, filled by `nn.declare`."""
 
 
-class DeclaredModule(nn.Module):
+class _Declaring(type):
+    """Lets no instance come to be that says nothing of what it computes."""
+
+    def __call__(cls, *args: Any, **kwargs: Any) -> Any:
+        module = super().__call__(*args, **kwargs)
+        _require_declaration(module)
+        return module
+
+
+class DeclaredModule(nn.Module, metaclass=_Declaring):
     """A module that says how regular it is.
+
+    A subclass gives its `function_class`, in its body, as a property or in its constructor. The
+    declaration holds for subclasses of it that change the constructor only: one that overrides
+    `forward`, or another method that its base computes with, declares anew.
 
     `function_class` is the class as a function of the input; `singularities` and `domain` are in
     the coordinate of each input entry. A container holds the singularities of all its layers,
@@ -56,9 +72,14 @@ class DeclaredModule(nn.Module):
 
     Law: a module with a holomorphic `function_class` passes the checks of holomorphy wherever
         `margin` is positive, in train and in eval mode, whatever its parameters.
+
+    Raises:
+        NotHolomorphicError: at construction, where nothing is declared of what it computes.
+        InputTypeError: at construction, where `function_class` is no FunctionClass; in a
+            conversion to numbers that have no complex partner, 16 bits for example.
     """
 
-    function_class: FunctionClass = FunctionClass.SMOOTH
+    function_class: FunctionClass
     singularities: tuple[Singularity, ...] = ()
     domain: Domain | None = Plane()
 
@@ -96,6 +117,13 @@ class DeclaredModule(nn.Module):
         del path
         return self.function_class
 
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> "DeclaredModule":
+        # what double(), to() and type() of this module, and of any module around it, go through
+        if not isinstance(fn, ComplexConversion):  # as a module around this one makes it
+            fn = ComplexConversion(fn)
+            fn.check(self)
+        return super()._apply(fn, recurse)
+
 
 class HolomorphicModule(DeclaredModule):
     """A layer that is holomorphic by construction: complex tensors in, complex tensors out.
@@ -106,8 +134,57 @@ class HolomorphicModule(DeclaredModule):
     Law: module(x) == module(x + 0i) for real x, where it takes them.
     """
 
-    function_class: FunctionClass = FunctionClass.AFFINE
     takes_real: bool = False
+
+
+_HARMLESS = {
+    "reset_parameters",
+    "margin",
+    "singularities",
+    "domain",
+    "takes_real",
+    "function_class",
+}
+"""What a subclass may override and still compute what its base does."""
+
+
+def _require_declaration(module: DeclaredModule) -> None:
+    """Refuse a module without a class, or with that of a base that computes something else."""
+    lineage = type(module).__mro__
+    ours = lineage[: lineage.index(DeclaredModule)]
+    in_constructor = "function_class" in vars(module)
+    names = {"__init__"} if in_constructor else {"function_class", "_class_at"}
+    at = next((k for k, kind in enumerate(ours) if names & vars(kind).keys()), None)
+    name = type(module).__name__
+    way_out = (
+        "Say in its body what it is: function_class = FunctionClass.AFFINE, POLYNOMIAL, RATIONAL, "
+        "ENTIRE, MEROMORPHIC or HOLOMORPHIC (docs/architecture.md has what they mean). What takes "
+        "moduli, conjugates or statistics of its input is none of these: derive it from "
+        "nn.DeclaredModule with function_class = FunctionClass.SMOOTH or PIECEWISE"
+    )
+    if at is None:
+        raise NotHolomorphicError(f"{name} declares no function_class. {way_out}")
+    anew = _overridden(lineage[:at], lineage[at:])
+    if anew:
+        raise NotHolomorphicError(
+            f"{name} overrides {', '.join(sorted(anew))} and inherits the function_class of "
+            f"{lineage[at].__name__}, which may compute something else. {way_out}"
+        )
+    declared = inspect.getattr_static(module, "function_class", None)
+    if not (isinstance(declared, FunctionClass) or hasattr(declared, "__get__")):
+        raise InputTypeError(f"{name} declares function_class = {declared!r}. {way_out}")
+
+
+def _overridden(front: tuple[type, ...], behind: tuple[type, ...]) -> set[str]:
+    """Names that `front` defines anew of what the classes behind it compute with."""
+    ours = {
+        name
+        for kind in behind
+        for name, value in vars(kind).items()
+        if inspect.isfunction(value) or isinstance(value, property | staticmethod | classmethod)
+    }
+    computing = ours - {*dir(nn.Module)} - _HARMLESS | {"forward", "__call__"}
+    return computing & {name for kind in front for name in vars(kind)}
 
 
 def layer_domain(module: nn.Module) -> Domain | None:
@@ -150,13 +227,18 @@ def complex_dtype(dtype: torch.dtype | None, owner: str) -> torch.dtype:
     return dtype
 
 
-def require_complex(z: Tensor, module: nn.Module, dtype: torch.dtype | None = None) -> None:
+def require_complex(z: Any, module: nn.Module, dtype: torch.dtype | None = None) -> None:
     """Refuse real input unless the module takes it, and input of another precision than `dtype`.
 
     Raises:
         InputTypeError: with the way out.
     """
     name = type(module).__name__
+    if not hasattr(z, "is_complex"):
+        raise InputTypeError(
+            f"{name} got a {type(z).__name__}, it takes complex tensors: convert it first, "
+            "torch.as_tensor(z) for lists and arrays"
+        )
     if not z.is_complex() and getattr(module, "takes_real", False) and z.is_floating_point():
         dtype = None if dtype is None else dtype.to_real()
     elif not z.is_complex():

@@ -1,6 +1,8 @@
 """Change the precision of a network with complex parameters."""
 
 import copy
+import warnings
+from collections.abc import Callable
 from types import MethodType
 from typing import TypeVar
 
@@ -10,16 +12,77 @@ from torch import Tensor, nn
 from holonet._types import TensorFunction
 from holonet.errors import InputTypeError
 
-__all__ = ["double_copy", "to_precision"]
+__all__ = ["ComplexConversion", "double_copy", "to_precision"]
 
 M = TypeVar("M", bound=nn.Module)
+
+
+class ComplexConversion:
+    """What torch does to the real tensors of a module, done to the complex ones as well.
+
+    `double()`, `float()` and `half()` of torch leave complex tensors as they are, `to` and `type`
+    of a real dtype drop imaginary parts, and those of a complex dtype make real tensors complex.
+    Here precision is changed for all of them, and everything else (the device, the order in memory)
+    is left to torch.
+
+    Args:
+        convert: what torch applies to each tensor.
+
+    Law: a real tensor stays real, a complex one complex, in the precision that `convert` gives a
+        real tensor; integers are converted as torch does.
+
+    Example:
+        >>> ComplexConversion(lambda t: t.to(torch.float64))(torch.tensor([1j])).dtype
+        torch.complex128
+    """
+
+    def __init__(self, convert: Callable[[Tensor], Tensor]) -> None:
+        self.convert = convert
+
+    def check(self, module: nn.Module) -> None:
+        """Refuse, before anything is converted, what has no complex numbers.
+
+        Raises:
+            InputTypeError: with the way out.
+        """
+        for tensor in (*module.parameters(), *module.buffers()):
+            if tensor.is_complex():
+                self._precision(tensor, type(module).__name__)
+
+    def __call__(self, tensor: Tensor) -> Tensor:
+        """The tensor converted."""
+        if not (tensor.is_complex() or tensor.is_floating_point()):
+            return self.convert(tensor)
+        with warnings.catch_warnings():  # of imaginary parts dropped: those are not used
+            warnings.filterwarnings("ignore", "Casting complex values to real")
+            converted = self.convert(tensor)
+            if not tensor.is_complex():
+                return converted.real.clone() if converted.is_complex() else converted
+            wanted = self._precision(tensor, "a module").to_complex()
+            if converted.dtype is wanted:
+                return converted
+            parts = (self.convert(part.clone()) for part in (tensor.real, tensor.imag))
+            return torch.complex(*(p.real.clone() if p.is_complex() else p for p in parts))
+
+    def _precision(self, tensor: Tensor, name: str) -> torch.dtype:
+        """The real dtype that a real tensor of the same precision gets."""
+        found = self.convert(tensor.new_zeros(1, dtype=tensor.dtype.to_real())).dtype
+        found = found.to_real() if found.is_complex else found
+        if found not in (torch.float32, torch.float64):
+            raise InputTypeError(
+                f"{name} has complex parameters and cannot be converted to {found}: complex "
+                "numbers come in single and double precision, float() and double(). To multiply "
+                "in 16 bits keep complex64 and run under torch.autocast(device, torch.bfloat16)"
+            )
+        return found
 
 
 def to_precision(module: M, dtype: torch.dtype) -> M:
     """Convert complex tensors of a module to `dtype` and real ones to its real partner, in place.
 
-    `module.double()` leaves complex parameters in complex64, and `module.to(torch.float64)`
-    drops their imaginary part.
+    Our modules do the same at `double()`, `float()`, `to(dtype)` and `type(dtype)`. Torch's own
+    modules do not: `double()` leaves complex parameters in complex64, and `to(torch.float64)` drops
+    their imaginary part.
 
     Args:
         module: ours or any other.
@@ -42,11 +105,9 @@ def to_precision(module: M, dtype: torch.dtype) -> M:
         )
 
     def convert(tensor: Tensor) -> Tensor:
-        if tensor.is_complex():
-            return tensor.to(dtype)
         return tensor.to(dtype.to_real()) if tensor.is_floating_point() else tensor
 
-    return module._apply(convert)
+    return module._apply(ComplexConversion(convert))
 
 
 def double_copy(f: TensorFunction) -> tuple[TensorFunction, nn.Module | None]:

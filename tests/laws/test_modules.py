@@ -12,7 +12,7 @@ from torch.func import functional_call
 from holonet import nn
 from holonet.calculus import Probes, dbar_norm_squared, partial_z_along
 from holonet.domains import Plane
-from holonet.errors import HolonetError, InputTypeError
+from holonet.errors import HolonetError, InputTypeError, NotHolomorphicError
 from holonet.functions import FunctionClass
 
 C64, C128 = torch.complex64, torch.complex128
@@ -105,7 +105,7 @@ CASES = {
     nn.LogModulus: plain(nn.LogModulus),
 }
 BASES = {nn.DeclaredModule, nn.HolomorphicModule, nn.Readout}
-"""Exported to be derived from: they compute nothing."""
+"""Exported to be derived from: they compute nothing, and declare nothing."""
 
 every = pytest.mark.parametrize("case", CASES.values(), ids=[kind.__name__ for kind in CASES])
 
@@ -120,8 +120,8 @@ def test_the_table_holds_every_exported_module():
     assert modules == {*CASES} | BASES
     assert all(type(case.module()) is kind for kind, case in CASES.items())
     for base in BASES:
-        with pytest.raises(NotImplementedError):
-            base()(torch.zeros(1, dtype=C64))
+        with pytest.raises(NotHolomorphicError, match="declares no function_class"):
+            base()
 
 
 @every
@@ -214,6 +214,28 @@ def test_precision_is_kept(case, dtype):
     assert value.dtype is (dtype.to_real() if exit_to_real else dtype)
     double = nn.to_precision(copy.deepcopy(module), C128)
     assert double(case.points()).dtype in (C128, torch.float64)
+
+
+@every
+def test_torchs_conversions_keep_numbers_complex(case):
+    module, z = case.module(C64), case.points()
+    expected = nn.to_precision(copy.deepcopy(module), C128)(z)
+    for convert in (
+        lambda m: m.double(),
+        lambda m: m.to(torch.float64),
+        lambda m: m.type(torch.float64),
+        lambda m: m.to(torch.float32).to(z.real),
+        lambda m: tnn.Sequential(m).double(),
+    ):
+        assert torch.equal(convert(copy.deepcopy(module))(z), expected)
+    numbers = [*module.parameters(), *module.buffers()]
+    before = [t.clone() for t in numbers]
+    for convert in (lambda m: m.half(), lambda m: m.to(torch.bfloat16)):
+        if not any(t.is_complex() for t in numbers):
+            break
+        with pytest.raises(InputTypeError, match=r"complex numbers come in .*autocast"):
+            convert(module)
+    assert same(numbers, before)
 
 
 @every

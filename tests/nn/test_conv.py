@@ -116,3 +116,36 @@ def test_bad_input_is_refused(ours, theirs, axes):
         layer(z.to(torch.complex128))
     with pytest.raises(InputTypeError, match=rf"{name}\(dtype=torch.float64\)"):
         ours(2, 3, 2, dtype=torch.float64)
+
+
+@pytest.mark.parametrize("groups", [1, 2])
+@pytest.mark.parametrize("low", [torch.bfloat16, torch.float16])
+@pytest.mark.parametrize(
+    ("build", "shape"),
+    [
+        (lambda groups: nn.Linear(4, 4), (3, 4)),
+        (lambda groups: nn.Conv1d(4, 4, 3, groups=groups), (3, 4, 9)),
+        (lambda groups: nn.Conv2d(4, 4, 3, padding=1, groups=groups), (3, 4, 5, 5)),
+    ],
+)
+def test_real_images_under_autocast(build, shape, low, groups):
+    layer, x = build(groups), torch.randn(shape)
+    exact = layer(x)
+    exact.abs().sum().backward()
+    slope = layer.weight.grad.clone()
+    for image in (x, x.to(low), x.to(torch.complex64)):  # a real layer in front gives 16 bits
+        layer.zero_grad()
+        with torch.autocast("cpu", dtype=low):
+            value = layer(image)
+        assert value.dtype is torch.complex64
+        value.abs().sum().backward()
+        assert (value - exact).abs().max() < 0.05 * exact.abs().max()
+        assert (layer.weight.grad - slope).abs().max() < 0.05 * slope.abs().max()
+
+
+def test_autocast_leaves_double_precision_alone():
+    layer = nn.Conv2d(2, 2, 3, dtype=torch.complex128)
+    x = torch.randn(1, 2, 5, 5, dtype=torch.float64)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        assert torch.equal(layer(x), layer(x))
+        torch.testing.assert_close(layer(x), layer(x.to(torch.complex128)))

@@ -8,7 +8,7 @@ from torch import nn as tnn
 
 from holonet import nn
 from holonet.domains import Disc
-from holonet.errors import NotHolomorphicError
+from holonet.errors import ConfigError, NotHolomorphicError
 from holonet.functions import FunctionClass, Singularity, get_function
 from holonet.nn.declare import require_holomorphic
 from holonet.nn.module import layer_domain, layer_singularities
@@ -54,6 +54,11 @@ def test_a_declaration_is_for_the_very_type():
 
     with pytest.raises(NotHolomorphicError, match="Lineaire is not declared"):
         nn.Sequential(Lineaire(2, 2))
+
+
+def test_ours_declare_themselves():
+    with pytest.raises(ConfigError, match=r"Linear.*Set function_class in the body"):
+        nn.declare(nn.Linear, FunctionClass.ENTIRE)
 
 
 def test_a_declaration_may_look_at_the_instance():

@@ -6,7 +6,7 @@ from torch import nn as tnn
 
 from holonet import nn
 from holonet.domains import Disc, PointSet, SlitPlane
-from holonet.errors import DomainError, InputTypeError, ShapeError
+from holonet.errors import DomainError, InputTypeError, NotHolomorphicError, ShapeError
 from holonet.functions import FunctionClass
 from holonet.nn.module import complex_dtype, forward_hooks, require_complex, require_size
 
@@ -87,6 +87,101 @@ def test_a_module_may_live_on_a_bounded_domain():
 
     z = torch.tensor([0.25j, 2.0])
     torch.testing.assert_close(nn.Sequential(OnDisc()).margin(z), torch.tensor([0.75, 0]))
+
+
+class Entire(nn.HolomorphicModule):
+    function_class = FunctionClass.ENTIRE
+
+    def forward(self, z):
+        return self.inner(z)
+
+    def inner(self, z):
+        return z.exp()
+
+
+class ByHand(nn.DeclaredModule):
+    def __init__(self, function_class):
+        super().__init__()
+        self.function_class = function_class
+
+    def forward(self, z):
+        return z
+
+
+def derived(base, **body):
+    return type("Mine", (base,), body)
+
+
+def anything(self, z):
+    return z.conj()
+
+
+@pytest.mark.parametrize("base", [nn.HolomorphicModule, nn.DeclaredModule, nn.Readout])
+def test_a_module_without_a_class_is_refused_at_construction(base):
+    kind = derived(base, forward=anything)
+    with pytest.raises(NotHolomorphicError, match=r"^Mine declares no function_class\. Say in its"):
+        kind()
+
+
+@pytest.mark.parametrize(
+    ("base", "name", "arguments"),
+    [
+        (nn.Linear, "forward", (2, 2)),
+        (nn.Sin, "forward", ()),
+        (nn.Sequential, "forward", (nn.Exp(),)),
+        (nn.HolomorphicClassifier, "holomorphic_map", (nn.Exp(),)),
+        (nn.RealPart, "__call__", ()),
+        (nn.Conv2d, "_conv_forward", (1, 1, 1)),
+        (Entire, "inner", ()),
+    ],
+)
+def test_a_class_is_not_inherited_by_what_computes_something_else(base, name, arguments):
+    with pytest.raises(NotHolomorphicError, match=rf"Mine overrides {name} and inherits"):
+        derived(base, **{name: anything})(*arguments)
+    again = derived(base, **{name: anything}, function_class=FunctionClass.SMOOTH)
+    assert again(*arguments).function_class is FunctionClass.SMOOTH
+    mixin = type("Mixin", (), {name: anything})
+    with pytest.raises(NotHolomorphicError, match=name):
+        type("Mixed", (mixin, base), {})(*arguments)
+
+
+def test_a_constructor_declares_for_its_own_class():
+    for body in ({}, {"function_class": FunctionClass.SMOOTH}):  # which the constructor covers
+        with pytest.raises(NotHolomorphicError, match="Mine overrides forward"):
+            derived(ByHand, forward=anything, **body)(FunctionClass.ENTIRE)
+
+    class Again(ByHand):
+        def __init__(self):
+            super().__init__(FunctionClass.SMOOTH)
+
+        def forward(self, z):
+            return z.conj()
+
+    assert Again().function_class is FunctionClass.SMOOTH
+
+
+def test_a_class_is_inherited_by_what_is_built_differently():
+    class Pair(nn.Linear):
+        def __init__(self):
+            super().__init__(2, 2)
+
+        def reset_parameters(self):
+            torch.nn.init.ones_(self.weight)
+
+    assert Pair().function_class is FunctionClass.AFFINE
+    assert ByHand(FunctionClass.RATIONAL).function_class is FunctionClass.RATIONAL
+
+
+def test_a_class_must_be_one():
+    with pytest.raises(InputTypeError, match="function_class = 'entire'"):
+        ByHand("entire")
+    with pytest.raises(InputTypeError, match="function_class = 'entire'"):
+        derived(nn.HolomorphicModule, forward=anything, function_class="entire")()
+
+
+def test_what_is_no_tensor_is_refused():
+    with pytest.raises(InputTypeError, match=r"Linear got a list.*as_tensor"):
+        require_complex([1.0, 2.0], nn.Linear(2, 2))
 
 
 def test_hooks_are_removed_whatever_happens():

@@ -1,5 +1,6 @@
 """Changing precision, and torch's own ways of doing it, which go wrong."""
 
+import copy
 import warnings
 
 import pytest
@@ -55,17 +56,94 @@ def test_a_real_dtype_is_refused(dtype):
 
 
 def test_torchs_double_leaves_complex64():
-    """If this fails torch has repaired `double`: to_precision may lean on it."""
-    assert nn.Linear(2, 2).double().weight.dtype is C64
+    """If this fails torch has repaired `double`: nothing of ours is needed for it."""
+    assert tnn.Linear(2, 2, dtype=C64).double().weight.dtype is C64
 
 
 def test_torchs_to_float64_drops_the_imaginary_part():
-    """If this fails torch has repaired `to`: to_precision may lean on it."""
-    layer = nn.Linear(2, 2)
+    """If this fails torch has repaired `to`: nothing of ours is needed for it."""
+    layer = tnn.Linear(2, 2, dtype=C64)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         layer.to(torch.float64)
     assert not layer.weight.is_complex()
+
+
+def ours():
+    """Ours around torch's, with complex and real numbers."""
+    return nn.HolomorphicClassifier(
+        nn.Sequential(nn.Linear(3, 4), nn.FrozenNorm(4), tnn.Linear(4, 2, dtype=C64)),
+        nn.RealPart(),
+    )
+
+
+def holder(inner):
+    """A module of the user's around one of ours."""
+    outer = tnn.Module()
+    outer.inner = inner
+    outer.register_buffer("steps", torch.tensor(3))
+    return outer
+
+
+@pytest.mark.parametrize("wrap", [lambda m: m, tnn.Sequential, holder])
+@pytest.mark.parametrize(
+    "convert",
+    [
+        lambda m: m.double(),
+        lambda m: m.to(torch.float64),
+        lambda m: m.to("cpu", torch.float64),
+        lambda m: m.to(torch.zeros(1, dtype=torch.float64)),
+        lambda m: m.type(torch.float64),
+        lambda m: m.to(torch.complex128),
+        lambda m: m.type(torch.complex128),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:Complex modules are a new feature")
+def test_every_conversion_of_torchs_gives_double_precision(wrap, convert):
+    inner = ours()
+    weight, before = inner.backbone[0].weight, copy.deepcopy(inner)
+    inner(torch.ones(1, 3)).sum().backward()
+    convert(wrap(inner))
+    assert inner.backbone[0].weight is weight
+    assert weight.grad.dtype is C128
+    for key, value in inner.state_dict().items():
+        old = before.state_dict()[key]
+        assert value.dtype is (C128 if old.is_complex() else torch.float64)
+        assert torch.equal(value, old.to(value.dtype))
+        assert not value._is_view()
+    for back in (lambda m: m.float(), lambda m: m.to(torch.float32), lambda m: m.type(C64)):
+        back(wrap(inner))
+        assert same(inner, before)
+
+
+def same(one, other):
+    pairs = zip(one.state_dict().values(), other.state_dict().values(), strict=True)
+    return all(a.dtype is b.dtype and torch.equal(a, b) for a, b in pairs)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_sixteen_bits_are_refused_before_anything_is_converted(dtype):
+    net = ours()
+    before = copy.deepcopy(net)
+    for convert in (lambda m: m.to(dtype), lambda m: m.type(dtype)):
+        with pytest.raises(InputTypeError, match=r"HolomorphicClassifier has complex .*autocast"):
+            convert(net)
+    with pytest.raises(InputTypeError, match="complex"):
+        tnn.Sequential(net).to(dtype)
+    assert same(net, before)
+
+
+def test_what_is_no_change_of_precision_is_left_to_torch():
+    net = ours()
+    pointers = [t.data_ptr() for t in net.state_dict().values()]
+    net.to("cpu").cpu().float()
+    assert [t.data_ptr() for t in net.state_dict().values()] == pointers
+    layer = nn.Conv2d(3, 2, 2).to(torch.float64, memory_format=torch.channels_last)
+    assert layer.weight.dtype is C128
+    assert layer.weight.is_contiguous(memory_format=torch.channels_last)
+    empty = copy.deepcopy(net).to_empty(device="meta")
+    assert empty.backbone[0].weight.dtype is C64
+    assert empty.backbone[0].weight.is_meta
 
 
 def test_double_copies_leave_the_original_alone():

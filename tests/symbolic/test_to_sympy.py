@@ -8,7 +8,7 @@ from torch import nn as tnn
 
 from holonet import nn
 from holonet.errors import ConfigError, NumericalError, ShapeError
-from holonet.functions import CATALOGUE, moebius
+from holonet.functions import CATALOGUE, FunctionClass, moebius
 from holonet.symbolic import from_sympy, to_sympy
 
 C128 = torch.complex128
@@ -109,6 +109,8 @@ def test_weights_are_exact():
 
 
 class Doubled(nn.Linear):
+    function_class = FunctionClass.AFFINE
+
     def forward(self, input):
         return 2 * super().forward(input)
 

@@ -1,6 +1,7 @@
 """Affine maps of complex or real tensors, and holomorphic functions of them."""
 
 from holonet.ops.affine.layer import affine
+from holonet.ops.affine.mixed import widened
 from holonet.ops.affine.reference import planar_channels
 
-__all__ = ["affine", "planar_channels"]
+__all__ = ["affine", "planar_channels", "widened"]

@@ -21,6 +21,7 @@ __all__ = [
     "autocast_dtype",
     "rounded_product",
     "weight_gradient",
+    "widened",
 ]
 
 Products = Literal[3, 4]
@@ -54,6 +55,19 @@ def asked_for(z: Tensor, weight: Tensor) -> bool:
     """
     single = weight.dtype is torch.complex64 and z.dtype in POINTS
     return single and autocast_dtype(z) is torch.bfloat16
+
+
+def widened(x: Tensor) -> Tensor:
+    """In float32 what a real layer in front gave in 16 bits because torch.autocast asked for it.
+
+    Example:
+        >>> x = torch.zeros(2, dtype=torch.bfloat16)
+        >>> with torch.autocast("cpu", dtype=torch.bfloat16):
+        ...     widened(x).dtype, widened(x.double()).dtype
+        (torch.float32, torch.float64)
+    """
+    low = getattr(x, "dtype", None) in (torch.bfloat16, torch.float16)
+    return x.float() if low and autocast_dtype(x) is not None else x
 
 
 def affine(
