@@ -13,6 +13,7 @@ ROWS = {
     "_types": 1,
     "_files": 1,
     "_arguments": 1,
+    "_cache": 2,
     "domains": 2,
     "functions": 3,
     "calculus": 4,

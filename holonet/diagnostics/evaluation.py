@@ -1,9 +1,7 @@
 """Clean and robust accuracy, worst case over an ensemble, kept batch by batch."""
 
 import functools
-import hashlib
 import json
-import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -12,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from holonet._cache import recall, tensor_digest
 from holonet._files import write_atomically
 from holonet._types import IntTensor
 from holonet.attacks import ThreatModel
@@ -21,8 +20,6 @@ from holonet.diagnostics.report import RobustnessReport
 from holonet.errors import CheckpointError, DomainError, InputTypeError, ShapeError
 
 __all__ = ["evaluate_radii", "evaluate_robustness"]
-
-logger = logging.getLogger(__name__)
 
 
 def evaluate_robustness(
@@ -43,6 +40,8 @@ def evaluate_robustness(
     With a folder, each finished batch is kept there, in a subfolder named after a digest of the
     data, the threat, the attacks, the seed and the weights. A second call with the same ones
     takes finished batches from there and attacks only the rest; any other call does not see them.
+    Each file says which examples it is of, and its digest lies beside it: a batch that is damaged,
+    or of something else, is attacked again, with a warning.
 
     Args:
         model: real inputs to real logits; in eval mode during the attacks.
@@ -82,19 +81,15 @@ def evaluate_robustness(
     if len(x) != len(y):
         raise ShapeError(f"{len(x)} examples and {len(y)} labels: give one label for each example")
     _require_nested(known, x, threat)
-    home = None
+    attack = functools.partial(_attack, model, threat, attacks, seed)
     if folder is not None:
-        home = _home(folder, _identity(model, x, y, threat, attacks, seed, batch_size, known))
+        identity = _identity(model, x, y, threat, attacks, seed, batch_size, known)
+        asked = (threat, tuple(attacks), seed)
+        attack = functools.partial(_keeping, attack, _home(folder, identity), identity, asked)
     parts = []
-    for number, index in enumerate(torch.arange(len(y)).split(batch_size)):
-        path = None if home is None else home / f"batch-{number:05d}.npz"
-        part = None if path is None else _kept(path)
-        if part is None:
-            rows = slice(int(index[0]), int(index[-1]) + 1)
-            part = _attack(model, x[rows], y[rows], threat, attacks, seed, _rows(known, rows))
-            if path is not None:
-                part.save(path)
-        parts.append(part)
+    for number, first in enumerate(range(0, len(y), batch_size)):
+        rows = slice(first, first + batch_size)
+        parts.append(attack(number, x[rows], y[rows], _rows(known, rows)))
         if on_batch is not None:
             on_batch()
     return RobustnessReport.join(parts)
@@ -132,14 +127,15 @@ def evaluate_radii(
 
 def _attack(
     model: Model,
-    x: Tensor,
-    y: Tensor,
     threat: ThreatModel,
     attacks: Mapping[str, Attack],
     seed: int,
+    number: int,
+    x: Tensor,
+    y: Tensor,
     known: RobustnessReport | None,
 ) -> RobustnessReport:
-    """The report of one batch."""
+    """The report of one batch, which does not depend on its number."""
     x = x.detach()
     with evaluating(model), torch.no_grad():
         logits = logits_of(model, x, y)
@@ -207,21 +203,39 @@ def _rows(known: RobustnessReport | None, rows: slice) -> RobustnessReport | Non
 def _home(folder: Path, identity: Mapping[str, Any]) -> Path:
     """The subfolder of this evaluation, with its identity written down for readers."""
     text = json.dumps(identity, indent=1, sort_keys=True)
-    home = folder / hashlib.sha256(text.encode()).hexdigest()[:16]
+    home = folder / tensor_digest([], [text])[:16]
     if not (home / "identity.json").exists():
         write_atomically(home / "identity.json", text)
     return home
 
 
-def _kept(path: Path) -> RobustnessReport | None:
-    """A batch that was finished before; a damaged one is attacked again."""
-    if not path.exists():
-        return None
-    try:
-        return RobustnessReport.load(path)
-    except CheckpointError as error:
-        logger.warning("%s; attacking that batch again", error)
-        return None
+def _keeping(
+    attack: Callable[..., RobustnessReport],
+    home: Path,
+    evaluation: Mapping[str, Any],
+    asked: tuple[ThreatModel, tuple[str, ...], int],
+    number: int,
+    x: Tensor,
+    y: Tensor,
+    known: RobustnessReport | None,
+) -> RobustnessReport:
+    """The report of a batch that was finished before; else attacks it, and keeps the report."""
+    path = home / f"batch-{number:05d}.npz"
+    identity = {**evaluation, "batch": number, "examples": tensor_digest([x, y])}
+
+    def read(path: Path) -> RobustnessReport:
+        report = RobustnessReport.load(path, identity)
+        same_points = (report.x_adv.shape, report.x_adv.dtype) == (x.shape, x.dtype)
+        same_attacks = (report.threat, report.attacks, report.seed) == asked
+        if not (same_attacks and same_points and torch.equal(report.y, y.cpu())):
+            raise CheckpointError(f"{path} is a report of other examples or attacks")
+        return report
+
+    report = recall(path, read)
+    if report is None:
+        report = attack(number, x, y, known)
+        report.save(path, identity)
+    return report
 
 
 def _identity(
@@ -241,25 +255,16 @@ def _identity(
             "digest of the weights, so wrap the function in an nn.Module, or pass folder=None"
         )
     weights = dict(sorted(model.state_dict().items()))
-    carried = None if known is None else _digest([known.margin, known.x_adv], known.broken_by)
+    carried = None if known is None else tensor_digest([known.margin, known.x_adv], known.broken_by)
     return {
-        "data": _digest([x, y]),
-        "model": _digest(weights.values(), (*weights, repr(model))),
+        "data": tensor_digest([x, y]),
+        "model": tensor_digest(weights.values(), (*weights, repr(model))),
         "threat": asdict(threat),
         "attacks": [[name, _describe(attack)] for name, attack in attacks.items()],
         "seed": seed,
         "batch_size": batch_size,
         "known": carried,
     }
-
-
-def _digest(tensors: Any, texts: Sequence[str] = ()) -> str:
-    digest = hashlib.sha256(json.dumps(list(texts)).encode())
-    for tensor in tensors:
-        plain = tensor.detach().cpu().resolve_conj().resolve_neg().contiguous()
-        digest.update(f"{plain.dtype}{tuple(plain.shape)}".encode())
-        digest.update(plain.reshape(-1).view(torch.uint8).numpy().tobytes())
-    return digest.hexdigest()
 
 
 def _describe(attack: object) -> str:

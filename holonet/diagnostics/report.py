@@ -3,7 +3,7 @@
 import io
 import json
 import zipfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -12,15 +12,17 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from holonet._files import write_atomically
+from holonet._cache import require_identity
+from holonet._files import MIB, read_with_digest, write_with_digest
 from holonet._types import AnyTensor, BoolTensor, IntTensor, RealTensor
 from holonet.attacks import Alarm, AlarmKind, ThreatModel
 from holonet.diagnostics.robustness import RobustnessPoint
-from holonet.errors import CheckpointError
+from holonet.errors import CheckpointError, DomainError, ShapeError
 
 __all__ = ["RobustnessReport", "merge_alarms"]
 
 _TENSORS = ("y", "predicted", "clean_margin", "margin", "x_adv")
+_LIMIT = 4096 * MIB
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,6 +44,10 @@ class RobustnessReport:
 
     Law: `robust` counts the examples whose `broken_by` is "", and `after` falls from the clean
         accuracy to it.
+
+    Raises:
+        ShapeError: not every field has one entry for each example.
+        DomainError: `broken_by` and `margin` disagree about which examples are broken.
     """
 
     threat: ThreatModel
@@ -54,6 +60,19 @@ class RobustnessReport:
     broken_by: tuple[str, ...]
     x_adv: AnyTensor
     alarms: tuple[Alarm, ...] = ()
+
+    def __post_init__(self) -> None:
+        counts = {name: len(getattr(self, name)) for name in (*_TENSORS, "broken_by")}
+        flat = all(getattr(self, name).ndim == 1 for name in _TENSORS if name != "x_adv")
+        if len(set(counts.values())) > 1 or not flat:
+            raise ShapeError(
+                f"a report needs one entry for each example in every field, and has {counts}"
+            )
+        if [by == "" for by in self.broken_by] != self.standing.tolist():
+            raise DomainError(
+                'a report whose broken_by and margin disagree: broken_by is "" where the margin '
+                "is positive, and nowhere else"
+            )
 
     @property
     def standing(self) -> BoolTensor:
@@ -96,9 +115,15 @@ class RobustnessReport:
             "alarms": [{**asdict(a), "kind": a.kind.value, "text": str(a)} for a in self.alarms],
         }
 
-    def save(self, path: Path) -> Path:
-        """Write everything to one .npz file, atomically and without pickle."""
+    def save(self, path: Path, identity: Mapping[str, Any] | None = None) -> Path:
+        """Write everything to one .npz file, atomically, without pickle, its digest beside it.
+
+        Args:
+            path: of the file.
+            identity: what the report is of, in types that JSON knows; goes into the file.
+        """
         header = {
+            "identity": identity,
             "threat": asdict(self.threat),
             "attacks": self.attacks,
             "seed": self.seed,
@@ -108,39 +133,44 @@ class RobustnessReport:
         content = io.BytesIO()
         arrays = {name: _array(getattr(self, name)) for name in _TENSORS}
         np.savez(content, header=np.array(json.dumps(header)), allow_pickle=False, **arrays)
-        return write_atomically(path, content.getvalue())
+        return write_with_digest(path, content.getvalue())
 
     @classmethod
-    def load(cls, path: Path) -> "RobustnessReport":
+    def load(cls, path: Path, identity: Mapping[str, Any] | None = None) -> "RobustnessReport":
         """Read what `save` wrote.
 
+        Args:
+            path: of the file.
+            identity: what the report must be of; anything unless given.
+
         Raises:
-            CheckpointError: the file is missing, damaged or something else.
+            CheckpointError: the file or its digest is missing or damaged, it is of something
+                else, or it is no report.
         """
+        content = read_with_digest(path, CheckpointError, limit=_LIMIT)
         try:
-            with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as file:
-                header = json.loads(str(file["header"]))
-                tensors = {name: torch.from_numpy(file[name]) for name in _TENSORS}
+            arrays = _arrays(content)
+            header = json.loads(str(arrays.pop("header")))
+            own = header["identity"]
             bounds = header["threat"].pop("bounds")
             threat = ThreatModel(**header["threat"], bounds=None if bounds is None else (*bounds,))
             alarms = [Alarm(**{**a, "kind": AlarmKind(a["kind"])}) for a in header["alarms"]]
-            return cls(
+            report = cls(
                 threat=threat,
                 attacks=tuple(header["attacks"]),
                 seed=header["seed"],
                 broken_by=tuple(header["broken_by"]),
                 alarms=tuple(alarms),
-                **tensors,
+                **{name: torch.from_numpy(arrays[name]) for name in _TENSORS},
             )
-        except FileNotFoundError:
+        except Exception as error:  # numpy, zipfile and zlib have no common one
             raise CheckpointError(
-                f"{path} does not exist: give a file that a report wrote"
+                f"{path} is damaged, or no report was saved there ({type(error).__name__}: "
+                f"{error}): remove it and evaluate again"
             ) from None
-        except (OSError, zipfile.BadZipFile, LookupError, ValueError, TypeError, EOFError) as error:
-            raise CheckpointError(
-                f"{path} is damaged, or no report was saved there ({error}): remove it and "
-                "evaluate again"
-            ) from None
+        if identity is not None:
+            require_identity(path, own, identity)
+        return report
 
     @classmethod
     def join(cls, parts: Sequence["RobustnessReport"]) -> "RobustnessReport":
@@ -178,6 +208,15 @@ def merge_alarms(alarms: Iterable[Alarm]) -> tuple[Alarm, ...]:
 
 def _point(point: RobustnessPoint) -> dict[str, Any]:
     return {**asdict(point), "accuracy": point.accuracy, "interval": list(point.interval)}
+
+
+def _arrays(content: bytes) -> dict[str, np.ndarray]:
+    """The arrays of an .npz file that is not compressed, so that none is larger than the file."""
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        if any(member.compress_type != zipfile.ZIP_STORED for member in archive.infolist()):
+            raise ValueError("it is compressed")
+    with np.load(io.BytesIO(content), allow_pickle=False) as file:
+        return {name: file[name] for name in ("header", *_TENSORS)}
 
 
 def _array(tensor: Tensor) -> np.ndarray:

@@ -16,11 +16,22 @@ __all__ = ["RobustnessPoint", "robustness_curve"]
 
 @dataclass(frozen=True)
 class RobustnessPoint:
-    """Accuracy at one radius, with its Wilson interval at 95%."""
+    """Accuracy at one radius, with its Wilson interval at 95%.
+
+    Raises:
+        DomainError: more examples are correct than there are, or there are none.
+    """
 
     eps: float
     correct: int
     examples: int
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.correct <= self.examples or self.examples < 1:
+            raise DomainError(
+                f"RobustnessPoint({self.correct} correct of {self.examples} examples): at least "
+                "one example, and at most all of them correct"
+            )
 
     @property
     def accuracy(self) -> float:

@@ -25,7 +25,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from holonet._files import write_atomically
+from holonet._files import parse_json, read_with_digest, write_with_digest
 from holonet._types import ComplexTensor, TensorFunction
 from holonet.calculus import (
     Probes,
@@ -237,20 +237,21 @@ def as_record(rows: Sequence[AuditRow], *, package: str, seed: int) -> dict[str,
 def write_audit(
     path: Path, rows: Sequence[AuditRow], *, package: str = "complextorch", seed: int = 0
 ) -> Path:
-    """Write `as_record` of the rows as JSON."""
+    """Write `as_record` of the rows as JSON, with its digest beside it."""
     record = as_record(rows, package=package, seed=seed)
-    return write_atomically(path, json.dumps(record, indent=1) + "\n")
+    return write_with_digest(path, json.dumps(record, indent=1) + "\n")
 
 
 def read_audit(path: Path) -> list[AuditRow]:
     """The rows that `write_audit` wrote.
 
     Raises:
-        DataError: the file is no audit.
+        DataError: the file or its digest is missing or damaged, or it is no audit.
     """
+    content = parse_json(read_with_digest(path, DataError), path, DataError)
     try:
-        return [_row(record) for record in json.loads(path.read_text())["rows"]]
-    except (OSError, ValueError, LookupError, TypeError) as error:
+        return [_row(record) for record in content["rows"]]
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
         raise DataError(
             f"{path} is not an audit that can be read ({type(error).__name__}: {error}): "
             "write one with `holonet audit complextorch --out PATH`"

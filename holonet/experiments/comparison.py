@@ -1,6 +1,7 @@
 """Train several networks under several rules and seeds, attack each, keep what is finished."""
 
-import json
+import logging
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -11,10 +12,11 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 from torch import nn
 
-from holonet._files import write_atomically
+from holonet._cache import keep, read_kept, recall, tensor_digest
+from holonet._files import folder_lock
 from holonet.data import Dataset
 from holonet.diagnostics import RobustnessPoint
-from holonet.errors import ConfigError, DataError
+from holonet.errors import CheckpointError, ConfigError, DataError, RunExistsError
 from holonet.experiments.protocol import Protocol, batches, measure_robustness
 from holonet.nn import real_parameter_count
 from holonet.training import (
@@ -28,6 +30,10 @@ from holonet.training import (
 )
 
 __all__ = ["Contender", "Outcome", "compare", "relative_cost"]
+
+logger = logging.getLogger(__name__)
+
+WEIGHTS = "model.safetensors"
 
 
 @dataclass(frozen=True)
@@ -77,10 +83,11 @@ def compare(
 ) -> list[Outcome]:
     """Train and attack every contender with every seed; what is finished is not done again.
 
-    Each run has a folder of its own with metrics, checkpoints, weights and result.json. Called
-    again after a crash, finished runs are read back and a broken-off one goes on from its last
-    checkpoint; a network of another configuration is trained anew, one under another protocol
-    only attacked anew.
+    Each run has a folder of its own with metrics, checkpoints, weights and result.json, which says
+    what it is the result of and has its digest beside it. Called again after a crash, finished
+    runs are read back and a broken-off one goes on from its last checkpoint; a network of another
+    configuration is trained anew, one under another protocol only attacked anew. A result that is
+    damaged, or of other weights than those beside it, is found again, with a warning.
 
     Args:
         contenders: networks and rules.
@@ -90,12 +97,30 @@ def compare(
         folder: where the runs go.
         seeds: of weights, batches, probes.
         progress: draw progress bars on stderr.
+
+    Raises:
+        ConfigError: two labels that would share a folder.
+        DataError: complex data.
+        RunExistsError: another process is at work in the folder.
     """
-    return [
-        _run(contender, data, train.model_copy(update={"seed": seed}), protocol, folder, progress)
-        for seed in seeds
-        for contender in contenders
-    ]
+    slugs = [_slug(contender.label) for contender in contenders]
+    shared = [c.label for c, slug in zip(contenders, slugs, strict=True) if slugs.count(slug) > 1]
+    if shared:
+        raise ConfigError(
+            f"the labels {', '.join(map(repr, shared))} name the same folder: each contender needs "
+            "letters or digits of its own"
+        )
+    if data.is_complex:
+        raise DataError(
+            f"{data.name} is complex: this comparison attacks real inputs and has real contenders"
+        )
+    with folder_lock(folder, RunExistsError):
+        return [
+            _run(contender, data, train.model_copy(update={"seed": seed}), protocol, run, progress)
+            for seed in seeds
+            for contender, slug in zip(contenders, slugs, strict=True)
+            for run in [folder / f"{slug}-seed{seed}"]
+        ]
 
 
 def relative_cost(outcomes: Sequence[Outcome], label: str, baseline: str) -> list[float]:
@@ -109,46 +134,64 @@ def _run(
     data: Dataset,
     train: TrainConfig,
     protocol: Protocol,
-    folder: Path,
+    run: Path,
     progress: bool,
 ) -> Outcome:
-    run = folder / f"{_slug(contender.label)}-seed{train.seed}"
+    config = RunConfig(model=contender.model, rule=contender.rule, train=train)
     trained = {
-        "run": RunConfig(model=contender.model, rule=contender.rule, train=train).model_dump(
-            mode="json", include={"model", "rule", "train"}
-        ),
+        "run": config.model_dump(mode="json", include={"model", "rule", "train"}),
         "data": data.fingerprint(),
     }
-    identity = json.loads(json.dumps({**trained, "protocol": asdict(protocol)}))
-    if data.is_complex:
-        raise DataError(
-            f"{data.name} is complex: this comparison attacks real inputs and has real contenders"
+    identity = {**trained, "protocol": asdict(protocol)}
+
+    def untrained() -> nn.Module:
+        return contender.model.build(
+            data.x_train.shape[1:], data.num_classes, seed=train.seed, examples=data.x_train
         )
-    model = contender.model.build(
-        data.x_train.shape[1:], data.num_classes, seed=train.seed, examples=data.x_train
-    )
-    result = run / "result.json"
-    if result.exists():
-        saved = json.loads(result.read_text())
-        if saved["identity"] == identity:
-            load_weights(run / "model.safetensors", model)
-            return _outcome(contender.label, train.seed, model, saved, run)
+
+    def read(path: Path) -> Outcome:
+        saved = read_kept(path, identity)
+        model = untrained()
+        load_weights(run / WEIGHTS, model)
+        if saved["weights"] != _weights_digest(model):
+            raise CheckpointError(f"{path} is the result of other weights than those beside it")
+        return _outcome(contender.label, protocol, train.seed, model, saved, run)
+
+    outcome = recall(run / "result.json", read)
+    if outcome is not None:
+        return outcome
     started = run / "identity.json"
-    resume = started.exists() and json.loads(started.read_text()) == trained
-    write_atomically(started, json.dumps(trained, indent=1))
+    resume = recall(started, lambda path: read_kept(path, trained)) is not None
+    keep(started, trained)
     if progress:
         Console(stderr=True).print(f"[bold]{contender.label}[/bold], seed {train.seed}")
-    records = fit(
-        model, data, contender.rule.build(), train, run_dir=run, resume=resume, progress=progress
+
+    def train_it(resume: bool) -> tuple[nn.Module, list[dict[str, Any]]]:
+        model, rule = untrained(), contender.rule.build()
+        records = fit(model, data, rule, train, run_dir=run, resume=resume, progress=progress)
+        return model, records
+
+    try:
+        model, records = train_it(resume)
+    except CheckpointError as error:
+        if not resume:
+            raise
+        logger.warning("%s; the training starts again", error)
+        model, records = train_it(resume=False)
+    saved = keep(
+        run / "result.json",
+        identity,
+        weights=_weights_digest(model),
+        clean=accuracy(model, data.x_test, data.y_test),
+        curve=[asdict(p) for p in _attack(model, data, protocol, progress)],
+        records=records,
     )
-    saved = {
-        "identity": identity,
-        "clean": accuracy(model, data.x_test, data.y_test),
-        "curve": [asdict(p) for p in _attack(model, data, protocol, progress)],
-        "records": records,
-    }
-    write_atomically(result, json.dumps(saved))
-    return _outcome(contender.label, train.seed, model, saved, run)
+    return _outcome(contender.label, protocol, train.seed, model, saved, run)
+
+
+def _weights_digest(model: nn.Module) -> str:
+    weights = model.state_dict()
+    return tensor_digest(weights.values(), [*weights])
 
 
 def _attack(
@@ -167,19 +210,31 @@ def _attack(
         )
 
 
-def _outcome(label: str, seed: int, model: nn.Module, saved: dict[str, Any], run: Path) -> Outcome:
+def _outcome(
+    label: str, protocol: Protocol, seed: int, model: nn.Module, saved: dict[str, Any], run: Path
+) -> Outcome:
+    """What a result.json holds.
+
+    Raises:
+        CheckpointError: it is not what this comparison writes.
+    """
     last = saved["records"][-1]
-    return Outcome(
+    curve = tuple(RobustnessPoint(**point) for point in saved["curve"])
+    outcome = Outcome(
         label=label,
         seed=seed,
         parameters=real_parameter_count(model),
-        clean=saved["clean"],
-        curve=tuple(RobustnessPoint(**p) for p in saved["curve"]),
+        clean=float(saved["clean"]),
+        curve=curve,
         step_ms=1000 * last["seconds"] / last["step"],
-        train_seconds=last["seconds"],
+        train_seconds=float(last["seconds"]),
         records=tuple(saved["records"]),
         folder=run,
     )
+    numbers = (outcome.clean, outcome.step_ms, outcome.train_seconds)
+    if [p.eps for p in curve] != [*protocol.eps] or not all(map(math.isfinite, numbers)):
+        raise CheckpointError(f"{run / 'result.json'} has no finite result for each radius")
+    return outcome
 
 
 def _slug(label: str) -> str:

@@ -18,9 +18,17 @@ import torch
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from holonet._files import write_atomically
+from holonet._cache import keep, read_kept, recall
+from holonet._files import folder_lock, write_atomically
 from holonet.data import Dataset
-from holonet.errors import ConfigError, DataError, HolonetError, NumericalError
+from holonet.errors import (
+    CheckpointError,
+    ConfigError,
+    DataError,
+    HolonetError,
+    NumericalError,
+    RunExistsError,
+)
 from holonet.experiments.claims import Claim, Finding, Standing, Verdict, judge
 from holonet.experiments.study_report import study_report
 from holonet.plots import Section, write_report
@@ -153,11 +161,11 @@ def reproduce(
 ) -> StudyResult:
     """Do the cells that are not done, conclude, write results.json and report.html.
 
-    Every finished cell is one file, cells/<key>.json, written atomically. Called again after a
-    crash, finished cells are read back and a broken-off one goes on from what its folder
-    cells/<key>/ holds; a cell whose settings changed is done anew, and one that failed is tried
-    again. A cell that fails with an error of ours is recorded, and the rest goes on. The seconds
-    of a cell are those of the call that finished it.
+    Every finished cell is one file, cells/<key>.json, written atomically, with its digest beside
+    it. Called again after a crash, finished cells are read back and a broken-off one goes on from
+    what its folder cells/<key>/ holds; a cell whose settings changed is done anew, as is one whose
+    file is damaged, and one that failed is tried again. A cell that fails with an error of ours is
+    recorded, and the rest goes on. The seconds of a cell are those of the call that finished it.
 
     Args:
         study: what to do.
@@ -171,9 +179,22 @@ def reproduce(
     Raises:
         ConfigError: two cells with one key, a key that is no file name, settings that are not
             JSON, findings that do not answer the claims one by one.
+        RunExistsError: another process is at work in the folder.
         HolonetError: every cell failed; the first one's error.
     """
     cells = _checked(study.cells(quick))
+    with folder_lock(folder, RunExistsError):
+        return _reproduce(study, cells, folder, quick, progress, command)
+
+
+def _reproduce(
+    study: Study,
+    cells: Sequence[Cell],
+    folder: Path,
+    quick: bool,
+    progress: bool,
+    command: str | None,
+) -> StudyResult:
     saved: dict[str, dict[str, Any]] = {}
     errors: dict[str, HolonetError] = {}
     with _bar(progress) as bar:
@@ -236,25 +257,30 @@ def _do(
     """What the file of a cell holds, read back if it is of these settings."""
     identity = _identity(study, cell)
     file, own = folder / f"{cell.key}.json", folder / cell.key
-    earlier = _read(file)
-    if earlier is not None and earlier.get("identity") == identity:
+
+    def read(path: Path) -> dict[str, Any]:
+        entry = read_kept(path, identity)
+        if not isinstance(entry["result"], dict) or not math.isfinite(entry["seconds"]):
+            raise CheckpointError(f"{path} holds no result and seconds of a cell")
+        return entry
+
+    earlier = recall(file, read)
+    if earlier is not None:
         return earlier
     started = own / "identity.json"
-    if started.exists() and _read(started) != identity:
+    if started.exists() and recall(started, lambda path: read_kept(path, identity)) is None:
         shutil.rmtree(own)  # of other settings: its checkpoints must not be gone on with
-    write_atomically(started, json.dumps(identity, indent=1) + "\n")
+    keep(started, identity)
     began = time.perf_counter()
     result = study.run_cell(cell, own, on_progress)
     seconds = round(time.perf_counter() - began, 3)
-    entry = {"key": cell.key, "identity": identity, "seconds": seconds, "result": result}
     try:
-        text = json.dumps(entry, indent=1, allow_nan=False)
+        json.dumps(result, allow_nan=False)
     except ValueError:
         raise NumericalError(
             f"cell {cell.key} came to a number that is not finite: {result}"
         ) from None
-    write_atomically(file, text + "\n")
-    return json.loads(text)
+    return keep(file, identity, key=cell.key, seconds=seconds, result=result)
 
 
 def _identity(study: Study, cell: Cell) -> dict[str, Any]:
@@ -264,15 +290,6 @@ def _identity(study: Study, cell: Cell) -> dict[str, Any]:
         return json.loads(json.dumps(identity))
     except TypeError as error:
         raise ConfigError(f"the settings of cell {cell.key} are not JSON: {error}") from None
-
-
-def _read(file: Path) -> dict[str, Any] | None:
-    """What a JSON file holds; None where it is missing or damaged."""
-    try:
-        found = json.loads(file.read_text())
-    except (OSError, ValueError):
-        return None
-    return found if isinstance(found, dict) else None
 
 
 def _conclude(

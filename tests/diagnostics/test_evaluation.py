@@ -9,12 +9,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
+from holonet._files import write_with_digest
 from holonet.attacks import Alarm, AlarmKind, AttackResult, ThreatModel, margin_of, pgd
 from holonet.diagnostics import RobustnessReport, evaluate_radii, evaluate_robustness
 from holonet.errors import DomainError, InputTypeError, ShapeError
@@ -75,6 +77,7 @@ def points(*first: float) -> tuple[nn.Module, Tensor, Tensor]:
 WIDE = ThreatModel("Linf", 0.5, None)
 
 
+@pytest.mark.filterwarnings("ignore::holonet.errors.AttackWarning")  # a flat loss is no fault
 @given(
     seed=st.integers(0, 50),
     norm=st.sampled_from(["Linf", "L2"]),
@@ -261,6 +264,57 @@ def test_a_damaged_batch_is_attacked_again(folder: Path, caplog: pytest.LogCaptu
     assert again.seen == pytest.approx([0.2])
     assert "batch-00001.npz is damaged" in caplog.text
     assert same(RobustnessReport.load(damaged), RobustnessReport.load(damaged))
+
+
+def _exchange(folder: Path, kind: str) -> None:
+    """Put a whole report of something else in the place of a batch, with a right digest."""
+    first, second = sorted(folder.rglob("batch-*.npz"))
+    report = RobustnessReport.load(second)
+    with np.load(second) as file:
+        own = json.loads(str(file["header"]))["identity"]
+    if kind == "batch":
+        write_with_digest(second, first.read_bytes())
+        return
+    if kind == "bytes":
+        second.write_bytes(first.read_bytes())
+        return
+    changes: dict[str, Any] = {
+        "threat": {"threat": replace(report.threat, eps=0.4)},
+        "attacks": {"attacks": ("b",)},
+        "seed": {"seed": 1},
+        "labels": {"y": 1 - report.y},
+        "examples": {"x_adv": report.x_adv.double()},
+        "shorter": {
+            name: getattr(report, name)[:1]
+            for name in ("y", "predicted", "clean_margin", "margin", "x_adv", "broken_by")
+        },
+    }
+    if kind in changes:
+        replace(report, **changes[kind]).save(second, own)
+    else:
+        report.save(second, {**own, kind: "of another"})
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        *("batch", "bytes", "threat", "attacks", "seed", "labels", "examples", "shorter"),
+        *("data", "model", "known"),
+    ],
+)
+def test_a_batch_of_something_else_is_attacked_again(
+    folder: Path, kind: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    model, x, y = points(0.1, 0.12, 0.2, 0.21)
+    run = partial(evaluate_robustness, model, x, y, WIDE, folder=folder, batch_size=2)
+    before = run(attacks={"a": Scripted(0.15)})
+    _exchange(folder, kind)
+    again = Scripted(0.15)
+    with caplog.at_level(logging.WARNING):
+        assert same(run(attacks={"a": again}), before)
+    assert again.seen == pytest.approx([0.2, 0.21])
+    assert "batch-00001.npz" in caplog.text
+    assert "done again" in caplog.text
 
 
 def test_a_function_has_no_weights_to_compare(folder: Path) -> None:

@@ -12,9 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
+from holonet._files import write_with_digest
 from holonet.attacks import Alarm, AlarmKind, ThreatModel
 from holonet.diagnostics import RobustnessReport, merge_alarms, wilson_interval
-from holonet.errors import CheckpointError
+from holonet.errors import CheckpointError, DomainError, ShapeError
 
 NAMES = ("one", "two", "three")
 ALARM = Alarm(AlarmKind.ZERO_GRADIENT, 2, 5, "look: \N{GREEK SMALL LETTER EPSILON}")
@@ -72,7 +73,7 @@ def same(a: RobustnessReport, b: RobustnessReport) -> bool:
 def test_what_is_saved_is_read_back(tmp_path_factory, broken_by, alarms, threat, dtype):
     report = made(broken_by, alarms, threat)
     margin = report.margin.clone()
-    margin[0] = -math.inf
+    margin[0] = -math.inf if broken_by[0] else math.inf
     report = replace(report, margin=margin, x_adv=report.x_adv.to(dtype))
     path = tmp_path_factory.mktemp("report") / "deep" / "report.npz"
     assert report.save(path) == path
@@ -109,6 +110,74 @@ def test_json_has_the_numbers_and_their_intervals() -> None:
     assert (found["seed"], found["examples"]) == (7, 4)
     assert found["alarms"][0]["kind"] == "zero gradient"
     assert found["alarms"][0]["text"] == str(ALARM)
+
+
+@given(st.data())
+def test_no_flipped_bit_is_read(tmp_path_factory, data):
+    path = made(["", "one"]).save(tmp_path_factory.mktemp("report") / "report.npz")
+    content = bytearray(path.read_bytes())
+    bit = data.draw(st.integers(0, 8 * len(content) - 1))
+    content[bit // 8] ^= 1 << bit % 8
+    path.write_bytes(content)
+    with pytest.raises(CheckpointError, match=r"report\.npz is damaged"):
+        RobustnessReport.load(path)
+
+
+HEADERS: dict[str, object] = {
+    "longer": {"broken_by": ["", "one", "one"]},
+    "disagrees": {"broken_by": ["one", ""]},
+    "threat": {"threat": {"norm": "Linf", "eps": -1.0, "bounds": None}},
+    "types": {"broken_by": 3},
+    "no bounds": {"threat": {}},
+    "list": [],
+    "deep": None,
+}
+
+
+@pytest.mark.parametrize("damage", HEADERS)
+def test_what_fits_its_digest_and_is_no_report_is_refused(tmp_path: Path, damage: str) -> None:
+    path = made(["", "one"]).save(tmp_path / "report.npz")
+    with np.load(path) as file:
+        arrays = dict(file)
+    header, change = json.loads(str(arrays["header"])), HEADERS[damage]
+    text = json.dumps({**header, **change} if isinstance(change, dict) else change)
+    arrays["header"] = np.array("[" * 10**5 if damage == "deep" else text)
+    np.savez(path, allow_pickle=False, **arrays)
+    write_with_digest(path, path.read_bytes())
+    with pytest.raises(CheckpointError, match=r"report\.npz is damaged"):
+        RobustnessReport.load(path)
+
+
+@pytest.mark.parametrize("damage", ["compressed", "lengths", "shape"])
+def test_arrays_that_are_no_reports_are_refused(tmp_path: Path, damage: str) -> None:
+    path = made(["", "one"]).save(tmp_path / "report.npz")
+    with np.load(path) as file:
+        arrays = dict(file)
+    if damage == "lengths":
+        arrays["margin"] = arrays["margin"][:1]
+    elif damage == "shape":
+        arrays["margin"] = arrays["margin"][:, None]
+    save = np.savez_compressed if damage == "compressed" else np.savez
+    save(path, allow_pickle=False, **arrays)
+    write_with_digest(path, path.read_bytes())
+    with pytest.raises(CheckpointError, match=r"report\.npz is damaged"):
+        RobustnessReport.load(path)
+
+
+def test_a_report_of_something_else_is_refused(tmp_path: Path) -> None:
+    path = made(["", "one"]).save(tmp_path / "report.npz", {"batch": 1})
+    assert len(RobustnessReport.load(path, {"batch": 1}).y) == 2
+    assert len(RobustnessReport.load(path).y) == 2
+    with pytest.raises(CheckpointError, match="batch is 1, not 2"):
+        RobustnessReport.load(path, {"batch": 2})
+
+
+def test_a_report_agrees_with_itself() -> None:
+    report = made(["", "one"])
+    with pytest.raises(DomainError, match="broken_by and margin disagree"):
+        replace(report, broken_by=("one", "one"))
+    with pytest.raises(ShapeError, match="one entry for each example"):
+        replace(report, y=report.y[:1])
 
 
 @pytest.mark.parametrize("damage", ["cut", "flip", "empty", "text", "other arrays", "pickle"])

@@ -141,3 +141,9 @@ def test_no_examples_and_no_batch() -> None:
     with pytest.raises(DomainError, match="batch_size=0"):
         robustness_curve(model, x, y, [0.1], batch_size=0)
     assert robustness_curve(model, x, y, []) == []
+
+
+@pytest.mark.parametrize(("correct", "examples"), [(3, 2), (-1, 2), (0, 0)])
+def test_counts_that_cannot_be_are_refused(correct: int, examples: int) -> None:
+    with pytest.raises(DomainError, match=f"{correct} correct of {examples}"):
+        RobustnessPoint(0.1, correct, examples)

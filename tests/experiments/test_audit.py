@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
+from holonet._files import write_with_digest
 from holonet.errors import DataError, UnknownNameError
 from holonet.experiments.audit import (
     AuditRow,
@@ -303,12 +304,18 @@ def test_rows_survive_the_file(rows, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("content", ["", "{}", '{"rows": [{"label": "x"}]}', "[1]"])
 def test_other_files_are_refused(content: str, tmp_path: Path) -> None:
-    path = tmp_path / "other.json"
-    path.write_text(content)
-    with pytest.raises(DataError, match=r"other\.json is not an audit"):
+    path = write_with_digest(tmp_path / "other.json", content)
+    with pytest.raises(DataError, match=r"other\.json is (not an audit|no JSON)"):
         read_audit(path)
-    with pytest.raises(DataError, match=r"absent\.json is not an audit"):
+    with pytest.raises(DataError, match=r"absent\.json does not exist"):
         read_audit(tmp_path / "absent.json")
+
+
+def test_an_altered_audit_is_refused(tmp_path: Path) -> None:
+    path = write_audit(tmp_path / "audit.json", [])
+    path.write_text(path.read_text().replace('"seed": 0', '"seed": 1'))
+    with pytest.raises(DataError, match=r"audit\.json is damaged"):
+        read_audit(path)
 
 
 def test_packages_and_layers_are_looked_up() -> None:

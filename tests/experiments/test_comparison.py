@@ -1,14 +1,22 @@
 """The comparison keeps what is finished and does the rest."""
 
+import json
+import logging
+import os
+import shutil
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from holonet._files import LOCK, folder_lock, write_with_digest
 from holonet.data import load_digits
-from holonet.errors import ConfigError
+from holonet.errors import ConfigError, RunExistsError
 from holonet.experiments import Contender, Outcome, Protocol, compare, relative_cost
 from holonet.training import ModelConfig, RuleConfig, TrainConfig
+from holonet.training.checkpoint import load_tensors, save_tensors
 
 DATA = load_digits().subset(train=150, test=30)
 TRAIN = TrainConfig(epochs=2, batch_size=32, checkpoint_every=3)
@@ -34,9 +42,9 @@ def test_every_contender_with_every_seed(tmp_path: Path) -> None:
 
 def test_finished_runs_are_read_back(tmp_path: Path) -> None:
     first = compare(CONTENDERS, DATA, TRAIN, PROTOCOL, folder=tmp_path)
-    times = {p: p.stat().st_mtime_ns for p in tmp_path.rglob("*") if p.is_file()}
+    times = {p: p.stat().st_mtime_ns for p in tmp_path.rglob("*.*") if p.name != LOCK}
     assert compare(CONTENDERS, DATA, TRAIN, PROTOCOL, folder=tmp_path) == first
-    assert times == {p: p.stat().st_mtime_ns for p in tmp_path.rglob("*") if p.is_file()}
+    assert times == {p: p.stat().st_mtime_ns for p in tmp_path.rglob("*.*") if p.name != LOCK}
 
 
 def test_another_configuration_is_done_anew(tmp_path: Path) -> None:
@@ -74,6 +82,88 @@ def test_data_outside_of_the_unit_box_are_attacked_in_their_own(tmp_path: Path) 
     wide = replace(DATA, x_train=DATA.x_train * 4 - 2, x_test=DATA.x_test * 4 - 2)
     (outcome,) = compare(CONTENDERS[1:], wide, TRAIN, PROTOCOL, folder=tmp_path)
     assert outcome.at(0.0).accuracy == outcome.clean
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Outcome]]:
+    folder = tmp_path_factory.mktemp("finished")
+    return folder, compare(CONTENDERS, DATA, TRAIN, PROTOCOL, folder=folder)
+
+
+def _edit(run: Path, **changes: Any) -> None:
+    """Change entries of result.json, and give it a right digest."""
+    saved = json.loads((run / "result.json").read_text())
+    write_with_digest(run / "result.json", json.dumps(saved | changes))
+
+
+def _exchange(run: Path, name: str) -> None:
+    """Put the other contender's file, with a right digest, in the place of this one's."""
+    (other,) = set(run.parent.glob("*-seed0")) - {run}
+    write_with_digest(run / name, (other / name).read_bytes())
+
+
+def _foreign(run: Path) -> None:
+    """Weights of the same shapes, with a right digest, beside a result that is not theirs."""
+    weights, state = load_tensors(run / "model.safetensors")
+    save_tensors(run / "model.safetensors", {k: v + 1 for k, v in weights.items()}, state)
+
+
+POINT = {"eps": 0.0, "correct": 31, "examples": 30}
+DAMAGE: dict[str, Callable[[Path], object]] = {
+    "cut": lambda run: (run / "result.json").write_bytes(b'{"identity": {'),
+    "altered": lambda run: (run / "result.json").write_text(
+        (run / "result.json").read_text().replace('"correct": ', '"correct": 1')
+    ),
+    "list": lambda run: write_with_digest(run / "result.json", "[]"),
+    "too many": lambda run: _edit(run, curve=[POINT, {**POINT, "eps": 0.1}]),
+    "no curve": lambda run: _edit(run, curve=[]),
+    "no records": lambda run: _edit(run, records=[]),
+    "not finite": lambda run: _edit(run, clean=float("nan")),
+    "another's": lambda run: _exchange(run, "result.json"),
+    "identity": lambda run: (
+        (run / "result.json").unlink(),
+        (run / "identity.json").write_text("{"),
+    ),
+    "another's weights": lambda run: _exchange(run, "model.safetensors"),
+    "foreign weights": _foreign,
+    "cut weights": lambda run: (run / "model.safetensors").write_bytes(b"12345678"),
+    "no weights": lambda run: (run / "model.safetensors").unlink(),
+    "all": lambda run: [path.write_bytes(b"x") for path in run.rglob("*") if path.is_file()],
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+def test_what_is_damaged_or_of_something_else_is_found_again(
+    finished: tuple[Path, list[Outcome]],
+    tmp_path: Path,
+    damage: str,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    folder, before = finished
+    shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
+    DAMAGE[damage](tmp_path / before[1].folder.name)
+    with caplog.at_level(logging.WARNING):
+        after = compare(CONTENDERS, DATA, TRAIN, PROTOCOL, folder=tmp_path)
+    for one, other in zip(before, after, strict=True):
+        assert (one.clean, one.curve) == (other.clean, other.curve)
+    assert "again" in caplog.text
+    caplog.clear()
+    assert compare(CONTENDERS, DATA, TRAIN, PROTOCOL, folder=tmp_path) == after
+    assert not caplog.text
+
+
+def test_a_comparison_that_is_at_work_refuses_a_second_one(tmp_path: Path) -> None:
+    with (
+        folder_lock(tmp_path, RunExistsError),
+        pytest.raises(RunExistsError, match=f"in use by process {os.getpid()}"),
+    ):
+        compare(CONTENDERS, DATA, TRAIN, PROTOCOL, folder=tmp_path)
+
+
+def test_labels_that_name_one_folder_are_refused(tmp_path: Path) -> None:
+    twins = [replace(CONTENDERS[0], label=label) for label in ("a b", "a, b")]
+    with pytest.raises(ConfigError, match="'a b', 'a, b' name the same folder"):
+        compare(twins, DATA, TRAIN, PROTOCOL, folder=tmp_path)
 
 
 def test_a_radius_that_was_not_attacked(tmp_path: Path) -> None:

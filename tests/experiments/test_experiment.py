@@ -1,7 +1,10 @@
 """A study survives crashes, does nothing twice, and reports what failed."""
 
 import json
+import logging
+import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from holonet.errors import ConfigError, DataError, NumericalError
+from holonet._files import write_with_digest
+from holonet.errors import ConfigError, DataError, NumericalError, RunExistsError
 from holonet.experiments.claims import Claim, Finding, Standing, Verdict
 from holonet.experiments.experiment import Cell, Study, reproduce
 from holonet.experiments.statistics import mean_interval
@@ -111,7 +115,7 @@ def test_what_was_finished_before_a_crash_is_kept(tmp_path_factory, crash):
     again = Toy()
     done = reproduce(again, folder)
     assert again.done == [f"seed{n}" for n in range(crash, 4)]
-    assert again.found_on_arrival[0] == ["half", "identity.json"]
+    assert again.found_on_arrival[0] == ["half", "identity.json", "identity.sha256"]
     assert done.results == reproduce(Toy(), folder / "other").results
 
 
@@ -120,7 +124,7 @@ def test_other_settings_are_done_anew_with_nothing_of_the_old(tmp_path: Path) ->
     other = Toy(scale=2)
     assert reproduce(other, tmp_path).results["seed3"]["square"] == 18
     assert other.done == ["seed0", "seed1", "seed2", "seed3"]
-    assert all(found == ["identity.json"] for found in other.found_on_arrival)
+    assert all(found == ["identity.json", "identity.sha256"] for found in other.found_on_arrival)
 
 
 def test_so_is_a_broken_off_cell_of_other_settings(tmp_path: Path) -> None:
@@ -128,7 +132,7 @@ def test_so_is_a_broken_off_cell_of_other_settings(tmp_path: Path) -> None:
         reproduce(Toy(errors={"seed0": Crash()}), tmp_path)
     other = Toy(scale=2)
     reproduce(other, tmp_path)
-    assert other.found_on_arrival[0] == ["identity.json"]
+    assert other.found_on_arrival[0] == ["identity.json", "identity.sha256"]
 
 
 def test_so_is_an_earlier_revision(tmp_path: Path) -> None:
@@ -148,6 +152,48 @@ def test_a_damaged_file_is_done_anew_and_more_seeds_keep_the_first(tmp_path: Pat
     study = Toy(seeds=5)
     reproduce(study, tmp_path)
     assert study.done == ["seed1", "seed4"]
+
+
+def _altered(cells: Path) -> None:
+    file = cells / "seed1.json"
+    file.write_text(file.read_text().replace('"square": 1', '"square": 7'))
+
+
+def _exchanged(cells: Path) -> None:
+    write_with_digest(cells / "seed1.json", (cells / "seed2.json").read_bytes())
+
+
+def _without_result(cells: Path) -> None:
+    entry = json.loads((cells / "seed1.json").read_text())
+    write_with_digest(cells / "seed1.json", json.dumps({"identity": entry["identity"]}))
+
+
+def _deep(cells: Path) -> None:
+    write_with_digest(cells / "seed1.json", "[" * 10**6)
+
+
+@pytest.mark.parametrize("damage", [_altered, _exchanged, _without_result, _deep])
+def test_what_is_not_the_cells_result_is_not_believed(
+    tmp_path: Path, damage: Callable[[Path], None], caplog: pytest.LogCaptureFixture
+) -> None:
+    first = reproduce(Toy(), tmp_path)
+    damage(tmp_path / "cells")
+    study = Toy()
+    with caplog.at_level(logging.WARNING):
+        assert reproduce(study, tmp_path).results == first.results
+    assert study.done == ["seed1"]
+    assert "seed1.json" in caplog.text
+
+
+def test_a_study_that_is_at_work_refuses_a_second_one(tmp_path: Path) -> None:
+    class Again(Toy):
+        def run_cell(self, cell: Cell, folder: Path, on_progress: Any) -> dict[str, Any]:
+            with pytest.raises(RunExistsError, match=f"in use by process {os.getpid()}"):
+                reproduce(Toy(), tmp_path)
+            return super().run_cell(cell, folder, on_progress)
+
+    reproduce(Again(), tmp_path)
+    assert reproduce(Toy(), tmp_path).results["seed3"]["square"] == 9
 
 
 def test_a_folder_that_is_not_ours_is_not_removed(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import torch
 
-from holonet._files import write_atomically
+from holonet._files import read_with_digest, write_with_digest
 from holonet.errors import DataError
 from holonet.experiments.bench.cache import last_level_cache
 from holonet.experiments.bench.case import Case, Contender, MemoryCase
@@ -146,7 +146,10 @@ def _card() -> dict[str, str]:
 
 
 def write_rows(path: Path, rows: Sequence[Row], about: dict[str, str]) -> Path:
-    """A CSV file whose first lines, which start with #, say what it was measured on."""
+    """A CSV file whose first lines, which start with #, say what it was measured on.
+
+    Its digest lies beside it.
+    """
     text = io.StringIO()
     for name, value in about.items():
         text.write(f"# {name}: {value}\n")
@@ -155,38 +158,45 @@ def write_rows(path: Path, rows: Sequence[Row], about: dict[str, str]) -> Path:
     for row in rows:
         found = asdict(row)
         writer.writerow({k: f"{v:.6g}" if isinstance(v, float) else v for k, v in found.items()})
-    return write_atomically(path, text.getvalue())
+    return write_with_digest(path, text.getvalue())
 
 
 def read_rows(path: Path) -> tuple[list[Row], dict[str, str]]:
     """The rows of a file, and what it was measured on.
 
-    Older files hold times alone, in columns that end in _ms, or nothing for a roofline.
-
     Raises:
-        DataError: the file is not one of `write_rows`.
+        DataError: the file or its digest is missing or damaged, or it is not one of `write_rows`.
     """
-    lines = path.read_text().splitlines()
-    about = dict(line[2:].split(": ", 1) for line in lines if line.startswith("# "))
+    content = read_with_digest(path, DataError)
     try:
+        lines = content.decode().splitlines()
+        about = dict(line[2:].split(": ", 1) for line in lines if line.startswith("# "))
         rows = [
             Row(**{f.name: f.type(found[f.name]) for f in fields(Row)})  # pyright: ignore[reportCallIssue]
-            for found in map(_with_unit, csv.DictReader(x for x in lines if not x.startswith("#")))
+            for found in csv.DictReader(line for line in lines if not line.startswith("#"))
         ]
-    except (KeyError, TypeError, ValueError) as error:
+        if any(row.median <= 0 for row in rows):
+            raise ValueError("a median that is not positive")
+    except (KeyError, TypeError, ValueError, csv.Error) as error:
         raise DataError(f"{path} holds no rows of holonet bench: {error}") from error
     return rows, about
 
 
 def files_beside(path: Path) -> list[Path]:
-    """The files of `write_rows` in the folder of one of them, by name."""
-    found = sorted(path.parent.glob("*.csv"))
-    return [file for file in found if file.read_text().startswith("# processor: ")]
+    """The files of `write_rows` in the folder of one of them, by name.
+
+    What is not one of them, or is damaged, is left out with a warning.
+    """
+    return [file for file in sorted(path.parent.glob("*.csv")) if _readable(file)]
 
 
-def _with_unit(found: dict[str, str]) -> dict[str, str]:
-    older = {"unit": "ms", "least": "0", "least_unit": ""}
-    return older | {name.removesuffix("_ms"): value for name, value in found.items()}
+def _readable(file: Path) -> bool:
+    try:
+        read_rows(file)
+    except DataError as error:
+        log.warning("%s; it is left out", error)
+        return False
+    return True
 
 
 def _processor() -> str:

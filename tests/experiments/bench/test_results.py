@@ -1,15 +1,25 @@
 """Rows of a file: written, read back, refused."""
 
+import logging
+
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from holonet._files import digest_path, write_with_digest
 from holonet.errors import DataError
 from holonet.experiments.bench.case import Case, Least, MemoryCase
 from holonet.experiments.bench.memory import Peak
 from holonet.experiments.bench.page import performance_page
-from holonet.experiments.bench.results import Row, environment, measure, read_rows, write_rows
+from holonet.experiments.bench.results import (
+    Row,
+    environment,
+    files_beside,
+    measure,
+    read_rows,
+    write_rows,
+)
 
 ABOUT = {"processor": "a fast one: 3 GHz", "threads": "2"}
 times = st.floats(1e-6, 1e6).map(lambda x: float(f"{x:.6g}"))
@@ -38,20 +48,42 @@ def test_what_is_written_is_read(tmp_path_factory, found):
     assert read_rows(path) == (found, ABOUT)
 
 
-def test_another_file_is_refused(tmp_path):
-    (tmp_path / "other.csv").write_text("a,b\n1,2\n")
-    with pytest.raises(DataError, match=r"other.csv holds no rows"):
-        read_rows(tmp_path / "other.csv")
+@pytest.mark.parametrize(
+    "content",
+    [b"a,b\n1,2\n", b"", b"\xff\xfe\x00", b"# processor: x\nsuite,case\n" + b"9" * 200000],
+)
+def test_another_file_is_refused(tmp_path, content):
+    path = write_with_digest(tmp_path / "other.csv", content)
+    if content:
+        with pytest.raises(DataError, match=r"other.csv holds no rows"):
+            read_rows(path)
+    else:
+        assert read_rows(path) == ([], {})
 
 
-def test_older_files_are_read(tmp_path):
-    (tmp_path / "old.csv").write_text(
-        "# threads: 2\n"
-        "suite,case,contender,role,median_ms,low_ms,high_ms,ratio,ratio_low,ratio_high,rounds\n"
-        "step,sin,torch,contender,4,3,5,2,1.9,2.1,15\n"
-    )
-    found = Row("step", "sin", "torch", "contender", "ms", 4.0, 3.0, 5.0, 2.0, 1.9, 2.1, 15)
-    assert read_rows(tmp_path / "old.csv") == ([found], {"threads": "2"})
+def test_a_median_of_nothing_is_refused(tmp_path):
+    row = Row("step", "sin", "torch", "contender", "ms", 0.0, 3.0, 5.0, 2.0, 1.9, 2.1, 15)
+    with pytest.raises(DataError, match="not positive"):
+        read_rows(write_rows(tmp_path / "rows.csv", [row], ABOUT))
+
+
+def test_what_is_left_out_of_the_page_is_named(tmp_path, caplog):
+    row = Row("step", "sin", "torch", "contender", "ms", 4.0, 3.0, 5.0, 2.0, 1.9, 2.1, 15)
+    good, *bad = (write_rows(tmp_path / f"{name}.csv", [row], ABOUT) for name in "abcdefg")
+    cut, altered, binary, folder, dangling, bare = bad
+    cut.write_bytes(cut.read_bytes()[:-5])
+    altered.write_text(altered.read_text().replace(",4,", ",1,"))
+    binary.write_bytes(bytes(range(256)))
+    folder.unlink()
+    folder.mkdir()
+    dangling.unlink()
+    dangling.symlink_to(tmp_path / "nowhere")
+    digest_path(bare).unlink()
+    with caplog.at_level(logging.WARNING):
+        assert files_beside(good) == [good]
+    for path in bad:
+        assert path.stem in caplog.text
+    assert caplog.text.count("left out") == len(bad)
 
 
 def test_peaks_have_two_rows_a_contender(monkeypatch):

@@ -1,0 +1,114 @@
+"""Results that are kept in files: each with what it is a result of, and with its digest."""
+
+import hashlib
+import json
+import logging
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import torch
+from torch import Tensor
+
+from holonet._files import MIB, parse_json, read_with_digest, write_with_digest
+from holonet.errors import CheckpointError, HolonetError
+
+__all__ = ["keep", "read_kept", "recall", "require_identity", "tensor_digest"]
+
+logger = logging.getLogger(__name__)
+
+LIMIT = 16 * MIB  # JSON takes up to 25 times its size in memory
+SHOWN = 3  # differences that a message names
+
+Identity = Mapping[str, Any]
+"""All that a result depends on, in types that JSON knows."""
+
+T = TypeVar("T")
+
+
+def keep(path: Path, identity: Identity, **content: Any) -> dict[str, Any]:
+    """Write a result as JSON, with its identity in it and its digest beside it.
+
+    Returns:
+        What is in the file, as `read_kept` gives it back.
+    """
+    text = json.dumps({"identity": identity, **content}, indent=1)
+    write_with_digest(path, text + "\n")
+    return json.loads(text)
+
+
+def read_kept(path: Path, identity: Identity) -> dict[str, Any]:
+    """Read what `keep` wrote.
+
+    Raises:
+        CheckpointError: the file or its digest is missing or damaged, or it is the result of
+            something else.
+    """
+    content = read_with_digest(path, CheckpointError, limit=LIMIT)
+    found = parse_json(content, path, CheckpointError)
+    require_identity(path, found.get("identity") if isinstance(found, dict) else None, identity)
+    return found
+
+
+def recall(path: Path, read: Callable[[Path], T]) -> T | None:
+    """What `read` makes of a kept file; None if there is no file.
+
+    A file that cannot be read, or is not what it should be, is no result: None, and a warning
+    that says why.
+    """
+    if not os.path.lexists(path):
+        return None
+    try:
+        return read(path)
+    except HolonetError as error:
+        logger.warning("%s; it is done again", error)
+    except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
+        reason = f"{type(error).__name__}: {error}"
+        logger.warning("%s is no result of holonet (%s); it is done again", path, reason)
+    return None
+
+
+def require_identity(path: Path, found: object, asked: Identity) -> None:
+    """Refuse a result of something else.
+
+    Raises:
+        CheckpointError: it names what differs.
+    """
+    wanted = json.loads(json.dumps(asked))
+    if found == wanted:
+        return
+    own, other = _leaves(found), _leaves(wanted)
+    differing = [
+        f"{key or 'identity'} is {own.get(key, 'absent')}, not {other.get(key, 'absent')}"
+        for key in {**other, **own}
+        if own.get(key) != other.get(key)
+    ]
+    more = f" and {len(differing) - SHOWN} more" if len(differing) > SHOWN else ""
+    raise CheckpointError(
+        f"{path} is the result of something else: {'; '.join(differing[:SHOWN])}{more}"
+    )
+
+
+def tensor_digest(tensors: Iterable[Tensor], texts: Sequence[str] = ()) -> str:
+    """The SHA-256 of tensors, with their dtypes and shapes, and of texts.
+
+    Law: the same for equal contents, whatever the device and the layout in memory.
+    """
+    digest = hashlib.sha256(json.dumps(list(texts)).encode())
+    for tensor in tensors:
+        plain = tensor.detach().cpu().resolve_conj().resolve_neg().contiguous()
+        digest.update(f"{plain.dtype}{tuple(plain.shape)}".encode())
+        digest.update(plain.reshape(-1).view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()
+
+
+def _leaves(value: object, name: str = "") -> dict[str, str]:
+    """The leaves of nested dictionaries as short texts, by their dotted names."""
+    if not isinstance(value, dict) or not value:
+        text = repr(value)
+        return {name: text if len(text) <= 40 else f"{text[:37]}..."}
+    leaves = {}
+    for key, inner in value.items():
+        leaves |= _leaves(inner, f"{name}.{key}".removeprefix("."))
+    return leaves
