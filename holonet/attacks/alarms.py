@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import torch
 
+from holonet._arguments import checked
 from holonet._types import AnyTensor, BoolTensor, RealTensor
 from holonet.attacks.result import Alarm, AlarmKind, AttackResult
 from holonet.errors import AttackWarning, ShapeError
@@ -94,6 +95,7 @@ def alarms_from(evidence: Iterable[Evidence], standing: BoolTensor) -> tuple[Ala
     )
 
 
+@checked
 def black_box_alarm(white: AttackResult, black: AttackResult) -> tuple[Alarm, ...]:
     """The alarm that an attack without gradients broke what one with gradients did not.
 

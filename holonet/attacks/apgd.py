@@ -7,6 +7,7 @@ from dataclasses import fields, replace
 import torch
 from torch import Tensor
 
+from holonet._arguments import checked
 from holonet._types import AnyTensor, IntTensor, RealTensor
 from holonet.attacks.alarms import Evidence, alarms_from, warn_about, warn_of_probabilities
 from holonet.attacks.climbing import Climb, Judge, choose, climb, judging
@@ -29,10 +30,11 @@ LOSSES = ("cross_entropy", "margin", "dlr")
 L1_STAGES = ((3.0, 0.3), (2.0, 0.43))  # multiples of eps, shares of the steps that are left
 
 
+@checked
 def apgd(
     model: Model,
     x: Tensor,
-    y: IntTensor,
+    y: Tensor,
     threat: ThreatModel,
     *,
     steps: int = 100,
@@ -90,10 +92,11 @@ def apgd(
     return worst.result()
 
 
+@checked
 def apgd_targeted(
     model: Model,
     x: Tensor,
-    y: IntTensor,
+    y: Tensor,
     threat: ThreatModel,
     *,
     targets: int = 9,
@@ -146,7 +149,7 @@ class Worst:
         self,
         model: Model,
         x: Tensor,
-        y: IntTensor,
+        y: Tensor,
         threat: ThreatModel,
         target: IntTensor | None = None,
     ) -> None:

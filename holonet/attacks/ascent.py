@@ -6,6 +6,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from holonet._arguments import checked
 from holonet._types import AnyTensor
 from holonet.attacks.objectives import input_gradient
 from holonet.attacks.threat import ThreatModel
@@ -16,6 +17,7 @@ L1_SHARE = 0.02
 """The share of the entries that one step in L1 moves."""
 
 
+@checked
 def ascend(
     objective: Callable[[Tensor], Tensor],
     start: AnyTensor,

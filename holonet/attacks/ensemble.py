@@ -11,6 +11,7 @@ from typing import Protocol, runtime_checkable
 import torch
 from torch import Tensor
 
+from holonet._arguments import checked
 from holonet._types import IntTensor, RealTensor
 from holonet.attacks.alarms import ADVICE, warn_about
 from holonet.attacks.apgd import apgd, apgd_targeted
@@ -72,10 +73,11 @@ class EnsembleResult(AttackResult):
     broken_by: list[str] = field(default_factory=list)
 
 
+@checked
 def worst_case(
     model: Model,
     x: Tensor,
-    y: IntTensor,
+    y: Tensor,
     threat: ThreatModel,
     attacks: Mapping[str, Attack] = STRONG,
     *,

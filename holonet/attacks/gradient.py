@@ -6,6 +6,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from holonet._arguments import checked
 from holonet._types import AnyTensor, IntTensor, RealTensor
 from holonet.attacks.alarms import Evidence, alarms_from, warn_about, warn_of_probabilities
 from holonet.attacks.ascent import ascent_step
@@ -29,10 +30,11 @@ LOSSES = ("margin", "cross_entropy", "dlr")
 SCHEDULES = ("constant", "cosine", "linear")
 
 
+@checked
 def fgsm(
     model: Model,
     x: Tensor,
-    y: IntTensor,
+    y: Tensor,
     threat: ThreatModel,
     *,
     loss: AttackLoss | str = "cross_entropy",
@@ -88,10 +90,11 @@ def fgsm(
     return result
 
 
+@checked
 def pgd(
     model: Model,
     x: Tensor,
-    y: IntTensor,
+    y: Tensor,
     threat: ThreatModel,
     *,
     steps: int = 40,
@@ -190,7 +193,7 @@ class _Search:
         self,
         model: Model,
         x: Tensor,
-        y: IntTensor,
+        y: Tensor,
         threat: ThreatModel,
         loss: str,
         target: IntTensor | None,

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from holonet._arguments import checked
 from holonet._types import AnyTensor, BoolTensor, IntTensor, RealTensor
 from holonet.attacks.threat import ThreatModel
 from holonet.errors import DomainError, InputTypeError, ShapeError
@@ -24,6 +25,7 @@ __all__ = [
     "loss_named",
     "margin_of",
     "require_examples",
+    "require_labels",
     "require_targets",
 ]
 
@@ -33,15 +35,24 @@ Objective = Callable[[RealTensor, IntTensor], RealTensor]
 """(logits (batch, classes), labels (batch,)) -> a number for each example, large where attacked."""
 
 
-def margin_of(logits: RealTensor, y: IntTensor) -> RealTensor:
+@checked
+def margin_of(logits: RealTensor, y: Tensor) -> RealTensor:
     """Logit of the label minus the largest other logit; -inf where a logit is NaN.
 
     It is -inf too where the label and another class share an infinite logit: neither wins.
+
+    Raises:
+        ShapeError: the logits are not (batch, classes), or there is not one label for each.
+        DomainError: a label that is not a class.
 
     Example:
         >>> margin_of(torch.tensor([[3.0, 1.0, 2.0]]), torch.tensor([0]))
         tensor([1.])
     """
+    if logits.ndim != 2:
+        raise ShapeError(f"logits of shape {tuple(logits.shape)}: they must be (batch, classes)")
+    require_labels(y, len(logits))
+    _require_classes(logits, y)
     label = y.long()[:, None]
     others = logits.scatter(1, label, -torch.inf)
     margin = logits.gather(1, label).squeeze(1) - others.amax(1)
@@ -129,7 +140,7 @@ class Goal:
         return Goal(self.y[index], None if self.target is None else self.target[index])
 
 
-def require_examples(x: Tensor, y: IntTensor, threat: ThreatModel) -> None:
+def require_examples(x: Tensor, y: Tensor, threat: ThreatModel) -> None:
     """Refuse examples that no attack can start from.
 
     Raises:
@@ -137,13 +148,40 @@ def require_examples(x: Tensor, y: IntTensor, threat: ThreatModel) -> None:
         InputTypeError: not what the threat model perturbs.
         ShapeError: not one label for each example.
     """
-    if len(x) != len(y):
-        raise ShapeError(f"got {len(x)} examples and {len(y)} labels: give one for each")
+    require_labels(y, len(x))
     outside = ~threat.contains(x, x)
     if outside.any():
         raise DomainError(
             f"{int(outside.sum())} of {len(x)} examples are outside the box of valid data "
             f"{threat.bounds} or not finite: give ThreatModel the range of the data, or bounds=None"
+        )
+
+
+def require_labels(y: Tensor, examples: int) -> None:
+    """Refuse labels that are not one class index for each example.
+
+    Raises:
+        InputTypeError: they are not integers.
+        ShapeError: not one for each example; columns and one-hot rows are told how to become that.
+
+    Example:
+        >>> require_labels(torch.eye(3), 3)
+        Traceback (most recent call last):
+        ...
+        holonet.errors.ShapeError: labels of shape (3, 3) for 3 examples: ...
+    """
+    if y.ndim == 1 and len(y) != examples:
+        raise ShapeError(f"got {examples} examples and {len(y)} labels: give one for each")
+    if y.ndim != 1:
+        column = y.numel() == examples
+        hint = f"y.reshape({examples})" if column else "y.argmax(1) where its rows are one-hot"
+        raise ShapeError(
+            f"labels of shape {tuple(y.shape)} for {examples} examples: give one class index for "
+            f"each, {hint}"
+        )
+    if y.dtype.is_floating_point or y.dtype.is_complex or y.dtype == torch.bool:
+        raise InputTypeError(
+            f"labels of dtype {y.dtype}: class indices are integers, y.long() if these are"
         )
 
 
@@ -156,8 +194,11 @@ def require_targets(target: IntTensor | None, y: IntTensor, classes: int) -> Non
     """
     if target is None:
         return
-    if target.shape != y.shape:
-        raise ShapeError(f"got {len(target)} targets for {len(y)} labels: give one for each")
+    if target.ndim != 1 or len(target) != len(y):
+        raise ShapeError(
+            f"got {len(target) if target.ndim == 1 else tuple(target.shape)} targets for {len(y)} "
+            "labels: give one class index for each"
+        )
     if len(y) and not 0 <= int(target.min()) <= int(target.max()) < classes:
         raise DomainError(
             f"targets from {int(target.min())} to {int(target.max())} for logits of {classes} "
@@ -165,15 +206,17 @@ def require_targets(target: IntTensor | None, y: IntTensor, classes: int) -> Non
         )
 
 
-def logits_of(model: Model, x: Tensor, y: IntTensor) -> RealTensor:
+def logits_of(model: Model, x: Tensor, y: Tensor) -> RealTensor:
     """The model's logits, checked for what an attack cannot use.
 
     Raises:
-        InputTypeError: the logits are complex.
-        ShapeError: the logits are not (batch, classes), or labels are missing.
+        InputTypeError: the model returns no tensor or complex logits, or takes examples of
+            another precision.
+        ShapeError: the logits are not (batch, classes), or there is not one label for each.
         DomainError: a label that is not a class.
     """
-    logits = model(x)
+    require_labels(y, len(x))
+    logits = _answer(model, x)
     if logits.is_complex():
         raise InputTypeError(
             f"the model returns complex logits ({logits.dtype}): end it with a readout, "
@@ -184,12 +227,39 @@ def logits_of(model: Model, x: Tensor, y: IntTensor) -> RealTensor:
             f"the model returns logits of shape {tuple(logits.shape)} for {len(y)} labels: they "
             "must be (batch, classes)"
         )
+    _require_classes(logits, y)
+    return logits
+
+
+def _require_classes(logits: Tensor, y: Tensor) -> None:
     if len(y) and not 0 <= int(y.min()) <= int(y.max()) < logits.shape[1]:
         raise DomainError(
             f"labels from {int(y.min())} to {int(y.max())} for logits of {logits.shape[1]} "
             "classes: number the classes from 0"
         )
-    return logits
+
+
+def _answer(model: Model, x: Tensor) -> Tensor:
+    """What the model returns, if it is a tensor."""
+    try:
+        answer: object = model(x)
+    except RuntimeError as error:
+        parameters = model.parameters() if isinstance(model, nn.Module) else ()
+        real = {p.dtype.to_real() for p in parameters if p.is_floating_point() or p.is_complex()}
+        if not real or x.dtype.to_real() in real:
+            raise
+        own = real.pop()
+        raise InputTypeError(
+            f"the examples are {x.dtype} and the model's parameters {own}: give both one "
+            f"precision, x.to({own}) for real examples"
+        ) from error
+    if isinstance(answer, Tensor):
+        return answer
+    first = "lambda x: model(x)[0] for example" if isinstance(answer, tuple | list) else "a tensor"
+    raise InputTypeError(
+        f"the model returns a {type(answer).__name__}, and an attack needs its logits alone as a "
+        f"tensor (batch, classes): wrap it, {first}"
+    )
 
 
 def input_gradient(objective: Tensor, point: Tensor) -> tuple[AnyTensor, BoolTensor]:

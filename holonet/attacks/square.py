@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from holonet._arguments import checked
 from holonet._types import AnyTensor, IntTensor, RealTensor
 from holonet.attacks.climbing import choose
 from holonet.attacks.objectives import (
@@ -25,11 +26,12 @@ __all__ = ["square"]
 HALVINGS = (10, 50, 200, 500, 1000, 2000, 4000, 6000, 8000)  # of p, in units of 1/10000 of queries
 
 
+@checked
 @torch.no_grad()
 def square(
     model: Model,
     x: Tensor,
-    y: IntTensor,
+    y: Tensor,
     threat: ThreatModel,
     *,
     queries: int = 5000,

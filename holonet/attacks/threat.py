@@ -9,6 +9,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from holonet._arguments import checked
 from holonet._types import AnyTensor, BoolTensor, RealTensor
 from holonet.attacks.balls import Ball, ComplexBall, L1Ball, L2Ball, LinfBall, Polydisc, Room
 from holonet.errors import DomainError, InputTypeError, ShapeError
@@ -28,6 +29,7 @@ _BALLS: Mapping[str, Ball] = MappingProxyType(
 )
 
 
+@checked
 @dataclass(frozen=True)
 class ThreatModel:
     """The ball of radius eps in a norm about each example, cut down to the box of valid data.

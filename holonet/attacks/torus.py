@@ -8,6 +8,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor, nn
 
+from holonet._arguments import checked
 from holonet._types import AnyTensor, BoolTensor, IntTensor, RealTensor
 from holonet.attacks.alarms import Evidence
 from holonet.attacks.apgd import Worst
@@ -35,10 +36,11 @@ SLACK = 1.2  # the ways to singularities are searched: some may be a little long
 INSIDE = "the worst point may lie inside the polydisc, so attack it with apgd too"
 
 
+@checked
 def torus(
     model: Model,
     x: Tensor,
-    y: IntTensor,
+    y: Tensor,
     threat: ThreatModel,
     *,
     steps: int = 40,

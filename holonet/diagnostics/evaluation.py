@@ -10,22 +10,23 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from holonet._arguments import checked
 from holonet._cache import recall, tensor_digest
 from holonet._files import write_atomically
-from holonet._types import IntTensor
 from holonet.attacks import ThreatModel
 from holonet.attacks.ensemble import STRONG, Attack, worst_case
-from holonet.attacks.objectives import Model, evaluating, logits_of, margin_of
+from holonet.attacks.objectives import Model, evaluating, logits_of, margin_of, require_labels
 from holonet.diagnostics.report import RobustnessReport
 from holonet.errors import CheckpointError, DomainError, InputTypeError, ShapeError
 
 __all__ = ["evaluate_radii", "evaluate_robustness"]
 
 
+@checked
 def evaluate_robustness(
     model: Model,
     x: Tensor,
-    y: IntTensor,
+    y: Tensor,
     threat: ThreatModel,
     *,
     attacks: Mapping[str, Attack] | None = None,
@@ -73,13 +74,12 @@ def evaluate_robustness(
         (1.0, 1.0)
     """
     attacks = STRONG if attacks is None else attacks
+    require_labels(y, len(x))
     if not len(y) or batch_size < 1 or not attacks:
         raise DomainError(
             f"evaluate_robustness of {len(y)} examples with {len(attacks)} attacks and "
             f"batch_size={batch_size}: at least 1 each"
         )
-    if len(x) != len(y):
-        raise ShapeError(f"{len(x)} examples and {len(y)} labels: give one label for each example")
     _require_nested(known, x, threat)
     attack = functools.partial(_attack, model, threat, attacks, seed)
     if folder is not None:
@@ -95,10 +95,11 @@ def evaluate_robustness(
     return RobustnessReport.join(parts)
 
 
+@checked
 def evaluate_radii(
     model: Model,
     x: Tensor,
-    y: IntTensor,
+    y: Tensor,
     eps: Sequence[float],
     threat: ThreatModel,
     **options: Any,

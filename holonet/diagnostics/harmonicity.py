@@ -4,11 +4,12 @@ import math
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from holonet._types import AnyTensor, TensorFunction
+from holonet._arguments import checked
+from holonet._types import AnyTensor, ComplexTensor, TensorFunction
 from holonet.calculus import Probes, holomorphy_witnesses
-from holonet.errors import DomainError
+from holonet.errors import DomainError, InputTypeError
 from holonet.nn import double_copy
 
 __all__ = ["HolomorphyCheck", "holomorphy_check"]
@@ -45,6 +46,7 @@ class HolomorphyCheck:
         return all(number <= self.tolerance for number in found)
 
 
+@checked
 def holomorphy_check(
     f: TensorFunction,
     z: AnyTensor,
@@ -75,7 +77,8 @@ def holomorphy_check(
 
     Raises:
         DomainError: no points, a radius that is not positive and finite, or below 8 samples.
-        InputTypeError: f gives real values: check the map in front of the readout.
+        InputTypeError: f takes real points, or gives real values: check the map in front of the
+            readout.
 
     Example:
         >>> holomorphy_check(torch.sin, torch.randn(8, 3)).passed
@@ -89,8 +92,9 @@ def holomorphy_check(
             f"samples={samples}: give at least one point, a positive finite radius or None, and "
             "8 samples or more"
         )
-    f, _ = double_copy(f)
+    f, module = double_copy(f)
     z = z.detach().to(torch.complex128)
+    _require_complex_input(f, module, z)
     if radius is None:
         norms = torch.linalg.vector_norm(z.reshape(len(z), -1), dim=1)
         radius = max(0.5, 0.5 * float(norms.square().mean().sqrt()))
@@ -106,3 +110,21 @@ def holomorphy_check(
         tolerance=found.tolerance,
         modes=modes.abs().reshape(len(modes), -1).sum(1),
     )
+
+
+def _require_complex_input(f: TensorFunction, module: nn.Module | None, z: ComplexTensor) -> None:
+    """Refuse a module of real parameters that does not run at complex points.
+
+    Raises:
+        InputTypeError: it does not.
+    """
+    if module is None or any(p.is_complex() for p in module.parameters()):
+        return
+    try:
+        f(z[:1])
+    except (RuntimeError, NotImplementedError) as error:
+        raise InputTypeError(
+            f"{type(module).__name__} has real parameters and takes no complex points "
+            f"({str(error).splitlines()[0]}): holomorphy is a question to functions of complex "
+            "numbers. Ask testing.assert_harmonic, or build it of holonet.nn's layers"
+        ) from error

@@ -2,11 +2,13 @@
 
 from statistics import NormalDist
 
+from holonet._arguments import checked
 from holonet.errors import DomainError
 
 __all__ = ["wilson_interval"]
 
 
+@checked
 def wilson_interval(successes: int, trials: int, confidence: float = 0.95) -> tuple[float, float]:
     """Wilson's score interval of a proportion.
 

@@ -8,12 +8,20 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from holonet._arguments import checked
 from holonet._types import AnyTensor, IntTensor, RealTensor
 from holonet.attacks import ThreatModel
 from holonet.attacks.balls import Room
-from holonet.attacks.objectives import Model, evaluating, input_gradient, logits_of, margin_of
+from holonet.attacks.objectives import (
+    Model,
+    evaluating,
+    input_gradient,
+    logits_of,
+    margin_of,
+    require_examples,
+)
 from holonet.diagnostics.robustness import RobustnessPoint
-from holonet.errors import DomainError, ShapeError
+from holonet.errors import DomainError
 
 __all__ = ["MinimalDistances", "minimal_distances"]
 
@@ -58,10 +66,11 @@ class MinimalDistances:
         return {"threat": asdict(self.threat), "median": median, "distance": found}
 
 
+@checked
 def minimal_distances(
     model: Model,
     x: Tensor,
-    y: IntTensor,
+    y: Tensor,
     threat: ThreatModel,
     *,
     targets: int = 9,
@@ -99,14 +108,13 @@ def minimal_distances(
         Croce and Hein (2020) for targets and the first-order order of classes; Carlini and Wagner
         (2017) for the search of minimal norms.
     """
+    require_examples(x, y, threat)
     if not len(y) or not threat.eps > 0 or min(targets, steps, rounds, batch_size) < 1:
         raise DomainError(
             f"minimal_distances of {len(y)} examples within {threat.eps} with targets={targets}, "
             f"steps={steps}, rounds={rounds}, batch_size={batch_size}: all are at least 1, and "
             "the radius positive"
         )
-    if len(x) != len(y):
-        raise ShapeError(f"{len(x)} examples and {len(y)} labels: give one label for each example")
     distances, points = [], []
     with evaluating(model):
         for part, labels in zip(x.detach().split(batch_size), y.split(batch_size), strict=True):

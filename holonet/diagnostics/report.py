@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from holonet._arguments import checked
 from holonet._cache import require_identity
 from holonet._files import MIB, read_with_digest, write_with_digest
 from holonet._types import AnyTensor, BoolTensor, IntTensor, RealTensor
@@ -188,6 +189,7 @@ class RobustnessReport:
         )
 
 
+@checked
 def merge_alarms(alarms: Iterable[Alarm]) -> tuple[Alarm, ...]:
     """One alarm for each kind and advice, the counts added.
 

@@ -6,8 +6,9 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor, nn
 
-from holonet._types import IntTensor
+from holonet._arguments import checked
 from holonet.attacks import ThreatModel, pgd
+from holonet.attacks.objectives import require_examples
 from holonet.diagnostics.intervals import wilson_interval
 from holonet.errors import DomainError
 
@@ -44,10 +45,11 @@ class RobustnessPoint:
         return wilson_interval(self.correct, self.examples)
 
 
+@checked
 def robustness_curve(
     model: nn.Module,
     x: Tensor,
-    y: IntTensor,
+    y: Tensor,
     eps: Sequence[float],
     *,
     threat: ThreatModel | None = None,
@@ -74,14 +76,16 @@ def robustness_curve(
     Law: not increasing in eps.
 
     Raises:
-        DomainError: there are no examples, a radius is negative or not finite, batch_size is
-            below 1, or `attacks.pgd` refuses.
+        ShapeError, InputTypeError: not one class index for each example.
+        DomainError: there are no examples, or some outside the box, a radius is negative or not
+            finite, batch_size is below 1, or `attacks.pgd` refuses.
     """
+    threat = ThreatModel() if threat is None else threat
+    require_examples(x, y, threat)
     if not len(y) or batch_size < 1:
         raise DomainError(
             f"robustness_curve of {len(y)} examples with batch_size={batch_size}: at least 1 each"
         )
-    threat = ThreatModel() if threat is None else threat
     threats = {radius: replace(threat, eps=radius) for radius in eps}  # refused before any work
     standing = torch.ones(len(y), dtype=torch.bool)
     points = {}

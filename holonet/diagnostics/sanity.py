@@ -10,7 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from holonet._types import AnyTensor, BoolTensor, IntTensor
+from holonet._arguments import checked
+from holonet._types import AnyTensor, BoolTensor
 from holonet.attacks import AttackResult, ThreatModel, pgd
 from holonet.attacks.objectives import (
     Model,
@@ -19,6 +20,7 @@ from holonet.attacks.objectives import (
     logits_of,
     loss_named,
     margin_of,
+    require_examples,
 )
 from holonet.attacks.square import square
 from holonet.errors import AttackWarning, DomainError, InputTypeError
@@ -53,10 +55,11 @@ class SanityCheck:
         return asdict(self)
 
 
+@checked
 def sanity_list(
     model: Model,
     x: Tensor,
-    y: IntTensor,
+    y: Tensor,
     threat: ThreatModel,
     *,
     steps: int = 40,
@@ -94,6 +97,7 @@ def sanity_list(
     References:
         Athalye, Carlini and Wagner (2018); Carlini et al. (2019); Croce and Hein (2020).
     """
+    require_examples(x, y, threat)
     if not len(y) or not threat.eps > 0 or steps < 1 or not 0 <= tolerance < 1:
         raise DomainError(
             f"sanity_list of {len(y)} examples under {threat} with steps={steps} and "

@@ -7,12 +7,20 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from holonet._arguments import checked
 from holonet._types import AnyTensor, IntTensor, RealTensor
 from holonet.attacks import Alarm, AlarmKind, ThreatModel, pgd
 from holonet.attacks.ensemble import Attack
-from holonet.attacks.objectives import Model, evaluating, input_gradient, logits_of, loss_named
+from holonet.attacks.objectives import (
+    Model,
+    evaluating,
+    input_gradient,
+    logits_of,
+    loss_named,
+    require_labels,
+)
 from holonet.diagnostics.intervals import wilson_interval
-from holonet.errors import DataError, DomainError, ShapeError
+from holonet.errors import DataError, DomainError
 
 __all__ = ["Rate", "TransferMatrix", "transfer_matrix"]
 
@@ -79,10 +87,11 @@ class TransferMatrix:
         }
 
 
+@checked
 def transfer_matrix(
     models: Mapping[str, Model],
     x: Tensor,
-    y: IntTensor,
+    y: Tensor,
     threat: ThreatModel,
     *,
     attack: Attack = pgd,
@@ -116,12 +125,11 @@ def transfer_matrix(
     References:
         Szegedy et al. (2014); Demontis et al. (2019) for the cosine of gradients.
     """
+    require_labels(y, len(x))
     if not models or batch_size < 1:
         raise DomainError(
             f"transfer_matrix of {len(models)} models with batch_size={batch_size}: at least 1 each"
         )
-    if len(x) != len(y):
-        raise ShapeError(f"{len(x)} examples and {len(y)} labels: give one label for each example")
     x = x.detach()
     rows = torch.arange(len(y), device=y.device).split(batch_size)
     right = [torch.cat([_classes(f, x[r], y[r]) for r in rows]) == y for f in models.values()]

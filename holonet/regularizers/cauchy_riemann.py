@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor
 
+from holonet._arguments import checked
 from holonet._types import AnyTensor, ComplexTensor, RealTensor, TensorFunction
 from holonet.calculus import Probes, directional_derivative, pullback
 from holonet.errors import ConfigError
@@ -17,6 +18,7 @@ from holonet.regularizers.sampled import (
 __all__ = ["CauchyRiemannPenalty"]
 
 
+@checked
 class CauchyRiemannPenalty(SampledRegularizer):
     """E ||df/dzbar||_F^2: the squared antilinear part of the derivative.
 

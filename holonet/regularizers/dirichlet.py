@@ -2,6 +2,7 @@
 
 import torch
 
+from holonet._arguments import checked
 from holonet._types import AnyTensor, RealTensor, TensorFunction
 from holonet.calculus import Probes, directional_derivative, pullback
 from holonet.errors import ConfigError
@@ -10,6 +11,7 @@ from holonet.regularizers.regularizer import Regularizer, mean_square_norm
 __all__ = ["DirichletEnergy"]
 
 
+@checked
 class DirichletEnergy(Regularizer):
     """(1/2) E ||J(z)||_F^2: how fast f changes about the data, in the mean over directions.
 

@@ -6,15 +6,17 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from holonet._arguments import checked
 from holonet._types import AnyTensor, RealTensor, TensorFunction
 from holonet.calculus import Probes, directional_derivative, pullback
 from holonet.errors import ConfigError, InputTypeError
-from holonet.regularizers.regularizer import Regularizer, square_norms
+from holonet.regularizers.regularizer import Regularizer, batch_mean, square_norms
 from holonet.regularizers.sampled import inner_products
 
 __all__ = ["GradientNorm", "lengths", "steepest_directions"]
 
 
+@checked
 class GradientNorm(Regularizer):
     """E ||grad u||^power, in the norm dual to the one that perturbations are measured in.
 
@@ -100,7 +102,7 @@ class GradientNorm(Regularizer):
         probes = Probes() if probes is None else probes
         forward = self.mode == "forward" and self.count is not None
         value, norms = (self._forward if forward else self._reverse)(f, z, probes)
-        return value, torch.stack(norms).pow(self.power).mean()
+        return value, batch_mean(torch.stack(norms).pow(self.power))
 
     def _reverse(
         self, f: TensorFunction, z: AnyTensor, probes: Probes
@@ -132,7 +134,7 @@ class GradientNorm(Regularizer):
 
     def _all(self, value: RealTensor) -> list[RealTensor]:
         """Every functional w, u = <w, f>, for the whole batch."""
-        outputs = value[0].numel()
+        outputs = value.shape[1:].numel()
         units = torch.eye(outputs, dtype=value.dtype, device=value.device)
         if self.outputs == "differences" and outputs > 1:
             rows = [units[k] - units[m] for k, m in itertools.combinations(range(outputs), 2)]
@@ -142,7 +144,7 @@ class GradientNorm(Regularizer):
 
     def _drawn(self, value: RealTensor, probes: Probes) -> list[RealTensor]:
         """A random functional for each example, `count` times."""
-        outputs = value[0].numel() if len(value) else 1
+        outputs = value.shape[1:].numel()
         if outputs == 1:
             return [torch.ones_like(value)]
         drawn = []

@@ -5,6 +5,7 @@ import math
 import torch
 from torch import Tensor
 
+from holonet._arguments import checked
 from holonet._types import AnyTensor, ComplexTensor, RealTensor, TensorFunction
 from holonet.calculus import Probes
 from holonet.errors import ConfigError
@@ -20,6 +21,7 @@ from holonet.regularizers.sampled import (
 __all__ = ["HardyPenalty"]
 
 
+@checked
 class HardyPenalty(SampledRegularizer):
     """E of the energy of the negative Fourier modes of t -> f(z + r exp(it) v).
 

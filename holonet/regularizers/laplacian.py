@@ -2,6 +2,7 @@
 
 import torch
 
+from holonet._arguments import checked
 from holonet._types import AnyTensor, RealTensor, TensorFunction
 from holonet.calculus import Probes, second_directional_derivative
 from holonet.calculus.laplacian import laplacian
@@ -11,6 +12,7 @@ from holonet.regularizers.sampled import SampledRegularizer, inner_products
 __all__ = ["LaplacianPenalty"]
 
 
+@checked
 class LaplacianPenalty(SampledRegularizer):
     """E |Laplacian u|^2, over all real coordinates that the points have.
 

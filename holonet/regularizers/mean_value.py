@@ -4,6 +4,7 @@ import math
 
 import torch
 
+from holonet._arguments import checked
 from holonet._types import AnyTensor, RealTensor, TensorFunction
 from holonet.calculus import Probes
 from holonet.errors import ConfigError
@@ -15,6 +16,7 @@ __all__ = ["MeanValuePenalty"]
 QUADRATURE = 64  # points on the circle in the exact mode
 
 
+@checked
 class MeanValuePenalty(SampledRegularizer):
     """E |mean of u over the sphere of a radius about z - u(z)|^2: harmonic functions have none.
 

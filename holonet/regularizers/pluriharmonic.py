@@ -2,6 +2,7 @@
 
 from torch import Tensor
 
+from holonet._arguments import checked
 from holonet._types import AnyTensor, RealTensor, TensorFunction
 from holonet.calculus import Probes, pullback
 from holonet.calculus.laplacian import complex_hessian
@@ -11,6 +12,7 @@ from holonet.regularizers.sampled import SampledRegularizer, require_complex_poi
 __all__ = ["PluriharmonicPenalty"]
 
 
+@checked
 class PluriharmonicPenalty(SampledRegularizer):
     """E ||d2u/dz dzbar||_F^2: the squared complex Hessian.
 

@@ -6,14 +6,16 @@ from abc import ABC, abstractmethod
 import torch
 from torch import Tensor
 
+from holonet._arguments import checked
 from holonet._types import AnyTensor, RealTensor, TensorFunction
 from holonet.calculus import Probes
 from holonet.calculus.estimate import Estimate
 from holonet.errors import ConfigError
 
-__all__ = ["Regularizer", "mean_square_norm", "square_norms"]
+__all__ = ["Regularizer", "batch_mean", "mean_square_norm", "square_norms"]
 
 
+@checked
 class Regularizer(ABC):
     """A map `(f, z) -> scalar`, differentiable in the parameters of f.
 
@@ -74,5 +76,15 @@ def square_norms(v: Tensor) -> RealTensor:
 
 
 def mean_square_norm(v: Tensor) -> RealTensor:
-    """Mean over the batch of the squared Euclidean norm of each example."""
-    return square_norms(v).mean()
+    """Mean over the batch of the squared Euclidean norm of each example; 0 for no examples."""
+    return batch_mean(square_norms(v))
+
+
+def batch_mean(numbers: RealTensor) -> RealTensor:
+    """The mean over all entries; 0 where there are none, as a sum over no examples is.
+
+    Example:
+        >>> batch_mean(torch.tensor([1.0, 2.0])), batch_mean(torch.zeros(0))
+        (tensor(1.5000), tensor(0.))
+    """
+    return numbers.sum() / max(numbers.numel(), 1)

@@ -56,8 +56,10 @@ class SampledRegularizer(Regularizer):
         return f(z), penalty
 
     def __call__(self, f: TensorFunction, z: Tensor, probes: Probes | None = None) -> RealTensor:
-        """The penalty, averaged over the batch; f is not evaluated on all of z for it."""
+        """The penalty averaged over the batch, 0 for no examples; f never sees all of z."""
         self._require(z)
+        if not len(z):
+            return torch.zeros((), dtype=z.dtype.to_real(), device=z.device)
         if self.count is None:
             return self._exact(f, z).mean()
         probes = Probes() if probes is None else probes

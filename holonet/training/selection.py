@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from torch import nn
 
+from holonet._arguments import checked
 from holonet.attacks.gradient import pgd
 from holonet.attacks.threat import ThreatModel
 from holonet.data import Dataset
@@ -80,6 +81,7 @@ def most_robust(trials: Sequence[Trial], *, tolerance: float = 0.02) -> Trial:
     return max(near, key=lambda trial: (trial.robust, trial.clean, -trial.weight))
 
 
+@checked
 def choose_weight(
     build_model: Callable[[], nn.Module],
     make_rule: Callable[[float], Rule],

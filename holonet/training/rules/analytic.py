@@ -2,6 +2,7 @@
 
 from typing import Literal
 
+from holonet._arguments import checked
 from holonet.errors import ConfigError
 from holonet.regularizers import (
     CauchyRiemannPenalty,
@@ -16,6 +17,7 @@ from holonet.training.rules.schedule import Weight
 __all__ = ["AnalyticRule", "analytic_penalties"]
 
 
+@checked
 class AnalyticRule(EmpiricalRisk):
     """Empirical risk + weight * Dirichlet energy (1/2) E ||J||_F^2: the analytic robust rule.
 
@@ -89,6 +91,7 @@ class AnalyticRule(EmpiricalRisk):
         super().__init__(penalties, label_smoothing)
 
 
+@checked
 def analytic_penalties(
     weight: Weight = 0.3,
     on: PenaltyTarget | str = "logits",

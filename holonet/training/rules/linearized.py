@@ -3,6 +3,7 @@
 import torch
 from torch.nn import functional
 
+from holonet._arguments import checked
 from holonet._types import AnyTensor, IntTensor, RealTensor
 from holonet.attacks.threat import ThreatModel
 from holonet.calculus import Probes, pullback
@@ -17,6 +18,7 @@ __all__ = ["LinearizedRobustOptimization", "first_order_loss"]
 DUAL = {"Linf": "L1", "L2": "L2", "L1": "Linf", "polydisc": "L1", "complex_ball": "L2"}
 
 
+@checked
 class LinearizedRobustOptimization(EmpiricalRisk):
     """Cross-entropy of the logits z_k + eps ||grad(z_k - z_y)||_*, in the dual norm.
 
@@ -107,6 +109,7 @@ class LinearizedRobustOptimization(EmpiricalRisk):
         return [repr(self.threat), *own, *super()._arguments()]
 
 
+@checked
 def first_order_loss(threat: ThreatModel) -> EmpiricalRisk:
     """The loss + eps ||grad loss||_*: the robust loss to first order in the radius.
 

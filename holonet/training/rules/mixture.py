@@ -3,6 +3,7 @@
 import copy
 from collections.abc import Sequence
 
+from holonet._arguments import checked
 from holonet._types import AnyTensor, IntTensor, RealTensor
 from holonet.calculus import Probes
 from holonet.errors import ConfigError
@@ -12,6 +13,7 @@ from holonet.training.rules.schedule import Weight, weight_at
 __all__ = ["Mixture"]
 
 
+@checked
 class Mixture(Rule):
     """A weighted sum of rules: half the risk on the data and half that at perturbed points.
 

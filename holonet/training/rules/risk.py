@@ -7,14 +7,17 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from holonet._arguments import checked
 from holonet._types import AnyTensor, IntTensor, RealTensor
+from holonet.attacks.objectives import require_labels
 from holonet.calculus import Probes
-from holonet.errors import ConfigError, InputTypeError
+from holonet.errors import ConfigError, DomainError, InputTypeError
 from holonet.training.rules.rule import Model, Penalty, Rule, running_statistics
 
 __all__ = ["EmpiricalRisk"]
 
 
+@checked
 class EmpiricalRisk(Rule):
     """Mean cross-entropy of the logits, plus weighted penalties.
 
@@ -48,7 +51,10 @@ class EmpiricalRisk(Rule):
         """`risk`, and an entry for each regularizer and target: the sum of their penalties.
 
         Raises:
-            InputTypeError: the logits are complex, or a penalty refuses the model.
+            InputTypeError: the logits are complex, labels are no integers, or a penalty refuses
+                the model.
+            ShapeError: not one class index for each example.
+            DomainError: a label that is not a class.
         """
         found, risk = self._penalized(model, x, y, probes)
         risk = self._losses(model(x), y).mean() if risk is None else risk
@@ -89,15 +95,22 @@ class EmpiricalRisk(Rule):
                 found[name] = found[name] + weight * amount if name in found else weight * amount
         return found, risk
 
-    def _losses(self, logits: Tensor, y: IntTensor) -> RealTensor:
+    def _losses(self, logits: Tensor, y: Tensor) -> RealTensor:
         if logits.is_complex():
             raise InputTypeError(
                 f"the model returns complex logits ({logits.dtype}), and cross-entropy takes real "
                 "ones: end it with a readout, nn.HolomorphicClassifier(backbone) for example"
             )
-        return functional.cross_entropy(
-            logits, y, reduction="none", label_smoothing=self.label_smoothing
-        )
+        require_labels(y, len(logits))
+        try:
+            return functional.cross_entropy(
+                logits, y.long(), reduction="none", label_smoothing=self.label_smoothing
+            )
+        except IndexError:
+            raise DomainError(
+                f"labels from {int(y.min())} to {int(y.max())} for logits of {logits.shape[1]} "
+                "classes: number the classes from 0"
+            ) from None
 
     def _arguments(self) -> list[str]:
         """What the repr shows."""

@@ -7,6 +7,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from holonet._arguments import checked
 from holonet._types import AnyTensor, IntTensor, RealTensor
 from holonet.attacks.ascent import ascend
 from holonet.attacks.objectives import evaluating, input_gradient, logits_of, loss_named
@@ -25,6 +26,7 @@ InnerSolver = Callable[[BatchObjective, AnyTensor, AnyTensor, ThreatModel], Tens
 """(objective: points -> one number an example, start, x, threat) -> points of larger objective."""
 
 
+@checked
 class RobustOptimization(EmpiricalRisk):
     """min over parameters of E max over the set of the loss: the perturbed batch replaces it.
 
@@ -174,6 +176,7 @@ class RobustOptimization(EmpiricalRisk):
         ]
 
 
+@checked
 def shaham(
     threat: ThreatModel, *, radius: Weight = 1.0, penalties: Sequence[Penalty] = ()
 ) -> RobustOptimization:
@@ -188,6 +191,7 @@ def shaham(
     return RobustOptimization(threat, radius=radius, random_start=False, penalties=penalties)
 
 
+@checked
 def fgsm_rs(
     threat: ThreatModel, *, radius: Weight = 1.0, penalties: Sequence[Penalty] = ()
 ) -> RobustOptimization:
@@ -202,6 +206,7 @@ def fgsm_rs(
     return RobustOptimization(threat, radius=radius, penalties=penalties)
 
 
+@checked
 def pgd7(
     threat: ThreatModel, *, radius: Weight = 1.0, penalties: Sequence[Penalty] = ()
 ) -> RobustOptimization:

@@ -9,9 +9,11 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from holonet._arguments import checked
 from holonet._types import AnyTensor, ComplexTensor, IntTensor, RealTensor
+from holonet.attacks.objectives import evaluating, logits_of, require_labels
 from holonet.calculus import Probes
-from holonet.errors import ConfigError, InputTypeError
+from holonet.errors import ConfigError, HolonetError, InputTypeError
 from holonet.regularizers import Regularizer
 from holonet.training.rules.schedule import Weight, weight_at
 
@@ -21,6 +23,7 @@ PenaltyTarget = Literal["logits", "probabilities", "loss", "map"]
 Model = Callable[[Tensor], Tensor]
 
 
+@checked
 class Rule(ABC):
     """A map (model, x, y) -> scalar loss, usable in any loop: `rule(model, x, y).backward()`.
 
@@ -34,10 +37,23 @@ class Rule(ABC):
         """The summands of the loss by name, each already weighted, averaged over the batch."""
 
     def __call__(
-        self, model: Model, x: AnyTensor, y: IntTensor, probes: Probes | None = None
+        self, model: Model, x: AnyTensor, y: Tensor, probes: Probes | None = None
     ) -> RealTensor:
-        """The loss, the sum of the terms."""
-        return torch.stack(list(self.terms(model, x, y, probes).values())).sum()
+        """The loss, the sum of the terms.
+
+        Raises:
+            InputTypeError, ShapeError, DomainError: the model, the examples and the labels do not
+                fit, or the rule refuses them.
+        """
+        require_labels(y, len(x))
+        try:
+            return torch.stack(list(self.terms(model, x, y, probes).values())).sum()
+        except HolonetError:
+            raise
+        except (AttributeError, RuntimeError, TypeError):
+            with evaluating(model), torch.no_grad():
+                logits_of(model, x, y)  # says in words what does not fit, if that was it
+            raise
 
     def at(self, progress: float) -> "Rule":
         """The rule with the weights of that fraction of training, from 0 to 1.
@@ -52,6 +68,7 @@ class Rule(ABC):
         return f"{type(self).__name__}()"
 
 
+@checked
 @dataclass(frozen=True)
 class Penalty:
     """A regularizer with a weight, applied to the logits, the probabilities, the loss or the map.

@@ -4,6 +4,7 @@ import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
+from holonet._arguments import checked
 from holonet.errors import ConfigError
 
 __all__ = ["Constant", "CosineRamp", "LinearRamp", "Schedule", "Weight", "weight_at"]
@@ -25,6 +26,7 @@ Weight = float | int | Schedule
 """A number >= 0, or a schedule of them."""
 
 
+@checked
 @dataclass(frozen=True)
 class Constant(Schedule):
     """The same weight all the time.
@@ -79,6 +81,7 @@ class _Ramp(Schedule):
         """Where between `initial` and `final`, from 0 to 1."""
 
 
+@checked
 class LinearRamp(_Ramp):
     """Linear from `initial` to `final` between the moments `start` and `end`, else level.
 
@@ -102,6 +105,7 @@ class LinearRamp(_Ramp):
         return share
 
 
+@checked
 class CosineRamp(_Ramp):
     """Half a cosine wave from `initial` to `final`: `LinearRamp` with level ends.
 

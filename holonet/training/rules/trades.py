@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from holonet._arguments import checked
 from holonet._types import AnyTensor, IntTensor, RealTensor
 from holonet.attacks.ascent import ascend
 from holonet.attacks.objectives import evaluating, logits_of
@@ -21,6 +22,7 @@ __all__ = ["Trades"]
 START = 1e-3  # standard deviation of the first offset, at which the divergence has a gradient
 
 
+@checked
 class Trades(EmpiricalRisk):
     """Cross-entropy at x + beta * KL(p(x) || p(x')), x' the point of the set where KL is largest.
 

@@ -1,0 +1,212 @@
+"""Arguments of the wrong type, refused at the public edge in words read off the annotations."""
+
+import collections.abc
+import functools
+import inspect
+import numbers
+import os
+import types
+import typing
+from collections.abc import Callable
+from pathlib import PurePath
+from typing import Any, Literal, TypeVar, Union
+
+import numpy as np
+import torch
+from jaxtyping import AbstractArray
+from torch import Tensor, nn
+
+from holonet.errors import InputTypeError
+
+__all__ = ["checked"]
+
+T = TypeVar("T", bound=Callable[..., Any])
+
+_LONGEST = 1000  # entries of a sequence that are looked at
+_NUMBERS: dict[type, tuple[type, str]] = {
+    int: (numbers.Integral, "an integer"),
+    float: (numbers.Real, "a real number"),
+    complex: (numbers.Complex, "a number"),
+}
+
+
+def checked(target: T) -> T:
+    """A function, or a class, that refuses arguments which their annotations do not allow.
+
+    Of a class the constructor is checked, and `__call__` where the class itself defines one.
+    Inside of `torch.compile` nothing is checked.
+
+    Law: an argument that fits its annotation passes; any other one raises before the function
+        runs, with the name of the parameter, what it got and what it takes.
+
+    Raises:
+        InputTypeError: by what is returned, for an argument of another type.
+
+    Example:
+        >>> @checked
+        ... def double(x: Tensor, times: int = 1) -> Tensor:
+        ...     return x * 2**times
+        >>> double([1.0])
+        Traceback (most recent call last):
+        ...
+        holonet.errors.InputTypeError: double: x is a list and must be a tensor: torch.as_tensor(x)
+    """
+    if not isinstance(target, type):
+        return _checked_function(target, target.__name__)
+    _check_methods(target)
+    return target  # pyright: ignore[reportReturnType]
+
+
+def _check_methods(made: type) -> None:
+    for method in ("__init__", "__call__"):
+        own = vars(made).get(method)
+        if isinstance(own, types.FunctionType):
+            setattr(made, method, _checked_function(own, made.__name__))
+
+
+def _checked_function(function: Callable[..., Any], name: str) -> Any:
+    signature = inspect.signature(function)
+    positional = [
+        p.name for p in signature.parameters.values() if p.kind in (p.POSITIONAL_ONLY, _EITHER)
+    ]
+
+    @functools.cache
+    def hints() -> dict[str, Any]:
+        found = typing.get_type_hints(function)
+        return {k: found[k] for k in signature.parameters if k in found}
+
+    @functools.wraps(function)
+    def edge(*args: Any, **kwargs: Any) -> Any:
+        if not torch.compiler.is_compiling():
+            given = dict(zip(positional, args, strict=False)) | kwargs
+            for parameter, hint in hints().items():
+                if parameter in given and not fits(given[parameter], hint):
+                    raise InputTypeError(_refusal(name, parameter, given[parameter], hint))
+        return function(*args, **kwargs)
+
+    return edge
+
+
+_EITHER = inspect.Parameter.POSITIONAL_OR_KEYWORD
+
+
+def fits(value: object, hint: Any) -> bool:
+    """Whether a value is what an annotation allows; what is not understood is allowed.
+
+    Integers of any kind are real numbers, and strings are no sequences.
+
+    Example:
+        >>> fits(3, float), fits("ab", list[str]), fits(None, int | None), fits(True, int)
+        (True, False, True, False)
+    """
+    if hint is Any:
+        return True
+    origin, inner = typing.get_origin(hint), typing.get_args(hint)
+    if origin in (Union, types.UnionType):
+        return any(fits(value, choice) for choice in inner)
+    if origin is Literal:
+        return value in inner
+    if origin is typing.Annotated:
+        return fits(value, inner[0])
+    if hint is None or hint is types.NoneType:
+        return value is None
+    if hint in _NUMBERS:
+        return isinstance(value, _NUMBERS[hint][0]) and not isinstance(value, bool | np.bool_)
+    if hint is bool:
+        return isinstance(value, bool | np.bool_)
+    if isinstance(hint, type) and issubclass(hint, PurePath):
+        return isinstance(value, os.PathLike)
+    if isinstance(origin, type):
+        return _holds(value, origin, inner)
+    return not isinstance(hint, type) or isinstance(value, hint)
+
+
+def _holds(value: Any, origin: type, inner: tuple[Any, ...]) -> bool:
+    """Whether a container, a callable or a class is of that generic type."""
+    if origin is type:
+        return isinstance(value, type)
+    if not isinstance(value, origin) or isinstance(value, str | bytes):
+        return False
+    if issubclass(origin, collections.abc.Mapping):
+        keys, values = inner
+        return all(fits(k, keys) and fits(v, values) for k, v in value.items())
+    if origin is tuple and inner[-1] is not Ellipsis:
+        return len(value) == len(inner) and all(map(fits, value, inner))
+    if issubclass(origin, collections.abc.Sequence) and not isinstance(value, nn.Module):
+        return all(fits(entry, inner[0]) for entry in value[:_LONGEST])
+    return True
+
+
+def _refusal(function: str, parameter: str, value: object, hint: Any) -> str:
+    wanted = _wanted(hint)
+    message = f"{function}: {parameter} is {_what(value)} and must be {wanted}"
+    if "tensor" not in wanted or isinstance(value, Tensor | nn.Module | str) or callable(value):
+        return message
+    return message + (f": torch.as_tensor({parameter})" if value is not None else "")
+
+
+def _what(value: object) -> str:
+    """A value in words, by its type, and itself where that is short."""
+    if isinstance(value, Tensor):
+        dtype = str(value.dtype).removeprefix("torch.")
+        return f"a tensor of shape {tuple(value.shape)} and dtype {dtype}"
+    if value is None or isinstance(value, bool):
+        return repr(value)
+    if isinstance(value, type):
+        return f"the class {value.__name__}"
+    name = type(value).__name__
+    article = "an" if name[:1].lower() in "aeiou" else "a"
+    short = isinstance(value, str | numbers.Number) and len(repr(value)) <= 40
+    return repr(value) if short else f"{article} {name}"
+
+
+def _wanted(hint: Any) -> str:
+    """An annotation in words."""
+    origin, inner = typing.get_origin(hint), typing.get_args(hint)
+    if origin in (Union, types.UnionType):
+        return " or ".join(dict.fromkeys(map(_wanted, inner)))
+    if origin is Literal:
+        return " or ".join(map(repr, inner))
+    if origin is typing.Annotated:
+        return _wanted(inner[0])
+    if hint is None or hint is types.NoneType:
+        return "None"
+    if hint in _NUMBERS:
+        return _NUMBERS[hint][1]
+    if origin is collections.abc.Callable or hint is Callable:
+        return "a function"
+    if origin is type:
+        return "a class"
+    if isinstance(origin, type):
+        if issubclass(origin, collections.abc.Mapping):
+            return f"a mapping to {_wanted(inner[1])}"
+        if origin is tuple and inner[-1] is not Ellipsis:
+            return f"a tuple of {len(inner)}: {', '.join(map(_wanted, inner))}"
+        return f"a {origin.__name__.lower()} of which each is {_wanted(inner[0])}"
+    return _WORDS.get(hint) or _array(hint) or _named(hint)
+
+
+_WORDS: dict[Any, str] = {
+    Tensor: "a tensor",
+    str: "a string",
+    bool: "True or False",
+    nn.Module: "a torch.nn.Module",
+}
+
+
+def _array(hint: Any) -> str:
+    """A tensor of some dtype, and of a shape where the annotation has one."""
+    if not (isinstance(hint, type) and issubclass(hint, AbstractArray)):
+        return ""
+    kind = hint.__name__.split("[")[0].lower()
+    kind = {"float": "real floating", "inexact": "floating", "int": "integer"}.get(kind, kind)
+    article = "an" if kind[0] in "aeiou" else "a"
+    shape = "" if hint.dim_str == "..." else f" of shape ({', '.join(hint.dim_str.split())})"
+    return f"{article} {kind} tensor{shape}"
+
+
+def _named(hint: Any) -> str:
+    name = getattr(hint, "__name__", str(hint))
+    if isinstance(hint, type) and issubclass(hint, PurePath):
+        return "a path"
+    return f"{'an' if name[:1].lower() in 'aeiou' else 'a'} {name}"
