@@ -276,3 +276,27 @@ def test_running_statistics_are_put_to_use_and_modes_back() -> None:
     for other in (nn.Linear(2, 2), torch.sin):
         with running_statistics(other) as found:
             assert not found
+
+
+def test_batch_norm_counts_the_passes_that_a_rule_learns_from() -> None:
+    def network() -> nn.Sequential:
+        torch.manual_seed(0)
+        return nn.Sequential(nn.Linear(4, 5), nn.BatchNorm1d(5), nn.Tanh(), nn.Linear(5, 3))
+
+    x, y = torch.rand(6, 4, generator=torch.Generator().manual_seed(1)), torch.tensor([0, 1, 2] * 2)
+    robust, trades = RobustOptimization(THREAT, steps=2), Trades(THREAT, steps=2)
+    penalized = EmpiricalRisk([Penalty(DirichletEnergy(), 0.1)])
+    passes: list[tuple[Rule, Callable[[nn.Module], list[Tensor]]]] = [
+        (EmpiricalRisk(), lambda _: [x]),
+        (penalized, lambda _: [x]),
+        (LinearizedRobustOptimization(THREAT), lambda _: [x]),
+        (robust, lambda model: [robust.perturb(model, x, y, Probes(2))]),
+        (trades, lambda model: [x, trades.perturb(model, x, y, Probes(2))]),
+    ]
+    for rule, points in passes:
+        model, by_hand = network(), network()
+        rule(model, x, y, Probes(2))
+        for at in points(by_hand):
+            by_hand(at)
+        torch.testing.assert_close(dict(model.named_buffers()), dict(by_hand.named_buffers()))
+        assert model.training
