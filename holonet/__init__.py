@@ -1,6 +1,11 @@
 """Holomorphic neural networks in PyTorch, and what complex analysis says about them."""
 
-from holonet import attacks, calculus, data, domains, errors, functions, nn, regularizers
+import importlib
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from holonet import attacks, calculus, data, domains, errors, functions, nn, regularizers
 
 __all__ = [
     "attacks",
@@ -13,3 +18,14 @@ __all__ = [
     "regularizers",
 ]
 __version__ = "0.1.0"
+
+
+def __getattr__(name: str) -> ModuleType:
+    """The unit of that name, imported when it is first asked for: the command needs few of them."""
+    if name in __all__:
+        return importlib.import_module(f"holonet.{name}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return [*globals(), *__all__]

@@ -27,7 +27,14 @@ from holonet.data import Dataset
 from holonet.diagnostics import RobustnessReport, TransferMatrix, evaluate_robustness
 from holonet.diagnostics import transfer_matrix as transfer_between
 from holonet.errors import DataError, MissingDependencyError, ShapeError, UnknownNameError
-from holonet.interop import autoattack, from_art, from_foolbox, from_torchattacks
+from holonet.interop import (
+    autoattack,
+    from_art,
+    from_foolbox,
+    from_torchattacks,
+    require_autoattack,
+    require_toolkit,
+)
 from holonet.training import load_run
 
 __all__ = ["BATCH", "attack", "attacks_named", "percent", "save_picture", "threat_of"]
@@ -137,6 +144,7 @@ def attacks_named(
 
     Raises:
         UnknownNameError: no such attack or toolkit.
+        MissingDependencyError: AutoAttack or a toolkit is not installed.
 
     Example:
         >>> list(attacks_named("pgd,square", steps=10))
@@ -150,10 +158,12 @@ def attacks_named(
         if name == "strong":
             found |= {key: _budgeted(one, budget) for key, one in STRONG.items()}
         elif name == "autoattack":
+            require_autoattack()
             found[name] = autoattack
         elif name in ATTACKS:
             found[name] = _budgeted(ATTACKS[name], budget)
         elif kind and toolkit in TOOLKITS:
+            require_toolkit(toolkit, name)
             found[name] = TOOLKITS[toolkit](kind)
         else:
             known = [*ATTACKS, "strong", "autoattack", *(f"{kit}:<name>" for kit in TOOLKITS)]

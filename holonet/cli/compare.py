@@ -17,6 +17,7 @@ from holonet.data import load_dataset
 from holonet.errors import RunExistsError
 from holonet.experiments import Contender, Outcome, Protocol, relative_cost, run_demo
 from holonet.experiments import compare as run_comparison
+from holonet.interop import require_autoattack
 from holonet.training import ModelConfig, RuleConfig, TrainConfig
 
 __all__ = ["compare", "demo"]
@@ -118,6 +119,8 @@ def compare(
     --attack autoattack --seeds 3 --out runs/mnist[/dim]
     """
     threat = ThreatModel("Linf", eps)
+    if attack == "autoattack":
+        require_autoattack()  # before the training
     protocol = Protocol(threat, (0.0, eps), steps, restarts, examples, attack)
     model: dict[str, Any] = {
         "family": family,

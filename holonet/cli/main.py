@@ -1,54 +1,204 @@
-"""The entry point: the commands, and one exit code for each kind of failure."""
+"""The entry point: commands that are imported when they are called, one exit code per failure."""
 
+import io
+import signal
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from importlib import import_module
+from importlib.metadata import version
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperCommand, TyperGroup
 
-from holonet.cli.attack import attack
-from holonet.cli.audit import audit
-from holonet.cli.bench import bench
-from holonet.cli.compare import compare, demo
-from holonet.cli.evaluate import evaluate
-from holonet.cli.list import list_names
-from holonet.cli.reproduce import reproduce
-from holonet.cli.train import train
+from holonet.cli.refusals import refusal
+from holonet.cli.terminal import drop_stdout, printable, reader_is_gone
 from holonet.errors import CheckpointError, HolonetError, MissingDependencyError, NumericalError
 
 __all__ = ["app", "main"]
 
 EPILOG = (
-    "Exit codes: 0 done; 1 a defect in holonet; 2 wrong usage, configuration or data; "
-    "3 the numbers blew up; 4 no usable checkpoint; 5 an optional dependency is missing; "
-    "130 interrupted."
+    "Exit codes: 0 done; 1 a defect in holonet; 2 wrong usage, configuration or data, or the "
+    "system refuses (no space, no rights); 3 the numbers blew up; 4 no usable checkpoint; 5 an "
+    "optional dependency is missing; 130 interrupted; 143 terminated."
 )
+INTERRUPTED = 128 + signal.SIGINT
+TERMINATED = 128 + signal.SIGTERM
+READER_GONE = 141  # what a shell says of a program that a closed pipe ended
+
+AGAIN = "What was finished is kept: the same command goes on from there."
+KEPT = {
+    "train": "What was finished is kept: once a run has begun, the same command with --resume "
+    "goes on from its last checkpoint.",
+    "evaluate": AGAIN,
+    "attack": AGAIN,
+    "compare": AGAIN,
+    "demo": AGAIN,
+    "reproduce": AGAIN,
+    "bench": "The cases that were finished are in its file.",
+}
+"""What is left of a command that was cut off, and how to go on."""
+
+
+class _Lazy(TyperCommand):
+    """A command whose callback imports it: the list of commands needs its help line alone."""
+
+    def load(self) -> TyperCommand:
+        """The command itself."""
+        alone = typer.Typer(add_completion=False, rich_markup_mode="rich")
+        alone.command(self.name)(self.callback())  # type: ignore[misc]
+        return typer.main.get_command(alone)  # type: ignore[return-value]
+
+    def make_context(self, *args: Any, **kwargs: Any) -> Any:
+        """That of the command itself."""
+        return self.load().make_context(*args, **kwargs)
+
+
+class _Commands(TyperGroup):
+    """A reader that closes the pipe early, as `head` does, is no failure."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            if not reader_is_gone():
+                raise
+            drop_stdout()
+            raise typer.Exit(READER_GONE) from None
+
 
 app = typer.Typer(
     name="holonet",
-    help="Holomorphic neural networks: train them, attack them, look at them.",
+    cls=_Commands,
     epilog=EPILOG,
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
-app.command("train")(train)
-app.command("evaluate")(evaluate)
-app.command("attack")(attack)
-app.command("compare")(compare)
-app.command("demo")(demo)
-app.command("reproduce")(reproduce)
-app.command("audit")(audit)
-app.command("bench")(bench)
-app.command("list")(list_names)
+
+
+def _print_version(wanted: bool) -> bool:
+    if wanted:
+        typer.echo(f"holonet {version('holonet')}")
+        raise typer.Exit
+    return wanted
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", help="Print the version.", callback=_print_version, is_eager=True
+        ),
+    ] = False,
+) -> None:
+    """Holomorphic neural networks: train them, attack them, look at them."""
+
+
+def _command(name: str, line: str, load: Callable[[], Any]) -> None:
+    app.command(name, cls=_Lazy, help=line)(load)
+
+
+_command(
+    "train",
+    "Train a network and keep everything in a run folder.",
+    lambda: import_module("holonet.cli.train").train,
+)
+_command(
+    "evaluate",
+    "Clean accuracy, and the worst case over an ensemble of attacks, with Wilson intervals at 95%.",
+    lambda: import_module("holonet.cli.evaluate").evaluate,
+)
+_command(
+    "attack",
+    "Attack the test set with each attack on its own, and keep what it found.",
+    lambda: import_module("holonet.cli.attack").attack,
+)
+_command(
+    "compare",
+    "Every network under every rule: clean and robust accuracy, and what a step costs.",
+    lambda: import_module("holonet.cli.compare").compare,
+)
+_command(
+    "demo",
+    "Train a plain real network and a holomorphic one, attack both, write a report.",
+    lambda: import_module("holonet.cli.compare").demo,
+)
+_command(
+    "reproduce",
+    "Test what a paper claims, claim by claim, over several seeds; write a report.",
+    lambda: import_module("holonet.cli.reproduce").reproduce,
+)
+_command(
+    "audit",
+    "Measure which layers of another library are holomorphic, in train and in eval mode.",
+    lambda: import_module("holonet.cli.audit").audit,
+)
+_command(
+    "bench",
+    "Time operations and training steps against torch and complextorch; measure their memory.",
+    lambda: import_module("holonet.cli.bench").bench,
+)
+_command(
+    "list",
+    "List the activations (class, formula, where they are less exact) or the data sets.",
+    lambda: import_module("holonet.cli.list").list_names,
+)
 
 
 def main() -> None:
-    """Run the command line; errors of ours are one line on stderr and an exit code."""
+    """Run the command line; a failure that is no defect of ours is a line on stderr and a code.
+
+    A signal to end is raised in the command like an interrupt, so that open files are put away.
+    """
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
-        app()
+        with _signals_raise():
+            app()
+    except SystemExit as end:  # typer makes one of an interrupt
+        if end.code in (INTERRUPTED, TERMINATED):
+            _end(end.code, "interrupted" if end.code == INTERRUPTED else "terminated", hint=True)
+        raise
+    except KeyboardInterrupt:
+        _end(INTERRUPTED, "interrupted", hint=True)
     except HolonetError as error:
-        sys.stderr.write(f"error: {error}\n")
-        sys.exit(_exit_code(error))
+        _end(_exit_code(error), f"error: {error}")
+    except Exception as error:
+        reason = refusal(error)
+        if reason is None:
+            raise
+        _end(2, f"error: {reason}", hint=True)
+
+
+@contextmanager
+def _signals_raise() -> Iterator[None]:
+    """The signal to end raises SystemExit, while it is not ignored or handled by others."""
+
+    def end(number: int, _: object) -> None:
+        sys.exit(128 + number)
+
+    before = signal.getsignal(signal.SIGTERM)
+    if before is signal.SIG_DFL:
+        signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        if before is signal.SIG_DFL:
+            signal.signal(signal.SIGTERM, before)
+
+
+def _end(code: int, line: str, *, hint: bool = False) -> None:
+    """Say why, and how to go on where there is a way, and exit."""
+    command = next((word for word in sys.argv[1:] if not word.startswith("-")), "")
+    kept = f" {KEPT[command]}" if hint and command in KEPT else ""
+    stop = "." if kept and not line.endswith(".") else ""
+    sys.stderr.write(f"{printable(line)}{stop}{kept}\n")
+    sys.exit(code)
 
 
 def _exit_code(error: HolonetError) -> int:

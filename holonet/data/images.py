@@ -10,8 +10,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from holonet._optional import require
 from holonet.data.dataset import Dataset, stratified_split
-from holonet.errors import DataError, MissingDependencyError
+from holonet.errors import DataError
 
 __all__ = ["MNIST_SOURCE", "load_digits", "load_mnist", "read_idx"]
 
@@ -43,12 +44,12 @@ def _digits() -> np.ndarray:
 
     The import takes most of a second, which is a tenth of the demo.
     """
+    require("sklearn", "scikit-learn", "datasets", "the digits data set")
     package = importlib.util.find_spec("sklearn")
-    if package is None or not package.submodule_search_locations:
-        raise MissingDependencyError("scikit-learn", "datasets", "the digits data set")
-    file = Path(package.submodule_search_locations[0]) / "datasets" / "data" / "digits.csv.gz"
-    if file.is_file():
-        return np.loadtxt(file, delimiter=",")
+    if package is not None and package.submodule_search_locations:
+        file = Path(package.submodule_search_locations[0]) / "datasets" / "data" / "digits.csv.gz"
+        if file.is_file():
+            return np.loadtxt(file, delimiter=",")
     from sklearn import datasets
 
     pixels, labels = datasets.load_digits(return_X_y=True)

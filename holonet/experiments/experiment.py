@@ -20,6 +20,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from holonet._cache import keep, read_kept, recall
 from holonet._files import folder_lock, write_atomically
+from holonet._page import Report, Section
 from holonet.data import Dataset
 from holonet.errors import (
     CheckpointError,
@@ -31,7 +32,6 @@ from holonet.errors import (
 )
 from holonet.experiments.claims import Claim, Finding, Standing, Verdict, judge
 from holonet.experiments.study_report import study_report
-from holonet.plots import Section, write_report
 
 __all__ = [
     "Cell",
@@ -180,11 +180,16 @@ def reproduce(
         ConfigError: two cells with one key, a key that is no file name, settings that are not
             JSON, findings that do not answer the claims one by one.
         RunExistsError: another process is at work in the folder.
+        MissingDependencyError: there is nothing to draw with; before any work.
         HolonetError: every cell failed; the first one's error.
     """
+    from holonet.plots import write_report  # before the work: it may be missing
+
     cells = _checked(study.cells(quick))
     with folder_lock(folder, RunExistsError):
-        return _reproduce(study, cells, folder, quick, progress, command)
+        done, page = _reproduce(study, cells, folder, quick, progress, command)
+        write_report(page, done.report)
+    return done
 
 
 def _reproduce(
@@ -194,7 +199,7 @@ def _reproduce(
     quick: bool,
     progress: bool,
     command: str | None,
-) -> StudyResult:
+) -> tuple[StudyResult, Report]:
     saved: dict[str, dict[str, Any]] = {}
     errors: dict[str, HolonetError] = {}
     with _bar(progress) as bar:
@@ -234,8 +239,7 @@ def _reproduce(
     write_atomically(folder / "results.json", json.dumps(record, indent=1) + "\n")
     figures = study.figures(results)
     done = StudyResult(study.name, findings, results, failed, record, folder)
-    write_report(study_report(study.claims, findings, figures, record), done.report)
-    return done
+    return done, study_report(study.claims, findings, figures, record)
 
 
 def _checked(cells: Sequence[Cell]) -> Sequence[Cell]:

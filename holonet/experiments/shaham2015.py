@@ -7,13 +7,13 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, ClassVar
 
+from holonet._page import Section, Table
 from holonet.attacks import ThreatModel
 from holonet.data import Dataset, load_dataset
 from holonet.experiments.claims import Claim, Finding, Standing, judge_all
 from holonet.experiments.experiment import Cell, Result, Study
 from holonet.experiments.shaham2015_networks import at_32, attacked, network
 from holonet.experiments.statistics import Interval, mean_interval, paired_difference
-from holonet.plots import Section, Table, plot_intervals
 from holonet.training import EmpiricalRisk, TrainConfig, accuracy, fit, load_weights
 from holonet.training.rules import Rule, shaham
 from holonet.training.run_folder import WEIGHTS
@@ -204,6 +204,8 @@ class Shaham2015(Study):
 
     def figures(self, results: Mapping[str, Result]) -> Mapping[str, Section]:
         """Differences from the baseline with their intervals, and all accuracies in a table."""
+        from holonet.plots import plot_intervals
+
         found = {}
         for key, intervals in _differences(results).items():
             title, what = FIGURES[key]

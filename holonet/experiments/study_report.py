@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from holonet._page import Report, Section, Table
 from holonet.experiments.claims import Claim, Finding, Verdict
-from holonet.plots import Report, Section, Table
 
 __all__ = ["study_report"]
 

@@ -6,7 +6,6 @@ the process that it runs in (debuggers, coverage), and because it seeds torch's 
 
 import contextlib
 import importlib.metadata
-import importlib.util
 import logging
 import multiprocessing
 import pickle
@@ -20,15 +19,16 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
+from holonet._optional import require
 from holonet._types import IntTensor
 from holonet.attacks import Alarm, AlarmKind, AttackResult, ThreatModel
 from holonet.attacks.alarms import warn_about
 from holonet.attacks.objectives import Model, evaluating, logits_of
-from holonet.errors import DomainError, HolonetError, InputTypeError, MissingDependencyError
+from holonet.errors import DomainError, HolonetError, InputTypeError
 from holonet.interop.layout import ImageLayout
 from holonet.interop.toolkits import accept
 
-__all__ = ["AutoAttackResult", "Version", "autoattack"]
+__all__ = ["AutoAttackResult", "Version", "autoattack", "require_autoattack"]
 
 Version = Literal["standard", "plus", "rand"]
 
@@ -100,8 +100,7 @@ def autoattack(
     References:
         Croce and Hein (2020); Croce and Hein (2021) for L1.
     """
-    if importlib.util.find_spec("pyautoattack") is None:
-        raise MissingDependencyError("pyautoattack", "attacks", "AutoAttack")
+    require_autoattack()
     if not len(x):
         return AutoAttackResult(x.detach().clone(), x.new_zeros(0))
     _require_attackable(model, x, y, threat, version)
@@ -132,6 +131,15 @@ def autoattack(
     result = _joined(parts)
     warn_about(result.alarms)
     return result
+
+
+def require_autoattack() -> None:
+    """Refuse to begin what will need AutoAttack where it is not installed.
+
+    Raises:
+        MissingDependencyError: pyautoattack is not installed.
+    """
+    require("pyautoattack", "pyautoattack", "attacks", "AutoAttack")
 
 
 def _require_attackable(

@@ -10,15 +10,30 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from holonet._optional import is_installed
 from holonet._types import AnyTensor, IntTensor
 from holonet.attacks import Alarm, AlarmKind, AttackResult, ThreatModel
 from holonet.attacks.alarms import warn_about
 from holonet.attacks.ensemble import Attack
 from holonet.attacks.objectives import Model, evaluating, logits_of, margin_of
-from holonet.errors import DomainError, InputTypeError, MissingDependencyError, ShapeError
+from holonet.errors import (
+    DomainError,
+    InputTypeError,
+    MissingDependencyError,
+    ShapeError,
+    UnknownNameError,
+)
 from holonet.interop.layout import ImageLayout
 
-__all__ = ["Finder", "accept", "external", "from_art", "from_foolbox", "from_torchattacks"]
+__all__ = [
+    "Finder",
+    "accept",
+    "external",
+    "from_art",
+    "from_foolbox",
+    "from_torchattacks",
+    "require_toolkit",
+]
 
 Finder = Callable[[nn.Module, Tensor, Tensor, ThreatModel], Tensor]
 """(model in eval mode, examples, labels, threat) -> one perturbed example for each."""
@@ -121,6 +136,7 @@ def from_torchattacks(
 
     Raises:
         DomainError: when called on a box other than [0, 1], the only one that torchattacks knows.
+        UnknownNameError: when called and torchattacks has no such attack.
         MissingDependencyError: when called by name and torchattacks is not installed.
 
     References:
@@ -141,7 +157,7 @@ def from_torchattacks(
                 import torchattacks  # pyright: ignore[reportMissingImports]
             except ImportError as error:
                 raise _MissingToolkitError("torchattacks", name, error) from None
-            attack = _build(getattr(torchattacks, make), (layout,), threat, options)
+            attack = _build(_kind_named(torchattacks, make), (layout,), threat, options)
         else:
             attack = make(layout, threat)
         return layout.gather(attack(layout.spread(x), y))
@@ -154,6 +170,7 @@ def from_foolbox(make: str | Callable[[ThreatModel], Any], **options: Any) -> At
 
     Raises:
         DomainError: when called without a box, which foolbox needs.
+        UnknownNameError: when called and foolbox has no such attack.
         MissingDependencyError: when called and foolbox is not installed.
 
     References:
@@ -172,7 +189,7 @@ def from_foolbox(make: str | Callable[[ThreatModel], Any], **options: Any) -> At
             raise _MissingToolkitError("foolbox", name, error) from None
         wrapped = foolbox.PyTorchModel(model, bounds=threat.bounds, device=x.device)
         if isinstance(make, str):
-            attack = getattr(foolbox.attacks, make)(**options)
+            attack = _kind_named(foolbox.attacks, make)(**options)
         else:
             attack = make(threat)
         _, points, _ = attack(wrapped, x, y.long(), epsilons=threat.eps)
@@ -187,6 +204,7 @@ def from_art(make: str | Callable[[Any, ThreatModel], Any], **options: Any) -> A
     By name, as in `art.attacks.evasion`; `eps` and `norm` are passed if the attack takes them.
 
     Raises:
+        UnknownNameError: when called and it has no such attack.
         MissingDependencyError: when called and adversarial-robustness-toolbox is not installed.
 
     References:
@@ -216,7 +234,7 @@ def from_art(make: str | Callable[[Any, ThreatModel], Any], **options: Any) -> A
         )
         if isinstance(make, str):
             norms = {"Linf": np.inf, "L2": 2, "L1": 1}
-            kind = getattr(evasion, make)
+            kind = _kind_named(evasion, make)
             attack = _build(kind, (estimator,), threat, options, norms.get(threat.norm))
         else:
             attack = make(estimator, threat)
@@ -225,10 +243,33 @@ def from_art(make: str | Callable[[Any, ThreatModel], Any], **options: Any) -> A
     return external(find, name=name)
 
 
+def require_toolkit(module: str, name: str) -> None:
+    """Refuse to begin what will need an attack toolkit where it is not installed.
+
+    Args:
+        module: torchattacks, foolbox or art.
+        name: the attack, for the message.
+
+    Raises:
+        MissingDependencyError: the toolkit is not installed.
+    """
+    if not is_installed(module):
+        package = "adversarial-robustness-toolbox" if module == "art" else module
+        raise _MissingToolkitError(package, name, "it is not installed")
+
+
+def _kind_named(module: Any, name: str) -> Any:
+    """What a toolkit calls by that name."""
+    if not hasattr(module, name):
+        known = [key for key in dir(module) if key[:1].isupper()]
+        raise UnknownNameError(f"attack of {module.__name__}", name, known)
+    return getattr(module, name)
+
+
 class _MissingToolkitError(MissingDependencyError):
     """A toolkit that no extra of ours installs."""
 
-    def __init__(self, package: str, name: str, error: ImportError) -> None:
+    def __init__(self, package: str, name: str, error: ImportError | str) -> None:
         ImportError.__init__(self, f"{name} needs {package}, and {error}: pip install {package}")
 
 

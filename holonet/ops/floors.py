@@ -1,7 +1,6 @@
 """Which floor can take a tensor: plain torch, C++ on the CPU, Triton on the GPU."""
 
 import functools
-import importlib.util
 import os
 from typing import Literal
 
@@ -10,6 +9,7 @@ from torch import Tensor
 from torch.autograd import forward_ad
 from torch.overrides import has_torch_function
 
+from holonet._optional import is_installed
 from holonet.ops.backend import Backend, chosen
 
 __all__ = ["Floor", "choose", "interpreted", "transforms_are_active"]
@@ -78,4 +78,4 @@ def _choose_fused(z: Tensor, backend: Backend) -> tuple[Floor | None, str]:
 
 @functools.cache
 def _triton_is_installed() -> bool:
-    return importlib.util.find_spec("triton") is not None
+    return is_installed("triton")

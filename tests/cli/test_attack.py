@@ -1,8 +1,10 @@
 """`holonet attack`: chosen attacks, each on its own, and transfer between runs."""
 
 import json
+import sys
 from functools import partial
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -97,7 +99,8 @@ def test_bad_options(run: Path, options: list[str], kind: type[HolonetError]) ->
     assert isinstance(invoke("attack", str(run), *options).exception, kind)
 
 
-def test_names_are_read() -> None:
+def test_names_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "torchattacks", ModuleType("torchattacks"))
     assert attacks_named("strong") == dict(STRONG)
     assert attacks_named("autoattack") == {"autoattack": autoattack}
     named = attacks_named("pgd, square ,strong,torchattacks:PGD")

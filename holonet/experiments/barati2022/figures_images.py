@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from holonet._page import Section, Table
 from holonet.experiments.barati2022.evidence import of_part
 from holonet.experiments.barati2022.evidence_images import (
     IMAGE_EVIDENCE,
@@ -15,7 +16,7 @@ from holonet.experiments.barati2022.evidence_images import (
 )
 from holonet.experiments.experiment import Result
 from holonet.experiments.statistics import mean_interval
-from holonet.plots import Section, Table, new_figure, plot_intervals
+from holonet.plots import new_figure, plot_intervals
 from holonet.plots.style import add_legend, color, figure_of, label_axes, marker
 
 __all__ = ["IMAGE_FIGURES"]

@@ -6,13 +6,14 @@ from typing import Any
 
 import torch
 
+from holonet._page import Section, Table
 from holonet.errors import DataError
 from holonet.experiments.barati2022.arms import ARMS, PROBLEMS, closed_form
 from holonet.experiments.barati2022.evidence_plane import by_seed
 from holonet.experiments.barati2022.planar_measures import profile, profile_radii
 from holonet.experiments.experiment import Result
 from holonet.experiments.statistics import mean_interval
-from holonet.plots import Section, Table, new_figure
+from holonet.plots import new_figure
 from holonet.plots.style import INK, add_legend, color, label_axes
 
 __all__ = ["PLANE_FIGURES"]

@@ -6,6 +6,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
 
+from holonet._page import Section
 from holonet.data import Dataset, load_dataset
 from holonet.errors import DataError
 from holonet.experiments.barati2022.arms import ARMS
@@ -14,14 +15,11 @@ from holonet.experiments.barati2022.energy import run_energy
 from holonet.experiments.barati2022.evidence import Evidence
 from holonet.experiments.barati2022.evidence_images import IMAGE_EVIDENCE
 from holonet.experiments.barati2022.evidence_plane import PLANE_EVIDENCE
-from holonet.experiments.barati2022.figures_images import IMAGE_FIGURES
-from holonet.experiments.barati2022.figures_plane import PLANE_FIGURES
 from holonet.experiments.barati2022.networks import FAMILIES
 from holonet.experiments.barati2022.planar import run_planar
 from holonet.experiments.barati2022.transfer import run_transfer
 from holonet.experiments.claims import Claim, Finding
 from holonet.experiments.experiment import Cell, Result, Study
-from holonet.plots import Section
 
 __all__ = ["Barati2022"]
 
@@ -169,6 +167,9 @@ class Barati2022(Study):
 
     def figures(self, results: Mapping[str, Result]) -> Mapping[str, Section]:
         """A figure for each claim that has any; none where too little is left."""
+        from holonet.experiments.barati2022.figures_images import IMAGE_FIGURES
+        from holonet.experiments.barati2022.figures_plane import PLANE_FIGURES
+
         found = {}
         for key, draw in {**PLANE_FIGURES, **IMAGE_FIGURES}.items():
             try:
