@@ -44,16 +44,22 @@ class PointSet(Obstacle):
 
 @dataclass(frozen=True)
 class Progression(Obstacle):
-    """The points offset + k * period for all integers k.
+    """The points offset + k * period for all integers k but finitely many.
+
+    Args:
+        without: those k whose points are left out.
 
     Example:
         >>> poles_of_tanh = Progression(0.5j * torch.pi, 1j * torch.pi)
         >>> round(poles_of_tanh.distance(torch.zeros((), dtype=torch.complex128)).item(), 6)
         1.570796
+        >>> Progression(0, 1, without=(0,)).distance(torch.tensor([0j, 2.25]))
+        tensor([1.0000, 0.2500])
     """
 
     offset: complex | float | int
     period: complex | float | int
+    without: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         if self.period == 0:
@@ -61,7 +67,14 @@ class Progression(Obstacle):
 
     def distance(self, z: ComplexTensor) -> RealTensor:
         """Distance to the nearest point."""
-        return (z - self.offset - _nearest(z, self.offset, self.period) * self.period).abs()
+        nearest, reach = _nearest(z, self.offset, self.period), len(self.without)
+        moduli = []
+        for k in (nearest + step for step in range(-reach, reach + 1)):
+            modulus = (z - self.offset - k * self.period).abs()
+            for gap in self.without:
+                modulus = modulus.masked_fill(k == gap, torch.inf)
+            moduli.append(modulus)
+        return torch.stack(moduli).amin(0)
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """A formula becomes a record: value, derivatives, class, singularities and cuts."""
 
 import dataclasses
+from collections.abc import Sequence
 from typing import NoReturn
 
 import sympy
@@ -36,9 +37,14 @@ def from_sympy(
     pickled and copied.
 
     The formula is computed as it is written, but that 1/(1 + exp(u)) and log(1 + exp(u)) go
-    through sigmoid and softplus: it overflows or cancels where its own terms do. Where it
-    divides by 0 a removable singularity counts as a pole (sin(z)/z at 0). Principal branches
-    throughout.
+    through sigmoid and softplus, and that Taylor polynomials stand for it about removable
+    singularities (sin(z)/z at 0): elsewhere it overflows or cancels where its own terms do.
+    Principal branches throughout.
+
+    Where a sum, product or power divides by 0, its Laurent series in exact arithmetic decides
+    whether it is holomorphic there. What stays undecided counts as a pole: roots of irreducible
+    polynomials of degree 3 and above, and of infinitely many points without a period of the
+    formula all but the seven about the first one.
 
     Args:
         expression: a sympy expression, or a formula such as "z*exp(-z**2)" (read, never run).
@@ -68,7 +74,7 @@ def from_sympy(
     found = analyze(e, _Z)
     if found.function_class is None:
         raise ConfigError(f"from_sympy: {formula!r} does not depend on z")
-    program = compile_formula(e, _Z)
+    program = compile_formula(e, _Z, dict(found.patches))
     record = HolomorphicFunction(
         name=formula if name is None else name,
         formula=formula,
@@ -82,7 +88,8 @@ def from_sympy(
         accuracy="computed as the formula is written, which may overflow or cancel",
     )
     settled = dataclasses.replace(record, base_point=_base_point(record, base_point))
-    _check(settled, e)
+    about = [p.point + 0.9 * p.radius for _, patches in found.patches for p in patches]
+    _check(settled, e, about)
     return dataclasses.replace(settled, real_on_real=_is_real_on_real(settled, e))
 
 
@@ -147,10 +154,11 @@ def _exact(e: Expr, z: complex) -> complex | None:
         return None
 
 
-def _check(record: HolomorphicFunction, e: Expr) -> None:
-    """Compare value and formula at points about the base point."""
+def _check(record: HolomorphicFunction, e: Expr, also: Sequence[complex] = ()) -> None:
+    """Compare value and formula at points about the base point, and at others."""
     generator = torch.Generator().manual_seed(0)
     z = record.domain.sample(4, generator=generator)
+    z = torch.cat([z, torch.tensor(also, dtype=z.dtype)])
     scale = record(z).abs() + (z * record.derivative(z)).abs() + 1
     for point, got, size in zip(z.tolist(), record(z).tolist(), scale.tolist(), strict=True):
         expected = _exact(e, point)

@@ -42,8 +42,8 @@ def pull_back(obstacle: Obstacle, slope: Expr, shift: Expr) -> Obstacle:
     match obstacle:
         case PointSet(points):
             return PointSet(tuple(_back(p, slope, shift) for p in points))
-        case Progression(offset, period):
-            return Progression(_back(offset, slope, shift), period / a)
+        case Progression(offset, period, without):
+            return Progression(_back(offset, slope, shift), period / a, without)
         case Ray(start, direction):
             return Ray(_back(start, slope, shift), direction / a)
         case RayProgression(offset, period, direction):

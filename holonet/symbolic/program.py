@@ -1,8 +1,10 @@
 """Formulas as torch functions: a list of instructions that carries Taylor jets along."""
 
 import cmath
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
 
 import sympy
 import torch
@@ -13,6 +15,7 @@ from holonet.errors import ConfigError, NumericalError
 from holonet.functions import CATALOGUE, HolomorphicFunction
 from holonet.symbolic.formula import Expr, quote
 from holonet.symbolic.heads import HEADS
+from holonet.symbolic.removable import Patch
 
 __all__ = ["Program", "TorchFunction", "compile_formula"]
 
@@ -32,19 +35,23 @@ class Program:
 
     The steps are ("variable",), ("constant", c), ("sum", i, j, ...), ("product", i, j, ...),
     ("power", i, n), ("root power", i, n) for the n-th power of the square root,
-    ("complex power", i, c) and (name of a record, i). Steps and their arguments are plain
-    Python, so a program can be pickled and deep-copied.
+    ("complex power", i, c), (name of a record, i), and ("patched", program, patch, ...) for
+    what another program computes off removable points and Taylor polynomials about them. Steps
+    and their arguments are plain Python, so a program can be pickled and deep-copied.
     """
 
-    steps: tuple[tuple[str | _Number, ...], ...]
+    steps: tuple[tuple[Any, ...], ...]
 
     def run(self, z: ComplexTensor, order: int) -> ComplexTensor:
         """The derivative of that order (0, 1 or 2) at z."""
+        return _as_tensor(self.jet(z, order)[order], z)
+
+    def jet(self, z: ComplexTensor, order: int) -> _Jet:
+        """The value and the derivatives up to that order; constants may be numbers."""
         jets: list[_Jet] = []
         for name, *rest in self.steps:
             jets.append(_RULES.get(str(name), _head)(z, order, jets, str(name), rest))
-        last = jets[-1][order]
-        return last if isinstance(last, Tensor) else torch.full_like(z, last)
+        return jets[-1]
 
 
 @dataclass(frozen=True)
@@ -157,6 +164,43 @@ def _head(z: Tensor, order: int, jets: list[_Jet], name: str, rest: list) -> _Je
     return _chain(lambda k: parts[k](u[0]), u)
 
 
+def _patched(z: Tensor, order: int, jets: list[_Jet], name: str, rest: list) -> _Jet:
+    """Off the patches the other program, which is never run where it divides by 0."""
+    del jets, name
+    program, *patches = rest
+    away, parts = z, []
+    for patch in patches:
+        # a difference is 0 where it does not count: neither it nor its gradient may overflow
+        difference = z - patch.point
+        if patch.period:
+            turns = torch.ceil((difference * (1 / patch.period)).real - 0.5)
+            difference = difference - turns * patch.period
+        near = difference.abs() < patch.radius
+        parts.append((near, torch.where(near, difference, torch.zeros_like(z)), patch))
+        away = torch.where(near, torch.full_like(z, patch.point + patch.radius), away)
+    jet = [_as_tensor(value, z) for value in program.jet(away, order)]
+    for near, difference, patch in parts:
+        coefficients = [c.real if c.imag == 0 else c for c in patch.coefficients]
+        for k in range(order + 1):
+            jet[k] = torch.where(near, _horner(coefficients, difference), jet[k])
+            coefficients = [n * c for n, c in enumerate(coefficients)][1:]
+    return tuple(jet)
+
+
+def _horner(coefficients: list[_Number], t: Tensor) -> Tensor:
+    if not coefficients:
+        return torch.zeros_like(t)
+    *lower, leading = coefficients
+    total = torch.full_like(t, leading)
+    for c in reversed(lower):
+        total = total * t + c
+    return total
+
+
+def _as_tensor(value: _Value, z: Tensor) -> Tensor:
+    return value if isinstance(value, Tensor) else torch.full_like(z, value)
+
+
 _RULES = {
     "variable": _variable,
     "constant": _constant,
@@ -165,6 +209,7 @@ _RULES = {
     "power": _power,
     "root power": _root_power,
     "complex power": _complex_power,
+    "patched": _patched,
 }
 
 
@@ -185,9 +230,10 @@ def _integer_power(u: _Value, n: int) -> _Value:
 class _Compiler:
     """Collects the steps of one expression, each distinct subexpression once."""
 
-    def __init__(self, z: sympy.Symbol) -> None:
+    def __init__(self, z: sympy.Symbol, patches: Mapping[Expr, tuple[Patch, ...]]) -> None:
         self.z = z
-        self.steps: list[tuple[str | _Number, ...]] = []
+        self.patches = patches
+        self.steps: list[tuple[Any, ...]] = []
         self.known: dict[Expr, int] = {}
 
     def add(self, expression: Expr) -> int:
@@ -198,7 +244,10 @@ class _Compiler:
             self.known[expression] = len(self.steps) - 1
         return self.known[expression]
 
-    def step(self, e: Expr) -> tuple[str | _Number, ...]:
+    def step(self, e: Expr) -> tuple[Any, ...]:
+        if e in self.patches:
+            others = {other: p for other, p in self.patches.items() if other != e}
+            return ("patched", compile_formula(e, self.z, others), *self.patches[e])
         if e == self.z:
             return ("variable",)
         if self.z not in e.free_symbols:
@@ -211,7 +260,7 @@ class _Compiler:
             return self.power(*e.as_base_exp())
         return self.function(e)
 
-    def power(self, base: Expr, exponent: Expr) -> tuple[str | _Number, ...]:
+    def power(self, base: Expr, exponent: Expr) -> tuple[Any, ...]:
         if self.z in exponent.free_symbols:
             return ("exp", self.add(exponent * sympy.log(base)))
         if not exponent.is_Rational:
@@ -220,10 +269,10 @@ class _Compiler:
         if exponent.q > 2:
             return ("complex power", self.add(base), float(exponent))
         if n < 0 and not half and (u := _one_plus_exp(base)) is not None:
-            return ("power", self.add_step("sigmoid", -u), -n)
+            return ("power", self.sigmoid_of_negative(u), -n)
         return ("root power" if half else "power", self.add(base), n)
 
-    def function(self, e: Expr) -> tuple[str | _Number, ...]:
+    def function(self, e: Expr) -> tuple[Any, ...]:
         (u,) = e.args
         if isinstance(e, sympy.log) and (v := _one_plus_exp(u)) is not None:
             return ("softplus", self.add(v))
@@ -231,8 +280,15 @@ class _Compiler:
             raise ConfigError(f"{quote(e)} is no function that torch can compute here")
         return (HEADS[type(e)].record.name, self.add(u))
 
-    def add_step(self, name: str, argument: Expr) -> int:
-        self.steps.append((name, self.add(argument)))
+    def sigmoid_of_negative(self, u: Expr) -> int:
+        if any(node in self.patches for node in sympy.preorder_traversal(u)):
+            argument = self.append("product", self.add(sympy.Integer(-1)), self.add(u))
+        else:
+            argument = self.add(-u)  # which is simpler where u is -z
+        return self.append("sigmoid", argument)
+
+    def append(self, *step: Any) -> int:
+        self.steps.append(step)
         return len(self.steps) - 1
 
 
@@ -253,11 +309,18 @@ def _number(e: Expr) -> _Number:
     return value.real if value.imag == 0 else value
 
 
-def compile_formula(expression: Expr, z: sympy.Symbol) -> Program:
+def compile_formula(
+    expression: Expr,
+    z: sympy.Symbol,
+    patches: Mapping[Expr, tuple[Patch, ...]] = MappingProxyType({}),
+) -> Program:
     """The program that computes an expression in z and its first two derivatives.
 
     Sums and products are computed as they are written, elementary functions by their records;
     1/(1 + exp(u)) and log(1 + exp(u)) by sigmoid and softplus, which do not overflow.
+
+    Args:
+        patches: subexpression -> Taylor polynomials that stand for it about removable points.
 
     Raises:
         ConfigError: a function in it is not among `HEADS`.
@@ -269,6 +332,6 @@ def compile_formula(expression: Expr, z: sympy.Symbol) -> Program:
         >>> square(torch.tensor([2j]))
         tensor([0.+4.j])
     """
-    compiler = _Compiler(z)
+    compiler = _Compiler(z, patches)
     compiler.add(expression)
     return Program(tuple(compiler.steps))

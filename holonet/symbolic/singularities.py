@@ -17,6 +17,7 @@ from holonet.functions import (
 from holonet.symbolic.formula import Expr, quote
 from holonet.symbolic.heads import HEADS
 from holonet.symbolic.preimage import affine, degree, pull_back, square_slits
+from holonet.symbolic.removable import Patch, split_removable
 from holonet.symbolic.zeros import no_closed_form, zeros
 
 __all__ = ["Analysis", "analyze"]
@@ -29,21 +30,26 @@ _LOG = HEADS[sympy.log].record
 class Analysis:
     """What is known of a formula without evaluating it; the class of a constant is None.
 
-    Law: holomorphic off the singularities and cuts, which may be more than necessary: where the
-        formula divides by 0, a removable singularity counts as a pole.
+    Law: holomorphic off the singularities and cuts, which may be more than necessary: a removable
+        singularity that is not found to be one counts as a pole.
+
+    Args:
+        patches: subexpression -> the Taylor polynomials about its removable singularities.
     """
 
     function_class: FunctionClass | None
     singularities: tuple[Singularity, ...] = ()
     branch_cuts: tuple[Obstacle, ...] = ()
+    patches: tuple[tuple[Expr, tuple[Patch, ...]], ...] = ()
 
     def with_sets_of(self, *others: "Analysis") -> "Analysis":
-        """The same class, and the singularities and cuts of all of them."""
+        """The same class, and the singularities, cuts and patches of all of them."""
         everyone = (self, *others)
         return replace(
             self,
             singularities=tuple(dict.fromkeys(s for a in everyone for s in a.singularities)),
             branch_cuts=tuple(dict.fromkeys(c for a in everyone for c in a.branch_cuts)),
+            patches=tuple(dict.fromkeys(p for a in everyone for p in a.patches)),
         )
 
 
@@ -65,11 +71,31 @@ def analyze(e: Expr, z: sympy.Symbol) -> Analysis:
         one = degree(e, z) <= 1
         return Analysis(FunctionClass.AFFINE if one else FunctionClass.POLYNOMIAL)
     if e.is_Add or e.is_Mul:
-        return _combine(e, z)
+        return _without_removable(e, z, _combine(e, z))
     if e.is_Pow:
         base, exponent = e.as_base_exp()
-        return _power(base, exponent, z)
+        return _without_removable(e, z, _power(base, exponent, z))
     return _function(e, z)
+
+
+def _without_removable(e: Expr, z: sympy.Symbol, found: Analysis) -> Analysis:
+    """Poles of a sum, product or power at which it has none, replaced by patches."""
+    singularities, patches = split_removable(e, z, found.singularities, found.branch_cuts)
+    if not patches:
+        return found
+    function_class = found.function_class
+    if not singularities:
+        if function_class is FunctionClass.MEROMORPHIC:
+            function_class = FunctionClass.ENTIRE
+        if function_class is FunctionClass.RATIONAL:
+            one = degree(sympy.cancel(e), z) <= 1
+            function_class = FunctionClass.AFFINE if one else FunctionClass.POLYNOMIAL
+    return replace(
+        found,
+        function_class=function_class,
+        singularities=singularities,
+        patches=(*found.patches, (e, patches)),
+    )
 
 
 def _combine(e: Expr, z: sympy.Symbol) -> Analysis:

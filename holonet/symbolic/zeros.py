@@ -1,6 +1,7 @@
 """Where formulas vanish: the poles of their reciprocals."""
 
 import math
+from dataclasses import dataclass
 
 import sympy
 
@@ -8,20 +9,37 @@ from holonet.domains import Obstacle, PointSet, Progression
 from holonet.errors import DomainError
 from holonet.symbolic.formula import Expr, quote
 from holonet.symbolic.heads import HEADS
-from holonet.symbolic.preimage import affine, degree, pull_back
+from holonet.symbolic.preimage import affine, degree
 
-__all__ = ["no_closed_form", "zeros"]
+__all__ = ["Points", "exact_points", "exact_zeros", "no_closed_form", "zeros"]
 
 _HIGHEST_DEGREE = 100
 _DIGITS = 30
 
 
+@dataclass(frozen=True)
+class Points:
+    """Points as exact numbers, or the progression of one point with a period.
+
+    Only the roots of irreducible polynomials of degree 3 and above are known to 30 digits alone.
+    """
+
+    points: tuple[Expr, ...]
+    period: Expr | None = None
+
+    def obstacle(self) -> Obstacle:
+        """The set in double precision."""
+        if self.period is None:
+            return PointSet(tuple(_complex(p) for p in self.points))
+        return Progression(_complex(self.points[0]), _complex(self.period))
+
+
 def zeros(e: Expr, z: sympy.Symbol) -> tuple[Obstacle, ...]:
     """A set that holds all zeros of e: points and progressions.
 
-    Known are polynomials, polynomials in exponentials (and circular and hyperbolic functions) of
-    commensurable affine arguments, the other elementary functions of affine arguments, and
-    products and powers of these.
+    Known are rational functions, polynomials in exponentials (and circular and hyperbolic
+    functions) of commensurable affine arguments, the other elementary functions of affine
+    arguments, and products and powers of these.
 
     Raises:
         DomainError: e is none of these.
@@ -31,24 +49,66 @@ def zeros(e: Expr, z: sympy.Symbol) -> tuple[Obstacle, ...]:
         >>> zeros(z**2 - 4, z)
         (PointSet(points=((-2+0j), (2+0j))),)
     """
+    return tuple(points.obstacle() for points in exact_zeros(e, z))
+
+
+def exact_zeros(e: Expr, z: sympy.Symbol) -> tuple[Points, ...]:
+    """The same set in exact numbers.
+
+    Raises:
+        DomainError: e is none of these.
+
+    Example:
+        >>> z = sympy.Symbol("z")
+        >>> exact_zeros(sympy.sin(2 * z), z)
+        (Points(points=(0,), period=pi/2),)
+    """
     if z not in e.free_symbols:
         return ()
     if e.is_Mul:
-        return tuple(o for factor in e.args for o in zeros(factor, z))
+        return tuple(o for factor in e.args for o in exact_zeros(factor, z))
     if e.is_Pow and z not in e.exp.free_symbols:
-        return () if e.exp.is_negative else zeros(e.base, z)
+        return () if e.exp.is_negative else exact_zeros(e.base, z)
     if e.is_Pow or isinstance(e, sympy.exp):
         return ()
     if e.is_polynomial(z):
         roots = _roots(e, z)
-        return (PointSet(tuple(_complex(r) for r in roots)),) if roots else ()
+        return (Points(tuple(roots)),) if roots else ()
+    if e.is_rational_function(z):
+        return exact_zeros(sympy.fraction(sympy.together(e))[0], z)
     head, slope_and_shift = HEADS.get(type(e)), affine(e.args[0], z)
     if head is not None and head.zeros is not None and slope_and_shift is not None:
-        return tuple(pull_back(o, *slope_and_shift) for o in head.zeros)
+        return tuple(exact_points(o, *slope_and_shift) for o in head.zeros)
     return _periodic_zeros(e, z)
 
 
-def _periodic_zeros(e: Expr, z: sympy.Symbol) -> tuple[Obstacle, ...]:
+def exact_points(obstacle: Obstacle, slope: Expr, shift: Expr) -> Points:
+    """The z with slope z + shift in a set of `HEADS`, whose numbers are multiples of 1/2 or pi/2.
+
+    Example:
+        >>> exact_points(PointSet((1j,)), sympy.Integer(2), sympy.Integer(0))
+        Points(points=(I/2,), period=None)
+    """
+    match obstacle:
+        case PointSet(points):
+            return Points(tuple((_exact(p) - shift) / slope for p in points))
+        case Progression(offset, period):
+            return Points(((_exact(offset) - shift) / slope,), _exact(period) / slope)
+    raise NotImplementedError(f"no rule for {type(obstacle).__name__}")
+
+
+def _exact(number: complex | float | int) -> Expr:
+    """The number that a record means by a double."""
+
+    def part(x: float) -> Expr:
+        if float(2 * x).is_integer():
+            return sympy.Rational(x)
+        return sympy.Rational(round(2 * x / math.pi), 2) * sympy.pi
+
+    return part(complex(number).real) + sympy.I * part(complex(number).imag)
+
+
+def _periodic_zeros(e: Expr, z: sympy.Symbol) -> tuple[Points, ...]:
     """The zeros of a rational function of exp(slope z)."""
     rewritten = e.rewrite(_PERIODIC, sympy.exp)
     base: Expr | None = None
@@ -79,9 +139,9 @@ def _periodic_zeros(e: Expr, z: sympy.Symbol) -> tuple[Obstacle, ...]:
     if z in numerator.free_symbols or not numerator.is_polynomial(power):
         raise no_closed_form(e, "where it vanishes")
     slope = base / common
-    period = _complex(2 * sympy.pi * sympy.I / slope)
+    period = 2 * sympy.pi * sympy.I / slope
     return tuple(
-        Progression(_complex(sympy.log(root) / slope), period)
+        Points((sympy.log(root) / slope,), period)
         for root in _roots(numerator, power)
         if _complex(root) != 0
     )
@@ -104,11 +164,13 @@ _PERIODIC = (
 
 
 def _roots(e: Expr, z: sympy.Symbol) -> list[Expr]:
-    """The distinct roots of a polynomial: exact up to degree 2, to 30 digits above."""
+    """The distinct roots: of factors of degree up to 2 exact, of others to 30 digits."""
     if degree(e, z) > _HIGHEST_DEGREE:
         raise no_closed_form(e, f"where a polynomial of degree above {_HIGHEST_DEGREE} vanishes")
     roots: list[Expr] = []
-    for part, _ in sympy.Poly(e, z).sqf_list()[1]:
+    polynomial = sympy.Poly(e, z)
+    rational = polynomial.domain.is_ZZ or polynomial.domain.is_QQ
+    for part, _ in (polynomial.factor_list() if rational else polynomial.sqf_list())[1]:
         coefficients = part.all_coeffs()
         if len(coefficients) == 2:
             roots.append(-coefficients[1] / coefficients[0])
@@ -119,7 +181,7 @@ def _roots(e: Expr, z: sympy.Symbol) -> list[Expr]:
         else:
             numeric = sympy.Poly([c.evalf(2 * _DIGITS) for c in coefficients], z)
             roots += numeric.nroots(n=_DIGITS, maxsteps=500)
-    return roots
+    return sorted(roots, key=lambda root: (_complex(root).real, _complex(root).imag))
 
 
 def _complex(e: Expr) -> complex:

@@ -1,0 +1,258 @@
+"""Removable singularities: where a formula divides by 0 and is holomorphic all the same.
+
+Which of the declared poles of a formula are none is decided by its Laurent series there, with
+exact coefficients; what is undecided stays a pole. About a removable point the formula cancels in
+floating-point arithmetic, so its Taylor polynomial takes its place there.
+"""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import sympy
+import torch
+
+from holonet.domains import Obstacle, PointSet, Progression
+from holonet.errors import DomainError
+from holonet.functions import Singularity, SingularityKind
+from holonet.symbolic.formula import Expr
+from holonet.symbolic.heads import HEADS
+from holonet.symbolic.laurent import UndecidedSeriesError, laurent
+from holonet.symbolic.preimage import affine
+from holonet.symbolic.zeros import Points, exact_points, exact_zeros
+
+__all__ = ["Patch", "split_removable"]
+
+_TERMS = 64
+_EXACT_TERMS = (8, 16, 32)
+_NEIGHBORS = range(-3, 4)
+_MOST_CLASSES = 4
+_SHRINK = 0.45
+_SAME = 1e-9
+_DIGITS = 30
+
+
+@dataclass(frozen=True)
+class Patch:
+    """The Taylor polynomial that stands for a formula about a removable point.
+
+    Args:
+        point: where the formula divides by 0.
+        radius: how far the polynomial is used.
+        coefficients: of (z - point)^k, ascending.
+        period: of the formula, where all points at that distance are alike; 0 if there is none.
+    """
+
+    point: complex
+    radius: float
+    coefficients: tuple[complex, ...]
+    period: complex = 0j
+
+
+@dataclass(frozen=True)
+class _Removed:
+    """A removable point, exact, with the period of the formula or 0."""
+
+    point: Expr
+    period: Expr
+
+
+def split_removable(
+    e: Expr, z: sympy.Symbol, singularities: Sequence[Singularity], cuts: Sequence[Obstacle]
+) -> tuple[tuple[Singularity, ...], tuple[Patch, ...]]:
+    """The singularities that remain, and patches about the poles that are none.
+
+    Points are tested one by one. Of a progression with a period of the formula every class is
+    tested; of another one the seven points next to its offset are.
+
+    Example:
+        >>> z = sympy.Symbol("z")
+        >>> pole = Singularity(PointSet((0j,)))
+        >>> left, (patch,) = split_removable(sympy.sin(z) / z, z, [pole], [])
+        >>> left, patch.coefficients[:3]
+        ((), ((1+0j), 0j, (-0.16666666666666666+0j)))
+    """
+    return _Search(e, z, cuts).split(singularities)
+
+
+class _Search:
+    """The search of one formula."""
+
+    def __init__(self, e: Expr, z: sympy.Symbol, cuts: Sequence[Obstacle]) -> None:
+        self.e, self.z, self.cuts = e, z, cuts
+        self.known: dict[Expr, bool] = {}
+
+    def split(
+        self, singularities: Sequence[Singularity]
+    ) -> tuple[tuple[Singularity, ...], tuple[Patch, ...]]:
+        poles = [s for s in singularities if s.kind is SingularityKind.POLE]
+        self.barriers = [s.where for s in singularities if s not in poles] + list(self.cuts)
+        exact = tuple(_denominator_zeros(self.e, self.z)) if poles else ()
+        left: list[Singularity] = []
+        removed: list[_Removed] = []
+        for s in singularities:
+            if s not in poles:
+                left.append(s)
+                continue
+            places, gone = self.reduced(s.where, exact)
+            left += [replace(s, where=place) for place in places]
+            removed += gone
+        if not removed:
+            return tuple(singularities), ()
+        rest = [s.where for s in left] + list(self.cuts)
+        try:
+            patches = tuple(self.patch(r, rest) for r in dict.fromkeys(removed))
+        except UndecidedSeriesError:
+            return tuple(singularities), ()
+        return tuple(dict.fromkeys(left)), patches
+
+    def reduced(
+        self, where: Obstacle, exact: Sequence[Points]
+    ) -> tuple[list[Obstacle], list[_Removed]]:
+        """What remains of a set of poles, and what was taken out of it."""
+        match where:
+            case PointSet(points):
+                left, removed = [], []
+                for p in points:
+                    q = _exact_point(p, exact)
+                    if q is not None and self.is_removable(q):
+                        removed.append(_Removed(q, sympy.Integer(0)))
+                    else:
+                        left.append(p)
+                return [PointSet(tuple(left))] if left else [], removed
+            case Progression(offset, period, without):
+                for known in exact:
+                    if known.obstacle() == Progression(offset, period):
+                        return self.reduced_progression(where, known, without)
+        return [where], []
+
+    def reduced_progression(
+        self, where: Progression, known: Points, without: tuple[int, ...]
+    ) -> tuple[list[Obstacle], list[_Removed]]:
+        (offset,), step = known.points, known.period or sympy.Integer(0)
+        classes = 0 if without else self.classes(step)
+        if not classes:
+            gone = [
+                k for k in _NEIGHBORS if k not in without and self.is_removable(offset + k * step)
+            ]
+            removed = [_Removed(offset + k * step, sympy.Integer(0)) for k in gone]
+            return [replace(where, without=tuple(sorted((*without, *gone))))], removed
+        period = classes * step
+        gone = [k for k in range(classes) if self.is_removable(offset + k * step)]
+        if not gone:
+            return [where], []
+        left = [
+            Points((offset + k * step,), period).obstacle() for k in range(classes) if k not in gone
+        ]
+        return left, [_Removed(offset + k * step, period) for k in gone]
+
+    def classes(self, step: Expr) -> int:
+        """How many steps make a period of the formula, 0 if a few do not."""
+        for count in range(1, _MOST_CLASSES + 1):
+            shifted = self.e.xreplace({self.z: self.z + count * step})
+            if sympy.expand(shifted - self.e) == 0:
+                return count
+        return 0
+
+    def is_removable(self, q: Expr) -> bool:
+        """Whether the Laurent series at q has no principal part; False where that is undecided."""
+        q = sympy.expand(q)
+        if q not in self.known:
+            self.known[q] = self.decide(q)
+        return self.known[q]
+
+    def decide(self, q: Expr) -> bool:
+        if _distance(_double(q), self.barriers) < _SAME:
+            return False
+        for terms in _EXACT_TERMS:
+            try:
+                series = laurent(self.e, self.z, q, terms)
+            except UndecidedSeriesError:
+                return False
+            if series.coefficients or series.order >= 0:
+                return series.order >= 0
+        return False
+
+    def patch(self, removed: _Removed, rest: Sequence[Obstacle]) -> Patch:
+        """The Taylor polynomial at a removable point.
+
+        Raises:
+            UndecidedSeriesError: the series in floating-point numbers is another one.
+        """
+        exact = removed.point.is_Rational and self.e.is_rational_function(self.z)
+        series = laurent(self.e, self.z, removed.point, _TERMS, floating=not exact)
+        if series.order < 0:
+            raise UndecidedSeriesError("rounding left a principal part")
+        coefficients = [0j] * series.order + [complex(c) for c in series.coefficients]
+        point, period = _double(removed.point), _double(removed.period)
+        limit = _distance(point, rest) / 2
+        if period:
+            limit = min(limit, abs(period) / 4)
+        radius = min(_natural_radius(coefficients, abs(point)), limit)
+        if not (math.isfinite(radius) and radius > 0 and all(map(_is_finite, coefficients))):
+            raise UndecidedSeriesError("the coefficients leave double precision")
+        return Patch(point, radius, _shortened(coefficients, radius), period)
+
+
+def _natural_radius(coefficients: Sequence[complex], size: float) -> float:
+    """How far the terms fall by a factor of about 2 each.
+
+    One of the first terms is taken for the leading one, whichever reaches furthest.
+    """
+    radii = []
+    for lead in range(min(4, len(coefficients))):
+        if coefficients[lead] == 0:
+            continue
+        reach = [
+            (abs(coefficients[lead]) / abs(c)) ** (1 / (k - lead))
+            for k, c in enumerate(coefficients)
+            if k > lead and c != 0
+        ]
+        radii.append(_SHRINK * min(reach) if reach else max(1.0, size))
+    return max(radii, default=max(1.0, size))
+
+
+def _shortened(coefficients: list[complex], radius: float) -> tuple[complex, ...]:
+    """Without the terms that are too small to count at the radius, also in second derivatives."""
+    sizes = [abs(c) * radius**k for k, c in enumerate(coefficients)]
+    least = 2.0**-58 * max(sizes)
+    count = max((k + 1 for k, size in enumerate(sizes) if size * (k + 1) ** 2 > least), default=1)
+    return tuple(coefficients[:count])
+
+
+def _denominator_zeros(e: Expr, z: sympy.Symbol) -> Iterator[Points]:
+    """Where the parts of a formula divide by 0 or have poles."""
+    nodes: Any = sympy.preorder_traversal(e)
+    for node in nodes:
+        if node.is_Pow and node.exp.is_Integer and node.exp.is_negative:
+            try:
+                yield from exact_zeros(node.base, z)
+            except DomainError:
+                continue
+        elif type(node) in HEADS and (found := affine(node.args[0], z)) is not None:
+            for s in HEADS[type(node)].record.singularities:
+                if s.kind is SingularityKind.POLE:
+                    yield exact_points(s.where, *found)
+
+
+def _exact_point(p: complex | float | int, exact: Sequence[Points]) -> Expr | None:
+    """The exact number that p was rounded from, if it is known."""
+    for points in exact:
+        for q in points.points if points.period is None else ():
+            if abs(_double(q) - p) <= 1e-14 * max(1.0, abs(p)) and not q.has(sympy.Float):
+                return q
+    return None
+
+
+def _double(q: Expr) -> complex:
+    return complex(q.evalf(_DIGITS, chop=True))
+
+
+def _is_finite(c: complex) -> bool:
+    return math.isfinite(c.real) and math.isfinite(c.imag)
+
+
+def _distance(point: complex, places: Sequence[Obstacle]) -> float:
+    z = torch.tensor(point, dtype=torch.complex128)
+    return min((float(place.distance(z)) for place in places), default=math.inf)
