@@ -160,8 +160,8 @@ def _digest(path: Path, content: bytes) -> bytes:
 
 
 @contextmanager
-def folder_lock(folder: Path, error: Refusal) -> Iterator[None]:
-    """Hold a folder for this process: a second one is refused.
+def folder_lock(folder: Path, error: Refusal, *, wait: bool = False) -> Iterator[None]:
+    """Hold a folder for this process: a second one is refused, or waits for the first to end.
 
     The lock is the system's (flock on the file .lock in the folder), so that it ends with the
     process however that ends. On file systems without locks the folder is not held.
@@ -171,7 +171,7 @@ def folder_lock(folder: Path, error: Refusal) -> Iterator[None]:
     """
     folder.mkdir(parents=True, exist_ok=True)
     with os.fdopen(os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, 0o666), "r+") as file:
-        if not _lock(file):
+        if not _lock(file, wait):
             holder = file.read(32).strip() or "of another program"
             raise error(
                 f"{folder} is in use by process {holder}: wait for it to end, or choose another "
@@ -183,12 +183,12 @@ def folder_lock(folder: Path, error: Refusal) -> Iterator[None]:
         yield
 
 
-def _lock(file: TextIO) -> bool:
+def _lock(file: TextIO, wait: bool) -> bool:
     """Take the lock of an open file, unless another process has it."""
     if fcntl is None:
         return True
     try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(file, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
     except OSError:  # a file system without locks

@@ -4,6 +4,7 @@ import os
 import stat
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -130,6 +131,21 @@ def test_a_folder_is_held_by_one_process(tmp_path: Path) -> None:
     with folder_lock(tmp_path, RunExistsError):
         assert f"in use by process {os.getpid()}:" in other()
     assert other() == "held\n"
+
+
+def test_the_next_holder_may_wait_for_the_first(tmp_path: Path) -> None:
+    entered = threading.Event()
+
+    def wait_for_it() -> None:
+        with folder_lock(tmp_path, RunExistsError, wait=True):
+            entered.set()
+
+    thread = threading.Thread(target=wait_for_it)
+    with folder_lock(tmp_path, RunExistsError):
+        thread.start()
+        assert not entered.wait(0.2)
+    thread.join()
+    assert entered.is_set()
 
 
 def test_leftovers_of_killed_writers_are_removed(tmp_path: Path) -> None:

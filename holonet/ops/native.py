@@ -1,41 +1,33 @@
 """C++ that is compiled when it is needed, and what it computes as functions of tensors."""
 
-import contextlib
 import ctypes
-import functools
-import importlib
 import logging
-import time
 from array import array
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from holonet.errors import HolonetError
+from holonet.errors import NumericalError
+from holonet.ops.apart import apart
+from holonet.ops.compiler import CompilationError, load
 from holonet.ops.cpp import emit
+from holonet.ops.evaluate import evaluate
 from holonet.ops.planar import Program
 
 __all__ = [
     "GRAIN",
-    "CompilationError",
     "Kernel",
     "compile_programs",
     "dense",
-    "load",
     "readable",
 ]
 
 GRAIN = 8192
 """Numbers that are worth a thread."""
-SLOW = 1.0  # seconds of compilation that a user should hear of
 
 log = logging.getLogger(__name__)
-
-
-class CompilationError(HolonetError, RuntimeError):
-    """There is no C++ compiler that torch can use, or it fails."""
 
 
 class Kernel:
@@ -93,60 +85,77 @@ def dense(t: Tensor) -> Tensor:
 def compile_programs(programs: Mapping[str, Program], what: str) -> dict[str, Kernel]:
     """A kernel for each program, in one library.
 
+    Law: every kernel agrees with `evaluate` of its program at some points, or there is none.
+
     Args:
         programs: by name, all of one precision.
         what: for the message about a compilation that takes long.
 
     Raises:
-        CompilationError: there is no compiler, or it fails; the message is its own.
+        CompilationError: there is no compiler, or it fails; the first time with a warning.
     """
-    library = load(emit(programs), what)
+
+    def accept(library: ctypes.CDLL) -> None:
+        apart(lambda: _require_agreement(_kernels(library, programs), programs))
+
+    try:
+        library = load(emit(programs), what, accept=accept)
+    except CompilationError as error:
+        message = f"{error}. {WITHOUT}"
+        _warn_once(message)
+        raise CompilationError(message) from error
+    return _kernels(library, programs)
+
+
+WITHOUT = (
+    "Torch code is run, which takes 25 to 60 times as long. A C++ compiler is needed in PATH, or "
+    "named by CXX: apt install g++, dnf install gcc-c++, xcode-select --install"
+)
+_warned: list[str] = []
+
+
+def _warn_once(message: str) -> None:
+    if not _warned:
+        _warned.append(message)
+        log.warning(message)
+
+
+def _kernels(library: ctypes.CDLL, programs: Mapping[str, Program]) -> dict[str, Kernel]:
     return {
         name: Kernel(getattr(library, f"holonet_{name}"), len(program.outputs))
         for name, program in programs.items()
     }
 
 
-def load(source: str, what: str, *flags: str) -> Any:
-    """The library of a source; torch keeps it on disk, so the next process finds it.
+POINTS = 75
+"""At which a library is compared: more than a block of the widest vectors, and a rest."""
 
-    The vector units that the processor names are taken for usable at first: to try them, torch
-    starts a process that imports it again, seconds that a library on disk does not need.
 
-    Args:
-        source: C++.
-        what: for the message about a compilation that takes long.
-        flags: for the compiler, behind its own.
+def _require_agreement(
+    kernels: Mapping[str, Callable[..., list[Tensor]]], programs: Mapping[str, Program]
+) -> None:
+    """Refuse kernels whose numbers are not the program's: not by rounding, but by and large.
 
     Raises:
-        CompilationError: there is no compiler, or it fails; the message is its own.
+        NumericalError: with the numbers.
     """
-    start = time.perf_counter()
-    try:
-        library = _load(source, flags)
-    except Exception as error:  # torch raises many kinds: no compiler, none that works, no disk
-        raise CompilationError(f"{what} could not be compiled: {_gist(error)}") from error
-    seconds = time.perf_counter() - start
-    if seconds > SLOW:
-        log.warning("compiled %s for this CPU in %.1f s; it is kept on disk", what, seconds)
-    return library
+    for name, program in programs.items():
+        dtype = torch.complex128 if program.double else torch.complex64
+        inputs = [_points(k).to(dtype) for k in range(len(program.inputs))]
+        theirs = evaluate(program.outputs, dict(zip(program.inputs, inputs, strict=True)))
+        near = torch.finfo(dtype).eps ** 0.25
+        for ours, right in zip(kernels[name](*inputs), theirs, strict=True):
+            known = right.isfinite()
+            scale = right[known].abs().amax() if known.any() else torch.tensor(0.0)
+            off = (ours - right)[known].abs() > near * (right[known].abs() + near * scale)
+            if off.any():
+                raise NumericalError(
+                    f"{name} gives {ours[known][off][0].item()} where torch's code gives "
+                    f"{right[known][off][0].item()}"
+                )
 
 
-def _gist(error: Exception) -> str:
-    """The lines of a compiler's output that are errors, or the first line."""
-    lines = str(error).splitlines() or [type(error).__name__]
-    return "; ".join([line for line in lines if "error:" in line][:3] or lines[:1])
-
-
-def _load(source: str, flags: Sequence[str]) -> Any:
-    config = importlib.import_module("torch._inductor.config")
-    if config.cpp.vec_isa_ok is None:
-        with contextlib.suppress(Exception), config.patch({"cpp.vec_isa_ok": True}):
-            return _cache().load(source, extra_flags=flags)
-    return _cache().load(source, extra_flags=flags)
-
-
-@functools.cache
-def _cache() -> Any:
-    """Torch's private compiler cache: it knows compilers, flags, vector units and locks."""
-    return importlib.import_module("torch._inductor.codecache").CppCodeCache
+def _points(k: int) -> Tensor:
+    """Points of moderate size in all directions, others for each input."""
+    turns = torch.arange(POINTS, dtype=torch.float64) * 0.381966 + 0.1 * (k + 1)
+    return torch.polar(0.05 + 1.9 * turns.frac(), 6.283185 * (5.0 * turns).frac())

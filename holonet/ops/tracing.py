@@ -2,19 +2,17 @@
 
 import functools
 import operator
-import os
-import threading
-from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
-from torch import Tensor, fx
-from torch.fx.experimental.proxy_tensor import make_fx
+from torch import Tensor
+from torch.utils._pytree import tree_leaves, tree_map_only
 
 from holonet.errors import HolonetError
+from holonet.ops.apart import apart
 from holonet.ops.elementary import ELEMENTARY, divide, modulus, real_part_only
 from holonet.ops.evaluate import OPERATIONS
 from holonet.ops.planar import Planar, Real
@@ -47,36 +45,104 @@ def trace(function: Callable[[Tensor], Tensor], z: Planar) -> Planar:
 
 
 def count_operations(function: Callable[[Tensor], Tensor]) -> int:
-    """How many operations of torch the function runs.
+    """How many operations of torch lead from the argument to the value.
 
     Example:
         >>> count_operations(torch.tanh), count_operations(lambda z: z * z + 1)
         (1, 2)
     """
-    return sum(node.op == "call_function" for node in _record(function, False).graph.nodes)
+    return len(_record(function, False).steps)
 
 
-def _record(function: Callable[[Tensor], Tensor], double: bool) -> fx.GraphModule:
-    """The operations of one run, in a thread of its own, where no transform or mode is active."""
+class _Step(NamedTuple):
+    """One operation of torch: what it was called with and what it gave."""
 
-    def run() -> fx.GraphModule:
-        dtype = torch.complex128 if double else torch.complex64
-        with torch.no_grad():
-            return make_fx(function)(torch.full((2,), 0.3 + 0.2j, dtype=dtype))
-
-    return _thread(os.getpid(), threading.get_ident()).submit(run).result()
+    target: Any
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+    result: Any
 
 
-@functools.cache
-def _thread(process: int, asking: int) -> ThreadPoolExecutor:
-    """A thread of the process that lives as long as it, for the thread that asks.
+class _Recording(NamedTuple):
+    """The argument, the operations that lead from it to the value, and the value."""
 
-    So a function that is read may have another one read. Torch 2.11 for CUDA, on a machine without
-    a card, keeps a pointer into the first thread that makes fake tensors, as the recording does:
-    were that thread to end, the next one would crash.
+    z: Tensor
+    steps: list[_Step]
+    value: Any
+
+
+class _Noted(Tensor):
+    """A tensor that depends on the argument: it notes what is done with it, for its thread alone.
+
+    A recording with torch.fx or with a dispatch mode would change something in all threads.
     """
-    del process, asking
-    return ThreadPoolExecutor(max_workers=1, thread_name_prefix="holonet-tracing")
+
+    __torch_function__ = torch._C._disabled_torch_function_impl  # pyright: ignore[reportAssignmentType]
+    plain: Tensor
+    steps: list[_Step]
+
+    @classmethod
+    def of(cls, plain: Tensor, steps: list[_Step]) -> "_Noted":
+        """A tensor with the same numbers that notes what is done with it."""
+        found = Tensor._make_wrapper_subclass(cls, plain.size(), plain.stride(), dtype=plain.dtype)
+        found.plain, found.steps = plain, steps
+        return found
+
+    @classmethod
+    def __torch_dispatch__(
+        cls, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
+    ) -> Any:
+        del types
+        kwargs = kwargs or {}
+        if func._schema.is_mutable:
+            raise UntranslatableError(f"{func} writes in place: the function runs as torch code")
+        leaves = tree_leaves((args, kwargs))
+        steps = next(t.steps for t in leaves if isinstance(t, _Noted))
+        plain_args, plain_kwargs = tree_map_only(_Noted, lambda t: t.plain, (args, kwargs))
+        result = func(*plain_args, **plain_kwargs)
+        if not all(isinstance(t, Tensor) for t in tree_leaves(result)):
+            raise UntranslatableError(
+                f"{func}: what the function does depends on the values, so it runs as torch code. "
+                "Write branches with torch.where"
+            )
+        noted = tree_map_only(Tensor, lambda t: cls.of(t, steps), result)
+        steps.append(_Step(func, args, kwargs, noted))
+        return noted
+
+
+def _record(function: Callable[[Tensor], Tensor], double: bool) -> _Recording:
+    """The operations of one run at two points, where no transform or mode is active.
+
+    Two, so that numbers that were computed from the points in some other way are seen to differ.
+
+    Raises:
+        UntranslatableError: it cannot be followed, since what it does depends on the values, it
+            writes in place, or it leaves torch.
+    """
+    dtype = torch.complex128 if double else torch.complex64
+
+    def run() -> _Recording:
+        steps: list[_Step] = []
+        z = _Noted.of(torch.tensor([0.3 + 0.2j, -0.6 + 0.5j], dtype=dtype), steps)
+        with torch.no_grad():
+            value = function(z)
+        return _Recording(z, list(reversed(list(_steps_before(value, steps)))), value)
+
+    try:
+        return apart(run)
+    except UntranslatableError:
+        raise
+    except Exception as error:  # of any kind: the function is the user's
+        raise UntranslatableError(f"the function cannot be followed: {error}") from error
+
+
+def _steps_before(value: Any, steps: list[_Step]) -> Iterator[_Step]:
+    """Those that the value depends on, the last one first."""
+    needed = {id(value)}
+    for step in reversed(steps):
+        if any(id(t) in needed for t in tree_leaves(step.result)):
+            needed.update(map(id, tree_leaves((step.args, step.kwargs))))
+            yield step
 
 
 @dataclass
@@ -92,24 +158,21 @@ class _Reader:
     def __init__(self, z: Planar) -> None:
         self.z = z
 
-    def read(self, module: fx.GraphModule) -> Planar:
-        known: dict[fx.Node, Any] = {}
-        for node in module.graph.nodes:
-            if node.op == "placeholder":
-                known[node] = self.z
-            elif node.op == "get_attr":
-                known[node] = getattr(module, str(node.target))
-            elif node.op == "call_function":
-                args = fx.map_arg(node.args, known.__getitem__)
-                kwargs = fx.map_arg(node.kwargs, known.__getitem__)
-                known[node] = self.step(node.target, args, dict(kwargs))
-            else:
-                return self.planar(known[node.args[0]])
-        raise UntranslatableError("the function returns nothing")
+    def read(self, recording: _Recording) -> Planar:
+        known: dict[int, Any] = {id(recording.z): self.z}
+
+        def look_up(t: Tensor) -> Any:
+            return known.get(id(t), t)
+
+        for step in recording.steps:
+            args, kwargs = tree_map_only(Tensor, look_up, (step.args, step.kwargs))
+            known[id(step.result)] = self.step(step.target, args, kwargs)
+        if not isinstance(recording.value, Tensor):
+            raise UntranslatableError("the function returns no tensor")
+        return self.planar(look_up(recording.value))
 
     def step(self, target: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        if not any(isinstance(a, Planar | Real | _Parts) for a in args):
-            return target(*args, **kwargs)
+        del kwargs
         name = str(target).removeprefix("aten.").split(".")[0]
         rule = _RULES.get(name)
         if rule is not None:

@@ -1,11 +1,15 @@
 """Compiled code as functions of tensors: threads, views, failures."""
 
-import logging
+import shutil
 
 import pytest
 import torch
 
-from holonet.ops.native import CompilationError, compile_programs, readable
+from holonet.errors import NumericalError
+from holonet.ops import cache
+from holonet.ops.compiler import CompilationError, _key
+from holonet.ops.cpp import emit
+from holonet.ops.native import POINTS, _require_agreement, compile_programs, readable
 from holonet.ops.planar import Program, Sheet
 
 
@@ -52,8 +56,41 @@ def test_lazy_strided_and_misaligned_inputs(both):
 
 def test_a_broken_source_is_an_error_that_says_what_and_why(monkeypatch):
     monkeypatch.setattr("holonet.ops.native.emit", lambda programs: "this is no C++")
-    with pytest.raises(CompilationError, match=r"squares could not be compiled"):
+    with pytest.raises(CompilationError, match=r"squares could not be compiled: .*error:"):
         compile_programs({"all": square(False)}, "squares")
+
+
+def test_another_library_in_its_place_is_replaced(tmp_path, monkeypatch, caplog):
+    """Whole, with its digest, and with the right names: only its numbers are others."""
+    z = Sheet().complex_input("z")
+    programs = [{"f": Program(["z"], [w])} for w in (z.times(z), z.plus(z))]
+    for each in programs:
+        compile_programs(each, "f")
+    places = [_key(emit(each), ())[:32] for each in programs]
+    whole = (cache.folder() / places[0] / "library.so").read_bytes()
+    monkeypatch.setattr("holonet.ops.compiler._build", lambda *_: whole)
+    shutil.copytree(cache.folder() / places[1], tmp_path / "compiled" / places[0])
+    (tmp_path / "compiled").chmod(0o700)
+    monkeypatch.setenv(cache.VARIABLE, str(tmp_path))
+    monkeypatch.setattr("holonet.ops.compiler._libraries", {})
+    w = torch.randn(100, dtype=torch.complex64)
+    torch.testing.assert_close(compile_programs(programs[0], "f")["f"](w)[0], w * w)
+    assert "a library of f is refused: f gives" in caplog.text
+    assert (tmp_path / "compiled" / places[0] / "again.so").read_bytes() == whole
+
+
+def test_kernels_that_compute_wrongly_are_refused():
+    z = Sheet().complex_input("z")
+    programs = {"f": Program(["z"], [z.times(z)])}
+
+    def off_by(difference, where):
+        return {"f": lambda w: [w * w + difference * (torch.arange(len(w)) == where)]}
+
+    _require_agreement(off_by(0.0, 0), programs)
+    _require_agreement(off_by(1e-5, 0), programs)
+    for where in range(POINTS):
+        with pytest.raises(NumericalError, match="where torch's code gives"):
+            _require_agreement(off_by(0.2, where), programs)
 
 
 def test_readable():
@@ -68,11 +105,3 @@ def test_readable():
     assert readable(torch.zeros(3))
     assert readable(torch.zeros(0))
     assert not readable(torch._efficientzerotensor((3,)))
-
-
-@pytest.mark.parametrize("slow", [True, False])
-def test_a_long_compilation_is_announced(monkeypatch, caplog, slow):
-    monkeypatch.setattr("holonet.ops.native.SLOW", -1.0 if slow else 1e9)
-    with caplog.at_level(logging.WARNING):
-        compile_programs({"square": square(False)}, "squares")
-    assert ("compiled squares for this CPU" in caplog.text) is slow

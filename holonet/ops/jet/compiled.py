@@ -7,8 +7,9 @@ from collections.abc import Mapping
 import torch
 
 from holonet.functions import HolomorphicFunction
+from holonet.ops.compiler import CompilationError
 from holonet.ops.jet.programs import programs
-from holonet.ops.native import CompilationError, Kernel, compile_programs
+from holonet.ops.native import Kernel, compile_programs
 from holonet.ops.tracing import UntranslatableError
 
 __all__ = ["kernels"]

@@ -8,7 +8,8 @@ from typing import NamedTuple
 import torch
 
 from holonet.functions import HolomorphicFunction
-from holonet.ops.native import CompilationError, Kernel, compile_programs
+from holonet.ops.compiler import CompilationError
+from holonet.ops.native import Kernel, compile_programs
 from holonet.ops.planar import in_order
 from holonet.ops.pointwise.programs import BIASED, INPUTS, program
 from holonet.ops.tracing import UntranslatableError, count_operations
@@ -26,6 +27,8 @@ __all__ = [
     "small",
 ]
 
+MOST = 512
+"""Records that are remembered; the oldest is forgotten first."""
 NEVER = sys.maxsize
 POLYNOMIAL = (NEVER, 1 << 16)
 QUICK = (NEVER, 1 << 17)
@@ -58,7 +61,11 @@ def _look_up(record: HolomorphicFunction) -> _Known:
     """By identity: to hash a record takes longer than its value at 64 entries."""
     found = _known.get(id(record))
     if found is None:
-        found = _known[id(record)] = _Known(record, _thresholds(record), {})
+        if len(_known) >= MOST:
+            oldest = next(iter(_known))
+            small.pop(oldest, None)
+            _known.pop(oldest, None)
+        found = _known.setdefault(id(record), _Known(record, _thresholds(record), {}))
         small[id(record)] = min(found.least)
     return found
 

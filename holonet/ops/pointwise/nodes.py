@@ -4,15 +4,18 @@ import ctypes
 import functools
 import logging
 from array import array
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib import resources
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from holonet.functions import HolomorphicFunction
+from holonet.ops.apart import apart
+from holonet.ops.compiler import CompilationError, load
 from holonet.ops.floors import DTYPES
-from holonet.ops.native import GRAIN, CompilationError, load
+from holonet.ops.native import GRAIN, Kernel
 from holonet.ops.pointwise import compiled, entrywise
 
 __all__ = ["forget", "prepare", "ready"]
@@ -46,8 +49,25 @@ def prepare(record: HolomorphicFunction) -> None:
     )
     again = functools.partial(entrywise.pull, record)
     least = [compiled.least(record, derived) for derived in (False, True)]
-    ready[id(record)] = _maker()(addresses.buffer_info()[0], *least, again)
+    call = _maker()(addresses.buffer_info()[0], *least, again)
     _counts[id(record)] = found
+    if apart(lambda: all(_agrees(call, known[dtype], dtype) for dtype in DTYPES)):
+        ready[id(record)] = call
+    else:
+        log.warning("calls of %s go through Python: the node of the graph is wrong", record.name)
+
+
+def _agrees(call: Call, kernels: Mapping[str, Kernel] | None, dtype: torch.dtype) -> bool:
+    """Whether the call, where it answers for so few entries, gives what the kernels give."""
+    z = torch.linspace(0.1, 0.9, compiled.LEAST, dtype=dtype).requires_grad_()
+    value = call(z)
+    if kernels is None or value is None:
+        return value is None
+    g = z.detach()
+    (gradient,) = torch.autograd.grad(value, z, g)
+    return torch.equal(value, kernels["value"](g)[0]) and torch.equal(
+        gradient, kernels["pull"](g, g)[0]
+    )
 
 
 def forget() -> None:
@@ -65,7 +85,12 @@ def _maker() -> Any:
     """The C++ function that makes a call, compiled once and kept on disk; None if it cannot be."""
     source = resources.files("holonet.ops.pointwise").joinpath("node.cpp").read_text()
     try:
-        library = load(source.replace("$grain", str(GRAIN)), "the node of the graph", "-O1")
+        library = load(
+            source.replace("$grain", str(GRAIN)),
+            "the node of the graph",
+            "-O1",
+            accept=lambda found: found.holonet_node,
+        )
     except CompilationError as error:
         log.info("calls of compiled functions go through Python: %s", error)
         return None

@@ -194,10 +194,7 @@ def test_without_it_calls_go_through_python(monkeypatch):
 
 
 def test_what_cannot_be_compiled_is_told(monkeypatch, caplog):
-    def fail():
-        raise RuntimeError("no C++ compiler found")
-
-    monkeypatch.setattr("holonet.ops.native._cache", fail)
+    monkeypatch.setenv("CXX", "no-such-compiler")
     nodes._maker.cache_clear()
     try:
         with caplog.at_level("INFO", logger="holonet.ops.pointwise.nodes"):
@@ -205,3 +202,12 @@ def test_what_cannot_be_compiled_is_told(monkeypatch, caplog):
         assert "no C++ compiler found" in caplog.text
     finally:
         nodes._maker.cache_clear()
+
+
+def test_a_node_that_computes_wrongly_is_not_used(monkeypatch, caplog):
+    record = dataclasses.replace(TANH, name="tanh with a wrong node")
+    assert not isinstance(compiled.kernels(record, torch.complex128), str)
+    monkeypatch.setattr(nodes, "_maker", lambda: lambda *_: lambda z: z * 2)
+    nodes.prepare(record)
+    assert id(record) not in nodes.ready
+    assert "tanh with a wrong node go through Python" in caplog.text

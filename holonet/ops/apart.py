@@ -1,0 +1,25 @@
+"""Run something where no transform, mode or autocast of torch is active."""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+__all__ = ["apart"]
+
+T = TypeVar("T")
+
+
+def apart(function: Callable[[], T]) -> T:
+    """What the function returns or raises in a thread of its own.
+
+    What torch makes active (transforms, modes, autocast, inference mode, gradients switched off)
+    belongs to a thread, so a new one has none of it.
+
+    Example:
+        >>> import torch
+        >>> with torch.no_grad():
+        ...     torch.is_grad_enabled(), apart(torch.is_grad_enabled)
+        (False, True)
+    """
+    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="holonet") as pool:
+        return pool.submit(function).result()
