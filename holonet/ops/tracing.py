@@ -9,6 +9,8 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
+from torch.utils import _python_dispatch
+from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves, tree_map_only
 
 from holonet.errors import HolonetError
@@ -71,62 +73,59 @@ class _Recording(NamedTuple):
     value: Any
 
 
-class _Noted(Tensor):
-    """A tensor that depends on the argument: it notes what is done with it, for its thread alone.
+class _Recorder(TorchDispatchMode):
+    """Notes what its thread does with z and with what came of it."""
 
-    A recording with torch.fx or with a dispatch mode would change something in all threads.
-    """
-
-    __torch_function__ = torch._C._disabled_torch_function_impl  # pyright: ignore[reportAssignmentType]
-    plain: Tensor
-    steps: list[_Step]
+    def __init__(self, z: Tensor) -> None:
+        super().__init__()
+        self.steps: list[_Step] = []
+        self._known = {id(z)}
 
     @classmethod
-    def of(cls, plain: Tensor, steps: list[_Step]) -> "_Noted":
-        """A tensor with the same numbers that notes what is done with it."""
-        found = Tensor._make_wrapper_subclass(cls, plain.size(), plain.stride(), dtype=plain.dtype)
-        found.plain, found.steps = plain, steps
-        return found
+    def _should_skip_dynamo(cls) -> bool:
+        return False  # else torch imports its compiler, which takes seconds
 
-    @classmethod
     def __torch_dispatch__(
-        cls, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
     ) -> Any:
         del types
         kwargs = kwargs or {}
+        result = func(*args, **kwargs)
+        if self._known.isdisjoint(map(id, tree_leaves((args, kwargs)))):
+            return result
         if func._schema.is_mutable:
             raise UntranslatableError(f"{func} writes in place: the function runs as torch code")
-        leaves = tree_leaves((args, kwargs))
-        steps = next(t.steps for t in leaves if isinstance(t, _Noted))
-        plain_args, plain_kwargs = tree_map_only(_Noted, lambda t: t.plain, (args, kwargs))
-        result = func(*plain_args, **plain_kwargs)
-        if not all(isinstance(t, Tensor) for t in tree_leaves(result)):
+        found = tree_leaves(result)
+        if not all(isinstance(t, Tensor) for t in found):
             raise UntranslatableError(
                 f"{func}: what the function does depends on the values, so it runs as torch code. "
                 "Write branches with torch.where"
             )
-        noted = tree_map_only(Tensor, lambda t: cls.of(t, steps), result)
-        steps.append(_Step(func, args, kwargs, noted))
-        return noted
+        self._known.update(map(id, found))
+        self.steps.append(_Step(func, args, kwargs, result))
+        return result
 
 
 def _record(function: Callable[[Tensor], Tensor], double: bool) -> _Recording:
     """The operations of one run at two points, where no transform or mode is active.
 
     Two, so that numbers that were computed from the points in some other way are seen to differ.
+    The recorder is put into the thread's own list of modes: as a context, it would set variables
+    of the whole process, as torch.fx changes modules for all threads.
 
     Raises:
         UntranslatableError: it cannot be followed, since what it does depends on the values, it
-            writes in place, or it leaves torch.
+            writes in place, or it fails.
     """
     dtype = torch.complex128 if double else torch.complex64
 
     def run() -> _Recording:
-        steps: list[_Step] = []
-        z = _Noted.of(torch.tensor([0.3 + 0.2j, -0.6 + 0.5j], dtype=dtype), steps)
+        z = torch.tensor([0.3 + 0.2j, -0.6 + 0.5j], dtype=dtype)
+        recorder = _Recorder(z)
+        _python_dispatch._push_mode(recorder)  # the thread ends, and the list with it
         with torch.no_grad():
             value = function(z)
-        return _Recording(z, list(reversed(list(_steps_before(value, steps)))), value)
+        return _Recording(z, list(reversed(list(_steps_before(value, recorder.steps)))), value)
 
     try:
         return apart(run)

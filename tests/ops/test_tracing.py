@@ -75,9 +75,10 @@ def _third(record):
         (lambda z: torch.acosh(z.real) + z, "acosh"),
         (lambda z: z * z if (z.abs() > 1).any() else z, "depends on the values"),
         (lambda z: z * z.abs().max().item(), "depends on the values"),
-        (lambda z: torch.from_numpy(z.numpy() ** 2), "cannot be followed"),
-        (lambda z: z * torch.tensor(z.tolist()), "cannot be followed"),
+        (lambda z: torch.from_numpy(z.numpy() ** 2), "several constants"),
+        (lambda z: z * torch.tensor(z.tolist()), "several constants"),
         (lambda z: z.clone().mul_(2), "in place"),
+        (lambda z: torch.zeros(2, dtype=z.dtype).add_(z), "in place"),
         (lambda z: (z, z), "no tensor"),
         (lambda z: z.nothing_like_that(), "cannot be followed"),
     ],
@@ -107,18 +108,15 @@ def test_a_function_may_have_another_one_read():
 
 def test_threads_read_at_once_and_leave_torch_as_it_was():
     patched = [nn.Module.__call__, nn.Module.__getattr__]
-    z, ahead = Sheet().complex_input("z"), threading.Barrier(8)
-    expected = [trace(CATALOGUE[name].value, z).im.op for name in CATALOGUE]
+    ahead = threading.Barrier(8)
 
     def read(_):
         ahead.wait()
-        return [
-            trace(record.value, Sheet().complex_input("z")).im.op for record in CATALOGUE.values()
-        ]
+        return trace(torch.exp, Sheet().complex_input("z")).im.op
 
-    for _ in range(4):
+    for _ in range(3):
         with ThreadPoolExecutor(8) as pool:
-            assert list(pool.map(read, range(8))) == [expected] * 8
+            assert list(pool.map(read, range(8))) == ["mul"] * 8
     assert [nn.Module.__call__, nn.Module.__getattr__] == patched
     assert not _python_dispatch.is_in_torch_dispatch_mode()
 
