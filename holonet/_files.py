@@ -6,10 +6,11 @@ import json
 import os
 import secrets
 import stat
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, BinaryIO, TextIO
 
 try:
     import fcntl
@@ -19,6 +20,7 @@ except ImportError:  # not on Windows
 __all__ = [
     "digest_path",
     "folder_lock",
+    "open_regular",
     "parse_json",
     "read_bounded",
     "read_json",
@@ -62,11 +64,28 @@ def remove_leftovers(path: Path) -> None:
         left.unlink(missing_ok=True)
 
 
+@contextmanager
+def open_regular(path: Path, error: Refusal) -> Iterator[BinaryIO]:
+    """A regular file, open for reading; a pipe, a device or a folder is refused, not waited for.
+
+    Raises:
+        What `error` makes: the file is missing, not regular, or the system refuses it.
+    """
+    try:
+        descriptor = os.open(path, _READ)
+    except (OSError, ValueError) as reason:  # ValueError: a null byte in the path
+        raise error(f"{path} {_why(reason)}") from None
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise error(f"{path} is not a regular file: give the path of a file")
+    with os.fdopen(descriptor, "rb") as file:
+        yield file
+
+
 def read_bounded(path: Path, error: Refusal, *, limit: int = 64 * MIB) -> bytes:
     """The content of a regular file of at most `limit` bytes.
 
-    A pipe or a device is refused at once instead of being waited for, and no more than the limit
-    is ever read.
+    No more than the limit is ever read, and no more memory taken than the file has bytes.
 
     Args:
         path: of the file; links are followed.
@@ -76,33 +95,31 @@ def read_bounded(path: Path, error: Refusal, *, limit: int = 64 * MIB) -> bytes:
     Raises:
         What `error` makes: the file is missing, not regular, larger, or the system refuses it.
     """
-    try:
-        with os.fdopen(os.open(path, _READ), "rb") as file:
-            found = os.fstat(file.fileno())
-            regular = stat.S_ISREG(found.st_mode)
-            content = file.read(limit + 1) if regular else b""
-    except (OSError, ValueError) as reason:  # ValueError: a null byte in the path
-        fault = _why(reason)
-    else:
-        if regular and len(content) <= limit:
-            return content
-        fault = "is not a regular file: give the path of a file"
-        if regular:
-            fault = (
-                f"has {found.st_size} bytes, and at most {limit} are read here: "
-                "is it the file that was meant?"
-            )
-    raise error(f"{path} {fault}")
+    with open_regular(path, error) as file:
+        size = os.fstat(file.fileno()).st_size
+        try:
+            content = file.read(min(size, limit) + 1)
+            while len(content) <= limit and (more := file.read(MIB)):  # the file grows
+                content += more
+        except (OSError, MemoryError) as reason:
+            raise error(f"{path} {_why(reason)}") from None
+    if len(content) > limit:
+        raise error(
+            f"{path} has {max(size, len(content))} bytes, and at most {limit} are read here: "
+            "is it the file that was meant?"
+        )
+    return content
 
 
-_READ = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+_NO_WAIT = getattr(os, "O_NONBLOCK", 0)
+_READ = os.O_RDONLY | _NO_WAIT | getattr(os, "O_BINARY", 0)
 
 
-def _why(reason: OSError | ValueError) -> str:
+def _why(reason: OSError | ValueError | MemoryError) -> str:
     if isinstance(reason, OSError) and reason.errno in (errno.ENOENT, errno.ENOTDIR):
         return "does not exist"
-    text = reason.strerror if isinstance(reason, OSError) else str(reason)
-    return f"cannot be read: {text or reason}"
+    text = reason.strerror if isinstance(reason, OSError) else ""
+    return f"cannot be read: {text or reason or 'it does not fit into memory'}"
 
 
 def read_json(path: Path, error: Refusal, *, limit: int = 64 * MIB) -> Any:
@@ -161,16 +178,26 @@ def _digest(path: Path, content: bytes) -> bytes:
 
 @contextmanager
 def folder_lock(folder: Path, error: Refusal, *, wait: bool = False) -> Iterator[None]:
-    """Hold a folder for this process: a second one is refused, or waits for the first to end.
+    """Hold a folder, made if it does not exist: another process is refused, or waits for the end.
 
     The lock is the system's (flock on the file .lock in the folder), so that it ends with the
-    process however that ends. On file systems without locks the folder is not held.
+    process however that ends. On file systems without locks the folder is not held. What holds a
+    folder may ask for it again.
 
     Raises:
-        What `error` makes: another process holds the folder; the message has its number.
+        What `error` makes: another process or thread holds the folder, the message has the number
+            of the process; or the folder cannot be made or written to.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    with os.fdopen(os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, 0o666), "r+") as file:
+    home, me = os.path.realpath(folder), (os.getpid(), threading.get_ident())
+    if _HELD.get(home) == me:
+        yield
+        return
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT | _NO_WAIT, 0o666)
+    except OSError as reason:
+        raise error(f"{folder} cannot be used as a folder: {reason.strerror}") from None
+    with os.fdopen(descriptor, "r+") as file:
         if not _lock(file, wait):
             holder = file.read(32).strip() or "of another program"
             raise error(
@@ -180,7 +207,15 @@ def folder_lock(folder: Path, error: Refusal, *, wait: bool = False) -> Iterator
         file.truncate(0)
         file.write(f"{os.getpid()}\n")
         file.flush()
-        yield
+        _HELD[home] = me
+        try:
+            yield
+        finally:
+            _HELD.pop(home, None)
+
+
+_HELD: dict[str, tuple[int, int]] = {}
+"""The process and the thread that hold a folder, of this process and those it was forked from."""
 
 
 def _lock(file: TextIO, wait: bool) -> bool:

@@ -5,6 +5,7 @@ import stat
 import subprocess
 import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -129,7 +130,11 @@ def test_a_folder_is_held_by_one_process(tmp_path: Path) -> None:
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
     with folder_lock(tmp_path, RunExistsError):
+        with folder_lock(tmp_path / ".." / tmp_path.name, RunExistsError):  # the holder may again
+            pass
         assert f"in use by process {os.getpid()}:" in other()
+        with ThreadPoolExecutor(1) as threads, pytest.raises(RunExistsError, match="in use"):
+            threads.submit(folder_lock(tmp_path, RunExistsError).__enter__).result()
     assert other() == "held\n"
 
 
@@ -146,6 +151,16 @@ def test_the_next_holder_may_wait_for_the_first(tmp_path: Path) -> None:
         assert not entered.wait(0.2)
     thread.join()
     assert entered.is_set()
+
+
+def test_a_folder_that_cannot_be_is_refused(tmp_path: Path) -> None:
+    write_atomically(tmp_path / "file", "")
+    for name in ("file", "file/below", "a" * 300):
+        with (
+            pytest.raises(RunExistsError, match="cannot be used as a folder"),
+            folder_lock(tmp_path / name, RunExistsError),
+        ):
+            pass
 
 
 def test_leftovers_of_killed_writers_are_removed(tmp_path: Path) -> None:

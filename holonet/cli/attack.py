@@ -22,7 +22,7 @@ from holonet._types import AnyTensor
 from holonet.attacks import ThreatModel
 from holonet.attacks.ensemble import ATTACKS, STRONG, Attack
 from holonet.attacks.objectives import evaluating
-from holonet.cli.options import JsonFlag
+from holonet.cli.options import JsonFlag, OtherDataFlag
 from holonet.data import Dataset
 from holonet.diagnostics import RobustnessReport, TransferMatrix, evaluate_robustness
 from holonet.diagnostics import transfer_matrix as transfer_between
@@ -35,7 +35,7 @@ from holonet.interop import (
     require_autoattack,
     require_toolkit,
 )
-from holonet.training import load_run
+from holonet.training import load_model, load_run
 
 __all__ = ["BATCH", "attack", "attacks_named", "percent", "save_picture", "threat_of"]
 
@@ -63,6 +63,7 @@ def attack(
     transfer: Annotated[
         str | None, typer.Option(help="Other finished runs, with commas: who fools whom.")
     ] = None,
+    other_data: OtherDataFlag = False,
     as_json: JsonFlag = False,
 ) -> None:
     """Attack the test set with each attack on its own, and keep what it found.
@@ -76,7 +77,7 @@ def attack(
     """
     threat = ThreatModel(cast("Any", norm), eps, None)  # checked before the data are read
     chosen = attacks_named(names, steps=steps, restarts=restarts, queries=queries)
-    _, dataset, network = load_run(run_dir)
+    _, dataset, network = load_run(run_dir, other_data=other_data)
     others = {} if transfer is None else _networks([run_dir, *map(Path, transfer.split(","))])
     threat = threat_of(threat, dataset)
     x, y = dataset.x_test[:examples], dataset.y_test[:examples]
@@ -207,7 +208,7 @@ def _budgeted(one: Attack, budget: dict[str, int]) -> Attack:
 
 
 def _networks(folders: Sequence[Path]) -> dict[str, nn.Module]:
-    return {str(folder): load_run(folder)[2] for folder in folders}
+    return {str(folder): load_model(folder) for folder in folders}
 
 
 def _file_name(name: str) -> str:

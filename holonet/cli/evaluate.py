@@ -17,7 +17,7 @@ from rich.table import Table
 from holonet._files import write_atomically
 from holonet.attacks import ThreatModel
 from holonet.cli.attack import BATCH, attacks_named, percent, save_picture, threat_of
-from holonet.cli.options import JsonFlag, parse_numbers
+from holonet.cli.options import JsonFlag, OtherDataFlag, parse_numbers
 from holonet.diagnostics import (
     MinimalDistances,
     RobustnessReport,
@@ -48,6 +48,7 @@ def evaluate(
     seed: Annotated[int, typer.Option(help="Of the attacks.")] = 0,
     sanity: Annotated[bool, typer.Option(help="Look for masked gradients.")] = True,
     distances: Annotated[bool, typer.Option(help="Distance to the nearest mistake.")] = False,
+    other_data: OtherDataFlag = False,
     as_json: JsonFlag = False,
 ) -> None:
     """Clean accuracy, and the worst case over an ensemble of attacks, with Wilson intervals at 95%.
@@ -63,7 +64,7 @@ def evaluate(
     # every radius and name is checked before the data are read
     threats = [ThreatModel(cast("Any", norm), r, None) for r in parse_numbers(eps, "--eps")]
     chosen = attacks_named(attacks, steps=steps, restarts=restarts, queries=queries)
-    _, dataset, network = load_run(run_dir)
+    _, dataset, network = load_run(run_dir, other_data=other_data)
     x, y = dataset.x_test[:examples], dataset.y_test[:examples]
     radii = sorted({0.0, *(threat.eps for threat in threats)})
     threat = threat_of(threats[0], dataset)

@@ -6,12 +6,17 @@ import typer
 
 from holonet.training import RuleConfig
 
-__all__ = ["RULE_NAMES", "JsonFlag", "parse_numbers"]
+__all__ = ["RULE_NAMES", "JsonFlag", "OtherDataFlag", "parse_numbers"]
 
 RULE_NAMES = ", ".join(get_args(RuleConfig.model_fields["name"].annotation))
 """The training rules, for a line of help."""
 
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON on stdout instead of text.")]
+
+OtherDataFlag = Annotated[
+    bool,
+    typer.Option("--other-data", help="The run's data may be others than those it was trained on."),
+]
 
 
 def parse_numbers(text: str, option: str) -> list[float]:

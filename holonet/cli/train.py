@@ -3,15 +3,21 @@
 import functools
 import json
 import os
+import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from holonet.cli.options import RULE_NAMES, JsonFlag
+from holonet.data import Dataset
 from holonet.errors import ConfigError
 from holonet.nn import real_parameter_count
-from holonet.training import RunConfig, build_model, fit, load_data, prepare_run
+from holonet.training import RunConfig, build_model, fit, load_data
+from holonet.training.checkpoint import kept_steps
+from holonet.training.run_folder import CHECKPOINTS, CONFIG, open_run
 
 __all__ = ["train"]
 
@@ -36,10 +42,12 @@ def train(
         Path | None, typer.Option(help="TOML file; options given here go before it.")
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run.")] = False,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the run.")] = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace the run; files of others stay.")
+    ] = False,
     as_json: JsonFlag = False,
     data: Annotated[
-        str | None, _data("digits, mnist, or the path of an .npz file.", _DEFAULT.data.name)
+        str | None, _data("digits, mnist, rings, or the path of an .npz file.", _DEFAULT.data.name)
     ] = None,
     data_root: Annotated[Path | None, _data("Folder with the files of mnist.", "none")] = None,
     train_size: Annotated[int | None, _data("Train on the first so many.", "all")] = None,
@@ -133,6 +141,8 @@ def train(
     [dim]holonet train --rule linearized --eps 0.1 --run-dir runs/linearized[/dim]
     [dim]holonet train --resume --run-dir runs/mnist[/dim]
     """
+    if resume and overwrite:
+        raise ConfigError("--resume goes on with a run, --overwrite replaces it: choose one")
     base = _base(config, run_dir if resume else None)
     given = {
         "data": {"name": data, "root": data_root, "train": train_size, "test": test_size},
@@ -172,38 +182,79 @@ def train(
             "backend": backend,
         },
     }
-    run = _override(base, given)
+    with _saying_how_to_go_on(run_dir):
+        _train_in(run_dir, _override(base, given), resume, overwrite, as_json)
+
+
+def _train_in(folder: Path, run: RunConfig, resume: bool, overwrite: bool, as_json: bool) -> None:
     dataset = load_data(run.data)
     network = build_model(run, dataset)
-    if _is_first_process():  # further processes find the folder that this one made
-        prepare_run(run_dir, run, resume=resume, overwrite=overwrite)
-    records = fit(
-        network,
-        dataset,
-        run.rule.build(),
-        run.train,
-        run_dir=run_dir,
-        resume=resume,
-        progress=not as_json,
-    )
-    if not _is_first_process():
+    first = _is_first_process()  # further ones find the folder that this one made
+    if first and not as_json:
+        typer.echo(f"{dataset!r}, {_box(dataset)}")
+    steps: list[int] = []
+    with open_run(folder, run, resume=resume, overwrite=overwrite) if first else nullcontext():
+        records = fit(
+            network,
+            dataset,
+            run.rule.build(),
+            run_dir=folder,
+            resume=resume,
+            run=run,
+            progress=not as_json,
+            on_step=steps.append,
+        )
+    if not first:
         return
     last = records[-1]
     summary = {
-        "run": str(run_dir),
+        "run": str(folder),
         "parameters": real_parameter_count(network),
         "test_accuracy": last["test_accuracy"],
         "steps": last["step"],
         "train_seconds": last["seconds"],
+        "box": dataset.bounds,
     }
     if as_json:
         typer.echo(json.dumps(summary))
         return
+    if not steps:
+        typer.echo(f"The run in {folder} is finished: nothing was left to train.")
     typer.echo(
         f"test accuracy {100 * last['test_accuracy']:.2f}% after {last['step']} steps "
-        f"({last['seconds']:.1f} s). The run is in {run_dir}.\n"
-        f"Next: holonet evaluate {run_dir} --eps 0.1"
+        f"({last['seconds']:.1f} s). The run is in {folder}.\n"
+        f"Next: holonet evaluate {folder} --eps 0.1"
     )
+
+
+def _box(data: Dataset) -> str:
+    """In words, where attacks on the data stay."""
+    if data.is_complex:
+        return "complex: attacks have no box"
+    if data.bounds is not None:
+        return "in [0, 1]: attacks stay in that box"
+    low = min(float(x.min()) for x in (data.x_train, data.x_test))
+    high = max(float(x.max()) for x in (data.x_train, data.x_test))
+    return f"from {low:.4g} to {high:.4g}, not in [0, 1]: attacks have no box"
+
+
+@contextmanager
+def _saying_how_to_go_on(folder: Path) -> Iterator[None]:
+    """Where Ctrl-C, or an exit on a signal, ends the work, say what is kept and how to resume."""
+    try:
+        yield
+    except (KeyboardInterrupt, SystemExit):
+        if _is_first_process():
+            typer.echo(_kept(folder), err=True)
+        raise
+
+
+def _kept(folder: Path) -> str:
+    if not (folder / CONFIG).exists():
+        return "no run was begun"
+    steps = kept_steps(folder / CHECKPOINTS)
+    kept = f"kept up to step {steps[-1]}" if steps else "no step is kept yet"
+    return f"{kept}; go on with holonet train --resume --run-dir {shlex.quote(str(folder))}"
 
 
 def _split(numbers: str | None) -> list[str] | None:

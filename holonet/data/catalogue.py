@@ -1,5 +1,6 @@
 """The data sets that can be asked for by name."""
 
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +12,7 @@ from holonet.data.synthetic import two_rings
 from holonet.data.tabular import load_npz
 from holonet.errors import DataError, UnknownNameError
 
-__all__ = ["DATASETS", "DatasetEntry", "load_dataset"]
+__all__ = ["DATASETS", "DatasetEntry", "absolute", "canonical_name", "load_dataset"]
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,7 @@ def load_dataset(name: str, root: str | Path | None = None, *, seed: int = 0) ->
     """The data set of that name, or the one in a .npz file where the name is its path.
 
     Args:
-        name: a key of `DATASETS`, or a path that ends in .npz.
+        name: a key of `DATASETS` in letters of any case, or a path that ends in .npz.
         root: the folder with the files of a data set that needs some; unused by the others.
         seed: of the split, where the data set does not come with one.
 
@@ -87,8 +88,28 @@ def load_dataset(name: str, root: str | Path | None = None, *, seed: int = 0) ->
         >>> load_dataset("digits").subset(train=1000)
         Dataset('digits': 1000 train, 359 test, features (1, 8, 8) float32, 10 classes)
     """
-    if name.endswith(".npz"):
+    name = canonical_name(name)
+    if name in DATASETS:
+        return DATASETS[name].load(None if root is None else absolute(root), seed)
+    if _is_path(name):
         return load_npz(name, seed=seed)
-    if name not in DATASETS:
-        raise UnknownNameError("data set", name, [*DATASETS, "<path>.npz"])
-    return DATASETS[name].load(root, seed)
+    raise UnknownNameError("data set", name, [*DATASETS, "<path>.npz"])
+
+
+def canonical_name(name: str) -> str:
+    """The name of a data set in small letters; the path of a .npz file absolute, with ~ resolved.
+
+    Example:
+        >>> canonical_name("MNIST")
+        'mnist'
+    """
+    return absolute(name) if _is_path(name) else name.lower()
+
+
+def absolute(path: str | Path) -> str:
+    """The path from the root of the file system, links and ~ resolved."""
+    return os.path.realpath(os.path.expanduser(path))
+
+
+def _is_path(name: str) -> bool:
+    return name.lower().endswith(".npz")

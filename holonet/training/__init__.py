@@ -29,7 +29,7 @@ from holonet.training.rules import (
     pgd7,
     shaham,
 )
-from holonet.training.run_folder import build_model, load_data, load_run, prepare_run
+from holonet.training.run_folder import build_model, load_data, load_model, load_run, prepare_run
 from holonet.training.selection import Trial, WeightChoice, choose_weight
 
 __all__ = [
@@ -63,6 +63,7 @@ __all__ = [
     "fit",
     "latest_checkpoint",
     "load_data",
+    "load_model",
     "load_run",
     "load_weights",
     "pgd7",

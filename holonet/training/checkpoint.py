@@ -1,11 +1,13 @@
 """Checkpoints that are whole or refused: planar safetensors beside their SHA-256."""
 
-import hashlib
 import json
 import logging
+import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import safetensors
@@ -13,11 +15,12 @@ import safetensors.torch
 import torch
 from torch import Tensor, nn
 
-from holonet._files import write_atomically
+from holonet._files import digest_path, read_with_digest, write_with_digest
 from holonet.errors import CheckpointError
 
 __all__ = [
     "Checkpoint",
+    "kept_steps",
     "latest_checkpoint",
     "load_state",
     "load_tensors",
@@ -31,6 +34,20 @@ __all__ = [
 
 logger = logging.getLogger(__name__)
 
+LARGEST = 1 << 36  # bytes of a file
+_CHECKPOINT = re.compile(r"step-\d{8,20}\.safetensors")
+# what a header of any content can make of the readers
+_HOSTILE = (
+    safetensors.SafetensorError,
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    MemoryError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+)
+
 
 @dataclass(frozen=True)
 class Checkpoint:
@@ -41,7 +58,7 @@ class Checkpoint:
     state: dict[str, Any]
 
 
-def save_tensors(path: Path, tensors: Mapping[str, Tensor], state: Mapping[str, Any]) -> Path:
+def save_tensors(path: str | Path, tensors: Mapping[str, Tensor], state: Mapping[str, Any]) -> Path:
     """Write tensors and JSON state to one safetensors file, atomically, with its digest beside it.
 
     Complex tensors are stored as real ones with a last axis of two (safetensors knows no
@@ -54,38 +71,25 @@ def save_tensors(path: Path, tensors: Mapping[str, Tensor], state: Mapping[str, 
     names = sorted(n for n, t in tensors.items() if t.is_complex())
     header = {"holonet": json.dumps({"complex": names, "state": state})}
     content = safetensors.torch.save({n: _planar(t) for n, t in tensors.items()}, header)
-    write_atomically(_digest_path(path), _digest(path, content))
-    return write_atomically(path, content)
+    return write_with_digest(Path(path), content)
 
 
-def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+def load_tensors(path: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """Read what `save_tensors` wrote.
 
     Raises:
         CheckpointError: the file or its digest is missing, they do not belong together, or
             something else wrote them.
     """
-    try:
-        content, digest = path.read_bytes(), _digest_path(path).read_bytes()
-    except FileNotFoundError as error:
-        raise CheckpointError(
-            f"{path} cannot be read: {Path(error.filename).name} is missing; the file and its "
-            "digest belong side by side"
-        ) from None
-    if digest != _digest(path, content):
-        raise CheckpointError(
-            f"{path} is damaged: its {len(content)} bytes do not have the SHA-256 in "
-            f"{_digest_path(path).name}. It is cut short or altered; remove both files, or use "
-            "an earlier checkpoint"
-        )
+    content = read_with_digest(Path(path), CheckpointError, limit=LARGEST)
     try:
         tensors = safetensors.torch.load(content)
         length = int.from_bytes(content[:8], "little")
         header = json.loads(json.loads(content[8 : 8 + length])["__metadata__"]["holonet"])
         for name in header["complex"]:
             tensors[name] = torch.view_as_complex(tensors[name])
-        return tensors, header["state"]
-    except (safetensors.SafetensorError, LookupError, ValueError):
+        return tensors, {**header["state"]}
+    except _HOSTILE:
         raise CheckpointError(
             f"{path} was not written by holonet: give a file that save_weights or fit wrote"
         ) from None
@@ -115,14 +119,17 @@ def remove_checkpoints(folder: Path) -> None:
     _remove_leftovers(folder)
 
 
-def read_checkpoint(path: Path) -> Checkpoint:
+def read_checkpoint(path: str | Path) -> Checkpoint:
     """The checkpoint in one file.
 
     Raises:
         CheckpointError: it is missing or damaged.
     """
     tensors, state = load_tensors(path)
-    return Checkpoint(state.pop("step"), tensors, state)
+    step = state.pop("step", None)
+    if not isinstance(step, int) or step < 0:
+        raise CheckpointError(f"{path} is no checkpoint, it has no step: remove it")
+    return Checkpoint(step, tensors, state)
 
 
 def latest_checkpoint(folder: Path) -> Checkpoint | None:
@@ -148,25 +155,28 @@ def latest_checkpoint(folder: Path) -> Checkpoint | None:
     return None
 
 
-def save_weights(path: Path, module: nn.Module) -> Path:
-    """The state dict of a module, in the format of the checkpoints."""
-    return save_tensors(path, module.state_dict(), {})
+def save_weights(
+    path: str | Path, module: nn.Module, state: Mapping[str, Any] = MappingProxyType({})
+) -> Path:
+    """The state dict of a module and what else there is to know, in the format of checkpoints."""
+    return save_tensors(path, module.state_dict(), {**state})
 
 
-def load_weights(path: Path, module: nn.Module) -> None:
+def load_weights(path: str | Path, module: nn.Module) -> None:
     """Load what `save_weights` wrote into a module of the same shapes and dtypes.
 
     Raises:
-        CheckpointError: the file is damaged or belongs to another network.
+        CheckpointError: the file is damaged, belongs to another network, or holds infinities or
+            NaN.
     """
     load_state(module, load_tensors(path)[0], str(path))
 
 
 def load_state(module: nn.Module, tensors: Mapping[str, Tensor], source: str) -> None:
-    """Load a state dict of the same names, shapes and dtypes, and no other.
+    """Load a finite state dict of the same names, shapes and dtypes, and no other.
 
     Raises:
-        CheckpointError: it is of another network; the message says what differs.
+        CheckpointError: it is of another network, or not finite; the message says what differs.
     """
     own = module.state_dict()
     faults = [f"missing {k}" for k in own.keys() - tensors.keys()]
@@ -180,6 +190,12 @@ def load_state(module: nn.Module, tensors: Mapping[str, Tensor], source: str) ->
         raise CheckpointError(
             f"{source} is of another network than the one it is loaded into: "
             f"{'; '.join(sorted(faults))}. Build the network as it was when it was saved"
+        )
+    lost = sorted(k for k, v in tensors.items() if not v.isfinite().all())
+    if lost:
+        raise CheckpointError(
+            f"{source} has infinite or NaN entries in {', '.join(lost)}: no training of holonet "
+            "keeps such weights; remove it and train again"
         )
     module.load_state_dict(tensors)
 
@@ -195,15 +211,33 @@ def _describe(tensor: Tensor) -> str:
     return f"{str(tensor.dtype).removeprefix('torch.')}{tuple(tensor.shape)}"
 
 
+def kept_steps(folder: Path) -> list[int]:
+    """The steps that there are checkpoints of, damaged ones too, oldest first."""
+    return [int(path.stem.removeprefix("step-")) for path in _checkpoints(folder)]
+
+
 def _checkpoints(folder: Path) -> list[Path]:
-    """Oldest first."""
-    return sorted(folder.glob("step-*.safetensors"), key=lambda path: (len(path.name), path.name))
+    """Oldest first.
+
+    Raises:
+        CheckpointError: the folder cannot be looked into, so that nobody knows.
+    """
+    try:
+        names = os.listdir(folder)
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise CheckpointError(
+            f"the checkpoints in {folder} cannot be read: {error.strerror}"
+        ) from None
+    found = [folder / name for name in names if _CHECKPOINT.fullmatch(name)]
+    return sorted(found, key=lambda path: (len(path.name), path.name))
 
 
 def _remove(path: Path) -> None:
     """Remove a checkpoint, the digest last: a crash in between leaves no doubtful one."""
     path.unlink(missing_ok=True)
-    _digest_path(path).unlink(missing_ok=True)
+    digest_path(path).unlink(missing_ok=True)
 
 
 def _remove_leftovers(folder: Path) -> None:
@@ -213,12 +247,3 @@ def _remove_leftovers(folder: Path) -> None:
     for digest in folder.glob("step-*.sha256"):
         if not digest.with_suffix(".safetensors").exists():
             digest.unlink(missing_ok=True)
-
-
-def _digest(path: Path, content: bytes) -> bytes:
-    """The line that sha256sum prints for a file of that name and content."""
-    return f"{hashlib.sha256(content).hexdigest()}  {path.name}\n".encode()
-
-
-def _digest_path(path: Path) -> Path:
-    return path.with_suffix(".sha256")

@@ -19,7 +19,9 @@ from pydantic import (
 )
 from torch import Tensor, nn
 
+from holonet._files import read_bounded
 from holonet.attacks.threat import ThreatModel
+from holonet.data.catalogue import absolute, canonical_name
 from holonet.errors import ConfigError, DomainError
 from holonet.nn import (
     HolomorphicClassifier,
@@ -61,9 +63,14 @@ READOUTS: Mapping[str, type[nn.Module]] = {
     "log-modulus": LogModulus,
 }
 
+LARGEST = 1 << 20  # bytes of a configuration file
 CALIBRATION = 256  # examples that first scales are set on
 
-Positive = Annotated[int, Field(ge=1)]
+MAX_PARAMETERS = 10**9
+"""Weights of a network, complex ones counted once: 8 GB of them, three times that in training."""
+
+Positive = Annotated[int, Field(ge=1, lt=2**31)]
+Widths = Annotated[tuple[Positive, ...], Field(max_length=1000)]
 NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Seed = Annotated[int, Field(ge=0, lt=2**63)]
 
@@ -105,13 +112,27 @@ class _Section(BaseModel):
 
 
 class DataConfig(_Section):
-    """Which data, and how much of it."""
+    """Which data, and how much of it. Paths are made absolute, so that they hold anywhere."""
 
     name: str = "digits"
     root: Path | None = None
     train: Positive | None = None
     test: Positive | None = None
     seed: Seed = 0
+
+    @field_validator("name")
+    @classmethod
+    def _name_holds_anywhere(cls, value: str) -> str:
+        return canonical_name(value)
+
+    @field_validator("root")
+    @classmethod
+    def _root_holds_anywhere(cls, value: Path | None) -> Path | None:
+        if value is None:
+            return None
+        text = absolute(value)
+        text.encode()  # a ValueError for a name that a configuration cannot hold
+        return Path(text)
 
 
 class ModelConfig(_Section):
@@ -126,13 +147,13 @@ class ModelConfig(_Section):
 
     kind: Literal["holomorphic", "real", "real-twin", "real-flops-twin"] = "holomorphic"
     family: Literal["mlp", "convnet"] = "mlp"
-    hidden: tuple[Positive, ...] = (64, 64)
-    channels: tuple[Positive, ...] = (16, 32)
+    hidden: Widths = (64, 64)
+    channels: Widths = (16, 32)
     kernel_size: Positive = 5
     stride: Positive = 2
     pooling: Positive = 1
-    dense: tuple[Positive, ...] = (100,)
-    residual: Annotated[int, Field(ge=0)] = 0
+    dense: Widths = (100,)
+    residual: Annotated[int, Field(ge=0, le=1000)] = 0
     alpha: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 0.1
     norm: Literal["none", "frozen"] = "none"
     activation: str = "square"
@@ -161,14 +182,48 @@ class ModelConfig(_Section):
             ShapeError: a convolutional network for examples that are not images.
             UnknownNameError: no such activation.
         """
+        network = self.blank(in_shape, num_classes, seed=seed)
+        if not isinstance(network, HolomorphicClassifier):
+            return network
+        return self._measured(network, examples)
+
+    def blank(self, in_shape: int | Sequence[int], num_classes: int, *, seed: int = 0) -> nn.Module:
+        """The network before anything is measured on examples: to load weights into.
+
+        Raises:
+            ConfigError, ShapeError, UnknownNameError: as `build`.
+        """
         shape = (in_shape,) if isinstance(in_shape, int) else tuple(in_shape)
+        self._require_size(shape, num_classes)
         with torch.random.fork_rng(devices=[]):
             torch.default_generator.manual_seed(seed)  # torch.manual_seed reaches devices too
             holomorphic = self._holomorphic(shape, num_classes)
             if self.kind == "holomorphic":
-                return self._measured(holomorphic, examples)
+                return holomorphic
             widths = self._real_widths(holomorphic, shape, num_classes)
             return self._real(shape, num_classes, widths)
+
+    def _require_size(self, shape: tuple[int, ...], num_classes: int) -> None:
+        """Refuse a network that no memory holds, before any of it is made."""
+        count, inner = 0, math.prod(shape)
+        if self.family == "convnet" and len(shape) == 3:
+            inner, *sides = shape
+            for outer in self.channels:
+                count += (inner + self.residual * outer) * outer * self.kernel_size**2
+                pad = self.kernel_size // 2
+                sides = [((s + 2 * pad - self.kernel_size) // self.stride + 1) for s in sides]
+                sides = [max(1, s // self.pooling) for s in sides]
+                inner = outer
+            inner *= math.prod(sides)
+        for outer in (*(self.hidden if self.family == "mlp" else self.dense), num_classes):
+            count += (inner + self.residual * outer) * outer
+            inner = outer
+        if count > MAX_PARAMETERS:
+            raise ConfigError(
+                f"a network of this model and {num_classes} classes has about {count:.2g} weights, "
+                f"and at most {MAX_PARAMETERS:.0e} are built: choose smaller widths (model.hidden, "
+                "channels, dense, kernel_size, residual)"
+            )
 
     def _holomorphic(self, shape: tuple[int, ...], num_classes: int) -> HolomorphicClassifier:
         options: dict[str, Any] = {
@@ -376,20 +431,19 @@ class RunConfig(_Section):
             raise ConfigError(str(_InvalidSettingsError(source, error.faults))) from None
 
     @classmethod
-    def read(cls, path: Path) -> "RunConfig":
+    def read(cls, path: str | Path) -> "RunConfig":
         """From a TOML file with the sections data, model, rule, train.
 
         Raises:
             ConfigError: the file is missing, not TOML, or has a fault.
         """
+        content = read_bounded(Path(path), ConfigError, limit=LARGEST)
         try:
-            values = tomllib.loads(path.read_text())
-        except FileNotFoundError:
-            raise ConfigError(f"no configuration at {path}: give the path of a TOML file") from None
-        except OSError as error:
-            raise ConfigError(f"cannot read {path} ({error.strerror}): give a TOML file") from None
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            values = tomllib.loads(content.decode())
+        except ValueError as error:  # of TOML, of UTF-8, of integers with thousands of digits
             raise ConfigError(f"{path} is not TOML: {error}") from None
+        except RecursionError:
+            raise ConfigError(f"{path} is nested too deeply for a configuration") from None
         return cls.from_mapping(values, str(path))
 
     def to_toml(self) -> str:

@@ -1,13 +1,16 @@
 """Metrics as JSON lines that survive a crash and can be wound back to a checkpoint."""
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
-from holonet._files import write_atomically
+from holonet._files import read_bounded, write_atomically
 from holonet.errors import CheckpointError
 
 __all__ = ["Journal", "read_journal"]
+
+LARGEST = 1 << 32  # bytes of a metrics.jsonl
 
 
 class Journal:
@@ -17,9 +20,10 @@ class Journal:
         folder: where the file goes; None keeps it in memory alone.
     """
 
-    def __init__(self, folder: Path | None) -> None:
+    def __init__(self, folder: str | Path | None) -> None:
         self.records: list[dict[str, Any]] = []
-        self._path = None if folder is None else folder / "metrics.jsonl"
+        self.folder = None if folder is None else Path(folder)
+        self._path = None if self.folder is None else self.folder / "metrics.jsonl"
 
     def write(self, **record: Any) -> None:
         """Append one record; a process that is killed right after has not lost it."""
@@ -28,11 +32,25 @@ class Journal:
             with self._path.open("a") as file:
                 file.write(json.dumps(record) + "\n")
 
+    def flush_to_disk(self) -> None:
+        """Have everything on the disk: what is kept next relies on these records."""
+        if self._path is not None:
+            with self._path.open("a") as file:
+                os.fsync(file.fileno())
+
     def clear(self) -> None:
         """Start anew."""
         self.records = []
         if self._path is not None:
             write_atomically(self._path, "")
+
+    def on_disk(self) -> list[dict[str, Any]]:
+        """What an earlier process wrote; without a folder, what this one did.
+
+        Raises:
+            CheckpointError: the file is damaged.
+        """
+        return self.records if self._path is None else read_journal(self._path)
 
     def rewind(self, step: int) -> None:
         """Keep only what was recorded up to a step: what came after will be trained again.
@@ -40,23 +58,23 @@ class Journal:
         Raises:
             CheckpointError: the file is damaged.
         """
-        records = self.records if self._path is None else read_journal(self._path)
-        self.records = [r for r in records if r["step"] <= step]
+        self.records = [r for r in self.on_disk() if r["step"] <= step]
         if self._path is not None:
             write_atomically(self._path, "".join(json.dumps(r) + "\n" for r in self.records))
 
 
-def read_journal(path: Path) -> list[dict[str, Any]]:
+def read_journal(path: str | Path) -> list[dict[str, Any]]:
     """The records of a metrics.jsonl, none if there is no file.
 
     A last line that a crash cut off, hence without a line end, is left out.
 
     Raises:
-        CheckpointError: any other line is not a record.
+        CheckpointError: any other line is not a record, or the file cannot be read.
     """
-    if not path.exists():
+    path = Path(path)
+    if not os.path.lexists(path):
         return []
-    *lines, last = path.read_bytes().split(b"\n")
+    *lines, last = read_bounded(path, CheckpointError, limit=LARGEST).split(b"\n")
     records = [_parse(line) for line in lines]
     if None in records:
         raise CheckpointError(
@@ -70,6 +88,6 @@ def _parse(line: bytes) -> dict[str, Any] | None:
     """The record in a line, None if it holds none."""
     try:
         record = json.loads(line.decode())
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
-    return record if isinstance(record, dict) and "step" in record else None
+    return record if isinstance(record, dict) and type(record.get("step")) is int else None

@@ -3,7 +3,7 @@
 import math
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +12,20 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import Tensor, nn
 
-from holonet.attacks.objectives import evaluating
+from holonet._arguments import checked
+from holonet._files import folder_lock
+from holonet.attacks.objectives import evaluating, logits_of, require_labels
 from holonet.calculus import Probes
 from holonet.data import Dataset
-from holonet.errors import NumericalError
-from holonet.training.checkpoint import save_weights
-from holonet.training.config import TrainConfig
+from holonet.errors import (
+    CheckpointError,
+    ConfigError,
+    DomainError,
+    NumericalError,
+    RunExistsError,
+    ShapeError,
+)
+from holonet.training.config import RunConfig, TrainConfig
 from holonet.training.journal import Journal
 from holonet.training.parallel import (
     Processes,
@@ -36,14 +44,16 @@ __all__ = ["accuracy", "fit"]
 Record = dict[str, Any]
 
 
+@checked
 def fit(
     model: nn.Module,
     data: Dataset,
     rule: Rule,
     config: TrainConfig | None = None,
     *,
-    run_dir: Path | None = None,
+    run_dir: str | Path | None = None,
     resume: bool = False,
+    run: RunConfig | None = None,
     progress: bool = False,
     on_step: Callable[[int], None] | None = None,
 ) -> list[Record]:
@@ -65,9 +75,12 @@ def fit(
         rule: the loss.
         config: how long, how fast, on what; batch size and rate are those of all processes.
         run_dir: where metrics.jsonl, checkpoints/ and model.safetensors go; None keeps nothing.
-            Without `resume` those of an earlier run are removed.
+            Without `resume` those of an earlier run are removed. The folder is held: a second
+            process is refused.
         resume: go on from the newest whole checkpoint in run_dir, from the start if there is
-            none.
+            none yet. A finished run is read back, and nothing is trained.
+        run: the configuration that data, network and rule were made from. It is kept with the
+            weights, which `load_run` and `load_model` need.
         progress: draw a progress bar on stderr.
         on_step: called with the number of finished steps after each.
 
@@ -79,54 +92,96 @@ def fit(
 
     Raises:
         CheckpointError: the checkpoint is from a run on other data, under another rule, of
-            another configuration or network, or every checkpoint is damaged.
-        ConfigError: this machine has no such devices.
+            another configuration or network, or every checkpoint is damaged or gone.
+        ConfigError: this machine has no such devices; `config` is not that of `run`.
+        InputTypeError, ShapeError, DomainError: an argument of another type; the model does not
+            answer the data with logits.
+        RunExistsError: another process has run_dir.
         NumericalError: the loss, a gradient or a weight is not finite; the last checkpoint stays
             and is finite.
     """
-    config = TrainConfig() if config is None else config
+    if run is not None and config not in (None, run.train):
+        raise ConfigError("fit(config=..., run=...): config is not run.train, leave it out")
+    config = (TrainConfig() if run is None else run.train) if config is None else config
     processes = launch(config)
     model = model.to(processes.device)
     first = processes.rank == 0
-    state = RunState(model, rule, data, config, Journal(run_dir if first else None))
-    broadcast(processes, model)
-    if not (resume and run_dir is not None and state.restore(run_dir / CHECKPOINTS)):
-        if run_dir is not None and first:
-            forget_run(run_dir)
-        state.journal.clear()
-    model.train()
-    with _bar(progress and first) as bar:
-        task = bar.add_task("training", total=state.total_steps, completed=state.step, note="")
-        for batch in state.batches():
-            began = time.perf_counter()
-            terms = _step(processes, rule, state, data, batch)
-            state.finish_step(terms, time.perf_counter() - began)
-            if state.epoch_ended:
-                state.finish_epoch(accuracy(model, data.x_test, data.y_test))
-            bar.update(task, completed=state.step, note=f"loss {sum(terms.values()):.3f}")
-            due = state.epoch_ended or state.step % config.checkpoint_every == 0
-            if run_dir is not None and first and due:
-                state.save(run_dir / CHECKPOINTS)
-            if on_step is not None:
-                on_step(state.step)
-    state.require_finite_weights()
-    if run_dir is not None and first:
-        save_weights(run_dir / WEIGHTS, model)
-    processes.wait()
+    accuracy(model, data.x_train[:1], data.y_train[:1])  # refuses a model that does not fit them
+    folder = None if run_dir is None else Path(run_dir)
+    earlier = folder if resume else None
+    kept = folder if first else None  # the first process alone writes
+    with nullcontext() if kept is None else folder_lock(kept, RunExistsError):
+        state = RunState(model, rule, data, config, Journal(kept), run)
+        broadcast(processes, model)
+        model.train()
+        finished = earlier is not None and state.restore_finished(earlier / WEIGHTS)
+        if not finished and (earlier is None or not _restored(state, earlier)):
+            if kept is not None and earlier is None:
+                forget_run(kept)
+            state.journal.clear()
+        if state.epoch_lost:
+            state.log_lost_epoch(accuracy(model, data.x_test, data.y_test))
+        if finished:
+            return state.journal.records
+        with _bar(progress and first) as bar:
+            task = bar.add_task("training", total=state.total_steps, completed=state.step, note="")
+            for batch in state.batches():
+                began = time.perf_counter()
+                terms = _step(processes, rule, state, data, batch)
+                state.finish_step(terms, time.perf_counter() - began)
+                if state.epoch_ended:
+                    state.finish_epoch(accuracy(model, data.x_test, data.y_test))
+                bar.update(task, completed=state.step, note=f"loss {sum(terms.values()):.3f}")
+                due = state.epoch_ended or state.step % config.checkpoint_every == 0
+                if kept is not None and due:
+                    state.save(kept / CHECKPOINTS)
+                if on_step is not None:
+                    on_step(state.step)
+        state.require_finite_weights()
+        if kept is not None:
+            state.save_weights(kept / WEIGHTS)
+        processes.wait()
     return state.journal.records
 
 
+def _restored(state: RunState, folder: Path) -> bool:
+    """Go back to the newest whole checkpoint; False if nothing was kept yet.
+
+    Raises:
+        CheckpointError: there are weights, which are damaged, and no checkpoints.
+    """
+    found = state.restore(folder / CHECKPOINTS)
+    if not found and (folder / WEIGHTS).exists():
+        raise CheckpointError(
+            f"{folder / WEIGHTS} is damaged and there are no checkpoints: put the files back, or "
+            "start the run again with overwrite"
+        )
+    return found
+
+
+@checked
 @torch.no_grad()
 def accuracy(model: nn.Module, x: Tensor, y: Tensor, batch_size: int = 1000) -> float:
     """Fraction of examples classified correctly, in eval mode; the modes are restored.
 
     An example with a NaN among its logits is not classified correctly.
+
+    Raises:
+        ShapeError: no examples; not one label for each; the model does not answer with one row of
+            logits for each.
+        InputTypeError: labels that are no integers, examples of another precision than the model.
+        DomainError: a label that is no class; batch_size is not positive.
     """
+    if batch_size < 1:
+        raise DomainError(f"accuracy(batch_size={batch_size}): choose 1 or more")
+    if len(x) == 0:
+        raise ShapeError("accuracy of no examples: give at least one")
+    require_labels(y, len(x))
     device = next(model.parameters(), x).device
     right = 0
     with evaluating(model):
         for a, b in zip(x.split(batch_size), y.split(batch_size), strict=True):
-            logits = model(a.to(device))
+            logits = logits_of(model, a.to(device), b.to(device))
             hit = (logits.argmax(1) == b.to(device)) & ~logits.isnan().any(1)
             right += int(hit.sum())
     return right / len(y)

@@ -1,73 +1,174 @@
 """The folder of a run: config.toml, metrics.jsonl, checkpoints/, model.safetensors."""
 
-import shutil
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from torch import nn
 
-from holonet._files import write_atomically
+from holonet._files import LOCK, folder_lock, remove_leftovers, write_atomically
+from holonet.attacks.ensemble import ATTACKS, STRONG
 from holonet.data import Dataset, load_dataset
-from holonet.errors import CheckpointError, ConfigError, RunExistsError
-from holonet.training.checkpoint import load_weights, remove_checkpoints
+from holonet.errors import CheckpointError, ConfigError, DataError, RunExistsError
+from holonet.training.checkpoint import kept_steps, load_state, load_tensors, remove_checkpoints
 from holonet.training.config import DataConfig, RunConfig
+from holonet.training.identity import kept_config, of_other_data
 
-__all__ = ["build_model", "forget_run", "load_data", "load_run", "prepare_run"]
+__all__ = [
+    "build_model",
+    "forget_run",
+    "load_data",
+    "load_model",
+    "load_run",
+    "open_run",
+    "prepare_run",
+]
 
 CONFIG = "config.toml"
 CHECKPOINTS = "checkpoints"
+JOURNAL = "metrics.jsonl"
 WEIGHTS = "model.safetensors"
+TRAINED = (WEIGHTS, "model.sha256", JOURNAL)
+
+_LEFTOVER = r"\.config\.toml\.[0-9a-f]+\.tmp"
+_RADIUS = r"(Linf|L2|L1|polydisc|complex_ball)-\d[\d.e+-]*"
+_BATCHES = r"[0-9a-f]{16}/(batch-\d+\.npz|identity\.json)"
+_ATTACKS = "|".join(map(re.escape, {*ATTACKS, *STRONG, "autoattack"}))
+_TOOLKITS = r"(torchattacks|foolbox|art)-[\w.-]+"
+_RESULTS = re.compile(
+    rf"evaluation\.(json|png)|evaluation/({_BATCHES}|{_RADIUS}\.npz)"
+    rf"|attacks/{_RADIUS}/(batches/{_BATCHES}|attack\.json|(examples|transfer)\.png"
+    rf"|({_ATTACKS}|{_TOOLKITS})\.npz)"
+)
+"""Names that holonet evaluate and holonet attack write in a run folder."""
 
 
-def prepare_run(
-    folder: Path, config: RunConfig, *, resume: bool = False, overwrite: bool = False
-) -> None:
-    """Make the folder ready and write config.toml.
+@contextmanager
+def open_run(
+    folder: str | Path, config: RunConfig, *, resume: bool = False, overwrite: bool = False
+) -> Iterator[None]:
+    """Make the folder ready, write config.toml, and hold the folder until the end.
 
     Args:
         folder: made if it does not exist.
         config: of the run.
         resume: the folder holds a run with the same configuration, to go on with.
-        overwrite: forget a run that the folder holds; files that are not a run's are kept.
+        overwrite: forget a run that the folder holds. Files that are not a run's stay, and where
+            there is no run nothing is removed.
 
     Raises:
-        RunExistsError: the folder holds a run, and neither resume nor overwrite was asked.
-        ConfigError: resume with another configuration; the message says what differs.
+        RunExistsError: the folder holds a run, and neither resume nor overwrite was asked; it
+            holds files that are not a run's; another process has it.
+        ConfigError: resume with another configuration, the message says what differs; resume and
+            overwrite at once.
     """
+    folder = Path(folder)
+    _require_room(folder, config, resume, overwrite)
+    with folder_lock(folder, RunExistsError):
+        _require_room(folder, config, resume, overwrite)  # another process may have come between
+        stored = folder / CONFIG
+        if not (resume and stored.exists()):
+            if stored.exists():
+                forget_run(folder)  # before the configuration: a crash must not mix two runs
+            remove_leftovers(stored)
+            write_atomically(stored, config.to_toml())
+        yield
+
+
+def prepare_run(
+    folder: str | Path, config: RunConfig, *, resume: bool = False, overwrite: bool = False
+) -> None:
+    """Make the folder ready and write config.toml, as `open_run` does.
+
+    Raises:
+        RunExistsError, ConfigError: as there.
+    """
+    with open_run(folder, config, resume=resume, overwrite=overwrite):
+        pass
+
+
+def _require_room(folder: Path, config: RunConfig, resume: bool, overwrite: bool) -> None:
+    if resume and overwrite:
+        raise ConfigError(
+            "resume and overwrite (--resume, --overwrite): the one goes on with a run, the other "
+            "replaces it; choose one"
+        )
+    if folder.exists() and not folder.is_dir():
+        raise RunExistsError(f"{folder} is a file: choose a folder for the run")
     stored = folder / CONFIG
-    if resume and stored.exists():
+    if not os.path.lexists(stored):
+        _require_no_files_of_others(folder, overwrite)
+    elif resume:
         differing = RunConfig.read(stored).differences(config)
         if differing:
             raise ConfigError(
                 f"cannot resume {folder}: it was started with another configuration (stored and "
                 f"asked: {'; '.join(differing)}). Drop those options, or choose a new folder"
             )
-        return
-    if folder.exists() and not folder.is_dir():
-        raise RunExistsError(f"{folder} is a file: choose a folder for the run")
-    if stored.exists() and not overwrite:
+    elif not overwrite:
         raise RunExistsError(
             f"{folder} already holds a run: go on with it (--resume), replace it (--overwrite), "
             "or choose another folder (--run-dir)"
         )
-    if not stored.exists() and folder.is_dir() and any(folder.iterdir()) and not overwrite:
+    else:
+        try:
+            RunConfig.read(stored)
+        except ConfigError as error:
+            raise RunExistsError(
+                f"{folder} holds a {CONFIG} that is not a run's, and nothing is removed for that "
+                f"reason: move it away, or choose another folder (--run-dir). {error}"
+            ) from None
+
+
+def _require_no_files_of_others(folder: Path, overwrite: bool) -> None:
+    """Refuse a folder without a run that has other things in it, which a run might replace."""
+    names = {p.name for p in folder.iterdir()} if folder.is_dir() else set()
+    names = {name for name in names if name != LOCK and not re.fullmatch(_LEFTOVER, name)}
+    if names and not overwrite:
         raise RunExistsError(
             f"{folder} is not empty and holds no run: choose a new folder (--run-dir), or add a "
-            "run to what is there (--overwrite)"
+            "run beside what is there (--overwrite, which removes nothing where there is no run)"
         )
-    forget_run(folder)  # before the configuration: a crash in between must not mix two runs
-    write_atomically(stored, config.to_toml())
+    replaced = sorted(names & {*TRAINED})
+    if kept_steps(folder / CHECKPOINTS):
+        replaced.append(CHECKPOINTS)
+    if replaced:
+        raise RunExistsError(
+            f"{folder} has no {CONFIG}, hence no run to replace, but {', '.join(replaced)}, which "
+            "a run would replace: move them away, or choose another folder (--run-dir)"
+        )
 
 
 def forget_run(folder: Path) -> None:
-    """Remove the results of a run, the weights first; its configuration and other files stay."""
-    weights = folder / WEIGHTS
-    for name in (weights, weights.with_suffix(".sha256")):
-        name.unlink(missing_ok=True)
-    remove_checkpoints(folder / CHECKPOINTS)
-    for name in ("metrics.jsonl", "evaluation.json", "evaluation.png"):
+    """Remove what training wrote, the weights first, and what was found out about a run.
+
+    Only files whose names a run and the commands write are removed, folders only where they are
+    empty then, results only beside a config.toml. The configuration stays.
+    """
+    for name in TRAINED:
         (folder / name).unlink(missing_ok=True)
+    remove_checkpoints(folder / CHECKPOINTS)
+    if not (folder / CONFIG).exists():
+        return
     for name in ("evaluation", "attacks"):
-        shutil.rmtree(folder / name, ignore_errors=True)
+        for parent, _, files in os.walk(folder / name, topdown=False):
+            _forget_results(folder, Path(parent), files)
+    _forget_results(folder, folder, [p.name for p in folder.iterdir() if p.is_file()])
+
+
+def _forget_results(folder: Path, parent: Path, files: list[str]) -> None:
+    """Remove the results among the files of a folder, and the folder where it is empty then."""
+    for file in files:
+        written = re.sub(r"^\.(.+)\.[0-9a-f]{16}\.tmp$", r"\1", file)  # or left by a killed writer
+        plain = [written, *(Path(written).stem + end for end in (".json", ".npz"))]
+        names = plain if written.endswith(".sha256") else plain[:1]
+        if any(_RESULTS.fullmatch((parent / n).relative_to(folder).as_posix()) for n in names):
+            (parent / file).unlink(missing_ok=True)
+    if parent != folder:
+        with suppress(OSError):  # it holds something else, or is a link
+            parent.rmdir()
 
 
 def load_data(config: DataConfig) -> Dataset:
@@ -77,19 +178,81 @@ def load_data(config: DataConfig) -> Dataset:
 
 
 def build_model(config: RunConfig, data: Dataset) -> nn.Module:
-    """The untrained network for a data set, its weights drawn from the training seed."""
+    """The untrained network for a data set, its weights drawn from the training seed.
+
+    Raises:
+        ConfigError: a real network for complex data.
+    """
+    if data.is_complex and config.model.kind != "holomorphic":
+        raise ConfigError(
+            f"model.kind = {config.model.kind!r} for {data.name!r}, which is complex: a real "
+            "network takes real data, holonet.data.pair makes them (real and imaginary parts side "
+            "by side); or choose model.kind = 'holomorphic'"
+        )
     return config.model.build(
         data.x_train.shape[1:], data.num_classes, seed=config.train.seed, examples=data.x_train
     )
 
 
-def load_run(folder: Path) -> tuple[RunConfig, Dataset, nn.Module]:
-    """The configuration, the data and the trained network of a finished run.
+def load_model(path: str | Path) -> nn.Module:
+    """The trained network of a finished run, in eval mode; its data are not needed.
+
+    Args:
+        path: the folder of the run, or its model.safetensors, with model.sha256 beside it.
 
     Raises:
         ConfigError: the folder holds no run.
-        CheckpointError: the run is not finished, or its weights are damaged.
+        CheckpointError: the run is not finished; the weights are damaged, or not of the
+            configuration beside them.
     """
+    path = Path(path)
+    return _load(path)[1] if path.is_dir() else _model_in(path)[1]
+
+
+def load_run(
+    folder: str | Path, *, other_data: bool = False
+) -> tuple[RunConfig, Dataset, nn.Module]:
+    """The configuration, the data and the trained network of a finished run.
+
+    Law: data, network and configuration are those of the training, or the run is refused.
+
+    Args:
+        folder: of the run.
+        other_data: what the data's path now holds, or config.toml now names, is meant, whatever
+            the network was trained on.
+
+    Raises:
+        ConfigError: the folder holds no run.
+        CheckpointError: the run is not finished; the weights are damaged, or not of the
+            configuration beside them.
+        DataError: the data are missing, or others than in training.
+    """
+    folder = Path(folder)
+    config, model, about = _load(folder)
+    try:
+        data = load_data(config.data)
+    except DataError as error:
+        raise DataError(
+            f"{error}. The weights of {folder} are whole: load_model needs no data"
+        ) from None
+    shape, classes = tuple(about["examples"]["shape"]), about["examples"]["classes"]
+    if data.feature_shape != shape or data.num_classes > classes:
+        raise DataError(
+            f"{data!r} does not fit the network in {folder}, which takes features {shape} and "
+            f"knows {classes} classes: give the data that it was trained on, or alike ones"
+        )
+    if not other_data and data.fingerprint() != about["identity"]["data"]:
+        moved, _ = of_other_data(kept_config(about["identity"], str(folder)), config)
+        why = f"trained and now: {'; '.join(moved)}" if moved else "the files were changed"
+        raise DataError(
+            f"the data of {folder} are not those that it was trained on ({why}): put them back, "
+            "or say that other data are meant (load_run(..., other_data=True), --other-data)"
+        )
+    return config, data, model
+
+
+def _load(folder: Path) -> tuple[RunConfig, nn.Module, dict]:
+    """What is in config.toml and in the weights, which belong together but for the data."""
     if not (folder / CONFIG).exists():
         raise ConfigError(
             f"{folder} holds no run, it has no {CONFIG}: give the folder that a run was told to "
@@ -102,7 +265,25 @@ def load_run(folder: Path) -> tuple[RunConfig, Dataset, nn.Module]:
             f"{folder} is not finished, it has no {weights.name}: "
             f"holonet train --resume --run-dir {folder}"
         )
-    data = load_data(config.data)
-    model = build_model(config, data)
-    load_weights(weights, model)
-    return config, data, model
+    kept, model, about = _model_in(weights)
+    _, differing = of_other_data(kept, config)
+    if differing:
+        raise CheckpointError(
+            f"{weights} is of another run than {folder / CONFIG} (trained and now: "
+            f"{'; '.join(differing)}): put back the files that belong together, or train anew "
+            "(--overwrite)"
+        )
+    return config, model, about
+
+
+def _model_in(weights: Path) -> tuple[RunConfig, nn.Module, dict]:
+    """The network in a file of weights, its configuration, and what else is kept with it."""
+    tensors, about = load_tensors(weights)
+    kept = kept_config(about.get("identity"), str(weights))
+    try:
+        shape, classes = tuple(about["examples"]["shape"]), about["examples"]["classes"]
+        model = kept.model.blank(shape, classes)
+    except (ArithmeticError, LookupError, RuntimeError, TypeError, ValueError) as error:
+        raise CheckpointError(f"{weights} holds no network ({error}): train it again") from None
+    load_state(model, tensors, str(weights))
+    return kept, model.eval(), about

@@ -1,5 +1,6 @@
 """The state of a run: what is drawn from its seed, logged at its steps, and kept in checkpoints."""
 
+import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,12 +13,22 @@ from torch.optim.lr_scheduler import ConstantLR, LRScheduler, OneCycleLR
 
 from holonet.data import Dataset
 from holonet.errors import CheckpointError, NumericalError
-from holonet.training.checkpoint import latest_checkpoint, load_state, save_checkpoint
-from holonet.training.config import TrainConfig
+from holonet.training.checkpoint import (
+    Checkpoint,
+    latest_checkpoint,
+    load_state,
+    load_tensors,
+    save_checkpoint,
+    save_weights,
+)
+from holonet.training.config import RunConfig, TrainConfig
+from holonet.training.identity import differences, identity_of
 from holonet.training.journal import Journal
 from holonet.training.rules import Rule
 
 __all__ = ["Batch", "RunState", "mix_seed"]
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -34,13 +45,20 @@ class RunState:
     Args:
         model: trained in place.
         rule: only its repr is used, to tell runs apart.
-        data: only the size and the fingerprint are used.
+        data: only sizes and the fingerprint are used.
         config: of the training.
         journal: where steps and epochs are logged.
+        run: the configuration that all of these were made from, if one was.
     """
 
     def __init__(
-        self, model: nn.Module, rule: Rule, data: Dataset, config: TrainConfig, journal: Journal
+        self,
+        model: nn.Module,
+        rule: Rule,
+        data: Dataset,
+        config: TrainConfig,
+        journal: Journal,
+        run: RunConfig | None = None,
     ) -> None:
         self.model = model
         self.config = config
@@ -53,11 +71,8 @@ class RunState:
         self.step = 0
         self.seconds = 0.0
         self._epoch_loss = 0.0
-        self._identity = {
-            "data": data.fingerprint(),
-            "rule": repr(rule),
-            "train": _trajectory(config),
-        }
+        self._identity = identity_of(data, rule, config, run)
+        self._examples = {"shape": list(data.feature_shape), "classes": data.num_classes}
 
     @property
     def epoch(self) -> int:
@@ -103,23 +118,39 @@ class RunState:
 
     def finish_epoch(self, test_accuracy: float) -> None:
         """Log the epoch."""
+        self._log_epoch(test_accuracy, self._epoch_loss / self.steps_per_epoch)
+        self._epoch_loss = 0.0
+
+    @property
+    def epoch_lost(self) -> bool:
+        """Whether an epoch ended with the latest step and its record is gone."""
+        return self.epoch_ended and self.epoch not in self._recorded_epochs()
+
+    def log_lost_epoch(self, test_accuracy: float) -> None:
+        """Log the epoch that ended with the latest step, whose mean loss nobody knows any more."""
+        self._log_epoch(test_accuracy, None)
+
+    def _log_epoch(self, test_accuracy: float, train_loss: float | None) -> None:
         self.journal.write(
             kind="epoch",
             epoch=self.epoch,
             step=self.step,
-            train_loss=self._epoch_loss / self.steps_per_epoch,
+            train_loss=train_loss,
             test_accuracy=test_accuracy,
             seconds=round(self.seconds, 4),
         )
-        self._epoch_loss = 0.0
+
+    def _recorded_epochs(self) -> set[Any]:
+        return {r.get("epoch") for r in self.journal.records if r.get("kind") == "epoch"}
 
     def save(self, folder: Path) -> None:
-        """Write a checkpoint.
+        """Write a checkpoint, once all that was logged is on the disk.
 
         Raises:
             NumericalError: the weights are not finite; nothing is written.
         """
         self.require_finite_weights()
+        self.journal.flush_to_disk()
         tensors = {f"model/{k}": v for k, v in self.model.state_dict().items()}
         optimizer = self.optimizer.state_dict()
         for index, slots in optimizer["state"].items():
@@ -133,25 +164,65 @@ class RunState:
         }
         save_checkpoint(folder, self.step, tensors, state, self.config.keep_checkpoints)
 
+    def save_weights(self, path: Path) -> None:
+        """Write the weights alone, with what they are of.
+
+        Raises:
+            NumericalError: they are not finite; nothing is written.
+        """
+        self.require_finite_weights()
+        self.journal.flush_to_disk()
+        about = {"identity": self._identity, "examples": self._examples}
+        save_weights(path, self.model, about)
+
+    def restore_finished(self, path: Path) -> bool:
+        """Take the weights of the finished run; False if they are missing or damaged.
+
+        Raises:
+            CheckpointError: they are of another run, or metrics.jsonl is damaged.
+        """
+        if not path.exists():
+            return False
+        try:
+            tensors, about = load_tensors(path)
+        except CheckpointError as error:
+            logger.warning("%s; going on from the checkpoints", error)
+            return False
+        self._require_same(about.get("identity"), str(path), "is")
+        load_state(self.model, tensors, str(path))
+        self._go_to(self.total_steps)
+        self.seconds = max((r.get("seconds") or 0.0 for r in self.journal.records), default=0.0)
+        return True
+
     def restore(self, folder: Path) -> bool:
         """Go back to the newest whole checkpoint; False if there is none.
 
         Raises:
-            CheckpointError: the checkpoints are of another run, or all of them are damaged.
+            CheckpointError: the checkpoints are of another run, all of them are damaged, or they
+                are gone although metrics.jsonl tells of later steps.
         """
         found = latest_checkpoint(folder)
         if found is None:
+            self._require_none_due(folder)
             return False
-        if found.state.get("identity") != self._identity:
-            raise CheckpointError(
-                f"the checkpoints in {folder} are of a run on other data, under another rule or "
-                "with another training configuration: resume with the same ones, or start in a "
-                "new folder"
-            )
+        self._require_same(found.state.get("identity"), f"the checkpoints in {folder}", "are")
+        source = f"the checkpoint of step {found.step} in {folder}"
         weights = {
             k.removeprefix("model/"): v for k, v in found.tensors.items() if k.startswith("model/")
         }
-        load_state(self.model, weights, f"the checkpoint of step {found.step} in {folder}")
+        load_state(self.model, weights, source)
+        try:
+            self._restore_course(found)
+        except (ArithmeticError, LookupError, RuntimeError, TypeError, ValueError):
+            raise CheckpointError(
+                f"{source} lacks what training needs to go on: remove it, or start the run again "
+                "with overwrite"
+            ) from None
+        self._go_to(found.step)
+        return True
+
+    def _restore_course(self, found: Checkpoint) -> None:
+        """The optimizer, the schedule and the sums over the epoch."""
         slots: dict[int, dict[str, Tensor]] = {}
         for name, tensor in found.tensors.items():
             if name.startswith("optimizer/"):
@@ -159,11 +230,43 @@ class RunState:
                 slots.setdefault(int(index), {})[slot] = tensor
         self.optimizer.load_state_dict({"state": slots, "param_groups": found.state["groups"]})
         self.schedule.load_state_dict(found.state["schedule"])
-        self.step = found.step
-        self._epoch_loss = found.state["epoch_loss"]
-        self.seconds = found.state["seconds"]
-        self.journal.rewind(self.step)
-        return True
+        self._epoch_loss = float(found.state["epoch_loss"])
+        self.seconds = float(found.state["seconds"])
+        if found.step > self.total_steps:
+            raise ValueError(found.step)
+
+    def _go_to(self, step: int) -> None:
+        self.step = step
+        self.journal.rewind(step)
+        missing = set(range(1, step // self.steps_per_epoch + 1)) - self._recorded_epochs()
+        if missing and self.journal.folder is not None:
+            logger.warning(
+                "metrics.jsonl in %s lacks %d of %d epochs: the records are lost, the weights are "
+                "not",
+                self.journal.folder,
+                len(missing),
+                step // self.steps_per_epoch,
+            )
+
+    def _require_same(self, kept: object, source: str, verb: str) -> None:
+        found = differences(kept, self._identity)
+        if found:
+            raise CheckpointError(
+                f"{source} {verb} of a run on other data, under another rule or with another "
+                f"configuration (kept and asked: {'; '.join(found)}): resume with the same ones, "
+                "or start in a new folder"
+            )
+
+    def _require_none_due(self, folder: Path) -> None:
+        """Refuse to take lost checkpoints for none yet."""
+        due = min(self.config.checkpoint_every, self.steps_per_epoch)
+        last = max((r["step"] for r in self.journal.on_disk()), default=0)
+        if last > due:
+            raise CheckpointError(
+                f"{folder} has no checkpoint, although metrics.jsonl tells of step {last} and one "
+                f"is kept at step {due}: put the checkpoints back, or start the run again with "
+                "overwrite"
+            )
 
     def require_finite_weights(self) -> None:
         """Refuse to go on with weights that are lost.
@@ -204,15 +307,3 @@ def _schedule(optimizer: Optimizer, config: TrainConfig, steps: int) -> LRSchedu
         return ConstantLR(optimizer, factor=1.0)
     cycle = config.optimizer == "adam"  # the momentum of SGD stays what it was set to
     return OneCycleLR(optimizer, max_lr=config.lr, total_steps=steps, cycle_momentum=cycle)
-
-
-def _trajectory(config: TrainConfig) -> dict[str, Any]:
-    """The part of the configuration that the trajectory depends on.
-
-    Settings that came later are left out at their defaults, so that older runs can be gone on with.
-    """
-    free = {"checkpoint_every", "keep_checkpoints", "log_every", "accelerator", "devices"}
-    settings = config.model_dump(mode="json", exclude={*free, "backend"})
-    later = {"optimizer", "momentum", "weight_decay", "schedule"}
-    fields = TrainConfig.model_fields
-    return {k: v for k, v in settings.items() if k not in later or v != fields[k].default}

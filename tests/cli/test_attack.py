@@ -1,6 +1,7 @@
 """`holonet attack`: chosen attacks, each on its own, and transfer between runs."""
 
 import json
+import shutil
 import sys
 from functools import partial
 from pathlib import Path
@@ -142,3 +143,13 @@ def test_numbers_and_pictures(tmp_path: Path) -> None:
         raise DataError("nothing to draw")
 
     assert save_picture(path, nothing) == "no picture a.png: nothing to draw"
+
+
+def test_other_data_are_refused_unless_they_are_meant(run: Path, tmp_path: Path) -> None:
+    copy = shutil.copytree(run, tmp_path / "run")
+    config = (copy / "config.toml").read_text()
+    (copy / "config.toml").write_text(config.replace("test = 30", "test = 31"))
+    options = ["--attack", "fgsm", "--json"]
+    assert isinstance(invoke("attack", str(copy), *options).exception, DataError)
+    found = json.loads(invoke("attack", str(copy), *options, "--other-data").stdout)
+    assert found["attacks"]["fgsm"]["robust"]["examples"] == 31

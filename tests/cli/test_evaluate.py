@@ -17,6 +17,7 @@ from holonet.diagnostics import RobustnessReport
 from holonet.errors import (
     CheckpointError,
     ConfigError,
+    DataError,
     DomainError,
     HolonetError,
     UnknownNameError,
@@ -203,3 +204,14 @@ def test_the_stream_of_torch_is_not_touched(finished: Path) -> None:
     state = torch.get_rng_state()
     evaluated(finished, *QUICK)
     assert torch.equal(state, torch.get_rng_state())
+
+
+def test_other_data_are_refused_unless_they_are_meant(finished: Path, tmp_path: Path) -> None:
+    run = shutil.copytree(finished, tmp_path / "run")
+    config = (run / "config.toml").read_text()
+    (run / "config.toml").write_text(config.replace("test = 30", "test = 31"))
+    error = failure(invoke("evaluate", str(run), *QUICK))
+    assert isinstance(error, DataError)
+    assert "data.test: 30 and 31" in str(error)
+    found = evaluated(run, "--eps", "0", "--other-data", *QUICK)
+    assert found["curve"][0]["examples"] == 31

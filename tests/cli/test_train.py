@@ -1,6 +1,8 @@
 """`holonet train`, and what it says to bad input."""
 
 import json
+import shlex
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,7 @@ from typer.testing import CliRunner
 
 from holonet.cli.main import app
 from holonet.errors import (
+    CheckpointError,
     ConfigError,
     DataError,
     HolonetError,
@@ -17,6 +20,7 @@ from holonet.errors import (
     UnknownNameError,
 )
 from holonet.training import RunConfig, load_run, read_journal
+from holonet.training.state import RunState
 
 SMALL = ["--train-size", "200", "--test-size", "50", "--hidden", "8,8", "--epochs", "2"]
 
@@ -77,6 +81,79 @@ def test_resume_of_a_finished_run_changes_no_weight(finished: Path) -> None:
     before = (finished / "model.safetensors").read_bytes()
     assert invoke("train", "--resume", "--run-dir", str(finished), "--json").exit_code == 0
     assert (finished / "model.safetensors").read_bytes() == before
+
+
+def test_resume_of_a_finished_run_says_so_and_loses_nothing(finished: Path, tmp_path: Path) -> None:
+    run = shutil.copytree(finished, tmp_path / "run")
+    shutil.rmtree(run / "checkpoints")
+    (run / "metrics.jsonl").write_text("")
+    (run / "evaluation.json").write_text("what was found out")
+    summary = json.loads(invoke("train", "--resume", "--run-dir", str(run), "--json").stdout)
+    measured = [r for r in read_journal(finished / "metrics.jsonl") if r["kind"] == "epoch"]
+    assert summary["test_accuracy"] == measured[-1]["test_accuracy"]
+    result = invoke("train", "--resume", "--run-dir", str(run))
+    assert "is finished: nothing was left to train" in result.stdout
+    assert (run / "evaluation.json").exists()
+    error = failure(invoke("train", "--resume", "--overwrite", "--run-dir", str(run)))
+    assert isinstance(error, ConfigError)
+    assert "choose one" in str(error)
+
+
+def test_resume_after_an_edit_of_the_network_is_refused(finished: Path, tmp_path: Path) -> None:
+    run = shutil.copytree(finished, tmp_path / "run")
+    for name in ("model.safetensors", "model.sha256"):
+        (run / name).unlink()
+    config = (run / "config.toml").read_text()
+    (run / "config.toml").write_text(config.replace('readout = "real"', 'readout = "imag"'))
+    error = failure(invoke("train", "--resume", "--run-dir", str(run)))
+    assert isinstance(error, CheckpointError)
+    assert "run.model.readout: real and imag" in str(error)
+
+
+@pytest.mark.parametrize(
+    ("end", "code", "steps"),
+    [(KeyboardInterrupt(), 130, 2), (KeyboardInterrupt(), 130, 0), (SystemExit(143), 143, 1)],
+)
+def test_an_interrupted_run_says_how_to_go_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, end: BaseException, code: int, steps: int
+) -> None:
+    save = RunState.save
+
+    def save_and_stop(self: RunState, folder: Path) -> None:
+        if steps:
+            save(self, folder)
+        if self.step == max(steps, 1):
+            raise end
+
+    monkeypatch.setattr(RunState, "save", save_and_stop)
+    folder = tmp_path / "my run"
+    result = train(folder, "--checkpoint-every", "1")
+    assert result.exit_code == code
+    kept = f"kept up to step {steps}" if steps else "no step is kept yet"
+    command = f"holonet train --resume --run-dir '{folder}'"
+    assert f"{kept}; go on with {command}" in result.output
+    monkeypatch.undo()
+    assert invoke(*shlex.split(command)[1:]).exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("values", "box", "words"),
+    [
+        ([0.0, 1.0], [0, 1], "in [0, 1]: attacks stay in that box"),
+        ([-2.5, 1.0], None, "from -2.5 to 1, not in [0, 1]: attacks have no box"),
+        ([1j, 0.0], None, "complex: attacks have no box"),
+    ],
+)
+def test_the_box_is_printed(
+    tmp_path: Path, values: list[complex], box: list[int] | None, words: str
+) -> None:
+    x = np.array(values)[np.arange(20) % 2, None] * np.ones((20, 3))
+    np.savez(tmp_path / "d.npz", x=x.astype(np.result_type(x, np.float32)), y=np.arange(20) % 2)
+    more = ("train", "--data", str(tmp_path / "d.npz"), "--epochs", "1", "--hidden", "3")
+    result = invoke(*more, "--rule", "standard", "--run-dir", str(tmp_path / "a"))
+    assert words in result.stdout
+    result = invoke(*more, "--rule", "standard", "--run-dir", str(tmp_path / "b"), "--json")
+    assert json.loads(result.stdout)["box"] == box
 
 
 def test_resume_with_another_configuration_names_the_difference(finished: Path) -> None:

@@ -6,6 +6,7 @@ import os
 import shutil
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 import safetensors.torch
@@ -14,10 +15,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
+from holonet._files import write_with_digest
 from holonet.errors import CheckpointError
 from holonet.nn import holomorphic_mlp, to_precision
 from holonet.training import latest_checkpoint, load_weights, read_checkpoint, save_weights
 from holonet.training.checkpoint import (
+    kept_steps,
     load_state,
     load_tensors,
     remove_checkpoints,
@@ -148,7 +151,7 @@ def test_any_cut_or_altered_byte_is_refused(data, kind):
 @pytest.mark.parametrize("kind", [".safetensors", ".sha256"])
 def test_a_missing_file_is_named(saved: Path, kind: str) -> None:
     saved.with_suffix(kind).unlink()
-    with pytest.raises(CheckpointError, match=f"file{kind} is missing"):
+    with pytest.raises(CheckpointError, match=f"file{kind} does not exist"):
         load_tensors(saved)
 
 
@@ -160,6 +163,64 @@ def test_a_foreign_file_is_refused(tmp_path: Path, metadata: dict[str, str] | No
     path.with_suffix(".sha256").write_text(f"{digest}  {path.name}\n")
     with pytest.raises(CheckpointError, match="was not written by holonet"):
         load_tensors(path)
+
+
+PLANAR = '{"complex": [%s], "state": %s}'
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        PLANAR % ('"y"', "{}"),
+        PLANAR % ('"x"', "{}"),  # an odd last axis
+        PLANAR % ("[1]", "{}"),
+        PLANAR % ("", "3"),
+        PLANAR % ("", '[["a", 1, 2]]'),
+        '{"complex": 3, "state": {}}',
+        "[]",
+        "[" * 9_999,
+        "9" * 5_000,
+    ],
+    ids=lambda header: header[:30],
+)
+def test_a_hostile_header_with_a_right_digest_is_refused(tmp_path: Path, header: str) -> None:
+    content = safetensors.torch.save({"x": torch.ones(3)}, {"holonet": header})
+    path = write_with_digest(tmp_path / "file.safetensors", content)
+    with pytest.raises(CheckpointError, match="was not written by holonet"):
+        load_tensors(path)
+
+
+@pytest.mark.parametrize("state", [{}, {"step": "1"}, {"step": -1}, {"step": None}])
+def test_a_checkpoint_without_a_step_is_refused(tmp_path: Path, state: dict[str, Any]) -> None:
+    path = save_tensors(tmp_path / "step-00000001.safetensors", {}, state)
+    with pytest.raises(CheckpointError, match="has no step"):
+        read_checkpoint(path)
+
+
+def test_checkpoints_that_cannot_be_looked_for_are_not_taken_for_none(tmp_path: Path) -> None:
+    (tmp_path / "checkpoints").write_text("a file")
+    with pytest.raises(CheckpointError, match="cannot be read: Not a directory"):
+        latest_checkpoint(tmp_path / "checkpoints")
+
+
+def test_kept_steps_are_told_from_other_files(tmp_path: Path) -> None:
+    for step in (100, 20, 123456789):
+        save_checkpoint(tmp_path, step, {}, {}, keep=9)
+    for name in ("step-9.safetensors", "step-final.safetensors", "step-00000007.sha256"):
+        (tmp_path / name).touch()
+    assert kept_steps(tmp_path) == [20, 123456789]
+
+
+@pytest.mark.parametrize("bad", [float("nan"), float("inf")])
+def test_weights_that_are_not_finite_are_refused(tmp_path: Path, bad: float) -> None:
+    model = nn.Linear(2, 1)
+    nn.init.constant_(model.bias, bad)
+    path = save_weights(tmp_path / "model.safetensors", model)
+    before = nn.Linear(2, 1)
+    weight = before.weight.detach().clone()
+    with pytest.raises(CheckpointError, match="infinite or NaN entries in bias"):
+        load_weights(str(path), before)
+    assert torch.equal(before.weight, weight)
 
 
 def test_a_checkpoint_has_step_tensors_and_state(tmp_path: Path) -> None:
@@ -224,7 +285,7 @@ def test_a_damaged_one_is_passed_over_with_a_warning(
     assert found is not None
     assert found.step == 1
     assert "step-00000003.safetensors is damaged" in caplog.text
-    assert "step-00000002.sha256 is missing" in caplog.text
+    assert "step-00000002.sha256 does not exist" in caplog.text
 
 
 def test_all_damaged_is_an_error_and_none_at_all_is_not(tmp_path: Path) -> None:

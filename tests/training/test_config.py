@@ -225,9 +225,9 @@ def test_construction_raises_errors_of_ours(
 
 
 def test_files_that_cannot_be_read(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"no configuration at .*missing\.toml"):
+    with pytest.raises(ConfigError, match=r"missing\.toml does not exist"):
         RunConfig.read(tmp_path / "missing.toml")
-    with pytest.raises(ConfigError, match="cannot read"):
+    with pytest.raises(ConfigError, match="is not a regular file"):
         RunConfig.read(tmp_path)
     for content in (b"epochs: 3", b"\xff\xfe"):
         (tmp_path / "other").write_bytes(content)

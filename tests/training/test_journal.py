@@ -1,6 +1,7 @@
 """Metrics survive a crash, and damage is told from a crash."""
 
 import json
+import os
 import tempfile
 from pathlib import Path
 
@@ -72,13 +73,45 @@ def test_clearing_starts_anew_whatever_was_there(tmp_path: Path) -> None:
     assert journal.records == read_journal(tmp_path / "new" / "metrics.jsonl") == []
 
 
-@pytest.mark.parametrize("line", [b'{"step": 2', b"", b"\xff\xfe", b"[1]", b'{"loss": 1}', b"\0\0"])
+@pytest.mark.parametrize(
+    "line",
+    [
+        b'{"step": 2',
+        b"",
+        b"\xff\xfe",
+        b"[1]",
+        b'{"loss": 1}',
+        b"\0\0",
+        b'{"step": "2"}',
+        b'{"step": true}',
+        b"[" * 9999,
+    ],
+)
 def test_a_damaged_line_inside_is_refused(tmp_path: Path, line: bytes) -> None:
     path = tmp_path / "metrics.jsonl"
     path.write_bytes(b'{"step": 1}\n' + line + b'\n{"step": 3}\n')
     with pytest.raises(CheckpointError, match=r"line 2 of .*metrics\.jsonl is damaged"):
         read_journal(path)
     assert path.read_bytes().count(b"\n") == 3
+
+
+def test_what_is_logged_can_be_put_on_the_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sizes = []
+    monkeypatch.setattr(os, "fsync", lambda fd: sizes.append(os.fstat(fd).st_size))
+    journal = Journal(tmp_path)
+    for step in (1, 2):
+        journal.write(step=step)
+        journal.flush_to_disk()
+    Journal(None).flush_to_disk()
+    assert sizes == [12, 24]
+
+
+def test_a_pipe_in_its_place_is_refused(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "metrics.jsonl")
+    with pytest.raises(CheckpointError, match="not a regular file"):
+        read_journal(tmp_path / "metrics.jsonl")
 
 
 def test_no_file_has_no_records(tmp_path: Path) -> None:

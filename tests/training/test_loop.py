@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -11,17 +12,28 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.utils.data import DataLoader, TensorDataset
 
 from holonet.data import Dataset, load_digits
-from holonet.errors import CheckpointError, ConfigError, NumericalError
+from holonet.errors import (
+    CheckpointError,
+    ConfigError,
+    DomainError,
+    InputTypeError,
+    NumericalError,
+    ShapeError,
+)
 from holonet.nn import holomorphic_mlp
 from holonet.training import (
     AnalyticRule,
     EmpiricalRisk,
+    ModelConfig,
     Rule,
+    RunConfig,
     TrainConfig,
     accuracy,
     fit,
@@ -74,6 +86,10 @@ CONFIG = TrainConfig(
 TOTAL = 10
 
 
+LOADER = DataLoader(TensorDataset(DATA.x_train, DATA.y_train))
+DOUBLE = replace(DATA, x_train=DATA.x_train.double(), x_test=DATA.x_test.double())
+
+
 def network() -> nn.Module:
     return holomorphic_mlp(64, [5], 10, generator=torch.Generator().manual_seed(1))
 
@@ -90,7 +106,9 @@ def stop_at(step: int) -> Callable[[int], None]:
     return on_step
 
 
-def train(folder: Path | None = None, config: TrainConfig = CONFIG, **more: Any) -> list[Any]:
+def train(
+    folder: Path | None = None, config: TrainConfig | None = CONFIG, **more: Any
+) -> list[Any]:
     return fit(network(), DATA, AnalyticRule(), config, run_dir=folder, **more)
 
 
@@ -134,6 +152,70 @@ def test_a_finished_run_is_not_trained_again(whole: Path) -> None:
     assert seen == []
     assert outcome(whole) == before
     assert records[-1]["kind"] == "epoch"
+
+
+@pytest.fixture
+def done(whole: Path, tmp_path: Path) -> Path:
+    """A copy of a finished run, to be damaged."""
+    return shutil.copytree(whole, tmp_path / "done")
+
+
+def test_a_finished_run_needs_no_checkpoints(whole: Path, done: Path) -> None:
+    shutil.rmtree(done / "checkpoints")
+    (done / "evaluation.json").write_text("what was found out")
+    model, seen = network(), []
+    records = fit(
+        model, DATA, AnalyticRule(), CONFIG, run_dir=str(done), resume=True, on_step=seen.append
+    )
+    assert seen == []
+    assert outcome(done) == outcome(whole)
+    assert (done / "evaluation.json").exists()
+    assert accuracy(model, DATA.x_test, DATA.y_test) == records[-1]["test_accuracy"]
+
+
+def test_damaged_weights_are_written_again_from_the_checkpoint(whole: Path, done: Path) -> None:
+    (done / "model.sha256").write_text("0" * 64)
+    train(done, resume=True)
+    assert outcome(done) == outcome(whole)
+    (done / "model.sha256").write_text("0" * 64)
+    shutil.rmtree(done / "checkpoints")
+    before = (done / "model.safetensors").read_bytes()
+    with pytest.raises(CheckpointError, match="put the"):
+        train(done, resume=True)
+    assert (done / "model.safetensors").read_bytes() == before
+
+
+@pytest.mark.parametrize("kept", [0, 40, -30])
+def test_lost_records_of_a_finished_run_are_measured_anew(
+    whole: Path, done: Path, kept: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    metrics = done / "metrics.jsonl"
+    metrics.write_bytes(metrics.read_bytes()[:kept])
+    expected = outcome(whole)[1][-1]
+    last = train(done, resume=True)[-1]
+    assert "the records are lost" in caplog.text
+    for key in ("kind", "epoch", "step", "test_accuracy"):
+        assert last[key] == expected[key]
+    assert read_journal(metrics)[-1] == last
+
+
+def test_weights_of_another_run_are_not_gone_on_with(done: Path) -> None:
+    for change in ({"lr": 0.02}, {"seed": 1}):
+        config = TrainConfig(**{**CONFIG.model_dump(), **change})
+        key = next(iter(change))
+        with pytest.raises(CheckpointError, match=rf"model\.safetensors is of .*train\.{key}: "):
+            train(done, config, resume=True)
+
+
+def test_the_model_section_counts_too(tmp_path: Path) -> None:
+    settings = RunConfig(model=ModelConfig(hidden=(5,)), train=CONFIG)
+    other = RunConfig(model=ModelConfig(hidden=(5,), readout="imag"), train=CONFIG)
+    with pytest.raises(Stop):
+        train(tmp_path, None, run=settings, on_step=stop_at(3))
+    with pytest.raises(CheckpointError, match=r"run\.model\.readout: real and imag"):
+        train(tmp_path, None, run=other, resume=True)
+    with pytest.raises(ConfigError, match=r"config is not run\.train"):
+        train(tmp_path, TrainConfig(epochs=3), run=settings)
 
 
 def test_a_damaged_checkpoint_is_passed_over(whole: Path, tmp_path: Path) -> None:
@@ -397,6 +479,49 @@ def test_accuracy_by_hand() -> None:
     model, x = Constant(logits), torch.arange(5.0)[:, None]
     for batch_size in (1, 2, 5, 100):
         assert accuracy(model, x, y, batch_size) == 2 / 5
+
+
+@pytest.mark.parametrize(
+    ("changes", "error", "message"),
+    [
+        ({"y": torch.zeros(6, 1, dtype=torch.int64)}, ShapeError, r"shape \(6, 1\).*reshape\(6\)"),
+        ({"y": torch.eye(6, dtype=torch.int64)}, ShapeError, "argmax"),
+        ({"y": torch.zeros(5, dtype=torch.int64)}, ShapeError, "6 examples and 5 labels"),
+        ({"y": torch.zeros(6)}, InputTypeError, "class indices are integers"),
+        ({"y": [0] * 6}, InputTypeError, "y is a list and must be a tensor"),
+        ({"y": torch.full((6,), 2)}, DomainError, "for logits of 2 classes"),
+        ({"x": torch.rand(6, 3).double()}, InputTypeError, "one precision"),
+        ({"x": np.ones((6, 3))}, InputTypeError, "x is a ndarray and must be a tensor"),
+        ({"x": torch.rand(0, 3), "y": torch.arange(0)}, ShapeError, "no examples"),
+        ({"batch_size": 0}, DomainError, "batch_size=0"),
+        ({"batch_size": -4}, DomainError, "batch_size=-4"),
+    ],
+)
+def test_accuracy_of_what_has_none(
+    changes: dict[str, Any], error: type[Exception], message: str
+) -> None:
+    given = {"x": torch.rand(6, 3), "y": torch.arange(6) % 2, **changes}
+    with pytest.raises(error, match=message):
+        accuracy(nn.Linear(3, 2), **given)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"data": LOADER}, "data is a DataLoader and must be a Dataset"),
+        ({"data": (DATA.x_train, DATA.y_train)}, "data is a tuple and must be a Dataset"),
+        ({"rule": nn.functional.cross_entropy}, "rule is a function and must be a Rule"),
+        ({"rule": "standard"}, "rule is 'standard' and must be a Rule"),
+        ({"rule": EmpiricalRisk}, "rule is the class EmpiricalRisk and must be a Rule"),
+        ({"model": lambda x: x}, "model is a function and must be a torch.nn.Module"),
+        ({"config": {"epochs": 3}}, "config is a dict and must be a TrainConfig or None"),
+        ({"data": DOUBLE}, "the examples are torch.float64 and the model's parameters"),
+    ],
+)
+def test_fit_refuses_what_it_does_not_take(changes: dict[str, Any], message: str) -> None:
+    given = {"model": nn.Sequential(nn.Flatten(), nn.Linear(64, 10)), "data": DATA}
+    with pytest.raises(InputTypeError, match=message):
+        fit(**{**given, "rule": EmpiricalRisk(), **changes})
 
 
 def test_accuracy_restores_each_mode() -> None:

@@ -1,12 +1,17 @@
 """Run folders: nothing is lost unasked, and what is read back is what was trained."""
 
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
 
+from holonet._files import folder_lock
 from holonet.errors import CheckpointError, ConfigError, DataError, RunExistsError
 from holonet.training import (
     DataConfig,
@@ -17,9 +22,11 @@ from holonet.training import (
     build_model,
     fit,
     load_data,
+    load_model,
     load_run,
     prepare_run,
 )
+from holonet.training.checkpoint import load_tensors, save_tensors
 from holonet.training.run_folder import forget_run
 
 CONFIG = RunConfig(
@@ -28,17 +35,18 @@ CONFIG = RunConfig(
     train=TrainConfig(epochs=1, batch_size=50, seed=3),
 )
 OTHER = CONFIG.model_copy(update={"train": TrainConfig(epochs=1, batch_size=50, lr=0.5)})
+SHORT = TrainConfig(epochs=1, batch_size=50)
 
 
 def run(folder: Path, config: RunConfig = CONFIG) -> tuple[nn.Module, list[dict[str, Any]]]:
     prepare_run(folder, config)
     data = load_data(config.data)
     model = build_model(config, data)
-    return model, fit(model, data, config.rule.build(), config.train, run_dir=folder)
+    return model, fit(model, data, config.rule.build(), run_dir=folder, run=config)
 
 
 def content(folder: Path) -> dict[Path, bytes]:
-    return {p: p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+    return {p: p.read_bytes() for p in folder.rglob("*") if p.is_file() and p.name != ".lock"}
 
 
 def test_a_finished_run_is_read_back(tmp_path: Path) -> None:
@@ -49,6 +57,179 @@ def test_a_finished_run_is_read_back(tmp_path: Path) -> None:
     for key, value in model.state_dict().items():
         assert torch.equal(value, loaded.state_dict()[key])
     assert accuracy(loaded, data.x_test, data.y_test) == records[-1]["test_accuracy"]
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("runs") / "trained"
+    run(folder)
+    return folder
+
+
+@pytest.fixture
+def mine(trained: Path, tmp_path: Path) -> Path:
+    """A copy of a finished run, to be changed."""
+    return shutil.copytree(trained, tmp_path / "mine")
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "key"),
+    [
+        ('readout = "real"', 'readout = "imag"', "model.readout"),
+        ('activation = "square"', 'activation = "tanh"', "model.activation"),
+        ("gain = 0.7", "gain = 0.8", "model.gain"),
+        ("weight = 0.3", "weight = 0.2", "rule.weight"),
+        ("eps = 0.1", "eps = 0.2", "rule.eps"),
+        ("lr = 0.003", "lr = 0.004", "train.lr"),
+        ("seed = 3", "seed = 4", "train.seed"),
+    ],
+)
+@pytest.mark.parametrize("read", [load_run, load_model])
+def test_an_edited_configuration_is_refused(
+    mine: Path, read: Any, before: str, after: str, key: str
+) -> None:
+    config = (mine / "config.toml").read_text()
+    assert config.count(before) == 1
+    (mine / "config.toml").write_text(config.replace(before, after))
+    with pytest.raises(CheckpointError, match=rf"of another run than .*{key}: .* and "):
+        read(mine)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "key"),
+    [("seed = 0", "seed = 1", "data.seed"), ("test = 50", "test = 51", "data.test")],
+)
+def test_another_part_of_the_data_is_refused_unless_it_is_meant(
+    mine: Path, before: str, after: str, key: str
+) -> None:
+    config = (mine / "config.toml").read_text()
+    (mine / "config.toml").write_text(config.replace(before, after, 1))
+    with pytest.raises(DataError, match=rf"{key}: .* and .*other_data=True.*--other-data"):
+        load_run(mine)
+    _, data, model = load_run(str(mine), other_data=True)
+    assert data.fingerprint() != load_data(CONFIG.data).fingerprint()
+    expected = load_model(mine)
+    assert torch.equal(model(data.x_test), expected(data.x_test))
+
+
+def test_weights_of_another_run_of_the_same_shapes_are_refused(mine: Path, tmp_path: Path) -> None:
+    run(tmp_path / "other", OTHER)
+    for name in ("model.safetensors", "model.sha256"):
+        shutil.copy(tmp_path / "other" / name, mine / name)
+    with pytest.raises(CheckpointError, match=r"train\.lr: 0\.5 and 0\.003"):
+        load_run(mine)
+
+
+def test_weights_that_are_not_finite_are_refused(mine: Path) -> None:
+    tensors, about = load_tensors(mine / "model.safetensors")
+    next(iter(tensors.values())).view(-1)[0] = torch.nan
+    save_tensors(mine / "model.safetensors", tensors, about)  # with a right digest
+    with pytest.raises(CheckpointError, match="infinite or NaN entries in"):
+        load_run(mine)
+
+
+@pytest.mark.parametrize("key", ["x_train", "y_train", "x_test", "y_test"])
+def test_data_that_changed_since_are_refused(tmp_path: Path, key: str) -> None:
+    rng = np.random.default_rng(0)
+    arrays = {
+        "x_train": rng.random((20, 4), dtype=np.float32),
+        "y_train": np.arange(20) % 2,
+        "x_test": rng.random((6, 4), dtype=np.float32),
+        "y_test": np.arange(6) % 2,
+    }
+    path = tmp_path / "data.npz"
+    np.savez(path, **arrays)
+    model = ModelConfig(hidden=(3,))
+    run(tmp_path / "run", RunConfig(data=DataConfig(name=str(path)), model=model, train=SHORT))
+    load_run(tmp_path / "run")
+    arrays[key] = arrays[key][::-1]
+    np.savez(path, **arrays)
+    with pytest.raises(DataError, match=r"the files were changed"):
+        load_run(tmp_path / "run")
+    load_run(tmp_path / "run", other_data=True)
+    np.savez(path, x=np.ones((9, 5), np.float32), y=np.arange(9) % 2)
+    with pytest.raises(DataError, match=r"takes features \(4,\) and knows 2 classes"):
+        load_run(tmp_path / "run", other_data=True)
+    path.unlink()
+    with pytest.raises(DataError, match="load_model needs no data"):
+        load_run(tmp_path / "run")
+    assert load_model(tmp_path / "run")(torch.rand(1, 4)).shape == (1, 2)
+
+
+def test_a_path_is_of_no_working_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    np.savez(tmp_path / "d.npz", x=np.ones((9, 5), np.float32), y=np.arange(9) % 3)
+    monkeypatch.chdir(tmp_path)
+    config = RunConfig(data=DataConfig(name="d.npz"), model=ModelConfig(hidden=(3,)), train=SHORT)
+    run(tmp_path / "run", config)
+    monkeypatch.chdir("/")
+    assert load_run(tmp_path / "run")[0].data.name == str(tmp_path / "d.npz")
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        ModelConfig(hidden=(6,), gain="data", norm="frozen"),
+        ModelConfig(family="convnet", channels=(2,), dense=(4,), norm="frozen"),
+        ModelConfig(kind="real-twin", hidden=(6,)),
+    ],
+)
+def test_a_model_is_loaded_without_data(tmp_path: Path, model: ModelConfig) -> None:
+    trained, _ = run(tmp_path / "run", RunConfig(data=CONFIG.data, model=model, train=SHORT))
+    x = torch.rand(5, 1, 8, 8)
+    weights = [tmp_path / name for name in ("run/model.safetensors", "run/model.sha256")]
+    for path in weights:
+        shutil.copy(path, tmp_path)
+    for place in (tmp_path / "run", str(tmp_path / "run"), tmp_path / "model.safetensors"):
+        loaded = load_model(place)
+        assert not loaded.training
+        assert torch.equal(loaded(x), trained.eval()(x))
+
+
+def test_weights_alone_do_not_say_what_they_are_of(tmp_path: Path) -> None:
+    data = load_data(CONFIG.data)
+    fit(build_model(CONFIG, data), data, CONFIG.rule.build(), CONFIG.train, run_dir=tmp_path)
+    with pytest.raises(CheckpointError, match=r"does not say which configuration"):
+        load_model(tmp_path / "model.safetensors")
+
+
+def test_complex_data_are_refused_by_real_networks(tmp_path: Path) -> None:
+    np.savez(tmp_path / "c.npz", x=np.ones((9, 5), np.complex64), y=np.arange(9) % 3)
+    data = load_data(DataConfig(name=str(tmp_path / "c.npz")))
+    with pytest.raises(ConfigError, match=r"kind = 'real' .* is complex: .*holonet\.data\.pair"):
+        build_model(RunConfig(model=ModelConfig(kind="real")), data)
+
+
+def test_a_folder_is_of_one_process(mine: Path) -> None:
+    code = (
+        "import sys; from pathlib import Path; from holonet._files import folder_lock\n"
+        "with folder_lock(Path(sys.argv[1]), ValueError): print('held', flush=True); input()"
+    )
+    before = content(mine)
+    other = subprocess.Popen(
+        [sys.executable, "-c", code, str(mine)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    with other:
+        assert other.stdout
+        assert other.stdout.readline() == "held\n"
+        for options in ({"resume": True}, {"overwrite": True}):
+            with pytest.raises(RunExistsError, match=f"in use by process {other.pid}:"):
+                prepare_run(mine, CONFIG, **options)
+        data = load_data(CONFIG.data)
+        with pytest.raises(RunExistsError, match=f"in use by process {other.pid}:"):
+            fit(build_model(CONFIG, data), data, CONFIG.rule.build(), run=CONFIG, run_dir=mine)
+        assert content(mine) == before
+        other.communicate("\n")
+    prepare_run(mine, CONFIG, resume=True)
+
+
+def test_resuming_and_overwriting_at_once_is_refused(mine: Path) -> None:
+    before = content(mine)
+    with pytest.raises(ConfigError, match="choose one"):
+        prepare_run(mine, CONFIG, resume=True, overwrite=True)
+    assert content(mine) == before
 
 
 def test_weights_are_drawn_from_the_training_seed() -> None:
@@ -83,23 +264,104 @@ def test_resuming_without_a_run_starts_one(tmp_path: Path) -> None:
     assert RunConfig.read(tmp_path / "new" / "config.toml") == CONFIG
 
 
-def test_overwriting_removes_the_run_and_keeps_what_is_not_of_it(tmp_path: Path) -> None:
-    run(tmp_path)
-    foreign = [
-        "notes.txt",
-        "model.svg",
-        "model.summary.txt",
-        "checkpoints/mine.txt",
-        "a/step-1.txt",
-    ]
-    for name in foreign:
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).write_text(name)
-    (tmp_path / "evaluation.json").write_text("of the old run")
-    prepare_run(tmp_path, OTHER, overwrite=True)
-    left = {str(p.relative_to(tmp_path)) for p in content(tmp_path)}
+RESULTS = [
+    "evaluation.json",
+    "evaluation.png",
+    "evaluation.sha256",
+    "evaluation/Linf-0.1.npz",
+    "evaluation/L2-1e-05.npz",
+    "evaluation/0123456789abcdef/identity.json",
+    "evaluation/0123456789abcdef/batch-00003.npz",
+    "evaluation/0123456789abcdef/batch-00003.sha256",
+    "evaluation/0123456789abcdef/.batch-00004.npz.0123456789abcdef.tmp",
+    "attacks/Linf-0.1/attack.json",
+    "attacks/Linf-0.1/attack.sha256",
+    "attacks/Linf-0.1/examples.png",
+    "attacks/Linf-0.1/transfer.png",
+    "attacks/Linf-0.1/apgd-ce.npz",
+    "attacks/Linf-0.1/torchattacks-PGD.npz",
+    "attacks/Linf-0.1/batches/0123456789abcdef/batch-00000.npz",
+]
+FOREIGN = [
+    "notes.txt",
+    "model.svg",
+    "model.summary.txt",
+    "checkpoints/mine.txt",
+    "a/step-1.txt",
+    "Linf-0.1.npz",
+    "batch-00000.npz",
+    "attacks/mine.py",
+    "attacks/Linf-0.1/notes.txt",
+    "attacks/Linf-0.1/mine.npz",
+    "attacks/mine-0.1/attack.json",
+    "evaluation/notes.txt",
+    "evaluation/mine.npz",
+    "evaluation/mine/batch-00000.npz",
+]
+
+
+def put(folder: Path, names: list[str]) -> None:
+    for name in names:
+        (folder / name).parent.mkdir(exist_ok=True, parents=True)
+        (folder / name).write_text(name)
+
+
+@pytest.mark.parametrize("foreign", [FOREIGN, []])
+def test_overwriting_removes_the_run_and_keeps_what_is_not_of_it(
+    mine: Path, tmp_path: Path, foreign: list[str]
+) -> None:
+    put(mine, foreign + RESULTS)
+    put(tmp_path / "elsewhere", ["attack.json"])
+    (mine / "attacks" / "L2-0.1").symlink_to(tmp_path / "elsewhere")
+    prepare_run(mine, OTHER, overwrite=True)
+    left = {str(p.relative_to(mine)) for p in content(mine)}
     assert left == {"config.toml", *foreign}
-    assert RunConfig.read(tmp_path / "config.toml") == OTHER
+    assert (tmp_path / "elsewhere" / "attack.json").exists()
+    assert RunConfig.read(mine / "config.toml") == OTHER
+    assert (mine / "evaluation").exists() == bool(foreign)
+
+
+def test_where_there_is_no_run_nothing_is_removed(tmp_path: Path) -> None:
+    put(tmp_path, FOREIGN + RESULTS)
+    before = content(tmp_path)
+    prepare_run(tmp_path, CONFIG, overwrite=True)
+    assert {p: c for p, c in content(tmp_path).items() if p.name != "config.toml"} == before
+    data = load_data(CONFIG.data)
+    model = build_model(CONFIG, data)
+    (tmp_path / "config.toml").unlink()
+    fit(model, data, CONFIG.rule.build(), CONFIG.train, run_dir=tmp_path)
+    assert {p: c for p, c in content(tmp_path).items() if p in before} == before
+
+
+@pytest.mark.parametrize(
+    "name", ["metrics.jsonl", "model.safetensors", "checkpoints/step-00000001.safetensors"]
+)
+def test_files_that_a_run_would_replace_are_not_taken_for_one(tmp_path: Path, name: str) -> None:
+    put(tmp_path, [name])
+    with pytest.raises(
+        RunExistsError, match=f"no run to replace, but {name.split('/', maxsplit=1)[0]}"
+    ):
+        prepare_run(tmp_path, CONFIG, overwrite=True)
+    assert (tmp_path / name).read_text() == name
+
+
+@pytest.mark.parametrize("text", ["[tool]\nline = 3\n", "no toml", ""])
+def test_a_configuration_of_something_else_is_not_replaced(tmp_path: Path, text: str) -> None:
+    (tmp_path / "config.toml").write_text(text)
+    if text == "":  # all defaults: a run's
+        prepare_run(tmp_path, CONFIG, overwrite=True)
+        return
+    with pytest.raises(RunExistsError, match=r"holds a config\.toml that is not a run's"):
+        prepare_run(tmp_path, CONFIG, overwrite=True)
+    assert (tmp_path / "config.toml").read_text() == text
+
+
+def test_what_a_process_left_that_was_killed_at_once_does_not_count(tmp_path: Path) -> None:
+    (tmp_path / ".config.toml.0123456789abcdef.tmp").touch()
+    with folder_lock(tmp_path, RunExistsError):
+        pass
+    prepare_run(tmp_path, CONFIG)
+    assert [p.name for p in content(tmp_path)] == ["config.toml"]
 
 
 def test_results_go_before_the_configuration_changes(
@@ -150,7 +412,7 @@ def test_weights_of_another_configuration_are_refused(tmp_path: Path) -> None:
     run(tmp_path)
     wider = CONFIG.model_copy(update={"model": ModelConfig(hidden=(7,))})
     (tmp_path / "config.toml").write_text(wider.to_toml())
-    with pytest.raises(CheckpointError, match="another network"):
+    with pytest.raises(CheckpointError, match=r"another run.*model\.hidden: \(6,\) and \(7,\)"):
         load_run(tmp_path)
 
 

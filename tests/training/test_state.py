@@ -1,5 +1,6 @@
 """The state of a run: batches and epochs by hand, and all of it back from a checkpoint."""
 
+import os
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -15,7 +16,7 @@ from torch.optim.lr_scheduler import OneCycleLR
 from holonet.data import Dataset
 from holonet.errors import CheckpointError, NumericalError
 from holonet.training import AnalyticRule, EmpiricalRisk, Journal, TrainConfig
-from holonet.training.checkpoint import read_checkpoint, save_checkpoint
+from holonet.training.checkpoint import read_checkpoint, save_checkpoint, save_tensors
 from holonet.training.state import Batch, RunState, mix_seed
 
 
@@ -264,6 +265,77 @@ def test_another_network_is_refused(tmp_path: Path) -> None:
         CheckpointError, match=r"step 0 .*another network.*weight is float32\(2, 1\)"
     ):
         other.restore(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "state",
+    [
+        {"groups": 3},
+        {"groups": [{"params": [0, 1, 2]}]},
+        {"schedule": 3},
+        {"epoch_loss": None},
+        {"seconds": "long"},
+        {"step": 99},
+    ],
+    ids=str,
+)
+def test_a_checkpoint_that_lacks_what_training_needs_is_refused(
+    tmp_path: Path, state: dict[str, Any]
+) -> None:
+    state_of().save(tmp_path)
+    (path,) = tmp_path.glob("*.safetensors")
+    found = read_checkpoint(path)
+    save_tensors(path, found.tensors, {**found.state, "step": 0, **state})
+    with pytest.raises(CheckpointError, match="lacks what training needs"):
+        state_of().restore(tmp_path)
+
+
+def test_checkpoints_that_are_gone_are_not_taken_for_none_yet(tmp_path: Path) -> None:
+    for stop, refused in [(2, False), (3, True), (9, True)]:
+        state = state_of(journal=Journal(tmp_path), checkpoint_every=2)
+        state.journal.clear()
+        for _ in islice(state.batches(), stop):
+            step(state)
+        again = state_of(journal=Journal(tmp_path), checkpoint_every=2)
+        if refused:
+            message = f"has no checkpoint, although .* tells of step {stop} and one is kept at step"
+            with pytest.raises(CheckpointError, match=message):
+                again.restore(tmp_path / "checkpoints")
+        else:
+            assert not again.restore(tmp_path / "checkpoints")
+
+
+def test_lost_records_are_said(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    state = state_of(journal=Journal(tmp_path))
+    state.journal.clear()
+    walk(state)
+    state.save(tmp_path)
+    (tmp_path / "metrics.jsonl").unlink()
+    again = state_of(journal=Journal(tmp_path))
+    assert again.restore(tmp_path)
+    assert "lacks 3 of 3 epochs: the records are lost, the weights are not" in caplog.text
+    assert again.epoch_lost
+    again.log_lost_epoch(0.25)
+    assert not again.epoch_lost
+    (record,) = again.journal.records
+    assert (record["epoch"], record["test_accuracy"], record["train_loss"]) == (3, 0.25, None)
+
+
+def test_records_are_on_the_disk_before_a_checkpoint_relies_on_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done: list[str] = []
+    fsync = os.fsync
+
+    def watch(descriptor: int) -> None:
+        done.append(Path(f"/proc/self/fd/{descriptor}").readlink().name.split(".")[-1])
+        fsync(descriptor)
+
+    state = state_of(journal=Journal(tmp_path))
+    monkeypatch.setattr(os, "fsync", watch)
+    state.save(tmp_path)
+    state.save_weights(tmp_path / "model.safetensors")
+    assert done == ["jsonl", "tmp", "tmp"] * 2
 
 
 def test_a_checkpoint_of_something_else_is_refused(tmp_path: Path) -> None:

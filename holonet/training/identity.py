@@ -1,0 +1,98 @@
+"""What a run is of: its data, rule and configuration, kept with its weights and compared later."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from holonet.data import Dataset
+from holonet.errors import CheckpointError, ConfigError
+from holonet.training.config import RunConfig, TrainConfig
+from holonet.training.rules import Rule
+
+__all__ = ["differences", "identity_of", "kept_config", "of_other_data"]
+
+FREE = {
+    f"train.{key}"
+    for key in (
+        "checkpoint_every",
+        "keep_checkpoints",
+        "log_every",
+        "accelerator",
+        "devices",
+        "backend",
+    )
+}
+"""Settings that the trajectory does not depend on."""
+
+
+def identity_of(
+    data: Dataset, rule: Rule, config: TrainConfig, run: RunConfig | None = None
+) -> dict[str, Any]:
+    """All that a run depends on, as JSON; equal for runs that end with the same weights.
+
+    Args:
+        data: by its fingerprint, which sees every entry.
+        rule: by its repr.
+        config: of the training, without what the trajectory does not depend on, and without
+            settings that came later and are at their defaults.
+        run: the configuration that data, network and rule were made from, if one was.
+    """
+    settings = config.model_dump(mode="json")
+    later = {"optimizer", "momentum", "weight_decay", "schedule"}
+    fields = TrainConfig.model_fields
+    identity = {
+        "data": data.fingerprint(),
+        "rule": repr(rule),
+        "train": {
+            key: value
+            for key, value in settings.items()
+            if f"train.{key}" not in FREE and (key not in later or value != fields[key].default)
+        },
+    }
+    if run is not None:
+        identity["run"] = {
+            section: {k: v for k, v in values.items() if f"{section}.{k}" not in FREE}
+            for section, values in run.model_dump(mode="json", exclude_none=True).items()
+        }
+    return identity
+
+
+def differences(kept: object, asked: object, key: str = "") -> list[str]:
+    """Dotted keys with both values where two identities differ.
+
+    Example:
+        >>> differences({"a": {"b": 1, "c": 2}}, {"a": {"b": 3, "c": 2}})
+        ['a.b: 1 and 3']
+    """
+    if isinstance(kept, Mapping) and isinstance(asked, Mapping):
+        return [
+            difference
+            for name in sorted(kept.keys() | asked.keys(), key=str)
+            for difference in differences(
+                kept.get(name, "nothing"), asked.get(name, "nothing"), f"{key}.{name}".lstrip(".")
+            )
+        ]
+    return [] if kept == asked else [f"{key}: {kept} and {asked}".removeprefix(": ")]
+
+
+def kept_config(identity: object, source: str) -> RunConfig:
+    """The configuration in an identity.
+
+    Raises:
+        CheckpointError: it holds none, or none that there can be.
+    """
+    try:
+        return RunConfig.from_mapping(identity["run"])  # type: ignore[index]
+    except (LookupError, TypeError):
+        raise CheckpointError(
+            f"{source} does not say which configuration its weights are of: holonet train does, "
+            "and fit(..., run=...). Build the network and use load_weights"
+        ) from None
+    except ConfigError as error:
+        raise CheckpointError(f"{source} is of an impossible configuration: {error}") from None
+
+
+def of_other_data(kept: RunConfig, asked: RunConfig) -> tuple[list[str], list[str]]:
+    """Differences of two configurations: those of the data, and those that always count."""
+    found = [d for d in kept.differences(asked) if d.split(":")[0] not in FREE]
+    of_data = [d for d in found if d.startswith("data.")]
+    return of_data, [d for d in found if d not in of_data]

@@ -1,0 +1,79 @@
+"""Runs are told apart by all that their weights depend on, and by nothing else."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from holonet.data import Dataset
+from holonet.errors import CheckpointError
+from holonet.training import AnalyticRule, EmpiricalRisk, ModelConfig, RunConfig, TrainConfig
+from holonet.training.config import DataConfig, RuleConfig
+from holonet.training.identity import differences, identity_of, kept_config, of_other_data
+
+X, Y = torch.arange(8.0)[:, None] / 8, torch.arange(8) % 2
+DATA = Dataset(X, Y, X, Y, num_classes=2, name="toy")
+CONFIG = RunConfig(model=ModelConfig(hidden=(3,)), train=TrainConfig(epochs=1))
+JSON = st.recursive(
+    st.integers() | st.text(max_size=3) | st.none(),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.text("ab", min_size=1, max_size=2), inner, max_size=3)
+    ),
+    max_leaves=8,
+)
+
+
+def identity(data=DATA, rule=None, config=CONFIG.train, run: RunConfig | None = CONFIG):
+    return identity_of(data, EmpiricalRisk() if rule is None else rule, config, run)
+
+
+@given(a=JSON, b=JSON)
+def test_there_are_no_differences_exactly_where_two_are_equal(a, b):
+    assert differences(a, a) == []
+    assert bool(differences(a, b)) == (a != b)
+
+
+@pytest.mark.parametrize(
+    ("changed", "keys"),
+    [
+        (identity(data=replace(DATA, x_test=X.flip(0))), ["data"]),
+        (identity(rule=AnalyticRule()), ["rule"]),
+        (identity(config=TrainConfig(epochs=1, lr=0.5)), ["train.lr"]),
+        (identity(run=None), ["run"]),
+        (
+            identity(run=RunConfig(model=ModelConfig(hidden=(4,), readout="imag"))),
+            ["run.model.hidden", "run.model.readout", "run.train.epochs"],
+        ),
+    ],
+)
+def test_what_differs_is_named(changed, keys):
+    assert [d.split(":")[0] for d in differences(identity(), changed)] == keys
+
+
+def test_what_weights_do_not_depend_on_is_left_out():
+    free = {"checkpoint_every": 7, "keep_checkpoints": 5, "log_every": 9, "accelerator": "cpu"}
+    train = TrainConfig(**(CONFIG.train.model_dump() | free | {"devices": 2, "backend": "gloo"}))
+    assert identity(config=train, run=CONFIG.model_copy(update={"train": train})) == identity()
+
+
+def test_the_configuration_comes_back():
+    assert kept_config(identity(), "file") == CONFIG
+
+
+@pytest.mark.parametrize("found", [None, {}, [], 3, {"run": None}, {"run": [1]}, {"run": {"a": 1}}])
+def test_an_identity_without_a_configuration_is_refused(found):
+    with pytest.raises(CheckpointError, match=r"^file "):
+        kept_config(found, "file")
+
+
+def test_differences_of_the_data_are_told_from_the_others():
+    other = RunConfig(
+        data=DataConfig(seed=1),
+        model=ModelConfig(hidden=(3,)),
+        rule=RuleConfig(weight=0.5),
+        train=TrainConfig(epochs=1, log_every=3),
+    )
+    assert of_other_data(CONFIG, other) == (["data.seed: 0 and 1"], ["rule.weight: 0.3 and 0.5"])
