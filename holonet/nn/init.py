@@ -80,7 +80,8 @@ def kaiming_normal_(
         generator: source of randomness.
 
     Raises:
-        DomainError: an unknown mode, or a weight of fewer than two axes.
+        DomainError: an unknown mode, a gain that is negative or not finite, or a weight of fewer
+            than two axes.
         InputTypeError: a real weight.
 
     References:
@@ -226,14 +227,20 @@ def _parts(weight: Tensor) -> Tensor:
 
 def _xavier_std(weight: Tensor, gain: float | int) -> float:
     fan_in, fan_out = _fans(weight)
-    return gain * math.sqrt(2 / max(fan_in + fan_out, 1))
+    return _finite(gain) * math.sqrt(2 / max(fan_in + fan_out, 1))
 
 
 def _kaiming_std(weight: Tensor, gain: float | int, mode: str) -> float:
     fan_in, fan_out = _fans(weight)
     if mode not in ("fan_in", "fan_out"):
         raise DomainError(f"mode={mode!r}: choose 'fan_in' or 'fan_out'")
-    return gain / math.sqrt(max(fan_in if mode == "fan_in" else fan_out, 1))
+    return _finite(gain) / math.sqrt(max(fan_in if mode == "fan_in" else fan_out, 1))
+
+
+def _finite(gain: float | int) -> float | int:
+    if not 0 <= gain < math.inf:
+        raise DomainError(f"gain={gain}: a finite number >= 0, weights have E|w|^2 = gain^2 / fan")
+    return gain
 
 
 def _fans(weight: Tensor) -> tuple[int, int]:

@@ -1,5 +1,7 @@
 """A holomorphic normalizer: statistics are measured once and frozen."""
 
+import math
+
 import torch
 from torch import Tensor, nn
 
@@ -34,7 +36,7 @@ class FrozenNorm(HolomorphicModule):
         and bias 0 the output on z has mean 0 and E|.|^2 = 1 (but for eps) for each feature.
 
     Raises:
-        DomainError: `feature_axis` is not negative.
+        DomainError: `feature_axis` is not negative, or `eps` negative or not finite.
         InputTypeError: real dtype or real input.
         ShapeError: the feature axis of the input is not `num_features` long.
     """
@@ -57,6 +59,10 @@ class FrozenNorm(HolomorphicModule):
             raise DomainError(
                 f"FrozenNorm(feature_axis={feature_axis}): count the axis from the end, -1 behind "
                 "nn.Linear, -3 behind nn.Conv2d, so that it fits with and without a batch axis"
+            )
+        if not 0 <= eps < math.inf:
+            raise DomainError(
+                f"FrozenNorm(eps={eps}): a finite number >= 0, it is added to a variance"
             )
         self.num_features = num_features
         self.feature_axis = feature_axis

@@ -205,3 +205,9 @@ shared = nn.Linear(5, 5, dtype=C128)
 def test_what_cannot_be_centered_is_refused(layers, arguments, match):
     with pytest.raises(DomainError, match=match):
         init.data_driven_(nn.Sequential(*layers), wild(0, 9, 5), **arguments)
+
+
+@pytest.mark.parametrize("gain", [-1.0, torch.nan, torch.inf])
+def test_a_gain_that_gives_no_weights_is_refused(gain):
+    with pytest.raises(DomainError, match=f"gain={gain}"):
+        nn.holomorphic_mlp(4, (3,), 2, gain=gain)

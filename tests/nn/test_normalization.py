@@ -112,3 +112,9 @@ def test_bad_input_is_refused():
         norm.measure(torch.zeros(3, 4))
     with pytest.raises(InputTypeError, match=r"FrozenNorm\(dtype=torch.float32\)"):
         nn.FrozenNorm(4, dtype=torch.float32)
+
+
+@pytest.mark.parametrize("eps", [-1.0, torch.nan, torch.inf])
+def test_an_eps_that_spoils_a_variance_is_refused(eps):
+    with pytest.raises(DomainError, match=f"eps={eps}"):
+        nn.FrozenNorm(3, eps=eps)
