@@ -26,6 +26,7 @@ from holonet.attacks.threat import ThreatModel
 from holonet.domains import Domain, Plane
 from holonet.errors import DomainError, NotHolomorphicError
 from holonet.functions import FunctionClass
+from holonet.functions.modulus import sgn
 from holonet.nn import declared_class
 from holonet.nn.module import forward_hooks, layer_domain
 
@@ -163,7 +164,7 @@ def _turned(judge: Judge, unit: AnyTensor, x: AnyTensor, eps: float, steps: int)
     first, zero, finite = seen.loss, is_zero(seen.gradient), seen.finite
     least, margin, share = unit, seen.margin, torch.ones_like(seen.loss)
     for _ in range(steps):
-        aim = torch.where(seen.gradient == 0, unit, seen.gradient.sgn())
+        aim = torch.where(seen.gradient == 0, unit, sgn(seen.gradient))
         trial = _on_torus(unit + beside(share, unit) * (aim - unit), unit)
         looked = judge(x + eps * trial)
         zero, finite = zero & is_zero(looked.gradient), finite & looked.finite
@@ -189,7 +190,7 @@ def _pushed(
     """
     a = (inside.point - x) / eps
     settled = a.abs() >= 1 - 8 * torch.finfo(a.dtype).eps
-    heading = judge(inside.point).gradient.sgn()
+    heading = sgn(judge(inside.point).gradient)
     unit, margin = _on_torus(a, torch.ones_like(a)), torch.full_like(inside.margin, torch.inf)
     for _ in range(CIRCLES):
         c = torch.where(heading == 0, 1, heading)

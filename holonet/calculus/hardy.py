@@ -10,6 +10,7 @@ from holonet._types import AnyTensor, BoolTensor, ComplexTensor, RealTensor, Ten
 from holonet.calculus.checks import evaluate, require_clear_disc
 from holonet.calculus.circle import unit_circle
 from holonet.errors import DomainError, ShapeError
+from holonet.functions.modulus import modulus
 
 __all__ = [
     "CircleModes",
@@ -307,7 +308,7 @@ def _transform(values: AnyTensor) -> ComplexTensor:
 
 def _amplitudes(coefficients: ComplexTensor) -> tuple[RealTensor, RealTensor]:
     """Of (samples, batch, *out), the norm over the outputs in units of a peak, and the peak."""
-    size = coefficients.abs().unsqueeze(-1).flatten(2)
+    size = modulus(coefficients).unsqueeze(-1).flatten(2)
     peak = size.amax((0, 2))  # squares of what is huge or tiny would be lost
     peak = torch.where(peak == 0, 1, peak)
     return _norm((size / peak[:, None]).movedim(2, 0)), peak

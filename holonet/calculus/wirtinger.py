@@ -206,7 +206,10 @@ def dbar_norm_squared(
         raise ConfigError(f"dbar_norm_squared(count={count}): at least 1 direction is needed")
     probes = Probes() if probes is None else probes
     squares = [
-        dbar_along(f, z, probes.like(z)).abs().square().unsqueeze(-1).flatten(1).sum(1)
+        torch.view_as_real(dbar_along(f, z, probes.like(z)).resolve_conj())
+        .square()
+        .flatten(1)
+        .sum(1)
         for _ in range(count)
     ]
     return torch.stack(squares).mean(0)

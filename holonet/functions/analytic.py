@@ -26,8 +26,8 @@ class _WithDerivative(torch.autograd.Function):
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
-        del output
         z, _, ctx.derivative = inputs
+        ctx.is_real = not output.is_complex()
         ctx.save_for_backward(z)
         ctx.save_for_forward(z)
 
@@ -42,7 +42,8 @@ class _WithDerivative(torch.autograd.Function):
         # the outer levels of a nested jvp: switch it on again, and leave only our own level
         with forward_ad._set_fwd_grad_enabled(True):
             z = forward_ad.unpack_dual(ctx.saved_tensors[0]).primal
-            return grad_inputs[0] * ctx.derivative(z)
+            change = grad_inputs[0] * ctx.derivative(z)
+            return change.real if ctx.is_real else change
 
     @staticmethod
     def vmap(info: Any, in_dims: Any, *args: Any) -> Any:
@@ -70,6 +71,8 @@ def with_derivative(z: Tensor, value: TensorFunction, derivative: TensorFunction
     The value may then be computed by whatever is accurate (masks, conjugations, cases), and only
     z is kept for the backward pass. `derivative` must itself be differentiable by torch. Tensors
     that override torch functions are asked first, as by a function of torch itself.
+
+    The `derivative` of a real-valued function is D with df = Re(D dz), which is twice df/dz.
 
     Law: the jvp along 1 is `derivative(z)`, and the gradient of Re f is conj(derivative(z)).
 

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from holonet._types import ComplexTensor
-from holonet.errors import DomainError, ShapeError
+from holonet.errors import DomainError, NumericalError, ShapeError
 from holonet.functions import FunctionClass
 from holonet.nn.module import (
     HolomorphicModule,
@@ -76,15 +76,33 @@ class FrozenNorm(HolomorphicModule):
 
     @torch.no_grad()
     def measure(self, z: Tensor) -> None:
-        """Set mean and scale to those of z, over all axes but the features'."""
+        """Set mean and scale to those of z, over all axes but the features'.
+
+        Raises:
+            NumericalError: z is not finite, or eps is 0 and a feature does not vary, so that its
+                scale would be 0. Nothing is changed then.
+            ShapeError: z is empty.
+        """
         require_complex(z, self, self.weight.dtype)
         require_size(z, self.feature_axis, self.num_features, self, "features")
         if z.numel() == 0:
             raise ShapeError("FrozenNorm cannot measure an empty batch: give it some examples")
         rows = z.movedim(self.feature_axis, -1).reshape(-1, self.num_features)
         mean = rows.mean(0)
+        size = (rows - mean).abs()
+        peak = size.amax(0).clamp(
+            min=torch.finfo(size.dtype).tiny
+        )  # squares may over- or underflow
+        scale = torch.hypot(
+            (size / peak).square().mean(0).sqrt() * peak, size.new_tensor(math.sqrt(self.eps))
+        )
+        if not bool((scale.isfinite() & (1 / scale).isfinite() & mean.isfinite()).all()):
+            raise NumericalError(
+                "FrozenNorm was to measure what is not finite, or does not vary while eps=0: look "
+                "at what reaches it, or give it eps > 0"
+            )
         self.mean.copy_(mean)
-        self.scale.copy_(((rows - mean).abs().square().mean(0) + self.eps).sqrt())
+        self.scale.copy_(scale)
 
     def forward(self, input: Tensor) -> ComplexTensor:
         """The normalized tensor."""

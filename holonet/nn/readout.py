@@ -1,10 +1,14 @@
 """Readouts: the only exits from the holomorphic world to real numbers."""
 
+import math
+
+import torch
 from torch import Tensor
 
 from holonet._types import RealTensor
 from holonet.errors import DomainError
 from holonet.functions import FunctionClass
+from holonet.functions.modulus import modulus
 from holonet.nn.module import DeclaredModule, require_complex
 
 __all__ = ["ImagPart", "LogModulus", "Modulus", "Readout", "RealPart"]
@@ -47,7 +51,7 @@ class Modulus(Readout):
     def forward(self, input: Tensor) -> RealTensor:
         """The modulus."""
         require_complex(input, self)
-        return input.abs()
+        return modulus(input)
 
 
 class LogModulus(Readout):
@@ -55,25 +59,33 @@ class LogModulus(Readout):
 
     Args:
         eps: with eps > 0 the value is log(|z|^2 + eps^2) / 2, smooth and still subharmonic, but
-            harmonic nowhere; with 0 the value at a zero is -infinity.
+            harmonic nowhere; with 0 the value at a zero is -infinity, and the derivatives next to
+            it are as large as 1/|z| and 1/|z|^2.
 
     Raises:
-        DomainError: eps is negative.
+        DomainError: eps is negative or infinite.
     """
 
     function_class = FunctionClass.SUBHARMONIC
 
     def __init__(self, eps: float | int = 0.0) -> None:
         super().__init__()
-        if not eps >= 0:
-            raise DomainError(f"LogModulus(eps={eps}): choose eps >= 0")
+        if not 0 <= eps < math.inf:
+            raise DomainError(f"LogModulus(eps={eps}): choose eps >= 0, and finite")
         self.eps = eps
 
     def forward(self, input: Tensor) -> RealTensor:
         """The logarithm of the modulus."""
         require_complex(input, self)
-        modulus = input.abs()
-        return (modulus.hypot(modulus.new_tensor(self.eps)) if self.eps else modulus).log()
+        near = input.abs() <= self.eps
+        size = modulus(torch.where(near, 1, input))
+        if not self.eps:
+            return torch.where(near, -math.inf, size.log())
+        inside = torch.where(near, input, 0) / max(self.eps, torch.finfo(input.dtype).tiny)
+        x, y = inside.real, inside.imag
+        inner = math.log(self.eps) + (x * x + y * y).log1p() / 2
+        ratio = self.eps / size
+        return torch.where(near, inner, size.log() + (ratio * ratio).log1p() / 2)
 
     def extra_repr(self) -> str:
         """The floor."""

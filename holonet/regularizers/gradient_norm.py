@@ -10,6 +10,7 @@ from holonet._arguments import checked
 from holonet._types import AnyTensor, RealTensor, TensorFunction
 from holonet.calculus import Probes, directional_derivative, pullback
 from holonet.errors import ConfigError, InputTypeError
+from holonet.functions.modulus import sgn
 from holonet.regularizers.regularizer import Regularizer, batch_mean, square_norms
 from holonet.regularizers.sampled import inner_products
 
@@ -185,14 +186,14 @@ def steepest_directions(gradient: AnyTensor, norm: str) -> AnyTensor:
         tensor([[ 0.6000, -0.8000]])
     """
     if norm == "L1":
-        return gradient.sgn()
+        return sgn(gradient)
     if norm == "L2":
         size = lengths(gradient, "L2").view(-1, *[1] * (gradient.ndim - 1))
         return torch.where(size > 0, gradient / size, 0)
     flat = gradient.unsqueeze(-1).flatten(1)
     largest = flat.abs().argmax(1, keepdim=True)
     return (
-        torch.zeros_like(flat).scatter(1, largest, flat.sgn().gather(1, largest)).view_as(gradient)
+        torch.zeros_like(flat).scatter(1, largest, sgn(flat).gather(1, largest)).view_as(gradient)
     )
 
 

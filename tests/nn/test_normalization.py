@@ -1,12 +1,14 @@
 """FrozenNorm: its law, its calibration in order, and that batches never enter it."""
 
+import math
+
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
 from holonet import nn
-from holonet.errors import DomainError, InputTypeError, ShapeError
+from holonet.errors import DomainError, InputTypeError, NumericalError, ShapeError
 
 C128 = torch.complex128
 LAYOUTS = [((50, 4), -1), ((50, 4, 3), -2), ((50, 4, 2, 3), -3), ((4,), -1)]
@@ -118,3 +120,19 @@ def test_bad_input_is_refused():
 def test_an_eps_that_spoils_a_variance_is_refused(eps):
     with pytest.raises(DomainError, match=f"eps={eps}"):
         nn.FrozenNorm(3, eps=eps)
+
+
+@pytest.mark.parametrize("size", [1e-35, 1e-20, 1e30])
+def test_features_of_any_size_are_normalized(size):
+    z = size * torch.randn(50, 3, dtype=torch.complex64)
+    norm = nn.FrozenNorm(3, eps=0)
+    norm.measure(z)
+    assert ((norm(z).abs().square().mean(0) - 1).abs() < 1e-2).all()
+
+
+@pytest.mark.parametrize("rows", [torch.full((4, 2), math.nan + 0j), torch.ones(4, 2) + 0j])
+def test_what_cannot_be_measured_is_refused_and_nothing_changed(rows):
+    norm = nn.FrozenNorm(2, eps=0)
+    with pytest.raises(NumericalError, match="eps > 0"):
+        norm.measure(rows)
+    assert torch.equal(norm.scale, torch.ones(2))

@@ -2,6 +2,7 @@
 
 import math
 
+import mpmath
 import pytest
 import torch
 from hypothesis import assume, given
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 from holonet import nn
 from holonet.errors import DomainError, InputTypeError
 from holonet.functions import FunctionClass
+from holonet.symbolic import from_sympy
 
 READOUTS = [nn.RealPart(), nn.ImagPart(), nn.Modulus(), nn.LogModulus(), nn.LogModulus(0.5)]
 
@@ -63,7 +65,63 @@ def test_small_and_large_moduli_neither_underflow_nor_overflow():
     torch.testing.assert_close(nn.LogModulus(1e-33)(z), expected)
 
 
-@pytest.mark.parametrize("eps", [-1.0, math.nan])
+def derivatives(readout, z, v):
+    """The gradient, the jvp along v and the Hessian along v, by mpmath's numbers."""
+    w, v = mpmath.mpc(z), mpmath.mpc(v)
+    if isinstance(readout, nn.RealPart | nn.ImagPart):
+        slope, bend = (1 if isinstance(readout, nn.RealPart) else 1j), 0
+    elif isinstance(readout, nn.Modulus):
+        slope = w / abs(w)
+        bend = 1j * slope * mpmath.re(mpmath.conj(1j * slope) * v) / abs(w)
+    else:
+        square = abs(w) ** 2 + mpmath.mpf(readout.eps) ** 2
+        slope = w / square
+        bend = v / square - 2 * w * mpmath.re(mpmath.conj(w) * v) / square**2
+    return slope, mpmath.re(mpmath.conj(slope) * v), bend
+
+
+@pytest.mark.parametrize("dtype", [torch.complex64, torch.complex128])
+@pytest.mark.parametrize(
+    "readout", [*READOUTS, nn.LogModulus(1e-3), nn.LogModulus(1e-30), nn.LogModulus(1e30)], ids=str
+)
+def test_derivatives_where_the_readout_is_smooth(readout, dtype):
+    """At zero, subnormal, tiny, ordinary and huge numbers: right if they are numbers at all."""
+    info, v = torch.finfo(dtype), 0.6 - 0.8j
+    sizes = [info.tiny / 1024, info.tiny, info.tiny**0.5, 1.0, info.max**0.5, info.max / 4]
+    turned = [size * turn for size in sizes for turn in (1, -1j, 0.6 + 0.8j)]
+    smooth_at_zero = getattr(readout, "eps", 0) or isinstance(readout, nn.RealPart | nn.ImagPart)
+    for number in [*([0] if smooth_at_zero else []), *turned]:
+        z = torch.tensor([number], dtype=dtype, requires_grad=True)
+        direction = torch.full_like(z, v).detach()
+        with mpmath.workprec(2400):
+            slope, along, bend = derivatives(readout, z.item(), direction.item())
+        if abs(slope) > info.max / 4:
+            continue
+        value = readout(z)
+        assert value.isfinite().all()
+        (first,) = torch.autograd.grad(value, z, torch.ones_like(value), create_graph=True)
+        forward = torch.func.jvp(readout, (z.detach(),), (direction,))[1]
+        tolerance = 64 * info.eps * (1024 if 0 < abs(number) < info.tiny else 1)
+        assert abs(first.item() - slope) <= tolerance * (abs(slope) + info.tiny)
+        assert abs(forward.item() - along) <= tolerance * (abs(slope) + info.tiny)
+        if first.requires_grad and abs(slope) ** 2 < info.max / 64 and abs(bend) < info.max / 64:
+            (second,) = torch.autograd.grad((first.conj() * direction).real.sum(), z)
+            scale = abs(slope) ** 2 + abs(bend) + info.tiny
+            assert abs(second.item() - bend) <= 64 * tolerance * scale
+
+
+def test_a_network_that_underflows_has_finite_gradients():
+    """exp(-z^2) is subnormal at 9.4, and the gradient of what follows is 0 before rounding."""
+    layers = nn.Linear(1, 3), nn.Activation(from_sympy("exp(-z**2)")), nn.Linear(3, 2, bias=False)
+    torch.nn.init.ones_(layers[0].weight)
+    for readout in (nn.LogModulus(1e-3), nn.Modulus()):
+        net = nn.HolomorphicClassifier(nn.Sequential(*layers), readout)
+        net.zero_grad()
+        net(torch.tensor([[9.4]])).sum().backward()
+        assert layers[0].weight.grad.abs().max() < 1e-30
+
+
+@pytest.mark.parametrize("eps", [-1.0, math.nan, math.inf])
 def test_a_negative_floor_is_refused(eps):
     with pytest.raises(DomainError, match=r"choose eps >= 0"):
         nn.LogModulus(eps)
