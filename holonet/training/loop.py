@@ -114,15 +114,12 @@ def fit(
         state = RunState(model, rule, data, config, Journal(kept), run)
         broadcast(processes, model)
         model.train()
-        finished = earlier is not None and state.restore_finished(earlier / WEIGHTS)
-        if not finished and (earlier is None or not _restored(state, earlier)):
+        if earlier is None or not _restored(state, earlier):
             if kept is not None and earlier is None:
                 forget_run(kept)
             state.journal.clear()
         if state.epoch_lost:
             state.log_lost_epoch(accuracy(model, data.x_test, data.y_test))
-        if finished:
-            return state.journal.records
         with _bar(progress and first) as bar:
             task = bar.add_task("training", total=state.total_steps, completed=state.step, note="")
             for batch in state.batches():
@@ -145,18 +142,20 @@ def fit(
 
 
 def _restored(state: RunState, folder: Path) -> bool:
-    """Go back to the newest whole checkpoint; False if nothing was kept yet.
+    """Go back to the newest whole checkpoint, else to the end; False if nothing was kept yet.
 
     Raises:
-        CheckpointError: there are weights, which are damaged, and no checkpoints.
+        CheckpointError: what was kept is damaged, gone, or of another run.
     """
-    found = state.restore(folder / CHECKPOINTS)
-    if not found and (folder / WEIGHTS).exists():
-        raise CheckpointError(
-            f"{folder / WEIGHTS} is damaged and there are no checkpoints: put the files back, or "
-            "start the run again with overwrite"
-        )
-    return found
+    try:
+        found, refused = state.restore(folder / CHECKPOINTS), None
+    except CheckpointError as error:
+        found, refused = False, error
+    if found or state.restore_finished(folder / WEIGHTS):
+        return True
+    if refused is not None:
+        raise refused
+    return False
 
 
 @checked

@@ -176,18 +176,14 @@ class RunState:
         save_weights(path, self.model, about)
 
     def restore_finished(self, path: Path) -> bool:
-        """Take the weights of the finished run; False if they are missing or damaged.
+        """Take the weights of the finished run; False if it is not finished.
 
         Raises:
-            CheckpointError: they are of another run, or metrics.jsonl is damaged.
+            CheckpointError: they are damaged or of another run, or metrics.jsonl is damaged.
         """
         if not path.exists():
             return False
-        try:
-            tensors, about = load_tensors(path)
-        except CheckpointError as error:
-            logger.warning("%s; going on from the checkpoints", error)
-            return False
+        tensors, about = load_tensors(path)
         self._require_same(about.get("identity"), str(path), "is")
         load_state(self.model, tensors, str(path))
         self._go_to(self.total_steps)

@@ -5,7 +5,9 @@ import logging
 import os
 import shutil
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -153,11 +155,13 @@ def test_what_is_damaged_or_of_something_else_is_found_again(
 
 
 def test_a_comparison_that_is_at_work_refuses_a_second_one(tmp_path: Path) -> None:
+    second = partial(compare, CONTENDERS, DATA, TRAIN, PROTOCOL, folder=tmp_path)
     with (
         folder_lock(tmp_path, RunExistsError),
+        ThreadPoolExecutor(1) as other,
         pytest.raises(RunExistsError, match=f"in use by process {os.getpid()}"),
     ):
-        compare(CONTENDERS, DATA, TRAIN, PROTOCOL, folder=tmp_path)
+        other.submit(second).result()
 
 
 def test_labels_that_name_one_folder_are_refused(tmp_path: Path) -> None:

@@ -40,6 +40,7 @@ from holonet.training import (
     load_weights,
     read_journal,
 )
+from holonet.training.checkpoint import load_tensors, save_tensors
 
 SCRIPT = Path(__file__).parent / "killed_runs.py"
 
@@ -180,7 +181,7 @@ def test_damaged_weights_are_written_again_from_the_checkpoint(whole: Path, done
     (done / "model.sha256").write_text("0" * 64)
     shutil.rmtree(done / "checkpoints")
     before = (done / "model.safetensors").read_bytes()
-    with pytest.raises(CheckpointError, match="put the"):
+    with pytest.raises(CheckpointError, match=r"model\.safetensors is damaged"):
         train(done, resume=True)
     assert (done / "model.safetensors").read_bytes() == before
 
@@ -200,11 +201,19 @@ def test_lost_records_of_a_finished_run_are_measured_anew(
 
 
 def test_weights_of_another_run_are_not_gone_on_with(done: Path) -> None:
+    shutil.rmtree(done / "checkpoints")
     for change in ({"lr": 0.02}, {"seed": 1}):
         config = TrainConfig(**{**CONFIG.model_dump(), **change})
         key = next(iter(change))
         with pytest.raises(CheckpointError, match=rf"model\.safetensors is of .*train\.{key}: "):
             train(done, config, resume=True)
+
+
+def test_checkpoints_are_believed_before_weights_beside_them(whole: Path, done: Path) -> None:
+    weights, about = load_tensors(done / "model.safetensors")
+    save_tensors(done / "model.safetensors", {k: v + 1 for k, v in weights.items()}, about)
+    train(done, resume=True)
+    assert outcome(done) == outcome(whole)
 
 
 def test_the_model_section_counts_too(tmp_path: Path) -> None:
