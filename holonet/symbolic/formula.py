@@ -8,17 +8,21 @@ from typing import TYPE_CHECKING, Any
 import sympy
 
 from holonet.errors import ConfigError
+from holonet.symbolic.deadline import within
 
 if TYPE_CHECKING:
     Expr = Any  # sympy declares the arguments of an expression as Basic, with no arithmetic
 else:
     from sympy import Expr
 
-__all__ = ["Expr", "as_expression", "parse_formula", "quote"]
+__all__ = ["Expr", "as_expression", "parse_formula", "quote", "too_long"]
 
 _LONGEST = 20_000
 _MOST_BITS = 10_000
 _LARGEST_EXPONENT = 400
+_DEEPEST = 3
+"""Functions of numbers of this depth are left as they are written: sympy's evaluation takes time
+that grows exponentially."""
 
 _NAMES = {"pi": sympy.pi, "E": sympy.E, "I": sympy.I}
 _FUNCTIONS = {
@@ -30,24 +34,52 @@ _FUNCTIONS = {
         *("conjugate", "re", "im", "Abs", "arg", "sign", "Heaviside", "Max", "Min"),
     )
 } | {"abs": sympy.Abs, "ln": sympy.log}
+_ANOTHER = "call a variable something else"
+_NUMBERS = {
+    "e": f"write E or exp(1) for 2.718..., exp(z) for powers of it, or {_ANOTHER}",
+    **dict.fromkeys(("i", "j", "J"), f"write I for the square root of -1, or {_ANOTHER}"),
+    **dict.fromkeys(("Pi", "PI"), f"write pi for 3.14159..., or {_ANOTHER}"),
+    **dict.fromkeys(
+        ("oo", "zoo", "inf", "Inf", "infinity", "Infinity", "nan", "NaN"),
+        f"formulas hold finite numbers only; {_ANOTHER}",
+    ),
+}
+"""Names that are taken for no variables, and what to write instead."""
 _KEPT = (sympy.re, sympy.im, sympy.Abs, sympy.arg, sympy.sign)
 """Left as they are written: sympy would expand re(sqrt(z)) into roots and angles."""
 
 
-def parse_formula(text: str) -> Expr:
+def parse_formula(text: str, *, time_limit: float | int = 10.0) -> Expr:
     """The expression that a formula in Python's notation stands for.
 
     The text is read, never run: numbers, names, + - * / **, brackets and the known functions are
     all it may hold. Numbers are exact ("0.1" is 1/10), `I`, `pi` and `E` are the constants, and
-    any other name is a complex variable.
+    any other name is a complex variable, but for names that usually mean a number (`i`, `e`,
+    `oo`, `nan` and the like), which are refused.
+
+    Args:
+        time_limit: seconds that sympy may take to evaluate the numbers in it.
 
     Raises:
-        ConfigError: the text is not such a formula; the message quotes it and the place.
+        ConfigError: the text is not such a formula (the message quotes it and the place), or it
+            takes too long.
 
     Example:
         >>> parse_formula("z*exp(-z**2) + 0.5")
         z*exp(-z**2) + 1/2
     """
+    return within(time_limit, lambda: _parsed(text), lambda: too_long(text, time_limit))
+
+
+def too_long(formula: object, time_limit: float | int) -> ConfigError:
+    """The error for a formula that takes longer than it may."""
+    return ConfigError(
+        f"{quote(formula)} takes longer than time_limit={time_limit} s: write its numbers more "
+        "simply, or give it more time"
+    )
+
+
+def _parsed(text: str) -> Expr:
     if len(text) > _LONGEST:
         raise ConfigError(
             f"a formula of {len(text)} characters, starting {text[:40]!r}: at most {_LONGEST} "
@@ -69,6 +101,8 @@ def parse_formula(text: str) -> Expr:
         raise ConfigError(
             f"the formula {quote(text)} is nested too deeply: build it with sympy itself"
         ) from None
+    except (ArithmeticError, MemoryError) as error:
+        raise ConfigError(f"the numbers in {quote(text)} are out of range: {error}") from None
 
 
 class _Reader:
@@ -115,6 +149,8 @@ class _Reader:
             raise self.fault(node, "a variable starts with a letter")
         if node.id in _FUNCTIONS:
             raise self.fault(node, f"{node.id} is a function and needs an argument, {node.id}(z)")
+        if node.id in _NUMBERS:
+            raise self.fault(node, f"{node.id} usually means a number: {_NUMBERS[node.id]}")
         return _NAMES.get(node.id) or sympy.Symbol(node.id)
 
     def operation(self, node: ast.BinOp) -> Expr:
@@ -156,7 +192,9 @@ class _Reader:
         if len(arguments) != 1 and not (arguments and function in (sympy.Max, sympy.Min)):
             raise self.fault(node, f"{name} takes one argument and got {len(arguments)}")
         try:
-            if function in _KEPT and arguments[0].free_symbols:
+            if _depth(arguments[0]) >= _DEEPEST or (
+                function in _KEPT and arguments[0].free_symbols
+            ):
                 return function(*arguments, evaluate=False)
             return function(*arguments)
         except (TypeError, ValueError) as error:
@@ -171,6 +209,13 @@ class _Reader:
         )
 
 
+def _depth(e: Expr) -> int:
+    """How many functions of numbers stand inside of each other; 0 if there is a variable."""
+    if e.free_symbols or not e.args:
+        return 0
+    return max(map(_depth, e.args)) + (not (e.is_Add or e.is_Mul or e.is_Pow))
+
+
 def as_expression(value: Any) -> Expr:
     """A scalar expression, exact and in plain complex symbols, of what a user gave.
 
@@ -181,7 +226,7 @@ def as_expression(value: Any) -> Expr:
             assumed real (or otherwise special), for which sympy drops conjugates.
     """
     if isinstance(value, str):
-        return parse_formula(value)
+        return _parsed(value)
     if type(value) in (int, float, complex) and math.isfinite(abs(value)):
         value = sympy.sympify(value)
     if not isinstance(value, Expr) or value.is_commutative is False:
@@ -194,6 +239,9 @@ def as_expression(value: Any) -> Expr:
     )
     if infinite:
         raise ConfigError(f"{quote(value)} contains {infinite.pop()}, which is not finite")
+    for number in value.atoms(sympy.Rational):
+        if max(number.p.bit_length(), number.q.bit_length()) > _MOST_BITS:
+            raise ConfigError(f"a number in the formula has more than {_MOST_BITS} bits")
     plain: dict[sympy.Symbol, sympy.Symbol] = {}
     for symbol in value.free_symbols:
         if not isinstance(symbol, sympy.Symbol):
@@ -221,5 +269,8 @@ def quote(value: object) -> str:
         >>> quote("z" * 500)[-10:]
         "zzzzzz...'"
     """
-    text = str(value)
+    try:
+        text = str(value)
+    except (ValueError, RecursionError):  # thousands of digits, or of brackets
+        text = f"a {type(value).__name__} too large to print"
     return repr(text if len(text) <= 200 else text[:200] + "...")

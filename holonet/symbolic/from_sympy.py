@@ -1,6 +1,8 @@
 """A formula becomes a record: value, derivatives, class, singularities and cuts."""
 
+import cmath
 import dataclasses
+import math
 from collections.abc import Sequence
 from typing import NoReturn
 
@@ -9,9 +11,11 @@ import torch
 
 from holonet.errors import ConfigError, DomainError, NotHolomorphicError, NumericalError
 from holonet.functions import HolomorphicFunction
+from holonet.symbolic.deadline import within
 from holonet.symbolic.evaluate import evaluate
-from holonet.symbolic.formula import Expr, as_expression, parse_formula, quote
+from holonet.symbolic.formula import Expr, as_expression, quote, too_long
 from holonet.symbolic.heads import HEADS, NOT_HOLOMORPHIC
+from holonet.symbolic.preimage import double
 from holonet.symbolic.program import TorchFunction, compile_formula
 from holonet.symbolic.singularities import analyze
 
@@ -28,6 +32,7 @@ def from_sympy(
     *,
     name: str | None = None,
     base_point: complex | float | int | None = None,
+    time_limit: float | int = 60.0,
 ) -> HolomorphicFunction:
     """The record of a holomorphic formula in one variable, ready for `nn.Activation`.
 
@@ -51,6 +56,7 @@ def from_sympy(
         name: the record's name; the formula unless given.
         base_point: a well-behaved point, about which `domain` is sampled; a small number that
             keeps its distance from singularities and cuts unless given.
+        time_limit: seconds that all of this may take.
 
     Law: `value` agrees with e, `derivative` with e.diff(), and `to_sympy(from_sympy(e)) == e` for
         e in z as `parse_formula` gives it: floating-point numbers become the fractions that they
@@ -58,18 +64,35 @@ def from_sympy(
 
     Raises:
         NotHolomorphicError: a subterm such as conjugate(z) is not holomorphic.
-        ConfigError: no variable or several, a text that cannot be read, an unknown function.
+        ConfigError: no variable or several, a text that cannot be read, an unknown function, or
+            no answer within the time limit.
         DomainError: a singular set has no closed form that obstacles can describe, or the
             base point lies on one.
-        NumericalError: the record does not agree with the formula in double precision.
+        NumericalError: a number in it is out of range, or the record does not agree with the
+            formula in double precision.
 
     Example:
         >>> record = from_sympy("z/(1 + z**2)")
         >>> record.function_class, record.singularities[0].where
         (<FunctionClass.RATIONAL: 'rational'>, PointSet(points=(-1j, 1j)))
     """
+    try:
+        return within(
+            time_limit,
+            lambda: _record(expression, name, base_point),
+            lambda: too_long(expression, time_limit),
+        )
+    except (OverflowError, MemoryError, RecursionError) as error:
+        raise NumericalError(f"from_sympy({quote(expression)}) is out of range: {error}") from error
+
+
+def _record(
+    expression: Expr | str, name: str | None, base_point: complex | float | int | None
+) -> HolomorphicFunction:
+    """The record, however long it takes."""
     # sympy reads 2*(z + 1)/(z - 5), its own print, as (2*z + 2)/(z - 5): take what is read
-    e = parse_formula(str(_in_z(as_expression(expression))))
+    e = as_expression(str(_in_z(as_expression(expression))))
+    _check_numbers(e)
     formula = str(e)
     found = analyze(e, _Z)
     if found.function_class is None:
@@ -118,6 +141,19 @@ def _in_z(e: Expr) -> Expr:
     return e.xreplace({variables[0]: _Z})
 
 
+def _check_numbers(e: Expr) -> None:
+    """Whether double precision holds the numbers of a formula, before sympy reasons about them.
+
+    Raises:
+        NumericalError: a number is out of range.
+    """
+    if e.free_symbols:
+        for part in e.args:
+            _check_numbers(part)
+    else:
+        double(e)
+
+
 def _refuse_not_holomorphic(e: Expr, node: sympy.Basic) -> NoReturn:
     raise NotHolomorphicError(
         f"from_sympy({quote(e)}): {quote(node)} is not holomorphic. Take it out, or use it as "
@@ -149,9 +185,10 @@ def _exact(e: Expr, z: complex) -> complex | None:
     """The value of the formula, None where it is out of reach."""
     at = sympy.Rational(z.real) + sympy.I * sympy.Rational(z.imag)
     try:
-        return complex(evaluate(e, {_Z: at}, _DIGITS))
+        value = complex(evaluate(e, {_Z: at}, _DIGITS))
     except (NumericalError, OverflowError):
         return None
+    return value if cmath.isfinite(value) else None
 
 
 def _check(record: HolomorphicFunction, e: Expr, also: Sequence[complex] = ()) -> None:
@@ -162,7 +199,10 @@ def _check(record: HolomorphicFunction, e: Expr, also: Sequence[complex] = ()) -
     scale = record(z).abs() + (z * record.derivative(z)).abs() + 1
     for point, got, size in zip(z.tolist(), record(z).tolist(), scale.tolist(), strict=True):
         expected = _exact(e, point)
-        if expected is not None and not abs(got - expected) <= 1e-8 * size:
+        if expected is None:
+            continue
+        error = math.hypot((got - expected).real, (got - expected).imag)  # where abs may overflow
+        if not error <= 1e-8 * size:
             raise NumericalError(
                 f"the record of {quote(record.formula)} gives {got} at {point}, where the formula "
                 f"is {expected}: rewrite the formula so that its terms stay in range"

@@ -56,7 +56,7 @@ def laurent(e: Expr, z: sympy.Symbol, at: Expr, terms: int, *, floating: bool = 
     Example:
         >>> z = sympy.Symbol("z")
         >>> laurent(1 / z - 1 / sympy.sin(z), z, sympy.Integer(0), 6)
-        Series(order=1, coefficients=(-1/6, 0))
+        Series(order=1, coefficients=(-1/6, 0, -7/360))
     """
     numbers = _Floating() if floating else _Exact()
     try:

@@ -1,13 +1,36 @@
 """Obstacles under changes of variable: what a set in the u-plane is in the z-plane."""
 
+import cmath
+
 import sympy
 
 from holonet.domains import Obstacle, PointSet, Progression, Ray, RayProgression
-from holonet.symbolic.formula import Expr
+from holonet.errors import NumericalError
+from holonet.symbolic.evaluate import evaluate
+from holonet.symbolic.formula import Expr, quote
 
-__all__ = ["affine", "degree", "pull_back", "square_slits"]
+__all__ = ["affine", "degree", "double", "pull_back", "square_slits"]
 
-_DIGITS = 30
+_DIGITS = 50
+_NOTHING = 1e-35
+
+
+def double(number: Expr) -> complex:
+    """An exact number in double precision; a part that is next to nothing beside it is 0.
+
+    Raises:
+        NumericalError: it is out of range, or takes functions of numbers that are.
+
+    Example:
+        >>> double(sympy.exp(sympy.I * sympy.pi / 4) ** 2)
+        1j
+    """
+    value = complex(evaluate(number, {}, _DIGITS))
+    if not cmath.isfinite(value):
+        raise NumericalError(f"the number {quote(number)} is {value} in double precision")
+    least = _NOTHING * abs(value)
+    real, imag = (part if abs(part) > least else 0.0 for part in (value.real, value.imag))
+    return complex(real, imag)
 
 
 def degree(e: Expr, z: sympy.Symbol) -> int:
@@ -37,7 +60,7 @@ def pull_back(obstacle: Obstacle, slope: Expr, shift: Expr) -> Obstacle:
         >>> pull_back(PointSet((1, 3)), sympy.Integer(2), sympy.Integer(1))
         PointSet(points=(0j, (1+0j)))
     """
-    a = complex(slope.evalf(_DIGITS, chop=True))
+    a = double(slope)
 
     match obstacle:
         case PointSet(points):
@@ -53,7 +76,7 @@ def pull_back(obstacle: Obstacle, slope: Expr, shift: Expr) -> Obstacle:
 
 def _back(u: complex | float | int, slope: Expr, shift: Expr) -> complex:
     # exact numbers are subtracted before they are rounded
-    return complex(((sympy.sympify(u) - shift) / slope).evalf(_DIGITS, chop=True))
+    return double((sympy.sympify(u) - shift) / slope)
 
 
 def square_slits(e: Expr, z: sympy.Symbol) -> tuple[Ray, Ray] | None:
@@ -70,7 +93,7 @@ def square_slits(e: Expr, z: sympy.Symbol) -> tuple[Ray, Ray] | None:
     center, height = -b / (2 * a), sympy.simplify(c - b * b / (4 * a))
     if not height.is_nonnegative:
         return None
-    direction = complex((sympy.I / sympy.sqrt(a)).evalf(_DIGITS, chop=True))
+    direction = double(sympy.I / sympy.sqrt(a))
     step = sympy.I * sympy.sqrt(height) / sympy.sqrt(a)
-    upper, lower = (complex((center + s * step).evalf(_DIGITS, chop=True)) for s in (1, -1))
+    upper, lower = (double(center + s * step) for s in (1, -1))
     return Ray(upper, direction), Ray(lower, -direction)

@@ -1,6 +1,5 @@
 """Formulas as torch functions: a list of instructions that carries Taylor jets along."""
 
-import cmath
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -15,6 +14,7 @@ from holonet.errors import ConfigError, NumericalError
 from holonet.functions import CATALOGUE, HolomorphicFunction
 from holonet.symbolic.formula import Expr, quote
 from holonet.symbolic.heads import HEADS
+from holonet.symbolic.preimage import double
 from holonet.symbolic.removable import Patch
 
 __all__ = ["Program", "TorchFunction", "compile_formula"]
@@ -26,7 +26,6 @@ _RECORDS: dict[str, HolomorphicFunction] = {
     **CATALOGUE,
     **{head.record.name: head.record for head in HEADS.values()},
 }
-_DIGITS = 30
 
 
 @dataclass(frozen=True)
@@ -301,11 +300,10 @@ def _one_plus_exp(e: Expr) -> Expr | None:
 
 def _number(e: Expr) -> _Number:
     """A number of the formula, in double precision."""
-    value = complex(e.evalf(_DIGITS))
-    if not cmath.isfinite(value):
-        raise NumericalError(
-            f"the number {quote(e)} is {value} in double precision: rescale the formula"
-        )
+    try:
+        value = double(e)
+    except NumericalError as error:
+        raise NumericalError(f"{error}: rescale the formula") from None
     return value.real if value.imag == 0 else value
 
 

@@ -9,6 +9,7 @@ from torch import nn
 
 from holonet.errors import ConfigError, NumericalError
 from holonet.functions import HolomorphicFunction
+from holonet.symbolic.deadline import within
 from holonet.symbolic.evaluate import evaluate, random_points
 from holonet.symbolic.formula import Expr, as_expression
 from holonet.symbolic.to_sympy import to_sympy
@@ -58,9 +59,8 @@ def prove(
             expressions. Every variable is complex: for functions of x and y write re(z), im(z).
         claim: "holomorphic" (d/dzbar = 0 in every variable) or "harmonic" (the Laplacian in all
             real coordinates, two for each variable, is 0).
-        time_limit: seconds until the answer is Unknown; looked at during evaluation,
-            enforced by killing the process during simplification. Differentiation alone is not
-            interrupted; formulas of more than 3,000 operations are not differentiated.
+        time_limit: seconds until the answer is Unknown, from the reading of the formula on.
+            Formulas of more than 3,000 operations are not differentiated.
         seed: of the random points.
 
     Raises:
@@ -82,10 +82,16 @@ def prove(
         raise ConfigError(f"prove(time_limit={time_limit}): choose seconds above 0")
     attempt = _Attempt(claim, time.monotonic() + time_limit, time_limit, seed)
     try:
-        outputs = _outputs(subject)
+        # a little later than the deadline that is looked at on the way, and that tells more
+        return within(time_limit + 0.3, lambda: attempt.decide(_outputs(subject)), _LateError)
     except _NoFormulaError as error:
         return Unknown(claim, str(error))
-    return attempt.decide(outputs)
+    except _LateError:
+        return attempt.out_of_time("reading or differentiating the formula")
+
+
+class _LateError(Exception):
+    """The time is over."""
 
 
 class _NoFormulaError(Exception):

@@ -19,7 +19,7 @@ from holonet.functions import Singularity, SingularityKind
 from holonet.symbolic.formula import Expr
 from holonet.symbolic.heads import HEADS
 from holonet.symbolic.laurent import UndecidedSeriesError, laurent
-from holonet.symbolic.preimage import affine
+from holonet.symbolic.preimage import affine, double
 from holonet.symbolic.zeros import Points, exact_points, exact_zeros
 
 __all__ = ["Patch", "split_removable"]
@@ -30,7 +30,6 @@ _NEIGHBORS = range(-3, 4)
 _MOST_CLASSES = 4
 _SHRINK = 0.45
 _SAME = 1e-9
-_DIGITS = 30
 
 
 @dataclass(frozen=True)
@@ -163,7 +162,7 @@ class _Search:
         return self.known[q]
 
     def decide(self, q: Expr) -> bool:
-        if _distance(_double(q), self.barriers) < _SAME:
+        if _distance(double(q), self.barriers) < _SAME:
             return False
         for terms in _EXACT_TERMS:
             try:
@@ -185,7 +184,7 @@ class _Search:
         if series.order < 0:
             raise UndecidedSeriesError("rounding left a principal part")
         coefficients = [0j] * series.order + [complex(c) for c in series.coefficients]
-        point, period = _double(removed.point), _double(removed.period)
+        point, period = double(removed.point), double(removed.period)
         limit = _distance(point, rest) / 2
         if period:
             limit = min(limit, abs(period) / 4)
@@ -240,13 +239,9 @@ def _exact_point(p: complex | float | int, exact: Sequence[Points]) -> Expr | No
     """The exact number that p was rounded from, if it is known."""
     for points in exact:
         for q in points.points if points.period is None else ():
-            if abs(_double(q) - p) <= 1e-14 * max(1.0, abs(p)) and not q.has(sympy.Float):
+            if abs(double(q) - p) <= 1e-14 * max(1.0, abs(p)) and not q.has(sympy.Float):
                 return q
     return None
-
-
-def _double(q: Expr) -> complex:
-    return complex(q.evalf(_DIGITS, chop=True))
 
 
 def _is_finite(c: complex) -> bool:

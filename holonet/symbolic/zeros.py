@@ -7,9 +7,10 @@ import sympy
 
 from holonet.domains import Obstacle, PointSet, Progression
 from holonet.errors import DomainError
+from holonet.symbolic.evaluate import evaluate
 from holonet.symbolic.formula import Expr, quote
 from holonet.symbolic.heads import HEADS
-from holonet.symbolic.preimage import affine, degree
+from holonet.symbolic.preimage import affine, degree, double
 
 __all__ = ["Points", "exact_points", "exact_zeros", "no_closed_form", "zeros"]
 
@@ -30,8 +31,8 @@ class Points:
     def obstacle(self) -> Obstacle:
         """The set in double precision."""
         if self.period is None:
-            return PointSet(tuple(_complex(p) for p in self.points))
-        return Progression(_complex(self.points[0]), _complex(self.period))
+            return PointSet(tuple(double(p) for p in self.points))
+        return Progression(double(self.points[0]), double(self.period))
 
 
 def zeros(e: Expr, z: sympy.Symbol) -> tuple[Obstacle, ...]:
@@ -143,7 +144,7 @@ def _periodic_zeros(e: Expr, z: sympy.Symbol) -> tuple[Points, ...]:
     return tuple(
         Points((sympy.log(root) / slope,), period)
         for root in _roots(numerator, power)
-        if _complex(root) != 0
+        if double(root) != 0
     )
 
 
@@ -179,13 +180,9 @@ def _roots(e: Expr, z: sympy.Symbol) -> list[Expr]:
             half, split = -b / (2 * a), sympy.sqrt(sympy.expand(b * b - 4 * a * c)) / (2 * a)
             roots += [half - split, half + split]
         else:
-            numeric = sympy.Poly([c.evalf(2 * _DIGITS) for c in coefficients], z)
+            numeric = sympy.Poly([evaluate(c, {}, 2 * _DIGITS) for c in coefficients], z)
             roots += numeric.nroots(n=_DIGITS, maxsteps=500)
-    return sorted(roots, key=lambda root: (_complex(root).real, _complex(root).imag))
-
-
-def _complex(e: Expr) -> complex:
-    return complex(e.evalf(_DIGITS, chop=True))
+    return sorted(roots, key=lambda root: (double(root).real, double(root).imag))
 
 
 def no_closed_form(e: Expr, question: str) -> DomainError:

@@ -165,3 +165,35 @@ def test_without_sympy_the_import_says_what_to_install():
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert "MissingDependencyError" in done.stderr
     assert "pip install 'holonet[symbolic]'" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("e", r"E or exp\(1\)"),
+        ("i", "write I"),
+        ("j", "write I"),
+        ("PI", "write pi"),
+        *((name, "finite") for name in ("oo", "zoo", "inf", "Infinity", "infinity", "nan", "NaN")),
+    ],
+)
+def test_names_that_mean_numbers_are_asked_about(name, hint):
+    with pytest.raises(ConfigError, match=hint):
+        parse_formula(f"2*z + {name}")
+    assert parse_formula("E*I*pi*z").free_symbols == {Z}
+    assert as_expression(sympy.Symbol(name)) == sympy.Symbol(name)  # who builds it means it
+
+
+def test_reading_takes_no_longer_than_it_may():
+    deep = "log(" * 14 + "2" + ")" * 14
+    assert parse_formula(deep + "*z", time_limit=5).free_symbols == {Z}
+    slow = "Max(" + ",".join(f"a{k}" for k in range(400)) + ")"
+    with pytest.raises(ConfigError, match=r"time_limit=0.2"):
+        parse_formula(slow, time_limit=0.2)
+
+
+def test_numbers_of_many_digits_are_refused_by_name():
+    for value in (sympy.Integer(10) ** 5000 * Z, sympy.Rational(1, 10**5000)):
+        with pytest.raises(ConfigError, match="bits"):
+            as_expression(value)
+    assert "too large" in quote(sympy.Integer(10) ** 5000)

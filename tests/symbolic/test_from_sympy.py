@@ -190,3 +190,30 @@ def test_records_can_be_pickled():
     twin = pickle.loads(pickle.dumps(record))
     assert twin == record
     assert dataclasses.asdict(twin)["formula"] == record.formula
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "sin(exp(exp(30)))*z",
+        "(1 + sqrt(2) + sqrt(3))**500*z*10**300",
+        "atan(tan(exp(exp(exp(5)))))*z",
+        "exp(" * 30 + "2" + ")" * 30 + "*z",
+        "z*2**9000",
+    ],
+)
+def test_numbers_out_of_range_are_refused_at_once(text):
+    with pytest.raises((NumericalError, ConfigError)):
+        from_sympy(text, time_limit=5)
+
+
+def test_large_powers_are_taken():
+    for text in ("z**10000", "(z + 1)**1000"):
+        record = from_sympy(text)
+        assert record.function_class is FunctionClass.POLYNOMIAL
+        assert record(torch.tensor([0.5j], dtype=C128)).isfinite().all()
+
+
+def test_the_time_is_limited():
+    with pytest.raises(ConfigError, match=r"time_limit=0\.3"):
+        from_sympy("1/(z**97 + z + 1)", time_limit=0.3)

@@ -314,3 +314,12 @@ def test_a_planted_conjugate_is_never_proved(f, u, v, planted):
     else:
         assert isinstance(verdict, Unknown)
         assert "out of range" in verdict.reason
+
+
+def test_the_time_limit_covers_reading():
+    slow = "Max(" + ",".join(f"re(a{k})" for k in range(400)) + ")"
+    began = time.monotonic()
+    answer = prove(slow, time_limit=0.2)
+    assert isinstance(answer, Unknown)
+    assert "time limit of 0.2 s" in answer.reason
+    assert time.monotonic() - began < 5
