@@ -23,6 +23,8 @@ from holonet.functions.record import HolomorphicFunction
 __all__ = ["ERROR_FUNCTIONS", "erf", "erfc", "faddeeva"]
 
 _STEP = math.sqrt(math.pi / 12)
+_RULE = 2j * _STEP / math.pi  # named, since torch's compiler multiplies no complex by a float
+_PHASE = 2j * math.pi / _STEP
 _MIDPOINTS = [(k + 0.5) * _STEP for k in range(12)]
 _NODES = [k * _STEP for k in range(12)]
 _WEIGHTS = [0.5] + [math.exp(-(t**2)) for t in _NODES[1:]]
@@ -42,8 +44,8 @@ def _faddeeva_quadrant(z: Tensor) -> Tensor:
     for k in range(len(_NODES)):
         pole = torch.where(trapezoidal, poles[0, k], poles[1, k])
         total = total + torch.where(trapezoidal, weights[0, k], weights[1, k]) / (square - pole)
-    rule = (2j * _STEP / math.pi) * z * total
-    q = torch.exp((2j * math.pi / _STEP) * z)
+    rule = _RULE * z * total
+    q = torch.exp(_PHASE * z)
     residue = 2 * torch.exp(-square) * q / (q + sign)
     return torch.where(y >= x.clamp(min=math.pi / _STEP), rule, rule + residue)
 

@@ -9,7 +9,7 @@ from holonet.errors import ConfigError, InputTypeError
 from holonet.functions import FunctionClass, Singularity
 from holonet.functions.classes import compose
 from holonet.nn.declare import declared_class, join_path, require_holomorphic
-from holonet.nn.module import DeclaredModule, layer_domain, layer_singularities
+from holonet.nn.module import DeclaredModule, layer_domain, layer_singularities, real_dtype
 from holonet.nn.readout import RealPart
 
 __all__ = ["HolomorphicClassifier"]
@@ -95,5 +95,5 @@ class HolomorphicClassifier(DeclaredModule):
                 "in [0, 1] first, for example x.float() / 255"
             )
         takes_real = getattr(self.backbone, "takes_real", False)
-        lifted = input.to(self.dtype.to_real() if takes_real else self.dtype)
+        lifted = input.to(real_dtype(self.dtype) if takes_real else self.dtype)
         return self.readout(self.backbone(lifted))

@@ -25,6 +25,7 @@ __all__ = [
     "forward_hooks",
     "layer_domain",
     "layer_singularities",
+    "real_dtype",
     "require_complex",
     "require_size",
 ]
@@ -227,6 +228,18 @@ def complex_dtype(dtype: torch.dtype | None, owner: str) -> torch.dtype:
     return dtype
 
 
+_PARTS = {
+    torch.complex32: torch.float16,
+    torch.complex64: torch.float32,
+    torch.complex128: torch.float64,
+}
+
+
+def real_dtype(dtype: torch.dtype) -> torch.dtype:
+    """The dtype of the parts. Unlike torch's `dtype.to_real` its compiler reads this."""
+    return _PARTS.get(dtype, dtype)
+
+
 def require_complex(z: Any, module: nn.Module, dtype: torch.dtype | None = None) -> None:
     """Refuse real input unless the module takes it, and input of another precision than `dtype`.
 
@@ -240,7 +253,7 @@ def require_complex(z: Any, module: nn.Module, dtype: torch.dtype | None = None)
             "torch.as_tensor(z) for lists and arrays"
         )
     if not z.is_complex() and getattr(module, "takes_real", False) and z.is_floating_point():
-        dtype = None if dtype is None else dtype.to_real()
+        dtype = None if dtype is None else real_dtype(dtype)
     elif not z.is_complex():
         raise InputTypeError(
             f"{name} got a real tensor ({z.dtype}, shape {tuple(z.shape)}), it takes complex ones. "
@@ -260,6 +273,8 @@ def require_size(z: Tensor, axis: int, size: int, module: nn.Module, what: str) 
     Raises:
         ShapeError: with both sizes.
     """
+    if torch.jit.is_tracing():  # where sizes are tensors; what is traced says it in torch's words
+        return
     if z.ndim < -axis or z.shape[axis] != size:
         raise ShapeError(
             f"{type(module).__name__} was built for {size} {what} (axis {axis}) and got input of "

@@ -12,7 +12,7 @@ from torch.overrides import has_torch_function
 from holonet._optional import is_installed
 from holonet.ops.backend import Backend, chosen
 
-__all__ = ["Floor", "choose", "interpreted", "transforms_are_active"]
+__all__ = ["Floor", "choose", "interpreted", "is_read_by_torch", "transforms_are_active"]
 
 Floor = Literal["compiled", "fused"]
 
@@ -55,6 +55,18 @@ def choose(least: int, *tensors: Tensor) -> tuple[Floor | None, str]:
 def interpreted() -> bool:
     """Whether Triton runs its interpreter, which takes tensors of the CPU."""
     return os.environ.get("TRITON_INTERPRET") == "1"
+
+
+def is_read_by_torch() -> bool:
+    """Whether torch writes down what is run: torch.compile, torch.export or torch.jit.trace.
+
+    They want plain torch code, which is right for every size.
+    """
+    return (
+        torch.compiler.is_dynamo_compiling()
+        or torch.compiler.is_exporting()
+        or torch.jit.is_tracing()
+    )
 
 
 def transforms_are_active() -> bool:

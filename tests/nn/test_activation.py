@@ -87,3 +87,16 @@ def test_models_of_parametrized_records_are_saved_and_sent_to_other_processes(tm
 
 def _values(model, z):
     return model(torch.tensor(z)).tolist()
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")
+@pytest.mark.parametrize("name", CATALOGUE)
+def test_torchscript_keeps_an_activation_for_every_size(name, tmp_path):
+    layer = nn.Activation(name)
+    z = 0.3 * torch.randn(200, dtype=torch.complex64) + 0.5
+    traced = torch.jit.trace(layer, z.clone().requires_grad_())
+    torch.jit.save(traced, tmp_path / "layer.pt")
+    loaded = torch.jit.load(tmp_path / "layer.pt")
+    for shape in ((200,), (3, 5)):
+        w = 0.3 * torch.randn(shape, dtype=torch.complex64) + 0.5
+        torch.testing.assert_close(loaded(w), layer(w), rtol=1e-4, atol=1e-5)

@@ -1,5 +1,8 @@
 """HolomorphicClassifier: real in, real out, holomorphic in between."""
 
+import subprocess
+import sys
+
 import pytest
 import torch
 from torch import nn as tnn
@@ -83,3 +86,60 @@ def test_a_holomorphic_readout_is_refused(readout):
 def test_integer_images_are_refused(dtype):
     with pytest.raises(InputTypeError, match=r"x\.float\(\) / 255"):
         model()(torch.zeros(2, 6, dtype=dtype))
+
+
+# in a process of its own: annotations that are checked break the graph
+READ_BY_TORCH = """
+import io
+import warnings
+
+import torch
+
+from holonet import nn
+
+warnings.filterwarnings("ignore", category=DeprecationWarning)  # of torch.jit, and inside of torch
+torch.manual_seed(0)
+layers = nn.Linear(6, 70), nn.Tanh(), nn.Linear(70, 70), nn.GELU(), nn.Linear(70, 3)
+net = nn.HolomorphicClassifier(nn.Sequential(*layers))
+parameters = list(net.parameters())
+net(torch.rand(9, 6)).sum().backward()  # compiled code is there, and steps back
+
+
+def results(f, x):
+    value = f(x)
+    return value, *torch.autograd.grad(value.square().sum(), parameters)
+
+
+def same(f, sizes, derived=True):
+    for size in sizes:
+        x = torch.rand(size, 6)
+        pairs = zip(results(f, x), results(net, x)) if derived else [(f(x), net(x))]
+        for ours, theirs in pairs:
+            torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-4)
+
+
+for backend, options in (
+    ("eager", dict(fullgraph=True, dynamic=True)),
+    ("aot_eager", dict(fullgraph=True)),
+):
+    torch._dynamo.reset()
+    same(torch.compile(net, backend=backend, **options), (50,))
+
+dynamic = ({0: torch.export.Dim("batch")},)
+exported = torch.export.export(net, (torch.rand(5, 6),), dynamic_shapes=dynamic)
+same(exported.module(), (2, 300, 5000), derived=False)
+
+buffer = io.BytesIO()
+with warnings.catch_warnings():
+    warnings.filterwarnings("error", category=torch.jit.TracerWarning)
+    torch.jit.save(torch.jit.trace(net, torch.rand(5, 6)), buffer)
+buffer.seek(0)
+same(torch.jit.load(buffer), (1, 300), derived=False)
+"""
+
+
+def test_torch_compiles_exports_and_traces_it():
+    done = subprocess.run(
+        [sys.executable, "-c", READ_BY_TORCH], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr[-3000:]

@@ -57,6 +57,8 @@ def _is_turned(z: Tensor, weight: Tensor) -> bool:
     W z^T is W^H g, which it multiplies as it lies. What that saves is large beside the copy of the
     result if the rows are few, but for one row, or small weights, the detour costs more.
     """
+    if torch.jit.is_tracing():  # for any number of rows
+        return False
     if z.dim() != 2 or not torch.is_grad_enabled() or weight.numel() < LARGE:
         return False
     return FEWEST <= z.shape[0] <= weight.shape[1] // FEWEST

@@ -9,7 +9,7 @@ from holonet._types import ComplexTensor
 from holonet.errors import ShapeError
 from holonet.functions import HolomorphicFunction
 from holonet.ops.backend import chosen
-from holonet.ops.floors import Floor, choose, transforms_are_active
+from holonet.ops.floors import Floor, choose, is_read_by_torch, transforms_are_active
 from holonet.ops.native import readable
 from holonet.ops.pointwise import compiled, entrywise, nodes
 
@@ -42,7 +42,7 @@ def pointwise(
         >>> pointwise(CATALOGUE["square"], torch.tensor([1j]), torch.tensor([1 + 0j]))
         tensor([0.+2.j])
     """
-    if torch.compiler.is_dynamo_compiling():  # the user's compiler traces plain torch code
+    if is_read_by_torch():
         return record.value(z if bias is None else z + bias)
     if bias is None:
         call = nodes.ready.get(id(record))
