@@ -26,6 +26,7 @@ __all__ = [
     "read_json",
     "read_with_digest",
     "remove_leftovers",
+    "require_place",
     "write_atomically",
     "write_with_digest",
 ]
@@ -42,9 +43,13 @@ def write_atomically(path: Path, content: bytes | str) -> Path:
 
     The content goes to a temporary file in the same folder, is flushed to the disk, and takes the
     name in one step. A crash may leave the temporary file, .<name>.<random>.tmp.
+
+    Raises:
+        OSError: of the path, whichever step the system refused; a folder, a device or a pipe is
+            never replaced by a file.
     """
+    require_place(path)
     data = content.encode() if isinstance(content, str) else content
-    path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
     try:
         with temporary.open("xb") as file:  # not mkstemp: it makes files that others cannot read
@@ -52,10 +57,28 @@ def write_atomically(path: Path, content: bytes | str) -> Path:
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)
-    except BaseException:
+    except BaseException as reason:
         temporary.unlink(missing_ok=True)
+        if isinstance(reason, OSError) and reason.errno is not None:
+            # a full disk names no file, other refusals the temporary one
+            reason.filename, reason.filename2 = str(path), None
         raise
     return path
+
+
+def require_place(path: Path) -> None:
+    """Refuse, before the work, a path at which `write_atomically` will write no file.
+
+    Missing folders are made.
+
+    Raises:
+        OSError: a file stands where a folder is needed; a folder, a device or a pipe stands there,
+            none of which may give way to a file.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.is_dir() or (path.exists() and not path.is_file()):
+        number = errno.EISDIR if path.is_dir() else errno.EINVAL
+        raise OSError(number, "is not a regular file", str(path))
 
 
 def remove_leftovers(path: Path) -> None:

@@ -1,5 +1,7 @@
 """Files appear whole or not at all."""
 
+import errno
+import io
 import os
 import stat
 import subprocess
@@ -168,3 +170,26 @@ def test_leftovers_of_killed_writers_are_removed(tmp_path: Path) -> None:
         (tmp_path / name).touch()
     remove_leftovers(tmp_path / "a.json")
     assert os.listdir(tmp_path) == [".b.json.0123.tmp"]
+
+
+def test_what_is_no_regular_file_is_not_replaced(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "folder").mkdir()
+    for name in ("pipe", "folder"):
+        with pytest.raises(OSError, match=f"is not a regular file: .*{name}"):
+            write_atomically(tmp_path / name, "x")
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["folder", "pipe"]
+
+
+@pytest.mark.parametrize("step", ["fsync", "replace", "open"])
+def test_what_the_system_refuses_is_of_the_path(
+    step: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(*((io, "open") if step == "open" else (os, step)), refuse)
+    with pytest.raises(OSError, match="No space left") as stop:
+        write_atomically(tmp_path / "a.json", "x")
+    assert stop.value.filename == str(tmp_path / "a.json")
+    assert not list(tmp_path.iterdir())

@@ -13,7 +13,6 @@ from typing import Annotated, Any, cast
 import torch
 import typer
 from rich.console import Console
-from rich.progress import Progress
 from rich.table import Table
 from torch import nn
 
@@ -23,6 +22,7 @@ from holonet.attacks import ThreatModel
 from holonet.attacks.ensemble import ATTACKS, STRONG, Attack
 from holonet.attacks.objectives import evaluating
 from holonet.cli.options import JsonFlag, OtherDataFlag
+from holonet.cli.terminal import progress
 from holonet.data import Dataset
 from holonet.diagnostics import RobustnessReport, TransferMatrix, evaluate_robustness
 from holonet.diagnostics import transfer_matrix as transfer_between
@@ -85,7 +85,7 @@ def attack(
     batches = -(-len(y) // BATCH)
     reports: dict[str, RobustnessReport] = {}
     matrix = None
-    with Progress(console=Console(stderr=True), disable=as_json) as bar:
+    with progress(hidden=as_json) as bar:
         task = bar.add_task("attacking", total=len(chosen) * batches + len(others))
         advance = functools.partial(bar.advance, task)
         for name, one in chosen.items():

@@ -10,10 +10,11 @@ from typing import Annotated
 import typer
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import Progress
 from rich.table import Table
 
+from holonet._files import require_place
 from holonet.cli.options import JsonFlag
+from holonet.cli.terminal import progress
 from holonet.experiments.audit import (
     AuditRow,
     as_record,
@@ -51,8 +52,10 @@ def audit(
     [dim]holonet audit complextorch --only norm --out reports/audit.json[/dim]
     """
     specs = package_specs(package, only)
+    if out is not None:
+        require_place(out)
     rows = []
-    with Progress(console=Console(stderr=True), disable=as_json, transient=True) as bar:
+    with progress(hidden=as_json) as bar:
         task = bar.add_task("auditing", total=len(specs))
         for spec in specs:
             bar.update(task, description=f"{spec.label:40.40}")

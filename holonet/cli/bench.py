@@ -12,7 +12,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from holonet._files import write_atomically
+from holonet._files import require_place, write_atomically
 from holonet.cli.options import JsonFlag
 from holonet.errors import UnknownNameError
 from holonet.experiments.bench import (
@@ -57,6 +57,9 @@ def bench(
     for name in chosen:
         if name not in SUITES:
             raise UnknownNameError("suite", name, SUITES)
+    for path in (out, page):
+        if path is not None:
+            require_place(path)
     console = Console(stderr=True, quiet=as_json)
     with console.status("running the tests of the fused operations"):
         console.print(f"[green]checked[/green]: {require_green()}")

@@ -11,13 +11,13 @@ from typing import Annotated, Any, cast
 
 import typer
 from rich.console import Console
-from rich.progress import Progress
 from rich.table import Table
 
 from holonet._files import write_atomically
 from holonet.attacks import ThreatModel
 from holonet.cli.attack import BATCH, attacks_named, percent, save_picture, threat_of
 from holonet.cli.options import JsonFlag, OtherDataFlag, parse_numbers
+from holonet.cli.terminal import progress
 from holonet.diagnostics import (
     MinimalDistances,
     RobustnessReport,
@@ -71,7 +71,7 @@ def evaluate(
     batches = -(-len(y) // BATCH)
     checks: list[SanityCheck] = []
     found: MinimalDistances | None = None
-    with Progress(console=Console(stderr=True), disable=as_json) as bar:
+    with progress(hidden=as_json) as bar:
         task = bar.add_task("attacking", total=len(radii) * batches)
         reports = evaluate_radii(
             network,

@@ -43,7 +43,8 @@ def _refused(error: OSError) -> str:
     path = None if named is None or isinstance(named, int) else Path(_text(named))
     blocking = None if path is None else _file_in_the_way(path, error.errno)
     if blocking is not None:
-        return f"{blocking} is a file, and a folder is needed there"
+        kind = "a file" if blocking.is_file() else "no folder"
+        return f"{blocking} is {kind}, and a folder is needed there"
     reason = error.strerror or str(error) or "the system refuses"
     reason = reason[:1].lower() + reason[1:]
     parts = [*([] if path is None else [str(path)]), reason]
@@ -57,10 +58,10 @@ def _text(name: str | bytes) -> str:
 
 
 def _file_in_the_way(path: Path, number: int | None) -> Path | None:
-    """The file that stands where a folder is needed, if that is what was refused."""
+    """What stands where a folder is needed, if that is what was refused."""
     if number not in (errno.ENOTDIR, errno.EEXIST):
         return None
-    return next((p for p in (path, *path.parents) if p.is_file()), None)
+    return next((p for p in (path, *path.parents) if p.exists() and not p.is_dir()), None)
 
 
 def _is_memory(error: Exception) -> bool:

@@ -1,14 +1,16 @@
 """Text for a terminal: names that others chose are shown as they are, whatever is in them."""
 
 import os
+import select
 import shutil
 import sys
 
 import typer
 from rich.console import Console, RenderableType
+from rich.progress import Progress
 from rich.text import Text
 
-__all__ = ["drop_stdout", "literal", "printable", "reader_is_gone", "show"]
+__all__ = ["drop_stdout", "literal", "printable", "progress", "reader_is_gone", "show"]
 
 
 def printable(text: str) -> str:
@@ -41,13 +43,19 @@ def show(renderable: RenderableType, *, least: int = 0) -> None:
     typer.echo(captured.get(), nl=False)
 
 
+def progress(hidden: bool) -> Progress:
+    """A bar on stderr that is gone when its work ends, well or badly; none in a file."""
+    console = Console(stderr=True)
+    return Progress(console=console, transient=True, disable=hidden or not console.is_terminal)
+
+
 def reader_is_gone() -> bool:
-    """Whether nobody reads stdout any more."""
-    try:
-        sys.stdout.flush()
-    except BrokenPipeError:
+    """Whether nobody reads stdout any more, as far as the system can say."""
+    if not hasattr(select, "poll"):  # Windows
         return True
-    return False
+    poll = select.poll()
+    poll.register(sys.stdout.fileno(), 0)
+    return bool(poll.poll(0))
 
 
 def drop_stdout() -> None:

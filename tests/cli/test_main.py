@@ -1,11 +1,16 @@
 """The entry point: help that teaches, and exit codes that mean something."""
 
+import errno
+import itertools
 import json
 import os
 import pkgutil
 import runpy
+import shutil
+import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -210,3 +215,196 @@ def test_the_list_of_commands_has_the_first_line_of_each() -> None:
         assert command.help is not None
         assert (itself.help or "").startswith(command.help)
         assert itself.name == command.name
+
+
+def said(monkeypatch: pytest.MonkeyPatch, capsys: Any, *arguments: str) -> tuple[int, str]:
+    """The exit code and the one line on stderr."""
+    capsys.readouterr()
+    code = run(monkeypatch, *arguments)
+    line = capsys.readouterr().err
+    assert line.count("\n") == 1, line
+    return code, line
+
+
+@pytest.fixture(scope="module")
+def finished(folder: Path) -> Path:
+    """A run in the folder with the data."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        assert CliRunner().invoke(app, ["train", *TINY, "--run-dir", "done"]).exit_code == 0
+    (folder / "file").write_text("in the way")
+    return folder
+
+
+TINY = [*SMALL, "--hidden", "4"]
+LINES = {
+    "train": ["train", *TINY, "--run-dir", "OUT", "--json"],
+    "resume": ["train", "--resume", "--run-dir", "OUT", "--json"],
+    "evaluate": ["evaluate", "OUT", "--attacks", "fgsm", "--no-sanity", "--json"],
+    "attack": ["attack", "OUT", "--attack", "fgsm", "--json"],
+    "compare": [
+        *["compare", "--steps", "1", "--restarts", "1", "--networks", "holomorphic"],
+        *["--rules", "standard", *TINY, "--out", "OUT", "--json"],
+    ],
+    "audit": ["audit", "--only", "Dropout2d", "--out", "OUT/a.json", "--json"],
+}
+"""Each command that writes, quick."""
+
+
+@pytest.mark.parametrize("step", ["fsync", "replace"])
+@pytest.mark.parametrize("command", LINES)
+def test_a_write_that_the_system_refuses_is_one_line(
+    command: str, step: str, finished: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    """Whichever of the writes it is: each in turn, until none is refused."""
+    monkeypatch.chdir(finished)
+    real = getattr(os, step)
+    for refused in range(1, 100):
+        out = f"{command}-{step}-{refused}"
+        if command in ("evaluate", "attack", "resume"):
+            shutil.copytree("done", out)
+        calls = itertools.count(1)
+
+        def fails(
+            *arguments: Any, calls: Iterator[int] = calls, refused: int = refused, **named: Any
+        ) -> Any:
+            if next(calls) == refused:
+                raise OSError(errno.ENOSPC, "No space left on device")
+            return real(*arguments, **named)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(os, step, fails)
+            line = [word.replace("OUT", out) for word in LINES[command]]
+            patch.setattr(sys, "argv", ["holonet", *line])
+            try:
+                main()
+            except SystemExit as stop:
+                code = stop.code
+            else:
+                break  # typer would have ended with a code
+        err = capsys.readouterr().err
+        if not code:
+            break
+        assert (code, err.count("\n")) == (2, 1), err
+        assert err.startswith(f"error: {out}"), err
+        assert "no space left on device: free some space" in err
+        assert ("What was finished is kept" in err) == (command != "audit")
+    assert refused > 1, "nothing was written"
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("train --run-dir file/r", "file is a file, and a folder is needed there"),
+        ("train --run-dir file", "file is a file"),
+        (f"train --run-dir {'n' * 300}", "file name too long: take a shorter name"),
+        ("train --config file/c.toml", "file/c.toml"),
+        ("train --config .", "."),
+        ("train --data file", "file"),
+        ("evaluate file", "file"),
+        ("attack done --transfer file --attack fgsm", "file"),
+        ("compare --out file/c", "file is a file, and a folder is needed there"),
+        ("demo --out file/d", "file is a file, and a folder is needed there"),
+        ("reproduce shaham2015 --quick --out file/s", "file is a file"),
+        ("audit --only Dropout2d --out file/a.json", "file is a file"),
+        ("audit --only Dropout2d --out done", "done: is not a regular file"),
+        ("bench memory --quick --out file/b.csv", "file is a file"),
+        ("bench memory --quick --out done", "done: is not a regular file"),
+    ],
+)
+def test_a_path_that_cannot_be_is_one_line(
+    line: str, words: str, finished: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    monkeypatch.chdir(finished)
+    data = ["--data", "x.npz", "--epochs", "1"]
+    words_of_data = data if line.split(maxsplit=1)[0] in ("compare", "demo", "reproduce") else []
+    extra = TINY if line.startswith("train --run") else words_of_data
+    code, err = said(monkeypatch, capsys, *line.split(), *extra)
+    assert code == 2, err
+    assert words in err
+    assert err.startswith("error: ")
+
+
+@pytest.mark.parametrize(
+    ("number", "code", "word"),
+    [(signal.SIGINT, 130, "interrupted. "), (signal.SIGTERM, 143, "terminated. ")],
+)
+@pytest.mark.parametrize(
+    ("command", "where", "hint"),
+    [
+        ("train --data x.npz --run-dir i", "train.fit", "the same command with --resume goes on"),
+        ("evaluate done", "evaluate.evaluate_radii", "the same command goes on"),
+        ("attack done", "attack.evaluate_robustness", "the same command goes on"),
+        ("compare --data x.npz", "compare.run_comparison", "the same command goes on"),
+        ("demo --data x.npz", "compare.run_demo", "the same command goes on"),
+    ],
+)
+def test_a_signal_ends_the_command_with_how_to_go_on(
+    number: signal.Signals, code: int, word: str, command: str, where: str, hint: str,
+    finished: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any,
+) -> None:  # fmt: skip
+    monkeypatch.chdir(finished)
+    put_away = []
+
+    def work(*_: object, **__: object) -> None:
+        try:
+            signal.raise_signal(number)
+        finally:
+            put_away.append(True)
+
+    monkeypatch.setattr(f"holonet.cli.{where}", work)
+    before = signal.getsignal(number)
+    extra = ["--overwrite"] if command.startswith("train") else []
+    got, err = said(monkeypatch, capsys, *command.split(), *extra)
+    assert (got, put_away) == (code, [True])
+    assert err.startswith(word)
+    assert hint in err
+    assert signal.getsignal(number) is before
+
+
+@pytest.mark.parametrize("package", ["typer", "torch"])
+def test_an_interrupt_during_an_import_is_one_line(package: str) -> None:
+    code = (
+        "import sys\nclass Key:\n  def find_spec(self, name, *_):\n"
+        f"    if name == {package!r}: raise KeyboardInterrupt\n"
+        "sys.meta_path.insert(0, Key())\nsys.argv[1:] = ['list']\n"
+        "from holonet.__main__ import main\nmain()"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (ran.returncode, ran.stdout, ran.stderr) == (130, "", "interrupted\n")
+
+
+def test_a_reader_that_has_seen_enough_is_no_failure(
+    monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    read, write = os.pipe()
+    os.close(read)
+    with open(write, "w") as closed, monkeypatch.context() as patch:
+        patch.setattr(sys, "stdout", closed)
+        assert run(patch, "list", "--json") == 141
+        assert run(patch, "list") == 0  # nothing is left to flush into the pipe
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize(
+    "error", [MemoryError(), RuntimeError("DefaultCPUAllocator: can't allocate memory: x")]
+)
+def test_memory_that_is_not_there_is_one_line(
+    error: Exception, finished: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.chdir(finished)
+    monkeypatch.setattr("holonet.cli.evaluate.evaluate_radii", fail)
+    code, err = said(monkeypatch, capsys, "evaluate", "done")
+    assert (code, "not enough memory" in err) == (2, True)
+
+
+def test_a_defect_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail() -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("holonet.cli.main.app", fail)
+    with pytest.raises(ZeroDivisionError):
+        main()
