@@ -20,6 +20,8 @@ except ImportError:  # not on Windows
 __all__ = [
     "digest_path",
     "folder_lock",
+    "in_the_way",
+    "naming",
     "open_regular",
     "parse_json",
     "read_bounded",
@@ -52,18 +54,30 @@ def write_atomically(path: Path, content: bytes | str) -> Path:
     data = content.encode() if isinstance(content, str) else content
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
     try:
-        with temporary.open("xb") as file:  # not mkstemp: it makes files that others cannot read
+        with (
+            naming(path),
+            temporary.open("xb") as file,
+        ):  # not mkstemp: it makes files that others cannot read
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except BaseException as reason:
+        with naming(path):
+            os.replace(temporary, path)
+    except BaseException:
         temporary.unlink(missing_ok=True)
-        if isinstance(reason, OSError) and reason.errno is not None:
-            # a full disk names no file, other refusals the temporary one
-            reason.filename, reason.filename2 = str(path), None
         raise
     return path
+
+
+@contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Let an OSError name this path: a full disk names none, others a temporary file."""
+    try:
+        yield
+    except OSError as reason:
+        if reason.errno is not None:
+            reason.filename, reason.filename2 = str(path), None
+        raise
 
 
 def require_place(path: Path) -> None:
@@ -79,6 +93,15 @@ def require_place(path: Path) -> None:
     if path.is_dir() or (path.exists() and not path.is_file()):
         number = errno.EISDIR if path.is_dir() else errno.EINVAL
         raise OSError(number, "is not a regular file", str(path))
+
+
+def in_the_way(path: Path) -> str | None:
+    """In words, what stands where a folder is needed, at a path or above it; None if nothing."""
+    for part in (path, *path.parents):
+        if part.exists() and not part.is_dir():
+            kind = "a file" if part.is_file() else "no folder"
+            return f"{part} is {kind}, and a folder is needed there"
+    return None
 
 
 def remove_leftovers(path: Path) -> None:
@@ -219,7 +242,8 @@ def folder_lock(folder: Path, error: Refusal, *, wait: bool = False) -> Iterator
         folder.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT | _NO_WAIT, 0o666)
     except OSError as reason:
-        raise error(f"{folder} cannot be used as a folder: {reason.strerror}") from None
+        fault = in_the_way(folder) or f"{folder} cannot be used as a folder: {reason.strerror}"
+        raise error(fault) from None
     with os.fdopen(descriptor, "r+") as file:
         if not _lock(file, wait):
             holder = file.read(32).strip() or "of another program"

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from holonet._files import (
     digest_path,
     folder_lock,
+    in_the_way,
     read_bounded,
     read_json,
     read_with_digest,
@@ -159,7 +160,7 @@ def test_a_folder_that_cannot_be_is_refused(tmp_path: Path) -> None:
     write_atomically(tmp_path / "file", "")
     for name in ("file", "file/below", "a" * 300):
         with (
-            pytest.raises(RunExistsError, match="cannot be used as a folder"),
+            pytest.raises(RunExistsError, match="a file, and a folder is needed there"),
             folder_lock(tmp_path / name, RunExistsError),
         ):
             pass
@@ -193,3 +194,16 @@ def test_what_the_system_refuses_is_of_the_path(
         write_atomically(tmp_path / "a.json", "x")
     assert stop.value.filename == str(tmp_path / "a.json")
     assert not list(tmp_path.iterdir())
+
+
+def test_what_is_in_the_way_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    os.mkfifo(tmp_path / "pipe")
+    for path, said in {
+        "file": "file is a file",
+        "file/a/b": "file is a file",
+        "pipe/a": "no fol",
+    }.items():
+        assert said in (in_the_way(tmp_path / path) or "")
+    for path in ("", "missing/a"):
+        assert in_the_way(tmp_path / path) is None

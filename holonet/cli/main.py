@@ -3,10 +3,11 @@
 import io
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from importlib import import_module
 from importlib.metadata import version
+from types import MappingProxyType
 from typing import Annotated, Any
 
 import typer
@@ -39,6 +40,8 @@ KEPT = {
     "bench": "The cases that were finished are in its file.",
 }
 """What is left of a command that was cut off, and how to go on."""
+AFTER_SIGNAL = {command: hint for command, hint in KEPT.items() if command != "train"}
+"""On a signal train itself says which step is kept."""
 
 
 class _Lazy(TyperCommand):
@@ -162,17 +165,17 @@ def main() -> None:
             app()
     except SystemExit as end:  # typer makes one of an interrupt
         if end.code in (INTERRUPTED, TERMINATED):
-            _end(end.code, "interrupted" if end.code == INTERRUPTED else "terminated", hint=True)
+            _end(end.code, "interrupted" if end.code == INTERRUPTED else "terminated", AFTER_SIGNAL)
         raise
     except KeyboardInterrupt:
-        _end(INTERRUPTED, "interrupted", hint=True)
+        _end(INTERRUPTED, "interrupted", AFTER_SIGNAL)
     except HolonetError as error:
         _end(_exit_code(error), f"error: {error}")
     except Exception as error:
         reason = refusal(error)
         if reason is None:
             raise
-        _end(2, f"error: {reason}", hint=True)
+        _end(2, f"error: {reason}", KEPT)
 
 
 @contextmanager
@@ -192,10 +195,10 @@ def _signals_raise() -> Iterator[None]:
             signal.signal(signal.SIGTERM, before)
 
 
-def _end(code: int, line: str, *, hint: bool = False) -> None:
-    """Say why, and how to go on where there is a way, and exit."""
+def _end(code: int, line: str, hints: Mapping[str, str] = MappingProxyType({})) -> None:
+    """Say why, and how to go on where the command has a hint, and exit."""
     command = next((word for word in sys.argv[1:] if not word.startswith("-")), "")
-    kept = f" {KEPT[command]}" if hint and command in KEPT else ""
+    kept = f" {hints[command]}" if command in hints else ""
     stop = "." if kept and not line.endswith(".") else ""
     sys.stderr.write(f"{printable(line)}{stop}{kept}\n")
     sys.exit(code)

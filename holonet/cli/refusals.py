@@ -3,6 +3,8 @@
 import errno
 from pathlib import Path
 
+from holonet._files import in_the_way
+
 __all__ = ["refusal"]
 
 ADVICE = {
@@ -41,10 +43,10 @@ def refusal(error: Exception) -> str | None:
 def _refused(error: OSError) -> str:
     named = error.filename if error.filename2 is None else error.filename2
     path = None if named is None or isinstance(named, int) else Path(_text(named))
-    blocking = None if path is None else _file_in_the_way(path, error.errno)
-    if blocking is not None:
-        kind = "a file" if blocking.is_file() else "no folder"
-        return f"{blocking} is {kind}, and a folder is needed there"
+    if path is not None and error.errno in (errno.ENOTDIR, errno.EEXIST):
+        fault = in_the_way(path)
+        if fault is not None:
+            return fault
     reason = error.strerror or str(error) or "the system refuses"
     reason = reason[:1].lower() + reason[1:]
     parts = [*([] if path is None else [str(path)]), reason]
@@ -55,13 +57,6 @@ def _refused(error: OSError) -> str:
 
 def _text(name: str | bytes) -> str:
     return name if isinstance(name, str) else name.decode(errors="backslashreplace")
-
-
-def _file_in_the_way(path: Path, number: int | None) -> Path | None:
-    """What stands where a folder is needed, if that is what was refused."""
-    if number not in (errno.ENOTDIR, errno.EEXIST):
-        return None
-    return next((p for p in (path, *path.parents) if p.exists() and not p.is_dir()), None)
 
 
 def _is_memory(error: Exception) -> bool:

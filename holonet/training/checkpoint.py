@@ -222,6 +222,8 @@ def _checkpoints(folder: Path) -> list[Path]:
     Raises:
         CheckpointError: the folder cannot be looked into, so that nobody knows.
     """
+    if not folder.parent.is_dir():
+        return []
     try:
         names = os.listdir(folder)
     except FileNotFoundError:

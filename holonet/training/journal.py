@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from holonet._files import read_bounded, write_atomically
+from holonet._files import naming, read_bounded, write_atomically
 from holonet.errors import CheckpointError
 
 __all__ = ["Journal", "read_journal"]
@@ -29,13 +29,13 @@ class Journal:
         """Append one record; a process that is killed right after has not lost it."""
         self.records.append(record)
         if self._path is not None:
-            with self._path.open("a") as file:
+            with naming(self._path), self._path.open("a") as file:
                 file.write(json.dumps(record) + "\n")
 
     def flush_to_disk(self) -> None:
         """Have everything on the disk: what is kept next relies on these records."""
         if self._path is not None:
-            with self._path.open("a") as file:
+            with naming(self._path), self._path.open("a") as file:
                 os.fsync(file.fileno())
 
     def clear(self) -> None:
