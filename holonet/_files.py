@@ -98,8 +98,8 @@ def require_place(path: Path) -> None:
 def in_the_way(path: Path) -> str | None:
     """In words, what stands where a folder is needed, at a path or above it; None if nothing."""
     for part in (path, *path.parents):
-        if part.exists() and not part.is_dir():
-            kind = "a file" if part.is_file() else "no folder"
+        if os.path.exists(part) and not os.path.isdir(part):  # neither raises
+            kind = "a file" if os.path.isfile(part) else "no folder"
             return f"{part} is {kind}, and a folder is needed there"
     return None
 
