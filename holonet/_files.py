@@ -9,8 +9,9 @@ import stat
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from io import BufferedReader
 from pathlib import Path
-from typing import Any, BinaryIO, TextIO
+from typing import Any, TextIO
 
 try:
     import fcntl
@@ -111,7 +112,7 @@ def remove_leftovers(path: Path) -> None:
 
 
 @contextmanager
-def open_regular(path: Path, error: Refusal) -> Iterator[BinaryIO]:
+def open_regular(path: Path, error: Refusal) -> Iterator[BufferedReader]:
     """A regular file, open for reading; a pipe, a device or a folder is refused, not waited for.
 
     Raises:

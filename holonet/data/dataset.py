@@ -2,6 +2,8 @@
 
 import dataclasses
 import hashlib
+import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -10,7 +12,12 @@ from torch import Tensor
 from holonet._types import IntTensor
 from holonet.errors import DataError, DomainError
 
-__all__ = ["Dataset", "check_examples", "stratified_split"]
+__all__ = ["Dataset", "check_examples", "count_classes", "stratified_split"]
+
+logger = logging.getLogger(__name__)
+
+ROUNDING = 1e-5
+"""How far outside of [0, 1] an entry may lie by rounding; a gray level of 256 is 400 times that."""
 
 _FEATURE_DTYPES = (torch.float32, torch.float64, torch.complex64, torch.complex128)
 
@@ -20,12 +27,13 @@ class Dataset:
     """Examples with class labels, split into a training and a test part.
 
     Law: whatever is constructed is finite, has labels in 0..num_classes-1, the same feature shape
-        and dtype in both splits, and at least one example in each.
+        and dtype in both splits, and at least one example in each. Real features that lie in
+        [0, 1] but for rounding errors lie in it: they are clipped, with a logged warning.
 
     Args:
         x_train, x_test: features (N, ...), float32 in [0, 1] where they are images; float64,
             complex64 and complex128 are kept as they are.
-        y_train, y_test: labels (N,), int64.
+        y_train, y_test: labels (N,), integers of any width, kept as int64.
         num_classes: how many classes there are, even where a split lacks some.
         name: what reports call the data.
 
@@ -47,7 +55,8 @@ class Dataset:
 
     def __post_init__(self) -> None:
         for split in ("train", "test"):
-            x, y = getattr(self, f"x_{split}"), getattr(self, f"y_{split}")
+            x, y = getattr(self, f"x_{split}"), _as_int64(getattr(self, f"y_{split}"))
+            object.__setattr__(self, f"y_{split}", y)
             check_examples(x, y, self.num_classes, f"x_{split}", f"y_{split}")
         for what in ("shape", "dtype"):
             train, test = _feature(self.x_train, what), _feature(self.x_test, what)
@@ -56,6 +65,22 @@ class Dataset:
                     f"x_train has feature {what} {train} and x_test {test}: "
                     "both splits must have the same"
                 )
+        self._clip_rounding_errors()
+
+    def _clip_rounding_errors(self) -> None:
+        if self.is_complex:
+            return
+        splits = {"x_train": self.x_train, "x_test": self.x_test}
+        beyond = max(max(-float(x.min()), float(x.max()) - 1) for x in splits.values())
+        if not 0 < beyond <= ROUNDING:
+            return
+        logger.warning(
+            "%r: entries lie up to %.1g outside of [0, 1], as rounding does, and are clipped to it",
+            self.name,
+            beyond,
+        )
+        for name, x in splits.items():
+            object.__setattr__(self, name, x.clamp(0, 1))
 
     def __repr__(self) -> str:
         dtype = str(self.x_train.dtype).removeprefix("torch.")
@@ -170,6 +195,22 @@ def check_examples(
         )
 
 
+def count_classes(labels: Sequence[Tensor], source: str, at_least: int = 1) -> int:
+    """The largest label plus one.
+
+    Raises:
+        DataError: that is more classes than there are labels, as of one that stands for "none".
+    """
+    classes = max([0, *(int(y.max()) + 1 for y in labels if y.numel())])
+    examples = sum(y.numel() for y in labels)
+    if classes > max(examples, at_least):
+        raise DataError(
+            f"the largest label in {source} is {classes - 1}, which makes {classes} classes of "
+            f"{examples} examples: number the classes from 0, or give num_classes"
+        )
+    return max(classes, at_least)
+
+
 def stratified_split(
     labels: IntTensor, *, test_fraction: float = 0.2, seed: int = 0
 ) -> tuple[IntTensor, IntTensor]:
@@ -197,6 +238,13 @@ def stratified_split(
         wanted = max(round(test_fraction * len(members)), 1)
         is_test[members[: min(wanted, len(members) - 1)]] = True
     return order[~is_test], order[is_test]
+
+
+def _as_int64(y: object) -> object:
+    """Labels of any width as int64; what is refused later as it is."""
+    if not isinstance(y, Tensor) or y.dtype.is_floating_point or y.dtype.is_complex:
+        return y
+    return y if y.dtype == torch.bool else y.long()
 
 
 def _as_tensor(value: object, name: str) -> Tensor:

@@ -1,16 +1,23 @@
 """Any labelled arrays, real or complex, from a NumPy .npz file."""
 
+import lzma
+import math
+import struct
+import tokenize
 import zipfile
 import zlib
 from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.lib import format as npy
 from numpy.typing import DTypeLike
 from torch import Tensor
 
-from holonet.data.dataset import Dataset, check_examples, stratified_split
-from holonet.errors import DataError
+from holonet._files import open_regular
+from holonet.data.dataset import Dataset, check_examples, count_classes, stratified_split
+from holonet.data.sizes import require_reasonable
+from holonet.errors import DataError, HolonetError
 
 __all__ = ["load_npz"]
 
@@ -18,8 +25,25 @@ _SPLIT_KEYS = ("x_train", "y_train", "x_test", "y_test")
 _WHOLE_KEYS = ("x", "y")
 _SINGLE = {"f": torch.float32, "c": torch.complex64}
 _DOUBLE = ("float64", "complex128")
+_NPY_MAGIC = b"\x93NUMPY"
 # what numpy and zipfile raise on damaged bytes; RuntimeError on a flag for encryption or version
-_DAMAGE = (OSError, EOFError, ValueError, RuntimeError, zipfile.BadZipFile, zlib.error)
+_DAMAGE = (
+    ArithmeticError,
+    AttributeError,
+    EOFError,
+    LookupError,
+    MemoryError,
+    OSError,
+    RuntimeError,
+    SyntaxError,
+    TypeError,
+    ValueError,
+    lzma.LZMAError,
+    struct.error,
+    tokenize.TokenError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
 
 
 def load_npz(
@@ -38,7 +62,8 @@ def load_npz(
     Args:
         path: the file, as numpy.savez writes it: features floating or complex (N, ...), in any
             range; labels integers (N,).
-        num_classes: the largest label plus one if not given.
+        num_classes: the largest label plus one if not given, which may not be more than there
+            are examples.
         seed, test_fraction: the stratified split of x and y; unused where the file has its own.
         keep_precision: keep float64 and complex128 instead of rounding them to single precision.
         name: what to call the data set; the file's stem if not given.
@@ -56,8 +81,7 @@ def load_npz(
         for key, array in arrays.items()
     }
     if num_classes is None:
-        seen = [int(y.max()) for key, y in tensors.items() if key.startswith("y") and y.numel()]
-        num_classes = max([0, *seen]) + 1
+        num_classes = count_classes([tensors[k] for k in tensors if k.startswith("y")], str(path))
     if "x" in tensors:
         tensors = _split(tensors["x"], tensors["y"], num_classes, test_fraction, seed)
     return Dataset(**tensors, num_classes=num_classes, name=path.stem if name is None else name)
@@ -65,28 +89,52 @@ def load_npz(
 
 def _read_arrays(path: Path) -> dict[str, np.ndarray]:
     """The arrays under the keys of either layout, four keys before two."""
-    try:
-        # the file is opened here because np.load leaves a damaged one open
-        with path.open("rb") as file:
-            archive = np.load(file, allow_pickle=False)
-            if isinstance(archive, np.ndarray):
-                found = "no keys but a single unnamed array"
-            else:
-                for keys in (_SPLIT_KEYS, _WHOLE_KEYS):
-                    if set(keys) <= set(archive.files):
-                        return {key: archive[key] for key in keys}
-                found = f"the keys {', '.join(sorted(archive.files)) or 'none'}"
-    except FileNotFoundError as error:
-        raise DataError(f"{path} does not exist: give the path of a .npz file") from error
-    except _DAMAGE as error:
-        raise DataError(
-            f"{path} cannot be read as .npz ({error}): it is damaged, or holds pickled objects, "
-            "which are never loaded because they can run code; save plain arrays with numpy.savez"
-        ) from error
+    with open_regular(path, DataError) as file:
+        start = file.read(len(_NPY_MAGIC))
+        try:
+            found = "no keys but a single unnamed array"
+            if start != _NPY_MAGIC:
+                with zipfile.ZipFile(file) as archive:
+                    names = [n.removesuffix(".npy") for n in archive.namelist()]
+                    for keys in (_SPLIT_KEYS, _WHOLE_KEYS):
+                        if set(keys) <= set(names):
+                            return {key: _read_member(archive, key, path) for key in keys}
+                    found = f"the keys {', '.join(sorted(names)) or 'none'}"
+        except HolonetError:
+            raise
+        except _DAMAGE as error:
+            raise DataError(
+                f"{path} cannot be read as .npz ({error}): it is damaged, or holds pickled "
+                "objects, which are never loaded because they can run code; save plain arrays with "
+                "numpy.savez"
+            ) from error
     raise DataError(
         f"{path} has {found}: it needs {', '.join(_SPLIT_KEYS)}, or {' and '.join(_WHOLE_KEYS)} "
         "(numpy.savez names them)"
     )
+
+
+def _read_member(archive: zipfile.ZipFile, key: str, path: Path) -> np.ndarray:
+    """One array, once its header and the archive agree on its size and that is reasonable.
+
+    Raises:
+        DataError: they do not.
+    """
+    name = key if key in archive.namelist() else f"{key}.npy"
+    info = archive.getinfo(name)
+    with archive.open(info) as member:
+        version = npy.read_magic(member)
+        read_header = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
+        shape, _, dtype = read_header(member)
+        announced = member.tell() + dtype.itemsize * math.prod(shape)
+    if not dtype.hasobject and announced != info.file_size:
+        raise DataError(
+            f"{key} in {path} announces {announced} bytes, shape {shape}, and {info.file_size} are "
+            "stored: the file is damaged"
+        )
+    require_reasonable(f"{key} in {path}", announced, info.compress_size)
+    with archive.open(info) as member:
+        return npy.read_array(member, allow_pickle=False)
 
 
 def _features(array: np.ndarray, key: str, path: Path, *, keep_precision: bool) -> Tensor:
@@ -114,6 +162,8 @@ def _labels(array: np.ndarray, key: str, path: Path) -> Tensor:
             f"{key} in {path} has dtype {array.dtype}, and labels are integers: "
             f"save {key}.astype(numpy.int64)"
         )
+    if array.dtype.kind == "u" and array.size and array.max() > np.iinfo(np.int64).max:
+        raise DataError(f"{key} in {path} has label {array.max()}: number the classes from 0")
     return torch.from_numpy(_native(array, np.int64))
 
 

@@ -215,9 +215,10 @@ class ModelConfig(_Section):
                 sides = [max(1, s // self.pooling) for s in sides]
                 inner = outer
             inner *= math.prod(sides)
-        for outer in (*(self.hidden if self.family == "mlp" else self.dense), num_classes):
+        for outer in self.hidden if self.family == "mlp" else self.dense:
             count += (inner + self.residual * outer) * outer
             inner = outer
+        count += inner * num_classes
         if count > MAX_PARAMETERS:
             raise ConfigError(
                 f"a network of this model and {num_classes} classes has about {count:.2g} weights, "

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from holonet.data import DATASETS, load_dataset, load_digits, two_rings
+from holonet.data.catalogue import canonical_name
 from holonet.errors import DataError, UnknownNameError
 
 
@@ -45,6 +46,22 @@ def test_a_path_is_a_name(tmp_path):
     data = load_dataset(str(path), seed=1)
     assert (data.name, data.is_complex) == ("waves", True)
     assert data.fingerprint() != load_dataset(str(path), seed=2).fingerprint()
+
+
+def test_names_are_known_in_letters_of_any_case_and_from_anywhere(tmp_path, monkeypatch):
+    np.savez(tmp_path / "d", x=np.eye(4, dtype="f4"), y=np.arange(4) % 2)
+    (tmp_path / "d.npz").rename(tmp_path / "d.NPZ")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    expected = load_dataset(str(tmp_path / "d.NPZ")).fingerprint()
+    for name in ("~/d.NPZ", "d.NPZ", "./d.NPZ", f"../{tmp_path.name}/d.NPZ"):
+        assert canonical_name(name) == str(tmp_path / "d.NPZ")
+        assert load_dataset(name).fingerprint() == expected
+    assert load_dataset("Digits").fingerprint() == load_dataset("digits").fingerprint()
+    with pytest.raises(DataError, match=r"no data root is given"):
+        load_dataset("MNIST")
+    with pytest.raises(DataError, match=f"data root '{tmp_path}/mnist'"):
+        load_dataset("mnist", "~/mnist")
 
 
 @pytest.mark.parametrize(("name", "near"), [("digit", "digits"), ("mnits", "mnist")])

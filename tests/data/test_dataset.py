@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from holonet.data import Dataset, stratified_split
-from holonet.data.dataset import check_examples
+from holonet.data.dataset import check_examples, count_classes
 from holonet.errors import DataError, DomainError
 
 DTYPES = [torch.float32, torch.float64, torch.complex64, torch.complex128]
@@ -46,6 +46,51 @@ def test_real_data_outside_the_unit_interval_has_no_bounds(key, value):
     x = getattr(toy(), key).clone()
     x[-1, 0, 1, 2] = value
     assert toy(**{key: x}).bounds is None
+
+
+@given(
+    dtype=st.sampled_from([torch.float32, torch.float64]),
+    beyond=st.floats(1e-8, 9e-6) | st.floats(1.1e-5, 1.0),
+    low=st.booleans(),
+    key=st.sampled_from(["x_train", "x_test"]),
+)
+def test_rounding_errors_do_not_take_the_box_away(dtype, beyond, low, key):
+    x = toy(dtype=dtype).x_train[:4].clone()
+    x[2, 0, 1, 1] = -beyond if low else 1 + beyond
+    split = key.removeprefix("x")
+    data = toy(dtype=dtype, **{key: x, f"y{split}": torch.zeros(4, dtype=torch.int64)})
+    kept = getattr(data, key)
+    if beyond < 1e-5:
+        assert data.bounds == (0.0, 1.0)
+        assert torch.equal(kept, x.clamp(0, 1))
+    else:
+        assert data.bounds is None
+        assert kept is x
+
+
+@pytest.mark.parametrize("value", [-0.0, 1.0, float(np.nextafter(np.float32(1), np.float32(2)))])
+def test_what_is_clipped_is_said(value, caplog):
+    x = torch.full((4, 3), value)
+    data = Dataset(x, torch.arange(4), x, torch.arange(4), num_classes=4, name="ones")
+    assert data.bounds == (0.0, 1.0)
+    assert ("'ones': entries lie up to 1e-07 outside of [0, 1]" in caplog.text) == (value > 1)
+
+
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.int8, torch.int16, torch.int32, torch.uint16])
+def test_labels_are_integers_of_any_width(dtype):
+    data = toy(y_train=(torch.arange(6) % 3).to(dtype))
+    assert data.fingerprint() == toy().fingerprint()
+
+
+@given(labels=st.lists(st.integers(0, 30), min_size=1, max_size=20), at_least=st.integers(1, 12))
+def test_classes_are_counted_from_labels(labels, at_least):
+    y = torch.tensor(labels)
+    if max(labels) + 1 > max(len(labels), at_least):
+        with pytest.raises(DataError, match=rf"file is {max(labels)}, which makes .*num_classes"):
+            count_classes([y], "file", at_least)
+    else:
+        parts = [y[:1], y[1:]]
+        assert count_classes(parts, "file", at_least) == max(max(labels) + 1, at_least)
 
 
 @given(
@@ -93,7 +138,8 @@ def test_labels_out_of_range_are_named(split, index, label):
         ({"x_train": torch.zeros(6, 1, 2, 3, dtype=torch.uint8)}, "x_train has dtype torch.uint8"),
         ({"x_train": torch.zeros(6, 1, 2, 3).half()}, "x_train has dtype torch.float16"),
         ({"y_train": torch.zeros(6)}, "y_train has dtype torch.float32"),
-        ({"y_test": torch.zeros(4, dtype=torch.int32)}, "y_test has dtype torch.int32"),
+        ({"y_test": torch.zeros(4, dtype=torch.bool)}, "y_test has dtype torch.bool"),
+        ({"y_test": torch.full((4,), 200, dtype=torch.uint8)}, "y_test has label 200 at index 0"),
         ({"num_classes": 0}, "num_classes=0"),
     ],
 )

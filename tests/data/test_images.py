@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from holonet.data import load_digits, load_mnist, read_idx
+from holonet.data import load_digits, load_idx, load_mnist, read_idx
 from holonet.errors import DataError, MissingDependencyError
 
 CODES = {"u1": 0x08, "i1": 0x09, "i2": 0x0B, "i4": 0x0C, "f4": 0x0D, "f8": 0x0E}
@@ -112,7 +112,7 @@ def test_a_corrupt_gzip_file_says_so():
 
 
 def test_a_missing_idx_file_says_so(tmp_path):
-    with pytest.raises(DataError, match=r"nothing cannot be read: No such file"):
+    with pytest.raises(DataError, match=r"nothing does not exist"):
         read_idx(tmp_path / "nothing")
 
 
@@ -218,7 +218,9 @@ def test_images_and_labels_must_be_as_many(tmp_path, part):
 def test_labels_beyond_nine_are_refused(tmp_path):
     labels = np.array([0, 1, 2, 200, 4], "u1")
     write_mnist(tmp_path, replace={("train", "labels"): labels})
-    with pytest.raises(DataError, match=r"y_train has label 200 at index 3"):
+    with pytest.raises(
+        DataError, match=r"the largest label in .*train-labels.* is 200, which makes 201 classes"
+    ):
         load_mnist(tmp_path)
 
 
@@ -277,3 +279,76 @@ def test_digits_are_the_same_where_scikit_learn_keeps_them_elsewhere(monkeypatch
     expected = load_digits().fingerprint()
     monkeypatch.setattr(Path, "is_file", lambda self: False)
     assert load_digits().fingerprint() == expected
+
+
+@settings(max_examples=40)
+@given(
+    classes=st.integers(11, 40),
+    first=st.integers(0, 1),
+    given_count=st.booleans(),
+    prefix=st.sampled_from(["", "emnist-letters-", "any.name_"]),
+    test_part=st.sampled_from(["t10k", "test"]),
+)
+def test_any_classes_and_names(classes, first, given_count, prefix, test_part):
+    labels = np.arange(first, classes + first, dtype="u1")
+    images = np.zeros((classes, 2, 3), "u1")
+    with tempfile.TemporaryDirectory() as name:
+        paths = {}
+        for part in ("train", test_part):
+            for kind, array in (("images", images), ("labels", labels)):
+                paths[part, kind] = Path(name) / f"{prefix}{name_of(part, kind)}.gz"
+                paths[part, kind].write_bytes(gzip.compress(to_idx(array)))
+        count = classes if given_count else None
+        found = [load_mnist(name, num_classes=count), load_idx(*paths.values(), num_classes=count)]
+    for data in found:
+        assert data.num_classes == classes
+        assert data.y_train.tolist() == data.y_test.tolist() == list(range(classes))
+        assert data.feature_shape == (1, 2, 3)
+    assert found[0].name == (prefix.strip("-_.") or "mnist")
+
+
+def test_labels_that_count_from_one_are_said(tmp_path, caplog):
+    letters = {(part, "labels"): np.arange(1, 27, dtype="u1") for part in SEED_IMAGES}
+    images = {(part, "images"): np.zeros((26, 28, 28), "u1") for part in SEED_IMAGES}
+    write_mnist(tmp_path, replace=letters | images)
+    assert load_mnist(tmp_path).num_classes == 26
+    assert "count from 1 to 26: here they count from 0" in caplog.text
+    assert load_mnist(tmp_path, num_classes=27).y_train.tolist() == list(range(1, 27))
+    few = {("train", "labels"): np.array([1, 2, 3, 1, 2], "u1")}
+    write_mnist(tmp_path / "raw", replace=few)  # of digits, by chance without a 0
+    assert load_mnist(tmp_path).y_train.tolist() == [1, 2, 3, 1, 2]
+
+
+def test_several_data_sets_in_one_folder_are_told_apart(tmp_path):
+    for prefix in ("emnist-letters-", "emnist-mnist-"):
+        write_mnist(tmp_path / prefix)
+        for path in (tmp_path / prefix).iterdir():
+            path.rename(tmp_path / (prefix + path.name))
+        (tmp_path / prefix).rmdir()
+    with pytest.raises(DataError, match=r"of 2 data sets, emnist-letters, emnist-mnist: give the"):
+        load_mnist(tmp_path)
+    data = load_mnist(tmp_path / "emnist-letters")
+    assert (data.name, len(data.x_train)) == ("emnist-letters", 5)
+    with pytest.raises(DataError, match="is not a folder"):
+        load_mnist(tmp_path / "emnist-digits")
+
+
+def test_pipes_folders_and_devices_are_refused_at_once(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path / "pipe", tmp_path, Path("/dev/zero")):
+        with pytest.raises(DataError, match="is not a regular file"):
+            read_idx(path)
+
+
+def test_a_bomb_is_refused_before_it_goes_off(tmp_path):
+    header = struct.pack(">BBBB1I", 0, 0, 8, 1, 2**31)
+    (tmp_path / "bomb.gz").write_bytes(gzip.compress(header + bytes(2**22)))
+    with pytest.raises(DataError, match=r"announces 2147483656 bytes in \d+ compressed ones"):
+        read_idx(tmp_path / "bomb.gz")
+    with (tmp_path / "more.gz").open("wb") as file:
+        file.write(gzip.compress(struct.pack(">BBBB1I", 0, 0, 8, 1, 4) + bytes(2**23)))
+    with pytest.raises(DataError, match=r"trailing bytes: expected 12 bytes .* 1048588 or more"):
+        read_idx(tmp_path / "more.gz")
+    (tmp_path / "vast.gz").write_bytes(gzip.compress(struct.pack(">BBBB2I", 0, 0, 14, 2, 2**30, 9)))
+    with pytest.raises(DataError, match="at most 8589934592 are read"):
+        read_idx(tmp_path / "vast.gz")

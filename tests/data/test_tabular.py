@@ -1,7 +1,9 @@
 """Arrays from .npz files: each layout and dtype arrives, all else is refused with reason."""
 
 import io
+import os
 import tempfile
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -200,3 +202,72 @@ def test_a_file_with_any_damaged_byte_is_refused_or_reads_the_same(mask):
             for row, label in zip(data.x_train, data.y_train, strict=True):  # a time stamp and such
                 assert label_of[row.numpy().tobytes()] == label
     assert refused > len(buffer.getvalue()) / 3
+
+
+def archive(path, compression=zipfile.ZIP_STORED, **members):
+    with zipfile.ZipFile(path, "w", compression) as file:
+        for key, content in members.items():
+            file.writestr(f"{key}.npy", content)
+    return path
+
+
+def npy_bytes(array=None, header=b""):
+    if array is not None:
+        buffer = io.BytesIO()
+        np.save(buffer, array)
+        return buffer.getvalue()
+    text = header.ljust(117) + b"\n"
+    return b"\x93NUMPY\x01\x00" + len(text).to_bytes(2, "little") + text
+
+
+LABELS = npy_bytes(np.arange(3))
+GIANT = b"{'descr': '<f4', 'fortran_order': False, 'shape': (3, 1099511627776), }"
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        GIANT,
+        GIANT.replace(b"1099511627776", b"9" * 40),
+        GIANT.replace(b"(3, 1099511627776)", b"(-3, 4)"),
+        GIANT.replace(b"(3, 1099511627776)", b"((3,), 4)"),
+        GIANT.replace(b"'<f4'", b"[('a', '<f4'), 3]"),
+        GIANT.replace(b"'<f4'", b"'<f99'"),
+        b"(" * 60,
+        b"{}",
+    ],
+    ids=lambda header: header[:40].decode(),
+)
+def test_a_hostile_header_is_refused_before_memory_is_taken(tmp_path, header):
+    path = archive(tmp_path / "b.npz", x=npy_bytes(header=header), y=LABELS)
+    with pytest.raises(DataError, match=r"b\.npz"):
+        load_npz(path)
+
+
+def test_an_archive_that_unpacks_too_far_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr("holonet.data.sizes.FREE", 1 << 16)
+    x = npy_bytes(np.zeros((3, 2**20), np.float32))
+    path = archive(tmp_path / "b.npz", zipfile.ZIP_DEFLATED, x=x, y=LABELS)
+    with pytest.raises(DataError, match=r"x in .* announces 12583040 bytes in \d+ compressed"):
+        load_npz(path)
+
+
+def test_a_label_that_makes_more_classes_than_examples_is_refused(tmp_path):
+    x, y = examples(12)
+    y[5] = 10**9
+    path = save(tmp_path, x=x, y=y)
+    with pytest.raises(DataError, match=r"largest label in .* is 1000000000, which makes"):
+        load_npz(path)
+    y = y.astype("u8")
+    y[5] = 2**63 + 5
+    with pytest.raises(DataError, match=f"has label {2**63 + 5}: number the classes from 0"):
+        load_npz(save(tmp_path, x=x, y=y))
+    x, y = examples(12)
+    assert load_npz(save(tmp_path, x=x, y=y), num_classes=500).num_classes == 500
+
+
+def test_pipes_folders_and_names_beyond_bounds_are_refused_at_once(tmp_path):
+    os.mkfifo(tmp_path / "pipe.npz")
+    for name in ("pipe.npz", "", "a" * 300 + ".npz", "a\0.npz", "/dev/zero"):
+        with pytest.raises(DataError, match=r"not a regular file|cannot be read"):
+            load_npz(tmp_path / name)

@@ -1,7 +1,9 @@
 """Configurations: what is kept, what is refused and how that is said."""
 
 import math
+import os
 import tempfile
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -233,6 +235,84 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
         (tmp_path / "other").write_bytes(content)
         with pytest.raises(ConfigError, match="other is not TOML"):
             RunConfig.read(tmp_path / "other")
+
+
+DEEP = "[model]\nhidden = " + "[" * 3000 + "]" * 3000
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (DEEP, "nested too deeply"),
+        (f"[train]\nepochs = {'9' * 5000}", "is not TOML"),
+        (f"[train]\nepochs = {'9' * 30}", r"train\.epochs"),
+        (f"[train]\nbatch_size = {2**31}", r"train\.batch_size = 2147483648: "),
+        ("[model]\nresidual = 1000000000", r"model\.residual = 1000000000: "),
+        (f"[model]\nhidden = {[1] * 1001}", r"model\.hidden"),
+        ('[data]\nname = "a\\u0000.npz"', r"data\.name"),
+        ('[data]\nroot = "a\\u0000"', r"data\.root"),
+        ("#" * (1 << 20) + "\n", "at most 1048576 are read"),
+    ],
+    ids=lambda text: text[:30],
+)
+def test_what_is_beyond_bounds_is_refused(tmp_path: Path, text: str, message: str) -> None:
+    (tmp_path / "run.toml").write_text(text)
+    with pytest.raises(ConfigError, match=message):
+        RunConfig.read(str(tmp_path / "run.toml"))
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"hidden": (10**9,)},
+        {"hidden": (40_000, 40_000)},
+        {"hidden": (1000,), "residual": 1000},
+        {"hidden": (10**9,), "kind": "real-twin"},
+        {"family": "convnet", "kernel_size": 10**6 + 1},
+        {"family": "convnet", "channels": (10**5, 10**5)},
+        {"family": "convnet", "dense": (10**8,)},
+        {"family": "convnet", "residual": 1000, "channels": (300,), "dense": ()},
+    ],
+)
+def test_a_network_that_no_memory_holds_is_not_begun(settings: dict[str, Any]) -> None:
+    with pytest.raises(ConfigError, match=r"has about .* weights, and at most 1e\+09 are built"):
+        ModelConfig(**settings).build((1, 28, 28), 10)
+    with pytest.raises(ConfigError, match="1000000000 classes"):
+        ModelConfig().build(4, 10**9)
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        ModelConfig(hidden=(5, 4), residual=2),
+        ModelConfig(family="convnet", residual=1, pooling=2, stride=1, channels=(3, 4), dense=(6,)),
+        ModelConfig(family="convnet", kernel_size=4, dense=()),
+    ],
+)
+def test_the_size_of_a_network_is_counted_before_it_is_built(
+    model: ModelConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    network = model.build((1, 12, 11), 10)
+    weights = sum(p.numel() for p in network.parameters() if p.ndim > 1)
+    monkeypatch.setattr("holonet.training.config.MAX_PARAMETERS", weights)
+    model.build((1, 12, 11), 10)
+    monkeypatch.setattr("holonet.training.config.MAX_PARAMETERS", weights - 1)
+    with pytest.raises(ConfigError, match="has about"):
+        model.build((1, 12, 11), 10)
+
+
+def test_paths_hold_anywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.chdir(tmp_path)
+    for name, root in [("d.NPZ", "raw"), ("~/d.NPZ", "~/raw"), ("./a/../d.NPZ", Path("raw"))]:
+        base = tmp_path / "home" if "~" in name else tmp_path
+        config = DataConfig(name=name, root=root)  # type: ignore[arg-type]
+        assert (config.name, config.root) == (str(base / "d.NPZ"), base / "raw")
+        again = RunConfig.from_mapping(tomllib.loads(RunConfig(data=config).to_toml()))
+        assert again.data == config
+    assert DataConfig(name="MNIST").name == "mnist"
+    with pytest.raises(ConfigError, match="root"):
+        DataConfig(root=Path(os.fsdecode(b"\xff")))
 
 
 def test_differences_name_both_values() -> None:
