@@ -25,7 +25,7 @@ from holonet.symbolic.zeros import Points, exact_points, exact_zeros
 __all__ = ["Patch", "split_removable"]
 
 _TERMS = 64
-_EXACT_TERMS = (8, 16, 32)
+_FIRST_TERMS = (8, 16, 32)
 _NEIGHBORS = range(-3, 4)
 _MOST_CLASSES = 4
 _SHRINK = 0.45
@@ -149,8 +149,7 @@ class _Search:
     def classes(self, step: Expr) -> int:
         """How many steps make a period of the formula, 0 if a few do not."""
         for count in range(1, _MOST_CLASSES + 1):
-            shifted = self.e.xreplace({self.z: self.z + count * step})
-            if sympy.expand(shifted - self.e) == 0:
+            if _has_period(self.e, self.z, count * step):
                 return count
         return 0
 
@@ -164,13 +163,16 @@ class _Search:
     def decide(self, q: Expr) -> bool:
         if _distance(double(q), self.barriers) < _SAME:
             return False
-        for terms in _EXACT_TERMS:
+        for terms in _FIRST_TERMS:
             try:
-                series = laurent(self.e, self.z, q, terms)
+                for floating in (True, False):  # many digits find the poles, and sooner
+                    series = laurent(self.e, self.z, q, terms, floating=floating)
+                    if series.coefficients and series.order < 0:
+                        return False
             except UndecidedSeriesError:
                 return False
-            if series.coefficients or series.order >= 0:
-                return series.order >= 0
+            if series.order >= 0:
+                return True
         return False
 
     def patch(self, removed: _Removed, rest: Sequence[Obstacle]) -> Patch:
@@ -192,6 +194,28 @@ class _Search:
         if not (math.isfinite(radius) and radius > 0 and all(map(_is_finite, coefficients))):
             raise UndecidedSeriesError("the coefficients leave double precision")
         return Patch(point, radius, _shortened(coefficients, radius), period)
+
+
+def _has_period(e: Expr, z: sympy.Symbol, period: Expr) -> bool:
+    """Whether z stands in exponential, circular and hyperbolic functions with that period alone."""
+    if z not in e.free_symbols:
+        return True
+    if e.is_Pow and z not in e.base.free_symbols:
+        e = sympy.exp(e.exp * sympy.log(e.base), evaluate=False)
+    found = affine(e.args[0], z) if type(e) in _PERIODS else None
+    if found is not None:
+        return bool(sympy.simplify(found[0] * period / _PERIODS[type(e)]).is_Integer)
+    return bool(e.args) and all(_has_period(part, z, period) for part in e.args)
+
+
+_PERIODS: dict[type, Expr] = {
+    **dict.fromkeys((sympy.tan, sympy.cot), sympy.pi),
+    **dict.fromkeys((sympy.sin, sympy.cos, sympy.sec, sympy.csc), 2 * sympy.pi),
+    **dict.fromkeys((sympy.tanh, sympy.coth), sympy.I * sympy.pi),
+    **dict.fromkeys(
+        (sympy.exp, sympy.sinh, sympy.cosh, sympy.sech, sympy.csch), 2 * sympy.I * sympy.pi
+    ),
+}
 
 
 def _natural_radius(coefficients: Sequence[complex], size: float) -> float:
