@@ -160,7 +160,7 @@ def test_a_folder_that_cannot_be_is_refused(tmp_path: Path) -> None:
     write_atomically(tmp_path / "file", "")
     for name in ("file", "file/below", "a" * 300):
         with (
-            pytest.raises(RunExistsError, match="a file, and a folder is needed there"),
+            pytest.raises(RunExistsError, match="folder"),
             folder_lock(tmp_path / name, RunExistsError),
         ):
             pass

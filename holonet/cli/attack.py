@@ -21,7 +21,7 @@ from holonet._types import AnyTensor
 from holonet.attacks import ThreatModel
 from holonet.attacks.ensemble import ATTACKS, STRONG, Attack
 from holonet.attacks.objectives import evaluating
-from holonet.cli.options import JsonFlag, OtherDataFlag
+from holonet.cli.options import JsonFlag, OtherDataFlag, amount, count, seed_option
 from holonet.cli.terminal import progress
 from holonet.data import Dataset
 from holonet.diagnostics import RobustnessReport, TransferMatrix, evaluate_robustness
@@ -53,13 +53,13 @@ def attack(
             "--attack", help="Names with commas; strong, autoattack, torchattacks:PGD and so on."
         ),
     ] = "apgd-ce,square",
-    eps: Annotated[float, typer.Option(help="Radius.")] = 0.1,
+    eps: Annotated[float, amount("Radius.")] = 0.1,
     norm: Annotated[str, typer.Option(help="Linf, L2, L1, polydisc, complex_ball.")] = "Linf",
-    steps: Annotated[int | None, typer.Option(help="Of attacks that take steps.")] = None,
-    restarts: Annotated[int | None, typer.Option(help="Of attacks that have them.")] = None,
-    queries: Annotated[int | None, typer.Option(help="Of attacks that count them.")] = None,
-    examples: Annotated[int, typer.Option(help="First so many of the test set.")] = 200,
-    seed: Annotated[int, typer.Option(help="Of the attacks.")] = 0,
+    steps: Annotated[int | None, count("Of attacks that take steps.")] = None,
+    restarts: Annotated[int | None, count("Of attacks that have them.")] = None,
+    queries: Annotated[int | None, count("Of attacks that count them.")] = None,
+    examples: Annotated[int, count("First so many of the test set.")] = 200,
+    seed: Annotated[int, seed_option("Of the attacks.")] = 0,
     transfer: Annotated[
         str | None, typer.Option(help="Other finished runs, with commas: who fools whom.")
     ] = None,

@@ -13,7 +13,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from holonet._files import require_place
-from holonet.cli.options import JsonFlag
+from holonet.cli.options import JsonFlag, seed_option
 from holonet.cli.terminal import progress
 from holonet.experiments.audit import (
     AuditRow,
@@ -38,7 +38,7 @@ DECLARED = {None: "-", True: "{}", False: "[red]{}, refuted[/red]"}
 def audit(
     package: Annotated[str, typer.Argument(help="complextorch.")] = "complextorch",
     only: Annotated[str, typer.Option(help="Only layers whose name contains this.")] = "",
-    seed: Annotated[int, typer.Option(help="Of parameters, points and directions.")] = 0,
+    seed: Annotated[int, seed_option("Of parameters, points and directions.")] = 0,
     out: Annotated[Path | None, typer.Option(help="Also write the rows to this file.")] = None,
     as_json: JsonFlag = False,
 ) -> None:

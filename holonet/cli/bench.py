@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from holonet._files import require_place, write_atomically
-from holonet.cli.options import JsonFlag
+from holonet.cli.options import JsonFlag, count
 from holonet.errors import UnknownNameError
 from holonet.experiments.bench import (
     SUITES,
@@ -36,7 +36,7 @@ def bench(
     out: Annotated[Path, typer.Option(help="The CSV file of what was measured.")] = Path(
         "reports/bench.csv"
     ),
-    rounds: Annotated[int, typer.Option(help="Samples of each contender.")] = 15,
+    rounds: Annotated[int, count("Samples of each contender.")] = 15,
     quick: Annotated[bool, typer.Option("--quick", help="Few cases, no torch.compile.")] = False,
     page: Annotated[
         Path | None, typer.Option(help="Also write the tables of all files beside OUT as a page.")

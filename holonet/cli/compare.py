@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from holonet.attacks import ThreatModel
-from holonet.cli.options import RULE_NAMES, JsonFlag
+from holonet.cli.options import RULE_NAMES, JsonFlag, amount, count, seed_option
 from holonet.data import load_dataset
 from holonet.errors import RunExistsError
 from holonet.experiments import Contender, Outcome, Protocol, relative_cost, run_demo
@@ -32,8 +32,8 @@ def demo(
     ),
     data: DataOption = "digits",
     data_root: RootOption = None,
-    seed: Annotated[int, typer.Option(help="Of everything random.")] = 0,
-    epochs: Annotated[int, typer.Option(help="Passes over the training set.")] = 40,
+    seed: Annotated[int, seed_option("Of everything random.")] = 0,
+    epochs: Annotated[int, count("Passes over the training set.")] = 40,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the report.")] = False,
     as_json: JsonFlag = False,
 ) -> None:
@@ -82,29 +82,27 @@ def compare(
     channels: Annotated[str, typer.Option(help="Of the holomorphic convnet.")] = "16,32",
     dense: Annotated[str, typer.Option(help="Widths behind its convolutions.")] = "100",
     activation: Annotated[str, typer.Option(help="Of the holomorphic network.")] = "square",
-    weight: Annotated[float, typer.Option(help="Of the Dirichlet energy.")] = 0.03,
+    weight: Annotated[float, amount("Of the Dirichlet energy.")] = 0.03,
     train_eps: Annotated[
-        float | None, typer.Option(help="Radius that the rules train for; eps unless given.")
+        float | None, amount("Radius that the rules train for; eps unless given.")
     ] = None,
     schedule: Annotated[
         str, typer.Option(help="How radii and weights rise: constant, linear or cosine.")
     ] = "constant",
-    warm_up: Annotated[
-        float, typer.Option(help="Fraction of training until they are there.")
-    ] = 0.5,
-    epochs: Annotated[int, typer.Option(help="Passes over the training set.")] = 40,
-    batch_size: Annotated[int, typer.Option(help="Examples a step.")] = 64,
-    lr: Annotated[float, typer.Option(help="Peak of the one-cycle schedule.")] = 1e-2,
+    warm_up: Annotated[float, amount("Fraction of training until they are there.")] = 0.5,
+    epochs: Annotated[int, count("Passes over the training set.")] = 40,
+    batch_size: Annotated[int, count("Examples a step.")] = 64,
+    lr: Annotated[float, amount("Peak of the one-cycle schedule.")] = 1e-2,
     weight_decay: Annotated[
-        float, typer.Option(help="What multiplies the weights where they join their gradients.")
+        float, amount("What multiplies the weights where they join their gradients.")
     ] = 0.0,
-    seeds: Annotated[int, typer.Option(help="How many seeds.")] = 1,
-    first_seed: Annotated[int, typer.Option(help="The first of them.")] = 0,
+    seeds: Annotated[int, count("How many seeds.")] = 1,
+    first_seed: Annotated[int, seed_option("The first of them.")] = 0,
     attack: Annotated[str, typer.Option(help="pgd, strong (ours), autoattack.")] = "pgd",
-    eps: Annotated[float, typer.Option(help="Radius of the l_inf attack.")] = 0.1,
-    steps: Annotated[int, typer.Option(help="Of PGD.")] = 40,
-    restarts: Annotated[int, typer.Option(help="Of PGD.")] = 3,
-    examples: Annotated[int, typer.Option(help="Attacked test examples.")] = 1000,
+    eps: Annotated[float, amount("Radius of the l_inf attack.")] = 0.1,
+    steps: Annotated[int, count("Of PGD.")] = 40,
+    restarts: Annotated[int, count("Of PGD.")] = 3,
+    examples: Annotated[int, count("Attacked test examples.")] = 1000,
     as_json: JsonFlag = False,
 ) -> None:
     """Every network under every rule: clean and robust accuracy, and what a step costs.

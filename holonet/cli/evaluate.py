@@ -16,7 +16,7 @@ from rich.table import Table
 from holonet._files import write_atomically
 from holonet.attacks import ThreatModel
 from holonet.cli.attack import BATCH, attacks_named, percent, save_picture, threat_of
-from holonet.cli.options import JsonFlag, OtherDataFlag, parse_numbers
+from holonet.cli.options import JsonFlag, OtherDataFlag, count, parse_numbers, seed_option
 from holonet.cli.terminal import progress
 from holonet.diagnostics import (
     MinimalDistances,
@@ -41,11 +41,11 @@ def evaluate(
     attacks: Annotated[
         str, typer.Option(help="strong, autoattack, or names with commas: pgd, apgd-ce, square.")
     ] = "strong",
-    steps: Annotated[int | None, typer.Option(help="Of gradient ascent.")] = None,
-    restarts: Annotated[int | None, typer.Option(help="Random starts.")] = None,
-    queries: Annotated[int | None, typer.Option(help="Of random search.")] = None,
-    examples: Annotated[int, typer.Option(help="First so many of the test set.")] = 1000,
-    seed: Annotated[int, typer.Option(help="Of the attacks.")] = 0,
+    steps: Annotated[int | None, count("Of gradient ascent.")] = None,
+    restarts: Annotated[int | None, count("Random starts.")] = None,
+    queries: Annotated[int | None, count("Of random search.")] = None,
+    examples: Annotated[int, count("First so many of the test set.")] = 1000,
+    seed: Annotated[int, seed_option("Of the attacks.")] = 0,
     sanity: Annotated[bool, typer.Option(help="Look for masked gradients.")] = True,
     distances: Annotated[bool, typer.Option(help="Distance to the nearest mistake.")] = False,
     other_data: OtherDataFlag = False,

@@ -1,12 +1,22 @@
 """What several commands take and read alike."""
 
-from typing import Annotated, get_args
+import math
+from typing import Annotated, Any, get_args
 
 import typer
 
 from holonet.training import RuleConfig
 
-__all__ = ["RULE_NAMES", "JsonFlag", "OtherDataFlag", "parse_numbers"]
+__all__ = [
+    "LARGEST_SEED",
+    "RULE_NAMES",
+    "JsonFlag",
+    "OtherDataFlag",
+    "amount",
+    "count",
+    "parse_numbers",
+    "seed_option",
+]
 
 RULE_NAMES = ", ".join(get_args(RuleConfig.model_fields["name"].annotation))
 """The training rules, for a line of help."""
@@ -17,6 +27,30 @@ OtherDataFlag = Annotated[
     bool,
     typer.Option("--other-data", help="The run's data may be others than those it was trained on."),
 ]
+
+
+LARGEST_SEED = 2**63 - 1
+
+
+def count(text: str) -> Any:
+    """An option that counts something: at least 1."""
+    return typer.Option(help=text, min=1)
+
+
+def seed_option(text: str) -> Any:
+    """An option for a seed, from 0 to what a generator of torch takes."""
+    return typer.Option(help=text, min=0, max=LARGEST_SEED)
+
+
+def amount(text: str) -> Any:
+    """An option for a finite number that is not negative, such as a radius or a weight."""
+    return typer.Option(help=text, callback=_require_amount)
+
+
+def _require_amount(value: float | None) -> float | None:
+    if value is None or (math.isfinite(value) and value >= 0):
+        return value
+    raise typer.BadParameter(f"{value} is not a finite number of at least 0.")
 
 
 def parse_numbers(text: str, option: str) -> list[float]:

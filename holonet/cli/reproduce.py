@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from holonet.cli.options import JsonFlag
+from holonet.cli.options import JsonFlag, count
 from holonet.data import load_dataset
 from holonet.experiments.claims import Verdict
 from holonet.experiments.experiment import Study, StudyResult
@@ -33,8 +33,8 @@ def reproduce(
     out: Annotated[
         Path | None, typer.Option(help="Folder; reports/NAME, or reports/NAME-quick, if not given.")
     ] = None,
-    seeds: Annotated[int | None, typer.Option(help="How many, from 0; at least 2.")] = None,
-    epochs: Annotated[int | None, typer.Option(help="Of each training.")] = None,
+    seeds: Annotated[int | None, count("How many, from 0; at least 2.")] = None,
+    epochs: Annotated[int | None, count("Of each training.")] = None,
     data: Annotated[str, typer.Option(help="digits, mnist, or the path of an .npz file.")] = (
         "digits"
     ),

@@ -89,10 +89,8 @@ def test_transfer_between_runs(run: Path, other: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "kind"),
     [
-        (["--eps", "-1"], DomainError),
         (["--norm", "L0"], DomainError),
         (["--attack", "pgd,nothing"], UnknownNameError),
-        (["--attack", "square", "--queries", "0"], DomainError),
         (["--transfer", "/no/run"], HolonetError),
     ],
 )

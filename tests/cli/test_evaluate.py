@@ -172,7 +172,6 @@ def test_without_matplotlib_the_numbers_stay(
     [
         (["--eps", "-0.1"], DomainError, "eps=-0.1"),
         (["--norm", "L7"], DomainError, "L7"),
-        (["--steps", "0"], DomainError, "steps=0"),
         (["--attacks", "pdg"], UnknownNameError, "'pgd'"),
         (["--attacks", "cleverhans:PGD"], UnknownNameError, "torchattacks:<name>"),
     ],

@@ -12,7 +12,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args, get_type_hints
 
 import numpy as np
 import pytest
@@ -409,3 +409,41 @@ def test_a_defect_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("holonet.cli.main.app", fail)
     with pytest.raises(ZeroDivisionError):
         main()
+
+
+def numeric_options() -> list[tuple[str, str, str]]:
+    """Command, option and type of every option that takes a number."""
+    group = typer.main.get_command(app)
+    assert isinstance(group, typer.core.TyperGroup)
+    found = []
+    for name, lazy in group.commands.items():
+        hints = get_type_hints(lazy.callback())
+        for parameter in lazy.load().params:
+            kinds = {hints.get(parameter.name or ""), *get_args(hints.get(parameter.name or ""))}
+            if kinds & {int, float} and bool not in kinds:
+                found.append((name, parameter.opts[0], "float" if float in kinds else "int"))
+    return found
+
+
+ARGUMENTS = {"evaluate": ["done"], "attack": ["done"], "reproduce": ["shaham2015"]}
+
+
+def test_there_is_no_number_without_a_bound(
+    finished: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    """A negative count is a slice to Python; NaN passes every comparison."""
+    monkeypatch.chdir(finished)
+    options = numeric_options()
+    assert len(options) > 40
+    taken = []
+    for command, option, kind in options:
+        bad = ["-1", "-9" * 12, "nan", "inf"] if kind == "float" else ["-1", "-5", "1" * 25]
+        if kind == "int" and not option.endswith("seed"):
+            bad[2:] = ["0"]  # how many is too many is not for the command to say
+        for value in bad:
+            code = run(monkeypatch, command, *ARGUMENTS.get(command, []), f"{option}={value}")
+            err = capsys.readouterr().err
+            named = any(word.rstrip("s") in err for word in option.strip("-").split("-"))
+            if code != 2 or not named:
+                taken.append((command, option, value, code, err))
+    assert not taken

@@ -1,11 +1,15 @@
 """Options read alike by several commands."""
 
+import math
+from typing import Annotated
+
 import pytest
 import typer
 from hypothesis import given
 from hypothesis import strategies as st
+from typer.testing import CliRunner
 
-from holonet.cli.options import RULE_NAMES, parse_numbers
+from holonet.cli.options import RULE_NAMES, amount, parse_numbers
 from holonet.training import RuleConfig
 
 
@@ -23,3 +27,17 @@ def test_other_texts_are_refused_with_the_way_to_write_them(text: str) -> None:
 def test_every_rule_is_named() -> None:
     assert all(RuleConfig.model_validate({"name": name}) for name in RULE_NAMES.split(", "))
     assert {"standard", "linearized"} <= set(RULE_NAMES.split(", "))
+
+
+@given(st.floats())
+def test_an_amount_is_finite_and_not_negative(value: float) -> None:
+    seen: list[float] = []
+    app = typer.Typer()
+
+    @app.command()
+    def command(weight: Annotated[float, amount("Of it.")] = 1.0) -> None:
+        seen.append(weight)
+
+    result = CliRunner().invoke(app, [f"--weight={value!r}"])
+    allowed = math.isfinite(value) and value >= 0
+    assert (result.exit_code, seen) == ((0, [value]) if allowed else (2, []))

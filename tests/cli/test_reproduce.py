@@ -97,7 +97,6 @@ def test_folders_of_quick_and_full_runs_are_apart(
     [
         (["shaham2016"], UnknownNameError),
         (["shaham2015", "--data", "mnist"], DataError),
-        (["shaham2015", "--seeds", "0"], ConfigError),
     ],
 )
 def test_wrong_usage_is_an_error_of_ours(arguments: list[str], error: type[Exception]) -> None:
