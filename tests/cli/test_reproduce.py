@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 import holonet.cli.reproduce as module
 from holonet.data import load_digits
-from holonet.errors import ConfigError, DataError, NumericalError, UnknownNameError
+from holonet.errors import DataError, NumericalError, UnknownNameError
 from holonet.experiments.claims import Claim, Finding, Verdict
 from holonet.experiments.experiment import Cell, Study
 from holonet.plots import Section
