@@ -41,7 +41,7 @@ CORNERS = {
     "jinja2": ("plots/",),
     "sympy": ("symbolic/",),
     "hypothesis": ("testing/strategies.py",),
-    "mpmath": (),
+    "mpmath": ("symbolic/",),  # what sympy computes with
     "triton": ("ops/*/fused.py",),
     "sklearn": ("data/images.py", "interop/"),
     "complextorch": ("nn/", "interop/"),

@@ -9,20 +9,21 @@ from torch import nn
 
 from holonet.errors import ConfigError, NumericalError
 from holonet.functions import HolomorphicFunction
+from holonet.symbolic.cases import has_cases, specialize
 from holonet.symbolic.deadline import within
-from holonet.symbolic.evaluate import evaluate, random_points
+from holonet.symbolic.evaluate import differences, evaluate, random_points
+from holonet.symbolic.excluded import ExcludedSet, conditions, excluded_sets
 from holonet.symbolic.formula import Expr, as_expression
 from holonet.symbolic.to_sympy import to_sympy
 from holonet.symbolic.vanish import Answer, vanishes
 from holonet.symbolic.verdict import Proved, Refuted, Unknown, Verdict
 from holonet.symbolic.wirtinger import (
+    Pairs,
     UndecidedError,
     dbar_formulas,
-    excluded_sets,
     is_harmonic_tree,
     is_holomorphic_tree,
     laplacian_formula,
-    specialize,
 )
 
 __all__ = ["prove"]
@@ -31,6 +32,10 @@ _CLAIMS = ("holomorphic", "harmonic")
 _POINTS = 6
 _MAX_OPERATIONS = 3_000
 _AGREEMENT = sympy.Rational(1, 10**20)
+_TESTS = 6
+_TEST_SCALES = (64, 1024, 4)  # parts below 2, below 1/8, below 32
+_NEAR = 1e-9
+_TOLERANCE = 1e-9
 
 
 def prove(
@@ -46,13 +51,19 @@ def prove(
     powers and holomorphic functions is holomorphic, its real part harmonic. *Witness*: d/dzbar
     (the Laplacian) is formed exactly, with z and its conjugate as independent variables, and
     evaluated at random points in 50 and in 80 digits; a value on which both agree refutes the
-    claim. *Simplification*: if it seems to vanish, sympy must take it to 0, in a process of its
-    own that is killed at the time limit.
+    claim, if differences of the formula itself give it too. *Simplification*: if it seems to
+    vanish, sympy must take it to 0, in a process of its own that is killed at the time limit, and
+    differences must vanish too.
 
-    A proof is about the formula, in exact arithmetic, and holds off the sets that it lists
-    (`Proved.off`): poles, branch cuts, zeros under a modulus. It trusts sympy's rewriting and,
-    for a record, the law that its value is its formula. Functions given by cases (Piecewise, Max,
+    A proof is about the formula, in exact arithmetic, and holds at every point off the sets that
+    it lists (`Proved.excluded`, in words `Proved.off`): poles, branch cuts, zeros under a modulus.
+    These sets have no interior: where an argument may lie on a cut for an open set of points, as
+    in arg(re(z)), or something may be divided by 0 on one, the answer is Unknown. The rules, each
+    with its domain, are in docs/theory/proofs.md. A proof trusts sympy's rewriting and, for a
+    record, the law that its value is its formula. Functions given by cases (Piecewise, Max,
     Heaviside) are refuted where a case is at fault, and never proved.
+
+    Law: no formula that can be read raises; what sympy fails on is Unknown.
 
     Args:
         subject: a record, a module (see `to_sympy`), a sympy expression, a formula, or several
@@ -124,13 +135,14 @@ class _Attempt:
         self.deadline = deadline
         self.limit = limit
         self.seed = seed
+        self.operator = "d/dzbar" if claim == "holomorphic" else "the Laplacian"
 
     def decide(self, outputs: list[Expr]) -> Verdict:
         """All outputs: the first refutation, else the first doubt, else the proofs as one."""
         proofs: list[Proved] = []
         doubts: list[Unknown] = []
         for index, e in enumerate(outputs):
-            match self.decide_one(e, index):
+            match self.without_errors(e, index):
                 case Refuted() as refuted:
                     return refuted
                 case Proved() as proved:
@@ -145,18 +157,35 @@ class _Attempt:
             self.claim,
             ", ".join(dict.fromkeys(p.method for p in proofs)),
             tuple(dict.fromkeys(step for p in proofs for step in p.steps)),
-            tuple(dict.fromkeys(place for p in proofs for place in p.off)),
+            tuple(dict.fromkeys(place for p in proofs for place in p.excluded)),
         )
+
+    def without_errors(self, e: Expr, index: int) -> Proved | Refuted | Unknown:
+        """One output; what sympy stumbles over is Unknown."""
+        try:
+            return self.decide_one(e, index)
+        except UndecidedError as reason:
+            return Unknown(self.claim, str(reason))
+        except TimeoutError:
+            return self.out_of_time(f"forming and evaluating {self.operator}")
+        except Exception as error:  # sympy raises what it likes on formulas without a value
+            return Unknown(self.claim, f"sympy fails on it: {type(error).__name__}: {error}")
 
     def decide_one(self, e: Expr, index: int) -> Proved | Refuted | Unknown:
         """One output: structure first, then a witness, then simplification."""
+        bars = {
+            z: sympy.Dummy(f"{z.name}_bar")
+            for z in sorted(e.free_symbols, key=str)
+            if isinstance(z, sympy.Symbol)
+        }
+        pairs = Pairs(bars)
         if is_holomorphic_tree(e):
             step = "variables, numbers, sums, products, powers and holomorphic functions only"
             steps = (step,) if self.claim == "holomorphic" else (step, "holomorphic: harmonic")
-            return Proved(self.claim, "structure", steps, excluded_sets(e))
+            return Proved(self.claim, "structure", steps, excluded_sets(e, pairs))
         if self.claim == "harmonic" and is_harmonic_tree(e):
             step = "a sum of multiples of parts, arguments and log-moduli of holomorphic functions"
-            return Proved(self.claim, "structure", (step,), excluded_sets(e))
+            return Proved(self.claim, "structure", (step,), excluded_sets(e, pairs))
         if self.late():
             return self.out_of_time("looking at the structure")
         size = int(sympy.count_ops(e))
@@ -164,92 +193,118 @@ class _Attempt:
             return Unknown(
                 self.claim, f"{size} operations are too many to differentiate ({_MAX_OPERATIONS})"
             )
-        bars = {
-            z: sympy.Dummy(f"{z.name}_bar")
-            for z in sorted(e.free_symbols, key=str)
-            if isinstance(z, sympy.Symbol)
-        }
-        try:
-            return self.by_cases(e, index, bars) if _has_cases(e) else self.smooth(e, index, bars)
-        except UndecidedError as reason:
-            return Unknown(self.claim, str(reason))
-        except TimeoutError:
-            return self.out_of_time("looking for a witness")
+        return self.by_differentiation(e, index, pairs)
 
-    def smooth(self, e: Expr, index: int, bars: dict[Expr, Expr]) -> Proved | Refuted | Unknown:
-        """A formula that is analytic in the real coordinates."""
-        defects = self.defects(e, bars)
+    def by_differentiation(self, e: Expr, index: int, pairs: Pairs) -> Proved | Refuted | Unknown:
+        """A witness, or that there can be none."""
+        doubt, excluded = "", ()
+        try:
+            excluded = excluded_sets(e, pairs)
+        except UndecidedError as reason:
+            doubt = str(reason)
+        defects = {} if has_cases(e) else self.defects(e, pairs)
         left = {z: d for z, d in defects.items() if d != 0}
-        operator = "d/dzbar" if self.claim == "holomorphic" else "the Laplacian"
-        steps = (f"{operator} formed with z and zbar independent",)
-        if not left:
-            return Proved(
-                self.claim, "differentiation", (*steps, "it is 0 as it stands"), excluded_sets(e)
-            )
+        if doubt or left:
+            refuted, seen = self.search(e, left, index, pairs)
+            if refuted is not None:
+                return refuted
+            if doubt:
+                return Unknown(self.claim, doubt)
+            if not seen:
+                return Unknown(
+                    self.claim, f"{self.operator} is out of range at {_POINTS} random points"
+                )
+        return self.by_rules(e, left, excluded, pairs)
+
+    def search(
+        self, e: Expr, left: dict[str, Expr], index: int, pairs: Pairs
+    ) -> tuple[Refuted | None, int]:
+        """A refutation, if there is one at a random point, and how many points could be used."""
         seen = 0
-        for at in random_points(list(bars), _POINTS, self.seed):
+        for at in random_points(list(pairs.bars), _POINTS, self.seed):
             if self.late():
-                return self.out_of_time("looking for a witness")
+                raise TimeoutError
             try:
-                refuted = self.witness(left, at, index, bars)
-            except NumericalError:
+                refuted = self.witness(e, left, at, index, pairs)
+            except (NumericalError, UndecidedError):
                 continue
             seen += 1
             if refuted is not None:
-                return refuted
-        if not seen:
-            return Unknown(self.claim, f"{operator} is out of range at {_POINTS} random points")
-        answer = vanishes(list(left.values()), self.deadline - time.monotonic())
-        if answer is Answer.LATE:
-            return self.out_of_time(f"simplifying {operator}")
-        if answer is Answer.ZERO:
-            return Proved(
-                self.claim, "simplification", (*steps, "it simplifies to 0"), excluded_sets(e)
+                return refuted, seen
+        return None, seen
+
+    def by_rules(
+        self, e: Expr, left: dict[str, Expr], excluded: tuple[ExcludedSet, ...], pairs: Pairs
+    ) -> Proved | Unknown:
+        """A proof, if what is left vanishes and differences agree."""
+        method = "differentiation"
+        steps = [f"{self.operator} formed with z and zbar independent", "it is 0 as it stands"]
+        if left:
+            answer = vanishes(list(left.values()), self.deadline - time.monotonic())
+            if answer is Answer.LATE:
+                return self.out_of_time(f"simplifying {self.operator}")
+            if answer is Answer.OPEN:
+                return Unknown(
+                    self.claim,
+                    f"{self.operator} shows no value but 0 at random points, "
+                    "and sympy does not simplify it to 0",
+                )
+            method, steps[1] = "simplification", "it simplifies to 0"
+        tested = self.tests(e, excluded, pairs)
+        if not tested:
+            return Unknown(self.claim, "the formula is out of range at random points")
+        if not all(tested):
+            return Unknown(
+                self.claim, f"{self.operator} should be 0, but differences of the formula are not"
             )
-        return Unknown(
-            self.claim,
-            f"{operator} shows no value but 0 at {seen} random points, "
-            "and sympy does not simplify it to 0",
-        )
+        return Proved(self.claim, method, tuple(steps), excluded)
 
-    def by_cases(self, e: Expr, index: int, bars: dict[Expr, Expr]) -> Proved | Refuted | Unknown:
-        """A formula with cases: at each point, the one that holds near it."""
-        for at in random_points(list(bars), _POINTS, self.seed):
-            if self.late():
-                return self.out_of_time("looking for a witness")
-            try:
-                refuted = self.witness(self.defects(specialize(e, at), bars), at, index, bars)
-            except (NumericalError, UndecidedError):
+    def tests(self, e: Expr, excluded: tuple[ExcludedSet, ...], pairs: Pairs) -> list[bool]:
+        """Whether differences of the formula itself are 0, at points near and far."""
+        passed: list[bool] = []
+        for at in random_points(list(pairs.bars), _TESTS, self.seed + 1, _TEST_SCALES):
+            if any(s.clearance(at, self.deadline) < _NEAR for s in excluded):
                 continue
-            if refuted is not None:
-                return refuted
-        return Unknown(
-            self.claim,
-            f"the formula is given by cases; no fault was found near {_POINTS} random points, "
-            "but "
-            "what happens between the cases is not decided",
-        )
+            try:
+                found, size = differences(e, at, self.claim, self.deadline)
+            except NumericalError:
+                continue
+            error = max(map(abs, found.values()))
+            passed.append(error <= _TOLERANCE * (size + _TOLERANCE))
+        return passed
 
-    def defects(self, e: Expr, bars: dict[Expr, Expr]) -> dict[str, Expr]:
+    def defects(self, e: Expr, pairs: Pairs) -> dict[str, Expr]:
         """What has to vanish, by the name of the variable ("" for the Laplacian)."""
+        formula = pairs.both(e)[0]
         if self.claim == "harmonic":
-            return {"": laplacian_formula(e, bars)}
-        return {str(z): d for z, d in dbar_formulas(e, bars).items()}
+            return {"": laplacian_formula(formula, pairs.bars)}
+        return {str(z): d for z, d in dbar_formulas(formula, pairs.bars).items()}
 
     def witness(
-        self, defects: dict[str, Expr], at: dict[Expr, Expr], index: int, bars: dict[Expr, Expr]
+        self, e: Expr, defects: dict[str, Expr], at: dict[Expr, Expr], index: int, pairs: Pairs
     ) -> Refuted | None:
-        """A refutation, if one of the defects is clearly not 0 at the point.
+        """A refutation, if a defect is clearly not 0 at the point, and differences agree.
 
         Raises:
             NumericalError: a defect is out of range there.
+            UndecidedError: the rules do not hold there.
         """
-        whole = {**at, **{bar: sympy.conjugate(at[z]) for z, bar in bars.items()}}
+        near = specialize(e, at, pairs)
+        if near != e:
+            defects = self.defects(near, pairs)
+        if any(s.clearance(at, self.deadline) < _NEAR for s in conditions(near)):
+            raise UndecidedError("the point is on a cut")
+        whole = {**at, **{bar: sympy.conjugate(at[z]) for z, bar in pairs.bars.items()}}
         for variable, defect in defects.items():
             rough, fine = (evaluate(defect, whole, n, self.deadline) for n in (50, 80))
-            if fine != 0 and abs(rough - fine) <= _AGREEMENT * abs(fine):
-                point = {str(z): complex(value) for z, value in at.items()}
-                return Refuted(self.claim, point, complex(fine), index, variable)
+            if fine == 0 or abs(rough - fine) > _AGREEMENT * abs(fine):
+                continue
+            value = complex(fine)
+            found, _ = differences(e, at, self.claim, self.deadline)
+            if not abs(found[variable] - value) <= _TOLERANCE * abs(value):
+                raise UndecidedError("differences do not agree with the formula")
+            point = {str(z): complex(number) for z, number in at.items()}
+            return Refuted(self.claim, point, value, index, variable)
         return None
 
     def late(self) -> bool:
@@ -257,7 +312,3 @@ class _Attempt:
 
     def out_of_time(self, doing: str) -> Unknown:
         return Unknown(self.claim, f"time limit of {self.limit} s reached while {doing}")
-
-
-def _has_cases(e: Expr) -> bool:
-    return e.has(sympy.Piecewise, sympy.Max, sympy.Min, sympy.Heaviside)

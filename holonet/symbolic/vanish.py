@@ -1,16 +1,23 @@
 """Whether formulas simplify to 0, found out in a process of its own that can be stopped.
 
-Run as a script, this file reads pickled expressions and answers with one word. It imports only
-sympy, so that the process starts quickly, and the parent kills it when its time is over: nothing
-inside sympy can delay that.
+Run as a script, this file reads pickled expressions and answers each with one word. It imports
+only sympy, and stays for the next question, since starting it takes longer than most answers. The
+parent kills it when its time is over: nothing inside sympy can delay that.
 """
 
+import atexit
+import contextlib
+import os
 import pickle
+import select
+import struct
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Callable
 from enum import Enum
-from typing import Any
+from typing import IO, Any
 
 import sympy
 
@@ -38,7 +45,7 @@ def simplifies_to_zero(expression: sympy.Expr) -> bool:
 
 _STEPS: tuple[Callable[[Any], Any], ...] = (
     sympy.expand,
-    sympy.together,
+    lambda e: sympy.expand(sympy.fraction(sympy.together(e))[0]),
     lambda e: sympy.expand(e.rewrite(sympy.exp)),
     sympy.simplify,
     lambda e: sympy.simplify(e.rewrite(sympy.exp)),
@@ -57,26 +64,100 @@ def vanishes(expressions: list[sympy.Expr], seconds: float | int) -> Answer:
     """
     try:
         task = pickle.dumps(expressions)
-        done = subprocess.run(
-            # -P: the folder of this file is not a place to import from
-            [sys.executable, "-P", __file__],
-            input=task,
-            capture_output=True,
-            timeout=max(seconds, 0),
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
-        return Answer.LATE
-    except (OSError, RecursionError):
+    except (RecursionError, pickle.PicklingError, TypeError, AttributeError):
         return Answer.OPEN
-    return Answer.ZERO if done.stdout.strip() == b"zero" else Answer.OPEN
+    return _WORKER.ask(task, seconds)
 
 
-def _main() -> None:
-    expressions = pickle.load(sys.stdin.buffer)
-    answer = Answer.ZERO if all(map(simplifies_to_zero, expressions)) else Answer.OPEN
-    sys.stdout.write(answer.value)
+class _Worker:
+    """The process that simplifies; one question at a time."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.process: subprocess.Popen[bytes] | None = None
+        self.of_parent: subprocess.Popen[bytes] | None = None
+        self.talking = False
+
+    def ask(self, task: bytes, seconds: float | int) -> Answer:
+        """The answer to one pickled question, within that time."""
+        deadline = time.monotonic() + seconds
+        if seconds <= 0 or not self.lock.acquire(timeout=min(seconds, threading.TIMEOUT_MAX)):
+            return Answer.LATE
+        try:
+            if self.talking:  # a question was interrupted: its answer is still to come
+                self.stop()
+            self.talking = True
+            answer = self.talk(task, deadline)
+            self.talking = answer is None
+        except OSError:
+            answer = Answer.OPEN
+        finally:
+            self.lock.release()
+        return answer or Answer.LATE
+
+    def talk(self, task: bytes, deadline: float) -> Answer | None:
+        """Ask, and wait; None where the time is over."""
+        question, answer = self.pipes()
+        question.write(struct.pack("<Q", len(task)) + task)
+        question.flush()
+        ready, _, _ = select.select([answer], [], [], max(deadline - time.monotonic(), 0))
+        if not ready:
+            self.stop()
+            return None
+        word = answer.readline().strip()
+        if not word:
+            raise OSError("the process has ended")
+        return Answer(word.decode())
+
+    def pipes(self) -> tuple[IO[bytes], IO[bytes]]:
+        """To and from the process, started where there is none or it has ended."""
+        if self.process is None or self.process.poll() is not None:
+            self.stop()
+            self.process = subprocess.Popen(
+                # -P: the folder of this file is not a place to import from
+                [sys.executable, "-P", __file__],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+            )
+        if self.process.stdin is None or self.process.stdout is None:
+            raise OSError("the process has no pipes")
+        return self.process.stdin, self.process.stdout
+
+    def stop(self) -> None:
+        """Kill the process, if there is one."""
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait()
+            for pipe in (self.process.stdin, self.process.stdout):
+                if pipe is not None:
+                    with contextlib.suppress(OSError):
+                        pipe.close()
+        self.process = None
+
+    def after_fork(self) -> None:
+        """A child leaves the process to its parent and starts its own."""
+        self.lock = threading.Lock()
+        self.of_parent, self.process = self.process, None
+
+
+_WORKER = _Worker()
+atexit.register(_WORKER.stop)
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_WORKER.after_fork)
+
+
+def _answer(questions: IO[bytes], answers: IO[bytes]) -> None:
+    """Answer questions until there are no more."""
+    while head := questions.read(8):
+        expressions = pickle.loads(questions.read(struct.unpack("<Q", head)[0]))
+        try:
+            zero = all(map(simplifies_to_zero, expressions))
+        except Exception:  # whatever sympy stumbles over, nothing was shown
+            zero = False
+        answers.write(b"zero\n" if zero else b"open\n")
+        answers.flush()
 
 
 if __name__ == "__main__":
-    _main()
+    _answer(sys.stdin.buffer, sys.stdout.buffer)

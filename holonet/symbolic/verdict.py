@@ -1,7 +1,10 @@
 """What a proof can end in: Proved, Refuted or Unknown."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
+
+from holonet.symbolic.excluded import ExcludedSet
 
 __all__ = ["Proved", "Refuted", "Unknown", "Verdict"]
 
@@ -26,18 +29,35 @@ class Verdict(ABC):
 
 @dataclass(frozen=True)
 class Proved(Verdict):
-    """The claim holds everywhere off the sets listed.
+    """The claim holds at every point off the sets listed, which have no interior.
 
     Args:
         method: "structure" (a rule for every node of the formula), "differentiation" (the
             operator gave 0 by itself) or "simplification" (0 after simplifying).
         steps: the argument, in words.
-        off: the sets that are left out: poles, branch cuts, zeros under a modulus. Empty: none.
+        excluded: the sets that are left out: poles, branch cuts, zeros under a modulus.
+
+    Example:
+        >>> from holonet.symbolic import prove
+        >>> verdict = prove("log(z) + 1/(z - 1)")
+        >>> verdict.off
+        ('z - 1 = 0', 'z in (-oo, 0]')
+        >>> verdict.excludes({"z": -3}), verdict.excludes({"z": -3 + 1j})
+        (True, False)
     """
 
     method: str
     steps: tuple[str, ...]
-    off: tuple[str, ...] = ()
+    excluded: tuple[ExcludedSet, ...] = ()
+
+    @property
+    def off(self) -> tuple[str, ...]:
+        """The sets that are left out, in words; empty where there are none."""
+        return tuple(s.words for s in self.excluded)
+
+    def excludes(self, point: Mapping[str, complex | float | int]) -> bool:
+        """Whether nothing is said of a point (variable -> value)."""
+        return any(s.contains(point) for s in self.excluded)
 
     def __bool__(self) -> bool:
         """True."""

@@ -1,10 +1,12 @@
-"""z and its conjugate as two independent variables: formulas for d/dzbar and the Laplacian."""
+"""z and its conjugate as two independent variables: formulas for d/dzbar and the Laplacian.
+
+The rules hold point by point off the cuts of the functions they are about; `excluded` collects
+where those are met, and docs/theory/proofs.md states each rule with its domain.
+"""
 
 from collections.abc import Mapping
-from typing import Any
 
 import sympy
-from sympy.core.relational import Relational
 
 from holonet.errors import NumericalError
 from holonet.symbolic.evaluate import evaluate
@@ -12,18 +14,18 @@ from holonet.symbolic.formula import Expr, quote
 from holonet.symbolic.heads import HEADS
 
 __all__ = [
+    "Pairs",
     "UndecidedError",
+    "check_constant",
     "dbar_formulas",
-    "excluded_sets",
     "is_harmonic_tree",
     "is_holomorphic_tree",
     "laplacian_formula",
-    "pair",
-    "specialize",
 ]
 
 _REAL_ANALYTIC = (sympy.conjugate, sympy.re, sympy.im, sympy.Abs, sympy.sign, sympy.arg)
-_PIECES = (sympy.Piecewise, sympy.Max, sympy.Min, sympy.Heaviside)
+_LARGEST_EXPANSION, _LARGEST_POWER = 300, 10
+_AGREEMENT = sympy.Rational(1, 10**20)
 
 
 class UndecidedError(Exception):
@@ -45,7 +47,7 @@ def is_harmonic_tree(e: Expr) -> bool:
     """Whether e is a sum of multiples of holomorphic trees, their parts, arguments and log|.|.
 
     Real and imaginary part, conjugate, argument and log-modulus of a holomorphic function are
-    pluriharmonic, and so are sums and constant multiples.
+    pluriharmonic off `excluded_sets(e)`, and so are sums and constant multiples.
     """
     if is_holomorphic_tree(e) or _is_antiholomorphic_tree(e):
         return True
@@ -67,70 +69,74 @@ def _is_antiholomorphic_tree(e: Expr) -> bool:
     return not renamed.free_symbols & e.free_symbols and is_holomorphic_tree(renamed)
 
 
-def excluded_sets(e: Expr) -> tuple[str, ...]:
-    """Where e may fail to be smooth: poles, branch cuts, zeros under a modulus, in words."""
-    found: dict[str, None] = {}
-    nodes: Any = sympy.preorder_traversal(e)
-    for node in nodes:
-        if not isinstance(node, Expr) or not node.free_symbols:
-            continue
-        if node.is_Pow:
-            base, exponent = node.as_base_exp()
-            if exponent.free_symbols or not exponent.is_Integer:
-                if base.free_symbols or not base.is_positive:
-                    found[f"{base} in (-oo, 0]"] = None
-            elif exponent.is_negative:
-                found[f"{base} = 0"] = None
-        elif type(node) in HEADS and HEADS[type(node)].excluded:
-            found[f"{node.args[0]} in {HEADS[type(node)].excluded}"] = None
-        elif isinstance(node, sympy.Abs | sympy.sign | sympy.arg):
-            found[f"{node.args[0]} = 0"] = None
-        elif isinstance(node, sympy.atan2):
-            found[f"{node.args[1]} + I*({node.args[0]}) = 0"] = None
-    return tuple(found)
+class Pairs:
+    """F and G with F(z, conj z) = e and G(z, conj z) = conj e, for e and its subterms.
 
+    Law: both are holomorphic trees in 2n variables, and the equations hold at every point where
+        no argument lies on the cut of its function (`excluded.conditions`).
 
-def pair(e: Expr, bars: Mapping[Expr, Expr]) -> tuple[Expr, Expr]:
-    """F and G with F(z, conj z) = e and G(z, conj z) = conj e, analytic in both variables.
-
-    `bars` gives every variable z its partner, which stands for conj z. Heads and principal powers
-    commute with conjugation off their cuts; |u| is sqrt(u conj u), arg u is Im log u.
-
-    Raises:
-        UndecidedError: a subterm such as Piecewise is not analytic in the real coordinates.
+    `bars` gives every variable z its partner, which stands for conj z. Functions and principal
+    powers commute with conjugation off their cuts; |u| is sqrt(u conj u), log|u| half of
+    log(u conj u), arg u is Im log u off the cut of log.
     """
-    return _Pairs(bars).both(e)
-
-
-class _Pairs:
-    """The pairs of subexpressions."""
 
     def __init__(self, bars: Mapping[Expr, Expr]) -> None:
+        self.bars = bars
         self.known: dict[Expr, tuple[Expr, Expr]] = {z: (z, bar) for z, bar in bars.items()}
+        self.real: dict[Expr, bool] = {}
 
     def both(self, e: Expr) -> tuple[Expr, Expr]:
-        """The pair of e, formed at most once."""
+        """The pair of e, formed at most once.
+
+        Raises:
+            UndecidedError: a subterm such as Piecewise is not analytic in the real coordinates.
+        """
         if e not in self.known:
             self.known[e] = self.form(e)
         return self.known[e]
 
+    def is_real(self, e: Expr) -> bool:
+        """Whether e is real at all points, as far as expansion shows: F is G."""
+        if e not in self.real:
+            value, other = self.both(e)
+            self.real[e] = value == other or _expands_to_zero(value - other)
+        return self.real[e]
+
     def form(self, e: Expr) -> tuple[Expr, Expr]:
         """The pair of e from those of its arguments."""
         if not e.free_symbols:
-            return e, sympy.conjugate(e)
+            return e, _conjugate_of_constant(e)
         if isinstance(e, sympy.log) and isinstance(e.args[0], sympy.Abs):
             u, v = self.both(e.args[0].args[0])
-            value = (sympy.log(u) + sympy.log(v)) / 2
+            value = sympy.log(u * v) / 2
             return value, value
+        if e.is_Pow and not e.args[0].free_symbols:
+            return self.exponential(e)
         if e.is_Add or e.is_Mul or e.is_Pow or type(e) in HEADS:
             parts = [self.both(a) for a in e.args]
             return e.func(*(p[0] for p in parts)), e.func(*(p[1] for p in parts))
         if isinstance(e, sympy.atan2):
-            (y, y_bar), (x, x_bar) = self.both(e.args[0]), self.both(e.args[1])
-            return _angle(x, y), _angle(x_bar, y_bar)
+            return self.angle(e)
         if isinstance(e, _REAL_ANALYTIC):
             return self.real_analytic(e, *self.both(e.args[0]))
         raise UndecidedError(f"there is no rule for {quote(e)}")
+
+    def exponential(self, e: Expr) -> tuple[Expr, Expr]:
+        """c**u is exp(u log c), entire in u for every c but 0, on the cut of log too."""
+        base, exponent = e.args
+        logarithm = sympy.log(base)
+        check_constant(logarithm)
+        u, v = self.both(exponent)
+        return base**u, sympy.exp(v * _conjugate_of_constant(logarithm))
+
+    def angle(self, e: Expr) -> tuple[Expr, Expr]:
+        """atan2(y, x) of real x and y: the imaginary part of log(x + iy)."""
+        if not all(map(self.is_real, e.args)):
+            raise UndecidedError(f"{quote(e)} has arguments that are not seen to be real")
+        (y, _), (x, _) = map(self.both, e.args)
+        log_up, log_down = sympy.log(x + sympy.I * y), sympy.log(x - sympy.I * y)
+        value = -sympy.I * log_up / 2 + sympy.I * log_down / 2
+        return value, value
 
     def real_analytic(self, e: Expr, u: Expr, v: Expr) -> tuple[Expr, Expr]:
         """The pair of e, one of `_REAL_ANALYTIC`, from that of its argument."""
@@ -150,82 +156,49 @@ class _Pairs:
         return value, value
 
 
-def _angle(x: Expr, y: Expr) -> Expr:
-    """atan2(y, x), continued analytically: the imaginary part of log(x + iy)."""
-    log_up, log_down = sympy.log(x + sympy.I * y), sympy.log(x - sympy.I * y)
-    return -sympy.I * log_up / 2 + sympy.I * log_down / 2
+def _expands_to_zero(e: Expr) -> bool:
+    """Whether e is 0 once it is multiplied out; large powers are not."""
+    if sympy.count_ops(e) > _LARGEST_EXPANSION:
+        return False
+    if any(p.exp.is_Integer and abs(p.exp) > _LARGEST_POWER for p in e.atoms(sympy.Pow)):
+        return False
+    return sympy.expand(e) == 0
 
 
-def dbar_formulas(e: Expr, bars: Mapping[Expr, Expr]) -> dict[Expr, Expr]:
-    """Variable -> d e / d zbar, in the variables and their partners."""
-    formula = pair(e, bars)[0]
+def check_constant(e: Expr) -> Expr:
+    """The value of a formula without variables, on which 50 and 80 digits agree.
+
+    Raises:
+        UndecidedError: it has none, or is so small that it may be 0 divided by 0.
+    """
+    if e.is_Atom and e.is_finite:
+        return e
+    try:
+        rough, fine = (evaluate(e, {}, digits) for digits in (50, 80))
+    except NumericalError as error:
+        raise UndecidedError(str(error)) from error
+    noise = abs(fine) < _AGREEMENT * _AGREEMENT
+    if not noise and abs(rough - fine) > _AGREEMENT * abs(fine):
+        raise UndecidedError(f"the value of {quote(e)} is not clear")
+    return fine
+
+
+def _conjugate_of_constant(e: Expr) -> Expr:
+    """The conjugate, as sympy simplifies it, if the numbers agree that it is one."""
+    conjugate = sympy.conjugate(e)
+    if e.is_Atom or e.is_real:
+        return conjugate
+    value, other = check_constant(e), check_constant(conjugate)
+    if abs(sympy.conjugate(value) - other) > _AGREEMENT * (1 + abs(value)):
+        raise UndecidedError(f"the conjugate of {quote(e)} is not clear")
+    return conjugate
+
+
+def dbar_formulas(formula: Expr, bars: Mapping[Expr, Expr]) -> dict[Expr, Expr]:
+    """Variable -> d/dzbar of F, in the variables and their partners."""
     return {z: sympy.diff(formula, bar) for z, bar in bars.items()}
 
 
-def laplacian_formula(e: Expr, bars: Mapping[Expr, Expr]) -> Expr:
-    """The sum of d^2 e / dx^2 + d^2 e / dy^2 over all variables, 4 d^2 / dz dzbar each."""
-    formula = pair(e, bars)[0]
+def laplacian_formula(formula: Expr, bars: Mapping[Expr, Expr]) -> Expr:
+    """The sum of d^2 F / dx^2 + d^2 F / dy^2 over all variables, 4 d^2 / dz dzbar each."""
     return sympy.Add(*(4 * sympy.diff(formula, bar, z) for z, bar in bars.items()))
-
-
-def specialize(e: Expr, at: Mapping[Expr, Expr]) -> Expr:
-    """The formula as it is near a point, where it is given by cases: the case that holds there.
-
-    Raises:
-        UndecidedError: the point is on the border of two cases, or a condition is not known.
-    """
-    if not e.has(*_PIECES):
-        return e
-    if isinstance(e, sympy.Piecewise):
-        cases: Any = e.args
-        for case, condition in cases:
-            if _holds(condition, at):
-                return specialize(case, at)
-        raise UndecidedError(f"no case of {quote(e)} holds at a point")
-    arguments = [specialize(a, at) for a in e.args]
-    if isinstance(e, sympy.Heaviside):
-        return sympy.Integer(1 if _sign(arguments[0], at) > 0 else 0)
-    if isinstance(e, sympy.Max | sympy.Min):
-        best = arguments[0]
-        for other in arguments[1:]:
-            if (_sign(other - best, at) > 0) == isinstance(e, sympy.Max):
-                best = other
-        return best
-    return e.func(*arguments)
-
-
-def _holds(condition: Any, at: Mapping[Expr, Expr]) -> bool:
-    sides = condition
-    if condition in (sympy.true, sympy.false):
-        return bool(condition)
-    if isinstance(condition, sympy.And):
-        return all(_holds(c, at) for c in condition.args)
-    if isinstance(condition, sympy.Or):
-        return any(_holds(c, at) for c in condition.args)
-    if isinstance(condition, sympy.Not):
-        return not _holds(condition.args[0], at)
-    if isinstance(condition, sympy.Eq | sympy.Ne):
-        if abs(_value(sides.lhs - sides.rhs, at)) < _CLEAR:
-            raise UndecidedError(f"a point is on the border of {quote(condition)}")
-        return isinstance(condition, sympy.Ne)
-    if isinstance(condition, Relational):
-        positive = _sign(sides.lhs - sides.rhs, at) > 0
-        return positive == isinstance(condition, sympy.Gt | sympy.Ge)
-    raise UndecidedError(f"there is no rule for the condition {quote(condition)}")
-
-
-_CLEAR = sympy.Rational(1, 10**20)
-
-
-def _sign(e: Expr, at: Mapping[Expr, Expr]) -> int:
-    value = _value(e, at)
-    if abs(sympy.im(value)) > _CLEAR or abs(sympy.re(value)) < _CLEAR:
-        raise UndecidedError(f"the sign of {quote(e)} at a point is not clear")
-    return 1 if sympy.re(value) > 0 else -1
-
-
-def _value(e: Expr, at: Mapping[Expr, Expr]) -> Expr:
-    try:
-        return evaluate(e, at)
-    except NumericalError as error:
-        raise UndecidedError(str(error)) from error

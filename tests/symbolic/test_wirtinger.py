@@ -5,14 +5,13 @@ import pytest
 import sympy
 
 from holonet.symbolic.wirtinger import (
+    Pairs,
     UndecidedError,
+    check_constant,
     dbar_formulas,
-    excluded_sets,
     is_harmonic_tree,
     is_holomorphic_tree,
     laplacian_formula,
-    pair,
-    specialize,
 )
 
 z, w = sympy.symbols("z w")
@@ -34,6 +33,9 @@ MIXED = [
     sympy.log(Abs(z**2 + w)),
     sympy.sqrt(conj(z) + 3),
     (2 + sympy.I) ** conj(z),
+    (-2) ** (conj(z) * w),
+    sympy.asin(2) * conj(z) + conj(sympy.acosh(-3)) * w,
+    Abs(z * w, evaluate=False) ** z,
     conj(z) ** sympy.Rational(1, 3),
     (z + 2) ** conj(w),
     sympy.tanh(re(z) + sympy.I * im(w) * 2),
@@ -69,18 +71,19 @@ def at_point(e):
 @pytest.mark.parametrize("e", MIXED, ids=str)
 def test_formulas_agree_with_differences(e):
     with mpmath.workdps(50):
-        found = dbar_formulas(e, BARS)
+        formula = Pairs(BARS).both(e)[0]
+        found = dbar_formulas(formula, BARS)
         laplacian = mpmath.mpf(0)
         for variable in (z, w):
             dbar, second = by_differences(e, variable)
             laplacian += second
             assert abs(at_point(found[variable]) - dbar) < 1e-10
-        assert abs(at_point(laplacian_formula(e, BARS)) - laplacian) < 1e-8
+        assert abs(at_point(laplacian_formula(formula, BARS)) - laplacian) < 1e-8
 
 
 @pytest.mark.parametrize("e", MIXED, ids=str)
 def test_the_pair_is_the_function_and_its_conjugate(e):
-    value, other = pair(e, BARS)
+    value, other = Pairs(BARS).both(e)
     with mpmath.workdps(40):
         exact = sympy.lambdify([z, w], e, "mpmath")(AT[z], AT[w])
         assert abs(at_point(value) - exact) < 1e-15
@@ -92,7 +95,7 @@ def test_the_pair_is_the_function_and_its_conjugate(e):
 )
 def test_other_functions_have_no_rule(e):
     with pytest.raises(UndecidedError, match="no rule"):
-        pair(1 + e * w, BARS)
+        Pairs(BARS).both(1 + e * w)
 
 
 def test_holomorphic_trees():
@@ -133,36 +136,40 @@ def test_harmonic_trees():
 
 
 @pytest.mark.parametrize(
-    ("e", "sets"),
+    ("e", "real"),
     [
-        (sympy.exp(z) + z**3, ()),
-        (1 / (z - 1), ("z - 1 = 0",)),
-        (sympy.sqrt(z + w), ("w + z in (-oo, 0]",)),
-        (2**z, ()),
-        ((-2) ** z, ("-2 in (-oo, 0]",)),
-        (z**w, ("z in (-oo, 0]",)),
-        (sympy.log(z), ("z in (-oo, 0]",)),
-        (sympy.tan(2 * z), ("2*z in pi/2 + pi*k",)),
-        (sympy.asin(z), ("z in (-oo, -1] or [1, oo)",)),
-        (Abs(z - 1), ("z - 1 = 0",)),
+        (z * conj(z), True),
+        (re(z) + Abs(w), True),
+        (z + conj(z), True),
+        (sympy.exp(re(z)) * sympy.atan2(im(w), re(w)), True),
+        ((z + 1) * (conj(z) + 1) - z * conj(z), True),
+        (z, False),
+        (z * conj(w), False),
+        (sympy.I * re(z), False),
     ],
 )
-def test_the_excluded_sets_are_listed(e, sets):
-    assert excluded_sets(e) == sets
+def test_what_is_real_by_construction_is_seen(e, real):
+    assert Pairs(BARS).is_real(e) is real
 
 
-def test_cases_are_chosen_by_the_point():
-    at = {z: sympy.Rational(1, 2) - sympy.I, w: sympy.Integer(-3) + sympy.I}
-    e = sympy.Piecewise((z, re(w) > 0), (z**2, sympy.And(im(z) < 0, re(z) > 0)), (w, True))
-    assert specialize(e + w, at) == z**2 + w
-    assert specialize(sympy.Max(re(z), im(z), 0), at) == re(z)
-    assert specialize(sympy.Min(re(z), im(z), 0), at) == im(z)
-    assert specialize(z * sympy.Heaviside(re(w)), at) == 0
-    assert specialize(z * sympy.Heaviside(re(z)), at) == z
-    assert specialize(sympy.Piecewise((w, sympy.Eq(z, w)), (z, True)), at) == z
-    assert specialize(sympy.Piecewise((w, sympy.Not(sympy.Ge(re(z), 2))), (z, True)), at) == w
-    assert specialize(sympy.Piecewise((w, sympy.Or(re(z) > 2, im(w) > 0)), (z, True)), at) == w
-    with pytest.raises(UndecidedError, match="not clear"):
-        specialize(sympy.Max(re(z), sympy.Rational(1, 2)), at)
-    with pytest.raises(UndecidedError, match="no case"):
-        specialize(sympy.Piecewise((z, re(z) > 2)), at)
+def test_angles_of_what_may_not_be_real_have_no_rule():
+    with pytest.raises(UndecidedError, match="real"):
+        Pairs(BARS).both(sympy.atan2(z, re(z)))
+
+
+@pytest.mark.parametrize(
+    "e",
+    [
+        1 / (sympy.sin(1) ** 2 + sympy.cos(1) ** 2 - 1),
+        sympy.log(sympy.exp(1) - sympy.E, evaluate=False),
+    ],
+)
+def test_constants_without_a_value_are_found(e):
+    with pytest.raises(UndecidedError):
+        check_constant(e)
+
+
+def test_constants_on_cuts_are_conjugated_by_their_values():
+    for e in (sympy.asin(2), sympy.log(-2), sympy.sqrt(-3), sympy.acosh(-2), (-2) ** sympy.I):
+        value, other = Pairs(BARS).both(e)
+        assert abs(sympy.conjugate(check_constant(value)) - check_constant(other)) < 1e-40

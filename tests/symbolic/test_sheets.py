@@ -1,0 +1,83 @@
+"""What holds on one sheet is not taken to hold on the others."""
+
+import pytest
+import sympy
+
+from holonet.symbolic.heads import HEADS
+from holonet.symbolic.sheets import (
+    _VALUES,
+    constant_values,
+    vanishes_nowhere_dense,
+    varies_everywhere,
+)
+
+z, w = sympy.symbols("z w")
+sqrt, log, exp = sympy.sqrt, sympy.log, sympy.exp
+FIRM = [
+    z,
+    z * w - 1,
+    1 + exp(z),
+    sqrt(z) + z,
+    log(z) + z,
+    log(z) * log(z + 1) + 1,
+    sqrt(1 + sqrt(z)) * w - sympy.asin(z),
+    sympy.erf(z) - w,
+    z**w + 1,
+    sympy.acosh(z) / z + 2,
+]
+ZERO_SOMEWHERE = [
+    sympy.Integer(0),
+    sympy.sin(z) ** 2 + sympy.cos(z) ** 2 - 1,
+    sqrt(z**2) - z,
+    sqrt(z**2) + z,
+    sqrt(z) * sqrt(w) + sqrt(z * w),
+    log(exp(z)) - z,
+    log(exp(z)) - z + 40 * sympy.I * sympy.pi,
+    sympy.asin(sympy.sin(z)) - z + 2 * sympy.pi,
+    sympy.acos(z) + sympy.acos(-z) - 3 * sympy.pi,
+    (z**3) ** sympy.Rational(1, 3) - z,
+    w * (sqrt(z**2) - z),
+]
+CONSTANT_SOMEWHERE = [
+    sqrt(z**2) / z,
+    sqrt(z**2) - z + 1,
+    log(exp(z)) - z + 5,
+    sqrt(z) * sqrt(1 / z) + 1,
+    sympy.atan(z) + sympy.atan(1 / z),
+]
+
+
+@pytest.mark.parametrize("e", FIRM, ids=str)
+def test_what_vanishes_on_no_open_set(e):
+    assert vanishes_nowhere_dense(e)
+
+
+@pytest.mark.parametrize("e", ZERO_SOMEWHERE, ids=str)
+def test_what_vanishes_on_some_sheet(e):
+    assert not vanishes_nowhere_dense(e)
+    assert not vanishes_nowhere_dense(1 / (1 / (e + 1) - 1)) or e.free_symbols == set()
+
+
+@pytest.mark.parametrize("e", FIRM, ids=str)
+def test_what_varies_everywhere(e):
+    assert varies_everywhere(e)
+    assert varies_everywhere(sympy.tanh(2 * e + 1))
+
+
+@pytest.mark.parametrize("e", CONSTANT_SOMEWHERE, ids=str)
+def test_what_is_constant_on_some_sheet(e):
+    assert not varies_everywhere(e)
+    assert not varies_everywhere(log(3 * e))
+
+
+def test_the_constants_of_finitely_many_sheets_are_known():
+    assert set(constant_values(sqrt(z**2) / z) or ()) == {1, -1}
+    assert constant_values(z + sqrt(z)) == ()
+    assert constant_values(log(exp(z)) - z) is None
+
+
+def test_every_function_has_values_and_all_its_branches():
+    assert set(_VALUES) == set(HEADS)
+    for f in (sympy.asin, sympy.acos, sympy.atan, sympy.asinh, sympy.acosh, sympy.atanh, log):
+        inverse = f(z).inverse()
+        assert not varies_everywhere(f(inverse(z)) - z)
