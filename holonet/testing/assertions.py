@@ -12,7 +12,7 @@ from torch import Tensor
 
 from holonet._types import BoolTensor, ComplexTensor, RealTensor, TensorFunction
 from holonet.calculus import holomorphy_witnesses
-from holonet.calculus.witnesses import Witnesses
+from holonet.calculus.witnesses import DIFFERENCE_NOISE, Witnesses
 from holonet.domains import Domain
 from holonet.nn import HolomorphicClassifier
 from holonet.testing.specimens import (
@@ -67,7 +67,7 @@ def holomorphy_error(
 
     Returns:
         About 1e-15 for holomorphic f, up to 1 for antiholomorphic ones; NaN where f was not
-        finite or more than half of the circles could not be resolved.
+        finite or a circle could not be resolved.
 
     Law: unchanged if f is multiplied by a constant.
 
@@ -133,6 +133,7 @@ class _Finding:
     """What the witnesses said in one situation, on circles of one size."""
 
     situation: str
+    f: TensorFunction
     z: ComplexTensor
     radius: RealTensor
     witnesses: Witnesses
@@ -143,12 +144,17 @@ class _Finding:
 
     @property
     def error(self) -> float:
-        """The worst point's; undecided points count only where they are more than half."""
+        """The worst point's; NaN where one is undecided."""
         error = self.witnesses.error
         undecided = ~self.witnesses.decided & self._finite
-        if bool(undecided.float().mean() > 0.5):
+        if bool(undecided.any()):
             return math.nan
         return float(error[~undecided].max())
+
+    def _is_followed(self) -> bool:
+        """Whether autograd follows the function at all."""
+        with torch.enable_grad():
+            return self.f(self.z.detach().requires_grad_()).requires_grad
 
     @property
     def _finite(self) -> BoolTensor:
@@ -172,7 +178,7 @@ class _Finding:
             )
         at = int(torch.where(w.decided, w.error, 0).argmax())
         meaning = []
-        if w.dbar[at] > allowed:
+        if w.dbar[at] > (allowed if w.forward_mode else max(allowed, DIFFERENCE_NOISE)):
             meaning.append("it depends on conj(z) at that point")
         if w.negative_modes[at] > allowed:
             meaning.append(
@@ -180,7 +186,13 @@ class _Finding:
                 "antiholomorphic part, a seam between pieces, a branch cut or a pole inside"
             )
         if w.derivative[at] > allowed:
-            meaning.append("the derivative that autograd gives is not the one of its values")
+            meaning.append(
+                "the derivative that autograd gives is not the one of its values"
+                if self._is_followed()
+                else "no gradient passes through it: autograd sees a constant, as behind detach(), "
+                "numpy or integers. Write it with torch's functions, or tell its derivative with "
+                "functions.analytic.with_derivative"
+            )
         by = "forward mode" if w.forward_mode else "central differences, for want of a jvp"
         return (
             f"not holomorphic: {where}, at {brief(self.z[at])}, error {w.error[at]:.3g} > "
@@ -217,4 +229,4 @@ def _findings(
                     break
                 radii = torch.where(infinite, radii / 4, radii)
                 found = holomorphy_witnesses(specimen.f, z, v, radius=radii, samples=samples)
-            yield _Finding(specimen.situation, z, radii, found)
+            yield _Finding(specimen.situation, specimen.f, z, radii, found)

@@ -85,6 +85,13 @@ def assert_derivative(
             f"{brief(got[at])}, and Cauchy's integral gives {brief(expected[at])}, relative error "
             f"{float(error[at]):.3g} > {allowed:.2g}"
         )
+    if not bool(modes.resolved.all()):
+        at = int((~modes.resolved).nonzero()[0])
+        raise AssertionError(
+            f"undecided whether it is the derivative of {name_of(f)}: a circle of radius "
+            f"{float(radii[at]):.3g} about {brief(z[at])} is not resolved, as a function with "
+            "steps or noise is not. If it is smooth but grows fast give a smaller radius"
+        )
     return float(error[at])
 
 

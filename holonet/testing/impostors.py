@@ -556,6 +556,30 @@ def leaky_cubic(z: Tensor) -> Tensor:
     return x**3 - 3 * x * y**2 + 1e-6 * x**4
 
 
+@_impostor(*_EVERY_HARMONIC, fools=["pointwise laplacian", "centered circle"])
+def stairs(z: Tensor) -> Tensor:
+    """Re z rounded to steps of a tenth, as a quantized network has them."""
+    return (10 * z.real).round() / 10
+
+
+@_impostor(*_EVERY_HARMONIC, fools=["pointwise laplacian"])
+def small_jump(z: Tensor) -> Tensor:
+    """Re z, and a thousandth more in the upper half-plane."""
+    return z.real + 1e-3 * (z.imag > 0)
+
+
+@_impostor(*_EVERY_HARMONIC, fools=["pointwise laplacian"], points=_cloud(2))
+def jump_in_two_variables(z: Tensor) -> Tensor:
+    """Re z1 z2, and a thousandth more on one side of a hyperplane."""
+    return (z[..., 0] * z[..., 1]).real + 1e-3 * (z[..., 0].real + z[..., 1].imag > 0.1)
+
+
+@_impostor(*_EVERY_HARMONIC, fools=["pointwise laplacian"], points=_cloud(2))
+def bits(z: Tensor) -> Tensor:
+    """Re z1 + Im z2 rounded to 1/256, as in fixed point."""
+    return (256 * (z[..., 0].real + z[..., 1].imag)).round() / 256
+
+
 @_impostor("pluriharmonic", fools=["pointwise laplacian", "unimodular lines"], points=_cloud(2))
 def difference_of_squares(z: Tensor) -> Tensor:
     """|z1|^2 - |z2|^2, harmonic and not pluriharmonic."""

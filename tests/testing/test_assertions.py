@@ -1,7 +1,9 @@
 """Every impostor is rejected, random holomorphic networks are not, and messages help."""
 
+import cmath
 import math
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
@@ -184,3 +186,17 @@ def test_the_error_does_not_depend_on_a_factor(seed, scale):
     error = holomorphy_error(f, z)
     assert holomorphy_error(lambda z: scale * f(z), z) == pytest.approx(error, rel=1e-6)
     assert error > 1e-3
+
+
+@pytest.mark.parametrize(
+    "f",
+    [
+        lambda z: torch.from_numpy(np.exp(z.detach().numpy())),
+        lambda z: z.detach().exp(),
+        lambda z: torch.tensor([cmath.exp(w) for w in z.tolist()], dtype=torch.complex128),
+    ],
+)
+def test_a_function_that_autograd_does_not_follow_is_said_to_be_one(f):
+    with pytest.raises(AssertionError, match="no gradient passes through it") as refused:
+        assert_holomorphic(f)
+    assert "conj(z)" not in str(refused.value)

@@ -139,6 +139,50 @@ def test_without_forward_mode_the_values_still_tell():
         assert_pluriharmonic(Squares.apply, normal(0, 5))
 
 
+class Dropout(torch_nn.Module):
+    """Entries left out at random, in evaluation mode too."""
+
+    def forward(self, z):
+        return torch_nn.functional.dropout(z.real.reshape(len(z), -1), 0.5).sum(-1)
+
+
+@pytest.mark.parametrize("event", [(), (2,)])
+@pytest.mark.parametrize("check", [assert_harmonic, assert_pluriharmonic])
+@pytest.mark.parametrize(
+    "u",
+    [
+        lambda z: torch.randn(z.shape[:1], dtype=torch.float64),
+        lambda z: z.real.reshape(len(z), -1).sum(-1) + 1e-3 * torch.randn(len(z)),
+        lambda z: z.real.reshape(len(z), -1).sum(-1) + 1e-9 * torch.randn(len(z)),
+        lambda z: torch.round(10 * z.real.reshape(len(z), -1).sum(-1)) / 10,
+        lambda z: torch.fake_quantize_per_tensor_affine(z.real.float(), 0.05, 0, -128, 127),
+        lambda z: z.real.float(),
+        Dropout(),
+    ],
+)
+def test_what_cannot_be_resolved_does_not_pass(check, u, event):
+    with pytest.raises(AssertionError, match=r"not (pluri)?harmonic"):
+        check(u, normal(3, 8, *event))
+
+
+def test_a_jump_far_from_the_points_is_undecided_in_many_variables():
+    def u(z):
+        return (z[:, 0] * z[:, 1]).real + 1e-3 * (z[:, 0].imag > 0.2)
+
+    with pytest.raises(AssertionError, match=r"^undecided.* steps, kinks or noise"):
+        assert_harmonic(u, normal(0, 8, 2))
+    x = normal(0, 8, 3, dtype=torch.float64)
+    with pytest.raises(AssertionError, match=r"^undecided.* steps, kinks or noise"):
+        assert_harmonic(lambda x: x[:, 0] * x[:, 1] + 1e-3 * (x[:, 2] > 0.1), x)
+
+
+def test_poles_near_the_circles_are_met_by_smaller_ones():
+    def u(z):
+        return (1 / (z - (0.9 + 0.3j))).real
+
+    assert assert_pluriharmonic(u, torch.zeros(1, dtype=torch.complex128)) < 1e-11
+
+
 def test_bad_requests_are_refused():
     with pytest.raises(InputTypeError, match="complex lines"):
         assert_pluriharmonic(torch.sum, torch.ones(3, 2))
