@@ -1,7 +1,9 @@
 """When not to believe an attack that failed: the signs of masked gradients."""
 
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 
 import torch
@@ -11,7 +13,14 @@ from holonet._types import AnyTensor, BoolTensor, RealTensor
 from holonet.attacks.result import Alarm, AlarmKind, AttackResult
 from holonet.errors import AttackWarning, ShapeError
 
-__all__ = ["Evidence", "alarms_from", "black_box_alarm", "warn_about", "warn_of_probabilities"]
+__all__ = [
+    "Evidence",
+    "alarms_from",
+    "black_box_alarm",
+    "silent",
+    "warn_about",
+    "warn_of_probabilities",
+]
 
 DOUBTFUL_SHARE = {AlarmKind.FLAT_LOSS: 0.1, AlarmKind.BLACK_BOX_WINS: 0.01}
 """The share of all examples from which on an alarm makes the verdict doubtful; else any example.
@@ -134,7 +143,7 @@ def warn_about(alarms: Iterable[Alarm]) -> None:
         if alarm.kind is AlarmKind.HEURISTIC:
             continue
         if alarm.count > DOUBTFUL_SHARE.get(alarm.kind, 0.0) * alarm.examples:
-            warnings.warn(str(alarm), AttackWarning, stacklevel=3)
+            _warn(str(alarm))
 
 
 def warn_of_probabilities(logits: AnyTensor) -> None:
@@ -147,10 +156,27 @@ def warn_of_probabilities(logits: AnyTensor) -> None:
         return
     slack = 1e-2 if torch.finfo(logits.dtype).bits < 32 else 1e-4
     if bool((logits >= 0).all()) and bool(((logits.sum(1) - 1).abs() <= slack).all()):
-        warnings.warn(
+        _warn(
             f"the model's outputs for all {len(logits)} examples are >= 0 and add up to 1, as "
             "probabilities do: return logits, without the softmax, lest the gradients of a "
-            "saturated softmax hide what the attack looks for",
-            AttackWarning,
-            stacklevel=3,
+            "saturated softmax hide what the attack looks for"
         )
+
+
+_silent: ContextVar[bool] = ContextVar("holonet_attacks_silent", default=False)
+
+
+@contextmanager
+def silent() -> Iterator[None]:
+    """No `AttackWarning` from the attacks inside, in this thread: Python's filters are global."""
+    token = _silent.set(True)
+    try:
+        yield
+    finally:
+        _silent.reset(token)
+
+
+def _warn(text: str) -> None:
+    """For who called the attack."""
+    if not _silent.get():
+        warnings.warn(text, AttackWarning, stacklevel=4)

@@ -15,7 +15,6 @@ from holonet.attacks.objectives import (
     AttackLoss,
     Goal,
     Model,
-    evaluating,
     logits_of,
     require_examples,
     require_targets,
@@ -23,6 +22,7 @@ from holonet.attacks.objectives import (
 from holonet.attacks.result import AttackResult
 from holonet.attacks.threat import ThreatModel
 from holonet.errors import DomainError
+from holonet.nn.modes import evaluating
 
 __all__ = ["Worst", "apgd", "apgd_targeted"]
 

@@ -34,7 +34,9 @@ def ascend(
     it is.
 
     Args:
-        objective: points -> a number for each example, to be made large.
+        objective: points -> a number for each example, to be made large. It is called as it is: a
+            model in it that counts statistics or drops units goes on doing so, unless it is put
+            into eval mode around the call (`nn.modes.evaluating`), as the other attacks do.
         start: where to begin, in the threat set about x.
         x: the examples, centers of the threat set.
         threat: the set.

@@ -17,12 +17,13 @@ from holonet.attacks.alarms import ADVICE, warn_about
 from holonet.attacks.apgd import apgd, apgd_targeted
 from holonet.attacks.climbing import choose
 from holonet.attacks.gradient import fgsm, pgd
-from holonet.attacks.objectives import Model, evaluating, logits_of, margin_of, require_examples
+from holonet.attacks.objectives import Model, logits_of, margin_of, require_examples
 from holonet.attacks.result import Alarm, AlarmKind, AttackResult
 from holonet.attacks.square import square
 from holonet.attacks.threat import ThreatModel
 from holonet.attacks.torus import torus
 from holonet.errors import DomainError
+from holonet.nn.modes import evaluating
 
 __all__ = ["ATTACKS", "STRONG", "Attack", "EnsembleResult", "worst_case"]
 

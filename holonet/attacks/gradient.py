@@ -14,7 +14,6 @@ from holonet.attacks.objectives import (
     AttackLoss,
     Goal,
     Model,
-    evaluating,
     input_gradient,
     logits_of,
     require_examples,
@@ -23,6 +22,7 @@ from holonet.attacks.objectives import (
 from holonet.attacks.result import AttackResult
 from holonet.attacks.threat import ThreatModel
 from holonet.errors import DomainError
+from holonet.nn.modes import evaluating
 
 __all__ = ["fgsm", "pgd"]
 

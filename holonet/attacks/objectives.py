@@ -1,7 +1,6 @@
 """What attacks make large, and the one place where they ask a model for logits and gradients."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -19,7 +18,6 @@ __all__ = [
     "Goal",
     "Model",
     "Objective",
-    "evaluating",
     "input_gradient",
     "logits_of",
     "loss_named",
@@ -284,26 +282,3 @@ def input_gradient(objective: Tensor, point: Tensor) -> tuple[AnyTensor, BoolTen
     finite = gradient.isfinite().flatten(1).all(1)
     shape = (-1, *[1] * (gradient.ndim - 1))
     return gradient.resolve_conj().masked_fill(~finite.view(shape), 0), finite
-
-
-@contextmanager
-def evaluating(model: object) -> Iterator[None]:
-    """Put every submodule in eval mode, and back in its own mode at the end.
-
-    Example:
-        >>> model = nn.Sequential(nn.Dropout(), nn.Dropout().eval())
-        >>> with evaluating(model):
-        ...     model[0].training
-        False
-        >>> model[0].training, model[1].training
-        (True, False)
-    """
-    modules = list(model.modules()) if isinstance(model, nn.Module) else []
-    modes = [module.training for module in modules]
-    try:
-        for module in modules:
-            module.training = False
-        yield
-    finally:
-        for module, mode in zip(modules, modes, strict=True):
-            module.training = mode

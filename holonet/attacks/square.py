@@ -10,16 +10,11 @@ from torch.nn import functional
 from holonet._arguments import checked
 from holonet._types import AnyTensor, IntTensor, RealTensor
 from holonet.attacks.climbing import choose
-from holonet.attacks.objectives import (
-    Model,
-    evaluating,
-    logits_of,
-    margin_of,
-    require_examples,
-)
+from holonet.attacks.objectives import Model, logits_of, margin_of, require_examples
 from holonet.attacks.result import AttackResult
 from holonet.attacks.threat import ThreatModel
 from holonet.errors import DomainError
+from holonet.nn.modes import evaluating
 
 __all__ = ["square"]
 

@@ -13,14 +13,7 @@ from holonet._types import AnyTensor, BoolTensor, IntTensor, RealTensor
 from holonet.attacks.alarms import Evidence
 from holonet.attacks.apgd import Worst
 from holonet.attacks.climbing import Climb, Judge, Seen, beside, choose, climb, is_zero, judging
-from holonet.attacks.objectives import (
-    AttackLoss,
-    Goal,
-    Model,
-    evaluating,
-    input_gradient,
-    logits_of,
-)
+from holonet.attacks.objectives import AttackLoss, Goal, Model, input_gradient, logits_of
 from holonet.attacks.result import Alarm, AlarmKind, AttackResult
 from holonet.attacks.threat import ThreatModel
 from holonet.domains import Domain, Plane
@@ -28,7 +21,8 @@ from holonet.errors import DomainError, NotHolomorphicError
 from holonet.functions import FunctionClass
 from holonet.functions.modulus import sgn
 from holonet.nn import declared_class
-from holonet.nn.module import forward_hooks, layer_domain
+from holonet.nn.modes import evaluating
+from holonet.nn.module import forward_hooks, layer_domain, of_this_thread
 
 __all__ = ["torus"]
 
@@ -285,6 +279,7 @@ class _Escape:
         def look(layer: nn.Module, inputs: tuple[Tensor, ...]) -> None:
             seen.append((layer, inputs[0]))
 
-        with forward_hooks(layer.register_forward_pre_hook(look) for layer in self.domains):
+        hook = of_this_thread(look)
+        with forward_hooks(layer.register_forward_pre_hook(hook) for layer in self.domains):
             self.model(point)
         return seen

@@ -20,7 +20,6 @@ from holonet._files import write_atomically
 from holonet._types import AnyTensor
 from holonet.attacks import ThreatModel
 from holonet.attacks.ensemble import ATTACKS, STRONG, Attack
-from holonet.attacks.objectives import evaluating
 from holonet.cli.options import JsonFlag, OtherDataFlag, amount, count, seed_option
 from holonet.cli.terminal import progress
 from holonet.data import Dataset
@@ -35,6 +34,7 @@ from holonet.interop import (
     require_autoattack,
     require_toolkit,
 )
+from holonet.nn.modes import evaluating
 from holonet.training import load_model, load_run
 
 __all__ = ["BATCH", "attack", "attacks_named", "percent", "save_picture", "threat_of"]

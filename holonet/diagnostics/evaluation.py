@@ -15,9 +15,10 @@ from holonet._cache import recall, tensor_digest
 from holonet._files import write_atomically
 from holonet.attacks import ThreatModel
 from holonet.attacks.ensemble import STRONG, Attack, worst_case
-from holonet.attacks.objectives import Model, evaluating, logits_of, margin_of, require_labels
+from holonet.attacks.objectives import Model, logits_of, margin_of, require_labels
 from holonet.diagnostics.report import RobustnessReport
 from holonet.errors import CheckpointError, DomainError, InputTypeError, ShapeError
+from holonet.nn.modes import evaluating
 
 __all__ = ["evaluate_radii", "evaluate_robustness"]
 

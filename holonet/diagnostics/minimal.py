@@ -12,16 +12,10 @@ from holonet._arguments import checked
 from holonet._types import AnyTensor, IntTensor, RealTensor
 from holonet.attacks import ThreatModel
 from holonet.attacks.balls import Room
-from holonet.attacks.objectives import (
-    Model,
-    evaluating,
-    input_gradient,
-    logits_of,
-    margin_of,
-    require_examples,
-)
+from holonet.attacks.objectives import Model, input_gradient, logits_of, margin_of, require_examples
 from holonet.diagnostics.robustness import RobustnessPoint
 from holonet.errors import DomainError
+from holonet.nn.modes import evaluating
 
 __all__ = ["MinimalDistances", "minimal_distances"]
 

@@ -2,7 +2,6 @@
 
 import itertools
 import math
-import warnings
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from typing import Any
@@ -13,9 +12,9 @@ from torch import Tensor
 from holonet._arguments import checked
 from holonet._types import AnyTensor, BoolTensor
 from holonet.attacks import AttackResult, ThreatModel, pgd
+from holonet.attacks.alarms import silent
 from holonet.attacks.objectives import (
     Model,
-    evaluating,
     input_gradient,
     logits_of,
     loss_named,
@@ -23,8 +22,9 @@ from holonet.attacks.objectives import (
     require_examples,
 )
 from holonet.attacks.square import square
-from holonet.errors import AttackWarning, DomainError, InputTypeError
+from holonet.errors import DomainError, InputTypeError
 from holonet.nn import double_copy
+from holonet.nn.modes import evaluating
 
 __all__ = ["SanityCheck", "sanity_list"]
 
@@ -106,8 +106,7 @@ def sanity_list(
     x = x.detach()
     slack = max(1.0, tolerance * len(y))
     checks = []
-    with warnings.catch_warnings():  # what the attacks doubt is in the checks already
-        warnings.simplefilter("ignore", AttackWarning)
+    with silent():  # what the attacks doubt is in the checks already
         look = _Look(model, x, y, threat, steps, queries, slack, seed)
         for check in (
             look.deterministic,

@@ -11,16 +11,10 @@ from holonet._arguments import checked
 from holonet._types import AnyTensor, IntTensor, RealTensor
 from holonet.attacks import Alarm, AlarmKind, ThreatModel, pgd
 from holonet.attacks.ensemble import Attack
-from holonet.attacks.objectives import (
-    Model,
-    evaluating,
-    input_gradient,
-    logits_of,
-    loss_named,
-    require_labels,
-)
+from holonet.attacks.objectives import Model, input_gradient, logits_of, loss_named, require_labels
 from holonet.diagnostics.intervals import wilson_interval
 from holonet.errors import DataError, DomainError
+from holonet.nn.modes import evaluating
 
 __all__ = ["Rate", "TransferMatrix", "transfer_matrix"]
 

@@ -12,9 +12,9 @@ from torch.nn import functional
 from holonet._types import RealTensor
 from holonet.attacks import ThreatModel
 from holonet.attacks.gradient import fgsm, pgd
-from holonet.attacks.objectives import evaluating
 from holonet.data import Dataset
 from holonet.errors import AttackWarning, DataError
+from holonet.nn.modes import evaluating
 from holonet.training import accuracy
 
 __all__ = ["at_32", "attacked", "network"]

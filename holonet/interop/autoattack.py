@@ -23,10 +23,11 @@ from holonet._optional import require
 from holonet._types import IntTensor
 from holonet.attacks import Alarm, AlarmKind, AttackResult, ThreatModel
 from holonet.attacks.alarms import warn_about
-from holonet.attacks.objectives import Model, evaluating, logits_of
+from holonet.attacks.objectives import Model, logits_of
 from holonet.errors import DomainError, HolonetError, InputTypeError
 from holonet.interop.layout import ImageLayout
 from holonet.interop.toolkits import accept
+from holonet.nn.modes import evaluating
 
 __all__ = ["AutoAttackResult", "Version", "autoattack", "require_autoattack"]
 

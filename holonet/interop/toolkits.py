@@ -15,7 +15,7 @@ from holonet._types import AnyTensor, IntTensor
 from holonet.attacks import Alarm, AlarmKind, AttackResult, ThreatModel
 from holonet.attacks.alarms import warn_about
 from holonet.attacks.ensemble import Attack
-from holonet.attacks.objectives import Model, evaluating, logits_of, margin_of
+from holonet.attacks.objectives import Model, logits_of, margin_of
 from holonet.errors import (
     DomainError,
     InputTypeError,
@@ -24,6 +24,7 @@ from holonet.errors import (
     UnknownNameError,
 )
 from holonet.interop.layout import ImageLayout
+from holonet.nn.modes import evaluating
 
 __all__ = [
     "Finder",

@@ -8,7 +8,8 @@ from torch import Tensor, nn
 
 from holonet.errors import ConfigError
 from holonet.nn.kits import ScaledResidual
-from holonet.nn.module import DeclaredModule, forward_hooks
+from holonet.nn.modes import evaluating
+from holonet.nn.module import DeclaredModule, forward_hooks, of_this_thread
 from holonet.nn.normalization import FrozenNorm
 
 __all__ = ["flops", "real_parameter_count"]
@@ -70,14 +71,10 @@ def flops(module: nn.Module, in_shape: Sequence[int]) -> int:
         total += _multiply_adds(layer, inputs[0], output)
 
     example = _zeros(module, in_shape)
-    modes = {part: part.training for part in module.modules()}
-    try:
-        module.eval()
-        with forward_hooks(part.register_forward_hook(count) for part in modes):
-            module(example)
-    finally:
-        for part, training in modes.items():
-            part.training = training
+    hook = of_this_thread(count)
+    hooks = forward_hooks(part.register_forward_hook(hook) for part in module.modules())
+    with evaluating(module), hooks:
+        module(example)
     return total
 
 

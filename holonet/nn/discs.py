@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from holonet._types import BoolTensor, ComplexTensor, RealTensor
 from holonet.domains import Plane
 from holonet.errors import DomainError
-from holonet.nn.module import forward_hooks, layer_domain
+from holonet.nn.module import forward_hooks, layer_domain, of_this_thread
 
 __all__ = ["admissible_radius"]
 
@@ -86,7 +86,8 @@ def _stays_inside(module: nn.Module, points: ComplexTensor) -> BoolTensor:
         fits = SAFETY * moved < room  # False where either is NaN
         torch.logical_and(inside, fits.unsqueeze(-1).flatten(1).all(1), out=inside)
 
-    with forward_hooks(layer.register_forward_pre_hook(look) for layer in module.modules()):
+    hook = of_this_thread(look)
+    with forward_hooks(layer.register_forward_pre_hook(hook) for layer in module.modules()):
         size = module(points.flatten(0, 1)).abs().unflatten(0, points.shape[:2])
     size = size.unsqueeze(-1).flatten(2).amax(2)
     return inside & (size[1:].amax(0) <= MOST_GROWTH * (1 + size[0]))

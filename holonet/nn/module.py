@@ -1,6 +1,7 @@
 """The base of every module: what it declares, and the checks of what it is given."""
 
 import inspect
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ __all__ = [
     "forward_hooks",
     "layer_domain",
     "layer_singularities",
+    "of_this_thread",
     "real_dtype",
     "require_complex",
     "require_size",
@@ -109,7 +111,8 @@ class DeclaredModule(nn.Module, metaclass=_Declaring):
                 clearance = domain.clearance(inputs[0]).unsqueeze(-1).flatten(1).amin(1)
                 torch.minimum(least, clearance, out=least)
 
-        with forward_hooks(module.register_forward_pre_hook(measure) for module in self.modules()):
+        hook = of_this_thread(measure)
+        with forward_hooks(module.register_forward_pre_hook(hook) for module in self.modules()):
             self(z)
         return least
 
@@ -214,6 +217,17 @@ def forward_hooks(handles: Iterator[RemovableHandle]) -> ExitStack:
     for handle in handles:
         stack.callback(handle.remove)
     return stack
+
+
+def of_this_thread(hook: Callable[..., None]) -> Callable[..., None]:
+    """The hook for the calls that this thread makes: others may use the module at the same time."""
+    owner = threading.get_ident()
+
+    def called(*arguments: Any) -> None:
+        if threading.get_ident() == owner:
+            hook(*arguments)
+
+    return called
 
 
 def complex_dtype(dtype: torch.dtype | None, owner: str) -> torch.dtype:

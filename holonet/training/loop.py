@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from holonet._arguments import checked
 from holonet._files import folder_lock
-from holonet.attacks.objectives import evaluating, logits_of, require_labels
+from holonet.attacks.objectives import logits_of, require_labels
 from holonet.calculus import Probes
 from holonet.data import Dataset
 from holonet.errors import (
@@ -25,6 +25,7 @@ from holonet.errors import (
     RunExistsError,
     ShapeError,
 )
+from holonet.nn.modes import evaluating
 from holonet.training.config import RunConfig, TrainConfig
 from holonet.training.journal import Journal
 from holonet.training.parallel import (

@@ -11,7 +11,6 @@ from torch import Tensor, nn
 from holonet.attacks import ThreatModel, margin_of
 from holonet.attacks.objectives import (
     Goal,
-    evaluating,
     input_gradient,
     logits_of,
     loss_named,
@@ -155,18 +154,3 @@ def test_examples_and_targets_must_fit() -> None:
         require_targets(y[:2], y, 2)
     with pytest.raises(DomainError, match="targets from 0 to 1 for logits of 1 classes"):
         require_targets(y, y, 1)
-
-
-def test_modes_come_back_after_an_error() -> None:
-    model = nn.Sequential(nn.Dropout(), nn.Dropout().eval())
-
-    def fail() -> None:
-        with evaluating(model):
-            assert not any(m.training for m in model.modules())
-            raise ShapeError
-
-    with pytest.raises(ShapeError):
-        fail()
-    assert [m.training for m in model.modules()] == [True, True, False]
-    with evaluating(torch.sin):
-        pass

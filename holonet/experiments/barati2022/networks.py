@@ -8,11 +8,11 @@ import torch
 from torch import Tensor, nn
 
 from holonet._types import RealTensor
-from holonet.attacks.objectives import evaluating
 from holonet.calculus import sphere_mean
 from holonet.data import Dataset
 from holonet.errors import UnknownNameError
 from holonet.nn import holomorphic_mlp, real_mlp, real_parameter_count, twin_widths
+from holonet.nn.modes import evaluating
 from holonet.regularizers import DirichletEnergy
 from holonet.training import AnalyticRule, EmpiricalRisk, TrainConfig, fit
 

@@ -11,7 +11,6 @@ from torch import Tensor, nn
 
 from holonet._types import RealTensor
 from holonet.attacks import ThreatModel, pgd
-from holonet.attacks.objectives import evaluating
 from holonet.data import Dataset
 from holonet.diagnostics.transfer import transfer_matrix
 from holonet.errors import DataError
@@ -21,6 +20,7 @@ from holonet.experiments.barati2022.networks import (
     mean_value_defect,
     train_network,
 )
+from holonet.nn.modes import evaluating
 from holonet.training import accuracy
 
 __all__ = ["FEWEST", "halves", "pair_measures", "run_transfer"]

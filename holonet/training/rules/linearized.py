@@ -8,9 +8,10 @@ from holonet._types import AnyTensor, IntTensor, RealTensor
 from holonet.attacks.threat import ThreatModel
 from holonet.calculus import Probes, pullback
 from holonet.errors import ConfigError
+from holonet.nn.modes import running_statistics
 from holonet.regularizers.gradient_norm import GradientNorm, lengths
 from holonet.training.rules.risk import EmpiricalRisk
-from holonet.training.rules.rule import Model, Penalty, running_statistics
+from holonet.training.rules.rule import Model, Penalty
 from holonet.training.rules.schedule import Weight, weight_at
 
 __all__ = ["LinearizedRobustOptimization", "first_order_loss"]

@@ -12,7 +12,8 @@ from holonet._types import AnyTensor, IntTensor, RealTensor
 from holonet.attacks.objectives import require_labels
 from holonet.calculus import Probes
 from holonet.errors import ConfigError, DomainError, InputTypeError
-from holonet.training.rules.rule import Model, Penalty, Rule, running_statistics
+from holonet.nn.modes import running_statistics
+from holonet.training.rules.rule import Model, Penalty, Rule
 
 __all__ = ["EmpiricalRisk"]
 

@@ -10,10 +10,11 @@ from torch import Tensor
 from holonet._arguments import checked
 from holonet._types import AnyTensor, IntTensor, RealTensor
 from holonet.attacks.ascent import ascend
-from holonet.attacks.objectives import evaluating, input_gradient, logits_of, loss_named
+from holonet.attacks.objectives import input_gradient, logits_of, loss_named
 from holonet.attacks.threat import ThreatModel
 from holonet.calculus import Probes
 from holonet.errors import ConfigError, DomainError
+from holonet.nn.modes import evaluating
 from holonet.training.rules.risk import EmpiricalRisk
 from holonet.training.rules.rule import Model, Penalty
 from holonet.training.rules.schedule import Weight, weight_at

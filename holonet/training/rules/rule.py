@@ -1,8 +1,7 @@
 """What every training rule is, and the weighted penalties that rules are made of."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -11,13 +10,14 @@ from torch import Tensor, nn
 
 from holonet._arguments import checked
 from holonet._types import AnyTensor, ComplexTensor, IntTensor, RealTensor
-from holonet.attacks.objectives import evaluating, logits_of, require_labels
+from holonet.attacks.objectives import logits_of, require_labels
 from holonet.calculus import Probes
 from holonet.errors import ConfigError, HolonetError, InputTypeError
+from holonet.nn.modes import evaluating
 from holonet.regularizers import Regularizer
 from holonet.training.rules.schedule import Weight, weight_at
 
-__all__ = ["Model", "Penalty", "PenaltyTarget", "Rule", "lifted", "running_statistics"]
+__all__ = ["Model", "Penalty", "PenaltyTarget", "Rule", "lifted"]
 
 PenaltyTarget = Literal["logits", "probabilities", "loss", "map"]
 Model = Callable[[Tensor], Tensor]
@@ -174,21 +174,3 @@ def lifted(model: object, x: AnyTensor) -> ComplexTensor:
             "directions='real' (lift=False), or a complex model"
         )
     return x.to(complex_dtypes[0] if complex_dtypes else x.dtype.to_complex())
-
-
-@contextmanager
-def running_statistics(model: object) -> Iterator[bool]:
-    """Let batch norm layers use and keep their running statistics; whether there are any.
-
-    With the statistics of the batch a network is not a function of one example, which is what a
-    penalty is about.
-    """
-    modules = model.modules() if isinstance(model, nn.Module) else ()
-    layers = [m for m in modules if m.training and getattr(m, "track_running_stats", False)]
-    try:
-        for layer in layers:
-            layer.training = False
-        yield bool(layers)
-    finally:
-        for layer in layers:
-            layer.training = True

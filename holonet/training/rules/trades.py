@@ -8,9 +8,10 @@ from torch import Tensor
 from holonet._arguments import checked
 from holonet._types import AnyTensor, IntTensor, RealTensor
 from holonet.attacks.ascent import ascend
-from holonet.attacks.objectives import evaluating, logits_of
+from holonet.attacks.objectives import logits_of
 from holonet.attacks.threat import ThreatModel
 from holonet.calculus import Probes
+from holonet.nn.modes import evaluating
 from holonet.training.rules.risk import EmpiricalRisk
 from holonet.training.rules.robust import require_inside, require_steps
 from holonet.training.rules.rule import Model, Penalty

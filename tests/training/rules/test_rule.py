@@ -14,6 +14,7 @@ from holonet.calculus import Probes
 from holonet.data import load_digits
 from holonet.errors import ConfigError, InputTypeError
 from holonet.nn import holomorphic_mlp
+from holonet.nn.modes import running_statistics
 from holonet.regularizers import DirichletEnergy, PluriharmonicPenalty
 from holonet.training import (
     AnalyticRule,
@@ -34,7 +35,7 @@ from holonet.training import (
     pgd7,
     shaham,
 )
-from holonet.training.rules.rule import lifted, running_statistics
+from holonet.training.rules.rule import lifted
 
 THREAT = ThreatModel("Linf", 0.1)
 RULES: dict[str, Rule] = {
