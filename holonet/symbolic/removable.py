@@ -164,15 +164,14 @@ class _Search:
         if _distance(double(q), self.barriers) < _SAME:
             return False
         for terms in _FIRST_TERMS:
-            try:
-                for floating in (True, False):  # many digits find the poles, and sooner
-                    series = laurent(self.e, self.z, q, terms, floating=floating)
-                    if series.coefficients and series.order < 0:
-                        return False
+            try:  # many digits find the poles sooner
+                series = laurent(self.e, self.z, q, terms, floating=True)
+                if series.coefficients and series.order < 0:
+                    return False
+                if _least_order(self.e, self.z, q, terms) >= 0:
+                    return True
             except UndecidedSeriesError:
                 return False
-            if series.order >= 0:
-                return True
         return False
 
     def patch(self, removed: _Removed, rest: Sequence[Obstacle]) -> Patch:
@@ -194,6 +193,37 @@ class _Search:
         if not (math.isfinite(radius) and radius > 0 and all(map(_is_finite, coefficients))):
             raise UndecidedSeriesError("the coefficients leave double precision")
         return Patch(point, radius, _shortened(coefficients, radius), period)
+
+
+def _least_order(e: Expr, z: sympy.Symbol, q: Expr, terms: int) -> int:
+    """A number that the order of vanishing at q is not below, in exact arithmetic.
+
+    Orders of factors add up, so products are not expanded; nor are terms and entire functions
+    whose coefficients become too large and do not matter, since they have no pole.
+
+    Raises:
+        UndecidedSeriesError: there is no series, or it cannot be worked out.
+    """
+    if z not in e.free_symbols:
+        return 0
+    if e.is_Mul:
+        return sum(_least_order(factor, z, q, terms) for factor in e.args)
+    if e.is_Pow and e.exp.is_Integer and e.exp.is_positive:
+        return int(e.exp) * _least_order(e.base, z, q, terms)
+    try:
+        return laurent(e, z, q, terms).order
+    except UndecidedSeriesError:
+        head = HEADS.get(type(e))
+        if e.is_Add:
+            orders = [_least_order(term, z, q, terms) for term in e.args]
+            polar = [term for term, order in zip(e.args, orders, strict=True) if order < 0]
+            if len(polar) < len(e.args):
+                whole = laurent(sympy.Add(*polar), z, q, terms).order if polar else 0
+                return min(whole, 0)
+        entire = head is not None and not head.record.obstacles
+        if entire and _least_order(e.args[0], z, q, terms) >= 0:
+            return 0
+        raise
 
 
 def _has_period(e: Expr, z: sympy.Symbol, period: Expr) -> bool:
