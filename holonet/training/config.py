@@ -111,6 +111,16 @@ class _Section(BaseModel):
         return value
 
 
+def _storable(path: str) -> str:
+    """The path, if a configuration can hold it.
+
+    Raises:
+        ValueError: it is not UTF-8.
+    """
+    path.encode()
+    return path
+
+
 class DataConfig(_Section):
     """Which data, and how much of it. Paths are made absolute, so that they hold anywhere."""
 
@@ -123,16 +133,12 @@ class DataConfig(_Section):
     @field_validator("name")
     @classmethod
     def _name_holds_anywhere(cls, value: str) -> str:
-        return canonical_name(value)
+        return _storable(canonical_name(value))
 
     @field_validator("root")
     @classmethod
     def _root_holds_anywhere(cls, value: Path | None) -> Path | None:
-        if value is None:
-            return None
-        text = absolute(value)
-        text.encode()  # a ValueError for a name that a configuration cannot hold
-        return Path(text)
+        return None if value is None else Path(_storable(absolute(value)))
 
 
 class ModelConfig(_Section):

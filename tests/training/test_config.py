@@ -311,8 +311,10 @@ def test_paths_hold_anywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
         again = RunConfig.from_mapping(tomllib.loads(RunConfig(data=config).to_toml()))
         assert again.data == config
     assert DataConfig(name="MNIST").name == "mnist"
-    with pytest.raises(ConfigError, match="root"):
-        DataConfig(root=Path(os.fsdecode(b"\xff")))
+    faults: list[dict[str, Any]] = [{"root": Path(os.fsdecode(b"\xff"))}]
+    for fault in [*faults, {"name": os.fsdecode(b"\xff.npz")}]:
+        with pytest.raises(ConfigError, match="utf-8"):
+            DataConfig(**fault)
 
 
 def test_differences_name_both_values() -> None:

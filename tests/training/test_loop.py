@@ -496,6 +496,7 @@ def test_accuracy_by_hand() -> None:
         ({"y": torch.zeros(6, 1, dtype=torch.int64)}, ShapeError, r"shape \(6, 1\).*reshape\(6\)"),
         ({"y": torch.eye(6, dtype=torch.int64)}, ShapeError, "argmax"),
         ({"y": torch.zeros(5, dtype=torch.int64)}, ShapeError, "6 examples and 5 labels"),
+        ({"y": torch.arange(3) % 2, "batch_size": 3}, ShapeError, "6 examples and 3 labels"),
         ({"y": torch.zeros(6)}, InputTypeError, "class indices are integers"),
         ({"y": [0] * 6}, InputTypeError, "y is a list and must be a tensor"),
         ({"y": torch.full((6,), 2)}, DomainError, "for logits of 2 classes"),
