@@ -4,7 +4,6 @@ import functools
 import inspect
 import io
 import json
-import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +11,6 @@ from typing import Annotated, Any, cast
 
 import torch
 import typer
-from rich.console import Console
 from rich.table import Table
 from torch import nn
 
@@ -20,12 +18,27 @@ from holonet._files import write_atomically
 from holonet._types import AnyTensor
 from holonet.attacks import ThreatModel
 from holonet.attacks.ensemble import ATTACKS, STRONG, Attack
-from holonet.cli.options import JsonFlag, OtherDataFlag, amount, count, seed_option
-from holonet.cli.terminal import progress
+from holonet.cli.options import (
+    NORMS,
+    JsonFlag,
+    OtherDataFlag,
+    amount,
+    count,
+    digits,
+    norm_named,
+    seed_option,
+)
+from holonet.cli.terminal import literal, printable, progress, say, show
 from holonet.data import Dataset
 from holonet.diagnostics import RobustnessReport, TransferMatrix, evaluate_robustness
 from holonet.diagnostics import transfer_matrix as transfer_between
-from holonet.errors import DataError, MissingDependencyError, ShapeError, UnknownNameError
+from holonet.errors import (
+    DataError,
+    DomainError,
+    MissingDependencyError,
+    ShapeError,
+    UnknownNameError,
+)
 from holonet.interop import (
     autoattack,
     from_art,
@@ -37,7 +50,7 @@ from holonet.interop import (
 from holonet.nn.modes import evaluating
 from holonet.training import load_model, load_run
 
-__all__ = ["BATCH", "attack", "attacks_named", "percent", "save_picture", "threat_of"]
+__all__ = ["BATCH", "attack", "attacks_named", "box_of", "percent", "save_picture", "threat_of"]
 
 BATCH = 500  # examples attacked at once
 COLUMNS = 8  # examples in the picture
@@ -54,7 +67,7 @@ def attack(
         ),
     ] = "apgd-ce,square",
     eps: Annotated[float, amount("Radius.")] = 0.1,
-    norm: Annotated[str, typer.Option(help="Linf, L2, L1, polydisc, complex_ball.")] = "Linf",
+    norm: Annotated[str, typer.Option(help=f"{', '.join(NORMS)}.")] = "Linf",
     steps: Annotated[int | None, count("Of attacks that take steps.")] = None,
     restarts: Annotated[int | None, count("Of attacks that have them.")] = None,
     queries: Annotated[int | None, count("Of attacks that count them.")] = None,
@@ -75,13 +88,14 @@ def attack(
     [dim]holonet attack runs/mnist --attack apgd-ce,square --eps 0.1[/dim]
     [dim]holonet attack runs/a --transfer runs/b,runs/c --attack pgd[/dim]
     """
+    norm = norm_named(norm)
     threat = ThreatModel(cast("Any", norm), eps, None)  # checked before the data are read
     chosen = attacks_named(names, steps=steps, restarts=restarts, queries=queries)
     _, dataset, network = load_run(run_dir, other_data=other_data)
     others = {} if transfer is None else _networks([run_dir, *map(Path, transfer.split(","))])
     threat = threat_of(threat, dataset)
     x, y = dataset.x_test[:examples], dataset.y_test[:examples]
-    folder = run_dir / "attacks" / f"{norm}-{eps:g}"
+    folder = run_dir / "attacks" / f"{norm}-{digits(eps)}"
     batches = -(-len(y) // BATCH)
     reports: dict[str, RobustnessReport] = {}
     matrix = None
@@ -112,6 +126,7 @@ def attack(
         "run": str(run_dir),
         "norm": norm,
         "eps": eps,
+        "bounds": threat.bounds,
         "attacks": {name: report.to_json() for name, report in reports.items()},
     }
     if matrix is not None:
@@ -121,14 +136,14 @@ def attack(
     if as_json:
         typer.echo(json.dumps(result))
         return
-    console = Console(width=max(80, shutil.get_terminal_size().columns))
-    console.print(_table(run_dir, reports, threat))
+    show(_table(run_dir, reports, threat), least=80)
+    say(box_of(threat))
     if matrix is not None:
-        console.print(_transfer_table(matrix))
+        show(_transfer_table(matrix), least=80)
     alarms = [alarm for report in reports.values() for alarm in report.alarms]
     for alarm in (*alarms, *(matrix.alarms if matrix is not None else ())):
-        typer.echo(f"alarm: {alarm}")
-    typer.echo("\n".join([*notes, f"The points and the pictures are in {folder}."]))
+        say(f"alarm: {alarm}")
+    say("\n".join([*notes, f"The points and the pictures are in {folder}."]))
 
 
 def attacks_named(
@@ -173,8 +188,25 @@ def attacks_named(
 
 
 def threat_of(threat: ThreatModel, dataset: Dataset) -> ThreatModel:
-    """The threat in the box of the data."""
+    """The threat in the box of the data.
+
+    Raises:
+        DomainError: complex data, and a norm for real ones.
+    """
+    if dataset.is_complex and threat.norm in ("Linf", "L2", "L1"):
+        raise DomainError(
+            f"{dataset.name} is complex, and {threat.norm} is a norm of real data: "
+            "--norm polydisc, or --norm complex_ball"
+        )
     return replace(threat, bounds=dataset.bounds)
+
+
+def box_of(threat: ThreatModel) -> str:
+    """In words, the box that perturbed examples stay in."""
+    if threat.bounds is None:
+        return "Attacked without a box: the data are not all in [0, 1]."
+    low, high = map(digits, threat.bounds)
+    return f"Attacked in the box [{low}, {high}]."
 
 
 def percent(value: float | None, interval: Sequence[float] | None = None) -> str:
@@ -208,7 +240,7 @@ def _budgeted(one: Attack, budget: dict[str, int]) -> Attack:
 
 
 def _networks(folders: Sequence[Path]) -> dict[str, nn.Module]:
-    return {str(folder): load_model(folder) for folder in folders}
+    return {printable(str(folder)): load_model(folder) for folder in folders}
 
 
 def _file_name(name: str) -> str:
@@ -239,7 +271,7 @@ def _draw(
             labels=report.y[index],
             answers=answers,
             count=COLUMNS,
-            title=f"{name}, {report.threat.norm} {report.threat.eps:g}",
+            title=f"{name}, {report.threat.norm} {digits(report.threat.eps)}",
         )
 
     def transfer() -> Any:
@@ -254,7 +286,7 @@ def _draw(
 
 
 def _table(run_dir: Path, reports: dict[str, RobustnessReport], threat: ThreatModel) -> Table:
-    table = Table(title=f"{run_dir}: {threat.norm} {threat.eps:g}")
+    table = Table(title=literal(f"{run_dir}: {threat.norm} {digits(threat.eps)}"))
     table.add_column("attack")
     for header in ("accuracy %", "95% interval", "examples"):
         table.add_column(header, justify="right")
@@ -262,7 +294,7 @@ def _table(run_dir: Path, reports: dict[str, RobustnessReport], threat: ThreatMo
     rows = {"none": first.clean} | {name: report.robust for name, report in reports.items()}
     for name, point in rows.items():
         interval = percent(None, point.interval)
-        table.add_row(name, percent(point.accuracy), interval, str(point.examples))
+        table.add_row(literal(name), percent(point.accuracy), interval, str(point.examples))
     return table
 
 
@@ -270,8 +302,8 @@ def _transfer_table(matrix: TransferMatrix) -> Table:
     table = Table(title=f"fooled %, of {matrix.examples} examples that all get right")
     table.add_column("made for")
     for name in matrix.names:
-        table.add_column(name, justify="right")
+        table.add_column(literal(name), justify="right")
     for name, row in zip(matrix.names, matrix.fooled, strict=True):
-        table.add_row(name, *(percent(rate.value) for rate in row))
+        table.add_row(literal(name), *(percent(rate.value) for rate in row))
     table.add_row("random signs", *(percent(rate.value) for rate in matrix.control))
     return table

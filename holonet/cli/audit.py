@@ -14,7 +14,7 @@ from rich.table import Table
 
 from holonet._files import require_place
 from holonet.cli.options import JsonFlag, seed_option
-from holonet.cli.terminal import progress
+from holonet.cli.terminal import progress, say
 from holonet.experiments.audit import (
     AuditRow,
     as_record,
@@ -72,7 +72,7 @@ def audit(
     if not only:
         console.print(f"{len(EXCLUDED)} further classes are not audited:", _reasons())
     if out is not None:
-        console.print(f"The rows are in {out}.")
+        say(f"The rows are in {out}.")
 
 
 def _table(package: str, rows: Sequence[AuditRow]) -> Table:

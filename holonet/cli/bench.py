@@ -14,6 +14,7 @@ from rich.table import Table
 
 from holonet._files import require_place, write_atomically
 from holonet.cli.options import JsonFlag, count
+from holonet.cli.terminal import say, show
 from holonet.errors import UnknownNameError
 from holonet.experiments.bench import (
     SUITES,
@@ -80,8 +81,8 @@ def bench(
         text = json.dumps({"environment": about, "rows": [asdict(row) for row in rows]})
         typer.echo(text.replace("NaN", "null"))  # of rivals that do not run; JSON has no NaN
         return
-    Console(width=120).print(_table(rows))
-    typer.echo(f"The rows are in {out}.")
+    show(_table(rows), least=120)
+    say(f"The rows are in {out}.")
 
 
 def _table(rows: list[Row]) -> Table:

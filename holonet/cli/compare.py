@@ -1,18 +1,17 @@
 """`holonet compare` and `holonet demo`: several networks side by side."""
 
 import json
-import shutil
 import statistics
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from holonet.attacks import ThreatModel
-from holonet.cli.options import RULE_NAMES, JsonFlag, amount, count, seed_option
+from holonet.cli.options import RULE_NAMES, JsonFlag, amount, count, digits, seed_option
+from holonet.cli.terminal import say, show
 from holonet.data import load_dataset
 from holonet.errors import RunExistsError
 from holonet.experiments import Contender, Outcome, Protocol, relative_cost, run_demo
@@ -61,7 +60,7 @@ def demo(
         typer.echo(json.dumps({"report": str(report), "outcomes": _as_dicts(outcomes)}))
         return
     _print(outcomes, 0.1, "PGD")
-    typer.echo(f"\nThe report is {report.resolve()}: open it in a browser.")
+    say(f"\nThe report is {report.resolve()}: open it in a browser.")
 
 
 def compare(
@@ -155,7 +154,7 @@ def compare(
         typer.echo(json.dumps(_as_dicts(outcomes)))
         return
     _print(outcomes, eps, attack, baseline="standard")
-    typer.echo(f"\nThe runs are in {out}; the command goes on there if it is called again.")
+    say(f"\nThe runs are in {out}; the command goes on there if it is called again.")
 
 
 def _print(
@@ -165,9 +164,9 @@ def _print(
 
     With a baseline, the rule of that name, also the time of a step over the same network's there.
     """
-    table = Table(title=f"accuracy clean and under {attack}, l_inf {eps:g}")
+    table = Table(title=f"accuracy clean and under {attack}, l_inf {digits(eps)}")
     table.add_column("network, rule")
-    headers = ["real parameters", "seeds", "clean %", f"{attack} % at {eps:g}", "ms a step"]
+    headers = ["real parameters", "seeds", "clean %", f"{attack} % at {digits(eps)}", "ms a step"]
     for header in [*headers, *([f"x {baseline}"] if baseline else [])]:
         table.add_column(header, justify="right")
     for label in dict.fromkeys(o.label for o in outcomes):
@@ -185,7 +184,7 @@ def _print(
             ratios = relative_cost(outcomes, label, f"{network}, {baseline}")
             cells.append(_spread(ratios) if ratios else "-")
         table.add_row(*cells)
-    Console(width=max(100, shutil.get_terminal_size().columns)).print(table)
+    show(table, least=100)
 
 
 def _spread(values: Sequence[float]) -> str:

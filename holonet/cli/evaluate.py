@@ -2,7 +2,6 @@
 
 import json
 import math
-import shutil
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from importlib.metadata import PackageNotFoundError, version
@@ -10,14 +9,22 @@ from pathlib import Path
 from typing import Annotated, Any, cast
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from holonet._files import write_atomically
 from holonet.attacks import ThreatModel
-from holonet.cli.attack import BATCH, attacks_named, percent, save_picture, threat_of
-from holonet.cli.options import JsonFlag, OtherDataFlag, count, parse_numbers, seed_option
-from holonet.cli.terminal import progress
+from holonet.cli.attack import BATCH, attacks_named, box_of, percent, save_picture, threat_of
+from holonet.cli.options import (
+    NORMS,
+    JsonFlag,
+    OtherDataFlag,
+    count,
+    digits,
+    norm_named,
+    parse_numbers,
+    seed_option,
+)
+from holonet.cli.terminal import literal, progress, say, show
 from holonet.diagnostics import (
     MinimalDistances,
     RobustnessReport,
@@ -37,7 +44,7 @@ CHECKS = 7
 def evaluate(
     run_dir: Annotated[Path, typer.Argument(help="Folder of a finished run.")],
     eps: Annotated[str, typer.Option(help="Radii, e.g. 0.05,0.1.")] = "0.1",
-    norm: Annotated[str, typer.Option(help="Linf, L2, L1, polydisc, complex_ball.")] = "Linf",
+    norm: Annotated[str, typer.Option(help=f"{', '.join(NORMS)}.")] = "Linf",
     attacks: Annotated[
         str, typer.Option(help="strong, autoattack, or names with commas: pgd, apgd-ce, square.")
     ] = "strong",
@@ -62,6 +69,7 @@ def evaluate(
     [dim]holonet evaluate runs/mnist --attacks autoattack --examples 500[/dim]
     """
     # every radius and name is checked before the data are read
+    norm = norm_named(norm)
     threats = [ThreatModel(cast("Any", norm), r, None) for r in parse_numbers(eps, "--eps")]
     chosen = attacks_named(attacks, steps=steps, restarts=restarts, queries=queries)
     _, dataset, network = load_run(run_dir, other_data=other_data)
@@ -86,7 +94,7 @@ def evaluate(
             on_batch=lambda: bar.advance(task),
         )
         for report in reports:
-            name = f"{norm}-{report.threat.eps:g}.npz"
+            name = f"{norm}-{digits(report.threat.eps)}.npz"
             report.save(run_dir / "evaluation" / name)
         threat = _doubtful(reports)
         can_look = bool((reports[0].clean_margin[:LOOKED_AT] > 0).any()) and threat.eps > 0
@@ -114,6 +122,7 @@ def evaluate(
         "run": str(run_dir),
         "attack": {
             "norm": norm,
+            "bounds": threat.bounds,
             "attacks": list(chosen),
             "steps": steps,
             "restarts": restarts,
@@ -134,19 +143,19 @@ def evaluate(
     if as_json:
         typer.echo(json.dumps(result))
         return
-    console = Console(width=max(80, shutil.get_terminal_size().columns))
-    console.print(_table(run_dir, reports))
+    show(_table(run_dir, reports), least=80)
+    say(box_of(threat))
     for report in reports:
         for alarm in report.alarms:
-            typer.echo(f"alarm at {report.threat.eps:g}: {alarm}")
+            say(f"alarm at {digits(report.threat.eps)}: {alarm}")
     if found is not None:
         median = f"{found.median:.4g}" if math.isfinite(found.median) else f"above {radii[-1]:g}"
-        typer.echo(f"median distance to the nearest mistake found: {median} ({norm})")
+        say(f"median distance to the nearest mistake found: {median} ({norm})")
     if checks:
-        typer.echo(f"\nSanity at {norm} {threat.eps:g}:")
+        say(f"\nSanity at {norm} {digits(threat.eps)}:")
         for check in checks:
-            typer.echo(f"  {check}" if check.passed is not True else f"  {_brief(check)}")
-    typer.echo(note or f"\nThe picture is {run_dir / 'evaluation.png'}.")
+            say(f"  {check}" if check.passed is not True else f"  {_brief(check)}")
+    say(note or f"\nThe picture is {run_dir / 'evaluation.png'}.")
 
 
 def _doubtful(reports: Sequence[RobustnessReport]) -> ThreatModel:
@@ -169,7 +178,7 @@ def _picture(reports: Sequence[RobustnessReport], found: MinimalDistances | None
 def _table(run_dir: Path, reports: Sequence[RobustnessReport]) -> Table:
     names = reports[0].attacks
     title = f"{run_dir}: accuracy % left after each attack, {reports[0].threat.norm}"
-    table = Table(title=title)
+    table = Table(title=literal(title))
     table.add_column("eps", justify="right")
     for name in names[:-1]:
         table.add_column(name, justify="right")
@@ -179,7 +188,7 @@ def _table(run_dir: Path, reports: Sequence[RobustnessReport]) -> Table:
         after = [percent(report.after[name].accuracy) for name in names[:-1]]
         point = report.robust
         accuracy, interval = percent(point.accuracy), percent(None, point.interval)
-        table.add_row(f"{point.eps:g}", *after, accuracy, interval, str(point.examples))
+        table.add_row(digits(point.eps), *after, accuracy, interval, str(point.examples))
     return table
 
 

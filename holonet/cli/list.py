@@ -1,18 +1,23 @@
 """`holonet list`: what there is to choose from."""
 
 import json
+import shutil
 from enum import StrEnum
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from holonet.cli.options import JsonFlag
+from holonet.cli.terminal import literal, say, show
 from holonet.data import DATASETS
 from holonet.functions import CATALOGUE
 
 __all__ = ["Kind", "list_names"]
+
+
+NOTES = ("less exact where", "reference")
+WIDE = 120  # columns that the notes need
 
 
 class Kind(StrEnum):
@@ -35,12 +40,16 @@ def list_names(
     if as_json:
         typer.echo(json.dumps(rows, indent=1))
         return
+    wide = shutil.get_terminal_size().columns >= WIDE
+    headers = [header for header in rows[0] if wide or header not in NOTES]
     table = Table(title=kind.value)
-    for header in rows[0]:
-        table.add_column(header)
+    for header in headers:
+        table.add_column(header, no_wrap=header in ("name", "class"), overflow="fold")
     for row in rows:
-        table.add_row(*(str(v) for v in row.values()))
-    Console().print(table)
+        table.add_row(*(literal(row[header]) for header in headers))
+    show(table)
+    if len(headers) < len(rows[0]):
+        say(f"Left out: {', '.join(NOTES)}. They are in a terminal of {WIDE} columns, or --json.")
 
 
 def _activations() -> list[dict[str, Any]]:

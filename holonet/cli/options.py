@@ -5,15 +5,19 @@ from typing import Annotated, Any, get_args
 
 import typer
 
+from holonet.attacks.threat import Norm
 from holonet.training import RuleConfig
 
 __all__ = [
     "LARGEST_SEED",
+    "NORMS",
     "RULE_NAMES",
     "JsonFlag",
     "OtherDataFlag",
     "amount",
     "count",
+    "digits",
+    "norm_named",
     "parse_numbers",
     "seed_option",
 ]
@@ -29,6 +33,7 @@ OtherDataFlag = Annotated[
 ]
 
 
+NORMS: tuple[str, ...] = get_args(Norm)
 LARGEST_SEED = 2**63 - 1
 
 
@@ -51,6 +56,27 @@ def _require_amount(value: float | None) -> float | None:
     if value is None or (math.isfinite(value) and value >= 0):
         return value
     raise typer.BadParameter(f"{value} is not a finite number of at least 0.")
+
+
+def norm_named(text: str) -> str:
+    """The norm as it is spelled, whatever the case it is typed in.
+
+    Example:
+        >>> norm_named("linf"), norm_named("Polydisc")
+        ('Linf', 'polydisc')
+    """
+    return next((norm for norm in NORMS if norm.lower() == text.lower()), text)
+
+
+def digits(number: float) -> str:
+    """The shortest text that reads back as this number: no two share a name.
+
+    Example:
+        >>> digits(0.1), digits(0.1000001), digits(2.0)
+        ('0.1', '0.1000001', '2')
+    """
+    short = f"{number:g}"
+    return short if float(short) == number else repr(float(number))
 
 
 def parse_numbers(text: str, option: str) -> list[float]:

@@ -2,16 +2,15 @@
 
 import json
 import shlex
-import shutil
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 from holonet.cli.options import JsonFlag, count
+from holonet.cli.terminal import say, show
 from holonet.data import load_dataset
 from holonet.experiments.claims import Verdict
 from holonet.experiments.experiment import Study, StudyResult
@@ -87,10 +86,9 @@ def _print(kind: type[Study], result: StudyResult) -> None:
         table.add_column(header)
     for claim, finding in zip(kind.claims, result.findings, strict=True):
         verdict = f"[{STYLES[finding.verdict]}]{finding.verdict}[/]"
-        statement = f"{claim.statement}\n[dim]{claim.standing}[/dim]"
+        statement = f"{escape(claim.statement)}\n[dim]{claim.standing}[/dim]"
         table.add_row(statement, verdict, escape(finding.text))
-    console = Console(width=max(100, shutil.get_terminal_size().columns))
-    console.print(table)
+    show(table, least=100)
     for key, error in result.failed.items():
-        console.print(f"[red]{key} failed[/red]: {escape(error)}")
-    typer.echo(f"\nThe report is {result.report.resolve()}: open it in a browser.")
+        say(f"{key} failed: {error}")
+    say(f"\nThe report is {result.report.resolve()}: open it in a browser.")

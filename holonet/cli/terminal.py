@@ -10,7 +10,7 @@ from rich.console import Console, RenderableType
 from rich.progress import Progress
 from rich.text import Text
 
-__all__ = ["drop_stdout", "literal", "printable", "progress", "reader_is_gone", "show"]
+__all__ = ["drop_stdout", "literal", "printable", "progress", "reader_is_gone", "say", "show"]
 
 
 def printable(text: str) -> str:
@@ -41,6 +41,11 @@ def show(renderable: RenderableType, *, least: int = 0) -> None:
     with console.capture() as captured:
         console.print(renderable)
     typer.echo(captured.get(), nl=False)
+
+
+def say(text: str) -> None:
+    """Print lines on stdout, with what a terminal would obey in backslashes."""
+    typer.echo(printable(text))
 
 
 def progress(hidden: bool) -> Progress:

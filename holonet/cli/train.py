@@ -12,6 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from holonet.cli.options import RULE_NAMES, JsonFlag
+from holonet.cli.terminal import say
 from holonet.data import Dataset
 from holonet.errors import ConfigError
 from holonet.nn import real_parameter_count
@@ -191,7 +192,7 @@ def _train_in(folder: Path, run: RunConfig, resume: bool, overwrite: bool, as_js
     network = build_model(run, dataset)
     first = _is_first_process()  # further ones find the folder that this one made
     if first and not as_json:
-        typer.echo(f"{dataset!r}, {_box(dataset)}")
+        say(f"{dataset!r}, {_box(dataset)}")
     steps: list[int] = []
     with open_run(folder, run, resume=resume, overwrite=overwrite) if first else nullcontext():
         records = fit(
@@ -219,8 +220,8 @@ def _train_in(folder: Path, run: RunConfig, resume: bool, overwrite: bool, as_js
         typer.echo(json.dumps(summary))
         return
     if not steps:
-        typer.echo(f"The run in {folder} is finished: nothing was left to train.")
-    typer.echo(
+        say(f"The run in {folder} is finished: nothing was left to train.")
+    say(
         f"test accuracy {100 * last['test_accuracy']:.2f}% after {last['step']} steps "
         f"({last['seconds']:.1f} s). The run is in {folder}.\n"
         f"Next: holonet evaluate {folder} --eps 0.1"

@@ -127,8 +127,9 @@ def plot_transfer(matrix: TransferMatrix, *, title: str | None = None) -> Figure
             zorder=3,
         )
     ax.axhline(number - 0.5, color="white", linewidth=4, zorder=2)
-    ax.set_xticks(corners, matrix.names, rotation=25 if longest > 10 else 0, ha="center")
-    ax.set_yticks(np.arange(number + 1), (*matrix.names, "random signs"))
+    turn = 25 if longest > 10 else 0
+    ax.set_xticks(corners, matrix.names, rotation=turn, ha="center", parse_math=False)
+    ax.set_yticks(np.arange(number + 1), (*matrix.names, "random signs"), parse_math=False)
     ax.set_ylim(number + 0.5, -0.5)
     ax.set_xlim(-0.5, number - 0.5)
     ax.grid(False)
@@ -198,7 +199,7 @@ def plot_examples(
     for row, text in enumerate(("example", "attacked", "difference")):
         axes[row * number].set_ylabel(text, fontsize=TICK_SIZE, color=INK)
     if title:
-        figure.suptitle(title, x=0.02, ha="left", fontsize=12, color=INK)
+        figure.suptitle(title, x=0.02, ha="left", fontsize=12, color=INK, parse_math=False)
     return figure
 
 

@@ -78,7 +78,7 @@ def plot_intervals(
                 ax.plot([low, high], [y, y], linewidth=LINE_WIDTH, **look)
         heights, estimates = [y for y, _ in drawn], [interval[0] for _, interval in drawn]
         ax.plot(estimates, heights, marker(index), markersize=5, label=name, **look)
-    ax.set_yticks(range(len(rows)), list(rows))
+    ax.set_yticks(range(len(rows)), list(rows), parse_math=False)
     ax.set_ylim(len(rows) - 0.5, -0.5)
     label_axes(ax, xlabel, "", title)
     if len(names) > 1:

@@ -105,17 +105,22 @@ def style_axes(ax: Axes) -> None:
 def label_axes(
     ax: Axes, x: str, y: str, title: str | None = None, *, pad: float | int = 10
 ) -> None:
-    """Write the axis labels and, if there is one, the title, `pad` points above the axes."""
-    ax.set_xlabel(x, fontsize=LABEL_SIZE, color=INK)
-    ax.set_ylabel(y, fontsize=LABEL_SIZE, color=INK)
+    """Write the axis labels and, if there is one, the title, `pad` points above the axes.
+
+    All text is written as it stands: a dollar sign in a name begins no formula.
+    """
+    ax.set_xlabel(x, fontsize=LABEL_SIZE, color=INK, parse_math=False)
+    ax.set_ylabel(y, fontsize=LABEL_SIZE, color=INK, parse_math=False)
     if title:
-        ax.set_title(title, fontsize=TITLE_SIZE, color=INK, loc="left", pad=pad)
+        look = {"fontsize": TITLE_SIZE, "color": INK, "parse_math": False}
+        ax.set_title(title, loc="left", pad=pad, **look)
 
 
 def add_legend(ax: Axes, **options: Any) -> None:
     """A legend in the common look; `options` are those of `Axes.legend`."""
     look = {"fontsize": TICK_SIZE, "labelcolor": INK, "frameon": False, **options}
-    ax.legend(**look)
+    for text in ax.legend(**look).get_texts():
+        text.set_parse_math(False)
 
 
 def figure_of(ax: Axes) -> Figure:

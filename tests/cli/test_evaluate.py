@@ -214,3 +214,12 @@ def test_other_data_are_refused_unless_they_are_meant(finished: Path, tmp_path: 
     assert "data.test: 30 and 31" in str(error)
     found = evaluated(run, "--eps", "0", "--other-data", *QUICK)
     assert found["curve"][0]["examples"] == 31
+
+
+def test_two_radii_that_look_alike_have_two_files(finished: Path, tmp_path: Path) -> None:
+    run = shutil.copytree(finished, tmp_path / "run")
+    result = invoke("evaluate", str(run), "--eps", "0.1,0.1000001", "--norm", "linf", *QUICK)
+    assert result.exit_code == 0, result.output
+    names = {file.name for file in (run / "evaluation").glob("Linf-0.1*.npz")}
+    assert names == {"Linf-0.1.npz", "Linf-0.1000001.npz"}
+    assert "Attacked in the box [0, 1]." in result.output

@@ -1,10 +1,14 @@
 """`holonet list` names what exists."""
 
+import io
 import json
+import re
+import sys
 
+import pytest
 from typer.testing import CliRunner
 
-from holonet.cli.main import app
+from holonet.cli.main import app, main
 from holonet.data import DATASETS
 from holonet.functions import CATALOGUE
 
@@ -28,3 +32,21 @@ def test_table_shows_every_activation() -> None:
 
 def test_unknown_kind_is_refused() -> None:
     assert CliRunner().invoke(app, ["list", "colors"]).exit_code == 2
+
+
+@pytest.mark.parametrize("columns", ["40", "60", "80", "200"])
+@pytest.mark.parametrize("encoding", ["ascii", "utf-8"])
+def test_names_are_never_cut(columns: str, encoding: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", columns)
+    written = io.BytesIO()
+    stdout = io.TextIOWrapper(written, encoding=encoding)
+    monkeypatch.setattr(sys, "stdout", stdout)
+    monkeypatch.setattr(sys, "argv", ["holonet", "list"])
+    with pytest.raises(SystemExit) as stop:
+        main()
+    stdout.flush()
+    text = written.getvalue().decode(encoding)
+    assert not stop.value.code
+    words = set(re.findall(r"[\w-]+", text))
+    assert set(CATALOGUE) | {r.function_class.value for r in CATALOGUE.values()} <= words
+    assert "\x1b" not in text

@@ -21,6 +21,7 @@ from typer.testing import CliRunner
 
 import holonet
 from holonet.cli.main import app, main
+from holonet.cli.terminal import printable
 from holonet.errors import (
     CheckpointError,
     ConfigError,
@@ -447,3 +448,25 @@ def test_there_is_no_number_without_a_bound(
             if code != 2 or not named:
                 taken.append((command, option, value, code, err))
     assert not taken
+
+
+HOSTILE = ["a[/b]", "[red]x", "cost$_5^$", "\x1b[31mred", ":smile:", "b\\", os.fsdecode(b"\xff")]
+
+
+def test_names_of_folders_are_no_markup_no_formula_and_no_orders_to_the_terminal(
+    finished: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    monkeypatch.chdir(finished)
+    assert not run(monkeypatch, "train", *TINY[:2], "--epochs", "60", "--run-dir", "good")
+    for name in HOSTILE:
+        shutil.copytree("good", name)
+        shown = printable(name)
+        monkeypatch.setenv("COLUMNS", "200")
+        assert not run(monkeypatch, "attack", name, "--attack", "fgsm", "--transfer", "good")
+        capsys.readouterr()
+        assert not run(monkeypatch, "evaluate", name, "--attacks", "fgsm", "--no-sanity")
+        out = capsys.readouterr().out
+        assert f"{shown}: accuracy" in out
+        assert f"The picture is {shown}/evaluation.png" in out
+        assert "\x1b[31m" not in out
+        assert (finished / name / "attacks" / "Linf-0.1" / "transfer.png").exists()

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
-from holonet.cli.options import RULE_NAMES, amount, parse_numbers
+from holonet.cli.options import NORMS, RULE_NAMES, amount, digits, norm_named, parse_numbers
 from holonet.training import RuleConfig
 
 
@@ -41,3 +41,14 @@ def test_an_amount_is_finite_and_not_negative(value: float) -> None:
     result = CliRunner().invoke(app, [f"--weight={value!r}"])
     allowed = math.isfinite(value) and value >= 0
     assert (result.exit_code, seen) == ((0, [value]) if allowed else (2, []))
+
+
+@given(st.floats(min_value=0, allow_infinity=False))
+def test_digits_read_back(number: float) -> None:
+    assert float(digits(number)) == number
+    assert "/" not in digits(number)
+
+
+def test_norms_are_found_in_any_case() -> None:
+    assert [norm_named(norm.swapcase()) for norm in NORMS] == list(NORMS)
+    assert norm_named("L0") == "L0"
