@@ -134,6 +134,7 @@ def _load(
             path = place / f"{name}.so"
             if not _is_whole(path):
                 start = time.perf_counter()
+                path.unlink(missing_ok=True)  # a link or a pipe is not to be written to
                 write_with_digest(path, _build(source, flags, place))
                 seconds = time.perf_counter() - start
                 if seconds > SLOW:
