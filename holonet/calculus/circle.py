@@ -27,6 +27,7 @@ __all__ = [
 FEWEST_SAMPLES = 16
 MOST_SAMPLES = 4096
 SETTLED = 1e3  # times eps, relative to the size of the integrand
+NOISIEST = 1e-3  # rounding against the result, or against what f is like on most of the circle
 TURN = (math.sqrt(5) - 1) / 2  # of a step; a mode that one grid aliases, the next one betrays
 
 Quadrature = Callable[[ComplexTensor, AnyTensor], tuple[AnyTensor, RealTensor]]
@@ -81,8 +82,12 @@ def settled(
     asked: str,
     *,
     fewest: int = FEWEST_SAMPLES,
+    scale: float | int = 1,
 ) -> AnyTensor:
     """What the quadrature makes of f on a circle, with points doubled until it stays the same.
+
+    What is left of values that cancel is rounding. It is handed on where it is below a thousandth
+    of the result, or of the geometric mean of |f| on the circle, so that a 0 may be one.
 
     Args:
         quadrature: takes unit points exp(i(t + 2 pi j/N)) and the values at them, real where f is.
@@ -92,10 +97,11 @@ def settled(
         samples: a number of points to be used as given, with t = 0; None doubles them.
         asked: what it is for, which opens the messages.
         fewest: points to begin with.
+        scale: what a constant f would be multiplied by.
 
     Raises:
         ConfigError: fewer than 1 sample.
-        NumericalError: a value is not finite, or the result does not settle.
+        NumericalError: a value is not finite, the result does not settle, or it is rounding.
     """
     previous: Tensor | None = None
     error = math.inf
@@ -112,6 +118,7 @@ def settled(
             change = (result - previous).detach().abs()
             moving = ~(change <= SETTLED * eps * size)
             if not bool(moving.any()):
+                _require_digits(result, eps * size, scale * _typical(values), asked)
                 return result
             error = float((change / size)[moving].max())
         previous = result
@@ -121,6 +128,27 @@ def settled(
         "has a singularity near the circle, jumps across it, or is less exact than its dtype: "
         "choose another radius, or take what a number of samples= gives"
     )
+
+
+def _typical(values: AnyTensor) -> RealTensor:
+    """The geometric mean of |values| over the circle, which a few huge ones do not lift."""
+    return values.detach().abs().log().mean(0).exp()
+
+
+def _require_digits(
+    result: AnyTensor, rounding: RealTensor, typical: RealTensor, asked: str
+) -> None:
+    size = result.detach().abs()
+    lost = rounding.detach() > NOISIEST * torch.maximum(size, typical.expand_as(size))
+    if bool(lost.any()):
+        at = int(lost.flatten().int().argmax())
+        raise NumericalError(
+            f"{asked}: what is left of values that cancel is rounding. The result of size "
+            f"{float(size.flatten()[at]):.1e} has an error of about "
+            f"{float(rounding.expand_as(size).flatten()[at]):.1e}: choose a radius on which f is "
+            "not as large (a larger one for high derivatives), or take what a number of samples= "
+            "gives"
+        )
 
 
 def modes_of(samples: int) -> int:

@@ -294,7 +294,7 @@ def _integral(
         integrand = radius * _along_first(unit, values) * values
         return integrand.mean(0), integrand.abs().mean(0)
 
-    return settled(quadrature, f, center, radius, samples, asked)
+    return settled(quadrature, f, center, radius, samples, asked, scale=radius)
 
 
 def _along_first(weights: ComplexTensor, values: AnyTensor) -> ComplexTensor:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 
 from holonet._types import ComplexTensor, RealTensor, TensorFunction
-from holonet.calculus.checks import require_clear_disc
+from holonet.calculus.checks import evaluate, require_clear_disc
 from holonet.calculus.hardy import circle_modes
 from holonet.errors import DomainError, NumericalError
 
@@ -17,6 +17,11 @@ __all__ = [
     "taylor_coefficients",
 ]
 
+WITNESSES = (0.1 + 0.3j, -0.5 + 0.1j, 0.4 - 0.5j)
+"""Points of the unit disc where the series is held against f: about its center a circle sees no
+negative modes of functions of |z|."""
+
+ALIASES = 10.0  # times the highest modes seen
 NOISE = 100.0  # times the estimated error: coefficients above it are used
 COARSEST = 1e-8  # aliasing that is still worth reporting as an error
 FEWEST = 8  # coefficients that a slope is read from
@@ -62,8 +67,9 @@ def taylor_coefficients(
         DomainError: a radius that is not positive and finite, below 8 samples, or f declares a
             domain that does not hold the closed disc; the message names the largest admissible
             radius.
-        NumericalError: f is not finite on the circle, has negative modes there (it is not
-            holomorphic on the disc), or is not resolved to 8 digits by 1024 samples.
+        NumericalError: f is not finite on the circle, has negative modes there or other values
+            inside than its series (it is not holomorphic on the disc), or is not resolved to 8
+            digits by 1024 samples.
 
     Example:
         >>> found = taylor_coefficients(torch.exp, 0, 1)
@@ -93,6 +99,17 @@ def taylor_coefficients(
             f"{float(modes.aliasing):.2g}). Take a smaller radius"
         )
     positive = modes.coefficients[len(modes.coefficients) // 2 :, 0]
+    inside = torch.tensor(WITNESSES, dtype=torch.complex128)
+    expected = torch.tensordot(torch.linalg.vander(inside, N=len(positive)), positive, dims=1)
+    gap = (evaluate(f, point + radius * inside, asked) - expected).abs()
+    size = torch.linalg.vector_norm(positive)
+    allowed = (ALIASES * float(modes.aliasing) + rounding) * size
+    if bool((gap > allowed).any()):
+        raise NumericalError(
+            f"{asked}: inside of the circle f is off its series by {float(gap.max()):.2g}, so "
+            "it is not holomorphic on that disc, as no function of |z| is. Take a smaller "
+            "radius, short of the nearest singularity"
+        )
     powers = radius ** torch.arange(len(positive), dtype=torch.float64)
     kept = int(((powers > info.tiny) & powers.isfinite()).sum())  # the rest is out of range
     powers = powers.view(-1, *[1] * (positive.ndim - 1))

@@ -539,3 +539,40 @@ def test_circles_across_a_cut_or_through_a_pole(name):
         ALL[name](get_function("tanh"), 0, math.pi / 2)
     with pytest.raises(DomainError, match=name):
         ALL[name](torch.exp, 0.5, 0.6, domain=Disc())
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda: cauchy_formula(torch.exp, torch.zeros(1, dtype=C128), 0, 1e-2, order=12),
+        lambda: residue(lambda z: (1 / z).exp(), 0, 0.01),
+        lambda: contour_integral(lambda z: (50 * z).exp(), 0, 1),
+    ],
+)
+def test_rounding_is_no_result(ask):
+    with pytest.raises(NumericalError, match=r"cancel is rounding.*choose a radius"):
+        ask()
+
+
+@given(growth=st.floats(0, 60), radius=st.floats(0.05, 4), factor=st.sampled_from([1e-30, 1, 1e30]))
+def test_integrals_are_right_or_refused(growth, radius, factor):
+    """Of factor exp(growth z)/z: 2 pi i factor, whatever the size on the circle."""
+    try:
+        found = complex(contour_integral(lambda z: factor * (growth * z).exp() / z, 0, radius))
+    except NumericalError:
+        assert growth * radius > 15
+        return
+    assert abs(found - 2j * math.pi * factor) < 0.05 * 2 * math.pi * factor
+    if growth * radius < 5:
+        assert abs(found - 2j * math.pi * factor) < 1e-11 * factor
+
+
+@given(order=st.integers(0, 16), radius=st.floats(0.01, 2))
+def test_derivatives_are_right_or_refused(order, radius):
+    z = torch.zeros(1, dtype=C128)
+    try:
+        found = complex(cauchy_formula(torch.exp, z, 0, radius, order=order))
+    except NumericalError:
+        assert math.factorial(order) / radius**order > 1e9
+        return
+    assert abs(found - 1) < 0.05

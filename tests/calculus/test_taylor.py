@@ -135,3 +135,18 @@ def test_what_cannot_be_read_is_said():
         radius_of_convergence(lambda z: torch.stack([z, z], 1), 0, 1)
     with pytest.raises(DomainError, match="radius"):
         taylor_coefficients(torch.exp, 0, -1)
+
+
+@pytest.mark.parametrize(
+    "f",
+    [
+        lambda z: z.abs() + 0j,
+        lambda z: z * z.abs(),
+        lambda z: z.exp() * (1 + 1e-6 * z.abs().square()),
+        lambda z: torch.where(z.abs() > 0.9, z, z.conj()),
+    ],
+)
+@pytest.mark.parametrize("radius", [1.0, 2.0])
+def test_functions_of_the_modulus_have_no_series(f, radius):
+    with pytest.raises(NumericalError, match="not holomorphic on that disc"):
+        taylor_coefficients(f, 0, radius)
