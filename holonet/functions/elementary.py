@@ -4,7 +4,9 @@ import torch
 from torch import Tensor
 
 from holonet.domains import PointSet, Progression, Ray
+from holonet.functions.analytic import with_derivative
 from holonet.functions.classes import FunctionClass
+from holonet.functions.parts import scaled, shifted, turned
 from holonet.functions.record import HolomorphicFunction, Singularity, SingularityKind
 
 __all__ = ["ELEMENTARY"]
@@ -12,7 +14,7 @@ __all__ = ["ELEMENTARY"]
 
 def _sech_squared(z: Tensor) -> Tensor:
     """sech^2 = 4 e / (1 + e)^2 with e = exp(-2z), turned about 0 so that e decays."""
-    e = torch.exp(torch.where(z.real > 0, -2 * z, 2 * z))
+    e = torch.exp(scaled(torch.where(z.real > 0, -z, z), 2))
     r = torch.reciprocal(1 + e)
     return 4 * e * r * r
 
@@ -22,16 +24,26 @@ def _d2_tanh(z: Tensor) -> Tensor:
 
 
 def _sec_squared(z: Tensor) -> Tensor:
-    return _sech_squared(1j * z)
+    return _sech_squared(turned(z))
 
 
 def _d2_tan(z: Tensor) -> Tensor:
     return 2 * torch.tan(z) * _sec_squared(z)
 
 
+def _about_i(z: Tensor) -> tuple[Tensor, Tensor]:
+    """1 + iz and 1 - iz, which vanish at i and -i; on the cuts they keep the side."""
+    return shifted(turned(z), 1), shifted(turned(z, 3), 1)
+
+
 def _d_asinh(z: Tensor) -> Tensor:
     """(1 + z^2)^(-1/2) as a product of two roots: no overflow, no cancellation near i and -i."""
-    return torch.reciprocal(torch.sqrt(1 + 1j * z)) * torch.reciprocal(torch.sqrt(1 - 1j * z))
+    upper, lower = _about_i(z)
+    return torch.reciprocal(torch.sqrt(upper)) * torch.reciprocal(torch.sqrt(lower))
+
+
+def _asinh(z: Tensor) -> Tensor:
+    return with_derivative(z, torch.asinh, _d_asinh)
 
 
 def _d2_asinh(z: Tensor) -> Tensor:
@@ -40,12 +52,17 @@ def _d2_asinh(z: Tensor) -> Tensor:
 
 def _d_atan(z: Tensor) -> Tensor:
     """1/(1 + z^2), factored."""
-    return torch.reciprocal(1 + 1j * z) * torch.reciprocal(1 - 1j * z)
+    upper, lower = _about_i(z)
+    return torch.reciprocal(upper) * torch.reciprocal(lower)
+
+
+def _atan(z: Tensor) -> Tensor:
+    return with_derivative(z, torch.atan, _d_atan)
 
 
 def _d2_atan(z: Tensor) -> Tensor:
     r = _d_atan(z)
-    return -2 * z * r * r
+    return -2 * (z * r) * r
 
 
 def _neg_sin(z: Tensor) -> Tensor:
@@ -77,10 +94,6 @@ _HALF_PI = torch.pi / 2
 _NEAR_ONE = (
     "autograd through `value` forms {} from the value, with an error of eps absolutely; "
     "`derivative` keeps its relative accuracy"
-)
-_LARGE = (
-    "autograd through `value` squares z and gives nan for |z| above 1e19 in complex64; "
-    "`derivative` does not"
 )
 _CUTS_OF_ATAN = (Ray(1j, 1j), Ray(-1j, -1j))
 _CUT_OF_LOG = (Ray(0j, -1 + 0j),)
@@ -156,26 +169,24 @@ ELEMENTARY = (
     HolomorphicFunction(
         name="asinh",
         formula="asinh(z)",
-        value=torch.asinh,
+        value=_asinh,
         derivative=_d_asinh,
         second_derivative=_d2_asinh,
         function_class=FunctionClass.HOLOMORPHIC,
         singularities=_branch_points(1j, -1j),
         branch_cuts=_CUTS_OF_ATAN,
         reference="DLMF 4.37",
-        accuracy=_LARGE,
     ),
     HolomorphicFunction(
         name="atan",
         formula="atan(z)",
-        value=torch.atan,
+        value=_atan,
         derivative=_d_atan,
         second_derivative=_d2_atan,
         function_class=FunctionClass.HOLOMORPHIC,
         singularities=_branch_points(1j, -1j),
         branch_cuts=_CUTS_OF_ATAN,
         reference="DLMF 4.23, 4.24",
-        accuracy=_LARGE,
     ),
     HolomorphicFunction(
         name="log",

@@ -18,6 +18,7 @@ from torch import Tensor
 
 from holonet.functions.analytic import with_derivative
 from holonet.functions.classes import FunctionClass
+from holonet.functions.parts import has_parts, scaled
 from holonet.functions.record import HolomorphicFunction
 
 __all__ = ["ERROR_FUNCTIONS", "erf", "erfc", "faddeeva"]
@@ -50,6 +51,19 @@ def _faddeeva_quadrant(z: Tensor) -> Tensor:
     return torch.where(y >= x.clamp(min=math.pi / _STEP), rule, rule + residue)
 
 
+def _bounded(u: Tensor) -> tuple[Tensor, Tensor]:
+    """U turned finite and into the disc where its square is finite, and the factor that did it.
+
+    Beyond, exp(-u^2) is 0, infinite, or of a phase that rounding has taken.
+    """
+    single = u.dtype is torch.complex64
+    limit, greatest = (1e17, 3e38) if single else (1e150, 1e308)
+    x, y = u.real.clamp(-greatest, greatest), u.imag.clamp(-greatest, greatest)
+    large = torch.where(x.abs() > y.abs(), x.abs(), y.abs())
+    factor = limit / large.clamp(min=limit)
+    return torch.complex(x * factor, y * factor), factor
+
+
 def _conjugate_where(condition: Tensor, z: Tensor) -> Tensor:
     return torch.complex(z.real, torch.where(condition, -z.imag, z.imag))
 
@@ -68,16 +82,20 @@ def _right_erfc(u: Tensor) -> Tensor:
 
 
 def _faddeeva_value(z: Tensor) -> Tensor:
-    upper = _scaled_erfc(-1j * torch.where(z.imag < 0, -z, z))
-    return torch.where(z.imag < 0, 2 * torch.exp(-z * z) - upper, upper)
+    """Far out w(z) is i / (sqrt(pi) z), so that w(z) = f w(f z) there."""
+    near, factor = _bounded(z)
+    upper = factor * _scaled_erfc(-1j * torch.where(near.imag < 0, -near, near))
+    return torch.where(near.imag < 0, 2 * torch.exp(-near * near) - upper, upper)
 
 
 def _erfc_value(u: Tensor) -> Tensor:
+    u, _ = _bounded(u)
     tail = _right_erfc(u)
     return torch.where(u.real < 0, 2 - tail, tail)
 
 
 def _erf_value(u: Tensor) -> Tensor:
+    u, _ = _bounded(u)
     body = 1 - _right_erfc(u)
     near = u.abs() < 1
     small = torch.where(near, u * u, 0)
@@ -89,7 +107,12 @@ def _erf_value(u: Tensor) -> Tensor:
 
 def _gaussian(z: Tensor) -> Tensor:
     """The derivative of erf."""
-    return (2 / math.sqrt(math.pi)) * torch.exp(-z * z)
+    return with_derivative(z, _gaussian_value, _d2_erf)
+
+
+def _gaussian_value(z: Tensor) -> Tensor:
+    u, _ = _bounded(z)
+    return (2 / math.sqrt(math.pi)) * torch.exp(-u * u)
 
 
 def faddeeva(z: Tensor) -> Tensor:
@@ -131,32 +154,44 @@ def erfc(z: Tensor) -> Tensor:
 
 
 def _d2_erf(z: Tensor) -> Tensor:
-    return -2 * z * _gaussian(z)
+    return -2 * _kept(z) * _gaussian(z)
+
+
+def _kept(z: Tensor) -> Tensor:
+    """Z as a factor of what decays: bounded, except for jets, which know no parts."""
+    return _bounded(z)[0] if has_parts(z) else z
 
 
 def _normal_cdf(z: Tensor) -> Tensor:
-    return 0.5 * erfc(-math.sqrt(0.5) * z)
+    return 0.5 * erfc(scaled(z, -math.sqrt(0.5)))
 
 
 def _normal_density(z: Tensor) -> Tensor:
-    return torch.exp(-0.5 * z * z) * (1 / math.sqrt(2 * math.pi))
+    return _gaussian(scaled(z, math.sqrt(0.5))) * math.sqrt(0.125)
 
 
 def _gelu(z: Tensor) -> Tensor:
-    return z * _normal_cdf(z)
+    return with_derivative(z, _gelu_value, _d_gelu)
+
+
+def _gelu_value(z: Tensor) -> Tensor:
+    """On the left, where an infinite z would meet a 0, z is bounded."""
+    half = 0.5 * _erfc_value(scaled(z, -math.sqrt(0.5)))
+    return torch.where(z.real < 0, _bounded(z)[0], z) * half
 
 
 def _d_gelu(z: Tensor) -> Tensor:
-    return _normal_cdf(z) + z * _normal_density(z)
+    return _normal_cdf(z) + _kept(z) * _normal_density(z)
 
 
 def _d2_gelu(z: Tensor) -> Tensor:
-    return _normal_density(z) * (2 - z * z)
+    w = _kept(z)
+    return _normal_density(z) * (2 - w * w)
 
 
 _ACCURACY = (
     "Faddeeva function by the modified trapezoidal rule (N = 11), Maclaurin series of erf for "
-    "|z| < 1; squares overflow for |z| above 1e18 in complex64, 1e153 in complex128"
+    "|z| < 1; the phase is lost for |z| above 1e17 in complex64, 1e150 in complex128"
 )
 
 ERROR_FUNCTIONS = (

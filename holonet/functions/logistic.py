@@ -11,9 +11,12 @@ from torch import Tensor
 from holonet.domains import Progression, RayProgression
 from holonet.functions.analytic import with_derivative
 from holonet.functions.classes import FunctionClass
+from holonet.functions.parts import has_parts, scaled
 from holonet.functions.record import HolomorphicFunction, Singularity, SingularityKind
 
 __all__ = ["LOGISTIC"]
+
+BEYOND = 1e4
 
 
 def _both_sigmoids(z: Tensor) -> tuple[Tensor, Tensor]:
@@ -46,19 +49,36 @@ def _d_sigmoid(z: Tensor) -> Tensor:
 
 
 def _d2_sigmoid(z: Tensor) -> Tensor:
-    return -_d_sigmoid(z) * torch.tanh(z / 2)  # sigmoid(z) - sigmoid(-z), without cancellation
+    return -_d_sigmoid(z) * torch.tanh(
+        scaled(z, 0.5)
+    )  # sigmoid(z) - sigmoid(-z), without cancellation
+
+
+def _bounded(z: Tensor) -> Tensor:
+    """Z with a finite real part, far beyond where sigmoid is 0 or 1 to rounding."""
+    return torch.complex(z.real.clamp(-BEYOND, BEYOND), z.imag)
 
 
 def _silu(z: Tensor) -> Tensor:
-    return z * _sigmoid(z)
+    return with_derivative(z, _silu_value, _d_silu)
+
+
+def _silu_value(z: Tensor) -> Tensor:
+    """On the left, where an infinite z would meet a sigmoid of 0, z is bounded."""
+    return torch.where(z.real < 0, _bounded(z), z) * _both_sigmoids(z)[0]
 
 
 def _d_silu(z: Tensor) -> Tensor:
-    return _sigmoid(z) + z * _d_sigmoid(z)
+    def value(z: Tensor) -> Tensor:
+        here, mirrored = _both_sigmoids(z)
+        return here + _bounded(z) * (here * mirrored)
+
+    return with_derivative(z, value, _d2_silu)
 
 
 def _d2_silu(z: Tensor) -> Tensor:
-    return _d_sigmoid(z) * (2 - z * torch.tanh(z / 2))
+    w = _bounded(z) if has_parts(z) else z
+    return _d_sigmoid(z) * (2 - w * torch.tanh(scaled(w, 0.5)))
 
 
 def _softplus(z: Tensor) -> Tensor:

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from holonet.errors import DomainError
 from holonet.functions.classes import FunctionClass
+from holonet.functions.parts import scaled
 from holonet.functions.record import HolomorphicFunction
 
 __all__ = ["POLYNOMIALS", "polynomial", "write_number"]
@@ -23,7 +24,9 @@ class _Horner:
 
     def __call__(self, z: Tensor) -> Tensor:
         *lower, leading = self.coefficients
-        total = torch.full_like(z, leading)
+        if not lower:
+            return torch.full_like(z, leading)
+        total = scaled(z, leading) + lower.pop()
         for c in reversed(lower):
             total = total * z + c
         return total
@@ -103,7 +106,7 @@ def _square(z: Tensor) -> Tensor:
 
 
 def _double(z: Tensor) -> Tensor:
-    return 2 * z
+    return scaled(z, 2)
 
 
 def _two(z: Tensor) -> Tensor:
@@ -115,11 +118,11 @@ def _cube(z: Tensor) -> Tensor:
 
 
 def _d_cube(z: Tensor) -> Tensor:
-    return 3 * z * z
+    return scaled(z * z, 3)
 
 
 def _d2_cube(z: Tensor) -> Tensor:
-    return 6 * z
+    return scaled(z, 6)
 
 
 POLYNOMIALS = (

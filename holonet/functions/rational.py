@@ -11,6 +11,7 @@ from torch import Tensor
 from holonet.domains import PointSet
 from holonet.errors import DomainError
 from holonet.functions.classes import FunctionClass
+from holonet.functions.parts import scaled
 from holonet.functions.polynomial import write_number
 from holonet.functions.record import HolomorphicFunction, Singularity
 
@@ -37,7 +38,7 @@ class _Moebius:
     d: complex
 
     def __call__(self, z: Tensor) -> Tensor:
-        return (self.a * z + self.b) / (self.c * z + self.d)
+        return (scaled(z, self.a) + self.b) / (scaled(z, self.c) + self.d)
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,7 @@ class _DerivedMoebius:
     d: complex
 
     def __call__(self, z: Tensor) -> Tensor:
-        r = torch.reciprocal(self.c * z + self.d)
+        r = torch.reciprocal(scaled(z, self.c) + self.d)
         return self.numerator * r * r
 
 
@@ -62,7 +63,7 @@ class _TwiceDerivedMoebius:
     d: complex
 
     def __call__(self, z: Tensor) -> Tensor:
-        r = torch.reciprocal(self.c * z + self.d)
+        r = torch.reciprocal(scaled(z, self.c) + self.d)
         return self.numerator * r * r * r
 
 
@@ -81,7 +82,7 @@ class _Blaschke:
         """The product and its two derivatives, factor by factor by Leibniz's rule."""
         f, df, d2f = torch.full_like(z, self.turn), torch.zeros_like(z), torch.zeros_like(z)
         for a in self.zeros:
-            r = torch.reciprocal(1 - a.conjugate() * z)
+            r = torch.reciprocal(1 - scaled(z, a.conjugate()))
             b = (z - a) * r
             db = (1 - abs(a) ** 2) * r * r
             d2b = (2 * a.conjugate()) * db * r

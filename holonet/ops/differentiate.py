@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
-from holonet.ops.planar import Planar, Real, in_order, negative, plus, product
+from holonet.ops.planar import Planar, Real, in_order, plus, product
 
 __all__ = ["derivative"]
 
@@ -44,7 +44,7 @@ def _sign(a: Real) -> Real:
 
 
 def _quotient(node: Real, rates: list[Real]) -> Real:
-    return plus(rates[0], negative(product(rates[1], node))) / node.args[1]
+    return plus(rates[0], -product(rates[1], node)) / node.args[1]
 
 
 def _angle(node: Real, rates: list[Real]) -> Real:
@@ -52,7 +52,7 @@ def _angle(node: Real, rates: list[Real]) -> Real:
     y, x = node.args
     large = abs(x).map("maximum", abs(y))
     a, b = x / large, y / large
-    return plus(product(rates[0], a), negative(product(rates[1], b))) / (large * (a * a + b * b))
+    return plus(product(rates[0], a), -product(rates[1], b)) / (large * (a * a + b * b))
 
 
 def _choose(condition: Real, yes: Real, no: Real) -> Real:
@@ -66,7 +66,6 @@ _RULES: Mapping[str, Rule] = MappingProxyType(
     {
         "abs": lambda n, r: product(r[0], _sign(n.args[0])),
         "add": lambda n, r: plus(*r),
-        "asinh": lambda n, r: r[0] / (1 + n.args[0] * n.args[0]).map("sqrt"),
         "atan2": _angle,
         "copysign": lambda n, r: product(r[0], _sign(n.args[0]) * _sign(n.args[1])),
         "cos": lambda n, r: -product(r[0], n.args[0].map("sin")),
@@ -81,7 +80,7 @@ _RULES: Mapping[str, Rule] = MappingProxyType(
         "neg": lambda n, r: -r[0],
         "sin": lambda n, r: product(r[0], n.args[0].map("cos")),
         "sqrt": lambda n, r: r[0] / (2 * n),
-        "sub": lambda n, r: plus(r[0], negative(r[1])),
+        "sub": lambda n, r: plus(r[0], -r[1]),
         "where": lambda n, r: _choose(n.args[0], r[1], r[2]),
     }
 )

@@ -1,16 +1,19 @@
 """Elementary complex functions in real arithmetic, stable near zeros and poles and far out.
 
-Each is accurate to a few eps times max(|f|, |z f'|). Where an input is infinite or NaN, the result
-is the limit or not finite. Overflow of intermediate results is kept away by factors whose product
-is the result, by a clamp beyond which the result itself overflows, or by scaling.
+Each is accurate to a few eps times max(|f|, |z f'|), results below the least normal number to that
+number. On cuts the sign of a zero chooses the side, as in torch's own functions, numpy's and C99's.
+Where one part is infinite the result is the limit, if there is one; where there is none, or both
+parts are infinite, it is not finite. Overflow of intermediate results is kept away by factors whose
+product is the result, by a clamp beyond which the result itself overflows, or by scaling.
 """
 
 import math
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from holonet.ops.planar import Planar, Real
+from holonet.ops.planar import Planar, Real, product
 
 __all__ = ["ELEMENTARY", "divide", "modulus", "real_part_only"]
 
@@ -23,12 +26,15 @@ class _Range:
     down: float  # brings larger ones there
     up: float  # brings smaller ones there
     least: float  # the least normal number
+    greatest: float  # the largest number
     exponent: float  # its exponential is finite, and the square of that is not
     plateau: float  # exp of it has a finite square; tanh of half of it is 1
 
 
-SINGLE = _Range(2.0**60, 2.0**-96, 2.0**120, 2.0**-126, 87.0, 43.0)
-DOUBLE = _Range(2.0**500, 2.0**-600, 2.0**600, 2.0**-1022, 700.0, 86.0)
+SINGLE = _Range(2.0**60, 2.0**-96, 2.0**120, 2.0**-126, (2 - 2.0**-23) * 2.0**127, 87.0, 43.0)
+DOUBLE = _Range(2.0**500, 2.0**-600, 2.0**600, 2.0**-1022, sys.float_info.max, 700.0, 86.0)
+SHIFT = 32.0
+"""Taken from halved exponents near the end of the range, and put back as a factor of its own."""
 
 
 def _range(x: Real) -> _Range:
@@ -48,11 +54,15 @@ def real_part_only(z: Planar, op: str) -> Planar:
     return _real(z.re.map(op))
 
 
+def _larger(x: Real, y: Real) -> tuple[Real, Real]:
+    """The larger of two positive numbers, and the ratio of the other one to it."""
+    large, small = x.map("maximum", y), x.map("minimum", y)
+    return large, (small < large).where(small / large, 1.0)
+
+
 def modulus(z: Planar) -> Real:
     """|z| without overflow: the larger part times sqrt(1 + ratio^2)."""
-    x, y = abs(z.re), abs(z.im)
-    large, small = x.map("maximum", y), x.map("minimum", y)
-    ratio = (large > 0).where(small / large, 0.0)
+    large, ratio = _larger(abs(z.re), abs(z.im))
     return large * (1 + ratio * ratio).map("sqrt")
 
 
@@ -67,13 +77,38 @@ def _log_modulus(x: Real, y: Real) -> Real:
     return 0.5 * (u * u + v * v).map("log") + shift
 
 
+def _real_asinh(quarter: Real, excess: Real) -> Real:
+    """The inverse of sinh at 4 times this, plus the excess, which is 0 or infinite.
+
+    By log1p, of a + a^2 / (1 + sqrt(1 + a^2)), or of a part of a.
+    """
+    q, part = abs(quarter), 2.0**-20
+    big = q > _range(quarter).square
+    a = 4 * big.where(0.0, q)
+    square = a * a
+    small = big.where(part * q, a + square / (1 + (1 + square).map("sqrt"))).map("log1p")
+    return (small + big.where(math.log(8 / part), 0.0) + excess).map("copysign", quarter)
+
+
+def _bounded(z: Planar) -> tuple[Planar, Real]:
+    """z, or a finite number in its direction, and 0; or infinity where z is infinite."""
+    greatest = _range(z.re).greatest
+    large = abs(z.re).map("maximum", abs(z.im))
+    infinite = large > greatest
+    x, y = (
+        infinite.where((abs(part) > greatest).where(greatest, 0.0).map("copysign", part), part)
+        for part in z
+    )
+    return Planar(x, y), infinite.where(large, 0.0)
+
+
 def divide(a: Planar, b: Planar) -> Planar:
-    """A / b by the parts of b over their larger modulus."""
+    """A / b by the parts of b over their larger modulus; 0 where b is infinite and a is not."""
     if b.is_real:
         return Planar(a.re / b.re, a.im if a.is_real else a.im / b.re)
     large = abs(b.re).map("maximum", abs(b.im)).map("maximum", _range(b.re).least)
-    inverse = 1 / large
-    c, d = b.re * inverse, b.im * inverse
+    inverse, finite = 1 / large, large <= _range(b.re).greatest
+    c, d = finite.where(b.re * inverse, 1.0), finite.where(b.im * inverse, 0.0)
     norm = 1 / (c * c + d * d)
     top = a.times(Planar(c, -d))
     return Planar((top.re * norm) * inverse, (top.im * norm) * inverse)
@@ -84,8 +119,9 @@ def _reciprocal(z: Planar) -> Planar:
 
 
 def _exp(z: Planar) -> Planar:
-    h = (0.5 * z.re).map("exp")
-    return Planar((h * z.im.map("cos")) * h, (h * z.im.map("sin")) * h)
+    """A sine of 0 is not multiplied: e^x may be infinite."""
+    h, sine = (0.5 * z.re).map("exp"), z.im.map("sin")
+    return Planar((h * z.im.map("cos")) * h, (abs(sine) > 0).where((h * sine) * h, sine))
 
 
 def _expm1(z: Planar) -> Planar:
@@ -96,14 +132,19 @@ def _expm1(z: Planar) -> Planar:
 def _circular(angle: Real, height: Real) -> tuple[Real, Real, Real, Real]:
     """Sin a cosh h, cos a sinh h, cos a cosh h, sin a sinh h, in factors that do not overflow."""
     sine, cosine = angle.map("sin"), angle.map("cos")
-    t = (0.5 * abs(height)).map("minimum", _range(angle).exponent).map("expm1")
+    half, limit = 0.5 * abs(height), _range(angle).exponent
+    far = half > limit - SHIFT / 4
+    half = (half - far.where(SHIFT, 0.0)).map("minimum", limit)
+    factor = far.where(0.5 * math.exp(2 * SHIFT), 0.5)
+    sine, cosine = sine * factor, cosine * factor
+    t = half.map("expm1")
     h = 1 + t
     r = 1 / h
-    difference, total = 0.5 * (t + t * r).map("copysign", height), h + r
+    difference, total = (t + t * r).map("copysign", height), h + r
     return (
-        0.5 * ((sine * h) * h + (sine * r) * r),
+        (sine * h) * h + (sine * r) * r,
         (cosine * difference) * total,
-        0.5 * ((cosine * h) * h + (cosine * r) * r),
+        (cosine * h) * h + (cosine * r) * r,
         (sine * difference) * total,
     )
 
@@ -159,34 +200,56 @@ def _log1p(z: Planar) -> Planar:
 
 
 def _sqrt(z: Planar) -> Planar:
-    """By s = sqrt((|z| + |x|) / 2), which does not cancel, and |y| / (2 s)."""
-    x, y = z
-    s = 2 * (0.125 * abs(x) + 0.125 * modulus(z)).map("sqrt")
-    other = (s > 0).where(abs(y) / (2 * s), 0.0)
-    right = x >= 0
-    return Planar(right.where(s, other), right.where(other, s).map("copysign", y))
+    """By s = sqrt((|z| + |x|) / 2), which does not cancel, and |y| / (2 s); scaled by k."""
+    x, y = abs(z.re), abs(z.im)
+    large, ratio = _larger(x, y)
+    tiny = large < 1 / _range(x).square
+    k, root = tiny.where(2.0**127, 0.125), tiny.where(2.0**-64, 2.0)
+    s = root * (k * x + (k * large) * (1 + ratio * ratio).map("sqrt")).map("sqrt")
+    other = ((s > 0) & (y <= _range(y).greatest)).where(y / (2 * s), y)
+    right = z.re >= 0
+    return Planar(right.where(s, other), right.where(other, s).map("copysign", z.im))
 
 
 def _atan(z: Planar) -> Planar:
-    x, y = z
-    k = 1 / abs(x).map("maximum", abs(y)).map("maximum", 1.0)
-    real = 0.5 * (2 * (x * k)).map("atan2", (k - y * k) * (1 + y) - (x * k) * x)
-    gap = 1 - abs(y)
-    ratio = 4 * (abs(y) / (x * x + gap * gap))
-    return Planar(real, (0.25 * ratio.map("log1p")).map("copysign", y))
+    """Half the angle of (1 + iz) / (1 - iz), scaled, and half the logarithm of its modulus.
+
+    That is log1p(4 |y| / |z - i|^2) / 4, or log 2 / |z - i| where i is so near that this overflows.
+    """
+    (x, y), _ = _bounded(z)
+    height = abs(y)
+    large = abs(x).map("maximum", height).map("maximum", 1.0)
+    k = 1 / large
+    down = height * k
+    real = 0.5 * (2 * (x * k)).map("atan2", (k - down) * (1 + height) - (x * k) * x)
+    gap = 1 - height
+    size = abs(x).map("maximum", abs(gap))
+    near = size < 1 / _range(x).square
+    inverse = 1 / near.where(1.0, size)
+    a, b = x * inverse, gap * inverse
+    ratio = near.where(0.0, 4 * ((height * inverse) * inverse / (a * a + b * b)))
+    far = 0.25 * ratio.map("log1p")
+    part = near.where(0.5 * (math.log(2) - _log_modulus(x, gap)), far)
+    return Planar(real, part.map("copysign", y))
 
 
-def _roots(z: Planar) -> tuple[Planar, Planar]:
-    one = _real(_constant(z.re, 1.0))
-    return _sqrt(one.minus(z)), _sqrt(one.plus(z))
+def _atanh(z: Planar) -> Planar:
+    turned = _atan(Planar(-z.im, z.re))
+    return Planar(turned.im, -turned.re)
+
+
+def _roots(below: Real, above: Real, y: Real, turn: float) -> tuple[Planar, Planar]:
+    """Half the roots of two numbers of imaginary parts turn y and y."""
+    roots = _sqrt(Planar(below, product(_constant(y, turn), y))), _sqrt(Planar(above, y))
+    return roots[0].scale(_constant(y, 0.5)), roots[1].scale(_constant(y, 0.5))
 
 
 def _asin(z: Planar) -> Planar:
-    """Kahan (1987), Branch cuts for complex elementary functions."""
-    below, above = _roots(z)
-    return Planar(
-        z.re.map("atan2", below.times(above).re), below.conj().times(above).im.map("asinh")
-    )
+    """Kahan (1987), Branch cuts for complex elementary functions; from halves of his roots."""
+    (x, y), excess = _bounded(z)
+    below, above = _roots(1 - x, 1 + x, y, -1.0)
+    height = below.conj().times(above).im
+    return Planar((0.25 * x).map("atan2", below.times(above).re), _real_asinh(height, excess))
 
 
 def _asinh(z: Planar) -> Planar:
@@ -196,15 +259,18 @@ def _asinh(z: Planar) -> Planar:
 
 def _acos(z: Planar) -> Planar:
     """Kahan (1987)."""
-    below, above = _roots(z)
-    return Planar(2 * below.re.map("atan2", above.re), above.conj().times(below).im.map("asinh"))
+    (x, y), excess = _bounded(z)
+    below, above = _roots(1 - x, 1 + x, y, -1.0)
+    height = above.conj().times(below).im
+    return Planar(2 * below.re.map("atan2", above.re), _real_asinh(height, excess))
 
 
 def _acosh(z: Planar) -> Planar:
     """Kahan (1987)."""
-    one = _real(_constant(z.re, 1.0))
-    below, above = _sqrt(z.minus(one)), _sqrt(z.plus(one))
-    return Planar(below.conj().times(above).re.map("asinh"), 2 * below.im.map("atan2", above.re))
+    (x, y), excess = _bounded(z)
+    below, above = _roots(x - 1, x + 1, y, 1.0)
+    width = below.conj().times(above).re
+    return Planar(_real_asinh(width, excess), 2 * below.im.map("atan2", above.re))
 
 
 ELEMENTARY: Mapping[str, Callable[[Planar], Planar]] = MappingProxyType(
@@ -214,6 +280,7 @@ ELEMENTARY: Mapping[str, Callable[[Planar], Planar]] = MappingProxyType(
         "asin": _asin,
         "asinh": _asinh,
         "atan": _atan,
+        "atanh": _atanh,
         "cos": _cos,
         "cosh": _cosh,
         "exp": _exp,

@@ -16,7 +16,6 @@ OPERATIONS: Mapping[str, Callable[..., Tensor]] = MappingProxyType(
         "abs": torch.abs,
         "add": torch.add,
         "and": torch.logical_and,
-        "asinh": torch.asinh,
         "atan2": torch.atan2,
         "ceil": torch.ceil,
         "copysign": torch.copysign,
@@ -57,7 +56,7 @@ def evaluate(outputs: Sequence[Planar], inputs: Mapping[str, ComplexTensor]) -> 
     known: dict[int, Tensor] = {}
     for node in in_order([part for output in outputs for part in output]):
         if node.op == "constant":
-            known[id(node)] = torch.full_like(like, float(node.value or 0.0))
+            known[id(node)] = torch.full_like(like, float(str(node.value)))
         elif node.op == "input":
             known[id(node)] = parts[str(node.value)]
         else:

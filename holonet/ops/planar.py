@@ -16,7 +16,6 @@ __all__ = [
     "Real",
     "Sheet",
     "in_order",
-    "negative",
     "plus",
     "product",
 ]
@@ -137,7 +136,11 @@ class Sheet:
 
 
 class Planar(NamedTuple):
-    """A complex number as its parts; a part known to be 0 costs nothing, nor a factor of 1."""
+    """A complex number as its parts; a factor's part known to be 0 costs nothing, nor one of 1.
+
+    So a known real factor has no imaginary part, rather than one of 0 that would make NaN of an
+    infinite part and change the signs of zeros: in records such factors stand in `parts.scaled`.
+    """
 
     re: Real
     im: Real
@@ -158,23 +161,23 @@ class Planar(NamedTuple):
 
     def times_i(self) -> "Planar":
         """I times this number."""
-        return Planar(negative(self.im), self.re)
+        return Planar(-self.im, self.re)
 
     def scale(self, factor: Real) -> "Planar":
         """A real multiple."""
         return Planar(product(factor, self.re), product(factor, self.im))
 
     def plus(self, other: "Planar") -> "Planar":
-        """The sum."""
-        return Planar(plus(self.re, other.re), plus(self.im, other.im))
+        """The sum, with the zeros that torch has: a part of -0.0 plus 0.0 is 0.0."""
+        return Planar(_sum(self.re, other.re), _sum(self.im, other.im))
 
     def negative(self) -> "Planar":
         """-1 times this number."""
-        return Planar(negative(self.re), negative(self.im))
+        return Planar(-self.re, self.im if self.is_real else -self.im)
 
     def minus(self, other: "Planar") -> "Planar":
-        """The difference."""
-        return self.plus(other.negative())
+        """The difference, with the zeros that torch has."""
+        return Planar(_sum(self.re, -other.re), _sum(self.im, -other.im))
 
     def times(self, other: "Planar") -> "Planar":
         """The product, as torch forms it: no scaling against overflow."""
@@ -217,9 +220,12 @@ def plus(a: Real, b: Real) -> Real:
     return b if a.is_constant(0) else a if b.is_constant(0) else a + b
 
 
-def negative(a: Real) -> Real:
-    """-a; 0 stays what it is."""
-    return a if a.is_constant(0) else -a
+def _sum(a: Real, b: Real) -> Real:
+    """The sum; a term known to be -0.0 changes nothing, where 0.0 changes -0.0."""
+    for first, second in ((a, b), (b, a)):
+        if first.op == "constant" and str(first.value) == "-0.0":
+            return second
+    return a + b
 
 
 def product(a: Real, b: Real) -> Real:
@@ -228,7 +234,7 @@ def product(a: Real, b: Real) -> Real:
         if first.is_constant(0) or second.is_constant(1):
             return first
         if first.is_constant(-1):
-            return negative(second)
+            return -second
     return a * b
 
 

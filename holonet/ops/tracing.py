@@ -21,7 +21,7 @@ from holonet.ops.planar import Planar, Real
 
 __all__ = ["UntranslatableError", "count_operations", "trace"]
 
-_REAL_ON_REALS = {"atan", "cosh", "reciprocal", "sinh", "tan", "tanh"}
+_REAL_ON_REALS = {"asinh", "atan", "cosh", "reciprocal", "sinh", "tan", "tanh"}
 
 
 class UntranslatableError(HolonetError, NotImplementedError):
@@ -258,6 +258,13 @@ def _pow(reader: _Reader, z: Any, exponent: Any) -> Planar:
     return functools.reduce(Planar.times, [reader.planar(z)] * exponent)
 
 
+def _mul(reader: _Reader, a: Any, b: Any) -> Any:
+    """The product; of parts that are to be put together again, a real multiple."""
+    if isinstance(a, _Parts):
+        return _Parts(a.of.scale(reader.real(b)))
+    return reader.planar(a).times(reader.planar(b))
+
+
 def _select(reader: _Reader, parts: Any, axis: int, index: int) -> Planar:
     if not isinstance(parts, _Parts):
         raise UntranslatableError("indexing of the input: not entrywise")
@@ -283,13 +290,14 @@ _RULES: Mapping[str, Callable[..., Any]] = MappingProxyType(
         "gt": _compare(operator.gt),
         "le": _compare(operator.le),
         "lt": _compare(operator.lt),
-        "mul": lambda r, a, b: r.planar(a).times(r.planar(b)),
+        "mul": _mul,
         "neg": lambda r, z: r.planar(z).negative(),
         "ones_like": lambda r, z: r.planar(1.0),
         "pow": _pow,
         "rsub": lambda r, a, b: r.planar(b).minus(r.planar(a)),
         "select": _select,
         "sub": lambda r, a, b: r.planar(a).minus(r.planar(b)),
+        "view_as_complex": lambda r, parts: parts.of,
         "view_as_real": lambda r, z: _Parts(r.planar(z)),
         "where": _where,
         "zeros_like": lambda r, z: r.planar(0.0),

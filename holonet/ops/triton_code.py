@@ -37,7 +37,6 @@ _INFIX = {
 _CALLS: Mapping[str, str] = MappingProxyType(
     {
         "abs": "tl.abs({0})",
-        "asinh": "asinh({0})",
         "atan2": "atan2({0}, {1})",
         "ceil": "tl.ceil({0})",
         "copysign": "copysign({0}, {1})",
@@ -47,7 +46,7 @@ _CALLS: Mapping[str, str] = MappingProxyType(
         "log1p": "log1p({0})",
         "maximum": "tl.maximum({0}, {1}, tl.PropagateNan.ALL)",
         "minimum": "tl.minimum({0}, {1}, tl.PropagateNan.ALL)",
-        "neg": "(-{0})",
+        "neg": "({0} * -1.0)",  # Triton's own is 0 - x, and takes 0.0 to 0.0
         "sqrt": "tl.sqrt_rn({0})",
         "trunc": "trunc({0})",
         "where": "tl.where({0}, {1}, {2})",

@@ -98,20 +98,20 @@ static inline M has_sign(const V& x) { return number(bits(x) >> I(31)); }
 // A float next to it is a whole number: x + WHOLE is x rounded, as the low bits say too.
 constexpr float WHOLE = 12582912.0f;
 
-// x - q pi/2 in three steps of which the first is exact, then Taylor-like polynomials on
-// [-pi/4, pi/4]. The parity of q says which is the sine, q mod 4 the signs.
+// x - q pi/2 in three steps of which the first is exact and none changes -0.0, then Taylor-like
+// polynomials on [-pi/4, pi/4]. The parity of q says which is the sine, q mod 4 the signs.
 template <typename Range>
 static inline std::pair<V, V> sincos(const V& x, Range& range) {
   const V shifted = fma_(x, V(0.636619772f), V(WHOLE));
   const V q = shifted - V(WHOLE);
   const I n = bits(shifted);
-  V r = fma_(q, V(-1.57079637f), x);
-  r = fma_(q, V(4.37113883e-8f), r);
-  r = fma_(q, V(1.71512451e-15f), r);
+  V r = fma_(q, V(-1.57079625f), x);
+  r = fma_(q, V(-7.54978942e-08f), r);
+  r = fma_(q, V(-5.39030295e-15f), r);
   const V s = r * r;
   V sine = fma_(V(-1.9515295891e-4f), s, V(8.3321608736e-3f));
   sine = fma_(sine, s, V(-1.6666654611e-1f));
-  sine = fma_(sine * s, r, r);
+  sine = fma_(sine * s, r, r) | (r & V(-0.0f));
   V cosine = fma_(V(2.443315711809948e-5f), s, V(-1.388731625493765e-3f));
   cosine = fma_(cosine, s, V(4.166664568298827e-2f));
   cosine = fma_(cosine * s, s, fma_(V(-0.5f), s, V(1.0f)));
@@ -186,12 +186,12 @@ static inline V log1p_(const V& x, Range& range) {
   return range(is_normal(u), value, [&] { return x.log1p(); });
 }
 
-// The smaller over the larger part, an odd polynomial on [0, 1], and the octant. NaN in either part
-// is in the ratio.
+// The smaller over the larger part, which may be subnormal, an odd polynomial on [0, 1], and the
+// octant. NaN in either part is in the ratio.
 static inline V atan2_(const V& y, const V& x) {
   const V a = y.abs(), b = x.abs();
   const M steep = lt(b, a);
-  const V t = select(steep, b, a) / at_least(select(steep, a, b), 1.17549435e-38f);
+  const V t = select(steep, b, a) / at_least(select(steep, a, b), 1.40129846e-45f);
   const V s = t * t;
   const V s2 = s * s, s4 = s2 * s2;
   V p = fma_(V(0.00282363896258175373f), s, V(-0.0159569028764963150f));

@@ -17,7 +17,9 @@ from holonet.functions import (
     Singularity,
     SingularityKind,
 )
+from holonet.functions.analytic import with_derivative
 from holonet.functions.error_function import erfc
+from holonet.functions.parts import scaled, shifted, turned
 
 __all__ = ["HEADS", "NOT_HOLOMORPHIC", "Head", "holomorphic_head"]
 
@@ -39,16 +41,21 @@ class Head:
     excluded: str = ""
 
 
+def _left(z: Tensor) -> Tensor:
+    """Of z and -z the one that lies left of the imaginary axis, where exp decays."""
+    return torch.where(z.real > 0, -z, z)
+
+
 def _reciprocal_sinh(z: Tensor) -> Tensor:
-    """2 e / (1 - e^2), csch z, with e = exp(-z), turned about 0 so that e decays."""
-    sign = torch.where(z.real > 0, 1.0, -1.0).to(z.real.dtype)
-    w = sign * z
-    return -2 * sign * torch.exp(-w) / torch.expm1(-2 * w)
+    """2 e / (e^2 - 1), csch z, with e = exp(z) on the left."""
+    w = _left(z)
+    q = 2 * torch.exp(w) / torch.expm1(scaled(w, 2))
+    return torch.where(z.real > 0, -q, q)
 
 
 def _reciprocal_cosh(z: Tensor) -> Tensor:
     """2 e / (1 + e^2), sech z, likewise."""
-    e = torch.exp(torch.where(z.real > 0, -z, z))
+    e = torch.exp(_left(z))
     return 2 * e / (1 + e * e)
 
 
@@ -86,19 +93,62 @@ def _d2_coth(z: Tensor) -> Tensor:
 
 def _d_acosh(z: Tensor) -> Tensor:
     """(z^2 - 1)^(-1/2) as a product of two roots: the branch of acosh, on both sides."""
-    return torch.reciprocal(torch.sqrt(z - 1)) * torch.reciprocal(torch.sqrt(z + 1))
+    below, above = torch.sqrt(shifted(z, -1)), torch.sqrt(shifted(z, 1))
+    return torch.reciprocal(below) * torch.reciprocal(above)
+
+
+def _acosh(z: Tensor) -> Tensor:
+    return with_derivative(z, torch.acosh, _d_acosh)
 
 
 def _d2_acosh(z: Tensor) -> Tensor:
-    return -z * _d_acosh(z) ** 3
+    return -z * _d_atanh(z) * -_d_acosh(z)
+
+
+def _about_1(z: Tensor) -> tuple[Tensor, Tensor]:
+    """1 - z and 1 + z; on the cuts they keep the side."""
+    return shifted(turned(z, 2), 1), shifted(z, 1)
+
+
+def _d_asin(z: Tensor) -> Tensor:
+    """(1 - z^2)^(-1/2) as a product of two roots."""
+    below, above = _about_1(z)
+    return torch.reciprocal(torch.sqrt(below)) * torch.reciprocal(torch.sqrt(above))
+
+
+def _asin(z: Tensor) -> Tensor:
+    return with_derivative(z, torch.asin, _d_asin)
+
+
+def _d2_asin(z: Tensor) -> Tensor:
+    return z * _d_atanh(z) * _d_asin(z)
 
 
 def _d_acos(z: Tensor) -> Tensor:
-    return -torch.reciprocal(torch.sqrt(1 - z)) * torch.reciprocal(torch.sqrt(1 + z))
+    return -_d_asin(z)
+
+
+def _acos(z: Tensor) -> Tensor:
+    return with_derivative(z, torch.acos, _d_acos)
 
 
 def _d2_acos(z: Tensor) -> Tensor:
-    return z * _d_acos(z) ** 3
+    return -_d2_asin(z)
+
+
+def _d_atanh(z: Tensor) -> Tensor:
+    """1/(1 - z^2), factored."""
+    below, above = _about_1(z)
+    return torch.reciprocal(below) * torch.reciprocal(above)
+
+
+def _atanh(z: Tensor) -> Tensor:
+    return with_derivative(z, torch.atanh, _d_atanh)
+
+
+def _d2_atanh(z: Tensor) -> Tensor:
+    r = _d_atanh(z)
+    return 2 * (z * r) * r
 
 
 def _d_erfc(z: Tensor) -> Tensor:
@@ -114,21 +164,19 @@ _Part = Callable[[Tensor], Tensor]
 
 @dataclass(frozen=True)
 class _Turned:
-    """factor * g(iz); can be pickled."""
+    """i^quarters g(iz); can be pickled."""
 
     g: _Part
-    factor: complex | float | int
+    quarters: int
 
     def __call__(self, z: Tensor) -> Tensor:
-        return self.factor * self.g(1j * z)
+        return turned(self.g(turned(z)), self.quarters)
 
 
-def _turned(
-    parts: tuple[_Part, _Part, _Part], factor: complex | float | int
-) -> tuple[_Part, _Part, _Part]:
-    """The function factor * g(iz) and its two derivatives, from those of g."""
+def _turned(parts: tuple[_Part, _Part, _Part], quarters: int) -> tuple[_Part, _Part, _Part]:
+    """The function i^quarters g(iz) and its two derivatives, from those of g."""
     g, dg, d2g = parts
-    return _Turned(g, factor), _Turned(dg, 1j * factor), _Turned(d2g, -factor)
+    return _Turned(g, quarters), _Turned(dg, quarters + 1), _Turned(d2g, quarters + 2)
 
 
 def _parts(name: str) -> tuple[_Part, _Part, _Part]:
@@ -181,7 +229,7 @@ HEADS: Mapping[type, Head] = MappingProxyType(
         sympy.atan: Head(CATALOGUE["atan"], _AT_0, _UPWARD),
         sympy.erf: Head(CATALOGUE["erf"], None),
         sympy.erfc: Head(_record("erfc", (erfc, _d_erfc, _d2_erfc), _ENTIRE), None),
-        sympy.erfi: Head(_record("erfi", _turned(_parts("erf"), -1j), _ENTIRE), None),
+        sympy.erfi: Head(_record("erfi", _turned(_parts("erf"), 3), _ENTIRE), None),
         sympy.sech: Head(
             _record(
                 "sech",
@@ -210,7 +258,7 @@ HEADS: Mapping[type, Head] = MappingProxyType(
         sympy.sec: Head(
             _record(
                 "sec",
-                _turned((_reciprocal_cosh, _d_sech, _d2_sech), 1),
+                _turned((_reciprocal_cosh, _d_sech, _d2_sech), 0),
                 _MERO,
                 Singularity(_ZEROS_OF_COS),
             ),
@@ -220,7 +268,7 @@ HEADS: Mapping[type, Head] = MappingProxyType(
         sympy.csc: Head(
             _record(
                 "csc",
-                _turned((_reciprocal_sinh, _d_csch, _d2_csch), 1j),
+                _turned((_reciprocal_sinh, _d_csch, _d2_csch), 1),
                 _MERO,
                 Singularity(_MULTIPLES_OF_PI),
             ),
@@ -230,7 +278,7 @@ HEADS: Mapping[type, Head] = MappingProxyType(
         sympy.cot: Head(
             _record(
                 "cot",
-                _turned((_coth, _d_coth, _d2_coth), 1j),
+                _turned((_coth, _d_coth, _d2_coth), 1),
                 _MERO,
                 Singularity(_MULTIPLES_OF_PI),
             ),
@@ -238,24 +286,22 @@ HEADS: Mapping[type, Head] = MappingProxyType(
             "pi*k",
         ),
         sympy.asin: Head(
-            _record("asin", _turned(_parts("asinh"), -1j), _HOLO, _ENDS, _BOTH_SIDES),
+            _record("asin", (_asin, _d_asin, _d2_asin), _HOLO, _ENDS, _BOTH_SIDES),
             _AT_0,
             _OUTWARD,
         ),
         sympy.acos: Head(
-            _record("acos", (torch.acos, _d_acos, _d2_acos), _HOLO, _ENDS, _BOTH_SIDES),
+            _record("acos", (_acos, _d_acos, _d2_acos), _HOLO, _ENDS, _BOTH_SIDES),
             _AT_1,
             _OUTWARD,
         ),
         sympy.acosh: Head(
-            _record(
-                "acosh", (torch.acosh, _d_acosh, _d2_acosh), _HOLO, _ENDS, (Ray(1 + 0j, -1 + 0j),)
-            ),
+            _record("acosh", (_acosh, _d_acosh, _d2_acosh), _HOLO, _ENDS, (Ray(1 + 0j, -1 + 0j),)),
             _AT_1,
             "(-oo, 1]",
         ),
         sympy.atanh: Head(
-            _record("atanh", _turned(_parts("atan"), -1j), _HOLO, _ENDS, _BOTH_SIDES),
+            _record("atanh", (_atanh, _d_atanh, _d2_atanh), _HOLO, _ENDS, _BOTH_SIDES),
             _AT_0,
             _OUTWARD,
         ),

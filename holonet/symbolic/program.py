@@ -12,6 +12,7 @@ from torch import Tensor
 from holonet._types import ComplexTensor
 from holonet.errors import ConfigError, NumericalError
 from holonet.functions import CATALOGUE, HolomorphicFunction
+from holonet.functions.parts import scaled
 from holonet.symbolic.formula import Expr, quote
 from holonet.symbolic.heads import HEADS
 from holonet.symbolic.preimage import double
@@ -75,7 +76,17 @@ def _times(a: _Value, b: _Value) -> _Value:
     """The product, where a 0 or a 1 among the constants costs nothing."""
     if _is(a, 0) or _is(b, 0):
         return 0
-    return b if _is(a, 1) else a if _is(b, 1) else a * b
+    if isinstance(a, Tensor) == isinstance(b, Tensor):
+        return a * b
+    return scaled(a, b) if isinstance(a, Tensor) else scaled(b, a)  # pyright: ignore[reportArgumentType]
+
+
+def _side(z: Tensor, u: Tensor) -> Tensor:
+    """An argument of a function with a cut: zeros that were computed count as positive.
+
+    Only z itself brings its side of the cut along.
+    """
+    return u if u is z else u + 0
 
 
 def _is(a: _Value, number: int) -> bool:
@@ -141,26 +152,27 @@ def _power(z: Tensor, order: int, jets: list[_Jet], name: str, rest: list) -> _J
 
 
 def _root_power(z: Tensor, order: int, jets: list[_Jet], name: str, rest: list) -> _Jet:
-    del z, order, name
+    del order, name
     i, n = rest
-    root = torch.sqrt(jets[i][0])
+    root = torch.sqrt(_side(z, jets[i][0]))
     falling = (1, n / 2, (n / 2) * (n / 2 - 1))
     return _chain(lambda k: _times(falling[k], _integer_power(root, n - 2 * k)), jets[i])
 
 
 def _complex_power(z: Tensor, order: int, jets: list[_Jet], name: str, rest: list) -> _Jet:
-    del z, order, name
+    del order, name
     i, c = rest
-    log = torch.log(jets[i][0])
+    log = torch.log(_side(z, jets[i][0]))
     falling = (1, c, c * (c - 1))
-    return _chain(lambda k: _times(falling[k], torch.exp((c - k) * log)), jets[i])
+    return _chain(lambda k: _times(falling[k], torch.exp(scaled(log, c - k))), jets[i])
 
 
 def _head(z: Tensor, order: int, jets: list[_Jet], name: str, rest: list) -> _Jet:
-    del z, order
+    del order
     record, u = _RECORDS[name], jets[rest[0]]
+    at = _side(z, u[0]) if record.branch_cuts else u[0]
     parts = (record.value, record.derivative, record.second_derivative)
-    return _chain(lambda k: parts[k](u[0]), u)
+    return _chain(lambda k: parts[k](at), u)
 
 
 def _patched(z: Tensor, order: int, jets: list[_Jet], name: str, rest: list) -> _Jet:

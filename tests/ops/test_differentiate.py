@@ -38,7 +38,6 @@ RATES = {
         lambda a, b: a.map("copysign", b),
         lambda a, b, p, q: p * a.sign() * b.sign(),
     ),
-    "asinh": (lambda a, b: a.map("asinh"), lambda a, b, p, q: p / (1 + a * a).sqrt()),
     "atan2": (
         lambda a, b: a.map("atan2", b),
         lambda a, b, p, q: (p * b - q * a) / (a * a + b * b),

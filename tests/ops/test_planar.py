@@ -61,7 +61,8 @@ def test_known_zeros_and_ones_cost_nothing():
     z = sheet.complex_input("z")
     zero, one = sheet.constant(0.0), sheet.constant(1.0)
     assert z.times(Planar(one, zero)) == z
-    assert z.plus(Planar(zero, zero)) == z
+    assert z.plus(Planar(-zero, -zero)) == z  # where 0.0 would change -0.0
+    assert z.plus(Planar(zero, zero)).re.op == "add"
     doubled = z.times(Planar(sheet.constant(2.0), zero))
     assert (doubled.re.op, doubled.im.op) == ("mul", "mul")
     assert z.times(Planar(zero, one)).im is z.re

@@ -39,7 +39,7 @@ be asked for. For polynomials, whose values torch computes at the speed of a cop
 functions that are one operation of torch; for others. From `tests/benchmarks/thresholds.py`."""
 
 SUMS = {"input", "constant", "add", "sub", "mul", "neg"}
-QUOTIENTS = SUMS | {"div", "abs", "maximum", "minimum"}
+QUOTIENTS = SUMS | {"div", "abs", "maximum", "minimum", "le", "where"}
 
 log = logging.getLogger(__name__)
 

@@ -54,7 +54,7 @@ def all_operations():
     z, w = sheet.complex_input("z"), sheet.complex_input("w")
     (a, b), (c, d) = z, w
     total = a - a
-    for k, op in enumerate(("asinh", "ceil", "cos", "exp", "expm1", "log1p", "sin", "trunc"), 1):
+    for k, op in enumerate(("ceil", "cos", "exp", "expm1", "log1p", "sin", "trunc"), 1):
         total = total + k * abs(b).map(op)
     total = total + (1 + abs(c)).map("log") + (c * c).map("sqrt") + b.map("atan2", d)
     choice = ((a < b) & (c <= d)).map("or", a < -1)
@@ -75,7 +75,7 @@ def test_every_operation_and_ragged_sizes(size, seed):
     torch.testing.assert_close(ours, expected, rtol=1e-5, atol=1e-5)
 
 
-@pytest.mark.parametrize("op", ["expm1", "log1p", "asinh", "atan2"])
+@pytest.mark.parametrize("op", ["expm1", "log1p", "atan2"])
 def test_functions_are_within_a_few_units_in_the_last_place(op):
     sheet = Sheet()
     x, y = sheet.complex_input("z")
