@@ -5,6 +5,7 @@ sqrt(z**2) is z in one half-plane and -z in the other. What holds at a random po
 sheet that the point is on, and says nothing of the others. So all sheets are looked at.
 """
 
+import cmath
 import functools
 import itertools
 import math
@@ -90,6 +91,9 @@ def constant_values(e: Expr) -> tuple[complex, ...] | None:
         >>> sorted(c.real for c in constant_values(sympy.sqrt(z**2) / z) or ())
         [-1.0, 1.0]
     """
+    if not e.free_symbols:
+        constant = _constant(e)
+        return None if constant is None else (constant,)
     sheets = _Sheets(e)
     found = [c for k in range(_TRIES) if (c := sheets.common_values(k, k + 1)) is not None]
     fewest = min(found, key=len, default=None)
@@ -101,9 +105,10 @@ _WITHOUT_ZEROS = (sympy.exp, sympy.sech, sympy.csch, sympy.sec, sympy.csc)
 
 def _constant(e: Expr) -> complex | None:
     try:
-        return complex(e.evalf(30))
+        value = complex(e.evalf(30))
     except (TypeError, ValueError, ArithmeticError):
         return None
+    return value if cmath.isfinite(value) else None
 
 
 class _Sheets:

@@ -37,6 +37,7 @@ ZERO_SOMEWHERE = [
     sympy.acos(z) + sympy.acos(-z) - 3 * sympy.pi,
     (z**3) ** sympy.Rational(1, 3) - z,
     w * (sqrt(z**2) - z),
+    z * log(exp(z)) - z**2 - 2 * sympy.I * sympy.pi * z,
 ]
 CONSTANT_SOMEWHERE = [
     sqrt(z**2) / z,
@@ -74,6 +75,8 @@ def test_the_constants_of_finitely_many_sheets_are_known():
     assert set(constant_values(sqrt(z**2) / z) or ()) == {1, -1}
     assert constant_values(z + sqrt(z)) == ()
     assert constant_values(log(exp(z)) - z) is None
+    assert constant_values(sympy.Integer(2) / 4) == (0.5,)
+    assert constant_values(sympy.zoo) is None
 
 
 def test_every_function_has_values_and_all_its_branches():
