@@ -25,7 +25,8 @@ from holonet.symbolic.zeros import Points, exact_points, exact_zeros
 __all__ = ["Patch", "split_removable"]
 
 _TERMS = 64
-_FIRST_TERMS = (8, 16, 32)
+_FIRST_TERMS = (4, 8, 16, 32)
+_NO_BOUND = -(10**9)
 _NEIGHBORS = range(-3, 4)
 _MOST_CLASSES = 4
 _SHRINK = 0.45
@@ -210,6 +211,9 @@ def _least_order(e: Expr, z: sympy.Symbol, q: Expr, terms: int) -> int:
         return sum(_least_order(factor, z, q, terms) for factor in e.args)
     if e.is_Pow and e.exp.is_Integer and e.exp.is_positive:
         return int(e.exp) * _least_order(e.base, z, q, terms)
+    if e.is_Pow and e.exp.is_Integer:
+        base = laurent(e.base, z, q, terms)  # whose order is known where a coefficient is
+        return int(e.exp) * base.order if base.coefficients else _NO_BOUND
     try:
         return laurent(e, z, q, terms).order
     except UndecidedSeriesError:

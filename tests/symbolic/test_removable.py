@@ -16,6 +16,7 @@ from holonet.ops.evaluate import evaluate
 from holonet.ops.planar import Sheet
 from holonet.ops.tracing import trace
 from holonet.symbolic import from_sympy, parse_formula
+from holonet.symbolic.removable import _least_order
 
 F = FunctionClass
 Z = sympy.Symbol("z")
@@ -114,12 +115,20 @@ def test_parts_that_have_no_pole_do_not_stand_in_the_way():
     """The exact coefficients of these become large, and none of them matters."""
     for text in (
         "sin(z)/z*(erf(z + sqrt(2)) - log(2))*atan(z + I/3)*exp(sinh(z*pi + E))",
+        "z/(log(z + pi/2)*asin(5*z/3))",
         "(exp(z) - 1)/z + 2**(z*cosh(5*z/3 - E)*erf(z + sqrt(2)))",
         "1/z - 1/sin(z) + exp(sin(z + 2)*erf(z + sqrt(2))*cosh(3*z + pi))",
     ):
         record = from_sympy(text)
         assert record.clearance(torch.tensor(0j)) > 0.5
         assert record(torch.tensor([0j], dtype=C128)).isfinite().all()
+
+
+def test_an_order_that_is_not_known_yet_is_no_bound():
+    e = parse_formula("z**10/(sin(z) - z + z**3/6)**4")  # a pole of order 10
+    for terms in (2, 4, 8, 16):
+        assert _least_order(e, Z, sympy.Integer(0), terms) <= -10
+    assert _least_order(e * Z**10, Z, sympy.Integer(0), 16) == 0
 
 
 def test_far_from_the_point_the_polynomial_does_not_overflow_into_gradients():
