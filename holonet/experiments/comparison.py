@@ -13,7 +13,7 @@ from rich.progress import BarColumn, Progress, TextColumn
 from torch import nn
 
 from holonet._cache import keep, read_kept, recall, tensor_digest
-from holonet._files import folder_lock
+from holonet._files import digest_path, folder_lock
 from holonet.data import Dataset
 from holonet.diagnostics import RobustnessPoint
 from holonet.errors import CheckpointError, ConfigError, DataError, RunExistsError
@@ -154,6 +154,8 @@ def _run(
         model = untrained()
         load_weights(run / WEIGHTS, model)
         if saved["weights"] != _weights_digest(model):
+            for file in (run / WEIGHTS, digest_path(run / WEIGHTS)):
+                file.unlink(missing_ok=True)  # the training goes on from its checkpoints
             raise CheckpointError(f"{path} is the result of other weights than those beside it")
         return _outcome(contender.label, protocol, train.seed, model, saved, run)
 
