@@ -3,7 +3,7 @@
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-FREE = {"laws", "impostors", "benchmarks"}  # folders of tests that cut across modules
+FREE = {"laws", "impostors", "benchmarks", "fuzz"}  # folders of tests that cut across modules
 
 
 def modules() -> set[str]:

@@ -20,7 +20,7 @@ from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, get_type_hints
 
 import torch
 from torch import Tensor, nn
@@ -259,13 +259,26 @@ def read_audit(path: Path) -> list[AuditRow]:
 
 
 def _row(record: dict[str, Any]) -> AuditRow:
-    derived = ("as_expected", "declaration_holds")
+    derived = {name: record[name] for name in ("as_expected", "declaration_holds")}
     fields: dict[str, Any] = {k: v for k, v in record.items() if k not in derived} | {
         "verdict": Verdict(record["verdict"]),
         "expected": Verdict(record["expected"]),
         "measurements": tuple(Measurement(**m) for m in record["measurements"]),
     }
-    return AuditRow(**fields)
+    row = AuditRow(**fields)
+    for part in (row, *row.measurements):
+        _require_types(part)
+    if derived != {name: getattr(row, name) for name in derived}:
+        raise ValueError(f"{row.label}: {derived} does not follow from the rest")
+    return row
+
+
+def _require_types(part: AuditRow | Measurement) -> None:
+    for name, kind in get_type_hints(type(part)).items():
+        value = getattr(part, name)
+        infinite = isinstance(value, float) and not math.isfinite(value)
+        if infinite or not isinstance(value, tuple if name == "measurements" else kind):
+            raise TypeError(f"{name} is {value!r}")
 
 
 def _declared(layer: nn.Module) -> str | None:
