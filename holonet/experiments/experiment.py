@@ -263,9 +263,11 @@ def _do(
     file, own = folder / f"{cell.key}.json", folder / cell.key
 
     def read(path: Path) -> dict[str, Any]:
-        entry = read_kept(path, identity)
-        if not isinstance(entry["result"], dict) or not math.isfinite(entry["seconds"]):
-            raise CheckpointError(f"{path} holds no result and seconds of a cell")
+        kept = read_kept(path, identity)
+        entry = {name: kept[name] for name in ("identity", "key", "seconds", "result")}
+        whole = entry["key"] == cell.key and isinstance(entry["result"], dict)
+        if not whole or not math.isfinite(entry["seconds"]):
+            raise CheckpointError(f"{path} is not what a finished cell keeps")
         return entry
 
     earlier = recall(file, read)

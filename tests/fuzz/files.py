@@ -5,8 +5,8 @@ Run: python tests/fuzz/files.py [--count 1000] [--seed 0] [--only KIND] [--case 
 Every case puts one damage (bits, cuts, other files, pipes, links, owners, hostile headers with
 right digests, bombs) on one file that holonet wrote or that is a user's own, and runs the command
 that reads it in a forked process. It must find the same result as without the damage, or end with
-an error of holonet: one line, exit code 2 to 5. Another result, a traceback, more than 10 seconds, or
-more than 1 GiB of memory is a failure. Prints every failure, and counts by kind.
+an error of holonet: one line, exit code 2 to 5. Another result, a traceback, more than 10 seconds,
+or more than 1 GiB of memory is a failure. Prints every failure, and counts by kind.
 """
 
 import argparse
@@ -133,7 +133,8 @@ class Bench:
         if "Traceback (most recent call last)" in said or code not in (0, 2, 3, 4, 5):
             return TRACEBACK
         if code:
-            return OWN_ERROR if last[0].startswith("error: ") else TRACEBACK
+            told = last[0].startswith("error: ") or "Invalid value for" in said  # of usage
+            return OWN_ERROR if told else TRACEBACK
         found, expected = json.loads(out.read_text()), self.expected[subject.name]
         if found == expected:
             return SAME

@@ -23,6 +23,7 @@ import holonet.experiments.studies
 from holonet.attacks import ThreatModel, pgd
 from holonet.data import Dataset, load_dataset
 from holonet.diagnostics import RobustnessReport, evaluate_robustness
+from holonet.errors import CheckpointError
 from holonet.experiments.audit import audit, package_specs, read_audit, write_audit
 from holonet.experiments.bench import Case, Row, environment, write_rows
 from holonet.experiments.claims import Claim, Finding, Verdict
@@ -259,7 +260,9 @@ class Small(Study):
 def _reproduce(folder: Path) -> Any:
     data = ["--data", str(folder / "data.npz")]
     found = command("reproduce", "small", "--out", str(folder / "study"), *data, "--json")
-    return [found["findings"], found["failed"]]
+    if found["failed"]:  # which is told, and no result
+        raise CheckpointError(str(found["failed"]))
+    return found["findings"]
 
 
 def _reproduced(folder: Path, seed: int) -> None:
