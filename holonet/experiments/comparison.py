@@ -170,8 +170,8 @@ def _run(
 
     def train_it(resume: bool) -> tuple[nn.Module, list[dict[str, Any]]]:
         model, rule = untrained(), contender.rule.build()
-        records = fit(model, data, rule, train, run_dir=run, resume=resume, progress=progress)
-        return model, records
+        own = {"run_dir": run, "run": config, "resume": resume, "progress": progress}
+        return model, fit(model, data, rule, **own)
 
     try:
         model, records = train_it(resume)

@@ -14,9 +14,8 @@ from holonet.experiments.claims import Claim, Finding, Standing, judge_all
 from holonet.experiments.experiment import Cell, Result, Study
 from holonet.experiments.shaham2015_networks import at_32, attacked, network
 from holonet.experiments.statistics import Interval, mean_interval, paired_difference
-from holonet.training import EmpiricalRisk, TrainConfig, accuracy, fit, load_weights
+from holonet.training import EmpiricalRisk, TrainConfig, accuracy, fit
 from holonet.training.rules import Rule, shaham
-from holonet.training.run_folder import WEIGHTS
 
 __all__ = ["CLAIMS", "NETS", "RADII", "Shaham2015", "rule_of"]
 
@@ -155,7 +154,8 @@ class Shaham2015(Study):
         baseline = model
         if NETS[net]:  # before the training, which is in vain where the baseline failed
             baseline = network(settings["width"], data.num_classes, seed)
-            load_weights(folder.parent / f"baseline-seed{seed}" / WEIGHTS, baseline)
+            own = folder.parent / f"baseline-seed{seed}"
+            fit(baseline, data, rule_of(""), train, run_dir=own, resume=True)  # reads it back
         total = train.epochs * -(-len(data.x_train) // train.batch_size)
         records = fit(
             model,

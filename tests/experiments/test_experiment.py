@@ -5,6 +5,7 @@ import logging
 import os
 import shutil
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from holonet._files import write_with_digest
+from holonet._files import folder_lock, write_with_digest
 from holonet.errors import ConfigError, DataError, NumericalError, RunExistsError
 from holonet.experiments.claims import Claim, Finding, Standing, Verdict
 from holonet.experiments.experiment import Cell, Study, reproduce
@@ -186,13 +187,10 @@ def test_what_is_not_the_cells_result_is_not_believed(
 
 
 def test_a_study_that_is_at_work_refuses_a_second_one(tmp_path: Path) -> None:
-    class Again(Toy):
-        def run_cell(self, cell: Cell, folder: Path, on_progress: Any) -> dict[str, Any]:
-            with pytest.raises(RunExistsError, match=f"in use by process {os.getpid()}"):
-                reproduce(Toy(), tmp_path)
-            return super().run_cell(cell, folder, on_progress)
-
-    reproduce(Again(), tmp_path)
+    with folder_lock(tmp_path, RunExistsError), ThreadPoolExecutor(1) as another:
+        second = another.submit(reproduce, Toy(), tmp_path)
+        with pytest.raises(RunExistsError, match=f"in use by process {os.getpid()}"):
+            second.result()
     assert reproduce(Toy(), tmp_path).results["seed3"]["square"] == 9
 
 
