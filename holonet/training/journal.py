@@ -1,5 +1,6 @@
 """Metrics as JSON lines that survive a crash and can be wound back to a checkpoint."""
 
+import hashlib
 import json
 import os
 from pathlib import Path
@@ -38,11 +39,20 @@ class Journal:
             with naming(self._path), self._path.open("a") as file:
                 os.fsync(file.fileno())
 
+    def digest(self) -> str:
+        """The SHA-256 of all records but their times, which no two runs have in common."""
+        timeless = [{k: v for k, v in r.items() if k != "seconds"} for r in self.records]
+        return hashlib.sha256(json.dumps(timeless).encode()).hexdigest()
+
+    def forget_epochs_from(self, step: int) -> None:
+        """Drop the records of epochs that ended at this step or later."""
+        self.records = [r for r in self.records if r.get("kind") != "epoch" or r["step"] < step]
+        self._rewrite()
+
     def clear(self) -> None:
         """Start anew."""
         self.records = []
-        if self._path is not None:
-            write_atomically(self._path, "")
+        self._rewrite()
 
     def on_disk(self) -> list[dict[str, Any]]:
         """What an earlier process wrote; without a folder, what this one did.
@@ -59,6 +69,9 @@ class Journal:
             CheckpointError: the file is damaged.
         """
         self.records = [r for r in self.on_disk() if r["step"] <= step]
+        self._rewrite()
+
+    def _rewrite(self) -> None:
         if self._path is not None:
             write_atomically(self._path, "".join(json.dumps(r) + "\n" for r in self.records))
 

@@ -161,6 +161,7 @@ class RunState:
             "schedule": self.schedule.state_dict(),
             "epoch_loss": self._epoch_loss,
             "seconds": self.seconds,
+            "journal": self.journal.digest(),
         }
         save_checkpoint(folder, self.step, tensors, state, self.config.keep_checkpoints)
 
@@ -215,6 +216,15 @@ class RunState:
                 "with overwrite"
             ) from None
         self._go_to(found.step)
+        kept = self.journal.folder is not None  # further processes keep no records
+        if kept and self.journal.digest() != found.state.get("journal"):
+            logger.warning(
+                "metrics.jsonl in %s is not what was recorded up to step %d: it is altered, cut "
+                "or another run's. The weights are whole, and what is measured now is theirs",
+                self.journal.folder,
+                found.step,
+            )
+            self.journal.forget_epochs_from(found.step)
         return True
 
     def _restore_course(self, found: Checkpoint) -> None:

@@ -146,7 +146,10 @@ class Bench:
             and found.keys() < expected.keys()
         ):
             rest = {key: expected[key] for key in found}
-            named = all(f"{key}." in said for key in expected.keys() - found.keys())
+            lost = expected.keys() - found.keys()
+            named = all(
+                f"{key}." in said or not (self.work / f"{key}.csv").exists() for key in lost
+            )
             return TOLD if found == rest and named else OTHER
         return OTHER
 

@@ -116,3 +116,27 @@ def test_a_pipe_in_its_place_is_refused(tmp_path: Path) -> None:
 
 def test_no_file_has_no_records(tmp_path: Path) -> None:
     assert read_journal(tmp_path / "metrics.jsonl") == []
+
+
+def test_a_digest_is_of_everything_but_times() -> None:
+    def digest(**record: object) -> str:
+        journal = Journal(None)
+        journal.write(**record)
+        return journal.digest()
+
+    assert digest(step=1, loss=0.5, seconds=1.0) == digest(step=1, loss=0.5, seconds=2.0)
+    assert digest(step=1, loss=0.5) != digest(step=1, loss=0.25)
+    assert digest(step=1) != Journal(None).digest()
+
+
+def test_epochs_are_forgotten_from_a_step_on(tmp_path: Path) -> None:
+    journal = Journal(tmp_path)
+    for step in (1, 2):
+        journal.write(kind="step", step=step)
+        journal.write(kind="epoch", step=step)
+    journal.forget_epochs_from(2)
+    assert [(r["kind"], r["step"]) for r in read_journal(tmp_path / "metrics.jsonl")] == [
+        ("step", 1),
+        ("epoch", 1),
+        ("step", 2),
+    ]

@@ -200,6 +200,20 @@ def test_lost_records_of_a_finished_run_are_measured_anew(
     assert read_journal(metrics)[-1] == last
 
 
+def test_records_that_are_not_this_runs_are_said_and_measured_anew(
+    whole: Path, done: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    metrics, expected = done / "metrics.jsonl", outcome(whole)[1][-1]
+    records = read_journal(metrics)
+    train(done, resume=True)
+    assert not caplog.text
+    records[-1]["test_accuracy"] = 1.0
+    metrics.write_text("".join(json.dumps(record) + "\n" for record in records))
+    last = train(done, resume=True)[-1]
+    assert "is not what was recorded up to step 10" in caplog.text
+    assert last["test_accuracy"] == expected["test_accuracy"]
+
+
 def test_weights_of_another_run_are_not_gone_on_with(done: Path) -> None:
     shutil.rmtree(done / "checkpoints")
     for change in ({"lr": 0.02}, {"seed": 1}):
