@@ -154,7 +154,10 @@ def _npz_run(folder: Path, seed: int) -> None:
 
 
 def _broken_off_run(folder: Path, seed: int) -> None:
-    _npz_run(folder, seed)
+    """A run with two checkpoints before the end."""
+    _npz(folder, 0)
+    (folder / "keep.toml").write_text("[train]\nkeep_checkpoints = 3\n")
+    _run(folder, seed, "--data", str(folder / "data.npz"), "--config", str(folder / "keep.toml"))
     run = folder / "run"
     newest = max((run / "checkpoints").glob("step-*.safetensors"))
     for file in (run / "model.safetensors", newest):
