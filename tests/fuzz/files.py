@@ -107,7 +107,7 @@ class Bench:
 
     def _read(self, subject: Subject, as_nobody: bool, limit: float) -> tuple[str, float, int, str]:
         out, err = self.root / "out", self.root / "err"
-        before, began = _resident(), time.monotonic()
+        began = time.monotonic()
         child = os.fork()
         if child == 0:
             _child(subject, self.work, out, err, as_nobody)
@@ -121,7 +121,8 @@ class Bench:
                 os.kill(child, signal.SIGKILL)
             time.sleep(0.002)
         seconds = time.monotonic() - began
-        peak = max(0, 1024 * usage.ru_maxrss - before)
+        base = int((self.root / "base").read_text())  # what the child began with
+        peak = max(0, 1024 * usage.ru_maxrss - base)
         said = err.read_text(errors="replace")
         found = HANG if hung else self._judge(subject, os.waitstatus_to_exitcode(status), out, said)
         if found not in (HANG, TRACEBACK) and peak > GIB:
@@ -161,7 +162,11 @@ def _child(subject: Subject, work: Path, out: Path, err: Path, as_nobody: bool) 
         os.dup2(os.open(err, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), 2)
         sys.stderr = os.fdopen(2, "w", closefd=False)
         result = os.open(out, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
-        size = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+        size, resident = (
+            int(pages) * resource.getpagesize()
+            for pages in Path("/proc/self/statm").read_text().split()[:2]
+        )
+        out.with_name("base").write_text(str(resident))
         resource.setrlimit(resource.RLIMIT_AS, (size + 2 * GIB, size + 2 * GIB))
         if as_nobody and os.geteuid() == 0:
             os.setgid(NOBODY)
@@ -189,10 +194,6 @@ def _give_away(work: Path) -> None:
         for parent, _, files in os.walk(work):
             for path in (parent, *(os.path.join(parent, file) for file in files)):
                 os.chown(path, NOBODY, NOBODY)
-
-
-def _resident() -> int:
-    return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
 
 
 def run(

@@ -32,7 +32,7 @@ from holonet.training import EmpiricalRisk, ModelConfig, TrainConfig, accuracy, 
 from holonet.training.checkpoint import load_tensors
 
 TIMES = {"seconds", "train_seconds", "step_ms", "versions", "hardware"}
-SMALL = ["--hidden", "6", "--batch-size", "40", "--checkpoint-every", "3", "--json"]
+SMALL = ["--hidden", "6", "--batch-size", "40", "--checkpoint-every", "1", "--json"]
 EVALUATE = ["--examples", "30", "--attacks", "fgsm,pgd", "--steps", "2", "--no-sanity", "--json"]
 
 
