@@ -61,13 +61,6 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_radii_that_print_alike_have_files_of_their_own(finished: Path) -> None:
-    evaluated(finished, "--eps", "0.1000001,0.10000011", *QUICK, "--examples", "5")
-    for eps in (0.1000001, 0.10000011):
-        report = RobustnessReport.load(finished / "evaluation" / f"Linf-{eps}.npz")
-        assert report.threat.eps == eps
-
-
 def test_a_curve_is_printed_and_kept(finished: Path) -> None:
     found = evaluated(finished, "--eps", "0.1,0.05", *QUICK)
     curve = found["curve"]

@@ -92,6 +92,9 @@ def prepare() -> None:
     case = Case("a case", {"holonet": int}, {"copy": int})
     holonet.cli.bench.SUITES = {"pointwise": lambda quick: iter([case])}
     holonet.experiments.studies.STUDIES = {"small": Small}
+    # what is imported for a message of usage, which an ordinary user may not be able to read
+    with contextlib.suppress(SystemExit), contextlib.redirect_stderr(io.StringIO()):
+        command("train", "--resume", "--run-dir", "/dev/null/x", "--nonsense")
 
 
 def _timeless(value: Any) -> Any:
