@@ -15,6 +15,7 @@ from collections.abc import Callable
 
 import torch
 from torch import Tensor
+from torch.autograd import forward_ad
 
 from holonet._types import AnyTensor, ComplexTensor, RealTensor, TensorFunction
 from holonet.calculus.probes import Probes
@@ -42,12 +43,15 @@ def directional_derivative(
     Works for real and complex z alike; both results can be differentiated again, in the
     parameters of f for example.
 
+    Raises:
+        InputTypeError: f moves with z, and torch's differentiation cannot follow it.
+
     Example:
         >>> z = torch.tensor([1j])
         >>> directional_derivative(torch.conj, z, torch.tensor([1j]))[1].resolve_conj()
         tensor([0.-1.j])
     """
-    value, tangent, *_ = torch.func.jvp(f, (z,), (v,))
+    value, tangent, *_ = torch.func.jvp(_followed(f, _has_tangent), (z,), (v,))
     return value, tangent
 
 
@@ -84,13 +88,48 @@ def pullback(f: TensorFunction, z: AnyTensor) -> tuple[AnyTensor, Callable[[AnyT
     torch refuses it (RuntimeError, "saved tensor hooks") where f contains
     `torch.utils.checkpoint.checkpoint`; `gradient` takes such functions.
 
+    Raises:
+        InputTypeError: f moves with z, and torch's differentiation cannot follow it.
+
     Example:
         >>> value, backward = pullback(torch.square, torch.tensor([1j]))
         >>> backward(torch.ones_like(value))  # conj(2z)
         tensor([0.-2.j])
     """
-    value, backward, *_ = torch.func.vjp(f, z)
+    value, backward, *_ = torch.func.vjp(_followed(f, lambda value: value.requires_grad), z)
     return value, lambda w: backward(w)[0]
+
+
+def _followed(f: TensorFunction, tracked: Callable[[Tensor], bool]) -> TensorFunction:
+    """f, refused where its values are not tracked and yet differ at points nearby.
+
+    torch gives such a function the derivative 0, as it gives a constant one, so that a detached
+    network would pass for holomorphic, harmonic and flat.
+    """
+
+    def follow(z: Tensor) -> Tensor:
+        value = f(z)
+        if isinstance(value, Tensor) and not tracked(value) and _differs_nearby(f, z, value):
+            raise InputTypeError(
+                "autograd cannot follow the function back to the points, though its values change "
+                "with them, so every derivative would be 0: remove detach, torch.no_grad and numpy "
+                "from it"
+            )
+        return value
+
+    return f if torch.compiler.is_compiling() else follow
+
+
+def _has_tangent(value: Tensor) -> bool:
+    return forward_ad.unpack_dual(value).tangent is not None
+
+
+def _differs_nearby(f: TensorFunction, z: Tensor, value: Tensor) -> bool:
+    try:
+        with torch.no_grad():
+            return not bool(torch.equal(f(z * 1.001 + 1e-3), value))
+    except RuntimeError:  # under vmap no value can be asked for
+        return False
 
 
 def gradient(f: TensorFunction, z: AnyTensor, w: AnyTensor) -> AnyTensor:

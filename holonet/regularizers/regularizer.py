@@ -11,6 +11,7 @@ from holonet._types import AnyTensor, RealTensor, TensorFunction
 from holonet.calculus import Probes
 from holonet.calculus.estimate import Estimate
 from holonet.errors import ConfigError
+from holonet.nn.modes import running_statistics
 
 __all__ = ["Regularizer", "batch_mean", "mean_square_norm", "square_norms"]
 
@@ -33,7 +34,11 @@ class Regularizer(ABC):
         """f(z) and the penalty; a rule that needs both saves a forward pass."""
 
     def __call__(self, f: TensorFunction, z: AnyTensor, probes: Probes | None = None) -> RealTensor:
-        """The penalty, averaged over the batch."""
+        """The penalty, averaged over the batch; batch norm shows its running statistics."""
+        with running_statistics(f):
+            return self._penalty(f, z, probes)
+
+    def _penalty(self, f: TensorFunction, z: AnyTensor, probes: Probes | None) -> RealTensor:
         return self.value_and_penalty(f, z, probes)[1]
 
     def estimate(

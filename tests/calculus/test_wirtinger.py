@@ -230,3 +230,21 @@ def test_partial_z_of_real_valued_functions_is_meant():
 def test_no_direction_is_refused():
     with pytest.raises(ConfigError, match=r"count=0"):
         dbar_norm_squared(torch.square, randn(0, 2), count=0)
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.complex128])
+def test_a_function_that_cannot_be_followed_is_not_taken_for_a_constant(dtype: torch.dtype) -> None:
+    z = torch.full((3,), 0.5, dtype=dtype)
+    weight = torch.ones(3, dtype=dtype, requires_grad=True)
+
+    for f in (lambda z: (z * z).detach(), lambda z: weight + z.detach()):
+        for look in (
+            lambda f: pullback(f, z),
+            lambda f: directional_derivative(f, z, z),
+        ):
+            with pytest.raises(InputTypeError, match="autograd cannot follow"):
+                look(f)
+    for constant in (lambda z: torch.ones_like(z), lambda z: weight * 1):
+        assert not directional_derivative(constant, z, z)[1].any()
+        value, backward = pullback(constant, z)
+        assert not backward(value).any()

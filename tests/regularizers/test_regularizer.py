@@ -2,10 +2,17 @@
 
 import pytest
 import torch
+from torch import nn
 
 from holonet.calculus import Probes
 from holonet.errors import ConfigError
-from holonet.regularizers import DirichletEnergy, Regularizer
+from holonet.regularizers import (
+    DirichletEnergy,
+    GradientNorm,
+    LaplacianPenalty,
+    MeanValuePenalty,
+    Regularizer,
+)
 from holonet.regularizers.regularizer import mean_square_norm, square_norms
 
 
@@ -73,3 +80,18 @@ def test_an_estimate_is_detached_and_exact_without_probes():
 def test_an_error_needs_two_draws(repeats):
     with pytest.raises(ConfigError, match=rf"repeats={repeats}"):
         Size().estimate(torch.sin, torch.randn(2, 3), repeats)
+
+
+@pytest.mark.parametrize(
+    "penalty", [DirichletEnergy(), GradientNorm(), LaplacianPenalty(), MeanValuePenalty(0.1)]
+)
+def test_batch_norm_in_train_mode_shows_its_running_statistics(penalty):
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(4, 3), nn.BatchNorm1d(3), nn.Tanh())
+    x = torch.rand(8, 4)
+    model(x)
+    before = {k: v.clone() for k, v in model.named_buffers()}
+    found = penalty(model, x, Probes(1))
+    assert model.training
+    torch.testing.assert_close(dict(model.named_buffers()), before)
+    torch.testing.assert_close(found, penalty(model.eval(), x, Probes(1)))
