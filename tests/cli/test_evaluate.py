@@ -70,6 +70,7 @@ def test_a_curve_is_printed_and_kept(finished: Path) -> None:
     assert json.loads((finished / "evaluation.json").read_text()) == found
     assert found["attack"] == {
         "norm": "Linf",
+        "bounds": [0.0, 1.0],
         "attacks": ["pgd"],
         "steps": 3,
         "restarts": 1,
