@@ -4,7 +4,6 @@ import importlib
 import inspect
 import typing
 from collections.abc import Callable, Mapping, Sequence
-from enum import Enum
 from pathlib import Path
 from typing import Any, Literal
 
@@ -20,34 +19,33 @@ from holonet._arguments import checked, fits
 from holonet._types import IntTensor
 from holonet.errors import InputTypeError
 
-UNITS = ("attacks", "diagnostics", "regularizers")
-# what the units make themselves, and users read
-RESULTS = {
-    "Alarm",
-    "AttackResult",
-    "EnsembleResult",
-    "HolomorphyCheck",
-    "MinimalDistances",
-    "Rate",
-    "RobustnessPoint",
-    "RobustnessReport",
-    "SanityCheck",
-    "TransferMatrix",
-}
+UNITS = (
+    "attacks",
+    "calculus",
+    "data",
+    "diagnostics",
+    "domains",
+    "functions",
+    "interop",
+    "plots",
+    "regularizers",
+    "symbolic",
+    "testing",
+    "training",
+)
+
+
+def is_edge(item: Any) -> bool:
+    """Whether users call it: functions, and classes that are no records, enums or interfaces."""
+    if not isinstance(item, type):
+        return inspect.isfunction(item)
+    return inspect.getsource(item).startswith("@checked")
 
 
 def public(unit: str) -> list[Callable[..., Any]]:
     """What a unit exports and users call."""
     module = importlib.import_module(f"holonet.{unit}")
-    named = [getattr(module, name) for name in module.__all__ if name not in RESULTS]
-    return [
-        item
-        for item in named
-        if callable(item)
-        and not (isinstance(item, type) and issubclass(item, Enum | typing.Protocol))  # type: ignore[arg-type]
-        and not inspect.isabstract(item)
-        and getattr(item, "_is_protocol", False) is False
-    ]
+    return [item for item in (getattr(module, name) for name in module.__all__) if is_edge(item)]
 
 
 EDGES = [item for unit in UNITS for item in public(unit)]

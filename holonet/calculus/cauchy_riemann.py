@@ -5,6 +5,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from holonet._arguments import checked
 from holonet._types import AnyTensor, ComplexTensor, RealTensor, TensorFunction
 from holonet.calculus.wirtinger import complex_tangents, dbar
 from holonet.errors import DomainError, ShapeError, UnknownNameError
@@ -12,6 +13,7 @@ from holonet.errors import DomainError, ShapeError, UnknownNameError
 __all__ = ["cauchy_riemann", "directional_defect", "relative_defect"]
 
 
+@checked
 def cauchy_riemann(f: TensorFunction, z: Tensor, form: str = "wirtinger") -> ComplexTensor:
     """The residual of the Cauchy-Riemann equations of a function that acts entry by entry.
 
@@ -50,6 +52,7 @@ def cauchy_riemann(f: TensorFunction, z: Tensor, form: str = "wirtinger") -> Com
     return FORMS[form](f, z)
 
 
+@checked
 def directional_defect(f: TensorFunction, z: Tensor, v: Tensor) -> RealTensor:
     """||Df(z)[iv] - i Df(z)[v]|| of each example: whether Df commutes with i, in a direction v.
 
@@ -75,6 +78,7 @@ def directional_defect(f: TensorFunction, z: Tensor, v: Tensor) -> RealTensor:
     return torch.linalg.vector_norm(across - 1j * along, dim=1)
 
 
+@checked
 def relative_defect(f: TensorFunction, z: Tensor, v: Tensor) -> RealTensor:
     """`directional_defect` over ||Df(z)[v]|| + ||Df(z)[iv]||, a number between 0 and 1.
 

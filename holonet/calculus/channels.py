@@ -5,6 +5,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from holonet._arguments import checked
 from holonet._types import ComplexTensor, RealTensor, TensorFunction
 from holonet.errors import InputTypeError, ShapeError
 
@@ -13,6 +14,7 @@ __all__ = ["channels_from_complex", "complex_from_channels"]
 CHANNELS = (torch.float32, torch.float64)
 
 
+@checked
 def complex_from_channels(f: TensorFunction, axis: int = 1) -> Callable[[Tensor], ComplexTensor]:
     """The complex function z -> w of a real model whose `axis` holds real, then imaginary parts.
 
@@ -42,6 +44,7 @@ def complex_from_channels(f: TensorFunction, axis: int = 1) -> Callable[[Tensor]
     return complex_function
 
 
+@checked
 def channels_from_complex(f: TensorFunction, axis: int = 1) -> Callable[[Tensor], RealTensor]:
     """The real function of two channels that a complex function is: (Re z, Im z) -> (Re w, Im w).
 

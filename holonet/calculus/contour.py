@@ -5,6 +5,7 @@ import math
 import torch
 from torch import Tensor
 
+from holonet._arguments import checked
 from holonet._types import AnyTensor, ComplexTensor, RealTensor, TensorFunction
 from holonet.calculus.checks import (
     RESOLUTION,
@@ -35,6 +36,7 @@ FEWEST_STEPS, MOST_STEPS = 128, 65536
 LARGEST_STEP = math.pi / 8  # of log f, from one point to the next
 
 
+@checked
 def contour_integral(
     f: TensorFunction,
     center: complex | float | int | Tensor,
@@ -80,6 +82,7 @@ def contour_integral(
     return 2j * math.pi * _integral(f, at, radius, samples, asked)
 
 
+@checked
 def residue(
     f: TensorFunction,
     pole: complex | float | int | Tensor,
@@ -127,6 +130,7 @@ def residue(
     return _integral(f, at, radius, samples, asked)
 
 
+@checked
 def cauchy_formula(
     f: TensorFunction,
     z: Tensor,
@@ -211,6 +215,7 @@ def cauchy_formula(
     return found.reshape((*z.shape, *found.shape[1:]))
 
 
+@checked
 @torch.no_grad()
 def winding_number(
     f: TensorFunction,

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from holonet._arguments import checked
 from holonet._types import AnyTensor, BoolTensor, ComplexTensor, RealTensor, TensorFunction
 from holonet.calculus.checks import evaluate, require_clear_disc
 from holonet.calculus.circle import unit_circle
@@ -29,6 +30,7 @@ ALIASING_MARGIN = 10.0  # times the highest modes seen: aliases of higher ones a
 CHANGE_MARGIN = 3.0  # times what half of the samples give otherwise
 
 
+@checked
 def fourier_coefficients(
     f: TensorFunction,
     center: complex | float | int,
@@ -62,6 +64,7 @@ def fourier_coefficients(
     return _transform(evaluate(f, _circle(center, radius, samples), "fourier_coefficients"))
 
 
+@checked
 def negative_mode_fraction(coefficients: ComplexTensor) -> float:
     """Energy of the negative modes over that of all modes but the mean; 0 for holomorphic f.
 
@@ -106,6 +109,7 @@ class CircleModes:
     resolved: BoolTensor
 
 
+@checked
 def circle_modes(
     f: TensorFunction, center: complex | float | int, radius: float | int, *, samples: int = 64
 ) -> CircleModes:
@@ -128,6 +132,7 @@ def circle_modes(
     return line_modes(f, z, torch.ones_like(z), radius=radius, samples=samples)
 
 
+@checked
 def line_modes(
     f: TensorFunction,
     z: ComplexTensor,
@@ -196,6 +201,7 @@ def _judge(values: AnyTensor) -> CircleModes:
     return CircleModes(coefficients, negative, aliasing, scale * peak, resolved)
 
 
+@checked
 def hardy_norm(
     f: TensorFunction,
     center: complex | float | int,
@@ -241,6 +247,7 @@ def hardy_norm(
     return size.pow(p).mean(0).pow(1 / p)
 
 
+@checked
 def szego_projection(
     f: TensorFunction,
     z: ComplexTensor,

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from holonet._arguments import checked
 from holonet._types import AnyTensor, ComplexTensor, RealTensor, TensorFunction
 from holonet.calculus.checks import (
     evaluate,
@@ -27,6 +28,7 @@ FEWEST_EFFECTIVE = 30
 """Points of equal weight that a Poisson integral must be worth for its error to be believed."""
 
 
+@checked
 def harmonic_part(
     u: TensorFunction,
     points: Tensor,
@@ -92,6 +94,7 @@ def harmonic_part(
     return found.reshape((*points.shape, *found.shape[1:]))
 
 
+@checked
 def poisson_integral(
     u: TensorFunction,
     points: Tensor,
@@ -172,6 +175,7 @@ def poisson_integral(
     return Estimate(spread.value + control, spread.standard_error)
 
 
+@checked
 def nonharmonic_fraction(
     u: TensorFunction,
     z: Tensor,

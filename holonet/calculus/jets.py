@@ -8,6 +8,7 @@ where it is.
 import torch
 from torch import Tensor
 
+from holonet._arguments import checked
 from holonet._types import AnyTensor, TensorFunction
 from holonet.calculus.jet_functions import FUNCTIONS
 from holonet.calculus.jet_maps import MAPS
@@ -19,6 +20,7 @@ __all__ = ["jet", "taylor_polynomial"]
 _RULES = {**MAPS, **FUNCTIONS}
 
 
+@checked
 def jet(f: TensorFunction, z: Tensor, v: Tensor, order: int) -> AnyTensor:
     """The Taylor coefficients of t -> f(z + t v) at t = 0, up to t^order, stacked.
 
@@ -79,6 +81,7 @@ def jet(f: TensorFunction, z: Tensor, v: Tensor, order: int) -> AnyTensor:
     return torch.stack([*terms, *[torch.zeros_like(terms[0])] * (order + 1 - len(terms))])
 
 
+@checked
 def taylor_polynomial(coefficients: AnyTensor, t: AnyTensor | complex | float | int) -> AnyTensor:
     """The sum of coefficients[k] t^k by Horner's rule.
 

@@ -22,6 +22,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import one_hot
 
+from holonet._arguments import checked
 from holonet._types import AnyTensor, ComplexTensor, IntTensor, RealTensor, TensorFunction
 from holonet.calculus.estimate import Estimate
 from holonet.calculus.probes import Probes
@@ -39,6 +40,7 @@ __all__ = [
 ]
 
 
+@checked
 def laplacian(u: TensorFunction, z: Tensor, *, chunk: int = 32) -> AnyTensor:
     """The sum of the second derivatives of u over all real coordinates of z, exactly.
 
@@ -73,6 +75,7 @@ def laplacian(u: TensorFunction, z: Tensor, *, chunk: int = 32) -> AnyTensor:
     return _trace(u, z, units, chunk, "laplacian")
 
 
+@checked
 def laplacian_over_real_part(u: TensorFunction, z: Tensor, *, chunk: int = 32) -> AnyTensor:
     """The sum of u_xx over the n real parts of z = x + iy only: over the directions of real data.
 
@@ -101,6 +104,7 @@ def laplacian_over_real_part(u: TensorFunction, z: Tensor, *, chunk: int = 32) -
     return _trace(u, z, (1,), chunk, "laplacian_over_real_part")
 
 
+@checked
 def laplacian_estimate(
     u: TensorFunction, z: Tensor, count: int, probes: Probes | None = None
 ) -> Estimate:
@@ -149,6 +153,7 @@ def laplacian_estimate(
     return Estimate(value, spread / math.sqrt(count * (count - 1)))
 
 
+@checked
 def levi_form(u: TensorFunction, z: Tensor, v: Tensor) -> AnyTensor:
     """The sum of (d2u / dz_j dzbar_k) v_j conj(v_k): a quarter of the Laplacian along v C.
 
@@ -180,6 +185,7 @@ def levi_form(u: TensorFunction, z: Tensor, v: Tensor) -> AnyTensor:
     return (along + across).squeeze(0) / 4
 
 
+@checked
 def levi_form_polarized(u: TensorFunction, z: Tensor, v: Tensor, w: Tensor) -> ComplexTensor:
     """The sum of (d2u / dz_j dzbar_k) v_j conj(w_k).
 
@@ -206,6 +212,7 @@ def levi_form_polarized(u: TensorFunction, z: Tensor, v: Tensor, w: Tensor) -> C
     return (even - 1j * odd).squeeze(0) / 4
 
 
+@checked
 def complex_hessian(u: TensorFunction, z: Tensor, *, chunk: int = 32) -> ComplexTensor:
     """The matrices d2u / dz_j dzbar_k, shape (batch, *out, n, n) for n complex coordinates.
 
@@ -245,6 +252,7 @@ def complex_hessian(u: TensorFunction, z: Tensor, *, chunk: int = 32) -> Complex
     return hessian.movedim((0, 1), (-2, -1))
 
 
+@checked
 def pluriharmonic_defect(u: TensorFunction, z: Tensor, *, chunk: int = 32) -> RealTensor:
     """The Frobenius norm of `complex_hessian` at each example, for each output.
 

@@ -5,6 +5,7 @@ import math
 import torch
 from torch import Tensor
 
+from holonet._arguments import checked
 from holonet._types import AnyTensor, TensorFunction
 from holonet.calculus.checks import evaluate, require_clear_disc, require_count, require_radius
 from holonet.calculus.estimate import Estimate
@@ -16,6 +17,7 @@ __all__ = ["ball_mean", "circle_mean", "frame", "mean_value_gap", "sphere_mean"]
 LARGEST_FRAME = 32
 
 
+@checked
 def circle_mean(
     f: TensorFunction,
     z: Tensor,
@@ -71,6 +73,7 @@ def circle_mean(
     return evaluate(f, points.flatten(0, 1), asked).unflatten(0, points.shape[:2]).mean(0)
 
 
+@checked
 def sphere_mean(
     u: TensorFunction,
     z: Tensor,
@@ -121,6 +124,7 @@ def sphere_mean(
     return Estimate.from_draws(torch.stack(draws))
 
 
+@checked
 def ball_mean(
     u: TensorFunction,
     z: Tensor,
@@ -163,6 +167,7 @@ def ball_mean(
     return Estimate.from_draws(torch.stack(draws))
 
 
+@checked
 def mean_value_gap(
     u: TensorFunction,
     z: Tensor,

@@ -5,12 +5,14 @@ import math
 import torch
 from torch import Tensor
 
+from holonet._arguments import checked
 from holonet._types import AnyTensor
 from holonet.errors import ShapeError
 
 __all__ = ["Probes"]
 
 
+@checked
 class Probes:
     """A source of random directions for the examples first, first + 1, ... of a batch of `total`.
 

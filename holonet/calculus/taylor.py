@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import torch
 
+from holonet._arguments import checked
 from holonet._types import ComplexTensor, RealTensor, TensorFunction
 from holonet.calculus.checks import evaluate, require_clear_disc
 from holonet.calculus.hardy import circle_modes
@@ -43,6 +44,7 @@ class TaylorCoefficients:
     error: RealTensor
 
 
+@checked
 def taylor_coefficients(
     f: TensorFunction,
     center: complex | float | int,
@@ -134,6 +136,7 @@ class ConvergenceRadius:
     coefficients: int
 
 
+@checked
 def radius_of_convergence(
     f: TensorFunction,
     center: complex | float | int,

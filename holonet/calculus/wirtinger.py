@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 from torch.autograd import forward_ad
 
+from holonet._arguments import checked
 from holonet._types import AnyTensor, ComplexTensor, RealTensor, TensorFunction
 from holonet.calculus.probes import Probes
 from holonet.errors import ConfigError, InputTypeError
@@ -35,6 +36,7 @@ __all__ = [
 ]
 
 
+@checked
 def directional_derivative(
     f: TensorFunction, z: AnyTensor, v: AnyTensor
 ) -> tuple[AnyTensor, AnyTensor]:
@@ -55,6 +57,7 @@ def directional_derivative(
     return value, tangent
 
 
+@checked
 def second_directional_derivative(
     f: TensorFunction, z: AnyTensor, v: AnyTensor, w: AnyTensor
 ) -> tuple[AnyTensor, AnyTensor]:
@@ -79,6 +82,7 @@ def second_directional_derivative(
     return value, second
 
 
+@checked
 def pullback(f: TensorFunction, z: AnyTensor) -> tuple[AnyTensor, Callable[[AnyTensor], AnyTensor]]:
     """f(z), and the map w -> conj(df/dz) w + (df/dzbar) conj(w), by reverse mode.
 
@@ -132,6 +136,7 @@ def _differs_nearby(f: TensorFunction, z: Tensor, value: Tensor) -> bool:
         return False
 
 
+@checked
 def gradient(f: TensorFunction, z: AnyTensor, w: AnyTensor) -> AnyTensor:
     """What torch's own backward pass gives for Re <w, f(z)>: `pullback`, for any f at all.
 
@@ -151,6 +156,7 @@ def gradient(f: TensorFunction, z: AnyTensor, w: AnyTensor) -> AnyTensor:
     return found.resolve_conj()
 
 
+@checked
 def partial_z(f: TensorFunction, z: Tensor) -> ComplexTensor:
     """df/dz of a function that acts entry by entry, at every entry of z.
 
@@ -170,6 +176,7 @@ def partial_z(f: TensorFunction, z: Tensor) -> ComplexTensor:
     return partial_z_along(f, z, torch.ones_like(z))
 
 
+@checked
 def dbar(f: TensorFunction, z: Tensor) -> ComplexTensor:
     """df/dzbar of a function that acts entry by entry: 0 exactly where Cauchy-Riemann holds.
 
@@ -184,6 +191,7 @@ def dbar(f: TensorFunction, z: Tensor) -> ComplexTensor:
     return dbar_along(f, z, torch.ones_like(z))
 
 
+@checked
 def derivative(f: TensorFunction, z: Tensor) -> ComplexTensor:
     """f'(z) of a holomorphic function that acts entry by entry, by a single forward pass.
 
@@ -196,6 +204,7 @@ def derivative(f: TensorFunction, z: Tensor) -> ComplexTensor:
     return directional_derivative(f, z, torch.ones_like(z))[1]
 
 
+@checked
 def partial_z_along(f: TensorFunction, z: Tensor, v: Tensor) -> ComplexTensor:
     """(df/dz) v for f: C^n -> C^m and a direction v of the shape of z.
 
@@ -208,6 +217,7 @@ def partial_z_along(f: TensorFunction, z: Tensor, v: Tensor) -> ComplexTensor:
     return (along - 1j * across) / 2
 
 
+@checked
 def dbar_along(f: TensorFunction, z: Tensor, v: Tensor) -> ComplexTensor:
     """(df/dzbar) conj(v) for f: C^n -> C^m and a direction v of the shape of z.
 
@@ -220,6 +230,7 @@ def dbar_along(f: TensorFunction, z: Tensor, v: Tensor) -> ComplexTensor:
     return (along + 1j * across) / 2
 
 
+@checked
 def dbar_norm_squared(
     f: TensorFunction, z: Tensor, *, count: int = 1, probes: Probes | None = None
 ) -> RealTensor:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from holonet._arguments import checked
 from holonet._types import BoolTensor, ComplexTensor, RealTensor, TensorFunction
 from holonet.calculus.hardy import ROUNDING, CircleModes, line_modes
 from holonet.calculus.wirtinger import directional_derivative, gradient
@@ -77,6 +78,7 @@ class Witnesses:
         return torch.where(self.decided, error, math.nan)
 
 
+@checked
 def holomorphy_witnesses(
     f: TensorFunction,
     z: Tensor,
@@ -167,6 +169,7 @@ def _tangents(
         return along, across, False
 
 
+@checked
 def cauchy_derivative(coefficients: ComplexTensor, radius: RealTensor) -> ComplexTensor:
     """d/dt f(z + tv) at t = 0 from the modes on the circle about `CIRCLE_CENTER`."""
     positive = coefficients[len(coefficients) // 2 :].movedim(0, -1)

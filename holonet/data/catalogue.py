@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
+from holonet._arguments import checked
 from holonet.data.dataset import Dataset
 from holonet.data.images import MNIST_SOURCE, load_digits, load_mnist
 from holonet.data.synthetic import two_rings
@@ -72,6 +73,7 @@ DATASETS: Mapping[str, DatasetEntry] = MappingProxyType(
 """Every named data set, read-only."""
 
 
+@checked
 def load_dataset(name: str, root: str | Path | None = None, *, seed: int = 0) -> Dataset:
     """The data set of that name, or the one in a .npz file where the name is its path.
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from holonet._arguments import checked
 from holonet._types import IntTensor
 from holonet.errors import DataError, DomainError
 
@@ -211,6 +212,7 @@ def count_classes(labels: Sequence[Tensor], source: str, at_least: int = 1) -> i
     return max(classes, at_least)
 
 
+@checked
 def stratified_split(
     labels: IntTensor, *, test_fraction: float = 0.2, seed: int = 0
 ) -> tuple[IntTensor, IntTensor]:

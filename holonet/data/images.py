@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from holonet._arguments import checked
 from holonet._files import MIB, open_regular
 from holonet._optional import require
 from holonet.data.dataset import Dataset, count_classes, stratified_split
@@ -32,6 +33,7 @@ _IDX_DTYPES = {0x08: "u1", 0x09: "i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x
 _GZIP_MAGIC = b"\x1f\x8b"
 
 
+@checked
 def load_digits(seed: int = 0, test_fraction: float = 0.2) -> Dataset:
     """The 1797 handwritten 8x8 digits that scikit-learn carries, as (N, 1, 8, 8) in [0, 1].
 
@@ -65,6 +67,7 @@ def _digits() -> np.ndarray:
     return np.column_stack([pixels, labels])
 
 
+@checked
 def load_mnist(
     root: str | Path, *, name: str | None = None, num_classes: int | None = None
 ) -> Dataset:
@@ -89,6 +92,7 @@ def load_mnist(
     return _from_idx(found, prefix.strip("-_.") or "mnist", name, num_classes, at_least)
 
 
+@checked
 def load_idx(
     train_images: str | Path,
     train_labels: str | Path,
@@ -122,6 +126,7 @@ def load_idx(
     return _from_idx(paths, Path(train_images).name.split(".")[0], name, num_classes, 1)
 
 
+@checked
 def read_idx(path: str | Path) -> Tensor:
     """The tensor in an IDX file, gzipped or plain, in the dtype the file declares.
 

@@ -7,12 +7,14 @@ from types import MappingProxyType
 import torch
 from torch import Tensor
 
+from holonet._arguments import checked
 from holonet._types import ComplexTensor, RealTensor
 from holonet.errors import InputTypeError, ShapeError, UnknownNameError
 
 __all__ = ["LIFTS", "analytic_signal", "embed", "get_lift", "pair", "phase"]
 
 
+@checked
 def embed(x: Tensor) -> ComplexTensor:
     """The number x + 0i: the real line in the plane.
 
@@ -29,6 +31,7 @@ def embed(x: Tensor) -> ComplexTensor:
     return torch.complex(x, torch.zeros_like(x))
 
 
+@checked
 def phase(x: Tensor) -> ComplexTensor:
     """exp(i pi x): onto the torus, [0, 1] onto the upper half circle.
 
@@ -45,6 +48,7 @@ def phase(x: Tensor) -> ComplexTensor:
     return torch.complex(angle.cos(), angle.sin())
 
 
+@checked
 def pair(x: Tensor) -> ComplexTensor:
     """x_0 + i x_1, x_2 + i x_3, ...: adjacent features of the last axis as one number.
 
@@ -67,6 +71,7 @@ def pair(x: Tensor) -> ComplexTensor:
     return torch.complex(x[..., 0::2], x[..., 1::2])
 
 
+@checked
 def analytic_signal(x: Tensor) -> ComplexTensor:
     """The signal x + i H x along the last axis, H the discrete periodic Hilbert transform.
 
@@ -102,6 +107,7 @@ LIFTS: Mapping[str, Callable[[Tensor], ComplexTensor]] = MappingProxyType(
 """Every lift by its name, read-only."""
 
 
+@checked
 def get_lift(name: str) -> Callable[[Tensor], ComplexTensor]:
     """The lift of that name.
 

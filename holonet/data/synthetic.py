@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from holonet._arguments import checked
 from holonet._types import RealTensor
 from holonet.data.dataset import Dataset
 from holonet.domains import Annulus, Disc
@@ -53,6 +54,7 @@ class HarmonicProblem(ABC):
         """The least Dirichlet energy, (1/2) mean |grad u|^2, of all functions that equal g."""
 
 
+@checked
 @dataclass(frozen=True)
 class DiscMode(HarmonicProblem):
     """Boundary values cos(k t) on the unit circle: the solution is r^k cos(k t) = Re z^k.
@@ -115,6 +117,7 @@ class DiscMode(HarmonicProblem):
         return self.k / 2
 
 
+@checked
 @dataclass(frozen=True)
 class RingPotential(HarmonicProblem):
     """0 on the inner circle and 1 on the outer: log(r / inner) / log(outer / inner).
@@ -176,6 +179,7 @@ class RingPotential(HarmonicProblem):
         return math.sqrt(self.inner * self.outer)
 
 
+@checked
 def two_rings(
     train: int = 400,
     test: int = 400,

@@ -14,6 +14,7 @@ from numpy.lib import format as npy
 from numpy.typing import DTypeLike
 from torch import Tensor
 
+from holonet._arguments import checked
 from holonet._files import open_regular
 from holonet.data.dataset import Dataset, check_examples, count_classes, stratified_split
 from holonet.data.sizes import require_reasonable
@@ -46,6 +47,7 @@ _DAMAGE = (
 )
 
 
+@checked
 def load_npz(
     path: str | Path,
     *,

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import torch
 
+from holonet._arguments import checked
 from holonet._types import ComplexTensor, RealTensor
 from holonet.errors import DomainError
 
@@ -22,6 +23,7 @@ class Obstacle(ABC):
         """Euclidean distance from each z to the set."""
 
 
+@checked
 @dataclass(frozen=True)
 class PointSet(Obstacle):
     """Finitely many points.
@@ -42,6 +44,7 @@ class PointSet(Obstacle):
         return torch.stack([(z - p).abs() for p in self.points]).amin(0)
 
 
+@checked
 @dataclass(frozen=True)
 class Progression(Obstacle):
     """The points offset + k * period for all integers k but finitely many.
@@ -77,6 +80,7 @@ class Progression(Obstacle):
         return torch.stack(moduli).amin(0)
 
 
+@checked
 @dataclass(frozen=True)
 class Ray(Obstacle):
     """The half-line start + t * direction, t >= 0.
@@ -99,6 +103,7 @@ class Ray(Obstacle):
         return _ray_distance(z - self.start, self.direction)
 
 
+@checked
 @dataclass(frozen=True)
 class RayProgression(Obstacle):
     """The parallel half-lines that start at offset + k * period, for all integers k.

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import torch
 
+from holonet._arguments import checked
 from holonet._types import ComplexTensor, RealTensor
 from holonet.domains.base import Domain
 from holonet.domains.obstacles import Obstacle
@@ -27,6 +28,7 @@ def _circle(count: int, dtype: torch.dtype) -> ComplexTensor:
     return torch.polar(torch.ones_like(angle), angle)
 
 
+@checked
 @dataclass(frozen=True)
 class Plane(Domain):
     """All of C: the domain of an entire function. Samples are standard circular normal."""
@@ -54,6 +56,7 @@ class Plane(Domain):
         return torch.empty(0, dtype=dtype)
 
 
+@checked
 @dataclass(frozen=True)
 class Annulus(Domain):
     """{z : inner < |z - center| < outer}; `inner` 0 punctures the center."""
@@ -99,6 +102,7 @@ class Annulus(Domain):
         )
 
 
+@checked
 @dataclass(frozen=True)
 class Disc(Domain):
     """{z : |z - center| < radius}.
@@ -139,6 +143,7 @@ class Disc(Domain):
         return self.center + self.radius * _circle(count, dtype)
 
 
+@checked
 @dataclass(frozen=True)
 class Rectangle(Domain):
     """{x + iy : left < x < right, bottom < y < top}."""
@@ -192,6 +197,7 @@ class Rectangle(Domain):
         )
 
 
+@checked
 @dataclass(frozen=True)
 class SlitPlane(Domain):
     """C without some points and rays: the domain of a function with poles and branch cuts.

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import torch
 
+from holonet._arguments import checked
 from holonet._types import ComplexTensor, RealTensor
 from holonet.domains.base import Domain
 from holonet.errors import DomainError
@@ -12,6 +13,7 @@ from holonet.errors import DomainError
 __all__ = ["Polydisc"]
 
 
+@checked
 @dataclass(frozen=True, eq=False)
 class Polydisc(Domain):
     """{z in C^n : |z_j - center_j| < radius_j}; the last axis of z holds the n coordinates.

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from holonet._arguments import checked
 from holonet.errors import UnknownNameError
 from holonet.functions.elementary import ELEMENTARY
 from holonet.functions.error_function import ERROR_FUNCTIONS
@@ -23,6 +24,7 @@ CATALOGUE: Mapping[str, HolomorphicFunction] = MappingProxyType(
 """Name -> record, read-only. `polynomial`, `moebius` and `blaschke` stand for their families."""
 
 
+@checked
 def get_function(name: str) -> HolomorphicFunction:
     """The record of that name.
 

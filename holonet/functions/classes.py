@@ -2,6 +2,8 @@
 
 from enum import Enum
 
+from holonet._arguments import checked
+
 __all__ = ["FunctionClass", "compose", "multiply"]
 
 
@@ -70,6 +72,7 @@ def _join(f: FunctionClass, g: FunctionClass) -> FunctionClass:
     return _F.SUBHARMONIC if _F.SUBHARMONIC in (f, g) else _F.HARMONIC
 
 
+@checked
 def compose(outer: FunctionClass, inner: FunctionClass) -> FunctionClass:
     """The class of outer(inner(z)), for inner not constant.
 
@@ -102,6 +105,7 @@ def compose(outer: FunctionClass, inner: FunctionClass) -> FunctionClass:
     return _F.HOLOMORPHIC  # entire or meromorphic of something with poles: essential singularities
 
 
+@checked
 def multiply(f: FunctionClass, g: FunctionClass) -> FunctionClass:
     """The class of the product f(z) g(z).
 

@@ -8,6 +8,7 @@ from fractions import Fraction
 import torch
 from torch import Tensor
 
+from holonet._arguments import checked
 from holonet.errors import DomainError
 from holonet.functions.classes import FunctionClass
 from holonet.functions.parts import scaled
@@ -53,6 +54,7 @@ def write_number(number: complex) -> str:
     return f"({real(number.real)}{'+' if number.imag > 0 else '-'}{real(abs(number.imag))}*I)"
 
 
+@checked
 def polynomial(coefficients: Sequence[complex | float | int]) -> HolomorphicFunction:
     """c_0 + c_1 z + ... + c_n z^n.
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from holonet._arguments import checked
 from holonet.domains import PointSet
 from holonet.errors import DomainError
 from holonet.functions.classes import FunctionClass
@@ -90,6 +91,7 @@ class _Blaschke:
         return f, df, d2f
 
 
+@checked
 def moebius(
     a: complex | float | int,
     b: complex | float | int,
@@ -133,6 +135,7 @@ def moebius(
     )
 
 
+@checked
 def blaschke(
     zeros: Sequence[complex | float | int], phase: float | int = 0.0
 ) -> HolomorphicFunction:

@@ -19,6 +19,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
+from holonet._arguments import checked
 from holonet._optional import require
 from holonet._types import IntTensor
 from holonet.attacks import Alarm, AlarmKind, AttackResult, ThreatModel
@@ -56,6 +57,7 @@ class AutoAttackResult(AttackResult):
     provenance: Mapping[str, Any] | None = None
 
 
+@checked
 def autoattack(
     model: Model,
     x: Tensor,
@@ -134,6 +136,7 @@ def autoattack(
     return result
 
 
+@checked
 def require_autoattack() -> None:
     """Refuse to begin what will need AutoAttack where it is not installed.
 

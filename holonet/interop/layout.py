@@ -5,6 +5,7 @@ import math
 import torch
 from torch import Tensor, nn
 
+from holonet._arguments import checked
 from holonet._types import RealTensor
 from holonet.attacks.objectives import Model
 
@@ -13,6 +14,7 @@ __all__ = ["ImageLayout"]
 SMALLEST = 5  # the side that AutoAttack's Square needs for L2
 
 
+@checked
 class ImageLayout(nn.Module):
     """The model on single precision images (batch, channels, height, width), whatever it takes.
 

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from holonet._arguments import checked
 from holonet._optional import is_installed
 from holonet._types import AnyTensor, IntTensor
 from holonet.attacks import Alarm, AlarmKind, AttackResult, ThreatModel
@@ -40,6 +41,7 @@ Finder = Callable[[nn.Module, Tensor, Tensor, ThreatModel], Tensor]
 """(model in eval mode, examples, labels, threat) -> one perturbed example for each."""
 
 
+@checked
 def external(find: Finder, *, name: str) -> Attack:
     """An attack of ours from any function that perturbs examples.
 
@@ -126,6 +128,7 @@ def accept(
     return AttackResult(x_adv, torch.where(worse, margin, clean), tuple(alarms))
 
 
+@checked
 def from_torchattacks(
     make: str | Callable[[nn.Module, ThreatModel], Any], **options: Any
 ) -> Attack:
@@ -166,6 +169,7 @@ def from_torchattacks(
     return external(find, name=name)
 
 
+@checked
 def from_foolbox(make: str | Callable[[ThreatModel], Any], **options: Any) -> Attack:
     """An attack of foolbox, by the name it has in `foolbox.attacks` or made from the threat.
 
@@ -199,6 +203,7 @@ def from_foolbox(make: str | Callable[[ThreatModel], Any], **options: Any) -> At
     return external(find, name=name)
 
 
+@checked
 def from_art(make: str | Callable[[Any, ThreatModel], Any], **options: Any) -> Attack:
     """An attack of the Adversarial Robustness Toolbox, by name or made from (estimator, threat).
 
@@ -244,6 +249,7 @@ def from_art(make: str | Callable[[Any, ThreatModel], Any], **options: Any) -> A
     return external(find, name=name)
 
 
+@checked
 def require_toolkit(module: str, name: str) -> None:
     """Refuse to begin what will need an attack toolkit where it is not installed.
 

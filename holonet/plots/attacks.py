@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor
 
+from holonet._arguments import checked
 from holonet._types import AnyTensor, IntTensor
 from holonet.diagnostics import MinimalDistances, RobustnessPoint, RobustnessReport, TransferMatrix
 from holonet.errors import DataError, ShapeError
@@ -30,6 +31,7 @@ __all__ = ["plot_distances", "plot_evaluation", "plot_examples", "plot_transfer"
 WORST = "worst case"
 
 
+@checked
 def plot_evaluation(
     reports: Sequence[RobustnessReport], *, ax: Axes | None = None, title: str | None = None
 ) -> Figure:
@@ -63,6 +65,7 @@ def plot_evaluation(
     return plot_robustness(eps, curves, ax=ax, xlabel=f"eps ({norm})", title=title)
 
 
+@checked
 def plot_distances(
     distances: Mapping[str, MinimalDistances], *, ax: Axes | None = None, title: str | None = None
 ) -> Figure:
@@ -100,6 +103,7 @@ def plot_distances(
     return figure_of(ax)
 
 
+@checked
 def plot_transfer(matrix: TransferMatrix, *, title: str | None = None) -> Figure:
     """Heat map of how often points made for a source (row) fool a target (column), in percent.
 
@@ -138,6 +142,7 @@ def plot_transfer(matrix: TransferMatrix, *, title: str | None = None) -> Figure
     return figure_of(ax)
 
 
+@checked
 def plot_examples(
     x: AnyTensor,
     x_adv: AnyTensor,

@@ -8,6 +8,7 @@ from jaxtyping import Float
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from holonet._arguments import checked
 from holonet.errors import DataError, DomainError, ShapeError
 from holonet.plots.style import (
     LINE_WIDTH,
@@ -22,6 +23,7 @@ from holonet.plots.style import (
 __all__ = ["plot_robustness", "plot_training"]
 
 
+@checked
 def plot_robustness(
     eps: Any,
     curves: Mapping[str, tuple[Any, Any, Any]],
@@ -91,6 +93,7 @@ def _interval(
     return accuracy, low, high
 
 
+@checked
 def plot_training(
     histories: Mapping[str, Sequence[Mapping[str, Any]]],
     *,

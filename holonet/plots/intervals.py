@@ -7,6 +7,7 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from holonet._arguments import checked
 from holonet.errors import DataError, DomainError
 from holonet.plots.style import (
     LINE_WIDTH,
@@ -24,6 +25,7 @@ __all__ = ["plot_intervals"]
 SPREAD = 0.6  # of the distance between two rows, what the series of one row take
 
 
+@checked
 def plot_intervals(
     rows: Mapping[str, Mapping[str, tuple[float | int, float | int, float | int]]],
     *,

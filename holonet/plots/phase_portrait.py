@@ -15,6 +15,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Circle
 from torch import Tensor
 
+from holonet._arguments import checked
 from holonet._types import AnyTensor, ComplexTensor, TensorFunction
 from holonet.domains import Annulus, Disc, Domain, Rectangle
 from holonet.errors import DomainError, InputTypeError, ShapeError
@@ -46,6 +47,7 @@ SHADE = 0.10
 """How much darker one side of a contour is than the other."""
 
 
+@checked
 def phase_colors(
     values: Complex[np.ndarray, "*shape"], *, contours: int = 20
 ) -> Float[np.ndarray, "*shape 3"]:
@@ -127,6 +129,7 @@ _CONES_TO_LINEAR = np.array(
 )
 
 
+@checked
 def phase_portrait(
     f: TensorFunction,
     *,
@@ -281,6 +284,7 @@ def _evaluate(
     return np.concatenate(values) if values else np.empty(0, dtype=np.complex128)
 
 
+@checked
 def complex_line(
     f: Callable[[Tensor], Tensor], point: AnyTensor, direction: AnyTensor
 ) -> Callable[[ComplexTensor], AnyTensor]:

@@ -11,12 +11,14 @@ from jinja2 import Environment, StrictUndefined
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 
+from holonet._arguments import checked
 from holonet._files import write_atomically
 from holonet._page import Cell, Report, Section, Table
 
 __all__ = ["Cell", "Report", "Section", "Table", "render_report", "write_report"]
 
 
+@checked
 def write_report(report: Report, path: str | Path) -> Path:
     """Write the report as one HTML file, whole or not at all, and return its path.
 
@@ -32,6 +34,7 @@ def write_report(report: Report, path: str | Path) -> Path:
     return write_atomically(Path(path), render_report(report))
 
 
+@checked
 def render_report(report: Report) -> str:
     """The report as the text of an HTML page: styles and figures inside, no scripts, no links out.
 

@@ -7,6 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor
 
+from holonet._arguments import checked
 from holonet.errors import NumericalError, ShapeError
 from holonet.plots.style import (
     MUTED,
@@ -20,6 +21,7 @@ from holonet.plots.style import (
 __all__ = ["plot_modes"]
 
 
+@checked
 def plot_modes(
     coefficients: Tensor | np.ndarray | Sequence[complex | float | int],
     *,

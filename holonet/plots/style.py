@@ -5,6 +5,7 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
 
+from holonet._arguments import checked
 from holonet.errors import DomainError
 
 __all__ = [
@@ -62,6 +63,7 @@ def marker(index: int) -> str:
     return MARKERS[index % len(MARKERS)]
 
 
+@checked
 def new_figure(
     width: float | int = 5.6, height: float | int = 3.8, *, rows: int = 1, columns: int = 1
 ) -> tuple[Figure, list[Axes]]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import sympy
 
+from holonet._arguments import checked
 from holonet.errors import ConfigError
 from holonet.symbolic.deadline import within
 
@@ -49,6 +50,7 @@ _KEPT = (sympy.re, sympy.im, sympy.Abs, sympy.arg, sympy.sign)
 """Left as they are written: sympy would expand re(sqrt(z)) into roots and angles."""
 
 
+@checked
 def parse_formula(text: str, *, time_limit: float | int = 10.0) -> Expr:
     """The expression that a formula in Python's notation stands for.
 

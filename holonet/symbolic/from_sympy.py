@@ -9,6 +9,7 @@ from typing import NoReturn
 import sympy
 import torch
 
+from holonet._arguments import checked
 from holonet.errors import ConfigError, DomainError, NotHolomorphicError, NumericalError
 from holonet.functions import HolomorphicFunction
 from holonet.symbolic.deadline import within
@@ -27,6 +28,7 @@ _REAL_POINTS = (0.31, -0.47, 1.61, -2.27, 5.07, -13.7)
 _DIGITS = 30
 
 
+@checked
 def from_sympy(
     expression: Expr | str,
     *,

@@ -7,6 +7,7 @@ from typing import Any
 import sympy
 from torch import nn
 
+from holonet._arguments import checked
 from holonet.errors import ConfigError, NumericalError
 from holonet.functions import HolomorphicFunction
 from holonet.symbolic.cases import has_cases, specialize
@@ -38,6 +39,7 @@ _NEAR = 1e-9
 _TOLERANCE = 1e-9
 
 
+@checked
 def prove(
     subject: HolomorphicFunction | nn.Module | Expr | str | Sequence[Expr | str] | sympy.MatrixBase,
     claim: str = "holomorphic",

@@ -12,6 +12,7 @@ from torch import Tensor
 from torch import nn as tnn
 
 from holonet import nn
+from holonet._arguments import checked
 from holonet.errors import ConfigError, NumericalError, ShapeError
 from holonet.functions import HolomorphicFunction
 from holonet.symbolic.formula import Expr, parse_formula
@@ -22,6 +23,7 @@ MAX_OPERATIONS = 20_000
 """Where `to_sympy` stops: larger expressions are of no use to a computer algebra system."""
 
 
+@checked
 def to_sympy(
     subject: HolomorphicFunction | tnn.Module,
     *,

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from holonet._arguments import checked
 from holonet._types import BoolTensor, ComplexTensor, RealTensor, TensorFunction
 from holonet.calculus import holomorphy_witnesses
 from holonet.calculus.witnesses import DIFFERENCE_NOISE, Witnesses
@@ -33,6 +34,7 @@ SCALES = (1.0, 0.3)  # of the circles, relative to the radius
 OVERFLOWS = 4  # how often the circles of a module are made smaller where its layers overflow
 
 
+@checked
 def holomorphy_error(
     f: TensorFunction,
     z: Tensor | None = None,
@@ -90,6 +92,7 @@ def holomorphy_error(
     return math.nan if any(map(math.isnan, errors)) else max(errors)
 
 
+@checked
 def assert_holomorphic(
     f: TensorFunction,
     z: Tensor | None = None,

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor, nn
 
+from holonet._arguments import checked
 from holonet._types import ComplexTensor, RealTensor
 from holonet.calculus import levi_form, second_directional_derivative
 from holonet.calculus.witnesses import example_norms
@@ -40,6 +41,7 @@ class Check:
         self.run()
 
 
+@checked
 def checks_for(module: nn.Module, z: Tensor | None = None, *, seed: int = 0) -> Iterator[Check]:
     """The checks that follow from a module's declarations, for a test to be parametrized with.
 

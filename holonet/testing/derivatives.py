@@ -5,6 +5,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from holonet._arguments import checked
 from holonet._types import TensorFunction
 from holonet.calculus import derivative as derivative_of
 from holonet.calculus import line_modes
@@ -20,6 +21,7 @@ __all__ = ["assert_derivative", "assert_matches_reference"]
 RADIUS = 0.5
 
 
+@checked
 def assert_derivative(
     f: TensorFunction,
     derivative: TensorFunction | None = None,
@@ -95,6 +97,7 @@ def assert_derivative(
     return float(error[at])
 
 
+@checked
 def assert_matches_reference(
     f: TensorFunction,
     reference: Callable[[complex], complex] | Tensor,

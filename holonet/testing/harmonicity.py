@@ -8,6 +8,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from holonet._arguments import checked
 from holonet._types import AnyTensor, BoolTensor, ComplexTensor, RealTensor, TensorFunction
 from holonet.calculus import laplacian, levi_form, line_modes
 from holonet.calculus.hardy import ROUNDING, CircleModes
@@ -41,6 +42,7 @@ SMALLEST_VARIATION = 1e-2  # of u, against its size: below, rounding would show
 TOLERANCE = ROUNDING * torch.finfo(torch.float64).eps
 
 
+@checked
 def assert_harmonic(
     u: TensorFunction,
     z: Tensor | None = None,
@@ -112,6 +114,7 @@ def assert_harmonic(
     return worst
 
 
+@checked
 def assert_pluriharmonic(
     u: TensorFunction,
     z: Tensor | None = None,

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor, nn
 
+from holonet._arguments import checked
 from holonet._types import ComplexTensor, TensorFunction
 from holonet.errors import UnknownNameError
 from holonet.functions import FunctionClass
@@ -69,6 +70,7 @@ class Impostor:
     derivative: TensorFunction | None = field(default=None, repr=False)
 
 
+@checked
 def impostors_against(assertion: str) -> tuple[Impostor, ...]:
     """The impostors that `assert_<assertion>` must reject.
 

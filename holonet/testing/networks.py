@@ -7,6 +7,7 @@ from torch import Tensor
 from torch import nn as torch_nn
 
 from holonet import nn
+from holonet._arguments import checked
 from holonet._types import ComplexTensor
 from holonet.errors import ConfigError, UnknownNameError
 from holonet.functions import (
@@ -30,6 +31,7 @@ _DTYPE = torch.complex128  # everything is drawn in, and then rounded
 _FAMILIES = ("polynomial", "moebius", "blaschke")
 
 
+@checked
 def random_network(
     seed: int,
     *,

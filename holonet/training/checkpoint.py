@@ -15,6 +15,7 @@ import safetensors.torch
 import torch
 from torch import Tensor, nn
 
+from holonet._arguments import checked
 from holonet._files import digest_path, read_with_digest, write_with_digest
 from holonet.errors import CheckpointError
 
@@ -119,6 +120,7 @@ def remove_checkpoints(folder: Path) -> None:
     _remove_leftovers(folder)
 
 
+@checked
 def read_checkpoint(path: str | Path) -> Checkpoint:
     """The checkpoint in one file.
 
@@ -132,6 +134,7 @@ def read_checkpoint(path: str | Path) -> Checkpoint:
     return Checkpoint(step, tensors, state)
 
 
+@checked
 def latest_checkpoint(folder: Path) -> Checkpoint | None:
     """The newest whole checkpoint; damaged ones are refused with a logged warning.
 
@@ -155,6 +158,7 @@ def latest_checkpoint(folder: Path) -> Checkpoint | None:
     return None
 
 
+@checked
 def save_weights(
     path: str | Path, module: nn.Module, state: Mapping[str, Any] = MappingProxyType({})
 ) -> Path:
@@ -162,6 +166,7 @@ def save_weights(
     return save_tensors(path, module.state_dict(), {**state})
 
 
+@checked
 def load_weights(path: str | Path, module: nn.Module) -> None:
     """Load what `save_weights` wrote into a module of the same shapes and dtypes.
 

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+from holonet._arguments import checked
 from holonet._files import naming, read_bounded, write_atomically
 from holonet.errors import CheckpointError
 
@@ -76,6 +77,7 @@ class Journal:
             write_atomically(self._path, "".join(json.dumps(r) + "\n" for r in self.records))
 
 
+@checked
 def read_journal(path: str | Path) -> list[dict[str, Any]]:
     """The records of a metrics.jsonl, none if there is no file.
 

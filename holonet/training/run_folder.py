@@ -8,6 +8,7 @@ from pathlib import Path
 
 from torch import nn
 
+from holonet._arguments import checked
 from holonet._files import LOCK, folder_lock, remove_leftovers, write_atomically
 from holonet.attacks.ensemble import ATTACKS, STRONG
 from holonet.data import Dataset, load_dataset
@@ -77,6 +78,7 @@ def open_run(
         yield
 
 
+@checked
 def prepare_run(
     folder: str | Path, config: RunConfig, *, resume: bool = False, overwrite: bool = False
 ) -> None:
@@ -171,12 +173,14 @@ def _forget_results(folder: Path, parent: Path, files: list[str]) -> None:
             parent.rmdir()
 
 
+@checked
 def load_data(config: DataConfig) -> Dataset:
     """The data set that a configuration names, cut to size."""
     data = load_dataset(config.name, config.root, seed=config.seed)
     return data.subset(train=config.train, test=config.test)
 
 
+@checked
 def build_model(config: RunConfig, data: Dataset) -> nn.Module:
     """The untrained network for a data set, its weights drawn from the training seed.
 
@@ -194,6 +198,7 @@ def build_model(config: RunConfig, data: Dataset) -> nn.Module:
     )
 
 
+@checked
 def load_model(path: str | Path) -> nn.Module:
     """The trained network of a finished run, in eval mode; its data are not needed.
 
@@ -209,6 +214,7 @@ def load_model(path: str | Path) -> nn.Module:
     return _load(path)[1] if path.is_dir() else _model_in(path)[1]
 
 
+@checked
 def load_run(
     folder: str | Path, *, other_data: bool = False
 ) -> tuple[RunConfig, Dataset, nn.Module]:

@@ -10,6 +10,7 @@ from holonet.errors import ConfigError
 __all__ = ["Constant", "CosineRamp", "LinearRamp", "Schedule", "Weight", "weight_at"]
 
 
+@checked
 class Schedule(ABC):
     """A weight as a function of training progress, from 0 at the first step to 1 at the end.
 
