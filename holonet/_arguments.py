@@ -33,7 +33,7 @@ _NUMBERS: dict[type, tuple[type, str]] = {
 def checked(target: T) -> T:
     """A function, or a class, that refuses arguments which their annotations do not allow.
 
-    Of a class the constructor is checked, and `__call__` where the class itself defines one.
+    Of a class the constructor is checked, and `__call__` where there is one, inherited ones too.
     Inside of `torch.compile` nothing is checked.
 
     Law: an argument that fits its annotation passes; any other one raises before the function
@@ -59,7 +59,7 @@ def checked(target: T) -> T:
 
 def _check_methods(made: type) -> None:
     for method in ("__init__", "__call__"):
-        own = vars(made).get(method)
+        own = getattr(made, method, None)  # inherited too, under the name of the class that is made
         if isinstance(own, types.FunctionType):
             setattr(made, method, _checked_function(own, made.__name__))
 
