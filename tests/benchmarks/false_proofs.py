@@ -36,6 +36,7 @@ from holonet.symbolic import Proved, Refuted, prove
 MP = mpmath.MPContext()
 MP.dps = 60
 SNAP = MP.mpf(10) ** -45
+EXACT = 1e-40  # of values with 50 digits
 STEPS = (MP.mpf(10) ** -14, MP.mpf(10) ** -16)
 
 FUNCTIONS = (
@@ -413,7 +414,8 @@ def fault_of_proof(tree: Tree, verdict: Proved, names: list[str], draw: random.R
         except FAILURES:
             continue
         if verdict.excludes(plain(at)):
-            excluded += k < len(generic)
+            gap = min(s.distance(plain(at)) for s in verdict.excluded)
+            excluded += k < len(generic) and gap < EXACT  # else only rounding excludes it
             if excluded > 1:  # one may be where a value is as good as 0
                 return f"random points are excluded, among them {plain(at)}"
             continue
