@@ -163,7 +163,8 @@ def _tangents(
     """Df[v], Df[iv], and whether they are by forward mode."""
     try:
         return directional_derivative(f, z, v)[1], directional_derivative(f, z, 1j * v)[1], True
-    except (RuntimeError, NotImplementedError):  # no jvp, or running statistics updated in place
+    except (InputTypeError, RuntimeError, NotImplementedError):
+        # no jvp, nothing that autograd follows, or running statistics updated in place
         step = torch.finfo(z.dtype).eps ** (1 / 3) * (1 + float(example_norms(z).max()))
         along, across = ((f(z + step * w) - f(z - step * w)) / (2 * step) for w in (v, 1j * v))
         return along, across, False

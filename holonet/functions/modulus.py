@@ -23,8 +23,8 @@ def modulus(z: Tensor) -> RealTensor:
     Example:
         >>> z = torch.tensor([3e-42 + 4e-42j, 0], requires_grad=True)
         >>> modulus(z).sum().backward()
-        >>> z.grad
-        tensor([0.6001+0.7998j, 0.0000+0.0000j])
+        >>> bool((z.grad - torch.tensor([0.6 + 0.8j, 0])).abs().max() < 1e-3)
+        True
     """
     if has_torch_function_unary(z):
         return z.abs()

@@ -2,6 +2,7 @@
 
 import math
 from collections import Counter
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
@@ -103,7 +104,12 @@ def kaiming_uniform_(
 
 @torch.no_grad()
 def data_driven_(
-    network: nn.Module, z: Tensor, *, scale: float | int = 1.0, clearance: float | int = 0.1
+    network: nn.Module,
+    z: Tensor,
+    *,
+    scale: float | int = 1.0,
+    clearance: float | int = 0.1,
+    before: Callable[[nn.Module, tuple[Tensor, ...]], None] | None = None,
 ) -> nn.Module:
     """Center and scale every pre-activation on data, away from the declared singularities.
 
@@ -117,6 +123,7 @@ def data_driven_(
         z: a batch of inputs, as many as can be had.
         scale: the root mean square of h - base asked for.
         clearance: the distance to singularities that is kept on z.
+        before: called with every layer and its inputs in the pass that sets the scales.
 
     Law: afterwards `network.margin(z) >= clearance`, to rounding.
 
@@ -137,7 +144,11 @@ def data_driven_(
     def adjust(layer: nn.Module, _: tuple[Tensor, ...], output: Tensor) -> Tensor:
         return _recenter_(layer, output, followed[layer], scale, clearance)
 
-    with forward_hooks(layer.register_forward_hook(adjust) for layer in followed):
+    seeing = [] if before is None else list(network.modules())
+    with (
+        forward_hooks(m.register_forward_pre_hook(before) for m in seeing),
+        forward_hooks(layer.register_forward_hook(adjust) for layer in followed),
+    ):
         network(z)
     return network
 

@@ -66,8 +66,7 @@ def stabilize_(
         if isinstance(norm, FrozenNorm):
             norm.measure(inputs[0])
 
-    with forward_hooks(m.register_forward_pre_hook(measure) for m in backbone.modules()):
-        init.data_driven_(backbone, z, scale=scale, clearance=clearance)
+    init.data_driven_(backbone, z, scale=scale, clearance=clearance, before=measure)
     _set_outputs_(backbone, z, logit_scale)
     return network
 

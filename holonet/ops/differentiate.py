@@ -75,7 +75,7 @@ _RULES: Mapping[str, Rule] = MappingProxyType(
         "log": lambda n, r: r[0] / n.args[0],
         "log1p": lambda n, r: r[0] / (1 + n.args[0]),
         "maximum": lambda n, r: _choose(n.args[1] <= n.args[0], *r),
-        "minimum": lambda n, r: _choose(n.args[0] <= n.args[1], *r),
+        "minimum": lambda n, r: _choose(n.args[0] < n.args[1], *r),  # of two equal ones the other
         "mul": lambda n, r: plus(product(r[0], n.args[1]), product(r[1], n.args[0])),
         "neg": lambda n, r: -r[0],
         "sin": lambda n, r: product(r[0], n.args[0].map("cos")),

@@ -57,7 +57,8 @@ def real_part_only(z: Planar, op: str) -> Planar:
 def _larger(x: Real, y: Real) -> tuple[Real, Real]:
     """The larger of two positive numbers, and the ratio of the other one to it."""
     large, small = x.map("maximum", y), x.map("minimum", y)
-    return large, (small < large).where(small / large, 1.0)
+    ratio = small / large
+    return large, (ratio <= 1).where(ratio, 1.0)  # 1 for two zeros and for two infinities
 
 
 def modulus(z: Planar) -> Real:
@@ -119,9 +120,10 @@ def _reciprocal(z: Planar) -> Planar:
 
 
 def _exp(z: Planar) -> Planar:
-    """A sine of 0 is not multiplied: e^x may be infinite."""
+    """A sine of 0 stays 0 where e^x is infinite."""
     h, sine = (0.5 * z.re).map("exp"), z.im.map("sin")
-    return Planar((h * z.im.map("cos")) * h, (abs(sine) > 0).where((h * sine) * h, sine))
+    height = (h * sine) * h
+    return Planar((h * z.im.map("cos")) * h, (abs(height) >= 0).where(height, sine))
 
 
 def _expm1(z: Planar) -> Planar:

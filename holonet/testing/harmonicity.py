@@ -292,7 +292,7 @@ def _bend(second: TensorFunction, z: AnyTensor, unit: RealTensor) -> RealTensor:
     """|second(z)| over the unit; 0 where u has no forward mode, and only its values can tell."""
     try:
         return example_norms(second(z)) / unit
-    except (RuntimeError, NotImplementedError):
+    except (InputTypeError, RuntimeError, NotImplementedError):
         return torch.zeros_like(unit)
 
 

@@ -107,7 +107,7 @@ def fit(
     processes = launch(config)
     model = model.to(processes.device)
     first = processes.rank == 0
-    accuracy(model, data.x_train[:1], data.y_train[:1])  # refuses a model that does not fit them
+    accuracy(model, data.x_test[:1], data.y_test[:1])  # refuses a model that does not fit them
     folder = None if run_dir is None else Path(run_dir)
     earlier = folder if resume else None
     kept = folder if first else None  # the first process alone writes

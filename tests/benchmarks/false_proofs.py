@@ -12,6 +12,8 @@ tree that was grown, in mpmath, without sympy and without holonet:
   the place; no random point may be excluded.
 - refuted: differences at the witness must be the value named.
 
+What looks like a fault is looked at again with four times the digits, and counts if it stays.
+
 Prints every fault, then shares and times. With --out every verdict is kept as a line of JSON, and
 formulas that are there already are not tried again.
 """
@@ -24,20 +26,52 @@ import multiprocessing
 import random
 import signal
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import mpmath
 import sympy
 from rich.progress import track
 
+from holonet.domains import Obstacle, PointSet, Progression, Ray
+from holonet.errors import NumericalError
 from holonet.symbolic import Proved, Refuted, prove
+from holonet.symbolic.evaluate import evaluate
 
 MP = mpmath.MPContext()
-MP.dps = 60
-SNAP = MP.mpf(10) ** -45
-EXACT = 1e-40  # of values with 50 digits
-STEPS = (MP.mpf(10) ** -14, MP.mpf(10) ** -16)
+EXACT_DIGITS = 4000
+
+
+class Digits(NamedTuple):
+    """How many digits the oracle computes with, what is rounding, and its two steps."""
+
+    count: int
+    snap: Any
+    steps: tuple[Any, Any]
+
+
+FEW = Digits(60, MP.mpf(10) ** -45, (MP.mpf(10) ** -14, MP.mpf(10) ** -16))
+MANY = Digits(240, MP.mpf(10) ** -200, (MP.mpf(10) ** -70, MP.mpf(10) ** -74))
+digits = FEW
+NUMBERS: dict[str, Any] = {}
+"""Constants in the digits of the moment."""
+MP.dps = FEW.count
+
+
+@contextmanager
+def computing(precision: Digits) -> Iterator[None]:
+    """Let the oracle compute with that many digits."""
+    global digits
+    before, digits, MP.dps = digits, precision, precision.count
+    NUMBERS.clear()
+    try:
+        yield
+    finally:
+        digits, MP.dps = before, before.count
+        NUMBERS.clear()
+
 
 FUNCTIONS = (
     *("exp", "log", "sqrt", "sin", "cos", "tan", "cot", "sec", "csc", "asin", "acos", "atan"),
@@ -284,9 +318,9 @@ def has(tree: Tree, *names: str) -> bool:
 def snap(u: Any) -> Any:
     """A number that is real or imaginary but for rounding, made so."""
     u = MP.mpc(u)
-    if abs(u.imag) <= SNAP * abs(u.real):
+    if abs(u.imag) <= digits.snap * abs(u.real):
         return MP.mpc(u.real, 0)
-    if abs(u.real) <= SNAP * abs(u.imag):
+    if abs(u.real) <= digits.snap * abs(u.imag):
         return MP.mpc(0, u.imag)
     return u
 
@@ -347,16 +381,13 @@ def value(tree: Tree, at: dict[str, Any]) -> Any:
 
 def cut_off(total: Any, term: Any) -> Any:
     """A difference that is rounding and nothing else is 0."""
-    return MP.mpc(0) if abs(total) <= SNAP * abs(term) else total
+    return MP.mpc(0) if abs(total) <= digits.snap * abs(term) else total
 
 
 def order(u: Any) -> Any:
-    if abs(u.imag) > SNAP * (1 + abs(u.real)):
+    if abs(u.imag) > digits.snap * (1 + abs(u.real)):
         raise ValueError("complex numbers have no order")
     return u.real
-
-
-NUMBERS: dict[str, Any] = {}
 
 
 def number(written: str) -> Any:
@@ -414,13 +445,12 @@ def fault_of_proof(tree: Tree, verdict: Proved, names: list[str], draw: random.R
         except FAILURES:
             continue
         if verdict.excludes(plain(at)):
-            gap = min(s.distance(plain(at)) for s in verdict.excluded)
-            excluded += k < len(generic) and gap < EXACT  # else only rounding excludes it
-            if excluded > 1:  # one may be where a value is as good as 0
+            excluded += k < len(generic) and is_excluded_exactly(verdict, plain(at))
+            if excluded > 1:
                 return f"random points are excluded, among them {plain(at)}"
             continue
         try:
-            if all(is_off_zero(*steps_around(tree, verdict.claim, at, h)) for h in STEPS):
+            if all(is_off_zero(*steps_around(tree, verdict.claim, at, h)) for h in digits.steps):
                 return f"at {plain(at)} it is not 0"
         except FAILURES:
             continue
@@ -447,7 +477,7 @@ def fault_of_jump(tree: Tree, verdict: Proved, names: list[str], draw: random.Ra
         gaps = [abs(b[1] - a[1]) for a, b in itertools.pairwise(seen)]
         widest = max(range(count), key=lambda k: gaps[k])
         (left, below), (right, above) = seen[widest], seen[widest + 1]
-        for _ in range(60):
+        for _ in range(4 * digits.count):
             middle = (left + right) / 2
             there = at(middle)
             if abs(there - below) > abs(above - there):
@@ -458,8 +488,48 @@ def fault_of_jump(tree: Tree, verdict: Proved, names: list[str], draw: random.Ra
         return ""
     if abs(above - below) < 1e-3 * (1e-3 + abs(above) + abs(below)):
         return ""
-    near = min((s.distance(plain(place(left))) for s in verdict.excluded), default=1.0)
-    return "" if near < 1e-6 else f"it jumps at {plain(place(left))}, by {complex(above - below)}"
+    there = plain(place(left))
+    near = min((s.distance(there) for s in verdict.excluded), default=1.0)
+    if near < 1e-6 or verdict.excludes(there):  # the second is relative: arguments may be huge
+        return ""
+    return f"it jumps at {there}, by {complex(above - below)}"
+
+
+def is_excluded_exactly(verdict: Proved, at: dict[str, complex]) -> bool:
+    """Whether an argument lies in its set to thousands of digits, and not by rounding alone.
+
+    coth is within exp(-3000) of 1 at ordinary points.
+    """
+    exact = {
+        sympy.Symbol(n): sympy.Rational(v.real) + sympy.I * sympy.Rational(v.imag)
+        for n, v in at.items()
+    }
+    with MP.workdps(EXACT_DIGITS):
+        for excluded in verdict.excluded:
+            try:
+                found = evaluate(excluded.argument, exact, EXACT_DIGITS).as_real_imag()
+            except NumericalError:
+                continue
+            u = MP.mpc(*(part._to_mpmath(MP.prec) for part in found))
+            if any(
+                gap(u, place) < MP.mpf(10) ** (-EXACT_DIGITS * 9 // 10) for place in excluded.where
+            ):
+                return True
+    return False
+
+
+def gap(u: Any, place: Obstacle) -> Any:
+    """The distance of a number from a set, in the digits of the moment."""
+    match place:
+        case PointSet(points):
+            return min(abs(u - MP.mpc(p)) for p in points)
+        case Progression(offset, period):
+            turns = MP.nint(((u - MP.mpc(offset)) / MP.mpc(period)).real)
+            return abs(u - MP.mpc(offset) - turns * MP.mpc(period))
+        case Ray(start, direction):
+            along = (u - MP.mpc(start)) / MP.mpc(direction)
+            return abs(along.imag if along.real >= 0 else along)
+    return MP.mpf(1)
 
 
 def fault_of_refutation(tree: Tree, verdict: Refuted) -> str:
@@ -468,7 +538,9 @@ def fault_of_refutation(tree: Tree, verdict: Refuted) -> str:
     cancelled = {n: MP.mpc(0.3, 0.4) for n in ("z", "w")}
     at = cancelled | {name: MP.mpc(v) for name, v in verdict.witness.items()}
     try:
-        found = [steps_around(tree, verdict.claim, at, h)[0][verdict.variable] for h in STEPS]
+        found = [
+            steps_around(tree, verdict.claim, at, h)[0][verdict.variable] for h in digits.steps
+        ]
     except FAILURES as error:
         return f"the oracle has no value at the witness: {error}"
     if abs(found[1] - verdict.value) > 1e-5 * abs(verdict.value):
@@ -503,9 +575,17 @@ def examine(task: tuple[int, int, float]) -> dict[str, Any]:
         names = [n for n in ("z", "w") if has(tree, n)] or ["z"]
         record["reason"] = verdict.method
         record["off"] = list(verdict.off)
+        stream = grower.draw.getstate()
         record["fault"] = fault_of_proof(tree, verdict, names, grower.draw)
+        if record["fault"]:
+            grower.draw.setstate(stream)
+            with computing(MANY):
+                record["fault"] = fault_of_proof(tree, verdict, names, grower.draw)
     elif isinstance(verdict, Refuted):
         record["fault"] = fault_of_refutation(tree, verdict)
+        if record["fault"]:
+            with computing(MANY):
+                record["fault"] = fault_of_refutation(tree, verdict)
     else:
         record["reason"] = verdict.reason[:200]
     return record

@@ -94,6 +94,8 @@ def test_wrong_usage_is_code_2(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_package_runs_as_the_command(monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
     monkeypatch.delitem(sys.modules, "holonet.__main__", raising=False)
+    # runpy would keep what the tests' import hook made of the module as its bytecode, for everybody
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
     monkeypatch.setattr(sys, "argv", ["holonet", "list", "--help"])
     with pytest.raises(SystemExit) as stop:
         runpy.run_module("holonet", run_name="__main__")

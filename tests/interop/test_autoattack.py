@@ -169,7 +169,7 @@ def test_no_examples_start_no_process() -> None:
 
 
 def test_without_pyautoattack(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setitem(sys.modules, "pyautoattack", None)
     model, x, y = problem()
     with pytest.raises(MissingDependencyError, match=r"holonet\[attacks\]"):
         autoattack(model, x, y, BOX)

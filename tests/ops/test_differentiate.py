@@ -13,14 +13,15 @@ PLACES = {"unit": 0.5, "big": 8.0, "huge": 60.0, "tiny": 1e-9}
 
 
 @pytest.mark.parametrize("place", PLACES)
-@pytest.mark.parametrize("axis", ["plane", "real", "imaginary"])
+@pytest.mark.parametrize("axis", ["plane", "real", "imaginary", "diagonal"])
 @pytest.mark.parametrize("name", CATALOGUE)
 def test_third_derivatives(name, axis, place):
     record = CATALOGUE[name]
     if name == "asinh" and axis == "imaginary":
         pytest.skip("its cut: the derivative on either side is right")
     z = PLACES[place] * torch.randn(100, dtype=torch.complex128)
-    z = {"plane": z, "real": z.real + 0j, "imaginary": 1j * z.imag}[axis]
+    diagonal = torch.complex(z.real, z.real * z.imag.sign())
+    z = {"plane": z, "real": z.real + 0j, "imaginary": 1j * z.imag, "diagonal": diagonal}[axis]
     at = Sheet(double=True).complex_input("z")
     (found,) = evaluate([derivative(trace(record.second_derivative, at), at)], {"z": z})
     ones = torch.ones_like(z)

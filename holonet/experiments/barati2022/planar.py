@@ -77,7 +77,7 @@ def planar_data(problem: HarmonicProblem, filled: bool, count: int, seed: int) -
     free = problem.domain.sample(count - count // 2, generator=generator)
     x = torch.view_as_real(torch.cat([paid, free])).float()
     y = torch.cat([torch.ones(len(paid)), torch.zeros(len(free))]).long()
-    return Dataset(x, y, x[:2], y[:2], num_classes=2, name="points of the plane")
+    return Dataset(x, y, x[-2:], y[-2:], num_classes=2, name="points of the plane")
 
 
 def run_planar(settings: Mapping[str, Any], folder: Path) -> dict[str, Any]:
