@@ -14,6 +14,7 @@ from holonet.errors import DomainError, NumericalError, ShapeError
 __all__ = [
     "FEWEST_SAMPLES",
     "MOST_SAMPLES",
+    "agreed",
     "circle_center",
     "counts",
     "harmonic_series",
@@ -27,6 +28,7 @@ __all__ = [
 FEWEST_SAMPLES = 16
 MOST_SAMPLES = 4096
 SETTLED = 1e3  # times eps, relative to the size of the integrand
+LOOSELY_SETTLED = 1e-3  # of the size, where no number of points brings it down to rounding
 NOISIEST = 1e-3  # rounding against the result, or against what f is like on most of the circle
 TURN = (math.sqrt(5) - 1) / 2  # of a step; a mode that one grid aliases, the next one betrays
 
@@ -127,6 +129,47 @@ def settled(
         f"{MOST_SAMPLES} samples: it still changes by {error:.1e} of the size of the integrand. f "
         "has a singularity near the circle, jumps across it, or is less exact than its dtype: "
         "choose another radius, or take what a number of samples= gives"
+    )
+
+
+def agreed(
+    compute: Callable[[int], tuple[AnyTensor, AnyTensor]], samples: int | None, asked: str
+) -> AnyTensor:
+    """What a number of points on circles gives, doubled until two results agree.
+
+    They agree where the change is rounding against the mean modulus of the values. Where that
+    needs more than 4096 points, as for a function with corners, a change of 1e-3 is taken.
+
+    Args:
+        compute: a number of points to a result and to the values that it was made of, points first.
+        samples: a number of points to be used as given; None doubles them.
+        asked: what it is for, which opens the messages.
+
+    Raises:
+        ConfigError: fewer than 1 sample.
+        NumericalError: two results still differ, or what is left of values that cancel is rounding.
+    """
+    previous: Tensor | None = None
+    change, size = torch.zeros(()), torch.ones(())
+    for count in counts(samples, FEWEST_SAMPLES, MOST_SAMPLES, asked):
+        result, values = compute(count)
+        if samples is not None:
+            return result
+        eps, size = torch.finfo(values.dtype).eps, values.detach().abs().mean(0)
+        if previous is not None:
+            change = (result - previous).detach().abs()
+        last = 2 * count > MOST_SAMPLES
+        allowed = LOOSELY_SETTLED if last else SETTLED * eps
+        if previous is not None and bool((change <= allowed * size).all()):
+            largest = values.detach().abs().amax(0)
+            _require_digits(result, eps * largest, _typical(values), asked)
+            return result
+        previous = result
+    raise NumericalError(
+        f"{asked} has not settled with {MOST_SAMPLES} points on the circle: the result still "
+        f"changes by {float((change / size).max()):.1e} of the size of the values. f has a "
+        "singularity near the circle or jumps across it: choose another radius, or take what a "
+        "number of samples= gives"
     )
 
 

@@ -9,7 +9,7 @@ from torch import Tensor
 from holonet._arguments import checked
 from holonet._types import AnyTensor, BoolTensor, ComplexTensor, RealTensor, TensorFunction
 from holonet.calculus.checks import evaluate, require_clear_disc
-from holonet.calculus.circle import unit_circle
+from holonet.calculus.circle import agreed, powers, unit_circle
 from holonet.errors import DomainError, ShapeError
 from holonet.functions.modulus import modulus
 
@@ -42,7 +42,8 @@ def fourier_coefficients(
 
     Mode k, from -samples//2 up to (samples-1)//2, stands at index k + samples//2. Where f is
     holomorphic on the closed disc the mode k >= 0 is radius^k times the Taylor coefficient, up
-    to aliasing by the modes k + j samples, and the negative modes vanish.
+    to aliasing by the modes k + j samples, and the negative modes vanish. It is the transform of
+    the samples as they are: `circle_modes` takes as many as are needed, and says what aliasing is.
 
     Args:
         f: takes complex128 points of shape (samples,) to values of shape (samples, *rest).
@@ -208,7 +209,7 @@ def hardy_norm(
     radius: float | int,
     *,
     p: float | int = 2,
-    samples: int = 256,
+    samples: int | None = None,
 ) -> RealTensor:
     """The norm of f in the Hardy space H^p of a disc, (mean of |f|^p on its circle)^(1/p).
 
@@ -219,7 +220,7 @@ def hardy_norm(
         f: takes complex128 points of shape (samples,) to values of shape (samples, *rest).
         center, radius: the disc.
         p: the exponent, from 1 to infinity.
-        samples: points on the circle.
+        samples: points on the circle, taken as given; None doubles them until the norm stays.
 
     Law: H^2: its square is the sum of |c_k|^2 over the Fourier modes (Parseval).
 
@@ -227,7 +228,8 @@ def hardy_norm(
         DomainError: p below 1, a radius that is not positive and finite, no samples, or f
             declares a domain that does not hold the closed disc; the message names the largest
             admissible radius.
-        NumericalError: a value that is not finite; the message names the point.
+        NumericalError: a value that is not finite (the message names the point), or the norm does
+            not settle.
 
     Example:
         >>> float(hardy_norm(lambda z: 3 + 4 * z, 0, 1).round(decimals=6))  # sqrt(9 + 16)
@@ -238,13 +240,19 @@ def hardy_norm(
     """
     if not p >= 1:
         raise DomainError(f"hardy_norm(p={p}): the exponent is at least 1, infinity allowed")
-    _require_circle(radius, samples, "hardy_norm")
+    _require_circle(radius, 1 if samples is None else samples, "hardy_norm")
     point = torch.tensor(center, dtype=torch.complex128)
     require_clear_disc(f, None, point, radius, "hardy_norm")
-    size = evaluate(f, _circle(center, radius, samples), "hardy_norm").abs()
-    if math.isinf(p):
-        return size.amax(0)
-    return size.pow(p).mean(0).pow(1 / p)
+
+    def norm(count: int) -> tuple[RealTensor, RealTensor]:
+        size = evaluate(f, _circle(center, radius, count), "hardy_norm").abs()
+        peak = size.amax(0)
+        if math.isinf(p):
+            return peak, size
+        unit = torch.where(peak == 0, 1, peak)  # powers of what is huge or tiny would be lost
+        return unit * (size / unit).pow(p).mean(0).pow(1 / p), size
+
+    return agreed(norm, samples, "hardy_norm")
 
 
 @checked
@@ -254,7 +262,7 @@ def szego_projection(
     center: complex | float | int,
     radius: float | int,
     *,
-    samples: int = 256,
+    samples: int | None = None,
 ) -> ComplexTensor:
     """The holomorphic part of f on a disc, at points z in it: its negative modes are dropped.
 
@@ -265,14 +273,15 @@ def szego_projection(
         f: takes complex128 points of shape (samples,) to values of shape (samples, *rest).
         z: points of the closed disc, any shape; the result has shape (*z.shape, *rest).
         center, radius: the disc.
-        samples: points on the circle.
+        samples: points on the circle, taken as given; None doubles them until the values stay.
 
     Law: keeps what is holomorphic on the closed disc, is idempotent, and takes conj(z)^k, k > 0,
         about the center to 0.
 
     Raises:
         DomainError: a point outside of the disc, a radius that is not positive and finite.
-        NumericalError: a value that is not finite; the message names the point.
+        NumericalError: a value that is not finite (the message names the point), the result does
+            not settle, or is the rounding of values that cancel.
 
     Example:
         >>> z = torch.tensor([0.5 + 0j], dtype=torch.complex128)
@@ -282,7 +291,7 @@ def szego_projection(
     References:
         Duren (1970), chapter 3.
     """
-    _require_circle(radius, samples, "szego_projection")
+    _require_circle(radius, 1 if samples is None else samples, "szego_projection")
     w = (z - center) / radius
     if bool((w.abs() > 1 + 1e-12).any()):
         far = float(w.abs().max()) * radius
@@ -290,10 +299,14 @@ def szego_projection(
             f"szego_projection at a point {far:.6g} away from the center of a disc of radius "
             f"{radius}: the projection is given by its circle inside of it only. Enlarge the disc"
         )
-    values = evaluate(f, _circle(center, radius, samples), "szego_projection")
-    modes = _transform(values)[samples // 2 :]
-    powers = w.unsqueeze(-1) ** torch.arange(len(modes))
-    return torch.tensordot(powers, modes.to(powers.dtype), dims=1)
+
+    def project(count: int) -> tuple[ComplexTensor, AnyTensor]:
+        values = evaluate(f, _circle(center, radius, count), "szego_projection")
+        modes = _transform(values)[count // 2 :]
+        table = powers(w.flatten(), len(modes)).unflatten(0, w.shape)
+        return torch.tensordot(table, modes.to(table.dtype), dims=1), values
+
+    return agreed(project, samples, "szego_projection")
 
 
 def _require_circle(radius: float | int, samples: int, asked: str, fewest: int = 1) -> None:

@@ -8,6 +8,7 @@ from torch import Tensor
 from holonet._arguments import checked
 from holonet._types import AnyTensor, TensorFunction
 from holonet.calculus.checks import evaluate, require_clear_disc, require_count, require_radius
+from holonet.calculus.circle import agreed, unit_circle
 from holonet.calculus.estimate import Estimate
 from holonet.domains import Domain
 from holonet.errors import InputTypeError, ShapeError
@@ -24,7 +25,7 @@ def circle_mean(
     v: Tensor,
     radius: float | int,
     *,
-    samples: int = 64,
+    samples: int | None = None,
     domain: Domain | None = None,
 ) -> AnyTensor:
     """The mean of f over the circle z + radius exp(it) v in the complex line through z along v.
@@ -37,7 +38,7 @@ def circle_mean(
         z: complex points, the first axis the batch.
         v: directions, of the shape of z and of any length.
         radius: in units of v.
-        samples: points on each circle.
+        samples: points on each circle, taken as given; None doubles them until the means stay.
         domain: where f is holomorphic, in the coordinate of an entry of z, in place of what f
             itself declares.
 
@@ -49,7 +50,8 @@ def circle_mean(
         DomainError: f is not holomorphic on all discs of radius radius max|v| about the entries
             of z; or a radius that is not positive and finite.
         ConfigError: fewer than 1 sample.
-        NumericalError: a value is not finite.
+        NumericalError: a value is not finite, or the means do not settle, or are the rounding of
+            values that cancel.
         ShapeError: z has no batch axis, or f is no function of batches.
 
     Example:
@@ -60,17 +62,21 @@ def circle_mean(
     asked = "circle_mean"
     _require_points(z, asked)
     require_radius(radius, asked)
-    require_count("samples", samples, 1, asked)
+    require_count("samples", 1 if samples is None else samples, 1, asked)
     if not z.is_complex():
         raise InputTypeError(
             f"{asked} at real points ({z.dtype}): a circle needs a complex line. Lift the points "
             "first, z.to(torch.complex128), or ask for the mean over a sphere, sphere_mean"
         )
     require_clear_disc(f, domain, z, radius * float(v.abs().max()), asked)
-    angle = torch.arange(samples, dtype=torch.float64) * (2 * math.pi / samples)
-    turn = torch.polar(torch.full_like(angle, radius), angle).to(z)
-    points = z + turn.reshape(-1, *[1] * z.ndim) * v
-    return evaluate(f, points.flatten(0, 1), asked).unflatten(0, points.shape[:2]).mean(0)
+
+    def mean(count: int) -> tuple[AnyTensor, AnyTensor]:
+        turn = radius * unit_circle(count, 0.0, z)
+        points = z + turn.reshape(-1, *[1] * z.ndim) * v
+        values = evaluate(f, points.flatten(0, 1), asked).unflatten(0, points.shape[:2])
+        return values.mean(0), values
+
+    return agreed(mean, samples, asked)
 
 
 @checked
