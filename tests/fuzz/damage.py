@@ -379,8 +379,9 @@ def hostile_csv(path: Path, others: Sequence[Path], chance: Random) -> str:
 
 def restore_access(root: Path) -> None:
     """So that it can be removed."""
+    root.chmod(0o755)  # what is closed cannot be walked: each folder is opened before that
     for parent, names, _ in os.walk(root):
-        for name in (".", *names):
+        for name in names:
             with contextlib.suppress(OSError):
                 if not (Path(parent) / name).is_symlink():
                     (Path(parent) / name).chmod(0o755)
