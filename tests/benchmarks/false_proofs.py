@@ -27,7 +27,7 @@ import random
 import signal
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -579,12 +579,12 @@ def examine(task: tuple[int, int, float]) -> dict[str, Any]:
         record["fault"] = fault_of_proof(tree, verdict, names, grower.draw)
         if record["fault"]:
             grower.draw.setstate(stream)
-            with computing(MANY):
+            with computing(MANY), suppress(TimeoutError):  # then the fault stands
                 record["fault"] = fault_of_proof(tree, verdict, names, grower.draw)
     elif isinstance(verdict, Refuted):
         record["fault"] = fault_of_refutation(tree, verdict)
         if record["fault"]:
-            with computing(MANY):
+            with computing(MANY), suppress(TimeoutError):  # then the fault stands
                 record["fault"] = fault_of_refutation(tree, verdict)
     else:
         record["reason"] = verdict.reason[:200]
