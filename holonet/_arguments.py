@@ -60,8 +60,11 @@ def checked(target: T) -> T:
 def _check_methods(made: type) -> None:
     for method in ("__init__", "__call__"):
         own = getattr(made, method, None)  # inherited too, under the name of the class that is made
-        if isinstance(own, types.FunctionType):
-            setattr(made, method, _checked_function(own, made.__name__))
+        if isinstance(own, types.FunctionType):  # what a base class checks is not checked twice
+            setattr(made, method, _checked_function(getattr(own, _BARE, own), made.__name__))
+
+
+_BARE = "__unchecked__"
 
 
 def _checked_function(function: Callable[..., Any], name: str) -> Any:
@@ -84,6 +87,7 @@ def _checked_function(function: Callable[..., Any], name: str) -> Any:
                     raise InputTypeError(_refusal(name, parameter, given[parameter], hint))
         return function(*args, **kwargs)
 
+    vars(edge)[_BARE] = function
     return edge
 
 
