@@ -122,9 +122,12 @@ def _record(function: Callable[[Tensor], Tensor], double: bool) -> _Recording:
     def run() -> _Recording:
         z = torch.tensor([0.3 + 0.2j, -0.6 + 0.5j], dtype=dtype)
         recorder = _Recorder(z)
-        _python_dispatch._push_mode(recorder)  # the thread ends, and the list with it
-        with torch.no_grad():
-            value = function(z)
+        _python_dispatch._push_mode(recorder)
+        try:
+            with torch.no_grad():
+                value = function(z)
+        finally:  # else the thread frees it when it ends, perhaps after the interpreter
+            _python_dispatch._pop_mode()
         return _Recording(z, list(reversed(list(_steps_before(value, recorder.steps)))), value)
 
     try:

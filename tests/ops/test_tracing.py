@@ -1,5 +1,6 @@
 """Records read as planar expressions against the records themselves."""
 
+import contextlib
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -9,9 +10,10 @@ from torch import nn
 from torch.utils import _python_dispatch
 
 from holonet.functions import CATALOGUE, HolomorphicFunction
+from holonet.ops import tracing
 from holonet.ops.evaluate import evaluate
 from holonet.ops.planar import Sheet
-from holonet.ops.tracing import UntranslatableError, trace
+from holonet.ops.tracing import UntranslatableError, count_operations, trace
 from holonet.symbolic import from_sympy
 
 RECORDS = {
@@ -128,3 +130,20 @@ def test_constants_may_depend_on_the_precision():
     for double, eps in ((False, 2.0**-23), (True, 2.0**-52)):
         sheet = Sheet(double)
         assert trace(function, sheet.complex_input("z")).re.args[0].value == eps
+
+
+@pytest.mark.parametrize("function", [torch.tanh, lambda z: z.item()])
+def test_no_mode_is_left_to_the_end_of_the_thread(function, monkeypatch):
+    """It would be freed when the thread ends, which aborts a process that ends at that moment."""
+    left = []
+
+    def counting(run):
+        try:
+            return run()
+        finally:
+            left.extend(_python_dispatch._get_current_dispatch_mode_stack())
+
+    monkeypatch.setattr(tracing, "apart", counting)
+    with contextlib.suppress(UntranslatableError):
+        count_operations(function)
+    assert left == []
