@@ -97,6 +97,11 @@ def _apply(module: tnn.Module, z: np.ndarray) -> np.ndarray:
             f"to_sympy has no rule for {type(module).__name__}. Known layers: {known}. Convert "
             "the known part of the network, or write the layer as one of these"
         )
+    if module._forward_hooks or module._forward_pre_hooks or "forward" in vars(module):
+        raise ConfigError(
+            f"this {type(module).__name__} has forward hooks or a forward of its own, of which "
+            "to_sympy knows no formula: take them off, or write the layer as one that it knows"
+        )
     return rule(module, z)
 
 

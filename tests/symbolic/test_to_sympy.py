@@ -138,6 +138,26 @@ def test_what_has_no_formula_is_refused(module, shape, error, match):
         to_sympy(module, shape=shape)
 
 
+def test_layers_that_are_changed_from_outside_are_refused():
+    def conjugated(layer, arguments, output):
+        return output.conj()
+
+    network = nn.Sequential(nn.Linear(2, 2), nn.Tanh())
+    handle = network[0].register_forward_hook(conjugated)
+    with pytest.raises(ConfigError, match="hooks"):
+        to_sympy(network)
+    handle.remove()
+    before = to_sympy(network)
+    handle = network[1].register_forward_pre_hook(lambda layer, arguments: arguments[0].conj())
+    with pytest.raises(ConfigError, match="hooks"):
+        to_sympy(network)
+    handle.remove()
+    assert to_sympy(network) == before
+    network[1].forward = lambda z: z.conj()
+    with pytest.raises(ConfigError, match="forward of its own"):
+        to_sympy(network)
+
+
 def test_infinite_weights_are_refused():
     layer = nn.Linear(1, 1)
     with torch.no_grad():
