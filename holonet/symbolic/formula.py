@@ -39,13 +39,13 @@ _ANOTHER = "call a variable something else"
 _NUMBERS = {
     "e": f"write E or exp(1) for 2.718..., exp(z) for powers of it, or {_ANOTHER}",
     **dict.fromkeys(("i", "j", "J"), f"write I for the square root of -1, or {_ANOTHER}"),
-    **dict.fromkeys(("Pi", "PI"), f"write pi for 3.14159..., or {_ANOTHER}"),
     **dict.fromkeys(
-        ("oo", "zoo", "inf", "Inf", "infinity", "Infinity", "nan", "NaN"),
-        f"formulas hold finite numbers only; {_ANOTHER}",
+        ("Pi", "PI", "\N{GREEK SMALL LETTER PI}"), f"write pi for 3.14159..., or {_ANOTHER}"
     ),
 }
 """Names that are taken for no variables, and what to write instead."""
+_NOT_FINITE = ("oo", "zoo", "inf", "infty", "infinity", "nan")
+"""More of them, in upper and lower case."""
 _KEPT = (sympy.re, sympy.im, sympy.Abs, sympy.arg, sympy.sign)
 """Left as they are written: sympy would expand re(sqrt(z)) into roots and angles."""
 
@@ -153,6 +153,9 @@ class _Reader:
             raise self.fault(node, f"{node.id} is a function and needs an argument, {node.id}(z)")
         if node.id in _NUMBERS:
             raise self.fault(node, f"{node.id} usually means a number: {_NUMBERS[node.id]}")
+        if node.id.lower() in _NOT_FINITE:
+            finite = f"formulas hold finite numbers only; {_ANOTHER}"
+            raise self.fault(node, f"{node.id} usually means no finite number: {finite}")
         return _NAMES.get(node.id) or sympy.Symbol(node.id)
 
     def operation(self, node: ast.BinOp) -> Expr:

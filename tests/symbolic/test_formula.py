@@ -174,7 +174,9 @@ def test_without_sympy_the_import_says_what_to_install():
         ("i", "write I"),
         ("j", "write I"),
         ("PI", "write pi"),
-        *((name, "finite") for name in ("oo", "zoo", "inf", "Infinity", "infinity", "nan", "NaN")),
+        ("\N{GREEK SMALL LETTER PI}", "write pi"),
+        *((name, "finite") for name in ("oo", "OO", "zoo", "inf", "INF", "infty", "Infinity")),
+        *((name, "finite") for name in ("infinity", "nan", "NaN", "NAN")),
     ],
 )
 def test_names_that_mean_numbers_are_asked_about(name, hint):
