@@ -7,6 +7,8 @@ from typing import TypeVar
 
 from sympy.core.cache import clear_cache
 
+from holonet.errors import ConfigError
+
 __all__ = ["within"]
 
 _AGAIN = 0.1
@@ -18,12 +20,17 @@ def within(seconds: float | int, function: Callable[[], _T], late: Callable[[], 
 
     A second thread asks the interpreter to raise an exception in this one, at its next step, and
     again every tenth of a second until the function is left. One step of compiled code, such as
-    one product of two numbers, is not interrupted. Limits may be nested.
+    one product of two numbers, is not interrupted. Limits may be nested, and may be infinite.
+
+    Raises:
+        ConfigError: the limit is not above 0.
 
     Example:
         >>> within(60, lambda: sum(range(10)), TimeoutError)
         45
     """
+    if not seconds > 0:
+        raise ConfigError(f"time_limit={seconds}: choose seconds above 0")
 
     class Stop(BaseException):
         """Not an Exception, so that nobody takes it for the error of a formula."""
@@ -31,7 +38,7 @@ def within(seconds: float | int, function: Callable[[], _T], late: Callable[[], 
     target, lock, left = threading.get_ident(), threading.Lock(), threading.Event()
 
     def watch() -> None:
-        wait = seconds
+        wait = min(seconds, threading.TIMEOUT_MAX)
         while not left.wait(wait):
             with lock:
                 if not left.is_set():

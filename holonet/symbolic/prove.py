@@ -92,7 +92,7 @@ def prove(
     if claim not in _CLAIMS:
         raise ConfigError(f"prove(..., {claim!r}): choose {' or '.join(map(repr, _CLAIMS))}")
     if not time_limit > 0:
-        raise ConfigError(f"prove(time_limit={time_limit}): choose seconds above 0")
+        raise ConfigError(f"time_limit={time_limit}: choose seconds above 0")
     attempt = _Attempt(claim, time.monotonic() + time_limit, time_limit, seed)
     try:
         # a little later than the deadline that is looked at on the way, and that tells more
@@ -101,6 +101,8 @@ def prove(
         return Unknown(claim, str(error))
     except _LateError:
         return attempt.out_of_time("reading or differentiating the formula")
+    except RecursionError:
+        return Unknown(claim, "the formula is nested too deeply")
 
 
 class _LateError(Exception):

@@ -24,6 +24,10 @@ import sympy
 __all__ = ["Answer", "simplifies_to_zero", "vanishes"]
 
 
+_A_YEAR = 3e7
+"""The system waits for no infinite time."""
+
+
 class Answer(Enum):
     """What came back."""
 
@@ -80,8 +84,9 @@ class _Worker:
 
     def ask(self, task: bytes, seconds: float | int) -> Answer:
         """The answer to one pickled question, within that time."""
+        seconds = min(seconds, _A_YEAR)
         deadline = time.monotonic() + seconds
-        if seconds <= 0 or not self.lock.acquire(timeout=min(seconds, threading.TIMEOUT_MAX)):
+        if seconds <= 0 or not self.lock.acquire(timeout=seconds):
             return Answer.LATE
         try:
             if self.talking:  # a question was interrupted: its answer is still to come

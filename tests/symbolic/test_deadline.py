@@ -5,6 +5,7 @@ import time
 
 import pytest
 
+from holonet.errors import ConfigError
 from holonet.symbolic.deadline import within
 
 
@@ -20,6 +21,18 @@ def test_what_ends_in_time_is_returned_and_errors_pass():
     assert within(60, lambda: 3, TimeoutError) == 3
     with pytest.raises(KeyError):
         within(60, lambda: {}[0], TimeoutError)
+
+
+@pytest.mark.filterwarnings("error::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_limit_may_be_as_large_as_one_likes():
+    for seconds in (1e10, 1e300, float("inf")):
+        assert within(seconds, lambda: time.sleep(0.02) or 3, TimeoutError) == 3
+
+
+@pytest.mark.parametrize("seconds", [0, -1.0, float("nan")])
+def test_a_limit_is_above_0(seconds):
+    with pytest.raises(ConfigError, match="above 0"):
+        within(seconds, lambda: 3, TimeoutError)
 
 
 def test_what_does_not_end_is_stopped():
