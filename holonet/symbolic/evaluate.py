@@ -31,7 +31,9 @@ def evaluate(
 
     Each distinct subexpression is computed once, from the inside out, by mpmath, whose principal
     values are sympy's. Numbers above 10^6 may not enter a function or an exponent, where they
-    would cost minutes.
+    would cost minutes. In numbers that hold roots, functions or pi, a sum of next to nothing
+    beside its terms, and a part of next to nothing beside the other one, are rounding and
+    count as 0: log(-sin(1)**2 - cos(1)**2) is I*pi, as the number that it is of is -1.
 
     Args:
         at: the variables' values.
@@ -186,12 +188,28 @@ class _Evaluation:
                 raise TimeoutError
             try:
                 result = self.compute(e)
+            except ZeroDivisionError as error:
+                raise NumericalError(f"{quote(e)} divides by 0") from error
             except (ArithmeticError, ValueError, TypeError, RecursionError) as error:
                 raise NumericalError(f"{quote(e)} cannot be evaluated: {error}") from error
             if not self.context.isfinite(result):
                 raise NumericalError(f"{quote(e)} has no finite value")
-            self.known[e] = result
+            self.known[e] = self.without_noise(e, result)
         return self.known[e]
+
+    def without_noise(self, e: Expr, result: Any) -> Any:
+        """A number whose real or imaginary part is rounding and nothing else, without it."""
+        real, imaginary = result.real, result.imag
+        if real and self.is_noise(e, imaginary, real):
+            return self.context.mpc(real, 0)
+        if imaginary and self.is_noise(e, real, imaginary):
+            return self.context.mpc(0, imaginary)
+        return result
+
+    def is_noise(self, e: Expr, part: Any, size: Any) -> bool:
+        """Whether a part of the value of e, which holds no variables, is 0 but for rounding."""
+        least = abs(size) * self.context.mpf(10) ** (10 - self.context.dps)
+        return bool(0 < abs(part) < least and not e.free_symbols and not _is_exact(e))
 
     def compute(self, e: Expr) -> Any:
         """The value of e from those of its arguments."""
@@ -203,7 +221,8 @@ class _Evaluation:
         if not arguments:
             return self.constant(e)
         if e.is_Add:
-            return self.context.fsum(arguments)
+            total = self.context.fsum(arguments)
+            return 0 * total if self.is_noise(e, total, max(map(abs, arguments))) else total
         if e.is_Mul:
             return self.context.fprod(arguments)
         if any(abs(a) > _LARGEST for a in arguments):
@@ -226,7 +245,7 @@ class _Evaluation:
 
     def power(self, base: Any, exponent: Any) -> Any:
         if base == 0:
-            raise ZeroDivisionError("a power of 0 whose exponent is no integer")
+            raise ValueError("a power of 0 whose exponent is no integer")
         return base**exponent
 
     def case(self, e: Expr) -> Any:
@@ -250,6 +269,14 @@ class _Evaluation:
         if condition in (sympy.true, sympy.false):
             return bool(condition)
         raise NumericalError(f"there is no rule for the condition {quote(condition)}")
+
+
+def _is_exact(e: Expr) -> bool:
+    """Whether a number is made of fractions and the imaginary unit, which are not rounded."""
+    if e.is_Rational or e is sympy.I:
+        return True
+    composed = e.is_Add or e.is_Mul or (e.is_Pow and e.args[1].is_Integer)
+    return bool(composed) and all(map(_is_exact, e.args))
 
 
 _ORDER: dict[str, Callable[[Any, Any], bool]] = {

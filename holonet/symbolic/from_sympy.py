@@ -16,7 +16,7 @@ from holonet.symbolic.deadline import within
 from holonet.symbolic.evaluate import evaluate
 from holonet.symbolic.formula import Expr, as_expression, quote, too_long
 from holonet.symbolic.heads import HEADS, NOT_HOLOMORPHIC
-from holonet.symbolic.preimage import double
+from holonet.symbolic.preimage import check_not_zero, double
 from holonet.symbolic.program import TorchFunction, compile_formula
 from holonet.symbolic.singularities import analyze
 
@@ -147,13 +147,16 @@ def _check_numbers(e: Expr) -> None:
     """Whether double precision holds the numbers of a formula, before sympy reasons about them.
 
     Raises:
-        NumericalError: a number is out of range.
+        NumericalError: a number is out of range, or a factor or exponent that is not written as 0
+            cannot be told from it.
     """
-    if e.free_symbols:
-        for part in e.args:
+    for part in e.args:
+        if part.free_symbols:
             _check_numbers(part)
-    else:
-        double(e)
+        else:
+            double(part)
+            if e.is_Mul or e.is_Pow:
+                check_not_zero(part, e)
 
 
 def _refuse_not_holomorphic(e: Expr, node: sympy.Basic) -> NoReturn:

@@ -9,7 +9,15 @@ from holonet.errors import NumericalError
 from holonet.symbolic.evaluate import evaluate
 from holonet.symbolic.formula import Expr, quote
 
-__all__ = ["affine", "degree", "double", "pull_back", "square_slits"]
+__all__ = [
+    "affine",
+    "check_not_zero",
+    "degree",
+    "double",
+    "polynomial_in",
+    "pull_back",
+    "square_slits",
+]
 
 _DIGITS = 50
 _NOTHING = 1e-35
@@ -33,9 +41,34 @@ def double(number: Expr) -> complex:
     return complex(real, imag)
 
 
+def polynomial_in(e: Expr, z: sympy.Symbol) -> sympy.Poly:
+    """A formula as a polynomial in z, whose leading coefficient is not 0.
+
+    Raises:
+        NumericalError: it cannot be told from 0, though it is not written as 0.
+    """
+    polynomial = sympy.Poly(e, z)
+    if not polynomial.is_zero:
+        check_not_zero(polynomial.LC(), e)
+    return polynomial
+
+
+def check_not_zero(number: Expr, formula: Expr) -> None:
+    """Whether a number in a formula is another one than 0, to 50 digits.
+
+    Raises:
+        NumericalError: it is not.
+    """
+    if not number.is_Rational and evaluate(number, {}, _DIGITS) == 0:
+        raise NumericalError(
+            f"the number {quote(number)} in {quote(formula)} is 0 to {_DIGITS} digits: "
+            "leave its term out, or write the number otherwise"
+        )
+
+
 def degree(e: Expr, z: sympy.Symbol) -> int:
     """The degree of a polynomial in z, 0 for the zero polynomial too."""
-    polynomial = sympy.Poly(e, z)
+    polynomial = polynomial_in(e, z)
     return 0 if polynomial.is_zero else int(polynomial.degree())
 
 
@@ -49,7 +82,7 @@ def affine(e: Expr, z: sympy.Symbol) -> tuple[Expr, Expr] | None:
     """
     if not e.is_polynomial(z) or degree(e, z) != 1:
         return None
-    a, b = sympy.Poly(e, z).all_coeffs()
+    a, b = polynomial_in(e, z).all_coeffs()
     return a, b
 
 
@@ -89,7 +122,7 @@ def square_slits(e: Expr, z: sympy.Symbol) -> tuple[Ray, Ray] | None:
     """
     if not e.is_polynomial(z) or degree(e, z) != 2:
         return None
-    a, b, c = sympy.Poly(e, z).all_coeffs()
+    a, b, c = polynomial_in(e, z).all_coeffs()
     center, height = -b / (2 * a), sympy.simplify(c - b * b / (4 * a))
     if not height.is_nonnegative:
         return None

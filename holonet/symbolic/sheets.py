@@ -5,8 +5,6 @@ sqrt(z**2) is z in one half-plane and -z in the other. What holds at a random po
 sheet that the point is on, and says nothing of the others. So all sheets are looked at.
 """
 
-import cmath
-import functools
 import itertools
 import math
 import random
@@ -17,16 +15,19 @@ import mpmath
 import numpy as np
 import sympy
 
+from holonet.errors import NumericalError
+from holonet.symbolic.evaluate import evaluate_complex
 from holonet.symbolic.formula import Expr
 from holonet.symbolic.heads import HEADS
 
 __all__ = ["constant_values", "vanishes_nowhere_dense", "varies_everywhere"]
 
 _CLEAR = 1e-8
+_SHIFT = 1e-10
 _MOST_SHEETS = 512
-_MOST_ROOTS = 8
 _TRIES = 3
-_TURNS = (0, 1, -1, 2, -2)
+_MOST_TURNS = 41
+_FEWEST_TURNS = 5
 
 
 def vanishes_nowhere_dense(e: Expr) -> bool:
@@ -34,8 +35,9 @@ def vanishes_nowhere_dense(e: Expr) -> bool:
 
     Without roots and logarithms e is one meromorphic function (in all variables) and vanishes
     everywhere or on no open set: a value that is not 0 decides. With roots the product over all
-    sheets is such a function. Logarithms have infinitely many sheets: five are looked at, and e
-    must not be constant on any of them, so that it does not vanish on the others by a shift.
+    sheets is such a function, where there are 512 at most. Logarithms have infinitely many sheets:
+    41 of one are looked at (21 of each of two, 5 of many), and e must not be constant on any of
+    them, so that it does not vanish on the others by a shift.
 
     Example:
         >>> z = sympy.Symbol("z")
@@ -54,9 +56,9 @@ def vanishes_nowhere_dense(e: Expr) -> bool:
     if not e.is_Add and varies_everywhere(e):
         return True
     sheets = _Sheets(e)
-    return any(map(sheets.all_nonzero_at, range(_TRIES))) and (
-        not sheets.infinite or varies_everywhere(e)
-    )
+    if sheets.incomplete or not any(map(sheets.all_nonzero_at, range(_TRIES))):
+        return False
+    return not sheets.infinite or varies_everywhere(e)
 
 
 def varies_everywhere(e: Expr) -> bool:
@@ -74,13 +76,24 @@ def varies_everywhere(e: Expr) -> bool:
     varying = [a for a in e.args if a.free_symbols]
     if e.is_Symbol:
         return True
-    if type(e) in HEADS or (len(varying) == 1 and (e.is_Add or e.is_Mul)):
-        return varies_everywhere(varying[0]) if varying else False
-    if e.is_Pow and len(varying) == 1:
-        return varies_everywhere(varying[0]) and e.base != 1
     if not varying:
         return False
+    if len(varying) == 1 and _varies_with_its_argument(e):
+        return varies_everywhere(varying[0])
     return constant_values(e) == ()
+
+
+def _varies_with_its_argument(e: Expr) -> bool:
+    """Whether a node that has one argument with variables in it is not constant in that one.
+
+    What looks like a factor may be 0, like a base 1, and like an exponent 0.
+    """
+    if e.is_Add or type(e) in HEADS:
+        return True
+    numbers = [_constant(a) for a in e.args if not a.free_symbols]
+    if None in numbers or 0 in numbers:
+        return False
+    return bool(e.is_Mul) or (bool(e.is_Pow) and (bool(e.base.free_symbols) or 1 not in numbers))
 
 
 def constant_values(e: Expr) -> tuple[complex, ...] | None:
@@ -95,6 +108,8 @@ def constant_values(e: Expr) -> tuple[complex, ...] | None:
         constant = _constant(e)
         return None if constant is None else (constant,)
     sheets = _Sheets(e)
+    if sheets.incomplete:
+        return None
     found = [c for k in range(_TRIES) if (c := sheets.common_values(k, k + 1)) is not None]
     fewest = min(found, key=len, default=None)
     return None if fewest and sheets.infinite else fewest
@@ -105,10 +120,9 @@ _WITHOUT_ZEROS = (sympy.exp, sympy.sech, sympy.csch, sympy.sec, sympy.csc)
 
 def _constant(e: Expr) -> complex | None:
     try:
-        value = complex(e.evalf(30))
-    except (TypeError, ValueError, ArithmeticError):
+        return evaluate_complex(e, {}, 30)
+    except NumericalError:
         return None
-    return value if cmath.isfinite(value) else None
 
 
 class _Sheets:
@@ -116,39 +130,57 @@ class _Sheets:
 
     def __init__(self, e: Expr) -> None:
         nodes: Any = sympy.preorder_traversal(e)
-        branched = {node: _branches(node) for node in nodes if _branches(node)}
+        branched = [node for node in dict.fromkeys(nodes) if _is_branched(node)]
+        endless = [node for node in branched if _is_infinite(node)]
+        finite = math.prod(int(node.exp.q) for node in branched if node not in endless)
         self.e = e
-        self.infinite = any(_is_infinite(node) for node in branched)
-        choices = _choices([len(b) for b in branched.values()])
+        self.infinite = bool(endless)
+        self.incomplete = finite > _MOST_SHEETS
+        turns = _turns(_MOST_SHEETS / finite, len(endless))
+        branches = [_branches(node, turns) for node in branched]
+        choices = _choices([len(b) for b in branches])
         self.chosen = {
-            node: (branches, choices[:, k]) for k, (node, branches) in enumerate(branched.items())
+            node: (b, choices[:, k])
+            for k, (node, b) in enumerate(zip(branched, branches, strict=True))
         }
+        columns = [k for k, node in enumerate(branched) if node in endless]
+        self.near = (choices[:, columns] < _FEWEST_TURNS).all(axis=1)
         self.variables = sorted(e.free_symbols, key=str)
 
     def values(self, k: int) -> tuple[np.ndarray, np.ndarray]:
-        """The values at the k-th random point, one for each sheet, and the size of the terms."""
+        """The values at the k-th random point, one for each sheet, and what they may be wrong by.
+
+        The latter comes of a second evaluation, in which every node is a little off: a 0 that
+        comes of cancellation, wherever in the tree, is moved by more than rounding makes of it.
+        """
         draw = random.Random(k)
-        known: dict[Expr, Any] = {
+        at: dict[Expr, Any] = {
             v: np.complex128(draw.uniform(0.7, 1.3) * np.exp(1j * draw.uniform(-math.pi, math.pi)))
             for v in self.variables
         }
         with np.errstate(all="ignore"):
-            value = self.compute(self.e, known)
-            terms = self.e.args if self.e.is_Add else ()
-            size = sum((abs(known[t]) for t in terms), start=abs(value))
-        return np.atleast_1d(value), np.atleast_1d(size)
+            value, other = (self.compute(self.e, dict(at), s, draw) for s in (0.0, _SHIFT))
+            doubt = abs(other - value) * (_CLEAR / _SHIFT)
+        shape = self.near.shape
+        return np.broadcast_to(value, shape), np.broadcast_to(doubt, shape)
 
-    def compute(self, e: Expr, known: dict[Expr, Any]) -> Any:
-        """The value of e from those of its arguments, on every sheet."""
+    def compute(self, e: Expr, known: dict[Expr, Any], shift: float, draw: random.Random) -> Any:
+        """The value of e from those of its arguments, on every sheet.
+
+        Args:
+            known: what is known already.
+            shift: by how much every node is made wrong, in a random direction.
+            draw: where the directions come from.
+        """
         if e in known:
             return known[e]
         if not e.free_symbols:
             constant = _constant(e)
             result = np.complex128(np.nan if constant is None else constant)
         elif e.is_Pow and e.exp.is_Integer:
-            result = self.compute(e.base, known) ** int(e.exp)
+            result = self.compute(e.base, known, shift, draw) ** int(e.exp)
         else:
-            arguments = [self.compute(a, known) for a in e.args]
+            arguments = [self.compute(a, known, shift, draw) for a in e.args]
             if e.is_Add:
                 result = sum(arguments)
             elif e.is_Mul:
@@ -164,8 +196,8 @@ class _Sheets:
                         np.array([b(1) - b(0) for b in branches])[index] * result
                         + np.array([b(0) for b in branches])[index]
                     )
-        known[e] = result
-        return result
+        known[e] = result * (1 + shift * np.exp(1j * draw.uniform(-math.pi, math.pi)))
+        return known[e]
 
     def turns(self, e: Expr) -> Any:
         """What to add to the logarithm of the base of a power, on every sheet."""
@@ -175,17 +207,20 @@ class _Sheets:
         return np.array([b(0) for b in branches])[index]
 
     def all_nonzero_at(self, k: int) -> bool:
-        """Whether no sheet vanishes at the k-th point."""
-        value, size = self.values(k)
-        return bool((abs(value) > _CLEAR * size).all() and np.isfinite(value).all())
+        """Whether no sheet vanishes at the k-th point; sheets far off may be out of range."""
+        value, doubt = self.values(k)
+        finite = np.isfinite(value) & np.isfinite(doubt)
+        clear = abs(value) > doubt
+        return bool((clear | ~finite).all() and finite[self.near].all())
 
     def common_values(self, j: int, k: int) -> tuple[complex, ...] | None:
         """The values at the j-th point that are also taken at the k-th, on whatever sheet."""
-        (a, a_size), (b, b_size) = self.values(j), self.values(k)
-        if not (np.isfinite(a).all() and np.isfinite(b).all()):
+        (a, a_doubt), (b, b_doubt) = self.values(j), self.values(k)
+        if not (np.isfinite(a[self.near]).all() and np.isfinite(b[self.near]).all()):
             return None
-        gaps, sizes = abs(a[:, None] - b[None, :]), a_size[:, None] + b_size[None, :]
-        common = (gaps <= _CLEAR * sizes).any(axis=1)
+        with np.errstate(all="ignore"):
+            gaps, doubts = abs(a[:, None] - b[None, :]), a_doubt[:, None] + b_doubt[None, :]
+            common = (gaps <= doubts).any(axis=1) & np.isfinite(a)
         return tuple(dict.fromkeys(complex(round(c.real, 6), round(c.imag, 6)) for c in a[common]))
 
 
@@ -197,22 +232,32 @@ def _branch(sign: float | int, shift: complex | float | int) -> _Branch:
     return lambda value: sign * value + shift
 
 
-@functools.cache
-def _periods(period: complex | float) -> tuple[_Branch, ...]:
-    return tuple(_branch(1, k * period) for k in _TURNS)
+_Turns = tuple[int, ...]
+_Branches = Callable[[_Turns], tuple[_Branch, ...]]
 
 
-@functools.cache
-def _mirrored(period: complex | float) -> tuple[_Branch, ...]:
-    return tuple(_branch((-1) ** k, k * period) for k in _TURNS)
+def _turns(most: float, times: int) -> _Turns:
+    """0, 1, -1, ..., as many as stand in that many places at a time for `most` choices."""
+    count = min(int(most ** (1 / times)), _MOST_TURNS) if times else 0
+    around = max(count, _FEWEST_TURNS) // 2
+    return tuple(sorted(range(-around, around + 1), key=abs))
 
 
-@functools.cache
-def _both_signs(period: complex | float) -> tuple[_Branch, ...]:
-    return tuple(_branch(sign, k * period) for k in (0, 1, -1) for sign in (1, -1))
+def _periods(period: complex | float) -> _Branches:
+    return lambda turns: tuple(_branch(1, k * period) for k in turns)
 
 
-_BRANCHES: dict[type, tuple[_Branch, ...]] = {
+def _mirrored(period: complex | float) -> _Branches:
+    return lambda turns: tuple(_branch((-1) ** k, k * period) for k in turns)
+
+
+def _both_signs(period: complex | float) -> _Branches:
+    return lambda turns: tuple(
+        _branch(sign, k * period) for k in turns[: (len(turns) + 1) // 2] for sign in (1, -1)
+    )
+
+
+_BRANCHES: dict[type, _Branches] = {
     sympy.log: _periods(2j * math.pi),
     sympy.asin: _mirrored(math.pi),
     sympy.asinh: _mirrored(1j * math.pi),
@@ -223,22 +268,25 @@ _BRANCHES: dict[type, tuple[_Branch, ...]] = {
 }
 
 
-def _branches(e: Any) -> tuple[_Branch, ...]:
-    """The principal value's siblings; for a power, those of the logarithm of its base."""
+def _is_branched(e: Any) -> bool:
+    """Whether a node has more values than one."""
     if not isinstance(e, Expr) or not e.free_symbols:
-        return ()
-    if not e.is_Pow:
-        return _BRANCHES.get(type(e), ())
-    if e.exp.is_Integer or not e.base.free_symbols:
-        return ()
+        return False
+    if e.is_Pow:
+        return bool(e.base.free_symbols) and not e.exp.is_Integer
+    return type(e) in _BRANCHES
+
+
+def _branches(e: Expr, turns: _Turns) -> tuple[_Branch, ...]:
+    """The principal value's siblings; for a power, those of the logarithm of its base."""
     if _is_infinite(e):
-        return _BRANCHES[sympy.log]
+        return _BRANCHES[sympy.log if e.is_Pow else type(e)](turns)
     return tuple(_branch(1, 2j * math.pi * k) for k in range(int(e.exp.q)))
 
 
 def _is_infinite(e: Expr) -> bool:
     """Whether there are more branches than `_branches` lists."""
-    return not (e.is_Pow and e.exp.is_Rational and e.exp.q <= _MOST_ROOTS)
+    return not (e.is_Pow and e.exp.is_Rational and e.exp.q <= _MOST_SHEETS)
 
 
 def _choices(counts: list[int]) -> np.ndarray:

@@ -10,7 +10,7 @@ from holonet.errors import DomainError
 from holonet.symbolic.evaluate import evaluate
 from holonet.symbolic.formula import Expr, quote
 from holonet.symbolic.heads import HEADS
-from holonet.symbolic.preimage import affine, degree, double
+from holonet.symbolic.preimage import affine, degree, double, polynomial_in
 
 __all__ = ["Points", "exact_points", "exact_zeros", "no_closed_form", "zeros"]
 
@@ -73,7 +73,7 @@ def exact_zeros(e: Expr, z: sympy.Symbol) -> tuple[Points, ...]:
     if e.is_Pow or isinstance(e, sympy.exp):
         return ()
     if e.is_polynomial(z):
-        roots = _roots(e, z)
+        roots = _roots(e, z, e)
         return (Points(tuple(roots)),) if roots else ()
     if e.is_rational_function(z):
         return exact_zeros(sympy.fraction(sympy.together(e))[0], z)
@@ -143,7 +143,7 @@ def _periodic_zeros(e: Expr, z: sympy.Symbol) -> tuple[Points, ...]:
     period = 2 * sympy.pi * sympy.I / slope
     return tuple(
         Points((sympy.log(root) / slope,), period)
-        for root in _roots(numerator, power)
+        for root in _roots(numerator, power, e)
         if double(root) != 0
     )
 
@@ -164,12 +164,18 @@ _PERIODIC = (
 )
 
 
-def _roots(e: Expr, z: sympy.Symbol) -> list[Expr]:
-    """The distinct roots: of factors of degree up to 2 exact, of others to 30 digits."""
+def _roots(e: Expr, z: sympy.Symbol, denominator: Expr) -> list[Expr]:
+    """The distinct roots: of factors of degree up to 2 exact, of others to 30 digits.
+
+    Args:
+        denominator: the formula that the polynomial stands for.
+    """
     if degree(e, z) > _HIGHEST_DEGREE:
         raise no_closed_form(e, f"where a polynomial of degree above {_HIGHEST_DEGREE} vanishes")
     roots: list[Expr] = []
-    polynomial = sympy.Poly(e, z)
+    polynomial = polynomial_in(e, z)
+    if polynomial.is_zero:
+        raise DomainError(f"{quote(denominator)} is 0 everywhere, and it is divided by")
     rational = polynomial.domain.is_ZZ or polynomial.domain.is_QQ
     for part, _ in (polynomial.factor_list() if rational else polynomial.sqf_list())[1]:
         coefficients = part.all_coeffs()

@@ -1,5 +1,6 @@
 """Evaluation to many digits, against mpmath, and its guards."""
 
+import math
 import time
 
 import mpmath
@@ -11,6 +12,37 @@ from holonet.symbolic.evaluate import evaluate, random_points
 
 Z = sympy.Symbol("z")
 AT = {Z: sympy.Rational(3, 4) + sympy.I * sympy.Rational(5, 8)}
+
+
+ONE = sympy.sin(1 + sympy.I) ** 2 + sympy.cos(1 + sympy.I) ** 2
+
+
+@pytest.mark.parametrize("digits", [20, 30, 50, 80, 160])
+def test_numbers_on_cuts_are_on_their_principal_side(digits):
+    cube = (1 - sympy.I * sympy.sqrt(3)) ** 3  # -8
+    turned = sympy.exp(3 * sympy.I) * sympy.exp(-3 * sympy.I, evaluate=False)
+    for e, expected in (
+        (sympy.sqrt(-ONE), sympy.I),
+        (sympy.log(cube / 8), sympy.I * sympy.pi),
+        (sympy.sign(ONE - 1), 0),
+        (sympy.atan(2 * sympy.I * ONE), sympy.atan(2 * sympy.I)),
+        (sympy.asinh(-2 * sympy.I * ONE), sympy.asinh(-2 * sympy.I)),
+        (sympy.acosh(-2 * turned), sympy.acosh(-2)),
+    ):
+        got = evaluate(e, {}, digits)
+        assert abs(sympy.N(got - expected, digits)) < sympy.Rational(10) ** (3 - digits)
+    for divided in (1 / (ONE - 1), sympy.log(ONE - 1)):
+        with pytest.raises(NumericalError):
+            evaluate(divided, {}, digits)
+
+
+def test_small_parts_of_fractions_are_no_rounding():
+    tiny = sympy.Rational(1, 10**100)
+    for sign in (1, -1):
+        below = evaluate(sympy.log(-1 + sign * sympy.I * tiny), {})
+        assert abs(complex(below) - sign * 1j * math.pi) < 1e-12
+    assert evaluate(1 + tiny + sympy.Integer(-1) + Z, {Z: -tiny}) == 0
+    assert evaluate(sympy.sign(Z - 1), {Z: 1 + sympy.I * tiny}).as_real_imag()[0] == 0
 
 
 @pytest.mark.parametrize(

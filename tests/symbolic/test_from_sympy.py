@@ -207,6 +207,35 @@ def test_numbers_out_of_range_are_refused_at_once(text):
         from_sympy(text, time_limit=5)
 
 
+ONE = sympy.sin(1) ** 2 + sympy.cos(1) ** 2
+
+
+@pytest.mark.parametrize(
+    "e",
+    [
+        sympy.log((ONE - 1) * Z),
+        1 / ((ONE - 1) * Z),
+        Z ** (ONE - 1),
+        sum(c * Z**2 for c in (*ONE.args, -1)) + Z,
+        1 / (sum(c * Z**2 for c in (*ONE.args, -1)) + Z),
+        "1/(z*(z + 1) - z**2 - z)",
+        "z/(sin(z)**2 + cos(z)**2 - 1)",
+        "1/(tan(z) - sin(z)/cos(z))",
+    ],
+    ids=str,
+)
+def test_what_is_0_in_disguise_is_no_factor_and_no_denominator(e):
+    with pytest.raises((NumericalError, DomainError), match=r"\b0\b"):
+        from_sympy(e)
+
+
+def test_numbers_on_cuts_are_on_their_principal_side():
+    whole = sympy.sin(1 + sympy.I) ** 2 + sympy.cos(1 + sympy.I) ** 2
+    record = from_sympy(Z * sympy.sqrt(-whole) + sympy.log((1 - sympy.sqrt(3) * sympy.I) ** 3 / 8))
+    at_1 = record(torch.ones(1, dtype=C128)).item()
+    assert abs(at_1 - 1j - 1j * torch.pi) < 1e-14
+
+
 def test_large_powers_are_taken():
     for text in ("z**10000", "(z + 1)**1000"):
         record = from_sympy(text)

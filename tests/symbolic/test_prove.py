@@ -214,6 +214,17 @@ def test_numbers_out_of_range_are_no_evidence():
     assert "out of range" in verdict.reason
 
 
+def test_deep_formulas_are_unknown_and_limits_may_be_infinite():
+    deep = Z
+    for _ in range(3000):
+        deep = sympy.sin(deep, evaluate=False)
+    for subject in (deep, [Z, deep], sympy.Abs(deep, evaluate=False)):
+        verdict = prove(subject)
+        assert isinstance(verdict, Unknown)
+        assert "deep" in verdict.reason
+    assert prove("conjugate(z)*(sin(z)**2 + cos(z)**2 - 1)", time_limit=float("inf"))
+
+
 def test_large_formulas_are_unknown():
     verdict = prove(sympy.Add(*((Abs(Z) + k) ** sympy.Rational(k, 7) for k in range(900))))
     assert isinstance(verdict, Unknown)
@@ -348,6 +359,13 @@ NOT_PROVED = [
     ("log(Abs(re(z)) - re(z))", "holomorphic"),
     ("z + 1/(sin(1)**2 + cos(1)**2 - 1)", "holomorphic"),
     ("arg(z)*0 + sign(z*conjugate(z) - Abs(z)**2)", "holomorphic"),
+    ("z/((log(exp(z)) - z)/z + 6*pi*I/z)", "holomorphic"),
+    ("1/((z**9)**(1/9) - z*exp(8*pi*I/9))", "holomorphic"),
+    ("acosh((sin(1)**2 + cos(1)**2)**z)", "holomorphic"),
+    ("log((atanh(tanh(z)) - z)*conjugate(z)) + csch(z)", "harmonic"),
+    ("log((sin(1)**2 + cos(1)**2 - 1)*z)", "holomorphic"),
+    ("acosh(1 + (sin(1)**2 + cos(1)**2 - 1)*z)", "harmonic"),
+    ("conjugate(z)*(I + sqrt(-sin(1 + I)**2 - cos(1 + I)**2))", "holomorphic"),
 ]
 
 
@@ -366,6 +384,8 @@ def test_what_does_not_hold_almost_everywhere_is_not_proved(text, claim):
         "z + sqrt(-z*conjugate(z)) + conjugate(sqrt(-z*conjugate(z)))",
         "z + re(log(-Abs(z))) - log(Abs(z))",
         "z + Abs(arg(-Abs(z)**2))",
+        "z + conjugate(z)*sign(sin(1)**2 + cos(1)**2 - 1)",
+        "z + conjugate(z)*(log((1 - I*sqrt(3))**3) - log(8) - I*pi)",
     ],
 )
 def test_what_holds_on_a_cut_is_not_refuted(text):

@@ -13,6 +13,7 @@ from holonet.symbolic.sheets import (
 
 z, w = sympy.symbols("z w")
 sqrt, log, exp = sympy.sqrt, sympy.log, sympy.exp
+ONE = sympy.sin(1) ** 2 + sympy.cos(1) ** 2
 FIRM = [
     z,
     z * w - 1,
@@ -38,6 +39,16 @@ ZERO_SOMEWHERE = [
     (z**3) ** sympy.Rational(1, 3) - z,
     w * (sqrt(z**2) - z),
     z * log(exp(z)) - z**2 - 2 * sympy.I * sympy.pi * z,
+    (log(exp(z)) - z) / z + 6 * sympy.I * sympy.pi / z,
+    (log(exp(z)) - z) / z - 40 * sympy.I * sympy.pi / z,
+    (sympy.asin(sympy.sin(z)) + z) / w - 11 * sympy.pi / w,
+    (sympy.acos(sympy.cos(z)) + z) / w - 6 * sympy.pi / w,
+    exp(z) ** sympy.pi - exp(sympy.pi * z) * exp(6 * sympy.I * sympy.pi**2),
+    (z**9) ** sympy.Rational(1, 9) - z * exp(8 * sympy.I * sympy.pi / 9),
+    (z**29) ** sympy.Rational(1, 29) - z * exp(28 * sympy.I * sympy.pi / 29),
+    sum(sqrt((z + k) ** 2) + z + k for k in range(10)),
+    (sympy.atanh(sympy.tanh(z)) - z) * w - (sympy.atanh(sympy.tanh(w)) - w) * z,
+    sympy.sin(sqrt(z**2) - z) + sympy.tan(sqrt(w**2) - w),
 ]
 CONSTANT_SOMEWHERE = [
     sqrt(z**2) / z,
@@ -45,6 +56,11 @@ CONSTANT_SOMEWHERE = [
     log(exp(z)) - z + 5,
     sqrt(z) * sqrt(1 / z) + 1,
     sympy.atan(z) + sympy.atan(1 / z),
+    ONE**z,
+    z ** (ONE - 1),
+    (ONE - 1) * z,
+    (ONE - 1) * z + 2,
+    w ** (ONE - 1) / z**0,
 ]
 
 
@@ -69,6 +85,10 @@ def test_what_varies_everywhere(e):
 def test_what_is_constant_on_some_sheet(e):
     assert not varies_everywhere(e)
     assert not varies_everywhere(log(3 * e))
+
+
+def test_sheets_that_are_out_of_range_far_off_do_not_count():
+    assert vanishes_nowhere_dense(exp(-(log(z) ** 2)) - w)
 
 
 def test_the_constants_of_finitely_many_sheets_are_known():
