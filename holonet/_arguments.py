@@ -16,12 +16,13 @@ import torch
 from jaxtyping import AbstractArray
 from torch import Tensor, nn
 
-from holonet.errors import InputTypeError
+from holonet.errors import DomainError, InputTypeError
 
 __all__ = ["checked"]
 
 T = TypeVar("T", bound=Callable[..., Any])
 
+SEEDS = 2**63
 _LONGEST = 1000  # entries of a sequence that are looked at
 _NUMBERS: dict[type, tuple[type, str]] = {
     int: (numbers.Integral, "an integer"),
@@ -41,6 +42,7 @@ def checked(target: T) -> T:
 
     Raises:
         InputTypeError: by what is returned, for an argument of another type.
+        DomainError: by what is returned, for a `seed` of more than 63 bits.
 
     Example:
         >>> @checked
@@ -85,10 +87,17 @@ def _checked_function(function: Callable[..., Any], name: str) -> Any:
             for parameter, hint in hints().items():
                 if parameter in given and not fits(given[parameter], hint):
                     raise InputTypeError(_refusal(name, parameter, given[parameter], hint))
+            _require_seed(name, given.get("seed"))
         return function(*args, **kwargs)
 
     vars(edge)[_BARE] = function
     return edge
+
+
+def _require_seed(function: str, seed: object) -> None:
+    """Refuse what torch's generators cannot start from."""
+    if isinstance(seed, int) and not -SEEDS <= seed < SEEDS:
+        raise DomainError(f"{function}: seed is {seed}, and a seed is below 2**63 in size")
 
 
 _EITHER = inspect.Parameter.POSITIONAL_OR_KEYWORD

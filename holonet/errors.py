@@ -73,6 +73,18 @@ class MissingDependencyError(HolonetError, ImportError):
         )
 
 
+def near_misses(name: str, known: Iterable[str], count: int = 3) -> list[str]:
+    """The known names most like this one, whatever the case of their letters.
+
+    Example:
+        >>> near_misses("ADAMM", ["adam", "sgd"])
+        ['adam']
+    """
+    plain = {one.lower(): one for one in sorted(known)}
+    found = difflib.get_close_matches(name.lower(), plain, n=count, cutoff=0.5)
+    return [plain[one] for one in found]
+
+
 class UnknownNameError(HolonetError, LookupError):
     """A name is not in the list it was looked up in.
 
@@ -89,7 +101,7 @@ class UnknownNameError(HolonetError, LookupError):
 
     def __init__(self, kind: str, name: str, known: Iterable[str], note: str = "") -> None:
         names = sorted(known)
-        near = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
+        near = near_misses(name, names)
         hint = f": did you mean {' or '.join(map(repr, near))}?" if near else "."
         hint = f": {name} {note}." if note else hint
         super().__init__(f"unknown {kind} {name!r}{hint} Known: {', '.join(names)}")

@@ -17,7 +17,8 @@ from torch import Tensor, nn
 
 from holonet._arguments import checked, fits
 from holonet._types import IntTensor
-from holonet.errors import InputTypeError
+from holonet.data import two_rings
+from holonet.errors import DomainError, InputTypeError
 
 UNITS = (
     "attacks",
@@ -170,3 +171,14 @@ def test_nothing_is_checked_while_compiling() -> None:
 
     compiled = torch.compile(lambda x: double(x) + 1, backend="eager", fullgraph=True)
     assert compiled(torch.ones(2)).tolist() == [3, 3]
+
+
+@pytest.mark.parametrize("seed", [2**63, -(2**63) - 1, 10**400])
+def test_a_seed_is_one_that_a_generator_can_start_from(seed: int) -> None:
+    with pytest.raises(DomainError, match=r"two_rings: seed is .* below 2\*\*63 in size"):
+        two_rings(seed=seed)
+
+
+@pytest.mark.parametrize("seed", [0, -1, 2**63 - 1, -(2**63)])
+def test_every_other_seed_is_one(seed: int) -> None:
+    assert two_rings(2, 2, seed=seed).num_classes == 2

@@ -47,3 +47,9 @@ def test_missing_dependency_says_what_to_install() -> None:
     error = errors.MissingDependencyError("matplotlib", "plots", "Drawing")
     assert "pip install 'holonet[plots]'" in str(error)
     assert isinstance(error, ImportError)
+
+
+def test_near_misses_do_not_mind_the_case_of_letters() -> None:
+    assert "did you mean 'shaham2015'?" in str(
+        errors.UnknownNameError("study", "SHAHAM2015", ["barati2022", "shaham2015"])
+    )

@@ -109,8 +109,20 @@ def canonical_name(name: str) -> str:
 
 
 def absolute(path: str | Path) -> str:
-    """The path from the root of the file system, links and ~ resolved."""
-    return os.path.realpath(os.path.expanduser(path))
+    """The path from the root of the file system, links and ~ resolved.
+
+    Raises:
+        DataError: it is relative, and the working folder is gone; no system has such a path.
+    """
+    try:
+        return os.path.realpath(os.path.expanduser(path))
+    except FileNotFoundError:
+        raise DataError(
+            f"{path} is relative, and the working folder does not exist any more: change to one "
+            "that does, or give the path from the root"
+        ) from None
+    except ValueError as error:
+        raise DataError(f"{str(path)!r} is no path: {error}") from None
 
 
 def _is_path(name: str) -> bool:

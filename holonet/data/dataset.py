@@ -20,9 +20,12 @@ logger = logging.getLogger(__name__)
 ROUNDING = 1e-5
 """How far outside of [0, 1] an entry may lie by rounding; a gray level of 256 is 400 times that."""
 
+MOST_CLASSES = 2**31 - 1
+
 _FEATURE_DTYPES = (torch.float32, torch.float64, torch.complex64, torch.complex128)
 
 
+@checked
 @dataclass(frozen=True, eq=False, repr=False)
 class Dataset:
     """Examples with class labels, split into a training and a test part.
@@ -56,7 +59,8 @@ class Dataset:
 
     def __post_init__(self) -> None:
         for split in ("train", "test"):
-            x, y = getattr(self, f"x_{split}"), _as_int64(getattr(self, f"y_{split}"))
+            x, y = getattr(self, f"x_{split}").detach(), _as_int64(getattr(self, f"y_{split}"))
+            object.__setattr__(self, f"x_{split}", x)
             object.__setattr__(self, f"y_{split}", y)
             check_examples(x, y, self.num_classes, f"x_{split}", f"y_{split}")
         for what in ("shape", "dtype"):
@@ -108,6 +112,7 @@ class Dataset:
         inside = all(x.min() >= 0 and x.max() <= 1 for x in (self.x_train, self.x_test))
         return (0.0, 1.0) if inside else None
 
+    @checked
     def subset(self, train: int | None = None, test: int | None = None) -> "Dataset":
         """The first `train` training and `test` test examples; None keeps a split whole.
 
@@ -151,15 +156,16 @@ class Dataset:
 
 
 def check_examples(
-    x: object, y: object, num_classes: int, x_name: str = "x", y_name: str = "y"
+    x: Tensor, y: Tensor, num_classes: int, x_name: str = "x", y_name: str = "y"
 ) -> None:
     """Refuse features and labels that no data set may hold.
 
     Raises:
-        DataError: wrong type, dtype or shape, no examples, a NaN or infinity, a label out of
+        DataError: wrong dtype, layout or shape, no examples, a NaN or infinity, a label out of
             range; says which and where.
     """
-    x, y = _as_tensor(x, x_name), _as_tensor(y, y_name)
+    _require_entries(x, x_name)
+    _require_entries(y, y_name)
     if x.dtype not in _FEATURE_DTYPES:
         known = ", ".join(str(dtype).removeprefix("torch.") for dtype in _FEATURE_DTYPES)
         raise DataError(
@@ -184,8 +190,8 @@ def check_examples(
             "of at least one feature"
         )
     _check_finite(x, x_name)
-    if num_classes < 1:
-        raise DataError(f"num_classes={num_classes}: there must be at least one class")
+    if not 1 <= num_classes <= MOST_CLASSES:
+        raise DataError(f"num_classes={num_classes}: choose 1 to {MOST_CLASSES}")
     outside = (y < 0) | (y >= num_classes)
     if outside.any():
         first = int(outside.nonzero()[0])
@@ -197,7 +203,7 @@ def check_examples(
 
 
 def count_classes(labels: Sequence[Tensor], source: str, at_least: int = 1) -> int:
-    """The largest label plus one.
+    """The largest label plus one; classes that no example has are told in a logged warning.
 
     Raises:
         DataError: that is more classes than there are labels, as of one that stands for "none".
@@ -208,6 +214,16 @@ def count_classes(labels: Sequence[Tensor], source: str, at_least: int = 1) -> i
         raise DataError(
             f"the largest label in {source} is {classes - 1}, which makes {classes} classes of "
             f"{examples} examples: number the classes from 0, or give num_classes"
+        )
+    present = set(torch.cat([y.flatten() for y in labels]).tolist())
+    absent = [label for label in range(classes) if label not in present]
+    if absent or classes == 1:
+        state = f"no example of {_some(absent)}" if absent else "one class alone"
+        logger.warning(
+            "%s has %s, and %d classes are counted: are the labels 0, 1, 2 and so on?",
+            source,
+            state,
+            max(classes, at_least),
         )
     return max(classes, at_least)
 
@@ -242,19 +258,24 @@ def stratified_split(
     return order[~is_test], order[is_test]
 
 
-def _as_int64(y: object) -> object:
+def _some(numbers: Sequence[int]) -> str:
+    """The first few, and how many more."""
+    more = f" and {len(numbers) - 3} more" if len(numbers) > 3 else ""
+    return f"label {', '.join(map(str, numbers[:3]))}{more}"
+
+
+def _as_int64(y: Tensor) -> Tensor:
     """Labels of any width as int64; what is refused later as it is."""
-    if not isinstance(y, Tensor) or y.dtype.is_floating_point or y.dtype.is_complex:
+    if y.dtype.is_floating_point or y.dtype.is_complex or y.dtype == torch.bool:
         return y
-    return y if y.dtype == torch.bool else y.long()
+    return y.long()
 
 
-def _as_tensor(value: object, name: str) -> Tensor:
-    if not isinstance(value, Tensor):
-        raise DataError(
-            f"{name} is a {type(value).__name__}, and a data set holds tensors: use torch.as_tensor"
-        )
-    return value
+def _require_entries(value: Tensor, name: str) -> None:
+    """Refuse a tensor whose entries cannot be looked at one by one."""
+    if value.is_meta or value.layout != torch.strided:
+        kind = "has no entries (device meta)" if value.is_meta else f"is {value.layout}"
+        raise DataError(f"{name} {kind}, and a data set holds dense tensors: use x.to_dense()")
 
 
 def _check_finite(x: Tensor, name: str) -> None:

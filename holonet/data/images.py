@@ -201,7 +201,7 @@ def _wrong_length(path: Path, expected: int, found: str, short: bool) -> DataErr
 _NAME = re.compile(
     r"(?P<prefix>.*?)(?P<part>train|t10k|test)[-_](?P<kind>images|labels)[-_.]idx\d[-_.]ubyte"
     r"(?P<packed>\.gz)?",
-    re.IGNORECASE,
+    re.IGNORECASE | re.DOTALL,
 )
 Files = Mapping[tuple[str, str], Path]
 """The path of each part ("train", "t10k") and kind ("images", "labels")."""

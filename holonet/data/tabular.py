@@ -1,5 +1,6 @@
 """Any labelled arrays, real or complex, from a NumPy .npz file."""
 
+import logging
 import lzma
 import math
 import struct
@@ -22,10 +23,15 @@ from holonet.errors import DataError, HolonetError
 
 __all__ = ["load_npz"]
 
+logger = logging.getLogger(__name__)
+
+COARSE = 1e-3
+"""The share of a feature's range that rounding may move an entry by without a word."""
+
 _SPLIT_KEYS = ("x_train", "y_train", "x_test", "y_test")
 _WHOLE_KEYS = ("x", "y")
-_SINGLE = {"f": torch.float32, "c": torch.complex64}
-_DOUBLE = ("float64", "complex128")
+_SINGLE = {"f": np.float32, "c": np.complex64}
+_DOUBLE = {"f": np.float64, "c": np.complex128}
 _NPY_MAGIC = b"\x93NUMPY"
 # what numpy and zipfile raise on damaged bytes; RuntimeError on a flag for encryption or version
 _DAMAGE = (
@@ -85,7 +91,7 @@ def load_npz(
     if num_classes is None:
         num_classes = count_classes([tensors[k] for k in tensors if k.startswith("y")], str(path))
     if "x" in tensors:
-        tensors = _split(tensors["x"], tensors["y"], num_classes, test_fraction, seed)
+        tensors = _split(tensors["x"], tensors["y"], path, num_classes, test_fraction, seed)
     return Dataset(**tensors, num_classes=num_classes, name=path.stem if name is None else name)
 
 
@@ -143,19 +149,46 @@ def _features(array: np.ndarray, key: str, path: Path, *, keep_precision: bool) 
     if array.dtype.kind not in _SINGLE:
         raise DataError(
             f"{key} in {path} has dtype {array.dtype}, and features are floating or complex: "
-            f"save {key}.astype(numpy.float32), bytes divided by 255"
+            f"save {key}.astype(numpy.float32){_scale(array.dtype)}"
         )
-    if keep_precision and array.dtype.name in _DOUBLE:
-        return torch.from_numpy(_native(array))
-    with np.errstate(over="ignore", invalid="ignore"):  # what overflows is refused next
-        single = _native(array, np.float32 if array.dtype.kind == "f" else np.complex64)
-    overflown = int((np.isfinite(array) & ~np.isfinite(single)).sum())
+    single = _SINGLE[array.dtype.kind]
+    double = keep_precision and array.dtype.itemsize > np.dtype(single).itemsize
+    with np.errstate(over="ignore", invalid="ignore", under="ignore"):  # looked at next
+        kept = _native(array, _DOUBLE[array.dtype.kind] if double else single)
+    overflown = int((np.isfinite(array) & ~np.isfinite(kept)).sum())
     if overflown:
+        way = "rescale them" if double else "rescale them, or load with keep_precision=True"
         raise DataError(
-            f"{key} in {path} has {overflown} values beyond single precision: rescale them, or "
-            "load with keep_precision=True"
+            f"{key} in {path} has {overflown} values beyond {'double' if double else 'single'} "
+            f"precision: {way}"
         )
-    return torch.from_numpy(single)
+    _warn_of_rounding(array, kept, key, path)
+    return torch.from_numpy(kept)
+
+
+def _scale(dtype: np.dtype) -> str:
+    """How integers become numbers in [0, 1], as far as their dtype tells."""
+    return f" / {np.iinfo(dtype).max}, in [0, 1]" if dtype.kind == "u" else ""
+
+
+def _warn_of_rounding(array: np.ndarray, kept: np.ndarray, key: str, path: Path) -> None:
+    """Say so where rounding moves a feature by a share of its range: tiny or close numbers."""
+    if array.ndim < 2 or not array.size or array.dtype.itemsize <= kept.dtype.itemsize:
+        return
+    with np.errstate(all="ignore"):  # infinities are refused later
+        moved = np.abs(array - kept).max(0)
+        ranges = np.abs(array - array[:1]).max(0)
+        coarse = int((moved > COARSE * ranges)[ranges > 0].sum())
+    if coarse:
+        logger.warning(
+            "%s in %s: %d of %d features lose their digits in %s: take away their mean, scale "
+            "them, or load with keep_precision=True",
+            key,
+            path,
+            coarse,
+            ranges.size,
+            kept.dtype,
+        )
 
 
 def _labels(array: np.ndarray, key: str, path: Path) -> Tensor:
@@ -169,15 +202,19 @@ def _labels(array: np.ndarray, key: str, path: Path) -> Tensor:
     return torch.from_numpy(_native(array, np.int64))
 
 
-def _native(array: np.ndarray, dtype: DTypeLike | None = None) -> np.ndarray:
+def _native(array: np.ndarray, dtype: DTypeLike) -> np.ndarray:
     """A copy in the byte order of this machine, as torch wants it."""
-    target = array.dtype if dtype is None else np.dtype(dtype)
-    return np.array(array, target.newbyteorder("="), order="C")
+    return np.array(array, np.dtype(dtype).newbyteorder("="), order="C")
 
 
 def _split(
-    x: Tensor, y: Tensor, num_classes: int, test_fraction: float, seed: int
+    x: Tensor, y: Tensor, path: Path, num_classes: int, test_fraction: float, seed: int
 ) -> dict[str, Tensor]:
     check_examples(x, y, num_classes)  # here, so that the message has indices of the file
     train, test = stratified_split(y, test_fraction=test_fraction, seed=seed)
+    if not len(test):
+        raise DataError(
+            f"{path} has {len(y)} examples, each the only one of its class, and none is left to "
+            "test on: are the labels classes? Or save x_train, y_train, x_test, y_test"
+        )
     return {"x_train": x[train], "y_train": y[train], "x_test": x[test], "y_test": y[test]}

@@ -1,7 +1,7 @@
 """The configuration of a run: typed, validated, and kept beside its results as TOML."""
 
-import difflib
 import math
+import re
 import tomllib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from holonet._files import read_bounded
 from holonet.attacks.threat import ThreatModel
 from holonet.data.catalogue import absolute, canonical_name
-from holonet.errors import ConfigError, DomainError
+from holonet.errors import ConfigError, DomainError, near_misses
 from holonet.nn import (
     HolomorphicClassifier,
     ImagPart,
@@ -446,7 +446,7 @@ class RunConfig(_Section):
         """
         content = read_bounded(Path(path), ConfigError, limit=LARGEST)
         try:
-            values = tomllib.loads(content.decode())
+            values = tomllib.loads(content.decode("utf-8-sig"))  # editors leave a mark
         except ValueError as error:  # of TOML, of UTF-8, of integers with thousands of digits
             raise ConfigError(f"{path} is not TOML: {error}") from None
         except RecursionError:
@@ -483,7 +483,9 @@ def _faults(section: type[BaseModel], error: ValidationError) -> list[tuple[str,
         else:
             dotted = ".".join([key, *(step for step in inner if step.isdecimal())])
             message = fault["msg"].removeprefix("Value error, ")
-            message = f"{message[0].lower()}{message[1:]}"
+            if message.split()[0][1:].islower():  # a word, not the name of a class
+                message = f"{message[0].lower()}{message[1:]}"
+            message += _choice(fault)
             earlier = found.get(dotted)
             after = (
                 f" = {fault['input']!r}: {message}"
@@ -495,7 +497,14 @@ def _faults(section: type[BaseModel], error: ValidationError) -> list[tuple[str,
 
 
 def _near_misses(key: str, known: Iterable[str]) -> str:
-    names = sorted(known)
-    near = difflib.get_close_matches(key, names, n=2, cutoff=0.5)
+    near = near_misses(key, known, 2)
     hint = f", did you mean {' or '.join(near)}?" if near else "."
-    return f"{hint} Known: {', '.join(names)}"
+    return f"{hint} Known: {', '.join(sorted(known))}"
+
+
+def _choice(fault: Mapping[str, Any]) -> str:
+    """The names most like a value that is none of them."""
+    if fault["type"] != "literal_error":
+        return ""
+    near = near_misses(str(fault["input"]), re.findall("'([^']*)'", fault["ctx"]["expected"]), 2)
+    return f", did you mean {' or '.join(map(repr, near))}?" if near else ""

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from holonet.data import Dataset, stratified_split
-from holonet.data.dataset import check_examples, count_classes
-from holonet.errors import DataError, DomainError
+from holonet.data.dataset import count_classes
+from holonet.errors import DataError, DomainError, InputTypeError
 
 DTYPES = [torch.float32, torch.float64, torch.complex64, torch.complex128]
 
@@ -65,7 +65,7 @@ def test_rounding_errors_do_not_take_the_box_away(dtype, beyond, low, key):
         assert torch.equal(kept, x.clamp(0, 1))
     else:
         assert data.bounds is None
-        assert kept is x
+        assert torch.equal(kept, x)
 
 
 @pytest.mark.parametrize("value", [-0.0, 1.0, float(np.nextafter(np.float32(1), np.float32(2)))])
@@ -148,11 +148,46 @@ def test_what_is_no_data_set_is_refused(changes, message):
         toy(**changes)
 
 
-def test_arrays_that_are_no_tensors_are_refused():
-    with pytest.raises(DataError, match=r"pixels is a ndarray, .*: use torch.as_tensor"):
-        check_examples(np.zeros((4, 2)), torch.arange(4), 4, "pixels")
-    with pytest.raises(DataError, match=r"y is a list"):
-        check_examples(torch.zeros(4, 2), [0, 1, 2, 3], 4)
+def test_what_is_no_dense_tensor_is_refused():
+    x, y = torch.rand(4, 2), torch.arange(4)
+    foreign: list[Any] = [x.numpy(), x.tolist()]
+    for other in foreign:
+        with pytest.raises(InputTypeError, match=r"x_train is a .* and must be a tensor"):
+            Dataset(other, y, x, y, num_classes=4, name="foreign")
+    for other in (x.to_sparse(), x.to("meta")):
+        with pytest.raises(DataError, match=r"x_test .* a data set holds dense tensors"):
+            Dataset(x, y, other, y, num_classes=4, name="foreign")
+    with pytest.raises(DataError, match="y_train has no entries"):
+        Dataset(x, y.to("meta"), x, y, num_classes=4, name="foreign")
+
+
+def test_a_data_set_is_no_part_of_a_graph():
+    x, y = torch.rand(4, 2, requires_grad=True), torch.arange(4)
+    data = Dataset(x, y, x, y, num_classes=4, name="leaf")
+    assert not data.x_train.requires_grad
+
+
+@pytest.mark.parametrize("count", [0, -1, 2**31, 10**400])
+def test_the_number_of_classes_is_one_that_a_network_may_have(count):
+    x, y = torch.rand(4, 2), torch.zeros(4, dtype=torch.int64)
+    with pytest.raises(DataError, match=r"num_classes=.*: choose 1 to 2147483647"):
+        Dataset(x, y, x, y, num_classes=count, name="many")
+
+
+@pytest.mark.parametrize(
+    ("labels", "said"),
+    [
+        ([1, 2, 1, 2], "no example of label 0, and 3 classes"),
+        ([0, 5, 0, 5, 0, 5], "no example of label 1, 2, 3 and 1 more, and 6 classes"),
+        ([0, 0, 0, 0], "one class alone, and 1 classes"),
+        ([1, 0, 3, 2], ""),
+    ],
+)
+def test_classes_without_examples_are_told(labels, said, caplog):
+    count = count_classes([torch.tensor(labels[:2]), torch.tensor(labels[2:])], "a file", 1)
+    assert count == max(labels) + 1
+    assert said in caplog.text
+    assert bool(said) == bool(caplog.records)
 
 
 @given(train=st.none() | st.integers(1, 6), test=st.none() | st.integers(1, 4))

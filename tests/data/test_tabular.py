@@ -1,9 +1,12 @@
 """Arrays from .npz files: each layout and dtype arrives, all else is refused with reason."""
 
 import io
+import logging
 import os
 import tempfile
 import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -129,7 +132,7 @@ def test_pickled_objects_are_refused_and_never_run(tmp_path):
         ({"x": np.full((10, 3), 1e300)}, "x in .* has 30 values beyond single precision"),
         ({"x": np.full((10, 3), 1e300j)}, "x in .* has 30 values beyond single precision"),
         ({"x": np.zeros((0, 3)), "y": np.zeros(0, int)}, "x is empty"),
-        ({"y": np.arange(10)}, "x_test is empty"),  # ten classes of one example
+        ({"y": np.arange(10)}, "each the only one of its class"),  # ten classes of one example
     ],
 )
 def test_arrays_that_are_no_data_set_are_refused(tmp_path, arrays, message):
@@ -271,3 +274,44 @@ def test_pipes_folders_and_names_beyond_bounds_are_refused_at_once(tmp_path):
     for name in ("pipe.npz", "", "a" * 300 + ".npz", "a\0.npz", "/dev/zero"):
         with pytest.raises(DataError, match=r"not a regular file|cannot be read"):
             load_npz(tmp_path / name)
+
+
+@given(
+    center=st.floats(-1e12, 1e12),
+    size=st.floats(1e-12, 1.0),
+    dtype=st.sampled_from([np.float64, np.longdouble, np.complex128]),
+)
+def test_features_that_rounding_blurs_are_told(center, size, dtype):
+    """Law: a range that single precision has fewer than a thousand steps in is said, no other."""
+    x = (center + size * np.linspace(0, 1, 8)[:, None]).astype(dtype)
+    y = np.arange(8) % 2
+    single = np.complex64 if np.iscomplexobj(x) else np.float32
+    moved, span = abs(x - x.astype(single)).max(), abs(x - x[0]).max()
+    coarse = span > 0 and moved > 1e-3 * span
+    with tempfile.TemporaryDirectory() as folder, logged("holonet.data.tabular") as records:
+        np.savez(Path(folder) / "close.npz", x=x, y=y)
+        load_npz(Path(folder) / "close.npz")
+        assert any("lose their digits" in record for record in records) == coarse
+        records.clear()
+        if dtype is not np.longdouble:
+            load_npz(Path(folder) / "close.npz", keep_precision=True)
+            assert not records
+
+
+def test_wide_numbers_are_kept_as_double(tmp_path):
+    x = np.linspace(0, 1e300, 8).reshape(8, 1)
+    for dtype, kept in ((np.longdouble, torch.float64), (np.clongdouble, torch.complex128)):
+        np.savez(tmp_path / "wide.npz", x=x.astype(dtype), y=np.arange(8) % 2)
+        assert load_npz(tmp_path / "wide.npz", keep_precision=True).x_train.dtype == kept
+
+
+@contextmanager
+def logged(name: str) -> Iterator[list[str]]:
+    records: list[str] = []
+    handler = logging.Handler()
+    handler.emit = lambda record: records.append(record.getMessage())
+    logging.getLogger(name).addHandler(handler)
+    try:
+        yield records
+    finally:
+        logging.getLogger(name).removeHandler(handler)

@@ -143,6 +143,8 @@ def test_sections_and_keys_may_be_left_out(tmp_path: Path) -> None:
     assert RunConfig.read(path) == RunConfig(train=TrainConfig(epochs=3))
     path.write_text("")
     assert RunConfig.read(path) == RunConfig()
+    path.write_bytes(b"\xef\xbb\xbf[train]\r\nepochs = 3\r\n")  # as editors of Windows do
+    assert RunConfig.read(path) == RunConfig(train=TrainConfig(epochs=3))
 
 
 @pytest.mark.parametrize(
@@ -171,6 +173,9 @@ def test_sections_and_keys_may_be_left_out(tmp_path: Path) -> None:
         ("[model]\nfamily = 'cnn'", ["model.family = 'cnn': ", "'mlp' or 'convnet'"]),
         ("[model]\nresidual = true", ["model.residual = True: no setting is true or false"]),
         ("[model]\nchannels = [4, 0]", ["model.channels.1 = 0: "]),
+        ('[train]\noptimizer = "Adamm"', ["train.optimizer", "did you mean 'adam'?"]),
+        ('[rule]\nthreat = "linf"', ["'L2', 'L1'", "did you mean 'Linf'"]),
+        ("[rule]\neps = 2.0", ["rule.bounds = (0.0, 1.0): ThreatModel(eps=2.0"]),
         ("[model]\nkernel = 3", ["unknown key model.kernel, did you mean kernel_size"]),
         ("[model]\nreadout = 'reel'", ["model.readout = 'reel': ", "'real'"]),
         (
