@@ -14,6 +14,7 @@ ROWS = {
     "_files": 1,
     "_optional": 1,
     "_page": 1,
+    "_progress": 1,
     "_arguments": 1,
     "_cache": 2,
     "domains": 2,

@@ -15,12 +15,12 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import torch
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import MofNCompleteColumn, TimeElapsedColumn
 
 from holonet._cache import keep, read_kept, recall
 from holonet._files import folder_lock, write_atomically
 from holonet._page import Report, Section
+from holonet._progress import progress_bar
 from holonet.data import Dataset
 from holonet.errors import (
     CheckpointError,
@@ -202,7 +202,7 @@ def _reproduce(
 ) -> tuple[StudyResult, Report]:
     saved: dict[str, dict[str, Any]] = {}
     errors: dict[str, HolonetError] = {}
-    with _bar(progress) as bar:
+    with progress_bar(progress, MofNCompleteColumn(), TimeElapsedColumn()) as bar:
         task = bar.add_task(study.name, total=len(cells))
         for number, cell in enumerate(cells):
             bar.update(task, description=cell.key, completed=number)
@@ -349,14 +349,3 @@ def _finite(value: Any) -> Any:
             return [_finite(v) for v in value]
         case _:
             return value
-
-
-def _bar(shown: bool) -> Progress:
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        console=Console(stderr=True),
-        disable=not shown,
-    )

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import MofNCompleteColumn, TextColumn, TimeRemainingColumn
 from torch import Tensor, nn
 
 from holonet._arguments import checked
 from holonet._files import folder_lock
+from holonet._progress import progress_bar
 from holonet.attacks.objectives import logits_of, require_labels
 from holonet.calculus import Probes
 from holonet.data import Dataset
@@ -121,7 +121,8 @@ def fit(
             state.journal.clear()
         if state.epoch_lost:
             state.log_lost_epoch(accuracy(model, data.x_test, data.y_test))
-        with _bar(progress and first) as bar:
+        shown = MofNCompleteColumn(), TimeRemainingColumn(), TextColumn("{task.fields[note]}")
+        with progress_bar(progress and first, *shown) as bar:
             task = bar.add_task("training", total=state.total_steps, completed=state.step, note="")
             for batch in state.batches():
                 began = time.perf_counter()
@@ -238,15 +239,3 @@ def _drawing(seed: int, device: torch.device) -> Iterator[None]:
         if on_cuda:
             torch.cuda.manual_seed(seed)
         yield
-
-
-def _bar(shown: bool) -> Progress:
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        TextColumn("{task.fields[note]}"),
-        console=Console(stderr=True),
-        disable=not shown,
-    )

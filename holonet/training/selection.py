@@ -4,11 +4,11 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+from rich.progress import MofNCompleteColumn
 from torch import nn
 
 from holonet._arguments import checked
+from holonet._progress import progress_bar
 from holonet.attacks.gradient import pgd
 from holonet.attacks.threat import ThreatModel
 from holonet.data import Dataset
@@ -140,7 +140,7 @@ def choose_weight(
     parts = _split(data if examples is None else data.subset(train=examples), held_out, config.seed)
     threat = ThreatModel(bounds=data.bounds) if threat is None else threat
     tried: dict[float, Trial] = {}
-    with _bar(progress) as bar:
+    with progress_bar(progress, MofNCompleteColumn()) as bar:
         grid = sorted(set(map(float, weights)))
         task = bar.add_task("choosing a weight", total=len(grid) + 2 * refinements)
         for number in range(refinements + 1):
@@ -191,13 +191,3 @@ def _between(criterion: Criterion, tried: dict[float, Trial]) -> list[float]:
     at = weights.index(criterion([tried[weight] for weight in weights]).weight)
     neighbors = [weights[k] for k in (at - 1, at + 1) if 0 <= k < len(weights)]
     return [math.sqrt(weights[at] * neighbor) for neighbor in neighbors]
-
-
-def _bar(shown: bool) -> Progress:
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        console=Console(stderr=True),
-        disable=not shown,
-    )
