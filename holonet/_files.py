@@ -205,6 +205,11 @@ def read_with_digest(path: Path, error: Refusal, *, limit: int = 64 * MIB) -> by
             belong together.
     """
     content = read_bounded(path, error, limit=limit)
+    if not os.path.lexists(digest_path(path)):
+        raise error(
+            f"{path} has no digest beside it: {digest_path(path)} does not exist. The two belong "
+            "together, copy both"
+        )
     if read_bounded(digest_path(path), error, limit=4096) != _digest(path, content):
         raise error(
             f"{path} is damaged: its {len(content)} bytes do not have the SHA-256 in "
@@ -214,8 +219,11 @@ def read_with_digest(path: Path, error: Refusal, *, limit: int = 64 * MIB) -> by
 
 
 def digest_path(path: Path) -> Path:
-    """Where the digest of a file lies: beside it, with the suffix .sha256 instead of its own."""
-    return path.with_suffix(".sha256")
+    """Where the digest of a file lies: beside it, .sha256 behind its whole name.
+
+    Law: no two files of a folder share a digest.
+    """
+    return path.with_name(f"{path.name}.sha256")
 
 
 def _digest(path: Path, content: bytes) -> bytes:

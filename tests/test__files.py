@@ -37,6 +37,23 @@ def test_content_is_replaced_as_a_whole(tmp_path_factory, first, second):
         assert os.listdir(path.parent) == ["file.bin"]
 
 
+@given(names=st.lists(st.text("ab.", min_size=1, max_size=4), min_size=2, max_size=5, unique=True))
+def test_files_of_one_folder_have_digests_of_their_own(tmp_path_factory, names):
+    folder = tmp_path_factory.mktemp("files")
+    paths = [folder / f"x{name}" for name in names]
+    for path in paths:
+        write_with_digest(path, path.name)
+    for path in paths:
+        assert read_with_digest(path, CheckpointError) == path.name.encode()
+
+
+def test_a_file_without_its_digest_is_told_from_a_damaged_one(tmp_path: Path) -> None:
+    path = write_with_digest(tmp_path / "file", "content")
+    digest_path(path).unlink()
+    with pytest.raises(CheckpointError, match=r"file has no digest beside it: .*file\.sha256 does"):
+        read_with_digest(path, CheckpointError)
+
+
 @pytest.mark.parametrize("function", ["fsync", "replace"])
 def test_a_failure_leaves_the_old_file_and_nothing_else(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, function: str

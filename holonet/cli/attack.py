@@ -35,6 +35,7 @@ from holonet.diagnostics import transfer_matrix as transfer_between
 from holonet.errors import (
     DataError,
     DomainError,
+    HolonetError,
     MissingDependencyError,
     ShapeError,
     UnknownNameError,
@@ -49,6 +50,7 @@ from holonet.interop import (
 )
 from holonet.nn.modes import evaluating
 from holonet.training import load_model, load_run
+from holonet.training.run_folder import require_trained_on
 
 __all__ = ["BATCH", "attack", "attacks_named", "box_of", "percent", "save_picture", "threat_of"]
 
@@ -92,7 +94,10 @@ def attack(
     threat = ThreatModel(cast("Any", norm), eps, None)  # checked before the data are read
     chosen = attacks_named(names, steps=steps, restarts=restarts, queries=queries)
     _, dataset, network = load_run(run_dir, other_data=other_data)
-    others = {} if transfer is None else _networks([run_dir, *map(Path, transfer.split(","))])
+    others = {}
+    if transfer is not None:
+        runs = [run_dir, *(Path(name.strip()) for name in transfer.split(","))]
+        others = _networks(runs, dataset, other_data)
     threat = threat_of(threat, dataset)
     x, y = dataset.x_test[:examples], dataset.y_test[:examples]
     folder = run_dir / "attacks" / f"{norm}-{digits(eps)}"
@@ -124,6 +129,7 @@ def attack(
             )
     result: dict[str, Any] = {
         "run": str(run_dir),
+        "data": {"name": dataset.name, "fingerprint": dataset.fingerprint()},
         "norm": norm,
         "eps": eps,
         "bounds": threat.bounds,
@@ -239,8 +245,23 @@ def _budgeted(one: Attack, budget: dict[str, int]) -> Attack:
     return functools.partial(one, **mine) if mine else one
 
 
-def _networks(folders: Sequence[Path]) -> dict[str, nn.Module]:
-    return {printable(str(folder)): load_model(folder) for folder in folders}
+def _networks(folders: Sequence[Path], dataset: Dataset, other_data: bool) -> dict[str, nn.Module]:
+    """The networks of runs, each of which takes the data and knows their classes."""
+    found = {}
+    for folder in folders:
+        if not other_data:
+            require_trained_on(folder, dataset)
+        found[printable(str(folder))] = network = load_model(folder)
+        try:
+            logits = network(dataset.x_test[:1])
+        except HolonetError as error:
+            raise DataError(f"{folder} does not fit {dataset!r}: {error}") from None
+        if logits.shape[1] != dataset.num_classes:
+            raise DataError(
+                f"{folder} knows {logits.shape[1]} classes, which does not fit {dataset!r}: choose "
+                "runs on data with the same classes"
+            )
+    return found
 
 
 def _file_name(name: str) -> str:

@@ -120,6 +120,7 @@ def evaluate(
             )
     result: dict[str, Any] = {
         "run": str(run_dir),
+        "data": {"name": dataset.name, "fingerprint": dataset.fingerprint()},
         "attack": {
             "norm": norm,
             "bounds": threat.bounds,

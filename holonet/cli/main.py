@@ -4,7 +4,7 @@ import io
 import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib import import_module
 from importlib.metadata import version
 from types import MappingProxyType
@@ -22,10 +22,13 @@ __all__ = ["app", "main"]
 EPILOG = (
     "Exit codes: 0 done; 1 a defect in holonet; 2 wrong usage, configuration or data, or the "
     "system refuses (no space, no rights); 3 the numbers blew up; 4 no usable checkpoint; 5 an "
-    "optional dependency is missing; 130 interrupted; 143 terminated."
+    "optional dependency is missing; 129 the terminal was closed; 130 interrupted; 143 terminated."
 )
 INTERRUPTED = 128 + signal.SIGINT
-TERMINATED = 128 + signal.SIGTERM
+ENDED = {INTERRUPTED: "interrupted", 128 + signal.SIGTERM: "terminated"}
+if hasattr(signal, "SIGHUP"):  # not on Windows
+    ENDED[128 + signal.SIGHUP] = "the terminal was closed"
+"""What is said of an end by a signal, by the exit code."""
 READER_GONE = 141  # what a shell says of a program that a closed pipe ended
 
 AGAIN = "What was finished is kept: the same command goes on from there."
@@ -164,8 +167,8 @@ def main() -> None:
         with _signals_raise():
             app()
     except SystemExit as end:  # typer makes one of an interrupt
-        if end.code in (INTERRUPTED, TERMINATED):
-            _end(end.code, "interrupted" if end.code == INTERRUPTED else "terminated", AFTER_SIGNAL)
+        if isinstance(end.code, int) and end.code in ENDED:
+            _end(end.code, ENDED[end.code], AFTER_SIGNAL)
         raise
     except KeyboardInterrupt:
         _end(INTERRUPTED, "interrupted", AFTER_SIGNAL)
@@ -180,19 +183,20 @@ def main() -> None:
 
 @contextmanager
 def _signals_raise() -> Iterator[None]:
-    """The signal to end raises SystemExit, while it is not ignored or handled by others."""
+    """Signals to end raise SystemExit, while they are not ignored or handled by others."""
 
     def end(number: int, _: object) -> None:
         sys.exit(128 + number)
 
-    before = signal.getsignal(signal.SIGTERM)
-    if before is signal.SIG_DFL:
-        signal.signal(signal.SIGTERM, end)
+    ours = [code - 128 for code in ENDED if code != INTERRUPTED]
+    ours = [number for number in ours if signal.getsignal(number) is signal.SIG_DFL]
+    for number in ours:
+        signal.signal(number, end)
     try:
         yield
     finally:
-        if before is signal.SIG_DFL:
-            signal.signal(signal.SIGTERM, before)
+        for number in ours:
+            signal.signal(number, signal.SIG_DFL)
 
 
 def _end(code: int, line: str, hints: Mapping[str, str] = MappingProxyType({})) -> None:
@@ -200,7 +204,8 @@ def _end(code: int, line: str, hints: Mapping[str, str] = MappingProxyType({})) 
     command = next((word for word in sys.argv[1:] if not word.startswith("-")), "")
     kept = f" {hints[command]}" if command in hints else ""
     stop = "." if kept and not line.endswith(".") else ""
-    sys.stderr.write(f"{printable(line)}{stop}{kept}\n")
+    with suppress(AttributeError, OSError):  # stderr is closed, or a full disk: the code tells
+        sys.stderr.write(f"{printable(line)}{stop}{kept}\n")
     sys.exit(code)
 
 

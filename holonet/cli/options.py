@@ -75,6 +75,7 @@ def digits(number: float) -> str:
         >>> digits(0.1), digits(0.1000001), digits(2.0)
         ('0.1', '0.1000001', '2')
     """
+    number += 0.0  # no negative zero
     short = f"{number:g}"
     return short if float(short) == number else repr(float(number))
 

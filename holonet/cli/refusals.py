@@ -47,6 +47,8 @@ def _refused(error: OSError) -> str:
         fault = in_the_way(path)
         if fault is not None:
             return fault
+    if path is None and error.errno == errno.ENOENT:  # of os.getcwd, which names none
+        return "the working folder does not exist any more: change to one that does"
     reason = error.strerror or str(error) or "the system refuses"
     reason = reason[:1].lower() + reason[1:]
     parts = [*([] if path is None else [str(path)]), reason]

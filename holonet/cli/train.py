@@ -5,7 +5,7 @@ import json
 import os
 import shlex
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -246,7 +246,8 @@ def _saying_how_to_go_on(folder: Path) -> Iterator[None]:
         yield
     except (KeyboardInterrupt, SystemExit):
         if _is_first_process():
-            typer.echo(_kept(folder), err=True)
+            with suppress(OSError):  # the terminal is closed
+                typer.echo(_kept(folder), err=True)
         raise
 
 

@@ -186,6 +186,9 @@ def audit(
 def audit_layer(spec: LayerSpec, *, seed: int = 0) -> AuditRow:
     """Audit one layer.
 
+    Raises:
+        OSError, MemoryError: the system refuses, which is no verdict on the layer.
+
     Example:
         >>> row = audit_layer(package_specs("complextorch", "zLeakyReLU")[0])
         >>> row.verdict, row.measurements[0].residual
@@ -204,6 +207,8 @@ def audit_layer(spec: LayerSpec, *, seed: int = 0) -> AuditRow:
             overwrites = _overwrites_input(spec, layer)
             measurements = _measure_modes(spec, layer)
             verdict, note = _verdict(measurements, bool(layer_singularities(layer))), spec.reason
+        except (OSError, MemoryError):  # of this machine, not of the layer
+            raise
         except Exception as error:  # whatever a foreign layer raises is its result
             verdict, note = Verdict.FAILS, f"{type(error).__name__}: {error}".splitlines()[0]
     return AuditRow(

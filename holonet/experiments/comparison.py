@@ -9,11 +9,11 @@ from typing import Any
 
 import torch
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn
 from torch import nn
 
 from holonet._cache import keep, read_kept, recall, tensor_digest
 from holonet._files import digest_path, folder_lock
+from holonet._progress import progress_bar
 from holonet.data import Dataset
 from holonet.diagnostics import RobustnessPoint
 from holonet.errors import CheckpointError, ConfigError, DataError, RunExistsError
@@ -199,13 +199,7 @@ def _weights_digest(model: nn.Module) -> str:
 def _attack(
     model: nn.Module, data: Dataset, protocol: Protocol, progress: bool
 ) -> list[RobustnessPoint]:
-    bar = Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        console=Console(stderr=True),
-        disable=not progress,
-    )
-    with bar:
+    with progress_bar(progress) as bar:
         task = bar.add_task("attacking", total=batches(data, protocol))
         return measure_robustness(
             model.to(torch.device("cpu")), data, protocol, on_batch=lambda: bar.advance(task)

@@ -252,5 +252,5 @@ def _remove_leftovers(folder: Path) -> None:
     for path in folder.glob(".step-*.tmp"):
         path.unlink(missing_ok=True)
     for digest in folder.glob("step-*.sha256"):
-        if not digest.with_suffix(".safetensors").exists():
+        if not digest.with_suffix("").exists():
             digest.unlink(missing_ok=True)

@@ -1,8 +1,12 @@
 """What a run is of: its data, rule and configuration, kept with its weights and compared later."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
+from torch import nn
+
+from holonet._cache import tensor_digest
 from holonet.data import Dataset
 from holonet.errors import CheckpointError, ConfigError
 from holonet.training.config import RunConfig, TrainConfig
@@ -25,7 +29,11 @@ FREE = {
 
 
 def identity_of(
-    data: Dataset, rule: Rule, config: TrainConfig, run: RunConfig | None = None
+    data: Dataset,
+    rule: Rule,
+    config: TrainConfig,
+    run: RunConfig | None = None,
+    network: nn.Module | None = None,
 ) -> dict[str, Any]:
     """All that a run depends on, as JSON; equal for runs that end with the same weights.
 
@@ -35,6 +43,7 @@ def identity_of(
         config: of the training, without what the trajectory does not depend on, and without
             settings that came later and are at their defaults.
         run: the configuration that data, network and rule were made from, if one was.
+        network: by its repr, which tells networks with weights of the same shapes apart.
     """
     settings = config.model_dump(mode="json")
     later = {"optimizer", "momentum", "weight_decay", "schedule"}
@@ -48,6 +57,9 @@ def identity_of(
             if f"train.{key}" not in FREE and (key not in later or value != fields[key].default)
         },
     }
+    if network is not None:
+        plain = re.sub(r" at 0x[0-9a-f]+", "", repr(network))  # the same in every process
+        identity["network"] = tensor_digest([], [plain])[:16]
     if run is not None:
         identity["run"] = {
             section: {k: v for k, v in values.items() if f"{section}.{k}" not in FREE}

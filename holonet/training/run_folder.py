@@ -25,13 +25,14 @@ __all__ = [
     "load_run",
     "open_run",
     "prepare_run",
+    "require_trained_on",
 ]
 
 CONFIG = "config.toml"
 CHECKPOINTS = "checkpoints"
 JOURNAL = "metrics.jsonl"
 WEIGHTS = "model.safetensors"
-TRAINED = (WEIGHTS, "model.sha256", JOURNAL)
+TRAINED = (WEIGHTS, f"{WEIGHTS}.sha256", JOURNAL)
 
 _LEFTOVER = r"\.config\.toml\.[0-9a-f]+\.tmp"
 _RADIUS = r"(Linf|L2|L1|polydisc|complex_ball)-\d[\d.e+-]*"
@@ -164,9 +165,8 @@ def _forget_results(folder: Path, parent: Path, files: list[str]) -> None:
     """Remove the results among the files of a folder, and the folder where it is empty then."""
     for file in files:
         written = re.sub(r"^\.(.+)\.[0-9a-f]{16}\.tmp$", r"\1", file)  # or left by a killed writer
-        plain = [written, *(Path(written).stem + end for end in (".json", ".npz"))]
-        names = plain if written.endswith(".sha256") else plain[:1]
-        if any(_RESULTS.fullmatch((parent / n).relative_to(folder).as_posix()) for n in names):
+        name = (parent / written.removesuffix(".sha256")).relative_to(folder).as_posix()
+        if _RESULTS.fullmatch(name):
             (parent / file).unlink(missing_ok=True)
     if parent != folder:
         with suppress(OSError):  # it holds something else, or is a link
@@ -203,7 +203,7 @@ def load_model(path: str | Path) -> nn.Module:
     """The trained network of a finished run, in eval mode; its data are not needed.
 
     Args:
-        path: the folder of the run, or its model.safetensors, with model.sha256 beside it.
+        path: the folder of the run, or its model.safetensors, with the digest beside it.
 
     Raises:
         ConfigError: the folder holds no run.
@@ -212,6 +212,25 @@ def load_model(path: str | Path) -> nn.Module:
     """
     path = Path(path)
     return _load(path)[1] if path.is_dir() else _model_in(path)[1]
+
+
+def require_trained_on(path: Path, data: Dataset) -> None:
+    """Refuse a finished run that was trained on other data than these.
+
+    Args:
+        path: as `load_model` takes it.
+        data: by their fingerprint.
+
+    Raises:
+        ConfigError, CheckpointError: as `load_model`.
+        DataError: the run is of other data.
+    """
+    _, _, about = _load(path) if path.is_dir() else _model_in(path)
+    if about["identity"]["data"] != data.fingerprint():
+        raise DataError(
+            f"{path} was not trained on {data!r}: choose runs on the same data, or say that others "
+            "are meant (--other-data)"
+        )
 
 
 @checked

@@ -71,7 +71,7 @@ class RunState:
         self.step = 0
         self.seconds = 0.0
         self._epoch_loss = 0.0
-        self._identity = identity_of(data, rule, config, run)
+        self._identity = identity_of(data, rule, config, run, model)
         self._examples = {"shape": list(data.feature_shape), "classes": data.num_classes}
 
     @property

@@ -8,6 +8,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import numpy as np
 import pytest
 from typer.testing import CliRunner
 
@@ -84,6 +85,28 @@ def test_transfer_between_runs(run: Path, other: Path) -> None:
     assert len(found["fooled"]) == 2
     assert (run / "attacks" / "Linf-0.2" / "transfer.png").exists()
     assert "random signs" in invoke("attack", str(run), *options).stdout
+
+
+def test_transfer_is_between_runs_on_the_same_data(run: Path, tmp_path: Path) -> None:
+    here = load_run(run)[1]
+    arrays = {
+        name: getattr(here, name).numpy() for name in ("x_train", "y_train", "x_test", "y_test")
+    }
+    np.savez(
+        tmp_path / "longer.npz",
+        **arrays | {f"x_{part}": arrays[f"x_{part}"].repeat(2, 3) for part in ("train", "test")},
+    )
+    np.savez(tmp_path / "more.npz", **arrays | {"y_train": arrays["y_train"] + 1})
+    np.savez(tmp_path / "shuffled.npz", **arrays | {"x_train": arrays["x_train"][::-1]})
+    options = ["--attack", "fgsm", "--json", "--transfer"]
+    for name in ("longer", "more", "shuffled"):
+        data = ["--data", str(tmp_path / f"{name}.npz")]
+        folder = train(tmp_path / name, "--hidden", "4", *data, "--epochs", "1")
+        refused = invoke("attack", str(run), *options, str(folder))
+        assert isinstance(refused.exception, DataError)
+        assert f"{folder} was not trained on Dataset('digits'" in str(refused.exception)
+        meant = invoke("attack", str(run), *options, f" {folder}", "--other-data")
+        assert "does not fit" in str(meant.exception) or name == "shuffled"
 
 
 @pytest.mark.parametrize(

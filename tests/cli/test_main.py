@@ -329,7 +329,11 @@ def test_a_path_that_cannot_be_is_one_line(
 
 @pytest.mark.parametrize(
     ("number", "code", "word"),
-    [(signal.SIGINT, 130, "interrupted"), (signal.SIGTERM, 143, "terminated")],
+    [
+        (signal.SIGINT, 130, "interrupted"),
+        (signal.SIGTERM, 143, "terminated"),
+        (signal.SIGHUP, 129, "the terminal was closed"),
+    ],
 )
 @pytest.mark.parametrize(
     ("command", "where", "hint"),
@@ -388,6 +392,23 @@ def test_a_reader_that_has_seen_enough_is_no_failure(
         assert run(patch, "list", "--json") == 141
         assert run(patch, "list") == 0  # nothing is left to flush into the pipe
     assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize("closed", [False, True])
+def test_the_code_tells_where_nobody_can_read(
+    closed: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_: str) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(sys, "argv", ["holonet", "evaluate", "/nowhere"])
+    if closed:
+        monkeypatch.setattr(sys, "stderr", None)
+    else:
+        monkeypatch.setattr(sys.stderr, "write", full)
+    with pytest.raises(SystemExit) as stop:
+        main()
+    assert stop.value.code == 2
 
 
 @pytest.mark.parametrize(

@@ -32,6 +32,18 @@ def test_a_file_in_the_way_is_named(tmp_path: Path) -> None:
         assert refusal(stop.value) == f"{file} is a file, and a folder is needed there"
 
 
+def test_a_working_folder_that_is_gone_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    tmp_path.rmdir()
+    with pytest.raises(FileNotFoundError) as stop:
+        os.getcwd()
+    assert refusal(stop.value) == (
+        "the working folder does not exist any more: change to one that does"
+    )
+
+
 def test_of_two_names_the_one_that_was_to_be_made_is_named() -> None:
     error = OSError(errno.EROFS, "Read-only file system", ".config.toml.0.tmp", None, "config.toml")
     assert refusal(error) == (

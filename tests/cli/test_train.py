@@ -47,7 +47,12 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_train_keeps_everything_in_the_run_folder(finished: Path) -> None:
     names = {p.name for p in finished.iterdir()}
-    assert {"config.toml", "metrics.jsonl", "model.safetensors", "model.sha256"} <= names
+    assert {
+        "config.toml",
+        "metrics.jsonl",
+        "model.safetensors",
+        "model.safetensors.sha256",
+    } <= names
     config, data, _ = load_run(finished)
     assert config.model.hidden == (8, 8)
     assert len(data.x_train) == 200
@@ -101,7 +106,7 @@ def test_resume_of_a_finished_run_says_so_and_loses_nothing(finished: Path, tmp_
 
 def test_resume_after_an_edit_of_the_network_is_refused(finished: Path, tmp_path: Path) -> None:
     run = shutil.copytree(finished, tmp_path / "run")
-    for name in ("model.safetensors", "model.sha256"):
+    for name in ("model.safetensors", "model.safetensors.sha256"):
         (run / name).unlink()
     config = (run / "config.toml").read_text()
     (run / "config.toml").write_text(config.replace('readout = "real"', 'readout = "imag"'))

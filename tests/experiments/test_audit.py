@@ -238,6 +238,15 @@ def test_a_failing_layer_gets_a_row_that_says_so(value, message: str) -> None:
     assert second.verdict is Verdict.HOLOMORPHIC
 
 
+@pytest.mark.parametrize("error", [OSError(28, "full"), MemoryError()])
+def test_what_the_system_refuses_is_no_verdict_on_a_layer(error: Exception) -> None:
+    def build() -> nn.Module:
+        raise error
+
+    with pytest.raises(type(error)):
+        audit_layer(replace(SPECS[0], build=build))
+
+
 def test_a_layer_that_warns_has_not_failed() -> None:
     def warn(z: Tensor) -> Tensor:
         warnings.warn("mind", UserWarning, stacklevel=1)

@@ -116,7 +116,7 @@ def test_what_was_finished_before_a_crash_is_kept(tmp_path_factory, crash):
     again = Toy()
     done = reproduce(again, folder)
     assert again.done == [f"seed{n}" for n in range(crash, 4)]
-    assert again.found_on_arrival[0] == ["half", "identity.json", "identity.sha256"]
+    assert again.found_on_arrival[0] == ["half", "identity.json", "identity.json.sha256"]
     assert done.results == reproduce(Toy(), folder / "other").results
 
 
@@ -125,7 +125,9 @@ def test_other_settings_are_done_anew_with_nothing_of_the_old(tmp_path: Path) ->
     other = Toy(scale=2)
     assert reproduce(other, tmp_path).results["seed3"]["square"] == 18
     assert other.done == ["seed0", "seed1", "seed2", "seed3"]
-    assert all(found == ["identity.json", "identity.sha256"] for found in other.found_on_arrival)
+    assert all(
+        found == ["identity.json", "identity.json.sha256"] for found in other.found_on_arrival
+    )
 
 
 def test_so_is_a_broken_off_cell_of_other_settings(tmp_path: Path) -> None:
@@ -133,7 +135,7 @@ def test_so_is_a_broken_off_cell_of_other_settings(tmp_path: Path) -> None:
         reproduce(Toy(errors={"seed0": Crash()}), tmp_path)
     other = Toy(scale=2)
     reproduce(other, tmp_path)
-    assert other.found_on_arrival[0] == ["identity.json", "identity.sha256"]
+    assert other.found_on_arrival[0] == ["identity.json", "identity.json.sha256"]
 
 
 def test_so_is_an_earlier_revision(tmp_path: Path) -> None:

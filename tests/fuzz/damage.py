@@ -28,7 +28,7 @@ LEAVES = ("null", '"x"', "[]", "{}", "NaN", "1e400", "9" * 5000, "[" * 900 + "]"
 def with_digest(path: Path, content: bytes) -> None:
     """Write a file and, where it has one, the digest beside it anew."""
     path.write_bytes(content)
-    digest = path.with_suffix(".sha256")
+    digest = path.with_name(f"{path.name}.sha256")
     if os.path.lexists(digest) and digest != path:
         digest.write_text(f"{hashlib.sha256(content).hexdigest()}  {path.name}\n")
 

@@ -20,6 +20,7 @@ import holonet.cli.attack
 import holonet.cli.bench
 import holonet.cli.evaluate
 import holonet.experiments.studies
+from holonet._files import digest_path
 from holonet.attacks import ThreatModel, pgd
 from holonet.data import Dataset, load_dataset
 from holonet.diagnostics import RobustnessReport, evaluate_robustness
@@ -165,7 +166,7 @@ def _broken_off_run(folder: Path, seed: int) -> None:
     newest = max((run / "checkpoints").glob("step-*.safetensors"))
     for file in (run / "model.safetensors", newest):
         file.unlink()
-        file.with_suffix(".sha256").unlink()
+        digest_path(file).unlink()
 
 
 def _evaluate(folder: Path) -> Any:
@@ -280,7 +281,12 @@ def _reproduced(folder: Path, seed: int) -> None:
 def _broken_off_study(folder: Path, seed: int) -> None:
     _npz(folder, seed)
     _reproduce(folder)
-    for name in ("seed1.json", "seed1.sha256", "seed1/model.safetensors", "seed1/model.sha256"):
+    for name in (
+        "seed1.json",
+        "seed1.json.sha256",
+        "seed1/model.safetensors",
+        "seed1/model.safetensors.sha256",
+    ):
         (folder / "study" / "cells" / name).unlink()
 
 

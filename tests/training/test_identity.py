@@ -6,6 +6,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from torch import nn
 
 from holonet.data import Dataset
 from holonet.errors import CheckpointError
@@ -15,6 +16,7 @@ from holonet.training.identity import differences, identity_of, kept_config, of_
 
 X, Y = torch.arange(8.0)[:, None] / 8, torch.arange(8) % 2
 DATA = Dataset(X, Y, X, Y, num_classes=2, name="toy")
+NETWORKS = [nn.ReLU(), nn.Softplus(), nn.Softplus(2), nn.LeakyReLU(0.1), nn.Tanh()]
 CONFIG = RunConfig(model=ModelConfig(hidden=(3,)), train=TrainConfig(epochs=1))
 JSON = st.recursive(
     st.integers() | st.text(max_size=3) | st.none(),
@@ -51,6 +53,27 @@ def test_there_are_no_differences_exactly_where_two_are_equal(a, b):
 )
 def test_what_differs_is_named(changed, keys):
     assert [d.split(":")[0] for d in differences(identity(), changed)] == keys
+
+
+@given(pair=st.lists(st.sampled_from(NETWORKS), min_size=2, max_size=2))
+def test_networks_with_weights_of_the_same_shapes_are_told_apart(pair):
+    one, other = (
+        identity_of(DATA, EmpiricalRisk(), CONFIG.train, network=nn.Sequential(nn.Linear(1, 2), a))
+        for a in pair
+    )
+    expected = [] if pair[0] is pair[1] else ["network"]
+    assert [d.split(":")[0] for d in differences(one, other)] == expected
+
+
+def test_where_a_network_lies_in_memory_does_not_matter():
+    class Strange(nn.Module):
+        def extra_repr(self) -> str:
+            return repr(object())
+
+    one, other = (
+        identity_of(DATA, EmpiricalRisk(), CONFIG.train, network=Strange()) for _ in range(2)
+    )
+    assert one == other
 
 
 def test_what_weights_do_not_depend_on_is_left_out():

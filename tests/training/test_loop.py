@@ -175,10 +175,10 @@ def test_a_finished_run_needs_no_checkpoints(whole: Path, done: Path) -> None:
 
 
 def test_damaged_weights_are_written_again_from_the_checkpoint(whole: Path, done: Path) -> None:
-    (done / "model.sha256").write_text("0" * 64)
+    (done / "model.safetensors.sha256").write_text("0" * 64)
     train(done, resume=True)
     assert outcome(done) == outcome(whole)
-    (done / "model.sha256").write_text("0" * 64)
+    (done / "model.safetensors.sha256").write_text("0" * 64)
     shutil.rmtree(done / "checkpoints")
     before = (done / "model.safetensors").read_bytes()
     with pytest.raises(CheckpointError, match=r"model\.safetensors is damaged"):

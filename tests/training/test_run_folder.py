@@ -114,7 +114,7 @@ def test_another_part_of_the_data_is_refused_unless_it_is_meant(
 
 def test_weights_of_another_run_of_the_same_shapes_are_refused(mine: Path, tmp_path: Path) -> None:
     run(tmp_path / "other", OTHER)
-    for name in ("model.safetensors", "model.sha256"):
+    for name in ("model.safetensors", "model.safetensors.sha256"):
         shutil.copy(tmp_path / "other" / name, mine / name)
     with pytest.raises(CheckpointError, match=r"train\.lr: 0\.5 and 0\.003"):
         load_run(mine)
@@ -176,7 +176,9 @@ def test_a_path_is_of_no_working_folder(tmp_path: Path, monkeypatch: pytest.Monk
 def test_a_model_is_loaded_without_data(tmp_path: Path, model: ModelConfig) -> None:
     trained, _ = run(tmp_path / "run", RunConfig(data=CONFIG.data, model=model, train=SHORT))
     x = torch.rand(5, 1, 8, 8)
-    weights = [tmp_path / name for name in ("run/model.safetensors", "run/model.sha256")]
+    weights = [
+        tmp_path / name for name in ("run/model.safetensors", "run/model.safetensors.sha256")
+    ]
     for path in weights:
         shutil.copy(path, tmp_path)
     for place in (tmp_path / "run", str(tmp_path / "run"), tmp_path / "model.safetensors"):
@@ -267,15 +269,15 @@ def test_resuming_without_a_run_starts_one(tmp_path: Path) -> None:
 RESULTS = [
     "evaluation.json",
     "evaluation.png",
-    "evaluation.sha256",
+    "evaluation.json.sha256",
     "evaluation/Linf-0.1.npz",
     "evaluation/L2-1e-05.npz",
     "evaluation/0123456789abcdef/identity.json",
     "evaluation/0123456789abcdef/batch-00003.npz",
-    "evaluation/0123456789abcdef/batch-00003.sha256",
+    "evaluation/0123456789abcdef/batch-00003.npz.sha256",
     "evaluation/0123456789abcdef/.batch-00004.npz.0123456789abcdef.tmp",
     "attacks/Linf-0.1/attack.json",
-    "attacks/Linf-0.1/attack.sha256",
+    "attacks/Linf-0.1/attack.json.sha256",
     "attacks/Linf-0.1/examples.png",
     "attacks/Linf-0.1/transfer.png",
     "attacks/Linf-0.1/apgd-ce.npz",

@@ -20,9 +20,6 @@ from holonet.training import Rule, TrainConfig, fit
 
 __all__ = ["PlanarRule", "planar_data", "run_planar"]
 
-POINTS = 16384
-"""Training points: half of them with a risk, half with an energy."""
-
 
 class PlanarRule(Rule):
     """Mean square error at the points of class 1, plus weight * energy at those of class 0.
@@ -84,7 +81,8 @@ def run_planar(settings: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     """Train one arm on one problem with one seed, and compare it with the closed form.
 
     Args:
-        settings: problem, arm, seed, epochs, width.
+        settings: problem, arm, weight (of the energy), seed, epochs, width, batch_size, lr, and
+            points (for training: half of them with a risk, half with an energy).
         folder: for checkpoints.
 
     Returns:
@@ -95,13 +93,13 @@ def run_planar(settings: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     model = planar_model(arm.network, settings["width"], seed)
     config = TrainConfig(
         epochs=settings["epochs"],
-        batch_size=256,
-        lr=1e-2,
+        batch_size=settings["batch_size"],
+        lr=settings["lr"],
         seed=seed,
         checkpoint_every=10**6,
         log_every=10**6,
     )
-    data = planar_data(problem, arm.filled, POINTS, seed)
-    fit(model, data, PlanarRule(problem, arm.weight), config, run_dir=folder, resume=True)
+    data = planar_data(problem, arm.filled, settings["points"], seed)
+    fit(model, data, PlanarRule(problem, settings["weight"]), config, run_dir=folder, resume=True)
     double = to_precision(copy.deepcopy(model).cpu(), torch.complex128)
     return measure_planar(double, problem, arm, seed)

@@ -24,9 +24,10 @@ from holonet.experiments.experiment import Cell, Result, Study
 __all__ = ["Barati2022"]
 
 SEEDS = 5
+PLANAR: Mapping[str, Any] = {"points": 16384, "batch_size": 256, "lr": 1e-2}
 QUICK: Mapping[str, Any] = {
     "problems": ("disc-2", "ring"),
-    "planar": {"epochs": 13, "width": 24},
+    "planar": {"epochs": 13, "width": 24, **PLANAR},
     "planar_seeds": 3,
     "weights": (0.0, 0.003, 0.03, 0.3),
     "transfer_seeds": 2,
@@ -37,7 +38,7 @@ QUICK: Mapping[str, Any] = {
 }
 FULL: Mapping[str, Any] = {
     "problems": ("disc-2", "disc-4", "ring"),
-    "planar": {"epochs": 60, "width": 32},
+    "planar": {"epochs": 60, "width": 32, **PLANAR},
     "planar_seeds": 5,
     "weights": (0.0, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0),
     "transfer_seeds": 4,
@@ -95,7 +96,14 @@ class Barati2022(Study):
         return [
             Cell(
                 f"{problem}-{arm}-seed{seed}",
-                {"part": "planar", "problem": problem, "arm": arm, "seed": seed, **planar},
+                {
+                    "part": "planar",
+                    "problem": problem,
+                    "arm": arm,
+                    "weight": ARMS[arm].weight,
+                    "seed": seed,
+                    **planar,
+                },
             )
             for seed in range(self.seeds or size["planar_seeds"])
             for arm in ARMS

@@ -7,7 +7,6 @@ from hypothesis import strategies as st
 
 from holonet.data import DiscMode, RingPotential
 from holonet.errors import ConfigError
-from holonet.experiments.barati2022 import planar
 from holonet.experiments.barati2022.arms import ARMS, PROBLEMS, as_complex, closed_form
 from holonet.experiments.barati2022.planar import PlanarRule, planar_data, run_planar
 
@@ -75,9 +74,9 @@ def test_rules_that_make_no_sense_are_refused_and_others_tell_themselves_apart()
     assert len(names) == 4
 
 
-def test_a_run_from_end_to_end(tmp_path, monkeypatch) -> None:
-    monkeypatch.setattr(planar, "POINTS", 1024)
+def test_a_run_from_end_to_end(tmp_path) -> None:
     settings = {"problem": "disc-2", "arm": "one-variable", "seed": 0, "epochs": 30, "width": 4}
+    settings |= {"weight": 0.0, "points": 1024, "batch_size": 256, "lr": 1e-2}
     found = run_planar(settings, tmp_path)
     assert found["distance"] < 0.05
     assert found["defect"] < 1e-12

@@ -5,13 +5,14 @@ import itertools
 import pytest
 
 from holonet.data import load_digits, two_rings
-from holonet.experiments.barati2022 import CLAIMS, Barati2022, planar, study
+from holonet.errors import CheckpointError
+from holonet.experiments.barati2022 import CLAIMS, Barati2022, study
 from holonet.experiments.claims import Verdict
 from holonet.experiments.experiment import reproduce
 
 TINY = {
     "problems": ("disc-2", "ring"),
-    "planar": {"epochs": 1, "width": 4},
+    "planar": {"epochs": 1, "width": 4, "points": 512, "batch_size": 256, "lr": 1e-2},
     "planar_seeds": 2,
     "weights": (0.0, 0.1),
     "transfer_seeds": 1,
@@ -25,7 +26,6 @@ TINY = {
 @pytest.fixture
 def tiny(monkeypatch):
     monkeypatch.setattr(study, "QUICK", TINY)
-    monkeypatch.setattr(planar, "POINTS", 512)
     monkeypatch.setattr(study, "SEEDS", 2)
     return Barati2022(load_digits())
 
@@ -92,3 +92,14 @@ def test_lost_parts_cost_their_own_claims_only(plane) -> None:
     shown = small.figures(plane())
     assert "dirichlet-principle" in shown
     assert "energy-helps" not in shown
+
+
+def test_weights_of_another_family_are_not_gone_on_with(tiny, tmp_path) -> None:
+    """Same data, rule, sizes and seed: the activation alone is another."""
+    relu, softplus = (
+        next(c for c in tiny.cells(True) if c.key == f"{family}-weight0-seed0")
+        for family in ("relu", "softplus")
+    )
+    tiny.run_cell(relu, tmp_path, lambda fraction: None)
+    with pytest.raises(CheckpointError, match="network: "):
+        tiny.run_cell(softplus, tmp_path, lambda fraction: None)
