@@ -293,7 +293,8 @@ def truths(e: sympy.Expr, z: Tensor) -> tuple[Tensor, Tensor]:
 def share_of_bound(z: Tensor, ours: Tensor, right: Tensor, bound: Tensor) -> tuple[float, str]:
     """The largest share of the error bound that is used, and where."""
     gap = (ours.to(C128) - right.to(C128)).abs()
-    found = torch.where(bound.isnan() | (gap == 0), 0.0, gap / bound).nan_to_num(math.inf, math.inf)
+    same = (gap == 0) | ~(ours.isfinite() | right.isfinite())
+    found = torch.where(bound.isnan() | same, 0.0, gap / bound).nan_to_num(math.inf, math.inf)
     k = int(found.argmax())
     return found[k].item(), f"at {z[k].item()}: {ours[k].item()}, and not {right[k].item()}"
 
