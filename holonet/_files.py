@@ -159,6 +159,7 @@ def read_bounded(path: Path, error: Refusal, *, limit: int = 64 * MIB) -> bytes:
 
 
 _NO_WAIT = getattr(os, "O_NONBLOCK", 0)
+_NO_LINK = getattr(os, "O_NOFOLLOW", 0)
 _READ = os.O_RDONLY | _NO_WAIT | getattr(os, "O_BINARY", 0)
 
 
@@ -237,32 +238,39 @@ def folder_lock(folder: Path, error: Refusal, *, wait: bool = False) -> Iterator
 
     The lock is the system's (flock on the file .lock in the folder), so that it ends with the
     process however that ends. On file systems without locks the folder is not held. What holds a
-    folder may ask for it again.
+    folder may ask for it again. A file .lock that is not ours keeps its content, and a link is
+    not followed.
 
     Raises:
         What `error` makes: another process or thread holds the folder, the message has the number
-            of the process; or the folder cannot be made or written to.
+            of the process; or the folder cannot be made or written to; .lock is no regular file.
     """
     home, me = os.path.realpath(folder), (os.getpid(), threading.get_ident())
+    place = folder / LOCK
     if _HELD.get(home) == me:
         yield
         return
+    if os.path.lexists(place) and (os.path.islink(place) or not os.path.isfile(place)):
+        raise error(f"{place} is not a regular file, so that the folder is not held: remove it")
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT | _NO_WAIT, 0o666)
+        descriptor = os.open(place, os.O_RDWR | os.O_CREAT | _NO_WAIT | _NO_LINK, 0o666)
     except OSError as reason:
         fault = in_the_way(folder) or f"{folder} cannot be used as a folder: {reason.strerror}"
         raise error(fault) from None
-    with os.fdopen(descriptor, "r+") as file:
+    with os.fdopen(descriptor, "r+", errors="replace") as file:
+        content = file.read(32).strip()
         if not _lock(file, wait):
-            holder = file.read(32).strip() or "of another program"
+            holder = content if content.isdecimal() else "of another program"
             raise error(
                 f"{folder} is in use by process {holder}: wait for it to end, or choose another "
                 "folder"
             )
-        file.truncate(0)
-        file.write(f"{os.getpid()}\n")
-        file.flush()
+        if not content or content.isdecimal():  # else it is somebody's own file
+            file.seek(0)
+            file.truncate()
+            file.write(f"{os.getpid()}\n")
+            file.flush()
         _HELD[home] = me
         try:
             yield

@@ -158,6 +158,36 @@ def test_a_folder_is_held_by_one_process(tmp_path: Path) -> None:
     assert other() == "held\n"
 
 
+@pytest.mark.parametrize("content", ["", "123\n", "precious", "\udcff not text"])
+def test_a_lock_takes_nothing_from_anybody(tmp_path: Path, content: str) -> None:
+    data = content.encode(errors="surrogateescape")
+    (tmp_path / ".lock").write_bytes(data)
+    with folder_lock(tmp_path, RunExistsError):
+        ours = not content or content.strip().isdecimal()
+        expected = f"{os.getpid()}\n".encode() if ours else data
+        assert (tmp_path / ".lock").read_bytes() == expected
+
+
+@pytest.mark.parametrize("kind", ["link", "dangling link", "pipe", "folder"])
+def test_what_is_no_regular_file_is_no_lock(tmp_path: Path, kind: str) -> None:
+    file, lock = tmp_path / "file", tmp_path / "run" / ".lock"
+    lock.parent.mkdir()
+    if kind == "link":
+        file.write_text("precious")
+    if kind.endswith("link"):
+        lock.symlink_to(file)
+    else:
+        (os.mkfifo if kind == "pipe" else os.mkdir)(lock)
+    before = sorted(tmp_path.iterdir())
+    with (
+        pytest.raises(RunExistsError, match=r"\.lock is not a regular file"),
+        folder_lock(lock.parent, RunExistsError),
+    ):
+        pass
+    assert sorted(tmp_path.iterdir()) == before
+    assert kind != "link" or file.read_text() == "precious"
+
+
 def test_the_next_holder_may_wait_for_the_first(tmp_path: Path) -> None:
     entered = threading.Event()
 
