@@ -234,7 +234,8 @@ def as_expression(value: Any) -> Expr:
         return _parsed(value)
     if type(value) in (int, float, complex) and math.isfinite(abs(value)):
         value = sympy.sympify(value)
-    if not isinstance(value, Expr) or value.is_commutative is False:
+    scalar = isinstance(value, Expr) and not isinstance(value, sympy.Lambda)
+    if not scalar or value.is_commutative is False:
         raise ConfigError(
             f"{quote(value)} ({type(value).__name__}) is no scalar expression: give a sympy "
             "expression or a formula such as 'z*exp(-z**2)'"
@@ -244,9 +245,8 @@ def as_expression(value: Any) -> Expr:
     )
     if infinite:
         raise ConfigError(f"{quote(value)} contains {infinite.pop()}, which is not finite")
-    for number in value.atoms(sympy.Rational):
-        if max(number.p.bit_length(), number.q.bit_length()) > _MOST_BITS:
-            raise ConfigError(f"a number in the formula has more than {_MOST_BITS} bits")
+    if any(_bits(number) > _MOST_BITS for number in value.atoms(sympy.Rational, sympy.Float)):
+        raise ConfigError(f"a number in the formula has more than {_MOST_BITS} bits")
     plain: dict[sympy.Symbol, sympy.Symbol] = {}
     for symbol in value.free_symbols:
         if not isinstance(symbol, sympy.Symbol):
@@ -265,6 +265,14 @@ def as_expression(value: Any) -> Expr:
     exact = {number: sympy.Rational(number) for number in value.atoms(sympy.Float)}
     renamed = {old: new for old, new in plain.items() if old != new}
     return value.xreplace({**renamed, **exact})  # what is not touched is not evaluated anew
+
+
+def _bits(number: Any) -> int:
+    """How many bits numerator and denominator have at most."""
+    if number.is_Float:
+        _, _, exponent, bits = number._mpf_
+        return bits + abs(exponent)
+    return max(number.p.bit_length(), number.q.bit_length())
 
 
 def quote(value: object) -> str:

@@ -4,6 +4,7 @@ import math
 from dataclasses import dataclass
 
 import sympy
+from sympy.polys.polyerrors import BasePolynomialError
 
 from holonet.domains import Obstacle, PointSet, Progression
 from holonet.errors import DomainError
@@ -177,7 +178,11 @@ def _roots(e: Expr, z: sympy.Symbol, denominator: Expr) -> list[Expr]:
     if polynomial.is_zero:
         raise DomainError(f"{quote(denominator)} is 0 everywhere, and it is divided by")
     rational = polynomial.domain.is_ZZ or polynomial.domain.is_QQ
-    for part, _ in (polynomial.factor_list() if rational else polynomial.sqf_list())[1]:
+    try:
+        parts = (polynomial.factor_list() if rational else polynomial.sqf_list())[1]
+    except BasePolynomialError as error:  # of numbers that sympy does not see to be equal
+        raise no_closed_form(denominator, "where it vanishes") from error
+    for part, _ in parts:
         coefficients = part.all_coeffs()
         if len(coefficients) == 2:
             roots.append(-coefficients[1] / coefficients[0])

@@ -147,6 +147,7 @@ def test_symbols_lose_harmless_assumptions_only():
         sympy.nan,
         sympy.Symbol("z", commutative=False),
         sympy.MatrixSymbol("A", 2, 2)[0, 0],
+        sympy.Lambda(Z, Z),
         object(),
     ],
 )
@@ -195,7 +196,8 @@ def test_reading_takes_no_longer_than_it_may():
 
 
 def test_numbers_of_many_digits_are_refused_by_name():
-    for value in (sympy.Integer(10) ** 5000 * Z, sympy.Rational(1, 10**5000)):
+    floats = sympy.Float("1e20000") * Z, Z + sympy.Float("-1e-20000")
+    for value in (sympy.Integer(10) ** 5000 * Z, sympy.Rational(1, 10**5000), *floats):
         with pytest.raises(ConfigError, match="bits"):
             as_expression(value)
     assert "too large" in quote(sympy.Integer(10) ** 5000)

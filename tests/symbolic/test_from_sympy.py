@@ -229,6 +229,12 @@ def test_what_is_0_in_disguise_is_no_factor_and_no_denominator(e):
         from_sympy(e)
 
 
+def test_polynomials_that_sympy_cannot_divide_are_refused():
+    third = sympy.exp(sympy.I * sympy.pi / 3)
+    with pytest.raises(DomainError, match="by hand"):
+        from_sympy(1 / sympy.expand((Z - third) ** 2 * (Z + 2)))
+
+
 def test_numbers_on_cuts_are_on_their_principal_side():
     whole = sympy.sin(1 + sympy.I) ** 2 + sympy.cos(1 + sympy.I) ** 2
     record = from_sympy(Z * sympy.sqrt(-whole) + sympy.log((1 - sympy.sqrt(3) * sympy.I) ** 3 / 8))
