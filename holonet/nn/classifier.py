@@ -9,7 +9,13 @@ from holonet.errors import ConfigError, InputTypeError
 from holonet.functions import FunctionClass, Singularity
 from holonet.functions.classes import compose
 from holonet.nn.declare import declared_class, join_path, require_holomorphic
-from holonet.nn.module import DeclaredModule, layer_domain, layer_singularities, real_dtype
+from holonet.nn.module import (
+    DeclaredModule,
+    layer_domain,
+    layer_singularities,
+    real_dtype,
+    require_tensor,
+)
 from holonet.nn.readout import RealPart
 
 __all__ = ["HolomorphicClassifier"]
@@ -48,11 +54,6 @@ class HolomorphicClassifier(DeclaredModule):
         self.backbone = backbone
         self.readout = RealPart() if readout is None else readout
         self._class_at("")
-        if declared_class(self.readout, "readout").is_holomorphic:
-            raise ConfigError(
-                f"the readout {self.readout} is holomorphic, so the logits would be complex: "
-                "end with nn.RealPart, nn.ImagPart, nn.Modulus or nn.LogModulus"
-            )
 
     @property
     def function_class(self) -> FunctionClass:  # pyright: ignore[reportIncompatibleVariableOverride]
@@ -61,7 +62,13 @@ class HolomorphicClassifier(DeclaredModule):
 
     def _class_at(self, path: str) -> FunctionClass:
         inner = require_holomorphic(self.backbone, join_path(path, "backbone"))
-        return compose(declared_class(self.readout, join_path(path, "readout")), inner)
+        outer = declared_class(self.readout, join_path(path, "readout"))
+        if outer.is_holomorphic:
+            raise ConfigError(
+                f"the readout {self.readout} is holomorphic, so the logits would be complex: "
+                "end with nn.RealPart, nn.ImagPart, nn.Modulus or nn.LogModulus"
+            )
+        return compose(outer, inner)
 
     @property
     def singularities(self) -> tuple[Singularity, ...]:  # pyright: ignore[reportIncompatibleVariableOverride]
@@ -87,6 +94,7 @@ class HolomorphicClassifier(DeclaredModule):
 
     def forward(self, input: Tensor) -> RealTensor:
         """Real logits of real (or complex) input."""
+        require_tensor(input, self)
         if input.is_complex():
             return self.readout(self.holomorphic_map(input))
         if not input.is_floating_point():

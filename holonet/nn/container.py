@@ -13,7 +13,7 @@ from holonet.domains import Domain, Plane
 from holonet.errors import ShapeError
 from holonet.functions import FunctionClass, Singularity
 from holonet.functions.classes import multiply
-from holonet.nn.declare import compose_classes, join_path, require_holomorphic
+from holonet.nn.declare import compose_classes, join_path, require_holomorphic, require_module
 from holonet.nn.module import (
     DeclaredModule,
     HolomorphicModule,
@@ -65,6 +65,7 @@ class Sequential(_Container, nn.Sequential):
     Raises:
         NotHolomorphicError: a layer is not holomorphic, or stands behind a readout; the message
             names its path.
+        InputTypeError: a layer is no module.
 
     Example:
         >>> from holonet.nn import Linear, Sin, RealPart
@@ -75,6 +76,9 @@ class Sequential(_Container, nn.Sequential):
     """
 
     def __init__(self, *layers: nn.Module | OrderedDict[str, nn.Module]) -> None:
+        for position, layer in enumerate(layers):
+            if not isinstance(layer, OrderedDict):
+                require_module(layer, str(position))
         nn.Sequential.__init__(self, *cast("tuple[nn.Module, ...]", layers))
         compose_classes(self)
 
@@ -176,4 +180,9 @@ class Flatten(HolomorphicModule, nn.Flatten):
     def forward(self, input: Tensor) -> AnyTensor:
         """The flattened tensor."""
         require_complex(input, self)
+        if input.ndim <= max(self.start_dim, self.end_dim):
+            raise ShapeError(
+                f"Flatten(start_dim={self.start_dim}) got input of shape {tuple(input.shape)}: its "
+                "first axis is the batch, x.unsqueeze(0) for one example"
+            )
         return nn.Flatten.forward(self, input)

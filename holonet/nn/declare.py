@@ -5,13 +5,25 @@ from collections.abc import Callable
 from torch import nn
 
 from holonet.domains import Domain
-from holonet.errors import ConfigError, NotHolomorphicError
+from holonet.errors import ConfigError, InputTypeError, NotHolomorphicError
 from holonet.functions import FunctionClass, Singularity
 from holonet.functions.classes import compose
-from holonet.nn.module import DECLARATIONS, Declaration, DeclaredModule
+from holonet.nn.module import (
+    DECLARATIONS,
+    Declaration,
+    DeclaredModule,
+    require_own_declaration,
+)
 from holonet.nn.replacements import way_out_for
 
-__all__ = ["compose_classes", "declare", "declared_class", "join_path", "require_holomorphic"]
+__all__ = [
+    "compose_classes",
+    "declare",
+    "declared_class",
+    "join_path",
+    "require_holomorphic",
+    "require_module",
+]
 
 _READOUT_CLASSES = (FunctionClass.HARMONIC, FunctionClass.SUBHARMONIC)
 
@@ -66,10 +78,18 @@ def declared_class(module: nn.Module, path: str = "") -> FunctionClass:
         path: where it stands in its container, for the message.
 
     Raises:
-        NotHolomorphicError: nothing was declared for it.
+        NotHolomorphicError: nothing was declared for it, or not for what it computes by now.
+        InputTypeError: it is no module.
     """
+    require_module(module, path)
     if isinstance(module, DeclaredModule):
+        require_own_declaration(module)
         return module._class_at(path)
+    if "forward" in vars(module):
+        raise NotHolomorphicError(
+            f"{_at(path)}{_full_name(module)} had its forward exchanged, so nothing is known about "
+            "its regularity: write a class of its own, and declare that"
+        )
     declaration = DECLARATIONS.get(type(module))
     if declaration is not None:
         return declaration.class_of(module)
@@ -129,6 +149,21 @@ def join_path(path: str, name: str) -> str:
         ('body', '0.body')
     """
     return f"{path}.{name}" if path else name
+
+
+def require_module(module: object, path: str = "") -> None:
+    """Refuse functions and other things that are no modules.
+
+    Raises:
+        InputTypeError: with the way out.
+    """
+    if not isinstance(module, nn.Module):
+        raise InputTypeError(
+            f"{_at(path)}a {type(module).__name__} stands where a module belongs. Give lists of "
+            "layers as nn.Sequential(*layers), names of activations as nn.Activation(name), and "
+            "write functions as subclasses of nn.HolomorphicModule with a forward and a "
+            "function_class"
+        )
 
 
 def _reason(module: nn.Module) -> str:

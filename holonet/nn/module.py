@@ -29,7 +29,9 @@ __all__ = [
     "of_this_thread",
     "real_dtype",
     "require_complex",
+    "require_own_declaration",
     "require_size",
+    "require_tensor",
 ]
 
 
@@ -57,7 +59,8 @@ class _Declaring(type):
 
     def __call__(cls, *args: Any, **kwargs: Any) -> Any:
         module = super().__call__(*args, **kwargs)
-        _require_declaration(module)
+        require_own_declaration(module)
+        _require_types(module)
         return module
 
 
@@ -78,8 +81,9 @@ class DeclaredModule(nn.Module, metaclass=_Declaring):
 
     Raises:
         NotHolomorphicError: at construction, where nothing is declared of what it computes.
-        InputTypeError: at construction, where `function_class` is no FunctionClass; in a
-            conversion to numbers that have no complex partner, 16 bits for example.
+        InputTypeError: at construction, where `function_class` is no FunctionClass, `domain` no
+            Domain or `singularities` no tuple; in a conversion to numbers that have no complex
+            partner, 16 bits for example.
     """
 
     function_class: FunctionClass
@@ -94,18 +98,19 @@ class DeclaredModule(nn.Module, metaclass=_Declaring):
         is returned: positive exactly where z is in the domain, infinite for entire modules.
 
         Raises:
-            DomainError: a foreign layer was declared holomorphic off some singularities, without
-                the domain that says where they are.
+            DomainError: a layer was declared holomorphic off some singularities, without the
+                domain that says where they are.
         """
         least = torch.full((len(z),), torch.inf, dtype=z.dtype.to_real(), device=z.device)
 
         def measure(module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
             domain = layer_domain(module)
-            if domain is None and type(module) in DECLARATIONS:
+            if _is_unlocated(module):
+                name = type(module).__name__
                 raise DomainError(
-                    f"the margin of {type(module).__name__} is not known: it was declared without "
-                    "the domain that it is holomorphic on. Declare it again with "
-                    f"nn.declare({type(module).__name__}, ..., domain=...)"
+                    f"the margin of {name} is not known: it was declared without the domain that "
+                    "it is holomorphic on. Declare that as well: domain = ... in the body of our "
+                    f"kind of class, nn.declare({name}, ..., domain=...) for any other"
                 )
             if domain is not None and not isinstance(domain, Plane):
                 clearance = domain.clearance(inputs[0]).unsqueeze(-1).flatten(1).amin(1)
@@ -152,31 +157,72 @@ _HARMLESS = {
 """What a subclass may override and still compute what its base does."""
 
 
-def _require_declaration(module: DeclaredModule) -> None:
-    """Refuse a module without a class, or with that of a base that computes something else."""
+_WAY_OUT = (
+    "Say in its body what it is: function_class = FunctionClass.AFFINE, POLYNOMIAL, RATIONAL, "
+    "ENTIRE, MEROMORPHIC or HOLOMORPHIC (docs/architecture.md has what they mean). What takes "
+    "moduli, conjugates or statistics of its input is none of these: derive it from "
+    "nn.DeclaredModule with function_class = FunctionClass.SMOOTH or PIECEWISE"
+)
+
+
+def require_own_declaration(module: DeclaredModule) -> None:
+    """Refuse a module without a class, or with that of a base that computes something else.
+
+    Raises:
+        NotHolomorphicError: with the way out.
+    """
     lineage = type(module).__mro__
     ours = lineage[: lineage.index(DeclaredModule)]
     in_constructor = "function_class" in vars(module)
     names = {"__init__"} if in_constructor else {"function_class", "_class_at"}
     at = next((k for k, kind in enumerate(ours) if names & vars(kind).keys()), None)
     name = type(module).__name__
-    way_out = (
-        "Say in its body what it is: function_class = FunctionClass.AFFINE, POLYNOMIAL, RATIONAL, "
-        "ENTIRE, MEROMORPHIC or HOLOMORPHIC (docs/architecture.md has what they mean). What takes "
-        "moduli, conjugates or statistics of its input is none of these: derive it from "
-        "nn.DeclaredModule with function_class = FunctionClass.SMOOTH or PIECEWISE"
-    )
     if at is None:
-        raise NotHolomorphicError(f"{name} declares no function_class. {way_out}")
+        raise NotHolomorphicError(f"{name} declares no function_class. {_WAY_OUT}")
     anew = _overridden(lineage[:at], lineage[at:])
+    if "forward" in vars(module) and not in_constructor:
+        anew.add("forward")
     if anew:
         raise NotHolomorphicError(
             f"{name} overrides {', '.join(sorted(anew))} and inherits the function_class of "
-            f"{lineage[at].__name__}, which may compute something else. {way_out}"
+            f"{lineage[at].__name__}, which may compute something else. {_WAY_OUT}"
         )
-    declared = inspect.getattr_static(module, "function_class", None)
-    if not (isinstance(declared, FunctionClass) or hasattr(declared, "__get__")):
-        raise InputTypeError(f"{name} declares function_class = {declared!r}. {way_out}")
+
+
+def _require_types(module: DeclaredModule) -> None:
+    """Refuse declarations that are not what they should be; properties are looked at too."""
+    name = type(module).__name__
+    try:
+        found: object = module.function_class
+    except AttributeError as error:
+        raise InputTypeError(f"{name} cannot tell its function_class: {error}") from error
+    if not isinstance(found, FunctionClass):
+        raise InputTypeError(f"{name} declares function_class = {found!r}. {_WAY_OUT}")
+    domain, singularities = module.domain, module.singularities
+    if not (domain is None or isinstance(domain, Domain)):
+        raise InputTypeError(f"{name} declares domain = {domain!r}: give one of holonet.domains")
+    if not isinstance(singularities, tuple):
+        raise InputTypeError(
+            f"{name} declares singularities = {singularities!r}: give a tuple of them"
+        )
+
+
+def _is_unlocated(module: nn.Module) -> bool:
+    """Whether it is declared singular somewhere, and neither it nor a layer inside says where.
+
+    A domain that is given counts, and so does the domain of a container, which its layers know.
+    """
+    if not isinstance(module, DeclaredModule):
+        return type(module) in DECLARATIONS and layer_domain(module) is None
+    if inspect.getattr_static(module, "domain") is not vars(DeclaredModule)["domain"]:
+        return False
+    found = module.function_class
+    inside = (layer_domain(m) for m in module.modules() if m is not module)
+    return (
+        found.is_holomorphic
+        and not found.is_entire
+        and all(domain is None or isinstance(domain, Plane) for domain in inside)
+    )
 
 
 def _overridden(front: tuple[type, ...], behind: tuple[type, ...]) -> set[str]:
@@ -185,7 +231,7 @@ def _overridden(front: tuple[type, ...], behind: tuple[type, ...]) -> set[str]:
         name
         for kind in behind
         for name, value in vars(kind).items()
-        if inspect.isfunction(value) or isinstance(value, property | staticmethod | classmethod)
+        if callable(value) or hasattr(value, "__get__")
     }
     computing = ours - {*dir(nn.Module)} - _HARMLESS | {"forward", "__call__"}
     return computing & {name for kind in front for name in vars(kind)}
@@ -260,11 +306,12 @@ def require_complex(z: Any, module: nn.Module, dtype: torch.dtype | None = None)
     Raises:
         InputTypeError: with the way out.
     """
+    require_tensor(z, module)
     name = type(module).__name__
-    if not hasattr(z, "is_complex"):
+    if z.dtype == torch.complex32:
         raise InputTypeError(
-            f"{name} got a {type(z).__name__}, it takes complex tensors: convert it first, "
-            "torch.as_tensor(z) for lists and arrays"
+            f"{name} got {z.dtype} input, and complex numbers come in single and double precision: "
+            "z.to(torch.complex64)"
         )
     if not z.is_complex() and getattr(module, "takes_real", False) and z.is_floating_point():
         dtype = None if dtype is None else real_dtype(dtype)
@@ -275,9 +322,26 @@ def require_complex(z: Any, module: nn.Module, dtype: torch.dtype | None = None)
             "or wrap the network in nn.HolomorphicClassifier, which lifts real input"
         )
     if dtype is not None and z.dtype != dtype:
+        double = z.dtype in (torch.complex128, torch.float64)
+        single = z.dtype in (torch.complex64, torch.float32)
+        ours = torch.complex128 if double else torch.complex64
         raise InputTypeError(
-            f"{name} has {dtype} parameters and got {z.dtype} input. Convert one of them: "
-            f"nn.to_precision(module, {z.dtype.to_complex()}), or z.to({dtype})"
+            f"{name} has {dtype} parameters and got {z.dtype} input. Convert "
+            + (f"one of them: nn.to_precision(module, {ours}), or " if single or double else "it: ")
+            + f"z.to({dtype})"
+        )
+
+
+def require_tensor(z: Any, module: nn.Module) -> None:
+    """Refuse what is no tensor.
+
+    Raises:
+        InputTypeError: with the way out.
+    """
+    if not hasattr(z, "is_complex"):
+        raise InputTypeError(
+            f"{type(module).__name__} got a {type(z).__name__}, it takes tensors: convert it "
+            "first, torch.as_tensor(z) for lists and arrays"
         )
 
 

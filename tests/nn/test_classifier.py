@@ -143,3 +143,10 @@ def test_torch_compiles_exports_and_traces_it():
         [sys.executable, "-c", READ_BY_TORCH], capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr[-3000:]
+
+
+def test_a_readout_that_was_exchanged_is_looked_at():
+    net = model()
+    net.readout = nn.Linear(3, 3)
+    with pytest.raises(ConfigError, match="logits would be complex"):
+        _ = net.function_class

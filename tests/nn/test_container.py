@@ -178,3 +178,8 @@ def test_shapes_that_do_not_fit_are_refused():
 def test_real_input_is_refused(net):
     with pytest.raises(InputTypeError, match=rf"{type(net).__name__} got a real tensor"):
         net(torch.zeros(2, 3))
+
+
+def test_flatten_says_that_the_batch_is_missing():
+    with pytest.raises(ShapeError, match=r"shape \(4,\).*unsqueeze"):
+        nn.holomorphic_mlp(4, [3], 2)(torch.zeros(4))

@@ -8,9 +8,9 @@ from torch import nn as tnn
 
 from holonet import nn
 from holonet.domains import Disc
-from holonet.errors import ConfigError, NotHolomorphicError
+from holonet.errors import ConfigError, InputTypeError, NotHolomorphicError
 from holonet.functions import FunctionClass, Singularity, get_function
-from holonet.nn.declare import require_holomorphic
+from holonet.nn.declare import require_holomorphic, require_module
 from holonet.nn.module import layer_domain, layer_singularities
 
 
@@ -174,3 +174,9 @@ def test_require_holomorphic_gives_the_class():
     assert require_holomorphic(nn.Exp()) is FunctionClass.ENTIRE
     with pytest.raises(NotHolomorphicError, match=r"^torch's ReLU is piecewise.*RealPart"):
         require_holomorphic(tnn.ReLU())
+
+
+@pytest.mark.parametrize("wrong", [torch.conj, "sin", None, [nn.Sin()]])
+def test_what_is_no_module_is_refused(wrong):
+    with pytest.raises(InputTypeError, match=f"layer '0': a {type(wrong).__name__} stands where"):
+        require_module(wrong, "0")

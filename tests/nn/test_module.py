@@ -1,5 +1,8 @@
 """The base of modules: the margin, and the checks that every layer uses."""
 
+import functools
+
+import numpy as np
 import pytest
 import torch
 from torch import nn as tnn
@@ -8,7 +11,13 @@ from holonet import nn
 from holonet.domains import Disc, PointSet, SlitPlane
 from holonet.errors import DomainError, InputTypeError, NotHolomorphicError, ShapeError
 from holonet.functions import FunctionClass
-from holonet.nn.module import complex_dtype, forward_hooks, require_complex, require_size
+from holonet.nn.module import (
+    complex_dtype,
+    forward_hooks,
+    require_complex,
+    require_size,
+    require_tensor,
+)
 
 
 def test_the_margin_is_measured_in_front_of_every_layer():
@@ -98,6 +107,9 @@ class Entire(nn.HolomorphicModule):
     def inner(self, z):
         return z.exp()
 
+    builtin = torch.exp
+    partial = functools.partialmethod(inner)
+
 
 class ByHand(nn.DeclaredModule):
     def __init__(self, function_class):
@@ -133,6 +145,8 @@ def test_a_module_without_a_class_is_refused_at_construction(base):
         (nn.RealPart, "__call__", ()),
         (nn.Conv2d, "_conv_forward", (1, 1, 1)),
         (Entire, "inner", ()),
+        (Entire, "builtin", ()),
+        (Entire, "partial", ()),
     ],
 )
 def test_a_class_is_not_inherited_by_what_computes_something_else(base, name, arguments):
@@ -177,11 +191,67 @@ def test_a_class_must_be_one():
         ByHand("entire")
     with pytest.raises(InputTypeError, match="function_class = 'entire'"):
         derived(nn.HolomorphicModule, forward=anything, function_class="entire")()
+    for of_instance in (property(lambda self: "entire"), lambda self: FunctionClass.ENTIRE):
+        with pytest.raises(InputTypeError, match="declares function_class = "):
+            derived(nn.HolomorphicModule, forward=anything, function_class=of_instance)()
+    missing = property(lambda self: self.nothing)
+    with pytest.raises(InputTypeError, match="cannot tell its function_class"):
+        derived(nn.HolomorphicModule, forward=anything, function_class=missing)()
+
+
+@pytest.mark.parametrize("wrong", [{"domain": "everywhere"}, {"singularities": 3}])
+def test_a_domain_and_singularities_must_be_some(wrong):
+    with pytest.raises(InputTypeError, match=f"declares {next(iter(wrong))} = "):
+        derived(Entire, **wrong)()
+
+
+def test_a_forward_set_on_an_instance_is_not_declared():
+    class Patched(nn.Linear):
+        def __init__(self):
+            super().__init__(2, 2)
+            self.forward = torch.conj
+
+    with pytest.raises(NotHolomorphicError, match="Patched overrides forward"):
+        Patched()
+    for layer in (nn.Linear(2, 2), torch.nn.Linear(2, 2)):
+        net = nn.Sequential(layer)
+        layer.forward = torch.conj
+        with pytest.raises(NotHolomorphicError, match=r"Linear .*forward"):
+            _ = net.function_class
+
+
+def test_the_margin_is_not_infinite_where_no_domain_was_declared():
+    class Inverse(nn.HolomorphicModule):
+        function_class = FunctionClass.RATIONAL
+
+        def forward(self, z):
+            return 1 / z
+
+    class Network(nn.HolomorphicModule):  # which has its poles from the layer inside
+        function_class = FunctionClass.MEROMORPHIC
+
+        def __init__(self):
+            super().__init__()
+            self.layer = nn.Tanh()
+
+        def forward(self, z):
+            return self.layer(z)
+
+    z = torch.zeros(1, 1, dtype=torch.complex64)
+    with pytest.raises(DomainError, match="margin of Inverse is not known"):
+        nn.Sequential(Inverse()).margin(z)
+    torch.testing.assert_close(Network().margin(z), torch.tensor([torch.pi / 2]))
 
 
 def test_what_is_no_tensor_is_refused():
     with pytest.raises(InputTypeError, match=r"Linear got a list.*as_tensor"):
         require_complex([1.0, 2.0], nn.Linear(2, 2))
+    for wrong in (None, np.zeros(2)):
+        with pytest.raises(InputTypeError, match=f"got a {type(wrong).__name__}, it takes tensors"):
+            require_tensor(wrong, nn.Sin())
+    half = torch.zeros(2, dtype=torch.complex64).to(torch.complex32)
+    with pytest.raises(InputTypeError, match="come in single and double precision"):
+        require_complex(half, nn.Sin())
 
 
 def test_hooks_are_removed_whatever_happens():
