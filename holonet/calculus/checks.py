@@ -9,7 +9,7 @@ from torch import Tensor
 
 from holonet._types import AnyTensor, ComplexTensor, RealTensor, TensorFunction
 from holonet.domains import Domain
-from holonet.errors import ConfigError, DomainError, NumericalError, ShapeError
+from holonet.errors import ConfigError, DomainError, InputTypeError, NumericalError, ShapeError
 
 __all__ = [
     "RESOLUTION",
@@ -21,6 +21,7 @@ __all__ = [
     "require_finite",
     "require_radius",
     "show",
+    "values_at",
 ]
 
 RESOLUTION = 1e-6
@@ -36,17 +37,40 @@ def evaluate(f: TensorFunction, points: AnyTensor, asked: str) -> AnyTensor:
         asked: what the values are for, which opens the message.
 
     Raises:
-        ShapeError: f does not give one value for each point.
+        InputTypeError, ShapeError: as `values_at`.
         NumericalError: a value is infinite or NaN.
     """
-    values = f(points)
-    if values.shape[:1] != points.shape[:1]:
+    values = values_at(f, points, asked)
+    require_finite(values, points, asked)
+    return values
+
+
+def values_at(f: TensorFunction, points: AnyTensor, asked: str) -> AnyTensor:
+    """The values of f at a copy of the points, which f may overwrite; integers become real numbers.
+
+    Raises:
+        InputTypeError: f gives no tensor, or numbers of 16 bits.
+        ShapeError: f does not give one value for each point.
+    """
+    values = f(points.clone())
+    if not isinstance(values, Tensor):
+        raise InputTypeError(
+            f"{asked}: f gave a {type(values).__name__}, and a tensor is needed, with one value "
+            "for each point: torch.as_tensor makes one of lists and arrays"
+        )
+    if values.shape[:1] != points.shape[:1] or not values.numel():
         raise ShapeError(
             f"{asked}: f took points of shape {tuple(points.shape)} to values of shape "
             f"{tuple(values.shape)}: f must be a function of batches, with one value (a number or "
             "a tensor) for each point, along the first axis"
         )
-    require_finite(values, points, asked)
+    if not (values.is_floating_point() or values.is_complex()):
+        return values.to(points.dtype.to_real())
+    if torch.finfo(values.dtype).bits < 32:
+        raise InputTypeError(
+            f"{asked}: f gave {values.dtype}, whose three digits are not enough: compute it in "
+            "single or double precision"
+        )
     return values
 
 

@@ -43,7 +43,10 @@ class Estimate:
         kept = draws.detach()
         largest = kept.abs().mean(0) + torch.as_tensor(size).detach().abs()
         rounding = torch.finfo(draws.dtype).eps * largest
-        error = torch.hypot(kept.std(0) / math.sqrt(len(draws)), rounding)
+        peak = kept.abs().amax(0)
+        unit = torch.where(peak == 0, 1, peak)  # squares may over- or underflow
+        spread = (kept / unit).std(0) * unit
+        error = torch.hypot(spread / math.sqrt(len(draws)), rounding)
         return cls(draws.mean(0), error)
 
     def z_score(self, reference: AnyTensor | complex | float | int) -> AnyTensor:

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from holonet._arguments import checked
 from holonet._types import AnyTensor, BoolTensor, ComplexTensor, RealTensor, TensorFunction
-from holonet.calculus.checks import evaluate, require_clear_disc
+from holonet.calculus.checks import evaluate, require_clear_disc, values_at
 from holonet.calculus.circle import agreed, powers, unit_circle
 from holonet.errors import DomainError, ShapeError
 from holonet.functions.modulus import modulus
@@ -169,7 +169,7 @@ def line_modes(
     while True:
         turn = center + unit_circle(samples, 0.0, z)
         points = z + turn.view(-1, *[1] * z.ndim) * step
-        values = f(points.flatten(0, 1))
+        values = values_at(f, points.flatten(0, 1), "line_modes")
         modes = _judge(values.unflatten(0, (samples, len(z))))
         acquitted = modes.resolved & (modes.negative == 0)
         if bool((acquitted | modes.negative.isnan()).all()) or 2 * samples > MOST_SAMPLES:

@@ -112,8 +112,10 @@ def _followed(f: TensorFunction, tracked: Callable[[Tensor], bool]) -> TensorFun
     """
 
     def follow(z: Tensor) -> Tensor:
-        value = f(z)
-        if isinstance(value, Tensor) and not tracked(value) and _differs_nearby(f, z, value):
+        value = f(z.clone())  # which f may overwrite
+        if torch.compiler.is_compiling() or not isinstance(value, Tensor):
+            return value
+        if not tracked(value) and _differs_nearby(f, z, value):
             raise InputTypeError(
                 "autograd cannot follow the function back to the points, though its values change "
                 "with them, so every derivative would be 0: remove detach, torch.no_grad and numpy "
@@ -121,7 +123,7 @@ def _followed(f: TensorFunction, tracked: Callable[[Tensor], bool]) -> TensorFun
             )
         return value
 
-    return f if torch.compiler.is_compiling() else follow
+    return follow
 
 
 def _has_tangent(value: Tensor) -> bool:
@@ -132,7 +134,7 @@ def _differs_nearby(f: TensorFunction, z: Tensor, value: Tensor) -> bool:
     """Whether the values change with the points, and are not drawn anew at every call."""
     try:
         with torch.no_grad():
-            return torch.equal(f(z), value) and not torch.equal(f(z * 1.001 + 1e-3), value)
+            return torch.equal(f(z.clone()), value) and not torch.equal(f(z * 1.001 + 1e-3), value)
     except RuntimeError:  # under vmap no value can be asked for
         return False
 
@@ -150,7 +152,7 @@ def gradient(f: TensorFunction, z: AnyTensor, w: AnyTensor) -> AnyTensor:
     """
     z = z.detach().requires_grad_()
     with torch.enable_grad():
-        value = f(z)
+        value = f(z.clone())
     if not value.requires_grad:
         return torch.zeros_like(z)
     (found,) = torch.autograd.grad(value, z, w, allow_unused=True, materialize_grads=True)

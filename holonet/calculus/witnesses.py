@@ -12,6 +12,7 @@ from torch import Tensor
 
 from holonet._arguments import checked
 from holonet._types import BoolTensor, ComplexTensor, RealTensor, TensorFunction
+from holonet.calculus.checks import values_at
 from holonet.calculus.hardy import ROUNDING, CircleModes, line_modes
 from holonet.calculus.wirtinger import directional_derivative, gradient
 from holonet.errors import InputTypeError
@@ -120,7 +121,7 @@ def holomorphy_witnesses(
         )
     radius = torch.as_tensor(radius, dtype=z.dtype.to_real(), device=z.device).expand(len(z))
     with torch.no_grad():
-        if not f(z).is_complex():
+        if not values_at(f, z, "holomorphy_witnesses").is_complex():
             raise InputTypeError(
                 "holomorphy of a real-valued function was asked: it is constant if holomorphic. "
                 "Check the map in front of the readout, HolomorphicClassifier.holomorphic_map, or "

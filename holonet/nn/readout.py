@@ -5,7 +5,7 @@ import math
 import torch
 from torch import Tensor
 
-from holonet._types import RealTensor
+from holonet._types import ComplexTensor, RealTensor
 from holonet.errors import DomainError
 from holonet.functions import FunctionClass
 from holonet.functions.modulus import modulus
@@ -77,16 +77,29 @@ class LogModulus(Readout):
     def forward(self, input: Tensor) -> RealTensor:
         """The logarithm of the modulus."""
         require_complex(input, self)
-        near = input.abs() <= self.eps
-        size = modulus(torch.where(near, 1, input))
+        factor = _into_range(input, self.eps)
+        z, eps = input * factor, self.eps * factor
+        near = z.abs() <= eps
+        size = modulus(torch.where(near, 1, z))
+        outer = size.log() - factor.log()
         if not self.eps:
-            return torch.where(near, -math.inf, size.log())
-        inside = torch.where(near, input, 0) / max(self.eps, torch.finfo(input.dtype).tiny)
+            return torch.where(near, -math.inf, outer)
+        least = factor * torch.finfo(factor.dtype).tiny  # 1/eps is to be finite
+        inside = torch.where(near, z, 0) / torch.maximum(eps, least)
         x, y = inside.real, inside.imag
         inner = math.log(self.eps) + (x * x + y * y).log1p() / 2
-        ratio = self.eps / size
-        return torch.where(near, inner, size.log() + (ratio * ratio).log1p() / 2)
+        ratio = eps / size
+        return torch.where(near, inner, outer + (ratio * ratio).log1p() / 2)
 
     def extra_repr(self) -> str:
         """The floor."""
         return f"eps={self.eps}"
+
+
+def _into_range(z: ComplexTensor, eps: float | int) -> RealTensor:
+    """Powers of two that take what is subnormal or huge to where moduli are exact; else 1."""
+    peak = torch.maximum(z.real.abs(), z.imag.abs()).detach().clamp(min=eps)
+    info = torch.finfo(peak.dtype)
+    small = info.tiny / info.eps
+    factor = torch.where(peak > info.max / 4, 0.25, torch.ones_like(peak))
+    return torch.where(peak < small, 1 / small, factor)

@@ -10,7 +10,7 @@ from holonet._arguments import checked
 from holonet._types import AnyTensor, RealTensor, TensorFunction
 from holonet.calculus import Probes, directional_derivative, pullback
 from holonet.errors import ConfigError, InputTypeError
-from holonet.functions.modulus import sgn
+from holonet.functions.modulus import modulus, sgn
 from holonet.regularizers.regularizer import Regularizer, batch_mean, square_norms
 from holonet.regularizers.sampled import inner_products
 
@@ -168,14 +168,13 @@ def lengths(v: Tensor, norm: str) -> RealTensor:
         >>> lengths(torch.tensor([[3 + 4j, 2j]]), "L1")
         tensor([7.])
     """
+    flat = v.unsqueeze(-1).flatten(1)
     if norm == "L2":
-        return _safe_root(square_norms(v))
-    if v.is_complex():
-        moduli = _safe_root(torch.view_as_real(v.resolve_conj()).square().sum(-1))
-    else:
-        moduli = v.abs()
-    flat = moduli.unsqueeze(-1).flatten(1)
-    return flat.sum(1) if norm == "L1" else flat.amax(1)
+        peak = flat.detach().abs().amax(1)
+        unit = torch.where(peak == 0, 1, peak)  # squares may over- or underflow
+        return unit * _safe_root(square_norms(flat / unit.unsqueeze(1)))
+    moduli = modulus(flat) if flat.is_complex() else flat.abs()
+    return moduli.sum(1) if norm == "L1" else moduli.amax(1)
 
 
 def steepest_directions(gradient: AnyTensor, norm: str) -> AnyTensor:

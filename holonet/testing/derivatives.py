@@ -12,7 +12,7 @@ from holonet.calculus import line_modes
 from holonet.calculus.hardy import ROUNDING
 from holonet.calculus.witnesses import CIRCLE_CENTER, CIRCLE_REACH, CRITICAL, cauchy_derivative
 from holonet.domains import Domain, Plane
-from holonet.errors import ConfigError, DomainError
+from holonet.errors import ConfigError, DomainError, ShapeError
 from holonet.functions import HolomorphicFunction
 from holonet.testing.specimens import brief, default_points, domain_of, lifted, name_of
 
@@ -53,6 +53,7 @@ def assert_derivative(
     Raises:
         AssertionError: the claimed and the true value where they differ most.
         DomainError: a point on a declared singularity or branch cut; no points.
+        ShapeError: the claim does not give one number for each point.
 
     Example:
         >>> error = assert_derivative(torch.sin, torch.cos)
@@ -75,7 +76,7 @@ def assert_derivative(
     with torch.no_grad():
         modes = line_modes(f, z, torch.ones_like(z), radius=radii, center=CIRCLE_CENTER)
         expected = cauchy_derivative(modes.coefficients, radii)
-        got = claim(z)
+        got = _one_each(claim(z), z, "derivative")
     size = torch.maximum(torch.maximum(got.abs(), expected.abs()), CRITICAL * modes.scale / radii)
     error = (got - expected).abs() / torch.where(size == 0, 1, size)
     error = torch.where(modes.resolved, error, error - modes.aliasing * len(modes.coefficients))
@@ -127,6 +128,7 @@ def assert_matches_reference(
     Raises:
         AssertionError: the value and the reference where they differ most.
         ConfigError: a reference tensor without points, or of another shape.
+        ShapeError: f does not give one number for each point.
 
     Example:
         >>> import cmath
@@ -146,7 +148,7 @@ def assert_matches_reference(
         values = [complex(reference(point)) for point in z.flatten().to(torch.complex128).tolist()]
         expected = torch.tensor(values, dtype=torch.complex128).view(z.shape)
     with torch.no_grad():
-        got = f(z).to(torch.complex128)
+        got = _one_each(f(z), z, name_of(f)).to(torch.complex128)
         slope = derivative_of(f, z).abs() if z.is_complex() else torch.zeros_like(z)
     scale = torch.maximum(expected.abs(), (z.abs() * slope).double())
     unit = torch.finfo(z.dtype).eps * scale
@@ -159,6 +161,15 @@ def assert_matches_reference(
             f"{float(error[at]):.3g} eps times scale, more than {factor}"
         )
     return float(error[at])
+
+
+def _one_each(values: Tensor, z: Tensor, name: str) -> Tensor:
+    if values.shape != z.shape:
+        raise ShapeError(
+            f"{name} gives values of shape {tuple(values.shape)} at points of shape "
+            f"{tuple(z.shape)}: it must act entry by entry"
+        )
+    return values
 
 
 def _claimed(f: TensorFunction, derivative: TensorFunction | None) -> TensorFunction:

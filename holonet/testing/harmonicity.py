@@ -11,6 +11,7 @@ from torch import Tensor
 from holonet._arguments import checked
 from holonet._types import AnyTensor, BoolTensor, ComplexTensor, RealTensor, TensorFunction
 from holonet.calculus import laplacian, levi_form, line_modes
+from holonet.calculus.checks import values_at
 from holonet.calculus.hardy import ROUNDING, CircleModes
 from holonet.calculus.witnesses import CIRCLE_CENTER, example_norms
 from holonet.domains import Domain
@@ -177,7 +178,7 @@ def _in_double(u: TensorFunction) -> TensorFunction:
     """U with values in double precision, whatever it was computed in."""
 
     def values(z: Tensor) -> Tensor:
-        found = u(z)
+        found = values_at(u, z, f"a check of {name_of(u)}")
         return found.to(torch.complex128 if found.is_complex() else torch.float64)
 
     return values
@@ -281,11 +282,18 @@ def _sphere_gap(
     pairs = ((halves[0] + halves[1]) / 2).unsqueeze(-1).flatten(2)
     center = u(z).unsqueeze(-1).flatten(1)
     gap = example_norms(pairs.mean(0) - center)
-    error = example_norms(pairs.std(0)) / math.sqrt(SPHERE_POINTS)
-    varying = example_norms(torch.cat(halves).unsqueeze(-1).flatten(2).std(0))
+    error = example_norms(_spread(pairs)) / math.sqrt(SPHERE_POINTS)
+    varying = example_norms(_spread(torch.cat(halves).unsqueeze(-1).flatten(2)))
     unit = torch.maximum(varying, SMALLEST_VARIATION * example_norms(center))
     unit = torch.where(unit == 0, 1, unit)
     return torch.where(gap > SIGMAS * error + TOLERANCE * unit, gap, 0) / unit, unit
+
+
+def _spread(draws: AnyTensor) -> RealTensor:
+    """The standard deviation over the first axis, of what is huge or tiny too."""
+    peak = draws.abs().amax(0)
+    unit = torch.where(peak == 0, 1, peak)
+    return (draws / unit).std(0) * unit
 
 
 def _bend(second: TensorFunction, z: AnyTensor, unit: RealTensor) -> RealTensor:

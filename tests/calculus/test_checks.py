@@ -17,9 +17,16 @@ from holonet.calculus.checks import (
     require_finite,
     require_radius,
     show,
+    values_at,
 )
 from holonet.domains import Annulus, Disc, Plane, PointSet, Polydisc, Ray, SlitPlane
-from holonet.errors import ConfigError, DomainError, NumericalError, ShapeError
+from holonet.errors import (
+    ConfigError,
+    DomainError,
+    InputTypeError,
+    NumericalError,
+    ShapeError,
+)
 from holonet.functions import CATALOGUE, get_function
 
 C128 = torch.complex128
@@ -238,3 +245,29 @@ def test_circles_in_single_precision(dtype):
 )
 def test_points_are_written_short(tensor, text):
     assert show(tensor) == text
+
+
+def test_a_function_may_overwrite_its_points_and_give_integers():
+    points = point([0.5, 2j])
+    kept = points.clone()
+    assert values_at(lambda z: z.mul_(2), points, "a mean").tolist() == [1, 4j]
+    assert torch.equal(points, kept)
+    for values in (torch.tensor([0, 1]), torch.tensor([False, True])):
+        found = evaluate(lambda _, values=values: values, points, "a mean")
+        assert found.dtype is torch.float64
+        assert found.tolist() == [0, 1]
+
+
+@pytest.mark.parametrize(
+    ("values", "error", "match"),
+    [
+        ([1.0, 2.0], InputTypeError, r"a mean: f gave a list.*as_tensor"),
+        (None, InputTypeError, "gave a NoneType"),
+        (torch.zeros(2, 0), ShapeError, r"values of shape \(2, 0\)"),
+        (torch.zeros(()), ShapeError, r"values of shape \(\)"),
+        (torch.zeros(2, dtype=torch.float16), InputTypeError, "gave torch.float16"),
+    ],
+)
+def test_what_is_no_function_of_batches_is_refused(values, error, match):
+    with pytest.raises(error, match=match):
+        evaluate(lambda _: values, point([0.5, 2j]), "a mean")

@@ -58,3 +58,10 @@ def test_the_mean_can_be_differentiated_and_the_error_is_a_number():
 def test_an_estimate_is_frozen():
     with pytest.raises(dataclasses.FrozenInstanceError):
         Estimate(torch.ones(()), torch.ones(())).value = torch.zeros(())
+
+
+@pytest.mark.parametrize("scale", [1e-250, 1e250])
+def test_the_error_of_tiny_and_huge_draws(scale):
+    draws = torch.tensor([1.0, 3.0], dtype=torch.float64)
+    found = Estimate.from_draws(scale * draws).standard_error / scale
+    torch.testing.assert_close(found, torch.tensor(1.0, dtype=torch.float64))

@@ -397,3 +397,24 @@ def test_bad_radii(radius):
         nonharmonic_fraction(torch.exp, point([0]), radius)
     with pytest.raises(DomainError, match=f"harmonic_part: radius={radius}"):
         harmonic_part(torch.exp, point([0]), 0, radius)
+
+
+@pytest.mark.parametrize("degree", [3, 12, 13, 20, 40, 64, 200, 270])
+def test_a_high_mode_is_not_taken_for_a_low_one(degree):
+    def u(z):
+        return (z**degree).real
+
+    def fraction():
+        return nonharmonic_fraction(u, point([0]), 1.0)
+
+    if degree < 22:
+        assert fraction() < 1e-20
+    else:  # harmonic all the same, but beyond what the samples tell apart
+        with pytest.raises(NumericalError, match="has not settled with 77 samples"):
+            fraction()
+
+
+@pytest.mark.parametrize("scale", [1e-300, 1e-160, 1e160, 1e300])
+def test_the_fraction_does_not_depend_on_the_scale(scale):
+    found = nonharmonic_fraction(lambda z: scale * z.real.square(), point([0]), 1.0)
+    torch.testing.assert_close(found, torch.tensor([1 / 3], dtype=torch.float64))

@@ -135,3 +135,22 @@ def test_real_input_is_refused(readout):
 
 def test_the_floor_is_shown():
     assert "eps=0.5" in repr(nn.LogModulus(0.5))
+
+
+@pytest.mark.parametrize("eps", [0.0, 1e-3, 1e10])
+@pytest.mark.parametrize("dtype", [torch.complex64, torch.complex128])
+def test_the_logarithm_is_right_at_both_ends_of_the_range(eps, dtype):
+    info = torch.finfo(dtype)
+    ends = (info.tiny * info.eps, 3 * info.tiny * info.eps, info.tiny, 0.5, info.max / 2, info.max)
+    z = torch.tensor([complex(x, y) for x in ends for y in ends], dtype=dtype, requires_grad=True)
+    value = nn.LogModulus(eps)(z)
+    value.sum().backward()
+    assert z.grad is not None
+    with mpmath.workdps(60):
+        for at, got, slope in zip(z.tolist(), value.tolist(), z.grad.tolist(), strict=True):
+            square = mpmath.mpf(at.real) ** 2 + mpmath.mpf(at.imag) ** 2 + mpmath.mpf(eps) ** 2
+            expected = mpmath.log(square) / 2
+            assert abs(got - expected) <= 8 * info.eps * abs(expected)
+            exact = mpmath.mpc(at) / square
+            if abs(exact) < info.max:
+                assert abs(mpmath.mpc(slope) - exact) <= 1e3 * info.eps * max(abs(exact), info.tiny)

@@ -216,3 +216,15 @@ def test_bad_arguments_are_refused(arguments, match):
 def test_complex_values_are_refused_with_the_way_out(mode):
     with pytest.raises(InputTypeError, match="behind the readout"):
         GradientNorm(mode=mode)(torch.sin, randn(0, 2, 3, dtype=C128))
+
+
+@pytest.mark.parametrize("scale", [1e-30, 1e30])
+@pytest.mark.parametrize("norm", ["L1", "L2", "Linf"])
+def test_lengths_of_tiny_and_huge_gradients(norm, scale):
+    row = torch.tensor([[3 + 4j, 1 - 2j, 0]])
+    for v in (row, row.real):
+        scaled = (scale * v).requires_grad_()
+        found = lengths(scaled, norm)
+        torch.testing.assert_close(found / scale, lengths(v, norm))
+        (gradient,) = torch.autograd.grad(found.sum(), scaled)
+        torch.testing.assert_close(gradient, steepest_directions(v, norm))

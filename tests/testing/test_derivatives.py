@@ -8,7 +8,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from holonet.errors import ConfigError, DomainError
+from holonet.errors import ConfigError, DomainError, ShapeError
 from holonet.functions import CATALOGUE
 from holonet.testing import IMPOSTORS, impostors_against
 from holonet.testing.derivatives import assert_derivative, assert_matches_reference
@@ -71,3 +71,10 @@ def test_what_cannot_be_resolved_is_undecided():
         assert_derivative(
             lambda z: z + 1e-11 * torch.sin(1e9 * z.real), lambda z: torch.ones_like(z)
         )
+
+
+def test_a_claim_is_one_number_for_each_point():
+    with pytest.raises(ShapeError, match="act entry by entry"):
+        assert_derivative(torch.sin, lambda z: z.sum())
+    with pytest.raises(ShapeError, match="act entry by entry"):
+        assert_matches_reference(lambda z: z.sum(), cmath.sin)

@@ -190,3 +190,11 @@ def test_bad_requests_are_refused():
         assert_harmonic(torch.real, normal(0, 3), radius=0)
     with pytest.raises(DomainError, match="branch cut"):
         assert_harmonic(CATALOGUE["log"], torch.tensor([-1 + 0j]))
+
+
+@pytest.mark.parametrize("scale", [1e-300, 1e300])
+def test_the_scale_does_not_decide(scale):
+    x = torch.randn(8, 3, generator=torch.Generator().manual_seed(5), dtype=torch.float64)
+    assert_harmonic(lambda x: scale * (x[:, 0] * x[:, 1] - x[:, 2]), x)
+    with pytest.raises(AssertionError, match="not harmonic"):
+        assert_harmonic(lambda x: scale * x.square().sum(1), x)
