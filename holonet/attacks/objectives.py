@@ -220,6 +220,11 @@ def logits_of(model: Model, x: Tensor, y: Tensor) -> RealTensor:
             f"the model returns complex logits ({logits.dtype}): end it with a readout, "
             "nn.HolomorphicClassifier(backbone, nn.RealPart()) for example"
         )
+    if not logits.is_floating_point():
+        raise InputTypeError(
+            f"the model returns {logits.dtype} logits: an attack needs real numbers, such as the "
+            "scores that the decision is made from"
+        )
     if logits.ndim != 2 or len(logits) != len(y):
         raise ShapeError(
             f"the model returns logits of shape {tuple(logits.shape)} for {len(y)} labels: they "
@@ -230,6 +235,7 @@ def logits_of(model: Model, x: Tensor, y: Tensor) -> RealTensor:
 
 
 def _require_classes(logits: Tensor, y: Tensor) -> None:
+    y = y.long()  # of unsigned numbers torch has no least one
     if len(y) and not 0 <= int(y.min()) <= int(y.max()) < logits.shape[1]:
         raise DomainError(
             f"labels from {int(y.min())} to {int(y.max())} for logits of {logits.shape[1]} "
@@ -240,7 +246,7 @@ def _require_classes(logits: Tensor, y: Tensor) -> None:
 def _answer(model: Model, x: Tensor) -> Tensor:
     """What the model returns, if it is a tensor."""
     try:
-        answer: object = model(x)
+        answer: object = model(x.clone())  # a first layer may work in place
     except RuntimeError as error:
         parameters = model.parameters() if isinstance(model, nn.Module) else ()
         real = {p.dtype.to_real() for p in parameters if p.is_floating_point() or p.is_complex()}

@@ -70,6 +70,9 @@ class ThreatModel:
     bounds: tuple[float, float] | None = (0.0, 1.0)
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "eps", float(self.eps))  # numpy's numbers and fractions too
+        if self.bounds is not None:
+            object.__setattr__(self, "bounds", tuple(map(float, self.bounds)))
         if self.norm not in _BALLS:
             raise DomainError(
                 f"ThreatModel(norm={self.norm!r}): choose 'Linf', 'L2' or 'L1', for complex data "

@@ -57,7 +57,7 @@ class PluriharmonicPenalty(SampledRegularizer):
         require_complex_points(z, type(self).__name__)
 
     def _estimate(self, f: TensorFunction, z: AnyTensor, probes: Probes) -> RealTensor:
-        value = f(z)
+        value = f(z.clone())
         w, v = probes.like(value), probes.like(z)
 
         def gradient(z: AnyTensor) -> AnyTensor:

@@ -53,7 +53,7 @@ class SampledRegularizer(Regularizer):
     ) -> tuple[AnyTensor, RealTensor]:
         """f(z), and the penalty averaged over the batch."""
         penalty = self(f, z, probes)
-        return f(z), penalty
+        return f(z.clone()), penalty
 
     def _penalty(self, f: TensorFunction, z: Tensor, probes: Probes | None) -> RealTensor:
         """The penalty averaged over the batch, 0 for no examples; f never sees all of z."""

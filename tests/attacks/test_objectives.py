@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from holonet.attacks import ThreatModel, margin_of
+from holonet.attacks import ThreatModel, margin_of, pgd
 from holonet.attacks.objectives import (
     Goal,
     input_gradient,
@@ -154,3 +154,25 @@ def test_examples_and_targets_must_fit() -> None:
         require_targets(y[:2], y, 2)
     with pytest.raises(DomainError, match="targets from 0 to 1 for logits of 1 classes"):
         require_targets(y, y, 1)
+
+
+class InPlace(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        return x.mul_(2)
+
+
+def test_a_model_may_overwrite_its_input():
+    x, y = torch.tensor([[0.2, 0.4, 0.1]]), torch.tensor([1])
+    kept = x.clone()
+    found = pgd(InPlace(), x, y, ThreatModel("Linf", 0.1), steps=3)
+    assert torch.equal(x, kept)
+    expected = pgd(lambda x: 2 * x, x, y, ThreatModel("Linf", 0.1), steps=3)
+    torch.testing.assert_close(found.margin, expected.margin)
+
+
+def test_labels_of_every_integer_type_and_logits_of_none():
+    logits = torch.tensor([[3.0, 1.0, 2.0]])
+    for dtype in (torch.uint8, torch.uint16, torch.uint32, torch.int8, torch.int64):
+        assert margin_of(logits, torch.tensor([0]).to(dtype)).item() == 1
+    with pytest.raises(InputTypeError, match=r"returns torch.int64 logits: .* real numbers"):
+        logits_of(lambda x: x.long(), logits, torch.tensor([0]))

@@ -1,8 +1,10 @@
 """The laws of threat sets."""
 
 import math
+from fractions import Fraction
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given
@@ -275,3 +277,9 @@ def test_only_real_floating_point_is_perturbed(x: Tensor, hint: str) -> None:
     for call in calls:
         with pytest.raises(InputTypeError, match=hint):
             call(x, x)
+
+
+def test_numbers_of_any_kind_become_floats():
+    threat = ThreatModel(eps=Fraction(1, 4), bounds=(0, np.float32(1)))  # pyright: ignore[reportArgumentType]
+    assert threat == ThreatModel(eps=0.25)
+    assert [type(v) for v in (threat.eps, *(threat.bounds or ()))] == [float] * 3

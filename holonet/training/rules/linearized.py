@@ -98,7 +98,7 @@ class LinearizedRobustOptimization(EmpiricalRisk):
                 other = functional.one_hot(k, logits.shape[1]).to(logits)
                 slack = lengths(backward(other - label), self.norm)
                 raised = raised + radius * slack.unsqueeze(1) * other
-        logits = model(x) if frozen else logits
+        logits = model(x.clone()) if frozen else logits
         return {"risk": self._losses(logits + raised, y).mean()}
 
     def _settle(self, progress: float) -> None:

@@ -58,7 +58,7 @@ class EmpiricalRisk(Rule):
             DomainError: a label that is not a class.
         """
         found, risk = self._penalized(model, x, y, probes)
-        risk = self._losses(model(x), y).mean() if risk is None else risk
+        risk = self._losses(model(x.clone()), y).mean() if risk is None else risk
         return {"risk": risk, **found}
 
     def at(self, progress: float) -> "EmpiricalRisk":
@@ -105,7 +105,11 @@ class EmpiricalRisk(Rule):
         require_labels(y, len(logits))
         try:
             return functional.cross_entropy(
-                logits, y.long(), reduction="none", label_smoothing=self.label_smoothing
+                logits,
+                y.long(),
+                reduction="none",
+                ignore_index=torch.iinfo(torch.int64).min,  # torch leaves out labels of -100
+                label_smoothing=self.label_smoothing,
             )
         except IndexError:
             raise DomainError(

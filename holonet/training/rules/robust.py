@@ -127,7 +127,7 @@ class RobustOptimization(EmpiricalRisk):
         if self.penalties_at == "perturbed":
             return super().terms(model, perturbed, y, probes)
         found, _ = self._penalized(model, x, y, probes)
-        return {"risk": self._losses(model(perturbed), y).mean(), **found}
+        return {"risk": self._losses(model(perturbed.clone()), y).mean(), **found}
 
     def perturb(
         self, model: Model, x: AnyTensor, y: IntTensor, probes: Probes | None = None

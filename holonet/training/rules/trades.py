@@ -100,7 +100,7 @@ class Trades(EmpiricalRisk):
             } | found
         perturbed = self.perturb(model, x, y, probes)
         found, _ = self._penalized(model, x, y, probes)
-        clean = model(x)
+        clean = model(x.clone())
         risk = self._losses(clean, y).mean()
         divergence = _divergence(clean.log_softmax(1), model(perturbed)).mean()
         return {"risk": risk, "divergence": beta * divergence, **found}

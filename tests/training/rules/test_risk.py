@@ -10,7 +10,7 @@ from torch.utils.checkpoint import checkpoint
 
 from holonet.attacks import ThreatModel
 from holonet.calculus import Probes
-from holonet.errors import ConfigError, InputTypeError
+from holonet.errors import ConfigError, DomainError, InputTypeError
 from holonet.nn import HolomorphicClassifier, holomorphic_mlp
 from holonet.regularizers import DirichletEnergy, LaplacianPenalty, Regularizer
 from holonet.training import (
@@ -198,3 +198,20 @@ def test_networks_that_recompute_their_activations_have_the_same_gradients(rule)
 
     for found, expected in zip(gradients(recomputed), gradients(network), strict=True):
         assert torch.equal(found, expected)
+
+
+def test_no_label_is_left_out():
+    for label in (-100, -1, 3):  # torch leaves out the first
+        with pytest.raises(DomainError, match=f"labels from {label} to {label} for logits of 3"):
+            EmpiricalRisk()(nn.Linear(6, 3), torch.rand(2, 6), torch.tensor([label, label]))
+
+
+@pytest.mark.parametrize("rule", [EmpiricalRisk(), fgsm_rs(ThreatModel("Linf", 0.1, None))])
+def test_a_first_layer_may_work_in_place(rule):
+    x, y, layer = torch.rand(4, 6) - 0.5, torch.tensor([0, 1, 2, 0]), nn.Linear(6, 3)
+    kept = x.clone()
+    losses = []
+    for first in (nn.ReLU(inplace=True), nn.ReLU()):
+        losses.append(rule(nn.Sequential(first, layer), x, y, Probes(seed=1)))
+        assert torch.equal(x, kept)
+    torch.testing.assert_close(*losses)
