@@ -243,6 +243,7 @@ def test_the_margin_is_not_infinite_where_no_domain_was_declared():
     torch.testing.assert_close(Network().margin(z), torch.tensor([torch.pi / 2]))
 
 
+@pytest.mark.filterwarnings("ignore:ComplexHalf")
 def test_what_is_no_tensor_is_refused():
     with pytest.raises(InputTypeError, match=r"Linear got a list.*as_tensor"):
         require_complex([1.0, 2.0], nn.Linear(2, 2))
