@@ -148,6 +148,11 @@ class _Search:
         with torch.enable_grad():
             point = self.x.clone().requires_grad_()
             logits = logits_of(self.model, point, self.y)
+            if logits.shape[1] < 2:
+                raise DomainError(
+                    "the distance to another class, of a model that knows one class alone: give a "
+                    "model with two logits or more"
+                )
             others = logits.detach().scatter(1, self.y[:, None], -math.inf)
             classes = others.topk(min(targets, logits.shape[1] - 1), dim=1).indices
             label = logits.gather(1, self.y[:, None])

@@ -1,5 +1,6 @@
 """The configuration of a run: typed, validated, and kept beside its results as TOML."""
 
+import logging
 import math
 import re
 import tomllib
@@ -55,6 +56,8 @@ from holonet.training.rules import (
 )
 
 __all__ = ["DataConfig", "ModelConfig", "RuleConfig", "RunConfig", "TrainConfig"]
+
+logger = logging.getLogger(__name__)
 
 READOUTS: Mapping[str, type[nn.Module]] = {
     "real": RealPart,
@@ -189,6 +192,12 @@ class ModelConfig(_Section):
             UnknownNameError: no such activation.
         """
         network = self.blank(in_shape, num_classes, seed=seed)
+        if self.family == "convnet" and _channels_look_last(in_shape):
+            logger.warning(
+                "images of shape %s are read as (channels, height, width): where the channels are "
+                "last, save x.transpose(0, 3, 1, 2)",
+                in_shape,
+            )
         if not isinstance(network, HolomorphicClassifier):
             return network
         return self._measured(network, examples)
@@ -288,6 +297,21 @@ class ModelConfig(_Section):
         else:
             calibrate(network, chosen)
         return network
+
+
+def _channels_look_last(shape: int | Sequence[int]) -> bool:
+    """Whether this is rather the shape of an image with its channels behind it.
+
+    Example:
+        >>> _channels_look_last((28, 28, 3)), _channels_look_last((3, 28, 28))
+        (True, False)
+    """
+    return (
+        not isinstance(shape, int)
+        and len(shape) == 3
+        and shape[2] in (1, 3, 4)
+        and shape[0] == shape[1] > 4
+    )
 
 
 def _threat(norm: str, eps: float, bounds: tuple[float, float] | str) -> ThreatModel:

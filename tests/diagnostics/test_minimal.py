@@ -230,3 +230,8 @@ def test_missing_labels_are_refused() -> None:
     model, x, y = linear(0, 3)
     with pytest.raises(ShapeError, match="4 examples and 3 labels"):
         minimal_distances(model, x, y[:3], replace(ThreatModel("L2"), eps=1.0))
+
+
+def test_a_single_class_has_no_distance_to_another() -> None:
+    with pytest.raises(DomainError, match="knows one class alone"):
+        minimal_distances(nn.Linear(2, 1), torch.rand(3, 2), torch.zeros(3).long(), ThreatModel())

@@ -526,3 +526,13 @@ def test_a_twin_needs_a_hidden_layer() -> None:
     assert real_parameter_count(ModelConfig(hidden=()).build(4, 2)) == 2 * (4 * 2 + 2)
     with pytest.raises(ConfigError, match="hidden layer"):
         ModelConfig(kind="real-twin", hidden=()).build(4, 2)
+
+
+@pytest.mark.parametrize("shape", [(28, 28, 3), (8, 8, 1), (3, 28, 28), (1, 8, 8), (16, 16, 16)])
+def test_images_with_their_channels_last_are_told(shape, caplog):
+    config = ModelConfig(family="convnet", channels=(2,), dense=(), kernel_size=1)
+    config.build(shape, 2)
+    assert ("where the channels are last" in caplog.text) == (shape[2] in (1, 3))
+    caplog.clear()
+    ModelConfig(hidden=(2,)).build(shape, 2)
+    assert not caplog.records
