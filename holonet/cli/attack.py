@@ -37,7 +37,6 @@ from holonet.errors import (
     DomainError,
     HolonetError,
     MissingDependencyError,
-    ShapeError,
     UnknownNameError,
 )
 from holonet.interop import (
@@ -232,7 +231,7 @@ def save_picture(path: Path, draw: Callable[[], Any]) -> str | None:
     try:
         content = io.BytesIO()
         draw().savefig(content, format="png", dpi=150)
-    except (MissingDependencyError, DataError, ShapeError) as error:
+    except (MissingDependencyError, ValueError) as error:  # ValueError: of MPLBACKEND too
         return f"no picture {path.name}: {error}"
     write_atomically(path, content.getvalue())
     return None

@@ -278,7 +278,11 @@ def _base(file: Path | None, resumed: Path | None) -> RunConfig:
 
 def _is_first_process() -> bool:
     """Whether this is the process that a person started, and not one of its helpers."""
-    return int(os.environ.get("RANK", os.environ.get("LOCAL_RANK", "0"))) == 0
+    name = "RANK" if "RANK" in os.environ else "LOCAL_RANK"
+    rank = os.environ.get(name, "0")
+    if not rank.isdecimal():
+        raise ConfigError(f"{name}={rank!r} in the environment is no number of a process: unset it")
+    return int(rank) == 0
 
 
 def _override(base: RunConfig, given: dict[str, dict[str, Any]]) -> RunConfig:

@@ -45,6 +45,16 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.parametrize("rank", ["x", "", "-1"])
+def test_a_rank_that_is_no_number_is_refused(
+    rank: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RANK", rank)
+    result = CliRunner().invoke(app, ["train", "--run-dir", str(tmp_path / "r"), "--epochs", "1"])
+    assert "RANK=" in str(result.exception)
+    assert isinstance(result.exception, ConfigError)
+
+
 def test_train_keeps_everything_in_the_run_folder(finished: Path) -> None:
     names = {p.name for p in finished.iterdir()}
     assert {
