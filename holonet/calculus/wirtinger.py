@@ -11,7 +11,10 @@ that lies can make reverse-mode derivatives of conj(z) look holomorphic. `docs/c
 says what torch's gradient means.
 """
 
+import threading
 from collections.abc import Callable
+from contextvars import ContextVar
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -53,7 +56,7 @@ def directional_derivative(
         >>> directional_derivative(torch.conj, z, torch.tensor([1j]))[1].resolve_conj()
         tensor([0.-1.j])
     """
-    value, tangent, *_ = torch.func.jvp(_followed(f, _has_tangent), (z,), (v,))
+    value, tangent, *_ = _forward_mode(_followed(f, _has_tangent), z, v)
     return value, tangent
 
 
@@ -78,8 +81,28 @@ def second_directional_derivative(
     def along_v(z: Tensor) -> tuple[AnyTensor, AnyTensor]:
         return directional_derivative(f, z, v)
 
-    (value, _), (_, second), *_ = torch.func.jvp(along_v, (z,), (w,))
+    (value, _), (_, second), *_ = _forward_mode(along_v, z, w)
     return value, second
+
+
+_ONE_THREAD = threading.Lock()
+_differentiating: ContextVar[bool] = ContextVar("_differentiating", default=False)
+
+
+def _forward_mode(f: Callable[[Tensor], Any], z: Tensor, v: Tensor) -> Any:
+    """torch.func.jvp, by one thread at a time.
+
+    torch counts how deep these are nested for the whole process, so that the end of one thread's
+    would take the tangents of another's.
+    """
+    if torch.compiler.is_compiling() or _differentiating.get():
+        return torch.func.jvp(f, (z,), (v,))
+    with _ONE_THREAD:
+        outer = _differentiating.set(True)
+        try:
+            return torch.func.jvp(f, (z,), (v,))
+        finally:
+            _differentiating.reset(outer)
 
 
 @checked

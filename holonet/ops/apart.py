@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from typing import TypeVar
 
 __all__ = ["apart"]
@@ -13,7 +14,7 @@ def apart(function: Callable[[], T]) -> T:
     """What the function returns or raises in a thread of its own.
 
     What torch makes active (transforms, modes, autocast, inference mode, gradients switched off)
-    belongs to a thread, so a new one has none of it.
+    belongs to a thread, so a new one has none of it. Context variables stay what they are.
 
     Example:
         >>> import torch
@@ -22,4 +23,4 @@ def apart(function: Callable[[], T]) -> T:
         (False, True)
     """
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix="holonet") as pool:
-        return pool.submit(function).result()
+        return pool.submit(copy_context().run, function).result()

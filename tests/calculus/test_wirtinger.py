@@ -1,5 +1,10 @@
 """Wirtinger derivatives against closed forms, and the two modes of AD against one another."""
 
+import dataclasses
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 import torch
 from hypothesis import given
@@ -20,6 +25,7 @@ from holonet.calculus import (
 )
 from holonet.errors import ConfigError, InputTypeError
 from holonet.functions import CATALOGUE
+from holonet.ops import pointwise, use
 
 C128 = torch.complex128
 seeds = st.integers(0, 2**32)
@@ -248,3 +254,37 @@ def test_a_function_that_cannot_be_followed_is_not_taken_for_a_constant(dtype: t
         assert not directional_derivative(constant, z, z)[1].any()
         value, backward = pullback(constant, z)
         assert not backward(value).any()
+
+
+def test_threads_do_not_take_each_others_tangents():
+    """The first leaves forward mode while the second is in the middle of it, if it may."""
+    inside, done = threading.Event(), threading.Event()
+
+    def first(z):
+        inside.wait(0.3)
+        return z**2
+
+    def second(z):
+        inside.set()
+        done.wait(0.3)
+        return z**2
+
+    z = torch.tensor([2 + 1j])
+    with ThreadPoolExecutor(2) as pool:
+        one = pool.submit(derivative, first, z)
+        one.add_done_callback(lambda _: done.set())
+        time.sleep(0.05)
+        other = pool.submit(derivative, second, z)
+        for found in (one, other):
+            torch.testing.assert_close(found.result(), 2 * z)
+
+
+def test_a_record_may_ask_for_derivatives_itself():
+    """It is read in a thread of its own, in the middle of a derivative."""
+    record = dataclasses.replace(
+        CATALOGUE["exp"], name="asking", derivative=lambda z: derivative(torch.exp, z)
+    )
+    z = torch.tensor([0.3 + 0.2j]).repeat(100)
+    with use("compiled"):
+        found = derivative(lambda z: pointwise(record, z), z)
+    torch.testing.assert_close(found, torch.exp(z))
