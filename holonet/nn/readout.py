@@ -98,8 +98,8 @@ class LogModulus(Readout):
 
 def _into_range(z: ComplexTensor, eps: float | int) -> RealTensor:
     """Powers of two that take what is subnormal or huge to where moduli are exact; else 1."""
-    peak = torch.maximum(z.real.abs(), z.imag.abs()).detach().clamp(min=eps)
-    info = torch.finfo(peak.dtype)
+    size, one = z.abs(), torch.ones((), dtype=z.dtype.to_real(), device=z.device)
+    info = torch.finfo(z.dtype)
     small = info.tiny / info.eps
-    factor = torch.where(peak > info.max / 4, 0.25, torch.ones_like(peak))
-    return torch.where(peak < small, 1 / small, factor)
+    factor = torch.where(size > info.max / 4, one / 4, one)
+    return factor if eps >= small else torch.where(size < small, one / small, factor)
