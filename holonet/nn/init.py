@@ -144,9 +144,9 @@ def data_driven_(
     def adjust(layer: nn.Module, _: tuple[Tensor, ...], output: Tensor) -> Tensor:
         return _recenter_(layer, output, followed[layer], scale, clearance)
 
-    seeing = [] if before is None else list(network.modules())
+    seeing = [] if before is None else [(m, before) for m in network.modules()]
     with (
-        forward_hooks(m.register_forward_pre_hook(before) for m in seeing),
+        forward_hooks(m.register_forward_pre_hook(see) for m, see in seeing),
         forward_hooks(layer.register_forward_hook(adjust) for layer in followed),
     ):
         network(z)
