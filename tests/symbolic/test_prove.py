@@ -270,6 +270,12 @@ def test_several_outputs_are_judged_together():
     assert isinstance(prove([Z, CASES[0], W]), Unknown)
 
 
+def test_a_witness_has_a_value_that_is_not_0_in_double_precision():
+    verdict = prove("erfc(exp(sqrt(2 + z + conjugate(z) + abs(z + asin(2)) + abs(z))))")
+    assert isinstance(verdict, Refuted)
+    assert abs(verdict.value) > 1e-308
+
+
 def test_the_seed_chooses_the_witness():
     first, again, other = (prove("abs(z)", seed=s) for s in (1, 1, 2))
     assert first == again
