@@ -33,6 +33,7 @@ from holonet.data import Dataset
 from holonet.diagnostics import RobustnessReport, TransferMatrix, evaluate_robustness
 from holonet.diagnostics import transfer_matrix as transfer_between
 from holonet.errors import (
+    ConfigError,
     DataError,
     DomainError,
     HolonetError,
@@ -49,7 +50,7 @@ from holonet.interop import (
 )
 from holonet.nn.modes import evaluating
 from holonet.training import load_model, load_run
-from holonet.training.run_folder import require_trained_on
+from holonet.training.run_folder import require_inside, require_trained_on
 
 __all__ = ["BATCH", "attack", "attacks_named", "box_of", "percent", "save_picture", "threat_of"]
 
@@ -93,6 +94,7 @@ def attack(
     threat = ThreatModel(cast("Any", norm), eps, None)  # checked before the data are read
     chosen = attacks_named(names, steps=steps, restarts=restarts, queries=queries)
     _, dataset, network = load_run(run_dir, other_data=other_data)
+    require_inside(run_dir)
     others = {}
     if transfer is not None:
         runs = [run_dir, *(Path(name.strip()) for name in transfer.split(","))]
@@ -166,6 +168,7 @@ def attacks_named(
     Raises:
         UnknownNameError: no such attack or toolkit.
         MissingDependencyError: AutoAttack or a toolkit is not installed.
+        ConfigError: none of the attacks takes a part of the budget.
 
     Example:
         >>> list(attacks_named("pgd,square", steps=10))
@@ -189,6 +192,14 @@ def attacks_named(
         else:
             known = [*ATTACKS, "strong", "autoattack", *(f"{kit}:<name>" for kit in TOOLKITS)]
             raise UnknownNameError("attack", name, known)
+    taken = {
+        key for one in found.values() if isinstance(one, functools.partial) for key in one.keywords
+    }
+    if idle := sorted(budget.keys() - taken):
+        raise ConfigError(
+            f"--{', --'.join(idle)} changes nothing for {', '.join(found)}: leave it out, or "
+            "choose an attack that takes it"
+        )
     return found
 
 

@@ -10,22 +10,44 @@ import typer
 from rich.table import Table
 
 from holonet.attacks import ThreatModel
-from holonet.cli.options import RULE_NAMES, JsonFlag, amount, count, digits, seed_option
+from holonet.cli.options import (
+    RULE_NAMES,
+    JsonFlag,
+    amount,
+    count,
+    digits,
+    given,
+    require_used,
+    seed_option,
+)
 from holonet.cli.terminal import say, show
-from holonet.data import load_dataset
-from holonet.errors import RunExistsError
+from holonet.errors import ConfigError, RunExistsError
 from holonet.experiments import Contender, Outcome, Protocol, relative_cost, run_demo
 from holonet.experiments import compare as run_comparison
 from holonet.interop import require_autoattack
-from holonet.training import ModelConfig, RuleConfig, TrainConfig
+from holonet.training import DataConfig, ModelConfig, RuleConfig, RunConfig, TrainConfig, load_data
 
 __all__ = ["compare", "demo"]
+
+SETTINGS = {
+    "data_root": "data.root",
+    "hidden": "model.hidden",
+    "channels": "model.channels",
+    "dense": "model.dense",
+    "activation": "model.activation",
+    "weight": "rule.weight",
+    "train_eps": "rule.eps",
+    "schedule": "rule.schedule",
+    "warm_up": "rule.warm_up",
+}
+"""Options that some networks, rules or data ignore, by the setting that each stands for."""
 
 DataOption = Annotated[str, typer.Option(help="digits, mnist, or the path of an .npz file.")]
 RootOption = Annotated[Path | None, typer.Option(help="Folder with the files (mnist).")]
 
 
 def demo(
+    ctx: typer.Context,
     out: Annotated[Path, typer.Option(help="Folder of the report and the runs.")] = Path(
         "reports/demo"
     ),
@@ -47,10 +69,13 @@ def demo(
     report = out / "report.html"
     if report.exists() and not overwrite:
         raise RunExistsError(f"{report} exists: give --overwrite, or another folder with --out")
+    source = DataConfig(name=data, root=data_root)
+    require_used(given(ctx, {"data_root": "data.root"}), [RunConfig(data=source)])
     command = f"holonet demo --data {data} --seed {seed} --epochs {epochs}"
     outcomes, report = run_demo(
-        load_dataset(data, data_root, seed=0),
+        load_data(source),
         out,
+        source=source,
         seed=seed,
         epochs=epochs,
         command=command,
@@ -64,6 +89,7 @@ def demo(
 
 
 def compare(
+    ctx: typer.Context,
     out: Annotated[Path, typer.Option(help="Folder of the runs; finished ones are kept.")] = Path(
         "runs/compare"
     ),
@@ -116,6 +142,11 @@ def compare(
     --attack autoattack --seeds 3 --out runs/mnist[/dim]
     """
     threat = ThreatModel("Linf", eps)
+    if attack != "pgd" and (idle := given(ctx, {"steps": "--steps", "restarts": "--restarts"})):
+        raise ConfigError(
+            f"{' and '.join(idle)} changes nothing with --attack {attack}: leave it out, or "
+            "choose --attack pgd"
+        )
     if attack == "autoattack":
         require_autoattack()  # before the training
     protocol = Protocol(threat, (0.0, eps), steps, restarts, examples, attack)
@@ -141,12 +172,16 @@ def compare(
         for network in networks.split(",")
         for name in rules.split(",")
     ]
+    source = DataConfig(name=data, root=data_root)
+    runs = [RunConfig(data=source, model=c.model, rule=c.rule) for c in contenders]
+    require_used(given(ctx, SETTINGS), runs)
     outcomes = run_comparison(
         contenders,
-        load_dataset(data, data_root),
+        load_data(source),
         TrainConfig(epochs=epochs, batch_size=batch_size, lr=lr, weight_decay=weight_decay),
         protocol,
         folder=out,
+        source=source,
         seeds=range(first_seed, first_seed + seeds),
         progress=not as_json,
     )

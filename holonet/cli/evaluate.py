@@ -34,6 +34,7 @@ from holonet.diagnostics import (
     sanity_list,
 )
 from holonet.training import load_run
+from holonet.training.run_folder import require_inside
 
 __all__ = ["evaluate"]
 
@@ -73,6 +74,7 @@ def evaluate(
     threats = [ThreatModel(cast("Any", norm), r, None) for r in parse_numbers(eps, "--eps")]
     chosen = attacks_named(attacks, steps=steps, restarts=restarts, queries=queries)
     _, dataset, network = load_run(run_dir, other_data=other_data)
+    require_inside(run_dir)
     x, y = dataset.x_test[:examples], dataset.y_test[:examples]
     radii = sorted({0.0, *(threat.eps for threat in threats)})
     threat = threat_of(threats[0], dataset)

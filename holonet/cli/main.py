@@ -47,13 +47,19 @@ AFTER_SIGNAL = {command: hint for command, hint in KEPT.items() if command != "t
 """On a signal train itself says which step is kept."""
 
 
+class _Command(TyperCommand):
+    """A command whose context is of the class that typer has commands declare."""
+
+    context_class = typer.Context
+
+
 class _Lazy(TyperCommand):
     """A command whose callback imports it: the list of commands needs its help line alone."""
 
     def load(self) -> TyperCommand:
         """The command itself."""
         alone = typer.Typer(add_completion=False, rich_markup_mode="rich")
-        alone.command(self.name)(self.callback())  # type: ignore[misc]
+        alone.command(self.name, cls=_Command)(self.callback())  # type: ignore[misc]
         return typer.main.get_command(alone)  # type: ignore[return-value]
 
     def make_context(self, *args: Any, **kwargs: Any) -> Any:

@@ -1,12 +1,14 @@
 """What several commands take and read alike."""
 
 import math
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Annotated, Any, get_args
 
 import typer
 
 from holonet.attacks.threat import Norm
-from holonet.training import RuleConfig
+from holonet.errors import ConfigError
+from holonet.training import RuleConfig, RunConfig
 
 __all__ = [
     "LARGEST_SEED",
@@ -17,8 +19,10 @@ __all__ = [
     "amount",
     "count",
     "digits",
+    "given",
     "norm_named",
     "parse_numbers",
+    "require_used",
     "seed_option",
 ]
 
@@ -78,6 +82,32 @@ def digits(number: float) -> str:
     number += 0.0  # no negative zero
     short = f"{number:g}"
     return short if float(short) == number else repr(float(number))
+
+
+def given(ctx: typer.Context, keys: Mapping[str, str]) -> list[str]:
+    """What stands for those parameters of a command that were typed, not left at their default."""
+    sources = {name: ctx.get_parameter_source(name) for name in keys}
+    return [keys[name] for name, at in sources.items() if at and at.name == "COMMANDLINE"]
+
+
+def require_used(keys: Iterable[str], runs: Sequence[RunConfig]) -> None:
+    """Refuse options that change nothing in any of the runs.
+
+    Args:
+        keys: of the settings that were given, dotted.
+        runs: what they were made into; at least one.
+
+    Raises:
+        ConfigError: it names them, and what ignores each.
+    """
+    unused = [run.unused() for run in runs]
+    idle = [
+        f"{key} changes nothing with {' or '.join(dict.fromkeys(u[key] for u in unused))}"
+        for key in keys
+        if all(key in u for u in unused)
+    ]
+    if idle:
+        raise ConfigError(f"options: {'; '.join(idle)}. Leave them out, or choose what uses them")
 
 
 def parse_numbers(text: str, option: str) -> list[float]:

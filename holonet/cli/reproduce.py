@@ -9,13 +9,13 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from holonet.cli.options import JsonFlag, count
+from holonet.cli.options import JsonFlag, count, given, require_used
 from holonet.cli.terminal import say, show
-from holonet.data import load_dataset
 from holonet.experiments.claims import Verdict
 from holonet.experiments.experiment import Study, StudyResult
 from holonet.experiments.experiment import reproduce as reproduce_study
 from holonet.experiments.studies import STUDIES, study_named
+from holonet.training import DataConfig, RunConfig, load_data
 
 __all__ = ["reproduce"]
 
@@ -27,6 +27,7 @@ STYLES = {
 
 
 def reproduce(
+    ctx: typer.Context,
     name: Annotated[str, typer.Argument(help=f"The study: {', '.join(STUDIES)}.")],
     quick: Annotated[bool, typer.Option("--quick", help="The short run, of minutes.")] = False,
     out: Annotated[
@@ -49,9 +50,11 @@ def reproduce(
     [dim]holonet reproduce shaham2015 --data mnist --data-root ~/data --epochs 10[/dim]
     """
     kind = study_named(name)
+    source = DataConfig(name=data, root=data_root)
+    require_used(given(ctx, {"data_root": "data.root"}), [RunConfig(data=source)])
     folder = out or Path("reports") / f"{name}{'-quick' * quick}"
     result = reproduce_study(
-        kind(load_dataset(data, data_root), seeds=seeds, epochs=epochs),
+        kind(load_data(source), seeds=seeds, epochs=epochs),
         folder,
         quick=quick,
         progress=not as_json,

@@ -2,6 +2,7 @@
 
 import functools
 import json
+import logging
 import os
 import shlex
 from collections.abc import Iterator
@@ -11,7 +12,7 @@ from typing import Annotated, Any
 
 import typer
 
-from holonet.cli.options import RULE_NAMES, JsonFlag
+from holonet.cli.options import RULE_NAMES, JsonFlag, require_used
 from holonet.cli.terminal import say
 from holonet.data import Dataset
 from holonet.errors import ConfigError
@@ -27,6 +28,8 @@ def _option(panel: str, text: str, default: object) -> Any:
     """An option whose default stands in the configuration, so that a file may change it."""
     return typer.Option(help=f"{text} [dim](default {default})[/dim]", rich_help_panel=panel)
 
+
+logger = logging.getLogger(__name__)
 
 _DEFAULT = RunConfig()
 _data = functools.partial(_option, "Data")
@@ -183,14 +186,17 @@ def train(
             "backend": backend,
         },
     }
-    with _saying_how_to_go_on(run_dir):
-        _train_in(run_dir, _override(base, given), resume, overwrite, as_json)
+    run = _override(base, given)
+    first = _is_first_process(run.train.devices)  # further ones find the folder that it made
+    with _saying_how_to_go_on(run_dir) if first else nullcontext():
+        _train_in(run_dir, run, first, resume, overwrite, as_json)
 
 
-def _train_in(folder: Path, run: RunConfig, resume: bool, overwrite: bool, as_json: bool) -> None:
+def _train_in(
+    folder: Path, run: RunConfig, first: bool, resume: bool, overwrite: bool, as_json: bool
+) -> None:
     dataset = load_data(run.data)
     network = build_model(run, dataset)
-    first = _is_first_process()  # further ones find the folder that this one made
     if first and not as_json:
         say(f"{dataset!r}, {_box(dataset)}")
     steps: list[int] = []
@@ -245,9 +251,8 @@ def _saying_how_to_go_on(folder: Path) -> Iterator[None]:
     try:
         yield
     except (KeyboardInterrupt, SystemExit):
-        if _is_first_process():
-            with suppress(OSError):  # the terminal is closed
-                typer.echo(_kept(folder), err=True)
+        with suppress(OSError):  # the terminal is closed
+            typer.echo(_kept(folder), err=True)
         raise
 
 
@@ -272,13 +277,24 @@ def _base(file: Path | None, resumed: Path | None) -> RunConfig:
     if resumed is not None and not (resumed / "config.toml").exists():
         raise ConfigError(f"{resumed} holds no run to resume: start it without --resume")
     if file is not None:
-        return RunConfig.read(file)
+        config, plain = RunConfig.read(file), RunConfig().model_dump()
+        for key, reason in config.unused().items():
+            section, name = key.split(".")
+            if (value := getattr(getattr(config, section), name)) != plain[section][name]:
+                logger.warning("%s: %s = %s changes nothing with %s", file, key, value, reason)
+        return config
     return RunConfig() if resumed is None else RunConfig.read(resumed / "config.toml")
 
 
-def _is_first_process() -> bool:
-    """Whether this is the process that a person started, and not one of its helpers."""
-    name = "RANK" if "RANK" in os.environ else "LOCAL_RANK"
+def _is_first_process(devices: int) -> bool:
+    """Whether this is the process that a person started, and not one of its helpers.
+
+    One device needs no helpers, whatever the environment says; where there are several, a rank is
+    read where Fabric reads it.
+    """
+    if devices == 1:
+        return True
+    name = "RANK" if "TORCHELASTIC_RUN_ID" in os.environ else "LOCAL_RANK"
     rank = os.environ.get(name, "0")
     if not rank.isdecimal():
         raise ConfigError(f"{name}={rank!r} in the environment is no number of a process: unset it")
@@ -286,8 +302,16 @@ def _is_first_process() -> bool:
 
 
 def _override(base: RunConfig, given: dict[str, dict[str, Any]]) -> RunConfig:
-    """The configuration with the options that were given, validated again."""
+    """The configuration with the options that were given, validated again.
+
+    Raises:
+        ConfigError: an option that is not valid, or that the chosen network, rule or data ignore.
+    """
     values = base.model_dump(exclude_none=True)
-    for section, options in given.items():
-        values[section] |= {k: v for k, v in options.items() if v is not None}
-    return RunConfig.from_mapping(values, "options")
+    chosen = {s: {k: v for k, v in o.items() if v is not None} for s, o in given.items()}
+    for section, options in chosen.items():
+        values[section] |= options
+    run = RunConfig.from_mapping(values, "options")
+    given_keys = [f"{section}.{key}" for section, options in chosen.items() for key in options]
+    require_used(given_keys, [run])
+    return run

@@ -12,7 +12,7 @@ from rich.console import Console
 from torch import nn
 
 from holonet._cache import keep, read_kept, recall, tensor_digest
-from holonet._files import digest_path, folder_lock
+from holonet._files import digest_path, folder_lock, write_atomically
 from holonet._progress import progress_bar
 from holonet.data import Dataset
 from holonet.diagnostics import RobustnessPoint
@@ -20,6 +20,7 @@ from holonet.errors import CheckpointError, ConfigError, DataError, RunExistsErr
 from holonet.experiments.protocol import Protocol, batches, measure_robustness
 from holonet.nn import real_parameter_count
 from holonet.training import (
+    DataConfig,
     ModelConfig,
     RuleConfig,
     RunConfig,
@@ -28,12 +29,11 @@ from holonet.training import (
     fit,
     load_weights,
 )
+from holonet.training.run_folder import CONFIG, WEIGHTS
 
 __all__ = ["Contender", "Outcome", "compare", "relative_cost"]
 
 logger = logging.getLogger(__name__)
-
-WEIGHTS = "model.safetensors"
 
 
 @dataclass(frozen=True)
@@ -78,6 +78,7 @@ def compare(
     protocol: Protocol,
     *,
     folder: Path,
+    source: DataConfig | None = None,
     seeds: Sequence[int] = (0,),
     progress: bool = False,
 ) -> list[Outcome]:
@@ -95,6 +96,7 @@ def compare(
         train: epochs, batches, rates; its seed is replaced by each of `seeds`.
         protocol: the attack.
         folder: where the runs go.
+        source: what `data` were loaded from. With it each run is one that `load_run` reads.
         seeds: of weights, batches, probes.
         progress: draw progress bars on stderr.
 
@@ -116,10 +118,17 @@ def compare(
         )
     with folder_lock(folder, RunExistsError):
         return [
-            _run(contender, data, train.model_copy(update={"seed": seed}), protocol, run, progress)
+            _run(
+                contender,
+                data,
+                source,
+                train.model_copy(update={"seed": seed}),
+                protocol,
+                folder / f"{slug}-seed{seed}",
+                progress,
+            )
             for seed in seeds
             for contender, slug in zip(contenders, slugs, strict=True)
-            for run in [folder / f"{slug}-seed{seed}"]
         ]
 
 
@@ -132,12 +141,14 @@ def relative_cost(outcomes: Sequence[Outcome], label: str, baseline: str) -> lis
 def _run(
     contender: Contender,
     data: Dataset,
+    source: DataConfig | None,
     train: TrainConfig,
     protocol: Protocol,
     run: Path,
     progress: bool,
 ) -> Outcome:
-    config = RunConfig(model=contender.model, rule=contender.rule, train=train)
+    parts = {"model": contender.model, "rule": contender.rule, "train": train}
+    config = RunConfig(**parts) if source is None else RunConfig(data=source, **parts)
     trained = {
         "run": config.model_dump(mode="json", include={"model", "rule", "train"}),
         "data": data.fingerprint(),
@@ -165,6 +176,8 @@ def _run(
     started = run / "identity.json"
     resume = recall(started, lambda path: read_kept(path, trained)) is not None
     keep(started, trained)
+    if source is not None:
+        write_atomically(run / CONFIG, config.to_toml())
     if progress:
         Console(stderr=True).print(f"[bold]{contender.label}[/bold], seed {train.seed}")
 

@@ -7,7 +7,7 @@ from holonet.errors import ConfigError
 from holonet.experiments.comparison import Contender, Outcome, compare
 from holonet.experiments.protocol import Protocol
 from holonet.nn import HolomorphicClassifier
-from holonet.training import ModelConfig, RuleConfig, TrainConfig, load_weights
+from holonet.training import DataConfig, ModelConfig, RuleConfig, TrainConfig, load_weights
 
 __all__ = ["DEMO", "run_demo"]
 
@@ -31,6 +31,7 @@ def run_demo(
     data: Dataset,
     folder: Path,
     *,
+    source: DataConfig | None = None,
     seed: int = 0,
     epochs: int = 40,
     batch_size: int = 64,
@@ -43,6 +44,7 @@ def run_demo(
     Args:
         data: real data in [0, 1].
         folder: of the runs and of report.html.
+        source: what `data` were loaded from, as `compare` takes it.
         seed: of weights, batches, probes and attacks.
         epochs, batch_size, lr: of both trainings.
         command: how the report says it can be made again.
@@ -57,7 +59,14 @@ def run_demo(
     train = TrainConfig(epochs=epochs, batch_size=batch_size, lr=lr, seed=seed)
     protocol = Protocol()
     outcomes = compare(
-        DEMO, data, train, protocol, folder=folder / "runs", seeds=(seed,), progress=progress
+        DEMO,
+        data,
+        train,
+        protocol,
+        folder=folder / "runs",
+        source=source,
+        seeds=(seed,),
+        progress=progress,
     )
     model = _trained(outcomes[1], data, train)
     report = demo_report(outcomes, model, data, protocol, train, command)

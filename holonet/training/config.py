@@ -22,7 +22,7 @@ from torch import Tensor, nn
 
 from holonet._files import read_bounded
 from holonet.attacks.threat import ThreatModel
-from holonet.data.catalogue import absolute, canonical_name
+from holonet.data.catalogue import DATASETS, absolute, canonical_name
 from holonet.errors import ConfigError, DomainError, near_misses
 from holonet.nn import (
     HolomorphicClassifier,
@@ -106,6 +106,10 @@ class _Section(BaseModel):
                     type(self).__name__, _faults(type(self), error)
                 ) from None
 
+    def ignored(self) -> dict[str, tuple[str, ...]]:
+        """The settings that change nothing, by the choice that makes them so."""
+        raise NotImplementedError
+
     @field_validator("*", mode="before")
     @classmethod
     def _refuse_booleans(cls, value: object) -> object:
@@ -143,6 +147,12 @@ class DataConfig(_Section):
     def _root_holds_anywhere(cls, value: Path | None) -> Path | None:
         return None if value is None else Path(_storable(absolute(value)))
 
+    def ignored(self) -> dict[str, tuple[str, ...]]:
+        """The root, for data that are no files in it."""
+        entry = DATASETS.get(self.name)
+        needed = entry is not None and entry.needs_root
+        return {} if needed else {f"name = {self.name!r}": ("root",)}
+
 
 class ModelConfig(_Section):
     """Which network: a holomorphic one, a real ReLU network of the same form, or a twin.
@@ -168,6 +178,18 @@ class ModelConfig(_Section):
     activation: str = "square"
     readout: Literal["real", "imag", "modulus", "log-modulus"] = "real"
     gain: Annotated[float, Field(gt=0, allow_inf_nan=False)] | Literal["data"] = 0.7
+
+    def ignored(self) -> dict[str, tuple[str, ...]]:
+        """What the other family has, and what a real network has not."""
+        windows = ("channels", "kernel_size", "stride", "pooling", "dense")
+        ignored: dict[str, tuple[str, ...]]
+        ignored = {f"family = {self.family!r}": windows if self.family == "mlp" else ("hidden",)}
+        if self.kind != "holomorphic":
+            counted = () if "twin" in self.kind else ("norm",)  # which has parameters of its own
+            ignored[f"kind = {self.kind!r}"] = ("activation", "readout", "gain", *counted)
+        if not self.residual:
+            ignored["residual = 0"] = ("alpha",)
+        return ignored
 
     def build(
         self,
@@ -321,6 +343,9 @@ def _threat(norm: str, eps: float, bounds: tuple[float, float] | str) -> ThreatM
     return ThreatModel(norm, eps, bounds)
 
 
+_PENALTY = ("weight", "on", "probes", "mode", "norm", "directions", "cauchy_riemann", "harmonic")
+
+
 class RuleConfig(_Section):
     """Which training rule.
 
@@ -368,6 +393,26 @@ class RuleConfig(_Section):
             except DomainError as error:
                 raise ValueError(f"{error}; 'none' is for no box") from None
         return value
+
+    def ignored(self) -> dict[str, tuple[str, ...]]:
+        """What the rule of this name has not."""
+        penalty = "analytic" in self.name
+        ball = self.name not in ("standard", "analytic")
+        without = {
+            _PENALTY: not penalty,
+            ("threat", "eps"): not ball,
+            ("bounds",): not ball,
+            ("steps",): self.name not in ("pgd", "trades"),
+            ("beta",): self.name != "trades",
+            ("schedule",): self.name == "standard",
+            ("warm_up",): self.name == "standard",
+        }
+        ignored = {f"name = {self.name!r}": sum((k for k, no in without.items() if no), ())}
+        if ball and self.threat in ("polydisc", "complex_ball"):
+            ignored[f"threat = {self.threat!r}"] = ("bounds",)
+        if self.name != "standard" and self.schedule == "constant":
+            ignored["schedule = 'constant'"] = ("warm_up",)
+        return ignored
 
     def build(self) -> Rule:
         """The rule."""
@@ -428,6 +473,15 @@ class TrainConfig(_Section):
     devices: Positive = 1
     backend: Literal["auto", "gloo", "nccl"] = "auto"
 
+    def ignored(self) -> dict[str, tuple[str, ...]]:
+        """What other optimizers and several devices have."""
+        ignored = {}
+        if self.optimizer == "adam":
+            ignored["optimizer = 'adam'"] = ("momentum",)
+        if self.devices == 1:
+            ignored["devices = 1"] = ("backend",)
+        return ignored
+
     @field_validator("clip", mode="before")
     @classmethod
     def _none_is_no_limit(cls, value: object) -> object:
@@ -480,6 +534,15 @@ class RunConfig(_Section):
     def to_toml(self) -> str:
         """The TOML text that `read` takes back."""
         return tomli_w.dumps(self.model_dump(mode="json", exclude_none=True))
+
+    def unused(self) -> dict[str, str]:
+        """Dotted keys of the settings that change nothing here, each with what ignores it."""
+        return {
+            f"{name}.{key}": f"{name}.{reason}"
+            for name in type(self).model_fields
+            for reason, keys in getattr(self, name).ignored().items()
+            for key in keys
+        }
 
     def differences(self, other: "RunConfig") -> list[str]:
         """Dotted keys with both values where two configurations differ."""

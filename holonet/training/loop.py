@@ -21,6 +21,7 @@ from holonet.errors import (
     CheckpointError,
     ConfigError,
     DomainError,
+    InputTypeError,
     NumericalError,
     RunExistsError,
     ShapeError,
@@ -37,7 +38,7 @@ from holonet.training.parallel import (
     sum_terms,
 )
 from holonet.training.rules import Rule
-from holonet.training.run_folder import CHECKPOINTS, WEIGHTS, forget_run
+from holonet.training.run_folder import CHECKPOINTS, WEIGHTS, forget_run, require_inside
 from holonet.training.state import Batch, RunState, mix_seed
 
 __all__ = ["accuracy", "fit"]
@@ -96,8 +97,8 @@ def fit(
             another configuration or network, or every checkpoint is damaged or gone.
         ConfigError: this machine has no such devices; `config` is not that of `run`.
         InputTypeError, ShapeError, DomainError: an argument of another type; the model does not
-            answer the data with logits.
-        RunExistsError: another process has run_dir.
+            answer the data with logits, or has nothing to train.
+        RunExistsError: another process has run_dir, or it has a link out of it.
         NumericalError: the loss, a gradient or a weight is not finite; the last checkpoint stays
             and is finite.
     """
@@ -107,11 +108,14 @@ def fit(
     processes = launch(config)
     model = model.to(processes.device)
     first = processes.rank == 0
+    _require_trainable(model)
     accuracy(model, data.x_test[:1], data.y_test[:1])  # refuses a model that does not fit them
     folder = None if run_dir is None else Path(run_dir)
     earlier = folder if resume else None
     kept = folder if first else None  # the first process alone writes
     with nullcontext() if kept is None else folder_lock(kept, RunExistsError):
+        if kept is not None:
+            require_inside(kept)
         state = RunState(model, rule, data, config, Journal(kept), run)
         broadcast(processes, model)
         model.train()
@@ -141,6 +145,23 @@ def fit(
             state.save_weights(kept / WEIGHTS)
         processes.wait()
     return state.journal.records
+
+
+def _require_trainable(model: nn.Module) -> None:
+    """Refuse what no gradient can reach.
+
+    Raises:
+        InputTypeError: no parameter of the model takes a gradient; torch is in inference mode.
+    """
+    if torch.is_inference_mode_enabled():
+        raise InputTypeError(
+            "fit inside torch.inference_mode(): call it outside, it needs gradients"
+        )
+    if not any(p.requires_grad for p in model.parameters()):
+        raise InputTypeError(
+            f"{type(model).__name__} has no parameter that requires a gradient, so that there is "
+            "nothing to train: requires_grad_(True), or give a model with parameters"
+        )
 
 
 def _restored(state: RunState, folder: Path) -> bool:
@@ -204,7 +225,8 @@ def _step(
     state.optimizer.zero_grad()
     x, y = (t[mine].to(processes.device) for t in (data.x_train, data.y_train))
     share = len(mine) / whole
-    with _drawing(mix_seed(state.config.seed, 3 + processes.rank, batch.step), processes.device):
+    seed = mix_seed(state.config.seed, 3 + processes.rank, batch.step)
+    with _drawing(seed, processes.device), torch.enable_grad():
         now = rule.at(state.progress)
         terms = now.terms(state.model, x, y, probes) if len(mine) else {}
         if terms:

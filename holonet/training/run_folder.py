@@ -25,6 +25,7 @@ __all__ = [
     "load_run",
     "open_run",
     "prepare_run",
+    "require_inside",
     "require_trained_on",
 ]
 
@@ -32,6 +33,7 @@ CONFIG = "config.toml"
 CHECKPOINTS = "checkpoints"
 JOURNAL = "metrics.jsonl"
 WEIGHTS = "model.safetensors"
+RESULTS = ("evaluation", "attacks")
 TRAINED = (WEIGHTS, f"{WEIGHTS}.sha256", JOURNAL)
 
 _LEFTOVER = r"\.config\.toml\.[0-9a-f]+\.tmp"
@@ -100,6 +102,7 @@ def _require_room(folder: Path, config: RunConfig, resume: bool, overwrite: bool
         )
     if folder.exists() and not folder.is_dir():
         raise RunExistsError(f"{folder} is a file: choose a folder for the run")
+    require_inside(folder)
     stored = folder / CONFIG
     if not os.path.lexists(stored):
         _require_no_files_of_others(folder, overwrite)
@@ -123,6 +126,31 @@ def _require_room(folder: Path, config: RunConfig, resume: bool, overwrite: bool
                 f"{folder} holds a {CONFIG} that is not a run's, and nothing is removed for that "
                 f"reason: move it away, or choose another folder (--run-dir). {error}"
             ) from None
+
+
+def require_inside(folder: Path) -> None:
+    """Refuse a run with a folder that is a link out of it: another run's files may lie there.
+
+    Nothing is removed or written through such a link. Files that are links are no danger, since
+    a file is replaced as a whole.
+
+    Raises:
+        RunExistsError: it names the links.
+    """
+    home = os.path.realpath(folder)
+    places = [folder / name for name in (CHECKPOINTS, *RESULTS)]
+    for name in RESULTS:
+        places += [Path(p, d) for p, dirs, _ in os.walk(folder / name) for d in dirs]
+    links = [
+        f"{place} to {target}"
+        for place in places
+        if place.is_symlink() and not Path(target := os.path.realpath(place)).is_relative_to(home)
+    ]
+    if links:
+        raise RunExistsError(
+            f"{folder} has links that lead out of it ({', '.join(links)}), and a run writes "
+            "and removes in its own folder alone: remove the links, or choose another folder"
+        )
 
 
 def _require_no_files_of_others(folder: Path, overwrite: bool) -> None:
@@ -155,7 +183,7 @@ def forget_run(folder: Path) -> None:
     remove_checkpoints(folder / CHECKPOINTS)
     if not (folder / CONFIG).exists():
         return
-    for name in ("evaluation", "attacks"):
+    for name in RESULTS:
         for parent, _, files in os.walk(folder / name, topdown=False):
             _forget_results(folder, Path(parent), files)
     _forget_results(folder, folder, [p.name for p in folder.iterdir() if p.is_file()])
@@ -279,6 +307,12 @@ def load_run(
 def _load(folder: Path) -> tuple[RunConfig, nn.Module, dict]:
     """What is in config.toml and in the weights, which belong together but for the data."""
     if not (folder / CONFIG).exists():
+        if (folder / WEIGHTS).exists():
+            raise ConfigError(
+                f"{folder} has {WEIGHTS} and no {CONFIG}: holonet train writes both, fit the "
+                "weights alone. Build the network and use load_weights, or, where fit was given "
+                f"run=..., load_model({str(folder / WEIGHTS)!r})"
+            )
         raise ConfigError(
             f"{folder} holds no run, it has no {CONFIG}: give the folder that a run was told to "
             f"use, or train one with holonet train --run-dir {folder}"

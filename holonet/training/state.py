@@ -1,6 +1,7 @@
 """The state of a run: what is drawn from its seed, logged at its steps, and kept in checkpoints."""
 
 import logging
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -174,7 +175,14 @@ class RunState:
         self.require_finite_weights()
         self.journal.flush_to_disk()
         about = {"identity": self._identity, "examples": self._examples}
+        before = path.read_bytes() if os.path.isfile(path) and os.access(path, os.R_OK) else None
         save_weights(path, self.model, about)
+        if before not in (None, path.read_bytes()):
+            logger.warning(
+                "%s was not what this run ends with: it was altered, or another run's. The "
+                "weights of this run stand there now",
+                path,
+            )
 
     def restore_finished(self, path: Path) -> bool:
         """Take the weights of the finished run; False if it is not finished.

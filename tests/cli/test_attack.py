@@ -16,7 +16,7 @@ from holonet.attacks.ensemble import ATTACKS, STRONG
 from holonet.cli.attack import attacks_named, percent, save_picture
 from holonet.cli.main import app
 from holonet.diagnostics import RobustnessReport
-from holonet.errors import DataError, DomainError, HolonetError, UnknownNameError
+from holonet.errors import ConfigError, DataError, DomainError, HolonetError, UnknownNameError
 from holonet.interop import autoattack
 from holonet.plots import new_figure
 from holonet.training import load_run
@@ -138,6 +138,12 @@ def test_names_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
     for bad in ("", "torchattacks:", "nobody:PGD"):
         with pytest.raises(UnknownNameError):
             attacks_named(bad)
+
+
+def test_a_budget_that_no_attack_takes_is_refused() -> None:
+    with pytest.raises(ConfigError, match="--queries, --steps changes nothing for fgsm"):
+        attacks_named("fgsm", steps=3, queries=9)
+    attacks_named("fgsm,pgd", steps=3)
 
 
 def test_each_attack_gets_the_budget_that_it_takes() -> None:

@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 from holonet.cli.main import app
 from holonet.data import load_digits
 from holonet.errors import ConfigError, RunExistsError
+from holonet.training import accuracy, load_run
 
 
 @pytest.fixture(scope="module")
@@ -62,6 +63,27 @@ def test_compare_prints_four_contenders(small: Path, tmp_path: Path) -> None:
     assert {r["seed"] for r in rows} == {0, 1}
     sizes = {r["parameters"] for r in rows}
     assert max(sizes) / min(sizes) < 1.1
+    for row in rows:  # each is a run like any other
+        _, data, model = load_run(row["folder"])
+        assert accuracy(model, data.x_test, data.y_test) == row["clean"]
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        ("--rules standard,pgd --weight 1", "rule.weight changes nothing"),
+        ("--networks real --activation sin", "model.kind = 'real'"),
+        ("--attack strong --steps 3", "--steps changes nothing"),
+        ("--data-root .", "data.name = 'digits'"),
+    ],
+)
+def test_an_option_that_changes_nothing_anywhere_is_refused(
+    options: str, reason: str, tmp_path: Path
+) -> None:
+    result = invoke("compare", "--out", str(tmp_path / "c"), *options.split())
+    assert isinstance(result.exception, ConfigError), result.output
+    assert reason in str(result.exception)
+    assert not (tmp_path / "c").exists()
 
 
 @pytest.mark.parametrize(

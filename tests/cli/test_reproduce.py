@@ -7,18 +7,15 @@ from typing import Any
 
 import numpy as np
 import pytest
-import typer
 from typer.testing import CliRunner
 
 import holonet.cli.reproduce as module
+from holonet.cli.main import app
 from holonet.data import load_digits
 from holonet.errors import DataError, NumericalError, UnknownNameError
 from holonet.experiments.claims import Claim, Finding, Verdict
 from holonet.experiments.experiment import Cell, Study
 from holonet.plots import Section
-
-app = typer.Typer()
-app.command()(module.reproduce)
 
 
 class Toy(Study):
@@ -54,7 +51,7 @@ def toy(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def invoke(*arguments: str) -> Any:
-    return CliRunner().invoke(app, list(arguments), env={"COLUMNS": "200"})
+    return CliRunner().invoke(app, ["reproduce", *arguments], env={"COLUMNS": "200"})
 
 
 @pytest.mark.usefixtures("toy")

@@ -1,6 +1,7 @@
 """`holonet train`, and what it says to bad input."""
 
 import json
+import re
 import shlex
 import shutil
 from pathlib import Path
@@ -49,10 +50,52 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_rank_that_is_no_number_is_refused(
     rank: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("RANK", rank)
-    result = CliRunner().invoke(app, ["train", "--run-dir", str(tmp_path / "r"), "--epochs", "1"])
-    assert "RANK=" in str(result.exception)
-    assert isinstance(result.exception, ConfigError)
+    monkeypatch.setenv("LOCAL_RANK", rank)
+    result = train(tmp_path / "r", "--devices", "2", "--accelerator", "cpu")
+    assert "LOCAL_RANK=" in str(failure(result))
+
+
+def test_on_one_device_a_rank_in_the_environment_says_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("RANK", "LOCAL_RANK"):
+        monkeypatch.setenv(name, "1")
+    result = train(tmp_path / "r", "--epochs", "1", "--json")
+    assert result.exit_code == 0, result.output
+    assert json.loads(result.stdout)["steps"] == 1
+    load_run(tmp_path / "r")
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        ("--rule standard --beta 2", "rule.beta changes nothing with rule.name = 'standard'"),
+        ("--rule pgd --weight 2 --probes 3", "rule.weight .*; rule.probes "),
+        ("--warm-up 0.2", "rule.schedule = 'constant'"),
+        ("--channels 3", "model.family = 'mlp'"),
+        ("--model real --activation sin", "model.kind = 'real'"),
+        ("--data-root .", "data.name = 'digits'"),
+        ("--backend gloo", "train.devices = 1"),
+    ],
+)
+def test_an_option_that_changes_nothing_is_refused(
+    options: str, reason: str, tmp_path: Path
+) -> None:
+    error = failure(train(tmp_path / "r", *options.split()))
+    assert isinstance(error, ConfigError)
+    assert re.search(reason, str(error))
+    assert not (tmp_path / "r").exists()
+
+
+def test_a_setting_in_a_file_that_changes_nothing_is_told(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    file = tmp_path / "c.toml"
+    file.write_text("[rule]\nname = 'standard'\nbeta = 2.0\nsteps = 7\n")
+    result = train(tmp_path / "r", "--config", str(file), "--epochs", "1")
+    assert result.exit_code == 0, result.output
+    (told,) = [r.message for r in caplog.records if "changes nothing" in r.message]
+    assert "rule.beta = 2.0 changes nothing with rule.name = 'standard'" in told
 
 
 def test_train_keeps_everything_in_the_run_folder(finished: Path) -> None:

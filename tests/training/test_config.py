@@ -536,3 +536,80 @@ def test_images_with_their_channels_last_are_told(shape, caplog):
     caplog.clear()
     ModelConfig(hidden=(2,)).build(shape, 2)
     assert not caplog.records
+
+
+RULE_ALTERNATIVES: dict[str, Any] = {
+    "weight": 0.7,
+    "on": "loss",
+    "probes": 3,
+    "mode": "forward",
+    "norm": "L1",
+    "directions": "complex",
+    "cauchy_riemann": 0.5,
+    "harmonic": 0.5,
+    "threat": "L2",
+    "eps": 0.33,
+    "bounds": (-1.0, 2.0),
+    "steps": 3,
+    "beta": 4.0,
+    "schedule": "linear",
+    "warm_up": 0.25,
+}
+
+
+def ignored(section: Any) -> set[str]:
+    return {key for keys in section.ignored().values() for key in keys}
+
+
+@pytest.mark.parametrize("base", [{}, {"schedule": "cosine"}, {"threat": "polydisc"}], ids=str)
+def test_a_rule_ignores_a_setting_exactly_if_another_value_makes_the_same_rule(
+    base: dict[str, Any],
+) -> None:
+    def named(name: str, **settings: Any) -> RuleConfig:
+        return RuleConfig(**{"name": name, **base, **settings})
+
+    for name in RULE_NAMES:
+        config = named(name)
+        for key, value in RULE_ALTERNATIVES.items():
+            if key not in base:
+                other = named(name, **{key: value})
+                same = repr(config.build()) == repr(other.build())
+                assert same == (key in ignored(config)), (name, key)
+
+
+@pytest.mark.parametrize("base", [{}, {"residual": 1}, {"norm": "frozen"}], ids=str)
+def test_a_model_ignores_a_setting_exactly_if_another_value_makes_the_same_network(
+    base: dict[str, Any],
+) -> None:
+    small: dict[str, Any] = {"hidden": (4, 4), "channels": (2, 2), "dense": (4,), **base}
+    others: dict[str, Any] = {
+        "hidden": (5,), "channels": (3,), "kernel_size": 3, "stride": 1, "pooling": 2,
+        "dense": (7,), "residual": 1, "alpha": 0.5, "norm": "frozen", "activation": "sin",
+        "readout": "imag", "gain": 0.3,
+    }  # fmt: skip
+    x = torch.rand(20, 1, 16, 16, generator=torch.Generator().manual_seed(0))
+
+    def built(config: ModelConfig) -> tuple[str, list[float]]:
+        model = config.build((1, 16, 16), 3, examples=x)
+        return repr(model), [float(v.abs().sum()) for v in model.state_dict().values()]
+
+    for kind in ("holomorphic", "real", "real-twin", "real-flops-twin"):
+        for family in ("mlp", "convnet"):
+            config = ModelConfig(kind=kind, family=family, **small)
+            for key, value in others.items():
+                if key not in base:
+                    other = ModelConfig(kind=kind, family=family, **{**small, key: value})
+                    same = built(config) == built(other)
+                    assert same == (key in ignored(config)), (kind, family, key)
+
+
+def test_unused_settings_are_named_with_what_ignores_them() -> None:
+    unused = RunConfig(rule=RuleConfig(name="standard")).unused()
+    assert unused["rule.beta"] == "rule.name = 'standard'"
+    assert unused["model.channels"] == "model.family = 'mlp'"
+    assert unused["data.root"] == "data.name = 'digits'"
+    assert unused["train.momentum"] == "train.optimizer = 'adam'"
+    assert unused["train.backend"] == "train.devices = 1"
+    assert "data.root" not in RunConfig(data=DataConfig(name="mnist")).unused()
+    several = TrainConfig(optimizer="sgd", devices=2)
+    assert not any(key.startswith("train.") for key in RunConfig(train=several).unused())

@@ -556,3 +556,23 @@ def test_accuracy_restores_each_mode() -> None:
     assert isinstance(first, Constant)
     assert first.modes == [False, False]
     assert (model.training, first.training, frozen.training) == (True, True, False)
+
+
+@pytest.mark.parametrize("model", [nn.Flatten(), nn.Linear(64, 10).requires_grad_(False)], ids=str)
+def test_fit_refuses_a_model_with_nothing_to_train(model: nn.Module) -> None:
+    with pytest.raises(InputTypeError, match="nothing to train"):
+        fit(model, DATA, EmpiricalRisk(), TrainConfig(epochs=1))
+
+
+def test_fit_needs_gradients_and_takes_them_under_no_grad() -> None:
+    def trained() -> Tensor:
+        torch.manual_seed(0)
+        linear = nn.Linear(64, 10)
+        fit(nn.Sequential(nn.Flatten(), linear), DATA, EmpiricalRisk(), TrainConfig(epochs=1))
+        return linear.weight.detach()
+
+    with torch.no_grad():
+        inside = trained()
+    assert torch.equal(inside, trained())
+    with torch.inference_mode(), pytest.raises(InputTypeError, match="inference_mode"):
+        trained()

@@ -310,15 +310,12 @@ def put(folder: Path, names: list[str]) -> None:
 
 @pytest.mark.parametrize("foreign", [FOREIGN, []])
 def test_overwriting_removes_the_run_and_keeps_what_is_not_of_it(
-    mine: Path, tmp_path: Path, foreign: list[str]
+    mine: Path, foreign: list[str]
 ) -> None:
     put(mine, foreign + RESULTS)
-    put(tmp_path / "elsewhere", ["attack.json"])
-    (mine / "attacks" / "L2-0.1").symlink_to(tmp_path / "elsewhere")
     prepare_run(mine, OTHER, overwrite=True)
     left = {str(p.relative_to(mine)) for p in content(mine)}
     assert left == {"config.toml", *foreign}
-    assert (tmp_path / "elsewhere" / "attack.json").exists()
     assert RunConfig.read(mine / "config.toml") == OTHER
     assert (mine / "evaluation").exists() == bool(foreign)
 
@@ -423,3 +420,60 @@ def test_forgetting_keeps_the_configuration(tmp_path: Path) -> None:
     forget_run(tmp_path)
     assert [p.name for p in content(tmp_path)] == ["config.toml"]
     forget_run(tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize("name", ["checkpoints", "evaluation", "attacks", "attacks/Linf-0.1"])
+def test_nothing_is_removed_or_written_through_a_link_out_of_the_run(
+    name: str, tmp_path: Path
+) -> None:
+    run(tmp_path / "other")
+    theirs = tmp_path / "other" / name
+    theirs.mkdir(parents=True, exist_ok=True)
+    (theirs / "attack.json").write_text("theirs")
+    run(tmp_path / "mine")
+    link = tmp_path / "mine" / name
+    link.parent.mkdir(exist_ok=True)
+    shutil.rmtree(link, ignore_errors=True)
+    link.symlink_to(theirs)
+    before = content(tmp_path)
+    data = load_data(CONFIG.data)
+    for act in (
+        lambda: prepare_run(tmp_path / "mine", OTHER, overwrite=True),
+        lambda: prepare_run(tmp_path / "mine", CONFIG, resume=True),
+        lambda: fit(
+            build_model(CONFIG, data), data, CONFIG.rule.build(), SHORT, run_dir=tmp_path / "mine"
+        ),
+    ):
+        with pytest.raises(RunExistsError, match="links that lead out of it"):
+            act()
+    assert content(tmp_path) == before
+
+
+def test_resuming_says_that_it_put_back_other_weights(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    first, _ = run(tmp_path / "a")
+    run(tmp_path / "b", OTHER)
+    data = load_data(CONFIG.data)
+
+    def resumed() -> list[str]:
+        caplog.clear()
+        model = build_model(CONFIG, data)
+        fit(model, data, CONFIG.rule.build(), run_dir=tmp_path / "a", run=CONFIG, resume=True)
+        return [r.message for r in caplog.records if "was not what this run ends with" in r.message]
+
+    assert not resumed()
+    for suffix in ("", ".sha256"):
+        shutil.copy(tmp_path / "b" / f"model.safetensors{suffix}", tmp_path / "a")
+    assert len(resumed()) == 1
+    assert not resumed()
+    _, _, model = load_run(tmp_path / "a")
+    for key, value in first.state_dict().items():
+        assert torch.equal(value, model.state_dict()[key])
+
+
+def test_weights_without_a_configuration_say_how_they_are_read(tmp_path: Path) -> None:
+    data = load_data(CONFIG.data)
+    fit(build_model(CONFIG, data), data, CONFIG.rule.build(), SHORT, run_dir=tmp_path)
+    with pytest.raises(ConfigError, match="use load_weights"):
+        load_run(tmp_path)
