@@ -245,7 +245,8 @@ def as_expression(value: Any) -> Expr:
     )
     if infinite:
         raise ConfigError(f"{quote(value)} contains {infinite.pop()}, which is not finite")
-    if any(_bits(number) > _MOST_BITS for number in value.atoms(sympy.Rational, sympy.Float)):
+    nodes: Any = sympy.postorder_traversal(value)  # the innermost numbers first
+    if any(_bits(number) > _MOST_BITS for number in nodes if _is_rational(number)):
         raise ConfigError(f"a number in the formula has more than {_MOST_BITS} bits")
     plain: dict[sympy.Symbol, sympy.Symbol] = {}
     for symbol in value.free_symbols:
@@ -267,8 +268,17 @@ def as_expression(value: Any) -> Expr:
     return value.xreplace({**renamed, **exact})  # what is not touched is not evaluated anew
 
 
-def _bits(number: Any) -> int:
+def _is_rational(e: Any) -> bool:
+    """Whether it is a rational number, or a power of one that is not taken yet."""
+    if e.is_Pow:
+        return e.base.is_Rational and e.exp.is_number and bool(e.exp.is_rational)
+    return e.is_Rational or e.is_Float
+
+
+def _bits(number: Any) -> Any:
     """How many bits numerator and denominator have at most."""
+    if number.is_Pow:
+        return _bits(number.base) * abs(number.exp)
     if number.is_Float:
         _, _, exponent, bits = number._mpf_
         return bits + abs(exponent)
@@ -284,6 +294,6 @@ def quote(value: object) -> str:
     """
     try:
         text = str(value)
-    except (ValueError, RecursionError):  # thousands of digits, or of brackets
+    except (ArithmeticError, ValueError, RecursionError):  # thousands of digits, or of brackets
         text = f"a {type(value).__name__} too large to print"
     return repr(text if len(text) <= 200 else text[:200] + "...")

@@ -84,7 +84,11 @@ def from_sympy(
             lambda: _record(expression, name, base_point),
             lambda: too_long(expression, time_limit),
         )
-    except (OverflowError, MemoryError, RecursionError) as error:
+    except RecursionError as error:
+        raise ConfigError(
+            f"from_sympy({quote(expression)}): the formula is nested too deeply"
+        ) from error
+    except (OverflowError, MemoryError) as error:
         raise NumericalError(f"from_sympy({quote(expression)}) is out of range: {error}") from error
 
 

@@ -1,5 +1,6 @@
 """Proofs and refutations that a formula is holomorphic, or harmonic."""
 
+import math
 import sys
 import time
 from collections.abc import Sequence
@@ -305,8 +306,8 @@ class _Attempt:
             if fine == 0 or abs(rough - fine) > _AGREEMENT * abs(fine):
                 continue
             value = complex(fine)
-            if abs(value) < sys.float_info.min:
-                raise NumericalError(f"{self.operator} is below the range of double precision")
+            if not sys.float_info.min <= math.hypot(value.real, value.imag) < math.inf:
+                raise NumericalError(f"{self.operator} is out of the range of double precision")
             found, _ = differences(e, at, self.claim, self.deadline)
             if not abs(found[variable] - value) <= _TOLERANCE * abs(value):
                 raise UndecidedError("differences do not agree with the formula")

@@ -123,7 +123,8 @@ class _Search:
                 return [PointSet(tuple(left))] if left else [], removed
             case Progression(offset, period, without):
                 for known in exact:
-                    if known.obstacle() == Progression(offset, period):
+                    rounded = known.points[0].has(sympy.Float)  # nothing can be decided there
+                    if known.obstacle() == Progression(offset, period) and not rounded:
                         return self.reduced_progression(where, known, without)
         return [where], []
 

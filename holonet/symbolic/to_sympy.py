@@ -15,6 +15,7 @@ from holonet import nn
 from holonet._arguments import checked
 from holonet.errors import ConfigError, NumericalError, ShapeError
 from holonet.functions import HolomorphicFunction
+from holonet.nn.modes import evaluating
 from holonet.symbolic.formula import Expr, parse_formula
 
 __all__ = ["MAX_OPERATIONS", "to_sympy"]
@@ -65,7 +66,8 @@ def to_sympy(
     shape = _shape_of(subject) if shape is None else shape
     count = int(np.prod(shape, dtype=int))
     entries = _array([sympy.Symbol(f"{variable}_{k}") for k in range(count)])
-    outputs = _apply(subject, entries.reshape(shape))
+    with evaluating(subject):  # reading a spectral norm in train mode would change it
+        outputs = _apply(subject, entries.reshape(shape))
     return sympy.Matrix(outputs.ravel().tolist())
 
 
@@ -100,7 +102,9 @@ def _apply(module: tnn.Module, z: np.ndarray) -> np.ndarray:
     if module._forward_hooks or module._forward_pre_hooks or "forward" in vars(module):
         raise ConfigError(
             f"this {type(module).__name__} has forward hooks or a forward of its own, of which "
-            "to_sympy knows no formula: take them off, or write the layer as one that it knows"
+            "to_sympy knows no formula: take them off, or write the layer as one that it knows "
+            "(old weight and spectral norms and pruning are hooks; those of "
+            "torch.nn.utils.parametrizations are none, nor is a layer after prune.remove)"
         )
     return rule(module, z)
 

@@ -201,3 +201,15 @@ def test_numbers_of_many_digits_are_refused_by_name():
         with pytest.raises(ConfigError, match="bits"):
             as_expression(value)
     assert "too large" in quote(sympy.Integer(10) ** 5000)
+
+
+def test_powers_are_too_large_before_they_are_taken():
+    def power(base, exponent):
+        return sympy.Pow(base, exponent, evaluate=False)
+
+    for exponent in (10**8, -(10**8), power(2, 30), power(10, power(10, 10)), 10**400):
+        with pytest.raises(ConfigError, match="bits"):
+            as_expression(sympy.Mul(Z, power(3, exponent), evaluate=False))
+    kept = Z * sympy.Integer(2) ** sympy.Rational(4999, 5000)
+    assert as_expression(kept) == kept
+    assert "too large" in quote(Z + parse_formula("exp(exp(exp(exp(exp(10)))))"))

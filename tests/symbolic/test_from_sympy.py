@@ -252,3 +252,11 @@ def test_large_powers_are_taken():
 def test_the_time_is_limited():
     with pytest.raises(ConfigError, match=r"time_limit=0\.3"):
         from_sympy("1/(z**97 + z + 1)", time_limit=0.3)
+
+
+def test_formulas_nested_too_deeply_are_told():
+    deep = sympy.Symbol("z")
+    for _ in range(3000):
+        deep = sympy.sin(deep, evaluate=False)
+    with pytest.raises(ConfigError, match="deep"):
+        from_sympy(deep)

@@ -1,5 +1,6 @@
 """What is proved is true, what is refuted is false, and nothing else is said."""
 
+import cmath
 import importlib
 import importlib.util
 import time
@@ -243,6 +244,13 @@ def test_networks_are_holomorphic_and_their_real_parts_harmonic():
     for readout in (nn.RealPart(), nn.ImagPart(), nn.LogModulus()):
         assert prove(nn.Sequential(*net, readout), "harmonic")
     assert prove(nn.HolomorphicClassifier(net), "harmonic")
+
+
+def test_a_value_that_no_double_holds_is_no_witness():
+    assert isinstance(prove("1e-400*conjugate(z)"), Unknown)
+    verdict = prove("z**999*conjugate(z)**1000 + re(z)**500")  # in range at other points
+    assert isinstance(verdict, Refuted)
+    assert cmath.isfinite(verdict.value)
 
 
 def test_networks_behind_readouts_are_refuted():

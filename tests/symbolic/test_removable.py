@@ -172,6 +172,12 @@ def test_what_is_a_pole_or_undecided_is_declared(text, where):
         assert where in places
 
 
+def test_zeros_known_to_30_digits_are_not_looked_at_in_exact_arithmetic():
+    """It would take minutes, for nothing: they stay poles."""
+    record = from_sympy("tanh((1 - 2*I)*z) + 1/(cosh(z/2) - exp(z/4))", time_limit=30)
+    assert len(record.singularities) == 5
+
+
 functions = st.sampled_from(
     [sympy.exp, sympy.sin, sympy.cosh, sympy.erf, sympy.atan, lambda u: sympy.log(u + 3)]
 )

@@ -5,6 +5,7 @@ import pytest
 import sympy
 import torch
 from torch import nn as tnn
+from torch.nn.utils import parametrizations
 
 from holonet import nn
 from holonet.errors import ConfigError, NumericalError, ShapeError
@@ -156,6 +157,19 @@ def test_layers_that_are_changed_from_outside_are_refused():
     network[1].forward = lambda z: z.conj()
     with pytest.raises(ConfigError, match="forward of its own"):
         to_sympy(network)
+
+
+def test_parametrized_weights_are_read_as_they_are_in_eval_mode_and_not_changed():
+    layer = parametrizations.spectral_norm(tnn.Linear(2, 2, dtype=torch.float64))
+    before = {name: tensor.clone() for name, tensor in layer.state_dict().items()}
+    formulas = to_sympy(layer)
+    assert layer.training
+    assert all(torch.equal(before[name], tensor) for name, tensor in layer.state_dict().items())
+    row = to_sympy(layer.eval())
+    assert formulas == row
+    (expected,) = layer(torch.tensor([[2.0, -1.0]], dtype=torch.float64)).tolist()
+    at = {"z_0": 2, "z_1": -1}
+    assert [float(e.subs(at)) for e in row] == pytest.approx(expected, rel=1e-14)
 
 
 def test_infinite_weights_are_refused():
