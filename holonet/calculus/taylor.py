@@ -8,7 +8,7 @@ import torch
 from holonet._arguments import checked
 from holonet._types import ComplexTensor, RealTensor, TensorFunction
 from holonet.calculus.checks import evaluate, require_clear_disc
-from holonet.calculus.hardy import circle_modes
+from holonet.calculus.hardy import ROUNDING, circle_modes
 from holonet.errors import DomainError, NumericalError
 
 __all__ = [
@@ -23,10 +23,12 @@ WITNESSES = (0.1 + 0.3j, -0.5 + 0.1j, 0.4 - 0.5j)
 negative modes of functions of |z|."""
 
 ALIASES = 10.0  # times the highest modes seen
-NOISE = 100.0  # times the estimated error: coefficients above it are used
+NOISE = 10.0  # times the error: coefficients above it are used
 COARSEST = 1e-8  # aliasing that is still worth reporting as an error
 FEWEST = 8  # coefficients that a slope is read from
-HIGHEST = 8  # modes that tell how large the noise is
+HIGHEST = 8  # modes that tell how large aliases are
+LIKELY = 5.0  # root mean squares: one in 10^10 of Gaussian modes is larger
+OWN = 4.0  # times eps is what f loses alike on all of the circle, which no mode shows
 LONGEST_RUN = 4  # coefficients of which the largest stands for all
 STEEPENING = 0.2  # share of k log k in the decay, 1 / order for an entire function
 
@@ -37,7 +39,8 @@ class TaylorCoefficients:
 
     Args:
         values: (count, *rest), a_0 first.
-        error: (count, *rest), an estimate of |error|: rounding and aliasing over radius^k.
+        error: (count, *rest), what |error| is below: rounding and aliasing over radius^k, as far
+            as the modes of the circle and values inside show them; inf where a value overflows.
     """
 
     values: ComplexTensor
@@ -88,7 +91,7 @@ def taylor_coefficients(
     if bool(modes.negative.isnan()):
         raise NumericalError(f"{asked}: f is not finite there. Take a smaller radius")
     info = torch.finfo(torch.float64)
-    rounding = NOISE * NOISE * info.eps
+    rounding = ROUNDING * info.eps
     if float(modes.negative) > rounding:
         raise NumericalError(
             f"{asked}: the amplitude of the negative modes is {float(modes.negative):.2g} of all, "
@@ -100,24 +103,37 @@ def taylor_coefficients(
             f"{asked}: {len(modes.coefficients)} samples do not resolve f (aliasing "
             f"{float(modes.aliasing):.2g}). Take a smaller radius"
         )
-    positive = modes.coefficients[len(modes.coefficients) // 2 :, 0]
+    peak = modes.coefficients[:, 0].abs().amax()
+    unit = torch.where(peak == 0, 1, peak)  # squares of what is huge or tiny would be lost
+    half = len(modes.coefficients) // 2
+    negative, positive = (modes.coefficients[:, 0] / unit).tensor_split([half])
     inside = torch.tensor(WITNESSES, dtype=torch.complex128)
-    expected = torch.tensordot(torch.linalg.vander(inside, N=len(positive)), positive, dims=1)
-    gap = (evaluate(f, point + radius * inside, asked) - expected).abs()
+    series = torch.linalg.vander(inside, N=len(positive)).to(positive.dtype)
+    expected = torch.tensordot(series, positive, dims=1)
+    gap = (evaluate(f, point + radius * inside, asked) / unit - expected).abs()
     size = torch.linalg.vector_norm(positive)
     allowed = (ALIASES * float(modes.aliasing) + rounding) * size
     if bool((gap > allowed).any()):
         raise NumericalError(
-            f"{asked}: inside of the circle f is off its series by {float(gap.max()):.2g}, so "
-            "it is not holomorphic on that disc, as no function of |z| is. Take a smaller "
+            f"{asked}: inside of the circle f is off its series by {float(gap.max() * unit):.2g}, "
+            "so it is not holomorphic on that disc, as no function of |z| is. Take a smaller "
             "radius, short of the nearest singularity"
         )
-    powers = radius ** torch.arange(len(positive), dtype=torch.float64)
+    k = torch.arange(len(positive), dtype=torch.float64)
+    powers = radius**k
     kept = int(((powers > info.tiny) & powers.isfinite()).sum())  # the rest is out of range
-    powers = powers.view(-1, *[1] * (positive.ndim - 1))
-    highest = positive[-HIGHEST:].abs().amax(0)  # what aliases and the noise in f come to
-    noise = torch.linalg.vector_norm(positive, dim=0) * info.eps + highest
-    return TaylorCoefficients(positive[:kept] / powers[:kept], noise / powers[:kept])
+    k, powers = (entry.view(-1, *[1] * (positive.ndim - 1)) for entry in (k, powers))
+    eps = torch.finfo(positive.dtype).eps
+    noise = LIKELY * negative.abs().square().mean(0).sqrt()  # holomorphic f has no such modes
+    aliases = positive[-HIGHEST:].abs().amax(0) + gap.amax(0)
+    displaced = torch.linalg.vector_norm(k * positive, dim=0)  # by the rounding of the points
+    displaced = displaced * info.eps * (2 + abs(center) / radius)
+    own = OWN * eps * torch.linalg.vector_norm(positive, dim=0)
+    error = (noise + aliases + displaced + own).to(torch.float64) * unit
+    error = torch.where(error > 0, error.clamp(min=info.tiny), 0)  # below, numbers lose digits
+    values = modes.coefficients[half:, 0][:kept] / powers[:kept]
+    stated = error / powers[:kept]
+    return TaylorCoefficients(values, torch.where(values.isfinite(), stated, math.inf))
 
 
 @dataclass(frozen=True)

@@ -117,6 +117,9 @@ def double_copy(f: TensorFunction) -> tuple[TensorFunction, nn.Module | None]:
     `HolomorphicClassifier.holomorphic_map`, is copied and the copy converted. Any other callable
     comes back as it is, with None.
 
+    Raises:
+        InputTypeError: the module cannot be copied, as one that was pruned.
+
     Example:
         >>> layer = nn.Linear(1, 1, dtype=torch.cfloat)
         >>> copied, module = double_copy(layer)
@@ -124,9 +127,20 @@ def double_copy(f: TensorFunction) -> tuple[TensorFunction, nn.Module | None]:
         (torch.complex128, torch.complex64)
     """
     if isinstance(f, nn.Module):
-        module = to_precision(copy.deepcopy(f), torch.complex128)
+        module = to_precision(_copied(f), torch.complex128)
         return module, module
     if isinstance(f, MethodType) and isinstance(f.__self__, nn.Module):
-        module = to_precision(copy.deepcopy(f.__self__), torch.complex128)
+        module = to_precision(_copied(f.__self__), torch.complex128)
         return MethodType(f.__func__, module), module
     return f, None
+
+
+def _copied(module: M) -> M:
+    try:
+        return copy.deepcopy(module)
+    except (RuntimeError, TypeError) as error:
+        raise InputTypeError(
+            f"{type(module).__name__} cannot be copied ({str(error).splitlines()[0]}). Hold what "
+            "it computes with as parameters: after torch.nn.utils.prune call prune.remove, "
+            "instead of hooks that set weights take torch.nn.utils.parametrizations"
+        ) from error

@@ -17,6 +17,7 @@ from holonet.calculus.witnesses import DIFFERENCE_NOISE, Witnesses
 from holonet.domains import Domain
 from holonet.nn import HolomorphicClassifier
 from holonet.testing.specimens import (
+    Specimen,
     brief,
     default_points,
     default_radius,
@@ -25,6 +26,7 @@ from holonet.testing.specimens import (
     name_of,
     radii_inside,
     random_lines,
+    require_examples_apart,
     specimens,
 )
 
@@ -124,6 +126,8 @@ def assert_holomorphic(
     """
     worst = 0.0
     for finding in _findings(f, z, domain, radius, samples, seed, perturb):
+        room = float(finding.radius.min())
+        require_examples_apart(finding.specimen, finding.z, room, "holomorphic", name_of(f))
         allowed = finding.tolerance if tolerance is None else tolerance
         if not finding.error <= allowed:
             raise AssertionError(finding.describe(f, allowed))
@@ -135,8 +139,7 @@ def assert_holomorphic(
 class _Finding:
     """What the witnesses said in one situation, on circles of one size."""
 
-    situation: str
-    f: TensorFunction
+    specimen: Specimen
     z: ComplexTensor
     radius: RealTensor
     witnesses: Witnesses
@@ -157,7 +160,7 @@ class _Finding:
     def _is_followed(self) -> bool:
         """Whether autograd follows the function at all."""
         with torch.enable_grad():
-            return self.f(self.z.detach().requires_grad_()).requires_grad
+            return self.specimen.f(self.z.detach().requires_grad_()).requires_grad
 
     @property
     def _finite(self) -> BoolTensor:
@@ -165,7 +168,7 @@ class _Finding:
 
     def describe(self, f: object, allowed: float | int) -> str:
         w = self.witnesses
-        where = f"{name_of(f)}, {self.situation}"
+        where = f"{name_of(f)}, {self.specimen.situation}"
         if not bool(self._finite.all()):
             at = int((~self._finite).nonzero()[0])
             return (
@@ -232,4 +235,4 @@ def _findings(
                     break
                 radii = torch.where(infinite, radii / 4, radii)
                 found = holomorphy_witnesses(specimen.f, z, v, radius=radii, samples=samples)
-            yield _Finding(specimen.situation, specimen.f, z, radii, found)
+            yield _Finding(specimen, z, radii, found)

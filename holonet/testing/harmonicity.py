@@ -25,6 +25,7 @@ from holonet.testing.specimens import (
     name_of,
     radii_inside,
     random_lines,
+    require_examples_apart,
     specimens,
 )
 
@@ -92,6 +93,7 @@ def assert_harmonic(
     generator = torch.Generator().manual_seed(seed)
     worst = 0.0
     for specimen in specimens(u, z, perturb=perturb, seed=seed):
+        require_examples_apart(specimen, z, radius, "harmonic", name_of(u))
         count = z[0].numel() * (2 if z.is_complex() else 1)
         values, inside = _in_double(specimen.f), domain_of(u, domain)
         with torch.no_grad():
@@ -163,6 +165,7 @@ def assert_pluriharmonic(
     generator = torch.Generator().manual_seed(seed)
     worst = 0.0
     for specimen in specimens(u, z, perturb=perturb, seed=seed):
+        require_examples_apart(specimen, z, radius, "pluriharmonic", name_of(u))
         v = random_lines(z, generator)
         radii = radii_inside(specimen, domain_of(u, domain), z, v, radius)
         with torch.no_grad():

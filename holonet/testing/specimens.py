@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from holonet._types import AnyTensor, ComplexTensor, RealTensor, TensorFunction
+from holonet.calculus.checks import values_at
 from holonet.calculus.witnesses import CIRCLE_CENTER, CIRCLE_REACH, example_norms
 from holonet.domains import Domain, Plane
 from holonet.errors import DomainError, InputTypeError, ShapeError
@@ -27,6 +28,7 @@ __all__ = [
     "name_of",
     "radii_inside",
     "random_lines",
+    "require_examples_apart",
     "specimens",
 ]
 
@@ -34,6 +36,8 @@ POINTS = 8
 ROOM = 1.1 * CIRCLE_REACH  # clearance that a circle of radius 1 needs
 PERTURBATION = 0.05  # of parameters, relative to their root mean square plus a tenth
 MOST_GROWTH = 100.0  # of the largest value, that a perturbation may cause
+ASIDE = 1e-3  # of the radius, between a point and its neighbor in a batch
+LONELY = 4  # points that are looked at in a batch of their own
 TRAINING_PASSES = 3  # that move running statistics away from where they started
 
 
@@ -86,6 +90,40 @@ def specimens(f: TensorFunction, z: AnyTensor, *, perturb: bool, seed: int) -> I
         yield _situation(f, "in eval mode with perturbed parameters", perturbed)
         yield _situation(
             f, "in train mode with perturbed parameters", lambda m: (perturbed(m), m.train())
+        )
+
+
+@torch.no_grad()
+def require_examples_apart(
+    specimen: Specimen, z: AnyTensor, radius: float, claim: str, name: str
+) -> None:
+    """Refuse what gives a point another value in company than alone: it is no function of a point.
+
+    What gives two values for the same batch is noise, and left to the circles.
+
+    Raises:
+        AssertionError: the values of the first points change with the batch that they are in.
+    """
+    generator = torch.Generator().manual_seed(0)
+    aside = torch.randn(z.shape, generator=generator, dtype=z.dtype)
+    company = torch.cat([z + ASIDE * radius * aside / example_norms(aside).max(), z])
+    shared, again = (
+        values_at(specimen.f, company, f"a check of {name}")[len(z) :][:LONELY] for _ in range(2)
+    )
+    if not torch.equal(shared, again):
+        return
+    alone = torch.cat(
+        [values_at(specimen.f, point[None], f"a check of {name}") for point in z[:LONELY]]
+    )
+    size = torch.maximum(example_norms(shared).max(), example_norms(alone).max())
+    change = example_norms(shared - alone)
+    if bool((change > math.sqrt(torch.finfo(alone.dtype).eps) * size).any()):
+        at = int(change.argmax())
+        raise AssertionError(
+            f"not {claim}: {name}, {specimen.situation}, is no function of one point: at "
+            f"{brief(z[at])} its value changes by {float(change[at] / size):.3g} (of the largest) "
+            "with the other examples of the batch, as behind batch statistics, or a flip or a sum "
+            "over the first axis. Let it take each example on its own"
         )
 
 

@@ -292,3 +292,17 @@ def test_the_wrong_size_is_refused(shape, axis):
     with pytest.raises(ShapeError, match=r"Sin was built for 3 features .*reshape"):
         require_size(z, axis, 3, nn.Sin(), "features")
     require_size(torch.zeros(2, 3), -1, 3, nn.Sin(), "features")
+
+
+@pytest.mark.parametrize("outer", [nn.Sequential, tnn.Sequential])
+def test_real_numbers_are_not_assigned_in_the_place_of_complex_ones(outer):
+    net = outer(nn.Linear(3, 2))
+    real = {name: p.detach().real.clone() for name, p in net.state_dict().items()}
+    with pytest.raises(InputTypeError, match=r"assign=True.*0.weight.*without assign"):
+        net.load_state_dict(real, assign=True)
+    assert net[0].weight.is_complex()
+    net.load_state_dict(real)
+    torch.testing.assert_close(net[0].weight.real, real["0.weight"])
+    double = {name: p.to(torch.complex128) for name, p in net.state_dict().items()}
+    net.load_state_dict(double, assign=True)
+    assert net[0].weight.dtype is torch.complex128

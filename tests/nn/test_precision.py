@@ -6,6 +6,7 @@ import warnings
 import pytest
 import torch
 from torch import nn as tnn
+from torch.nn.utils import prune
 
 from holonet import nn
 from holonet.errors import InputTypeError
@@ -158,3 +159,12 @@ def test_double_copies_leave_the_original_alone():
     assert isinstance(owner, nn.HolomorphicClassifier)
     assert method(torch.zeros(1, 2, dtype=torch.complex128)).dtype == torch.complex128
     assert nn.double_copy(torch.sin) == (torch.sin, None)
+
+
+def test_a_module_that_cannot_be_copied_is_told_how_it_can():
+    layer = nn.Linear(3, 2)
+    prune.l1_unstructured(layer, "weight", 2)
+    with pytest.raises(InputTypeError, match=r"prune\.remove"):
+        nn.double_copy(layer)
+    prune.remove(layer, "weight")
+    assert nn.double_copy(layer)[1].weight.dtype is C128

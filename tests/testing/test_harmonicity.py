@@ -9,7 +9,7 @@ from torch import nn as torch_nn
 from holonet import nn
 from holonet.errors import DomainError, InputTypeError
 from holonet.functions import CATALOGUE
-from holonet.testing import IMPOSTORS, impostors_against
+from holonet.testing import IMPOSTORS, assert_holomorphic, impostors_against
 from holonet.testing.harmonicity import assert_harmonic, assert_pluriharmonic
 
 seeds = st.integers(0, 2**32)
@@ -198,3 +198,26 @@ def test_the_scale_does_not_decide(scale):
     assert_harmonic(lambda x: scale * (x[:, 0] * x[:, 1] - x[:, 2]), x)
     with pytest.raises(AssertionError, match="not harmonic"):
         assert_harmonic(lambda x: scale * x.square().sum(1), x)
+
+
+COMPANY = {
+    "flip": lambda z: z.flip(0),
+    "mean": lambda z: z - z.mean(0),
+    "first": lambda z: z * z[:1],
+    "running sum": lambda z: z.cumsum(0),
+    "position": lambda z: z * torch.arange(len(z))[:, None],
+}
+
+
+@pytest.mark.parametrize("name", COMPANY)
+@pytest.mark.parametrize("count", [1, 5])
+def test_what_depends_on_the_rest_of_the_batch_is_no_function_of_a_point(name, count):
+    mixing, z = COMPANY[name], normal(3, count, 2)
+    with pytest.raises(AssertionError, match=r"not holomorphic.*no function of one point"):
+        assert_holomorphic(mixing, z)
+    with pytest.raises(AssertionError, match=r"not harmonic.*no function of one point"):
+        assert_harmonic(lambda z: mixing(z).real, z)
+    with pytest.raises(AssertionError, match=r"not harmonic.*no function of one point"):
+        assert_harmonic(mixing, z.real)
+    with pytest.raises(AssertionError, match=r"not pluriharmonic.*no function of one point"):
+        assert_pluriharmonic(lambda z: mixing(z).real, z)
