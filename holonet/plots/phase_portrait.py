@@ -250,8 +250,8 @@ def _frame(
                 f"{domain} cannot be framed: choose a Rectangle, a Disc, an Annulus, "
                 "or (left, right, bottom, top)"
             )
-    if not all(map(math.isfinite, (box.left, box.right, box.bottom, box.top))):
-        raise DomainError(f"{domain} is unbounded: choose finite sides")
+    if not all(map(math.isfinite, (box.right - box.left, box.top - box.bottom))):
+        raise DomainError(f"{domain} is unbounded: choose finite sides, whose lengths are finite")
     return box, rims
 
 

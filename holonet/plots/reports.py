@@ -38,7 +38,8 @@ def write_report(report: Report, path: str | Path) -> Path:
 def render_report(report: Report) -> str:
     """The report as the text of an HTML page: styles and figures inside, no scripts, no links out.
 
-    Every text is escaped. A figure that holds pixels becomes a PNG at twice its size, any other
+    Every text is escaped; halves of characters, as in names of files that are no UTF-8, are written
+    with a backslash. A figure that holds pixels becomes a PNG at twice its size, any other
     an SVG.
     """
     source = resources.files("holonet.plots").joinpath("report.html.j2").read_text("utf-8")
@@ -50,7 +51,8 @@ def render_report(report: Report) -> str:
     environment.globals["numeric_columns"] = _numeric_columns
     environment.globals["embed"] = _embed
     environment.globals["describe"] = _describe
-    return environment.from_string(source).render(report=report)
+    page = environment.from_string(source).render(report=report)
+    return page.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def _paragraphs(text: str) -> list[str]:

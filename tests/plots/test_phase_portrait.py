@@ -242,6 +242,7 @@ def test_draws_into_given_axes() -> None:
         ({"domain": (1, 0, 0, 1)}, DomainError, "empty"),
         ({"domain": (0, math.inf, 0, 1)}, DomainError, "unbounded"),
         ({"domain": Disc(0, math.inf)}, DomainError, "unbounded"),
+        ({"domain": (-1e308, 1e308, 0, 1)}, DomainError, "unbounded"),
         ({"resolution": 1}, DomainError, "resolution=1"),
         ({"chunk": 0}, DomainError, "chunk=0"),
         ({"dtype": torch.float64}, InputTypeError, "float64"),

@@ -221,3 +221,10 @@ def test_failed_write_keeps_the_old_report(
         write_report(Report("New", "Lost."), path)
     assert os.listdir(tmp_path) == ["report.html"]
     assert "Old" in path.read_text("utf-8")
+
+
+def test_halves_of_characters_are_written_with_a_backslash(tmp_path: Path) -> None:
+    name = b"run-\xff".decode("utf-8", "surrogateescape")
+    table = Table(["run"], [[name]])
+    path = write_report(Report(name, "", [Section("Runs", table=table)]), tmp_path / "r.html")
+    assert "run-\\udcff" in path.read_text("utf-8")
