@@ -596,11 +596,15 @@ def interrupted(*_: object) -> None:
 
 
 def examine_in_time(task: tuple[int, int, float]) -> dict[str, Any]:
-    """`examine`, but sympy may not take more than a minute to read a formula."""
+    """`examine`, but sympy and the oracle together may not take more than a minute."""
     signal.signal(signal.SIGALRM, interrupted)
     signal.alarm(60)
+    start = time.perf_counter()
     try:
         return examine(task)
+    except TimeoutError:
+        seconds = time.perf_counter() - start
+        return {"k": task[1], "verdict": "not judged", "fault": "", "seconds": seconds}
     finally:
         signal.alarm(0)
 
