@@ -34,7 +34,8 @@ _NUMBERS: dict[type, tuple[type, str]] = {
 def checked(target: T) -> T:
     """A function, or a class, that refuses arguments which their annotations do not allow.
 
-    Of a class the constructor is checked, and `__call__` where there is one, inherited ones too.
+    Of a class the constructor is checked, and `__call__` where there is one, inherited ones too;
+    a constructor alone may be checked by itself.
     Inside of `torch.compile` nothing is checked.
 
     Law: an argument that fits its annotation passes; any other one raises before the function
@@ -54,7 +55,8 @@ def checked(target: T) -> T:
         holonet.errors.InputTypeError: double: x is a list and must be a tensor: torch.as_tensor(x)
     """
     if not isinstance(target, type):
-        return _checked_function(target, target.__name__)
+        names = target.__qualname__.split(".")
+        return _checked_function(target, names[-2] if names[-1] == "__init__" else names[-1])
     _check_methods(target)
     return target  # pyright: ignore[reportReturnType]
 

@@ -28,6 +28,7 @@ UNITS = (
     "domains",
     "functions",
     "interop",
+    "nn",
     "plots",
     "regularizers",
     "symbolic",

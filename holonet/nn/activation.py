@@ -4,6 +4,7 @@ from typing import Any, ClassVar
 
 from torch import Tensor
 
+from holonet._arguments import checked
 from holonet._types import ComplexTensor
 from holonet.functions import CATALOGUE, FunctionClass, HolomorphicFunction, get_function
 from holonet.nn.module import HolomorphicModule, require_complex
@@ -37,6 +38,7 @@ class Activation(HolomorphicModule):
         <FunctionClass.MEROMORPHIC: 'meromorphic'>
     """
 
+    @checked
     def __init__(self, function: str | HolomorphicFunction) -> None:
         super().__init__()
         record = get_function(function) if isinstance(function, str) else function

@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor, nn
 
+from holonet._arguments import checked
 from holonet._types import ComplexTensor, RealTensor
 from holonet.domains import Domain
 from holonet.errors import ConfigError, InputTypeError
@@ -49,6 +50,7 @@ class HolomorphicClassifier(DeclaredModule):
         Barati, Safabakhsh and Rahmati (2022), holomorphic hypotheses (reconstructed).
     """
 
+    @checked
     def __init__(self, backbone: nn.Module, readout: nn.Module | None = None) -> None:
         super().__init__()
         self.backbone = backbone

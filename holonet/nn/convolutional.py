@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import nn
 
+from holonet._arguments import checked
 from holonet.errors import ConfigError, ShapeError
 from holonet.functions import HolomorphicFunction
 from holonet.nn.classifier import HolomorphicClassifier
@@ -15,6 +16,7 @@ from holonet.nn.perceptrons import dense_layers
 __all__ = ["holomorphic_convnet", "real_convnet"]
 
 
+@checked
 def holomorphic_convnet(
     in_shape: Sequence[int],
     channels: Sequence[int],
@@ -75,6 +77,7 @@ def holomorphic_convnet(
     return HolomorphicClassifier(Sequential(*layers), readout)
 
 
+@checked
 def real_convnet(
     in_shape: Sequence[int],
     channels: Sequence[int],

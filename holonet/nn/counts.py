@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from holonet._arguments import checked
 from holonet.errors import ConfigError
 from holonet.nn.kits import ScaledResidual
 from holonet.nn.modes import evaluating
@@ -21,6 +22,7 @@ ADAPTIVE_POOLS = (nn.AdaptiveAvgPool1d, nn.AdaptiveAvgPool2d, nn.AdaptiveAvgPool
 COUNTED = (nn.Linear, *CONVOLUTIONS, *TRANSPOSED, FrozenNorm, ScaledResidual)
 
 
+@checked
 def real_parameter_count(module: nn.Module) -> int:
     """Number of real parameters: a complex one counts as two.
 
@@ -33,6 +35,7 @@ def real_parameter_count(module: nn.Module) -> int:
 
 
 @torch.no_grad()
+@checked
 def flops(module: nn.Module, in_shape: Sequence[int]) -> int:
     """Real multiply-adds of the forward pass of one example, by a pass of zeros with hooks.
 

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from torch import nn
 
+from holonet._arguments import checked
 from holonet.domains import Domain
 from holonet.errors import ConfigError, InputTypeError, NotHolomorphicError
 from holonet.functions import FunctionClass, Singularity
@@ -28,6 +29,7 @@ __all__ = [
 _READOUT_CLASSES = (FunctionClass.HARMONIC, FunctionClass.SUBHARMONIC)
 
 
+@checked
 def declare(
     module_type: type[nn.Module],
     function_class: FunctionClass | Callable[[nn.Module], FunctionClass],
@@ -68,6 +70,7 @@ def declare(
     DECLARATIONS[module_type] = Declaration(function_class, domain, singularities)
 
 
+@checked
 def declared_class(module: nn.Module, path: str = "") -> FunctionClass:
     """The class that a module declares, or that was declared for its type.
 

@@ -5,6 +5,7 @@ import math
 import torch
 from torch import Tensor, nn
 
+from holonet._arguments import checked
 from holonet._types import BoolTensor, ComplexTensor, RealTensor
 from holonet.domains import Plane
 from holonet.errors import DomainError
@@ -17,6 +18,7 @@ MOST_GROWTH = 1e6  # towers of exponentials are not sampled where they tower
 
 
 @torch.no_grad()
+@checked
 def admissible_radius(
     module: nn.Module,
     z: ComplexTensor,

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
+from holonet._arguments import checked
 from holonet._types import ComplexTensor
 from holonet.errors import DomainError, InputTypeError
 from holonet.functions import HolomorphicFunction
@@ -23,6 +24,7 @@ __all__ = [
 
 
 @torch.no_grad()
+@checked
 def circular_normal_(
     weight: Tensor, std: float | int = 1.0, *, generator: torch.Generator | None = None
 ) -> ComplexTensor:
@@ -47,6 +49,7 @@ def _circular_uniform_(
     return weight
 
 
+@checked
 def xavier_normal_(
     weight: Tensor, gain: float | int = 1.0, *, generator: torch.Generator | None = None
 ) -> ComplexTensor:
@@ -58,6 +61,7 @@ def xavier_normal_(
     return circular_normal_(weight, _xavier_std(weight, gain), generator=generator)
 
 
+@checked
 def xavier_uniform_(
     weight: Tensor, gain: float | int = 1.0, *, generator: torch.Generator | None = None
 ) -> ComplexTensor:
@@ -65,6 +69,7 @@ def xavier_uniform_(
     return _circular_uniform_(weight, _xavier_std(weight, gain), generator=generator)
 
 
+@checked
 def kaiming_normal_(
     weight: Tensor,
     gain: float | int = 1.0,
@@ -91,6 +96,7 @@ def kaiming_normal_(
     return circular_normal_(weight, _kaiming_std(weight, gain, mode), generator=generator)
 
 
+@checked
 def kaiming_uniform_(
     weight: Tensor,
     gain: float | int = 1.0,
@@ -103,6 +109,7 @@ def kaiming_uniform_(
 
 
 @torch.no_grad()
+@checked
 def data_driven_(
     network: nn.Module,
     z: Tensor,

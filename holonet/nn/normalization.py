@@ -5,6 +5,7 @@ import math
 import torch
 from torch import Tensor, nn
 
+from holonet._arguments import checked
 from holonet._types import ComplexTensor
 from holonet.errors import DomainError, NumericalError, ShapeError
 from holonet.functions import FunctionClass
@@ -117,6 +118,7 @@ class FrozenNorm(HolomorphicModule):
         return f"{self.num_features}, feature_axis={self.feature_axis}"
 
 
+@checked
 def calibrate(network: nn.Module, z: Tensor) -> nn.Module:
     """Measure the statistics of every FrozenNorm inside, in the order of the forward pass."""
 

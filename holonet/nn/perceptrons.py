@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import nn
 
+from holonet._arguments import checked
 from holonet.functions import HolomorphicFunction
 from holonet.nn.classifier import HolomorphicClassifier
 from holonet.nn.container import Sequential
@@ -13,6 +14,7 @@ from holonet.nn.kits import HolomorphicKit, Kit, RealKit, residual_blocks
 __all__ = ["dense_layers", "holomorphic_mlp", "real_mlp"]
 
 
+@checked
 def holomorphic_mlp(
     in_features: int,
     hidden: Sequence[int],
@@ -57,6 +59,7 @@ def holomorphic_mlp(
     return HolomorphicClassifier(Sequential(*layers), readout)
 
 
+@checked
 def real_mlp(
     in_features: int,
     hidden: Sequence[int],

@@ -9,6 +9,7 @@ from typing import TypeVar
 import torch
 from torch import Tensor, nn
 
+from holonet._arguments import checked
 from holonet._types import TensorFunction
 from holonet.errors import InputTypeError
 
@@ -77,6 +78,7 @@ class ComplexConversion:
         return found
 
 
+@checked
 def to_precision(module: M, dtype: torch.dtype) -> M:
     """Convert complex tensors of a module to `dtype` and real ones to its real partner, in place.
 
@@ -110,6 +112,7 @@ def to_precision(module: M, dtype: torch.dtype) -> M:
     return module._apply(ComplexConversion(convert))
 
 
+@checked
 def double_copy(f: TensorFunction) -> tuple[TensorFunction, nn.Module | None]:
     """F in complex128, without touching the original, and the module that was copied.
 

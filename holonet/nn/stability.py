@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor, nn
 
+from holonet._arguments import checked
 from holonet.errors import ConfigError, DomainError
 from holonet.nn import init
 from holonet.nn.classifier import HolomorphicClassifier
@@ -13,6 +14,7 @@ __all__ = ["stabilize_"]
 
 
 @torch.no_grad()
+@checked
 def stabilize_(
     network: nn.Module,
     x: Tensor,

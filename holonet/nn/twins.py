@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 import torch
 from torch import nn
 
+from holonet._arguments import checked
 from holonet.errors import ConfigError
 from holonet.nn.counts import real_parameter_count
 
@@ -14,6 +15,7 @@ TOLERANCE = 1e-3  # relative; a twin of even proportions is preferred to one tha
 NEARBY = (-2, -1, 0, 1, 2)  # what is tried for a width while the last one makes up for it
 
 
+@checked
 def twin_widths(
     target: int,
     widths: Sequence[int],
