@@ -10,6 +10,7 @@ import sympy
 import torch
 from torch import Tensor
 from torch import nn as tnn
+from torch.nn.modules import module as _of_all
 
 from holonet import nn
 from holonet._arguments import checked
@@ -99,10 +100,11 @@ def _apply(module: tnn.Module, z: np.ndarray) -> np.ndarray:
             f"to_sympy has no rule for {type(module).__name__}. Known layers: {known}. Convert "
             "the known part of the network, or write the layer as one of these"
         )
-    if module._forward_hooks or module._forward_pre_hooks or "forward" in vars(module):
+    own = module._forward_hooks or module._forward_pre_hooks or "forward" in vars(module)
+    if own or _of_all._global_forward_hooks or _of_all._global_forward_pre_hooks:
         raise ConfigError(
-            f"this {type(module).__name__} has forward hooks or a forward of its own, of which "
-            "to_sympy knows no formula: take them off, or write the layer as one that it knows "
+            f"this {type(module).__name__} has forward hooks (its own or those of all modules) "
+            "or a forward of its own, of which to_sympy knows no formula: take them off, or write the layer as one that it knows "
             "(old weight and spectral norms and pruning are hooks; those of "
             "torch.nn.utils.parametrizations are none, nor is a layer after prune.remove)"
         )

@@ -178,3 +178,14 @@ def test_infinite_weights_are_refused():
         layer.weight.fill_(float("nan"))
     with pytest.raises(NumericalError, match="finite"):
         to_sympy(layer)
+
+
+def test_hooks_of_all_modules_are_refused_too():
+    network = tnn.Sequential(nn.Linear(1, 1), nn.Tanh())
+    handle = tnn.modules.module.register_module_forward_hook(lambda *_: None)
+    try:
+        with pytest.raises(ConfigError, match="hooks"):
+            to_sympy(network)
+    finally:
+        handle.remove()
+    assert to_sympy(network)
