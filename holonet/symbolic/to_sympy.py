@@ -104,7 +104,8 @@ def _apply(module: tnn.Module, z: np.ndarray) -> np.ndarray:
     if own or _of_all._global_forward_hooks or _of_all._global_forward_pre_hooks:
         raise ConfigError(
             f"this {type(module).__name__} has forward hooks (its own or those of all modules) "
-            "or a forward of its own, of which to_sympy knows no formula: take them off, or write the layer as one that it knows "
+            "or a forward of its own, of which to_sympy knows no formula: take them off, or write "
+            "the layer as one that it knows "
             "(old weight and spectral norms and pruning are hooks; those of "
             "torch.nn.utils.parametrizations are none, nor is a layer after prune.remove)"
         )
