@@ -20,7 +20,8 @@ def within(seconds: float | int, function: Callable[[], _T], late: Callable[[], 
 
     A second thread asks the interpreter to raise an exception in this one, at its next step, and
     again every tenth of a second until the function is left. One step of compiled code, such as
-    one product of two numbers, is not interrupted. Limits may be nested, and may be infinite.
+    one product of two numbers, is not interrupted; in a weakref's callback Python ignores the first
+    request, and says so on the error stream. Limits may be nested, and may be infinite.
 
     Raises:
         ConfigError: the limit is not above 0.

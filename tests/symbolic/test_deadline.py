@@ -2,6 +2,7 @@
 
 import threading
 import time
+import weakref
 
 import pytest
 
@@ -82,3 +83,20 @@ def test_nothing_comes_after_the_block_is_left():
         if thread.name == "holonet-time-limit":
             thread.join(60)
             assert not thread.is_alive()
+
+
+def test_a_limit_that_is_reached_in_a_callback_is_asked_for_again():
+    """Python ignores what is raised there, with a word on the error stream."""
+
+    class Thing:
+        """May be referred to weakly."""
+
+    def busy():
+        while True:
+            thing = Thing()
+            kept = weakref.ref(thing, lambda _: sum(range(100)))
+            del thing
+            assert kept() is None
+
+    with pytest.raises(TimeoutError):
+        within(0.05, busy, TimeoutError)
