@@ -9,8 +9,14 @@ from torch import Tensor
 
 from holonet._arguments import checked
 from holonet._types import AnyTensor, IntTensor, RealTensor
+from holonet.attacks.adaptive_ascent import (
+    AscentResult,
+    Evaluator,
+    adaptive_ascent,
+    evaluator,
+    where_examples,
+)
 from holonet.attacks.alarms import Evidence, alarms_from, warn_about, warn_of_probabilities
-from holonet.attacks.climbing import Climb, Judge, choose, climb, judging
 from holonet.attacks.objectives import (
     AttackLoss,
     Goal,
@@ -24,7 +30,7 @@ from holonet.attacks.threat import ThreatModel
 from holonet.errors import DomainError
 from holonet.nn.modes import evaluating
 
-__all__ = ["Worst", "apgd", "apgd_targeted"]
+__all__ = ["WorstPoints", "apgd", "apgd_targeted"]
 
 LOSSES = ("cross_entropy", "margin", "dlr")
 L1_STAGES = ((3.0, 0.3), (2.0, 0.43))  # multiples of eps, shares of the steps that are left
@@ -81,7 +87,7 @@ def apgd(
         raise DomainError(f"apgd(loss={loss!r}): choose one of {', '.join(LOSSES)}")
     generator = torch.Generator().manual_seed(seed)
     with evaluating(model):
-        worst = Worst(model, x, y, threat, target)
+        worst = WorstPoints(model, x, y, threat, target)
 
         def objective(logits: RealTensor, left: IntTensor) -> RealTensor:
             few = loss == "dlr" and logits.shape[1] < 3
@@ -125,7 +131,7 @@ def apgd_targeted(
     _require_positive("apgd_targeted", targets=targets, steps=steps, restarts=restarts)
     generator = torch.Generator().manual_seed(seed)
     with evaluating(model):
-        worst = Worst(model, x, y, threat)
+        worst = WorstPoints(model, x, y, threat)
         others = worst.logits.scatter(1, y.long()[:, None], -torch.inf)
         order = others.argsort(1, descending=True)[:, : min(targets, others.shape[1] - 1)]
         for aim in [aim for _ in range(restarts) for aim in order.unbind(1)]:
@@ -142,7 +148,7 @@ def _aimed_dlr(y: IntTensor, aim: IntTensor, logits: RealTensor, left: IntTensor
     return (ahead - label) / (top[:, 0] - (top[:, 2] + top[:, 3]) / 2 + 1e-12)
 
 
-class Worst:
+class WorstPoints:
     """The worst points found so far, the clean examples to begin with, and what was seen."""
 
     def __init__(
@@ -162,7 +168,7 @@ class Worst:
         self.x_adv, self.margin = self.x.clone(), self.goal.margin(self.logits)
         self.evidence: list[Evidence] = []
 
-    def starts(self, generator: torch.Generator) -> tuple[IntTensor, AnyTensor]:
+    def random_starts(self, generator: torch.Generator) -> tuple[IntTensor, AnyTensor]:
         """The examples that still stand, and a random point about each.
 
         Numbers are drawn for all examples, so that no example depends on the fate of the others.
@@ -184,21 +190,21 @@ class Worst:
             generator: of the random points.
             steps: of the ascent.
         """
-        left, start = self.starts(generator)
+        left, start = self.random_starts(generator)
         if len(left):
             goal = self.goal.at(left)
-            judge = judging(self.model, goal, lambda logits: objective(logits, left))
-            self.meet(left, _search(judge, start, self.x[left], self.threat, steps))
+            evaluate = evaluator(self.model, goal, lambda logits: objective(logits, left))
+            self.update(left, _search(evaluate, start, self.x[left], self.threat, steps))
 
-    def meet(self, left: IntTensor, climb: Climb) -> None:
+    def update(self, left: IntTensor, ascent: AscentResult) -> None:
         """Keep what an ascent found for these examples, where it is worse."""
-        worse = climb.margin < self.margin[left]
-        self.x_adv[left] = choose(worse, climb.point, self.x_adv[left])
-        self.margin[left] = torch.where(worse, climb.margin, self.margin[left])
+        worse = ascent.margin < self.margin[left]
+        self.x_adv[left] = where_examples(worse, ascent.point, self.x_adv[left])
+        self.margin[left] = torch.where(worse, ascent.margin, self.margin[left])
         nothing = torch.zeros_like(self.margin)  # of examples that were not in it
         unmoved = Evidence(nothing, nothing, nothing == 0, nothing == 0)
         seen = (
-            getattr(unmoved, f.name).index_copy(0, left, getattr(climb.evidence, f.name))
+            getattr(unmoved, f.name).index_copy(0, left, getattr(ascent.evidence, f.name))
             for f in fields(Evidence)
         )
         self.evidence.append(Evidence(*seen))
@@ -210,20 +216,22 @@ class Worst:
         return AttackResult(self.x_adv, self.margin, alarms)
 
 
-def _search(judge: Judge, start: Tensor, x: Tensor, threat: ThreatModel, steps: int) -> Climb:
+def _search(
+    evaluate: Evaluator, start: Tensor, x: Tensor, threat: ThreatModel, steps: int
+) -> AscentResult:
     """One ascent; in L1 first two in larger balls, whose best points are where the next begins."""
     if threat.norm != "L1":
-        return climb(judge, start, x, threat, steps)
-    corner = threat.maximizer(judge(start).gradient, x)  # sparse steps only come near it
+        return adaptive_ascent(evaluate, start, x, threat, steps)
+    corner = threat.maximizer(evaluate(start).gradient, x)  # sparse steps only come near it
     for factor, share in L1_STAGES:
         if early := int(share * steps):
             larger = replace(threat, eps=factor * threat.eps)
-            steps, start = steps - early, climb(judge, start, x, larger, early).top
-    found = climb(judge, threat.project(start, x), x, threat, steps)
-    seen = judge(corner)
-    point = choose(seen.margin < found.margin, corner, found.point)
+            steps, start = steps - early, adaptive_ascent(evaluate, start, x, larger, early).top
+    found = adaptive_ascent(evaluate, threat.project(start, x), x, threat, steps)
+    seen = evaluate(corner)
+    point = where_examples(seen.margin < found.margin, corner, found.point)
     evidence = replace(found.evidence, last=found.evidence.last.maximum(seen.loss))
-    return Climb(point, found.margin.minimum(seen.margin), found.top, evidence)
+    return AscentResult(point, found.margin.minimum(seen.margin), found.top, evidence)
 
 
 def _require_positive(name: str, **options: int) -> None:

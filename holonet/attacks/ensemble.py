@@ -13,9 +13,9 @@ from torch import Tensor
 
 from holonet._arguments import checked
 from holonet._types import IntTensor, RealTensor
+from holonet.attacks.adaptive_ascent import where_examples
 from holonet.attacks.alarms import ADVICE, warn_about
 from holonet.attacks.apgd import apgd, apgd_targeted
-from holonet.attacks.climbing import choose
 from holonet.attacks.gradient import fgsm, pgd
 from holonet.attacks.objectives import Model, logits_of, margin_of, require_examples
 from holonet.attacks.result import Alarm, AlarmKind, AttackResult
@@ -150,7 +150,7 @@ def _clean_margin(model: Model, x: Tensor, y: IntTensor, batch_size: int) -> Rea
 def _merge(found: EnsembleResult, left: IntTensor, result: AttackResult, name: str) -> None:
     """Keep what the attack `name` found for the examples `left`, where it is worse."""
     worse = result.margin < found.margin[left]
-    found.x_adv[left] = choose(worse, result.x_adv, found.x_adv[left])
+    found.x_adv[left] = where_examples(worse, result.x_adv, found.x_adv[left])
     found.margin[left] = torch.where(worse, result.margin, found.margin[left])
     for example in left[result.success].tolist():
         found.broken_by[example] = name

@@ -1,4 +1,4 @@
-"""Attacks that climb a loss by its gradient: one step, and projected ascent with restarts."""
+"""Attacks by the gradient of a loss: one step, and projected ascent with restarts."""
 
 import math
 from typing import Literal
@@ -84,7 +84,7 @@ def fgsm(
             search.begin()
             generator = torch.Generator().manual_seed(seed)
             start = threat.random_point(search.x, generator)
-            search.climb(start, lengths=[1.25 * threat.eps], momentum=0.0)
+            search.ascend(start, lengths=[1.25 * threat.eps], momentum=0.0)
     result = search.result()
     warn_about(result.alarms)
     return result
@@ -174,7 +174,7 @@ def pgd(
             search.linearize()
         for _ in range(restarts if threat.eps > 0 else 0):
             start = threat.random_point(search.x, generator) if random_start else search.x
-            search.climb(start, lengths=lengths, momentum=momentum)
+            search.ascend(start, lengths=lengths, momentum=momentum)
     result = search.result()
     warn_about(result.alarms)
     return result
@@ -208,12 +208,12 @@ class _Search:
         self.evidence: list[Evidence] = []
 
     def begin(self) -> None:
-        """Judge the clean examples."""
+        """Evaluate the clean examples."""
         with torch.no_grad():
             self._judge_clean(logits_of(self.model, self.x, self.goal.y))
 
     def linearize(self) -> None:
-        """Judge the clean examples and the maximizers of their linearized losses."""
+        """Evaluate the clean examples and the maximizers of their linearized losses."""
         if self.threat.eps == 0:
             self.begin()
             return
@@ -230,7 +230,7 @@ class _Search:
         last = goal.loss(self.loss, logits)
         self._record(left, objective[left], last, _is_zero(gradient), finite[left])
 
-    def climb(self, start: AnyTensor, lengths: list[float], momentum: float) -> None:
+    def ascend(self, start: AnyTensor, lengths: list[float], momentum: float) -> None:
         """Ascend from `start` with the examples that still stand, and judge every iterate."""
         left = (self.margin > 0).nonzero().squeeze(1)
         if not len(left) or self.threat.eps == 0:

@@ -9,7 +9,7 @@ from torch.nn import functional
 
 from holonet._arguments import checked
 from holonet._types import AnyTensor, IntTensor, RealTensor
-from holonet.attacks.climbing import choose
+from holonet.attacks.adaptive_ascent import where_examples
 from holonet.attacks.objectives import Model, logits_of, margin_of, require_examples
 from holonet.attacks.result import AttackResult
 from holonet.attacks.threat import ThreatModel
@@ -92,10 +92,10 @@ def square(
                 candidate = threat.project(origin + moved, origin)
             found = margin_of(logits_of(model, candidate.view(-1, *x.shape[1:]), label), label)
             better = found < reached[left]
-            point[left] = choose(better, candidate, point[left])
+            point[left] = where_examples(better, candidate, point[left])
             reached[left] = reached[left].minimum(found)
             left = left[found > 0]
-    x_adv = choose(reached < margin, point, images).view(x.shape)
+    x_adv = where_examples(reached < margin, point, images).view(x.shape)
     return AttackResult(x_adv, margin.minimum(reached))
 
 

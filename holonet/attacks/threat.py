@@ -11,7 +11,7 @@ from torch import Tensor
 
 from holonet._arguments import checked
 from holonet._types import AnyTensor, BoolTensor, RealTensor
-from holonet.attacks.balls import Ball, ComplexBall, L1Ball, L2Ball, LinfBall, Polydisc, Room
+from holonet.attacks.norm_balls import Ball, Bounds, ComplexBall, L1Ball, L2Ball, LinfBall, Polydisc
 from holonet.errors import DomainError, InputTypeError, ShapeError
 
 __all__ = ["Norm", "ThreatModel"]
@@ -128,7 +128,7 @@ class ThreatModel:
         if self.eps == 0:
             return x.clone()
         delta = (perturbed - x).flatten(1)
-        kept = self.ball.nearest(delta, self.eps, self._room(x))
+        kept = self.ball.project(delta, self.eps, self._bounds_about(x))
         moved = self._moved(x, kept)
         return torch.where((kept == delta).view(x.shape), self._clamped(perturbed), moved)
 
@@ -165,7 +165,9 @@ class ThreatModel:
         self._require(x, gradient)
         if self.eps == 0:
             return x.clone()
-        return self._moved(x, self.ball.farthest(gradient.flatten(1), self.eps, self._room(x)))
+        return self._moved(
+            x, self.ball.linear_maximizer(gradient.flatten(1), self.eps, self._bounds_about(x))
+        )
 
     def dual_norm(self, gradient: AnyTensor) -> RealTensor:
         """How much a function with this gradient rises along a step of norm 1, at most."""
@@ -179,7 +181,7 @@ class ThreatModel:
             ShapeError: the two have different shapes.
         """
         self._require(x, perturbed)
-        return self.ball.length((perturbed - x).flatten(1))
+        return self.ball.norm((perturbed - x).flatten(1))
 
     def contains(self, perturbed: Tensor, x: Tensor) -> BoolTensor:
         """Whether each perturbed example is in the set, up to rounding in the size of x.
@@ -201,7 +203,7 @@ class ThreatModel:
         """The geometry of the norm, on flat perturbations and without the box."""
         return _BALLS[self.norm]
 
-    def _room(self, x: Tensor) -> Room:
+    def _bounds_about(self, x: Tensor) -> Bounds:
         if self.bounds is None:
             return None
         flat = x.flatten(1)
@@ -209,12 +211,12 @@ class ThreatModel:
 
     def _moved(self, x: Tensor, delta: AnyTensor) -> AnyTensor:
         """X + delta, exactly on a wall of the box where delta leads to it."""
-        moved, room = x + delta.view(x.shape), self._room(x)
-        if self.bounds is None or room is None:
+        moved, bounds = x + delta.view(x.shape), self._bounds_about(x)
+        if self.bounds is None or bounds is None:
             return moved
         low, high = self.bounds
-        moved = torch.where((delta <= room[0]).view(x.shape), low, moved)
-        return torch.where((delta >= room[1]).view(x.shape), high, moved)
+        moved = torch.where((delta <= bounds[0]).view(x.shape), low, moved)
+        return torch.where((delta >= bounds[1]).view(x.shape), high, moved)
 
     def _clamped(self, points: Tensor) -> Tensor:
         return points if self.bounds is None else points.clamp(*self.bounds)

@@ -10,9 +10,18 @@ from torch import Tensor, nn
 
 from holonet._arguments import checked
 from holonet._types import AnyTensor, BoolTensor, IntTensor, RealTensor
+from holonet.attacks.adaptive_ascent import (
+    AscentResult,
+    Evaluation,
+    Evaluator,
+    adaptive_ascent,
+    evaluator,
+    is_zero,
+    per_example,
+    where_examples,
+)
 from holonet.attacks.alarms import Evidence
-from holonet.attacks.apgd import Worst
-from holonet.attacks.climbing import Climb, Judge, Seen, beside, choose, climb, is_zero, judging
+from holonet.attacks.apgd import WorstPoints
 from holonet.attacks.objectives import AttackLoss, Goal, Model, input_gradient, logits_of
 from holonet.attacks.result import Alarm, AlarmKind, AttackResult
 from holonet.attacks.threat import ThreatModel
@@ -94,24 +103,24 @@ def torus(
         raise DomainError(f"torus(loss={loss!r}): choose 'margin' or 'cross_entropy'")
     generator = torch.Generator().manual_seed(seed)
     with evaluating(model):
-        worst = Worst(model, x, y, threat)
+        worst = WorstPoints(model, x, y, threat)
         doubt, exact = _doubt(model, worst.x, threat.eps, generator, steps)
         for start in range(1 + restarts):
-            left, point = worst.starts(generator)
+            left, point = worst.random_starts(generator)
             if not len(left):
                 break
             center, goal = worst.x[left], worst.goal.at(left)
-            judge = judging(model, goal, functools.partial(goal.loss, loss))
+            evaluate = evaluator(model, goal, functools.partial(goal.loss, loss))
             margin_at = functools.partial(_margin_at, model, goal)
             if start:
                 unit = _drawn(margin_at, worst.x, left, threat.eps, generator, steps)
             else:
-                inside = climb(judge, point, center, threat, steps)
-                unit, margin = _pushed(margin_at, judge, inside, center, threat.eps, generator)
+                inside = adaptive_ascent(evaluate, point, center, threat, steps)
+                unit, margin = _pushed(margin_at, evaluate, inside, center, threat.eps, generator)
                 kept = ~exact[left] | ((margin > 0) & (inside.margin <= 0))
                 offered = inside.margin.masked_fill(~kept, torch.inf)
-                worst.meet(left, replace(inside, margin=offered))
-            worst.meet(left, _turned(judge, unit, center, threat.eps, steps))
+                worst.update(left, replace(inside, margin=offered))
+            worst.update(left, _turned(evaluate, unit, center, threat.eps, steps))
     found = worst.result()
     if exact.all():
         return found
@@ -144,35 +153,42 @@ def _drawn(
     for _ in range(count - 1):
         unit = _phases(x, generator)[left]
         found = margin_at(x[left] + eps * unit)
-        best, margin = choose(found < margin, unit, best), margin.minimum(found)
+        best, margin = where_examples(found < margin, unit, best), margin.minimum(found)
     return best
 
 
-def _turned(judge: Judge, unit: AnyTensor, x: AnyTensor, eps: float, steps: int) -> Climb:
+def _turned(
+    evaluate: Evaluator, unit: AnyTensor, x: AnyTensor, eps: float, steps: int
+) -> AscentResult:
     """Ascent over the phases of `unit`, each step a share of the way to the gradient's phases.
 
     The share is doubled, up to all of the way, where the loss rises, and halved where it does
     not. With a linear score the first step is the last.
     """
-    seen = judge(x + eps * unit)
+    seen = evaluate(x + eps * unit)
     first, zero, finite = seen.loss, is_zero(seen.gradient), seen.finite
     least, margin, share = unit, seen.margin, torch.ones_like(seen.loss)
     for _ in range(steps):
         aim = torch.where(seen.gradient == 0, unit, sgn(seen.gradient))
-        trial = _on_torus(unit + beside(share, unit) * (aim - unit), unit)
-        looked = judge(x + eps * trial)
+        trial = _on_torus(unit + per_example(share, unit) * (aim - unit), unit)
+        looked = evaluate(x + eps * trial)
         zero, finite = zero & is_zero(looked.gradient), finite & looked.finite
-        least, margin = choose(looked.margin < margin, trial, least), margin.minimum(looked.margin)
+        least, margin = (
+            where_examples(looked.margin < margin, trial, least),
+            margin.minimum(looked.margin),
+        )
         higher = looked.loss > seen.loss
-        unit, seen = choose(higher, trial, unit), seen.updated(higher, looked)
+        unit, seen = where_examples(higher, trial, unit), seen.updated(higher, looked)
         share = torch.where(higher, (2 * share).clamp(max=1), share / 2)
-    return Climb(x + eps * least, margin, x + eps * unit, Evidence(first, seen.loss, zero, finite))
+    return AscentResult(
+        x + eps * least, margin, x + eps * unit, Evidence(first, seen.loss, zero, finite)
+    )
 
 
 def _pushed(
     margin_at: Callable[[Tensor], Tensor],
-    judge: Judge,
-    inside: Climb,
+    evaluate: Evaluator,
+    inside: AscentResult,
     x: AnyTensor,
     eps: float,
     generator: torch.Generator,
@@ -184,7 +200,7 @@ def _pushed(
     """
     a = (inside.point - x) / eps
     settled = a.abs() >= 1 - 8 * torch.finfo(a.dtype).eps
-    heading = sgn(judge(inside.point).gradient)
+    heading = sgn(evaluate(inside.point).gradient)
     unit, margin = _on_torus(a, torch.ones_like(a)), torch.full_like(inside.margin, torch.inf)
     for _ in range(CIRCLES):
         c = torch.where(heading == 0, 1, heading)
@@ -193,11 +209,11 @@ def _pushed(
             middle = angle
             for k in range(count + 1):
                 turned = middle + width * (2 * k / count - 1)
-                t = beside(torch.polar(torch.ones_like(turned), turned), c)
+                t = per_example(torch.polar(torch.ones_like(turned), turned), c)
                 trial = _on_torus(torch.where(settled, a, _disc(t, a, c)), unit)
                 found = margin_at(x + eps * trial)
                 angle, least = torch.where(found < least, turned, angle), least.minimum(found)
-                unit, margin = choose(found < margin, trial, unit), margin.minimum(found)
+                unit, margin = where_examples(found < margin, trial, unit), margin.minimum(found)
             width *= 2 / count
         if bool((margin <= inside.margin).all()):
             break
@@ -239,7 +255,7 @@ def _doubt(
     escape = _Escape(model, bounded, x)
     least = torch.full_like(nowhere, torch.inf, dtype=x.dtype.to_real())
     for _ in range(2):
-        found = _turned(escape.judge, _phases(x, generator), x, eps, steps)
+        found = _turned(escape.evaluate, _phases(x, generator), x, eps, steps)
         least = least.minimum(found.margin)
     return f"the polydisc may leave the domain of a layer: {INSIDE}", least > 0
 
@@ -257,7 +273,7 @@ class _Escape:
         self.model, self.domains = model, domains
         self.origins = [(layer, reached.detach()) for layer, reached in self._reached(x)]
 
-    def judge(self, point: AnyTensor) -> Seen:
+    def evaluate(self, point: AnyTensor) -> Evaluation:
         """The least room that is left in front of any layer, as a margin."""
         with torch.enable_grad():
             point = point.detach().requires_grad_()
@@ -270,7 +286,7 @@ class _Escape:
                 used = used.maximum((way - room).flatten(1).amax(1))
             gradient, finite = input_gradient(used, point)
         used = used.detach().nan_to_num(torch.inf, torch.inf, -torch.inf)
-        return Seen(used, -used, gradient, finite)
+        return Evaluation(used, -used, gradient, finite)
 
     def _reached(self, point: AnyTensor) -> list[tuple[nn.Module, AnyTensor]]:
         """What the layers get, in the order in which they are called."""

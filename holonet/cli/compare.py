@@ -96,8 +96,8 @@ def compare(
     data: DataOption = "digits",
     data_root: RootOption = None,
     networks: Annotated[
-        str, typer.Option(help="Of holomorphic, real, real-twin, real-flops-twin.")
-    ] = "holomorphic,real-twin",
+        str, typer.Option(help="Of holomorphic, real, real-parameter-matched, real-mac-matched.")
+    ] = "holomorphic,real-parameter-matched",
     rules: Annotated[
         str,
         typer.Option(help=f"Of {RULE_NAMES}."),

@@ -26,12 +26,12 @@ from holonet.cli.options import (
 )
 from holonet.cli.terminal import literal, progress, say, show
 from holonet.diagnostics import (
-    MinimalDistances,
+    MinimumNorms,
     RobustnessReport,
     SanityCheck,
     evaluate_radii,
-    minimal_distances,
-    sanity_list,
+    gradient_masking_checks,
+    minimum_norm_perturbations,
 )
 from holonet.training import load_run
 from holonet.training.run_folder import require_inside
@@ -80,7 +80,7 @@ def evaluate(
     threat = threat_of(threats[0], dataset)
     batches = -(-len(y) // BATCH)
     checks: list[SanityCheck] = []
-    found: MinimalDistances | None = None
+    found: MinimumNorms | None = None
     with progress(hidden=as_json) as bar:
         task = bar.add_task("attacking", total=len(radii) * batches)
         reports = evaluate_radii(
@@ -102,7 +102,7 @@ def evaluate(
         can_look = bool((reports[0].clean_margin[:LOOKED_AT] > 0).any()) and threat.eps > 0
         if sanity and can_look:
             looking = bar.add_task("sanity", total=CHECKS)
-            checks = sanity_list(
+            checks = gradient_masking_checks(
                 network,
                 x[:LOOKED_AT],
                 y[:LOOKED_AT],
@@ -112,7 +112,7 @@ def evaluate(
             )
         if distances and radii[-1] > 0:
             measuring = bar.add_task("distances", total=batches)
-            found = minimal_distances(
+            found = minimum_norm_perturbations(
                 network,
                 x,
                 y,
@@ -168,7 +168,7 @@ def _doubtful(reports: Sequence[RobustnessReport]) -> ThreatModel:
     return (left[-1] if left else searched[0]).threat
 
 
-def _picture(reports: Sequence[RobustnessReport], found: MinimalDistances | None) -> Any:
+def _picture(reports: Sequence[RobustnessReport], found: MinimumNorms | None) -> Any:
     from holonet.plots import new_figure, plot_distances, plot_evaluation
 
     figure, axes = new_figure(6 if found is None else 11.5, 3.9, columns=1 if found is None else 2)

@@ -58,7 +58,7 @@ def train(
     test_size: Annotated[int | None, _data("Test on the first so many.", "all")] = None,
     model: Annotated[
         str | None,
-        _model("holomorphic, real, real-twin, real-flops-twin.", _DEFAULT.model.kind),
+        _model("holomorphic, real, real-parameter-matched, real-mac-matched.", _DEFAULT.model.kind),
     ] = None,
     family: Annotated[str | None, _model("mlp or convnet.", _DEFAULT.model.family)] = None,
     hidden: Annotated[

@@ -1,7 +1,7 @@
 """Where functions live: planar domains, polydiscs, and the obstacles to keep away from."""
 
 from holonet.domains.base import Domain
-from holonet.domains.obstacles import Obstacle, PointSet, Progression, Ray, RayProgression
+from holonet.domains.obstacles import Obstacle, PeriodicPoints, PeriodicRays, PointSet, Ray
 from holonet.domains.planar import Annulus, Disc, Plane, Rectangle, SlitPlane
 from holonet.domains.polydisc import Polydisc
 
@@ -10,12 +10,12 @@ __all__ = [
     "Disc",
     "Domain",
     "Obstacle",
+    "PeriodicPoints",
+    "PeriodicRays",
     "Plane",
     "PointSet",
     "Polydisc",
-    "Progression",
     "Ray",
-    "RayProgression",
     "Rectangle",
     "SlitPlane",
 ]

@@ -9,7 +9,7 @@ from holonet._arguments import checked
 from holonet._types import ComplexTensor, RealTensor
 from holonet.errors import DomainError
 
-__all__ = ["Obstacle", "PointSet", "Progression", "Ray", "RayProgression"]
+__all__ = ["Obstacle", "PeriodicPoints", "PeriodicRays", "PointSet", "Ray"]
 
 
 class Obstacle(ABC):
@@ -46,17 +46,17 @@ class PointSet(Obstacle):
 
 @checked
 @dataclass(frozen=True)
-class Progression(Obstacle):
+class PeriodicPoints(Obstacle):
     """The points offset + k * period for all integers k but finitely many.
 
     Args:
         without: those k whose points are left out.
 
     Example:
-        >>> poles_of_tanh = Progression(0.5j * torch.pi, 1j * torch.pi)
+        >>> poles_of_tanh = PeriodicPoints(0.5j * torch.pi, 1j * torch.pi)
         >>> round(poles_of_tanh.distance(torch.zeros((), dtype=torch.complex128)).item(), 6)
         1.570796
-        >>> Progression(0, 1, without=(0,)).distance(torch.tensor([0j, 2.25]))
+        >>> PeriodicPoints(0, 1, without=(0,)).distance(torch.tensor([0j, 2.25]))
         tensor([1.0000, 0.2500])
     """
 
@@ -105,7 +105,7 @@ class Ray(Obstacle):
 
 @checked
 @dataclass(frozen=True)
-class RayProgression(Obstacle):
+class PeriodicRays(Obstacle):
     """The parallel half-lines that start at offset + k * period, for all integers k.
 
     The period must be perpendicular to the direction, so that the nearest start is on the

@@ -16,7 +16,9 @@ EPS = 0.1
 
 DEMO = (
     Contender(
-        "real, standard", ModelConfig(kind="real-twin", hidden=HIDDEN), RuleConfig(name="standard")
+        "real, standard",
+        ModelConfig(kind="real-parameter-matched", hidden=HIDDEN),
+        RuleConfig(name="standard"),
     ),
     Contender(
         "holomorphic, linearized rule",

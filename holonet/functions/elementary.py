@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from holonet.domains import PointSet, Progression, Ray
+from holonet.domains import PeriodicPoints, PointSet, Ray
 from holonet.functions.analytic import with_derivative
 from holonet.functions.classes import FunctionClass
 from holonet.functions.parts import scaled, shifted, turned
@@ -133,7 +133,7 @@ ELEMENTARY = (
         derivative=_sec_squared,
         second_derivative=_d2_tan,
         function_class=FunctionClass.MEROMORPHIC,
-        singularities=(Singularity(Progression(_HALF_PI + 0j, torch.pi + 0j)),),
+        singularities=(Singularity(PeriodicPoints(_HALF_PI + 0j, torch.pi + 0j)),),
         reference="DLMF 4.14, 4.20",
         accuracy=_NEAR_ONE.format("1 + tan^2"),
     ),
@@ -162,7 +162,7 @@ ELEMENTARY = (
         derivative=_sech_squared,
         second_derivative=_d2_tanh,
         function_class=FunctionClass.MEROMORPHIC,
-        singularities=(Singularity(Progression(1j * _HALF_PI, 1j * torch.pi)),),
+        singularities=(Singularity(PeriodicPoints(1j * _HALF_PI, 1j * torch.pi)),),
         reference="DLMF 4.28, 4.34",
         accuracy=_NEAR_ONE.format("1 - tanh^2"),
     ),

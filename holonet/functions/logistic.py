@@ -8,7 +8,7 @@ import math
 import torch
 from torch import Tensor
 
-from holonet.domains import Progression, RayProgression
+from holonet.domains import PeriodicPoints, PeriodicRays
 from holonet.functions.analytic import with_derivative
 from holonet.functions.classes import FunctionClass
 from holonet.functions.parts import has_parts, scaled
@@ -105,7 +105,7 @@ def _softplus_value(z: Tensor) -> Tensor:
     return torch.complex(torch.where(left, modulus, x + modulus), argument)
 
 
-_ODD_PI_I = Progression(1j * math.pi, 2j * math.pi)
+_ODD_PI_I = PeriodicPoints(1j * math.pi, 2j * math.pi)
 _POLES = (Singularity(_ODD_PI_I),)
 
 LOGISTIC = (
@@ -137,7 +137,7 @@ LOGISTIC = (
         second_derivative=_d_sigmoid,
         function_class=FunctionClass.HOLOMORPHIC,
         singularities=(Singularity(_ODD_PI_I, SingularityKind.BRANCH_POINT),),
-        branch_cuts=(RayProgression(1j * math.pi, 2j * math.pi, 1 + 0j),),
+        branch_cuts=(PeriodicRays(1j * math.pi, 2j * math.pi, 1 + 0j),),
         reference="Dugas et al. 2001; principal logarithm, DLMF 4.2(i)",
     ),
 )

@@ -15,15 +15,21 @@ from holonet.nn.activation import (
 from holonet.nn.classifier import HolomorphicClassifier
 from holonet.nn.container import Flatten, Product, Residual, Sequential
 from holonet.nn.conv import Conv1d, Conv2d, ConvTranspose2d
-from holonet.nn.convolutional import holomorphic_convnet, real_convnet
-from holonet.nn.counts import flops, real_parameter_count
 from holonet.nn.declare import declare, declared_class
 from holonet.nn.discs import admissible_radius
+from holonet.nn.foreign_layers import AFFINE_LAYERS, PIECEWISE_LAYERS, SMOOTH_LAYERS
 from holonet.nn.linear import Linear
+from holonet.nn.models import (
+    holomorphic_convnet,
+    holomorphic_mlp,
+    macs,
+    matched_widths,
+    real_convnet,
+    real_mlp,
+    real_parameter_count,
+)
 from holonet.nn.module import DeclaredModule, HolomorphicModule
-from holonet.nn.neighbors import AFFINE_LAYERS, PIECEWISE_LAYERS, SMOOTH_LAYERS
 from holonet.nn.normalization import FrozenNorm, calibrate
-from holonet.nn.perceptrons import holomorphic_mlp, real_mlp
 from holonet.nn.pooling import (
     AdaptiveAvgPool1d,
     AdaptiveAvgPool2d,
@@ -34,8 +40,7 @@ from holonet.nn.pooling import (
 )
 from holonet.nn.precision import double_copy, to_precision
 from holonet.nn.readout import ImagPart, LogModulus, Modulus, Readout, RealPart
-from holonet.nn.stability import stabilize_
-from holonet.nn.twins import twin_widths
+from holonet.nn.stability import data_dependent_
 
 __all__ = [
     "AFFINE_LAYERS",
@@ -75,18 +80,18 @@ __all__ = [
     "Tanh",
     "admissible_radius",
     "calibrate",
+    "data_dependent_",
     "declare",
     "declared_class",
     "double_copy",
-    "flops",
     "functional",
     "holomorphic_convnet",
     "holomorphic_mlp",
     "init",
+    "macs",
+    "matched_widths",
     "real_convnet",
     "real_mlp",
     "real_parameter_count",
-    "stabilize_",
     "to_precision",
-    "twin_widths",
 ]

@@ -10,12 +10,12 @@ from holonet.nn.classifier import HolomorphicClassifier
 from holonet.nn.module import forward_hooks
 from holonet.nn.normalization import FrozenNorm
 
-__all__ = ["stabilize_"]
+__all__ = ["data_dependent_"]
 
 
 @torch.no_grad()
 @checked
-def stabilize_(
+def data_dependent_(
     network: nn.Module,
     x: Tensor,
     *,
@@ -53,14 +53,14 @@ def stabilize_(
     Example:
         >>> from holonet.nn import holomorphic_mlp
         >>> x = torch.rand(100, 20, generator=torch.Generator().manual_seed(0))
-        >>> net = stabilize_(holomorphic_mlp(20, [30, 30], 5, activation="tanh"), x)
+        >>> net = data_dependent_(holomorphic_mlp(20, [30, 30], 5, activation="tanh"), x)
         >>> bool((net.margin(x.to(torch.complex64)) > 0.19).all())
         True
     """
     if not logit_scale > 0:
-        raise DomainError(f"stabilize_(logit_scale={logit_scale}): choose a positive scale")
+        raise DomainError(f"data_dependent_(logit_scale={logit_scale}): choose a positive scale")
     if not len(x):
-        raise ConfigError("stabilize_ was given no examples: give some hundreds of training images")
+        raise ConfigError("data_dependent_ has no examples: give some hundreds of training images")
     backbone = network.backbone if isinstance(network, HolomorphicClassifier) else network
     z = x.to(next((p.dtype for p in backbone.parameters() if p.is_complex()), torch.complex64))
 

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from holonet._arguments import checked
 from holonet._types import AnyTensor, IntTensor
-from holonet.diagnostics import MinimalDistances, RobustnessPoint, RobustnessReport, TransferMatrix
+from holonet.diagnostics import MinimumNorms, RobustnessPoint, RobustnessReport, TransferMatrix
 from holonet.errors import DataError, ShapeError
 from holonet.plots.curves import plot_robustness
 from holonet.plots.style import (
@@ -67,7 +67,7 @@ def plot_evaluation(
 
 @checked
 def plot_distances(
-    distances: Mapping[str, MinimalDistances], *, ax: Axes | None = None, title: str | None = None
+    distances: Mapping[str, MinimumNorms], *, ax: Axes | None = None, title: str | None = None
 ) -> Figure:
     """The share of examples whose nearest misclassified point found is further than eps.
 

@@ -12,7 +12,7 @@ from holonet.errors import NumericalError
 from holonet.symbolic.cases import has_cases
 from holonet.symbolic.evaluate import evaluate_complex
 from holonet.symbolic.formula import Expr, quote
-from holonet.symbolic.heads import HEADS
+from holonet.symbolic.known_functions import FUNCTIONS
 from holonet.symbolic.sheets import constant_values, vanishes_nowhere_dense, varies_everywhere
 from holonet.symbolic.signs import is_nonnegative, is_positive
 from holonet.symbolic.wirtinger import Pairs, UndecidedError, check_constant
@@ -21,7 +21,7 @@ __all__ = ["ExcludedSet", "conditions", "excluded_sets"]
 
 _ROUNDING = 1e-12
 _NOISE = 1e-45
-_CUT_OF_LOG = HEADS[sympy.log]
+_CUT_OF_LOG = FUNCTIONS[sympy.log]
 _ZERO = (PointSet((0j,)),)
 
 
@@ -51,7 +51,7 @@ class ExcludedSet:
 
         Example:
             >>> z = sympy.Symbol("z")
-            >>> cut = ExcludedSet(z**2, HEADS[sympy.log].record.obstacles, "z**2 in (-oo, 0]")
+            >>> cut = ExcludedSet(z**2, FUNCTIONS[sympy.log].record.obstacles, "z**2 in (-oo, 0]")
             >>> cut.contains({"z": 2j}), cut.contains({"z": 2})
             (True, False)
         """
@@ -120,8 +120,8 @@ def _condition(e: Expr) -> ExcludedSet | None:
             return _at_cut(base)
         elif exponent.is_negative:
             return _at_zero(base)
-    elif type(e) in HEADS and HEADS[type(e)].excluded:
-        head = HEADS[type(e)]
+    elif type(e) in FUNCTIONS and FUNCTIONS[type(e)].excluded:
+        head = FUNCTIONS[type(e)]
         return ExcludedSet(e.args[0], head.record.obstacles, f"{e.args[0]} in {head.excluded}")
     elif isinstance(e, sympy.Abs | sympy.sign):
         return _at_zero(e.args[0])

@@ -15,7 +15,7 @@ from holonet.functions import HolomorphicFunction
 from holonet.symbolic.deadline import within
 from holonet.symbolic.evaluate import evaluate
 from holonet.symbolic.formula import Expr, as_expression, quote, too_long
-from holonet.symbolic.heads import HEADS, NOT_HOLOMORPHIC
+from holonet.symbolic.known_functions import FUNCTIONS, NOT_HOLOMORPHIC
 from holonet.symbolic.preimage import check_not_zero, double
 from holonet.symbolic.program import TorchFunction, compile_formula
 from holonet.symbolic.singularities import analyze
@@ -139,10 +139,12 @@ def _in_z(e: Expr) -> Expr:
             )
         )
     for node in sympy.preorder_traversal(e):
-        if not (node.is_Atom or node.is_Add or node.is_Mul or node.is_Pow or type(node) in HEADS):
+        if not (
+            node.is_Atom or node.is_Add or node.is_Mul or node.is_Pow or type(node) in FUNCTIONS
+        ):
             raise ConfigError(
                 f"from_sympy({quote(e)}): no rule for {quote(node)}. Known functions: "
-                f"{', '.join(sorted(f.__name__ for f in HEADS))}, sums, products and powers"
+                f"{', '.join(sorted(f.__name__ for f in FUNCTIONS))}, sums, products and powers"
             )
     return e.xreplace({variables[0]: _Z})
 

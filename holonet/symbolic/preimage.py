@@ -4,7 +4,7 @@ import cmath
 
 import sympy
 
-from holonet.domains import Obstacle, PointSet, Progression, Ray, RayProgression
+from holonet.domains import Obstacle, PeriodicPoints, PeriodicRays, PointSet, Ray
 from holonet.errors import NumericalError
 from holonet.symbolic.evaluate import evaluate
 from holonet.symbolic.formula import Expr, quote
@@ -98,12 +98,12 @@ def pull_back(obstacle: Obstacle, slope: Expr, shift: Expr) -> Obstacle:
     match obstacle:
         case PointSet(points):
             return PointSet(tuple(_back(p, slope, shift) for p in points))
-        case Progression(offset, period, without):
-            return Progression(_back(offset, slope, shift), period / a, without)
+        case PeriodicPoints(offset, period, without):
+            return PeriodicPoints(_back(offset, slope, shift), period / a, without)
         case Ray(start, direction):
             return Ray(_back(start, slope, shift), direction / a)
-        case RayProgression(offset, period, direction):
-            return RayProgression(_back(offset, slope, shift), period / a, direction / a)
+        case PeriodicRays(offset, period, direction):
+            return PeriodicRays(_back(offset, slope, shift), period / a, direction / a)
     raise NotImplementedError(f"no rule for {type(obstacle).__name__}")
 
 

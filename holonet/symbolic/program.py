@@ -14,7 +14,7 @@ from holonet.errors import ConfigError, NumericalError
 from holonet.functions import CATALOGUE, HolomorphicFunction
 from holonet.functions.parts import scaled
 from holonet.symbolic.formula import Expr, quote
-from holonet.symbolic.heads import HEADS
+from holonet.symbolic.known_functions import FUNCTIONS
 from holonet.symbolic.preimage import double
 from holonet.symbolic.removable import Patch
 
@@ -25,7 +25,7 @@ _Value = Tensor | complex | float | int
 _Jet = tuple[_Value, ...]
 _RECORDS: dict[str, HolomorphicFunction] = {
     **CATALOGUE,
-    **{head.record.name: head.record for head in HEADS.values()},
+    **{head.record.name: head.record for head in FUNCTIONS.values()},
 }
 
 
@@ -287,9 +287,9 @@ class _Compiler:
         (u,) = e.args
         if isinstance(e, sympy.log) and (v := _one_plus_exp(u)) is not None:
             return ("softplus", self.add(v))
-        if type(e) not in HEADS:
+        if type(e) not in FUNCTIONS:
             raise ConfigError(f"{quote(e)} is no function that torch can compute here")
-        return (HEADS[type(e)].record.name, self.add(u))
+        return (FUNCTIONS[type(e)].record.name, self.add(u))
 
     def sigmoid_of_negative(self, u: Expr) -> int:
         if any(node in self.patches for node in sympy.preorder_traversal(u)):
@@ -333,7 +333,7 @@ def compile_formula(
         patches: subexpression -> Taylor polynomials that stand for it about removable points.
 
     Raises:
-        ConfigError: a function in it is not among `HEADS`.
+        ConfigError: a function in it is not among `FUNCTIONS`.
         NumericalError: a number in it overflows.
 
     Example:

@@ -18,7 +18,6 @@ from holonet.symbolic.evaluate import differences, evaluate, random_points
 from holonet.symbolic.excluded import ExcludedSet, conditions, excluded_sets
 from holonet.symbolic.formula import Expr, as_expression
 from holonet.symbolic.to_sympy import to_sympy
-from holonet.symbolic.vanish import Answer, vanishes
 from holonet.symbolic.verdict import Proved, Refuted, Unknown, Verdict
 from holonet.symbolic.wirtinger import (
     Pairs,
@@ -28,6 +27,7 @@ from holonet.symbolic.wirtinger import (
     is_holomorphic_tree,
     laplacian_formula,
 )
+from holonet.symbolic.zero_test import ZeroTest, is_zero
 
 __all__ = ["prove"]
 
@@ -246,10 +246,10 @@ class _Attempt:
         method = "differentiation"
         steps = [f"{self.operator} formed with z and zbar independent", "it is 0 as it stands"]
         if left:
-            answer = vanishes(list(left.values()), self.deadline - time.monotonic())
-            if answer is Answer.LATE:
+            answer = is_zero(list(left.values()), self.deadline - time.monotonic())
+            if answer is ZeroTest.TIMEOUT:
                 return self.out_of_time(f"simplifying {self.operator}")
-            if answer is Answer.OPEN:
+            if answer is ZeroTest.OPEN:
                 return Unknown(
                     self.claim,
                     f"{self.operator} shows no value but 0 at random points, "

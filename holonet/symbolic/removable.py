@@ -13,11 +13,11 @@ from typing import Any
 import sympy
 import torch
 
-from holonet.domains import Obstacle, PointSet, Progression
+from holonet.domains import Obstacle, PeriodicPoints, PointSet
 from holonet.errors import DomainError
 from holonet.functions import Singularity, SingularityKind
 from holonet.symbolic.formula import Expr
-from holonet.symbolic.heads import HEADS
+from holonet.symbolic.known_functions import FUNCTIONS
 from holonet.symbolic.laurent import UndecidedSeriesError, laurent
 from holonet.symbolic.preimage import affine, double
 from holonet.symbolic.zeros import Points, exact_points, exact_zeros
@@ -121,15 +121,15 @@ class _Search:
                     else:
                         left.append(p)
                 return [PointSet(tuple(left))] if left else [], removed
-            case Progression(offset, period, without):
+            case PeriodicPoints(offset, period, without):
                 for known in exact:
                     rounded = known.points[0].has(sympy.Float)  # nothing can be decided there
-                    if known.obstacle() == Progression(offset, period) and not rounded:
+                    if known.obstacle() == PeriodicPoints(offset, period) and not rounded:
                         return self.reduced_progression(where, known, without)
         return [where], []
 
     def reduced_progression(
-        self, where: Progression, known: Points, without: tuple[int, ...]
+        self, where: PeriodicPoints, known: Points, without: tuple[int, ...]
     ) -> tuple[list[Obstacle], list[_Removed]]:
         (offset,), step = known.points, known.period or sympy.Integer(0)
         classes = 0 if without else self.classes(step)
@@ -218,7 +218,7 @@ def _least_order(e: Expr, z: sympy.Symbol, q: Expr, terms: int) -> int:
     try:
         return laurent(e, z, q, terms).order
     except UndecidedSeriesError:
-        head = HEADS.get(type(e))
+        head = FUNCTIONS.get(type(e))
         if e.is_Add:
             orders = [_least_order(term, z, q, terms) for term in e.args]
             polar = [term for term, order in zip(e.args, orders, strict=True) if order < 0]
@@ -288,8 +288,8 @@ def _denominator_zeros(e: Expr, z: sympy.Symbol) -> Iterator[Points]:
                 yield from exact_zeros(node.base, z)
             except DomainError:
                 continue
-        elif type(node) in HEADS and (found := affine(node.args[0], z)) is not None:
-            for s in HEADS[type(node)].record.singularities:
+        elif type(node) in FUNCTIONS and (found := affine(node.args[0], z)) is not None:
+            for s in FUNCTIONS[type(node)].record.singularities:
                 if s.kind is SingularityKind.POLE:
                     yield exact_points(s.where, *found)
 

@@ -18,7 +18,7 @@ import sympy
 from holonet.errors import NumericalError
 from holonet.symbolic.evaluate import evaluate_complex
 from holonet.symbolic.formula import Expr
-from holonet.symbolic.heads import HEADS
+from holonet.symbolic.known_functions import FUNCTIONS
 
 __all__ = ["constant_values", "vanishes_nowhere_dense", "varies_everywhere"]
 
@@ -88,7 +88,7 @@ def _varies_with_its_argument(e: Expr) -> bool:
 
     What looks like a factor may be 0, like a base 1, and like an exponent 0.
     """
-    if e.is_Add or type(e) in HEADS:
+    if e.is_Add or type(e) in FUNCTIONS:
         return True
     numbers = [_constant(a) for a in e.args if not a.free_symbols]
     if None in numbers or 0 in numbers:

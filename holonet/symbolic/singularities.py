@@ -15,7 +15,7 @@ from holonet.functions import (
     compose,
 )
 from holonet.symbolic.formula import Expr, quote
-from holonet.symbolic.heads import HEADS
+from holonet.symbolic.known_functions import FUNCTIONS
 from holonet.symbolic.preimage import affine, degree, pull_back, square_slits
 from holonet.symbolic.removable import Patch, split_removable
 from holonet.symbolic.zeros import no_closed_form, zeros
@@ -23,7 +23,7 @@ from holonet.symbolic.zeros import no_closed_form, zeros
 __all__ = ["Analysis", "analyze"]
 
 _POLE, _BRANCH = SingularityKind.POLE, SingularityKind.BRANCH_POINT
-_LOG = HEADS[sympy.log].record
+_LOG = FUNCTIONS[sympy.log].record
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ def analyze(e: Expr, z: sympy.Symbol) -> Analysis:
 
     Raises:
         DomainError: a singular set has no closed form that obstacles can describe.
-        ConfigError: a function is not among `HEADS`.
+        ConfigError: a function is not among `FUNCTIONS`.
 
     Example:
         >>> z = sympy.Symbol("z")
@@ -112,7 +112,7 @@ def _combine(e: Expr, z: sympy.Symbol) -> Analysis:
 def _power(base: Expr, exponent: Expr, z: sympy.Symbol) -> Analysis:
     if z in exponent.free_symbols:  # exp(exponent * log(base))
         inner = analyze(exponent * sympy.log(base), z)
-        return _compose(HEADS[sympy.exp].record, inner)
+        return _compose(FUNCTIONS[sympy.exp].record, inner)
     inner = analyze(base, z)
     if exponent.is_Integer:
         if exponent > 0:
@@ -123,11 +123,11 @@ def _power(base: Expr, exponent: Expr, z: sympy.Symbol) -> Analysis:
 
 
 def _function(e: Expr, z: sympy.Symbol) -> Analysis:
-    head = HEADS.get(type(e))
+    head = FUNCTIONS.get(type(e))
     if head is None:
         raise ConfigError(
             f"{quote(e)}: no rule for {type(e).__name__}. Known: "
-            f"{', '.join(sorted(f.__name__ for f in HEADS))}"
+            f"{', '.join(sorted(f.__name__ for f in FUNCTIONS))}"
         )
     (u,) = e.args
     inner = analyze(u, z)

@@ -11,7 +11,7 @@ import sympy
 from holonet.errors import NumericalError
 from holonet.symbolic.evaluate import evaluate
 from holonet.symbolic.formula import Expr, quote
-from holonet.symbolic.heads import HEADS
+from holonet.symbolic.known_functions import FUNCTIONS
 
 __all__ = [
     "Pairs",
@@ -33,13 +33,13 @@ class UndecidedError(Exception):
 
 
 def is_holomorphic_tree(e: Expr) -> bool:
-    """Whether every node is a number, a variable, a sum, a product, a power or one of `HEADS`.
+    """Whether every node is a number, a variable, a sum, a product, a power or one of `FUNCTIONS`.
 
     Then e is holomorphic in all its variables off `excluded_sets(e)`, by the rules for these.
     """
     if e.is_Symbol or not e.free_symbols:
         return True
-    known = e.is_Add or e.is_Mul or e.is_Pow or type(e) in HEADS
+    known = e.is_Add or e.is_Mul or e.is_Pow or type(e) in FUNCTIONS
     return known and all(is_holomorphic_tree(a) for a in e.args)
 
 
@@ -112,7 +112,7 @@ class Pairs:
             return value, value
         if e.is_Pow and not e.args[0].free_symbols:
             return self.exponential(e)
-        if e.is_Add or e.is_Mul or e.is_Pow or type(e) in HEADS:
+        if e.is_Add or e.is_Mul or e.is_Pow or type(e) in FUNCTIONS:
             parts = [self.both(a) for a in e.args]
             return e.func(*(p[0] for p in parts)), e.func(*(p[1] for p in parts))
         if isinstance(e, sympy.atan2):

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 import sympy
 from sympy.polys.polyerrors import BasePolynomialError
 
-from holonet.domains import Obstacle, PointSet, Progression
+from holonet.domains import Obstacle, PeriodicPoints, PointSet
 from holonet.errors import DomainError
 from holonet.symbolic.evaluate import evaluate
 from holonet.symbolic.formula import Expr, quote
-from holonet.symbolic.heads import HEADS
+from holonet.symbolic.known_functions import FUNCTIONS
 from holonet.symbolic.preimage import affine, degree, double, polynomial_in
 
 __all__ = ["Points", "exact_points", "exact_zeros", "no_closed_form", "zeros"]
@@ -33,7 +33,7 @@ class Points:
         """The set in double precision."""
         if self.period is None:
             return PointSet(tuple(double(p) for p in self.points))
-        return Progression(double(self.points[0]), double(self.period))
+        return PeriodicPoints(double(self.points[0]), double(self.period))
 
 
 def zeros(e: Expr, z: sympy.Symbol) -> tuple[Obstacle, ...]:
@@ -78,14 +78,14 @@ def exact_zeros(e: Expr, z: sympy.Symbol) -> tuple[Points, ...]:
         return (Points(tuple(roots)),) if roots else ()
     if e.is_rational_function(z):
         return exact_zeros(sympy.fraction(sympy.together(e))[0], z)
-    head, slope_and_shift = HEADS.get(type(e)), affine(e.args[0], z)
+    head, slope_and_shift = FUNCTIONS.get(type(e)), affine(e.args[0], z)
     if head is not None and head.zeros is not None and slope_and_shift is not None:
         return tuple(exact_points(o, *slope_and_shift) for o in head.zeros)
     return _periodic_zeros(e, z)
 
 
 def exact_points(obstacle: Obstacle, slope: Expr, shift: Expr) -> Points:
-    """The z with slope z + shift in a set of `HEADS`, whose numbers are multiples of 1/2 or pi/2.
+    """The z with slope z + shift in a set of `FUNCTIONS`: multiples of 1/2 or pi/2.
 
     Example:
         >>> exact_points(PointSet((1j,)), sympy.Integer(2), sympy.Integer(0))
@@ -94,7 +94,7 @@ def exact_points(obstacle: Obstacle, slope: Expr, shift: Expr) -> Points:
     match obstacle:
         case PointSet(points):
             return Points(tuple((_exact(p) - shift) / slope for p in points))
-        case Progression(offset, period):
+        case PeriodicPoints(offset, period):
             return Points(((_exact(offset) - shift) / slope,), _exact(period) / slope)
     raise NotImplementedError(f"no rule for {type(obstacle).__name__}")
 

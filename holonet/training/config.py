@@ -31,14 +31,14 @@ from holonet.nn import (
     Modulus,
     RealPart,
     calibrate,
-    flops,
+    data_dependent_,
     holomorphic_convnet,
     holomorphic_mlp,
+    macs,
+    matched_widths,
     real_convnet,
     real_mlp,
     real_parameter_count,
-    stabilize_,
-    twin_widths,
 )
 from holonet.training.rules import (
     AnalyticRule,
@@ -155,16 +155,18 @@ class DataConfig(_Section):
 
 
 class ModelConfig(_Section):
-    """Which network: a holomorphic one, a real ReLU network of the same form, or a twin.
+    """Which network: a holomorphic one, a real ReLU one of the same form, or a real one of matched size.
 
-    A "real-twin" is the real network with as many real parameters as the holomorphic one has, a
-    "real-flops-twin" the one with as many multiply-adds. `hidden` is for the family "mlp";
+    "real-parameter-matched" is the real network with as many real parameters as the holomorphic one
+    has, "real-mac-matched" the one with as many multiply-adds. `hidden` is for the family "mlp";
     `channels`, `kernel_size`, `stride`, `pooling` and `dense` are for "convnet". The gain "data"
-    sets the first scales on examples (`nn.stabilize_`), a number draws weights of that gain;
+    sets the first scales on examples (`nn.data_dependent_`), a number draws weights of that gain;
     neither `gain` nor `norm` nor `activation` nor `readout` is for real networks.
     """
 
-    kind: Literal["holomorphic", "real", "real-twin", "real-flops-twin"] = "holomorphic"
+    kind: Literal["holomorphic", "real", "real-parameter-matched", "real-mac-matched"] = (
+        "holomorphic"
+    )
     family: Literal["mlp", "convnet"] = "mlp"
     hidden: Widths = (64, 64)
     channels: Widths = (16, 32)
@@ -185,7 +187,7 @@ class ModelConfig(_Section):
         ignored: dict[str, tuple[str, ...]]
         ignored = {f"family = {self.family!r}": windows if self.family == "mlp" else ("hidden",)}
         if self.kind != "holomorphic":
-            counted = () if "twin" in self.kind else ("norm",)  # which has parameters of its own
+            counted = () if "matched" in self.kind else ("norm",)  # which has parameters of its own
             ignored[f"kind = {self.kind!r}"] = ("activation", "readout", "gain", *counted)
         if not self.residual:
             ignored["residual = 0"] = ("alpha",)
@@ -297,10 +299,10 @@ class ModelConfig(_Section):
         widths = self.hidden if self.family == "mlp" else self.channels + self.dense
         if self.kind == "real":
             return widths
-        by_flops = self.kind == "real-flops-twin"
-        measure = partial(flops, in_shape=shape) if by_flops else real_parameter_count
+        by_macs = self.kind == "real-mac-matched"
+        measure = partial(macs, in_shape=shape) if by_macs else real_parameter_count
         build = partial(self._real, shape, num_classes)
-        return twin_widths(measure(holomorphic), widths, build, measure)
+        return matched_widths(measure(holomorphic), widths, build, measure)
 
     def _measured(
         self, network: HolomorphicClassifier, examples: Tensor | None
@@ -315,7 +317,7 @@ class ModelConfig(_Section):
             )
         chosen = examples[:: max(1, len(examples) // CALIBRATION)][:CALIBRATION]
         if self.gain == "data":
-            stabilize_(network, chosen)
+            data_dependent_(network, chosen)
         else:
             calibrate(network, chosen)
         return network

@@ -14,9 +14,9 @@ from torch import nn as torch_nn
 
 from holonet import nn
 from holonet.attacks import AlarmKind, AttackResult, ThreatModel, margin_of, pgd
+from holonet.attacks.adaptive_ascent import AscentResult, evaluator
 from holonet.attacks.alarms import Evidence
 from holonet.attacks.apgd import apgd
-from holonet.attacks.climbing import Climb, judging
 from holonet.attacks.objectives import Goal
 from holonet.attacks.torus import _disc, _margin_at, _pushed, torus
 from holonet.errors import DomainError, InputTypeError
@@ -103,12 +103,12 @@ def test_no_point_inside_is_worse_than_where_it_is_pushed(n, depth, activation, 
     if edge:  # some entries are on their circles already
         inside[:, 0] = x[:, 0] + eps * (inside - x)[:, 0].sgn()
     goal = Goal(y)
-    judge = judging(model, goal, functools.partial(goal.loss, "margin"))
+    evaluate = evaluator(model, goal, functools.partial(goal.loss, "margin"))
     flags = torch.ones(len(x), dtype=torch.bool)
     margin = goal.margin(model(inside))
-    climb = Climb(inside, margin, inside, Evidence(margin, margin, ~flags, flags))
+    ascent = AscentResult(inside, margin, inside, Evidence(margin, margin, ~flags, flags))
     unit, found = _pushed(
-        functools.partial(_margin_at, model, goal), judge, climb, x, eps, generator
+        functools.partial(_margin_at, model, goal), evaluate, ascent, x, eps, generator
     )
     torch.testing.assert_close(unit.abs(), torch.ones_like(unit.abs()))
     torch.testing.assert_close(found, goal.margin(model(x + eps * unit)))

@@ -35,7 +35,7 @@ import mpmath
 import sympy
 from rich.progress import track
 
-from holonet.domains import Obstacle, PointSet, Progression, Ray
+from holonet.domains import Obstacle, PeriodicPoints, PointSet, Ray
 from holonet.errors import NumericalError
 from holonet.symbolic import Proved, Refuted, prove
 from holonet.symbolic.evaluate import evaluate
@@ -523,7 +523,7 @@ def gap(u: Any, place: Obstacle) -> Any:
     match place:
         case PointSet(points):
             return min(abs(u - MP.mpc(p)) for p in points)
-        case Progression(offset, period):
+        case PeriodicPoints(offset, period):
             turns = MP.nint(((u - MP.mpc(offset)) / MP.mpc(period)).real)
             return abs(u - MP.mpc(offset) - turns * MP.mpc(period))
         case Ray(start, direction):

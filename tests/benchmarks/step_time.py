@@ -42,7 +42,7 @@ RULES = {
 COMPLEX = ("Dirichlet, complex", "Dirichlet, Cauchy-Riemann")  # not for real networks
 MODELS = {
     "holomorphic": ModelConfig(hidden=(256, 256)),
-    "real twin": ModelConfig(kind="real-twin", hidden=(256, 256)),
+    "real twin": ModelConfig(kind="real-parameter-matched", hidden=(256, 256)),
 }
 
 

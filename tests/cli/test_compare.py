@@ -90,7 +90,7 @@ def test_an_option_that_changes_nothing_anywhere_is_refused(
     ("option", "value", "message"),
     [
         ("--schedule", "lin", "'linear' or 'cosine'"),
-        ("--networks", "unreal", "'real-twin'"),
+        ("--networks", "unreal", "'real-parameter-matched'"),
         ("--warm-up", "2", "warm_up = 2.0"),
     ],
 )

@@ -7,7 +7,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from holonet.domains import Obstacle, PointSet, Progression, Ray, RayProgression
+from holonet.domains import Obstacle, PeriodicPoints, PeriodicRays, PointSet, Ray
 from holonet.errors import DomainError
 
 POINTS = st.lists(st.complex_numbers(max_magnitude=50), min_size=1, max_size=20).map(
@@ -19,11 +19,11 @@ STEPS = torch.linspace(0, 200, 200_001, dtype=torch.float64)
 # each obstacle with a dense sample of itself near the origin
 SETS: list[tuple[Obstacle, torch.Tensor, float]] = [
     (PointSet((1, -2j, 3 + 1j)), torch.tensor([1, -2j, 3 + 1j], dtype=torch.complex128), 0.0),
-    (Progression(0.5j * math.pi, 1j * math.pi), 1j * math.pi * (INTEGERS + 0.5), 0.0),
-    (Progression(1 + 1j, 1 - 2j), 1 + 1j + (1 - 2j) * INTEGERS, 0.0),
+    (PeriodicPoints(0.5j * math.pi, 1j * math.pi), 1j * math.pi * (INTEGERS + 0.5), 0.0),
+    (PeriodicPoints(1 + 1j, 1 - 2j), 1 + 1j + (1 - 2j) * INTEGERS, 0.0),
     (Ray(1j, 1 + 2j), 1j + STEPS * (1 + 2j) / math.sqrt(5), 1e-3),
     (
-        RayProgression(1j, 3j, 2),
+        PeriodicRays(1j, 3j, 2),
         (1j + 3j * INTEGERS[:, None] + STEPS[None, ::100]).flatten(),
         0.11,
     ),
@@ -63,10 +63,10 @@ def test_distance_keeps_the_precision():
     "build",
     [
         lambda: PointSet(()),
-        lambda: Progression(1, 0),
+        lambda: PeriodicPoints(1, 0),
         lambda: Ray(0, 0),
-        lambda: RayProgression(0, 1, 0),
-        lambda: RayProgression(0, 1 + 1j, 1),
+        lambda: PeriodicRays(0, 1, 0),
+        lambda: PeriodicRays(0, 1 + 1j, 1),
     ],
 )
 def test_degenerate_obstacles_are_refused(build):

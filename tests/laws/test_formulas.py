@@ -29,7 +29,7 @@ from holonet.ops.native import compile_programs
 from holonet.ops.planar import Program
 from holonet.ops.pointwise.programs import program
 from holonet.symbolic import from_sympy, parse_formula
-from holonet.symbolic.heads import HEADS
+from holonet.symbolic.known_functions import FUNCTIONS
 
 C64, C128 = torch.complex64, torch.complex128
 SIZES = (1, 63, 64, 1000)
@@ -123,7 +123,7 @@ class Found(NamedTuple):
 
 SLOPES = {
     head.__name__: sympy.lambdify(sympy.Symbol("u"), head(sympy.Symbol("u")).diff(), "mpmath")
-    for head in HEADS
+    for head in FUNCTIONS
 }
 
 
@@ -229,7 +229,7 @@ class Truth:
             raise UndecidedError
 
     def function(self, name: str, e: sympy.Expr) -> Found:
-        record = HEADS[getattr(sympy, name)].record
+        record = FUNCTIONS[getattr(sympy, name)].record
         u = self.argument(e) if record.branch_cuts else self.at(e)
         if record.singularities:
             self.decide(u, record)
@@ -263,7 +263,7 @@ class Truth:
             error = 2 * found.error / abs(found.value) ** 2 + 8 * self.eps * abs(value)
             return self.parts(value, error)
         u = self.argument(base)
-        self.decide(u, HEADS[sympy.log].record)
+        self.decide(u, FUNCTIONS[sympy.log].record)
         c = mpmath.mpc(
             *(p._to_mpmath(mpmath.mp.prec) for p in exponent.n(self.digits).as_real_imag())
         )

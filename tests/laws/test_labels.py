@@ -12,9 +12,9 @@ from holonet.attacks import ThreatModel, apgd, apgd_targeted, fgsm, pgd, square,
 from holonet.diagnostics import (
     evaluate_radii,
     evaluate_robustness,
-    minimal_distances,
+    gradient_masking_checks,
+    minimum_norm_perturbations,
     robustness_curve,
-    sanity_list,
     transfer_matrix,
 )
 from holonet.errors import DomainError, HolonetError, InputTypeError, ShapeError
@@ -38,8 +38,12 @@ TAKERS: dict[str, Callable[[Any, Any, Any], object]] = {
     "square": lambda f, x, y: square(f, x, y, THREAT, queries=2),
     "worst_case": lambda f, x, y: worst_case(f, x, y, THREAT, {"fgsm": fgsm}),
     "robustness_curve": lambda f, x, y: robustness_curve(f, x, y, [0.0, 0.1], steps=2),
-    "minimal_distances": lambda f, x, y: minimal_distances(f, x, y, THREAT, steps=2, rounds=2),
-    "sanity_list": lambda f, x, y: sanity_list(f, x, y, THREAT, steps=2, queries=2),
+    "minimum_norm_perturbations": lambda f, x, y: minimum_norm_perturbations(
+        f, x, y, THREAT, steps=2, rounds=2
+    ),
+    "gradient_masking_checks": lambda f, x, y: gradient_masking_checks(
+        f, x, y, THREAT, steps=2, queries=2
+    ),
     "evaluate_robustness": lambda f, x, y: evaluate_robustness(
         f, x, y, THREAT, attacks={"fgsm": fgsm}
     ),
@@ -129,7 +133,9 @@ def test_models_and_examples_that_do_not_fit_are_refused(name: str) -> None:
     assert not wrong
 
 
-@pytest.mark.parametrize("name", ["minimal_distances", "robustness_curve", "worst_case", "pgd"])
+@pytest.mark.parametrize(
+    "name", ["minimum_norm_perturbations", "robustness_curve", "worst_case", "pgd"]
+)
 def test_examples_outside_the_box_are_refused(name: str) -> None:
     for examples in (X + 5, X * torch.nan):
         with pytest.raises(DomainError, match="6 of 6 examples are outside the box"):

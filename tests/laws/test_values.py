@@ -22,7 +22,7 @@ from holonet.ops.evaluate import evaluate
 from holonet.ops.native import compile_programs
 from holonet.ops.pointwise.programs import program
 from holonet.symbolic import from_sympy
-from holonet.symbolic.heads import HEADS
+from holonet.symbolic.known_functions import FUNCTIONS
 
 C64, C128 = torch.complex64, torch.complex128
 SIZES = (1, 63, 64, 1000)
@@ -43,7 +43,7 @@ FAMILIES = {
 }
 RECORDS = {
     **CATALOGUE,
-    **{head.record.name: head.record for head in HEADS.values()},
+    **{head.record.name: head.record for head in FUNCTIONS.values()},
     **FAMILIES,
     **{text: from_sympy(text, name=text) for text in FORMULAS},
 }

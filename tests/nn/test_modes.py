@@ -9,7 +9,7 @@ from torch import nn
 
 from holonet.attacks import ThreatModel, pgd
 from holonet.nn import Activation, HolomorphicClassifier, Linear, Sequential
-from holonet.nn.counts import flops
+from holonet.nn.models.counts import macs
 from holonet.nn.modes import _held, evaluating, running_statistics
 
 
@@ -85,11 +85,11 @@ def test_threads_that_measure_one_network_count_their_own_calls():
     model = HolomorphicClassifier(Sequential(Linear(4, 4), Activation("log"), Linear(4, 2)))
     points = [torch.rand(n, 4) + 0.1j for n in (3, 5, 7, 9)]
     alone = [model.margin(z) for z in points]
-    expected, ahead = flops(model, (4,)), threading.Barrier(4)
+    expected, ahead = macs(model, (4,)), threading.Barrier(4)
 
     def measure(z):
         ahead.wait()
-        return [(flops(model, (4,)), model.margin(z)) for _ in range(10)]
+        return [(macs(model, (4,)), model.margin(z)) for _ in range(10)]
 
     for _ in range(2):
         with ThreadPoolExecutor(4) as pool:

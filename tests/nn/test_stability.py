@@ -57,7 +57,7 @@ def convnet(name, depth):
 @pytest.mark.parametrize("build", [perceptron, convnet])
 def test_residual_networks_are_stable_at_depths_1_to_8(name, build):
     for depth in (1, 2, 4, 8):
-        net = nn.stabilize_(build(name, depth), images(200, 0))
+        net = nn.data_dependent_(build(name, depth), images(200, 0))
         fresh = images(100, 5)
         outputs = net.holomorphic_map(fresh.to(torch.complex64))
         size = outputs.abs().square().mean().sqrt().item()
@@ -72,7 +72,7 @@ def test_residual_networks_are_stable_at_depths_1_to_8(name, build):
 @pytest.mark.parametrize("depth", [2, 4])
 def test_chains_without_residuals_are_stable_at_small_depth(name, depth):
     net = nn.holomorphic_mlp(64, [24] * depth, 10, activation=name, generator=generator())
-    nn.stabilize_(net, images(200, 0))
+    nn.data_dependent_(net, images(200, 0))
     fresh = images(100, 5)
     outputs = net.holomorphic_map(fresh.to(torch.complex64))
     assert 0.5 < outputs.abs().square().mean().sqrt().item() < 2
@@ -95,7 +95,7 @@ def test_the_margin_is_kept_and_the_outputs_are_normalized(name, seed, clearance
         dtype=C128,
     )  # fmt: skip
     x = 30 * torch.randn(20, 3, generator=generator(seed)).double() + 7
-    assert nn.stabilize_(net, x, clearance=clearance, logit_scale=3) is net
+    assert nn.data_dependent_(net, x, clearance=clearance, logit_scale=3) is net
     assert (net.margin(x.to(C128)) >= clearance - 1e-9).all()
     outputs = net.holomorphic_map(x.to(C128))
     torch.testing.assert_close(outputs.mean(0), torch.zeros(2, dtype=C128), atol=1e-6, rtol=0)
@@ -106,7 +106,7 @@ def test_the_margin_is_kept_and_the_outputs_are_normalized(name, seed, clearance
 def test_norms_hold_the_statistics_of_the_final_network(norm):
     net = nn.to_precision(perceptron("sin", 3, norm=norm), C128)
     x = images(50, 0).double()
-    nn.stabilize_(net, x, scale=0.3)
+    nn.data_dependent_(net, x, scale=0.3)
     seen = {}
 
     def remember(norm, inputs):
@@ -128,14 +128,14 @@ def test_the_scale_of_the_examples_does_not_matter():
     outputs = []
     for factor in (1, 1000):
         net = nn.to_precision(perceptron("square", 3), C128)
-        outputs.append(nn.stabilize_(net, factor * x)(factor * x))
+        outputs.append(nn.data_dependent_(net, factor * x)(factor * x))
     torch.testing.assert_close(*outputs, rtol=1e-3, atol=1e-3)
 
 
 def test_a_bare_sequence_with_another_readout_is_set_too():
     net = nn.Sequential(nn.Linear(4, 5), nn.Tanh(), nn.Linear(5, 3))
     x = torch.rand(50, 4, generator=generator())
-    nn.stabilize_(net, x, logit_scale=0.1)
+    nn.data_dependent_(net, x, logit_scale=0.1)
     outputs = net(x.to(torch.complex64))
     assert outputs.abs().square().mean().sqrt().item() == pytest.approx(0.1, rel=1e-4)
     assert not any(m._forward_hooks or m._forward_pre_hooks for m in net.modules())
@@ -145,16 +145,16 @@ def test_a_bare_sequence_with_another_readout_is_set_too():
 def test_what_cannot_be_set_is_refused():
     x = torch.rand(9, 4)
     with pytest.raises(ConfigError, match="no examples"):
-        nn.stabilize_(nn.holomorphic_mlp(4, [3], 2), x[:0])
+        nn.data_dependent_(nn.holomorphic_mlp(4, [3], 2), x[:0])
     with pytest.raises(DomainError, match="logit_scale=0"):
-        nn.stabilize_(nn.holomorphic_mlp(4, [3], 2), x, logit_scale=0)
+        nn.data_dependent_(nn.holomorphic_mlp(4, [3], 2), x, logit_scale=0)
     with pytest.raises(ConfigError, match="does not end with"):
-        nn.stabilize_(nn.Sequential(nn.Linear(4, 3), nn.Tanh()), x)
+        nn.data_dependent_(nn.Sequential(nn.Linear(4, 3), nn.Tanh()), x)
     with pytest.raises(ConfigError, match="does not end with"):
-        nn.stabilize_(nn.Sequential(nn.Linear(4, 3, bias=False)), x)
+        nn.data_dependent_(nn.Sequential(nn.Linear(4, 3, bias=False)), x)
     with pytest.raises(DomainError, match=r"vary by 0\.0"):
-        nn.stabilize_(nn.holomorphic_mlp(4, [3], 2), torch.zeros(9, 4))
+        nn.data_dependent_(nn.holomorphic_mlp(4, [3], 2), torch.zeros(9, 4))
     with pytest.raises(DomainError, match="vary by nan"):
-        nn.stabilize_(nn.holomorphic_mlp(4, [3], 2), x / 0)
+        nn.data_dependent_(nn.holomorphic_mlp(4, [3], 2), x / 0)
     with pytest.raises(DomainError, match="clearance 2 asked of tanh"):
-        nn.stabilize_(nn.holomorphic_mlp(4, [3], 2, activation="tanh"), x, clearance=2)
+        nn.data_dependent_(nn.holomorphic_mlp(4, [3], 2, activation="tanh"), x, clearance=2)

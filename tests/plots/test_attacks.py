@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from holonet.attacks import ThreatModel
-from holonet.diagnostics import MinimalDistances, Rate, RobustnessReport, TransferMatrix
+from holonet.diagnostics import MinimumNorms, Rate, RobustnessReport, TransferMatrix
 from holonet.errors import DataError, ShapeError
 from holonet.plots import plot_distances, plot_evaluation, plot_examples, plot_transfer
 from holonet.plots.style import new_figure
@@ -76,9 +76,9 @@ def test_reports_that_do_not_belong_together(reports: list[RobustnessReport]) ->
         plot_evaluation(reports)
 
 
-def distances(limit: float, *values: float, norm: str = "Linf") -> MinimalDistances:
+def distances(limit: float, *values: float, norm: str = "Linf") -> MinimumNorms:
     found = torch.tensor(values)
-    return MinimalDistances(ThreatModel(norm, limit, None), found, torch.zeros(len(values), 1))
+    return MinimumNorms(ThreatModel(norm, limit, None), found, torch.zeros(len(values), 1))
 
 
 @given(st.lists(st.sampled_from([0.0, 0.1, 0.25, 0.4, math.inf]), min_size=1))

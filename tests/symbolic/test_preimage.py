@@ -6,15 +6,15 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from holonet.domains import Obstacle, PointSet, Progression, Ray, RayProgression
+from holonet.domains import Obstacle, PeriodicPoints, PeriodicRays, PointSet, Ray
 from holonet.symbolic.preimage import affine, degree, pull_back, square_slits
 
 Z = sympy.Symbol("z")
 SETS = [
     PointSet((1 + 1j, -2j)),
-    Progression(0.5j, 2 + 0j),
+    PeriodicPoints(0.5j, 2 + 0j),
     Ray(1j, -1 + 2j),
-    RayProgression(1j, 2j, 1 + 0j),
+    PeriodicRays(1j, 2j, 1 + 0j),
 ]
 
 

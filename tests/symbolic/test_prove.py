@@ -17,8 +17,8 @@ from holonet import nn
 from holonet.errors import ConfigError
 from holonet.functions import CATALOGUE
 from holonet.symbolic import Proved, Refuted, Unknown, parse_formula, prove
-from holonet.symbolic.heads import HEADS
-from holonet.symbolic.vanish import Answer
+from holonet.symbolic.known_functions import FUNCTIONS
+from holonet.symbolic.zero_test import ZeroTest
 
 Z, W = sympy.symbols("z w")
 conj, re, im, Abs = sympy.conjugate, sympy.re, sympy.im, sympy.Abs
@@ -197,13 +197,13 @@ def test_the_time_limit_holds():
     assert isinstance(prove(hidden, time_limit=60), Proved)
 
 
-@pytest.mark.parametrize("answer", [Answer.OPEN, Answer.LATE])
+@pytest.mark.parametrize("answer", [ZeroTest.OPEN, ZeroTest.TIMEOUT])
 def test_without_a_simplification_there_is_no_proof(answer, monkeypatch):
     module = importlib.import_module("holonet.symbolic.prove")
-    monkeypatch.setattr(module, "vanishes", lambda expressions, seconds: answer)
+    monkeypatch.setattr(module, "is_zero", lambda expressions, seconds: answer)
     verdict = prove("(re(z)**2 + im(z)**2)/conjugate(z)")
     assert isinstance(verdict, Unknown)
-    assert ("time limit" in verdict.reason) is (answer is Answer.LATE)
+    assert ("time limit" in verdict.reason) is (answer is ZeroTest.TIMEOUT)
 
 
 def test_numbers_out_of_range_are_no_evidence():
@@ -308,7 +308,7 @@ def test_bad_questions_are_refused(arguments, match):
 
 numbers = st.sampled_from([2, -3, sympy.Rational(1, 2), sympy.I, sympy.pi])
 leaves = st.sampled_from([Z, W]) | numbers.map(lambda c: c * Z + 1)
-functions = st.sampled_from(list(HEADS))
+functions = st.sampled_from(list(FUNCTIONS))
 
 
 def grow(trees):

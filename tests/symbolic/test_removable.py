@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.func import jvp
 
-from holonet.domains import PointSet, Progression
+from holonet.domains import PeriodicPoints, PointSet
 from holonet.functions import FunctionClass
 from holonet.ops.evaluate import evaluate
 from holonet.ops.planar import Sheet
@@ -157,10 +157,10 @@ def test_compiled_code_follows(text, dtype):
         ("sin(z)/(z*(z - 1))", PointSet((1 + 0j,))),
         ("sin(z + 10**(-60))/z", PointSet((0j,))),
         ("(z**6 - 4)/(z**3 - 2) + sin(z)/z", None),
-        ("sinh(z)/sin(z)", Progression(0j, PI + 0j, (0,))),
-        ("1/tan(z)", Progression(0j, PI + 0j)),
-        ("z/tanh(z) + 1/sinh(2*z)", Progression(0j, 0.5j * PI)),
-        ("1/sech(z + 1) + tan(z)", Progression(PI / 2 + 0j, PI + 0j)),
+        ("sinh(z)/sin(z)", PeriodicPoints(0j, PI + 0j, (0,))),
+        ("1/tan(z)", PeriodicPoints(0j, PI + 0j)),
+        ("z/tanh(z) + 1/sinh(2*z)", PeriodicPoints(0j, 0.5j * PI)),
+        ("1/sech(z + 1) + tan(z)", PeriodicPoints(PI / 2 + 0j, PI + 0j)),
     ],
 )
 def test_what_is_a_pole_or_undecided_is_declared(text, where):

@@ -4,7 +4,7 @@ import pytest
 import sympy
 import torch
 
-from holonet.domains import PointSet, Progression, Ray
+from holonet.domains import PeriodicPoints, PointSet, Ray
 from holonet.errors import ConfigError, DomainError
 from holonet.functions import CATALOGUE, FunctionClass, SingularityKind
 from holonet.symbolic.from_sympy import from_sympy
@@ -61,7 +61,7 @@ def test_sets_and_kinds():
     assert analysis("exp(1/(z - 2))").singularities[0].kind is SingularityKind.ESSENTIAL
     assert analysis("sin(tan(2*z))").singularities[0].kind is SingularityKind.ESSENTIAL
     tan = analysis("tan(2*z)").singularities[0].where
-    assert isinstance(tan, Progression)
+    assert isinstance(tan, PeriodicPoints)
     assert tan.distance(torch.tensor(torch.pi / 4 + 0j)) < 1e-6
     root = analysis("(1 - z)**(1/3)")
     assert root.singularities[0].where == PointSet((1 + 0j,))

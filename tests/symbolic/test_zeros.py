@@ -6,7 +6,7 @@ import pytest
 import sympy
 import torch
 
-from holonet.domains import PointSet, Progression
+from holonet.domains import PeriodicPoints, PointSet
 from holonet.errors import DomainError
 from holonet.symbolic.zeros import no_closed_form, zeros
 
@@ -40,7 +40,7 @@ def points(places):
         if isinstance(place, PointSet):
             found += place.points
         else:
-            assert isinstance(place, Progression)
+            assert isinstance(place, PeriodicPoints)
             found += [place.offset + k * place.period for k in range(-2, 3)]
     return torch.tensor(found, dtype=torch.complex128)
 

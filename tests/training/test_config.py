@@ -23,7 +23,7 @@ from holonet.nn import (
     LogModulus,
     Modulus,
     RealPart,
-    flops,
+    macs,
     real_parameter_count,
 )
 from holonet.training import (
@@ -71,7 +71,7 @@ CONFIGS = st.builds(
     ),
     model=st.builds(
         ModelConfig,
-        kind=st.sampled_from(["holomorphic", "real", "real-twin", "real-flops-twin"]),
+        kind=st.sampled_from(["holomorphic", "real", "real-parameter-matched", "real-mac-matched"]),
         family=st.sampled_from(["mlp", "convnet"]),
         hidden=st.lists(positive, max_size=4).map(tuple),
         channels=st.lists(positive, max_size=4).map(tuple),
@@ -272,7 +272,7 @@ def test_what_is_beyond_bounds_is_refused(tmp_path: Path, text: str, message: st
         {"hidden": (10**9,)},
         {"hidden": (40_000, 40_000)},
         {"hidden": (1000,), "residual": 1000},
-        {"hidden": (10**9,), "kind": "real-twin"},
+        {"hidden": (10**9,), "kind": "real-parameter-matched"},
         {"family": "convnet", "kernel_size": 10**6 + 1},
         {"family": "convnet", "channels": (10**5, 10**5)},
         {"family": "convnet", "dense": (10**8,)},
@@ -393,7 +393,9 @@ def weights(config: ModelConfig, seed: int) -> list[torch.Tensor]:
     return list(config.build(5, 3, seed=seed).state_dict().values())
 
 
-@pytest.mark.parametrize("kind", ["holomorphic", "real", "real-twin", "real-flops-twin"])
+@pytest.mark.parametrize(
+    "kind", ["holomorphic", "real", "real-parameter-matched", "real-mac-matched"]
+)
 @settings(max_examples=5)  # the sizes of twins are searched by building many networks
 @given(seed=seeds, hidden=st.lists(st.integers(1, 5), min_size=1, max_size=3))
 def test_the_seed_decides_the_weights_and_nothing_else_does(kind, seed, hidden):
@@ -416,7 +418,7 @@ def test_the_seed_decides_the_weights_and_nothing_else_does(kind, seed, hidden):
 def test_a_real_twin_has_about_as_many_parameters(in_features, hidden, classes):
     holomorphic, twin = (
         ModelConfig(kind=kind, hidden=tuple(hidden)).build(in_features, classes)
-        for kind in ("holomorphic", "real-twin")
+        for kind in ("holomorphic", "real-parameter-matched")
     )
     count, twin_count = map(real_parameter_count, (holomorphic, twin))
     widest = max(m.out_features for m in twin.modules() if isinstance(m, nn.Linear))
@@ -439,15 +441,15 @@ def test_the_prototype() -> None:
 def test_convolutional_twins(options: dict[str, Any]) -> None:
     nets = {
         kind: ModelConfig(**{**CONVNET.model_dump(), **options, "kind": kind}).build((1, 8, 8), 10)
-        for kind in ("holomorphic", "real", "real-twin", "real-flops-twin")
+        for kind in ("holomorphic", "real", "real-parameter-matched", "real-mac-matched")
     }
     counts = {kind: real_parameter_count(net) for kind, net in nets.items()}
-    costs = {kind: flops(net, (1, 8, 8)) for kind, net in nets.items()}
-    assert abs(counts["real-twin"] / counts["holomorphic"] - 1) < 0.01
-    assert abs(costs["real-flops-twin"] / costs["holomorphic"] - 1) < 0.01
-    assert counts["real"] < counts["real-twin"] < counts["real-flops-twin"]
+    costs = {kind: macs(net, (1, 8, 8)) for kind, net in nets.items()}
+    assert abs(counts["real-parameter-matched"] / counts["holomorphic"] - 1) < 0.01
+    assert abs(costs["real-mac-matched"] / costs["holomorphic"] - 1) < 0.01
+    assert counts["real"] < counts["real-parameter-matched"] < counts["real-mac-matched"]
     assert all(net(IMAGES[:2]).shape == (2, 10) for net in nets.values())
-    assert not any(p.is_complex() for p in nets["real-flops-twin"].parameters())
+    assert not any(p.is_complex() for p in nets["real-mac-matched"].parameters())
 
 
 def test_the_settings_of_convolutional_networks_are_used() -> None:
@@ -499,7 +501,7 @@ def test_the_gain_may_be_set_by_examples(config: ModelConfig) -> None:
 def test_examples_are_asked_for_where_they_are_needed(settings: dict[str, Any]) -> None:
     with pytest.raises(ConfigError, match=r"build\(\.\.\., examples=x_train\)"):
         ModelConfig(**settings).build(4, 2)
-    ModelConfig(kind="real-twin", **settings).build(4, 2)
+    ModelConfig(kind="real-parameter-matched", **settings).build(4, 2)
 
 
 def test_convolutional_networks_are_for_images() -> None:
@@ -525,7 +527,7 @@ def test_an_unknown_activation_is_named_at_build() -> None:
 def test_a_twin_needs_a_hidden_layer() -> None:
     assert real_parameter_count(ModelConfig(hidden=()).build(4, 2)) == 2 * (4 * 2 + 2)
     with pytest.raises(ConfigError, match="hidden layer"):
-        ModelConfig(kind="real-twin", hidden=()).build(4, 2)
+        ModelConfig(kind="real-parameter-matched", hidden=()).build(4, 2)
 
 
 @pytest.mark.parametrize("shape", [(28, 28, 3), (8, 8, 1), (3, 28, 28), (1, 8, 8), (16, 16, 16)])
@@ -593,7 +595,7 @@ def test_a_model_ignores_a_setting_exactly_if_another_value_makes_the_same_netwo
         model = config.build((1, 16, 16), 3, examples=x)
         return repr(model), [float(v.abs().sum()) for v in model.state_dict().values()]
 
-    for kind in ("holomorphic", "real", "real-twin", "real-flops-twin"):
+    for kind in ("holomorphic", "real", "real-parameter-matched", "real-mac-matched"):
         for family in ("mlp", "convnet"):
             config = ModelConfig(kind=kind, family=family, **small)
             for key, value in others.items():

@@ -170,7 +170,7 @@ def test_a_path_is_of_no_working_folder(tmp_path: Path, monkeypatch: pytest.Monk
     [
         ModelConfig(hidden=(6,), gain="data", norm="frozen"),
         ModelConfig(family="convnet", channels=(2,), dense=(4,), norm="frozen"),
-        ModelConfig(kind="real-twin", hidden=(6,)),
+        ModelConfig(kind="real-parameter-matched", hidden=(6,)),
     ],
 )
 def test_a_model_is_loaded_without_data(tmp_path: Path, model: ModelConfig) -> None:

@@ -12,7 +12,7 @@ from holonet.errors import ConfigError
 from holonet.nn import HolomorphicClassifier, LogModulus, holomorphic_mlp, real_mlp
 
 __all__ = [
-    "ARMS",
+    "CONDITIONS",
     "PROBLEMS",
     "Arm",
     "OneVariable",
@@ -54,7 +54,7 @@ class Arm:
     problems: tuple[str, ...]
 
 
-ARMS: Mapping[str, Arm] = {
+CONDITIONS: Mapping[str, Arm] = {
     "risk": Arm("real", 0.0, False, ("disc-2", "disc-4", "ring")),
     "energy": Arm("real", WEIGHT, False, ("disc-2", "disc-4", "ring")),
     "filled": Arm("real", WEIGHT, True, ("disc-2", "disc-4")),

@@ -8,7 +8,7 @@ import torch
 
 from holonet._page import Section, Table
 from holonet.errors import DataError
-from holonet.experiments.barati2022.arms import ARMS, PROBLEMS, closed_form
+from holonet.experiments.barati2022.arms import CONDITIONS, PROBLEMS, closed_form
 from holonet.experiments.barati2022.evidence_plane import by_seed
 from holonet.experiments.barati2022.planar_measures import profile, profile_radii
 from holonet.experiments.experiment import Result
@@ -36,7 +36,7 @@ def _profiles(
         ax.fill_between(radii.tolist(), *ends, color=color(index), alpha=0.2, linewidth=0)
         ax.plot(radii.tolist(), runs.mean(0).tolist(), color=color(index), label=shown)
     for dashes, (arm, shown) in zip(DASHES, forms.items(), strict=False):
-        values = profile(closed_form(PROBLEMS[problem], ARMS[arm]), PROBLEMS[problem])
+        values = profile(closed_form(PROBLEMS[problem], CONDITIONS[arm]), PROBLEMS[problem])
         ax.plot(radii.tolist(), values, color=INK, linestyle=dashes, linewidth=1.2, label=shown)
     mode = "mean over the circle" if problem == "ring" else "amplitude of the mode"
     label_axes(ax, "radius", mode, problem)
@@ -130,7 +130,7 @@ def _data_coordinates(results: Mapping[str, Result]) -> Section:
 def _table(results: Mapping[str, Result]) -> Table:
     """All arms in numbers."""
     rows = []
-    for arm in ARMS:
+    for arm in CONDITIONS:
         for problem in by_seed(results, arm, "distance"):
             columns = ("distance_hard", "distance", "boundary_error", "energy_ratio", "defect")
             means = [

@@ -11,7 +11,7 @@ from holonet._types import RealTensor
 from holonet.calculus import sphere_mean
 from holonet.data import Dataset
 from holonet.errors import UnknownNameError
-from holonet.nn import holomorphic_mlp, real_mlp, real_parameter_count, twin_widths
+from holonet.nn import holomorphic_mlp, matched_widths, real_mlp, real_parameter_count
 from holonet.nn.modes import evaluating
 from holonet.regularizers import DirichletEnergy
 from holonet.training import AnalyticRule, EmpiricalRisk, TrainConfig, fit
@@ -62,7 +62,7 @@ def build_network(
         )
 
     count = real_parameter_count(holomorphic)
-    return build(twin_widths(count, tuple(hidden), build, real_parameter_count))
+    return build(matched_widths(count, tuple(hidden), build, real_parameter_count))
 
 
 def train_network(settings: Mapping[str, Any], data: Dataset, folder: Path) -> nn.Module:

@@ -12,7 +12,7 @@ from holonet._types import AnyTensor, IntTensor, RealTensor
 from holonet.calculus import Probes
 from holonet.data import Dataset, HarmonicProblem
 from holonet.errors import ConfigError
-from holonet.experiments.barati2022.arms import ARMS, PROBLEMS, as_complex, planar_model
+from holonet.experiments.barati2022.arms import CONDITIONS, PROBLEMS, as_complex, planar_model
 from holonet.experiments.barati2022.planar_measures import measure_planar
 from holonet.nn import to_precision
 from holonet.regularizers import DirichletEnergy
@@ -88,7 +88,7 @@ def run_planar(settings: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     Returns:
         As `measure_planar`.
     """
-    problem, arm = PROBLEMS[settings["problem"]], ARMS[settings["arm"]]
+    problem, arm = PROBLEMS[settings["problem"]], CONDITIONS[settings["arm"]]
     seed = settings["seed"]
     model = planar_model(arm.network, settings["width"], seed)
     config = TrainConfig(

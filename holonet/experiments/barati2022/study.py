@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from holonet._page import Section
 from holonet.data import Dataset, load_dataset
 from holonet.errors import DataError
-from holonet.experiments.barati2022.arms import ARMS
+from holonet.experiments.barati2022.arms import CONDITIONS
 from holonet.experiments.barati2022.claims import CLAIMS
 from holonet.experiments.barati2022.energy import run_energy
 from holonet.experiments.barati2022.evidence import Evidence
@@ -100,14 +100,14 @@ class Barati2022(Study):
                     "part": "planar",
                     "problem": problem,
                     "arm": arm,
-                    "weight": ARMS[arm].weight,
+                    "weight": CONDITIONS[arm].weight,
                     "seed": seed,
                     **planar,
                 },
             )
             for seed in range(self.seeds or size["planar_seeds"])
-            for arm in ARMS
-            for problem in ARMS[arm].problems
+            for arm in CONDITIONS
+            for problem in CONDITIONS[arm].problems
             if problem in size["problems"]
         ]
 

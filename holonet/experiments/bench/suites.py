@@ -97,7 +97,7 @@ def step_cases(quick: bool = False) -> Iterator[Case]:
         widths = (inputs, *hidden, CLASSES)
         for name in ("square", "sin", "tanh"):
             act = ACTIVATIONS[name]
-            real = ModelConfig(kind="real-flops-twin", hidden=hidden)
+            real = ModelConfig(kind="real-mac-matched", hidden=hidden)
             models = {
                 "holonet": holomorphic_mlp(inputs, hidden, CLASSES, activation=name, gain=0.5),
                 "torch": RivalNetwork(affine_layers(nn.Linear, widths), act),

@@ -15,10 +15,10 @@ from holonet.attacks.threat import ThreatModel
 from holonet.calculus import Probes
 from holonet.errors import ConfigError, DomainError
 from holonet.nn.modes import evaluating
+from holonet.training.rules.random_starts import random_start
 from holonet.training.rules.risk import EmpiricalRisk
 from holonet.training.rules.rule import Model, Penalty
 from holonet.training.rules.schedule import Weight, weight_at
-from holonet.training.rules.starts import random_start
 
 __all__ = ["InnerSolver", "RobustOptimization", "fgsm_rs", "pgd7", "shaham"]
 

@@ -12,11 +12,11 @@ from holonet.attacks.objectives import logits_of
 from holonet.attacks.threat import ThreatModel
 from holonet.calculus import Probes
 from holonet.nn.modes import evaluating
+from holonet.training.rules.random_starts import normal_like
 from holonet.training.rules.risk import EmpiricalRisk
 from holonet.training.rules.robust import require_inside, require_steps
 from holonet.training.rules.rule import Model, Penalty
 from holonet.training.rules.schedule import Weight, weight_at
-from holonet.training.rules.starts import normal_like
 
 __all__ = ["Trades"]
 

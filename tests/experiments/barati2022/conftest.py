@@ -5,7 +5,7 @@ import itertools
 import pytest
 import torch
 
-from holonet.experiments.barati2022.arms import ARMS, PROBLEMS
+from holonet.experiments.barati2022.arms import CONDITIONS, PROBLEMS
 
 
 def _planar(arm, problem, seed, **values):
@@ -29,8 +29,8 @@ def _planar(arm, problem, seed, **values):
 def _plane(seeds=3, problems=("disc-2", "ring"), **by_arm):
     """All cells of the plane; values are given by arm, as numbers or functions of the seed."""
     found = {}
-    for arm, seed in itertools.product(ARMS, range(seeds)):
-        for problem in set(ARMS[arm].problems) & set(problems):
+    for arm, seed in itertools.product(CONDITIONS, range(seeds)):
+        for problem in set(CONDITIONS[arm].problems) & set(problems):
             values = {
                 k: v(seed) if callable(v) else v
                 for k, v in by_arm.get(arm.replace("-", "_"), {}).items()

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from holonet.calculus import laplacian
 from holonet.errors import ConfigError
 from holonet.experiments.barati2022.arms import (
-    ARMS,
+    CONDITIONS,
     PROBLEMS,
     as_complex,
     closed_form,
@@ -16,7 +16,7 @@ from holonet.experiments.barati2022.arms import (
 )
 from holonet.nn import to_precision
 
-NETWORKS = sorted({arm.network for arm in ARMS.values()})
+NETWORKS = sorted({arm.network for arm in CONDITIONS.values()})
 
 
 def points(count=6, seed=0):
@@ -53,7 +53,7 @@ def test_unknown_networks_are_refused() -> None:
 
 
 def test_every_arm_has_a_closed_form_on_each_of_its_problems() -> None:
-    for arm in ARMS.values():
+    for arm in CONDITIONS.values():
         for name in arm.problems:
             problem = PROBLEMS[name]
             z = problem.domain.sample(8, generator=torch.Generator().manual_seed(0))

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from holonet.data import DiscMode, RingPotential
 from holonet.errors import ConfigError
-from holonet.experiments.barati2022.arms import ARMS, PROBLEMS, as_complex, closed_form
+from holonet.experiments.barati2022.arms import CONDITIONS, PROBLEMS, as_complex, closed_form
 from holonet.experiments.barati2022.planar import PlanarRule, planar_data, run_planar
 
 
@@ -85,7 +85,7 @@ def test_a_run_from_end_to_end(tmp_path) -> None:
 
 def test_the_closed_form_is_where_the_rule_is_least() -> None:
     """Scaled up or down it does no better."""
-    arm, problem = ARMS["energy"], PROBLEMS["disc-2"]
+    arm, problem = CONDITIONS["energy"], PROBLEMS["disc-2"]
     data = planar_data(problem, filled=False, count=4000, seed=0)
     form, rule = closed_form(problem, arm), PlanarRule(problem, arm.weight)
     scale = torch.ones((), requires_grad=True)

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from holonet.data import DiscMode, RingPotential
-from holonet.experiments.barati2022.arms import ARMS, as_complex, closed_form, planar_model
+from holonet.experiments.barati2022.arms import CONDITIONS, as_complex, closed_form, planar_model
 from holonet.experiments.barati2022.planar_measures import (
     harmonic_defect,
     measure_planar,
@@ -47,7 +47,7 @@ def test_a_linear_function_has_no_defect() -> None:
 @given(st.integers(1, 5))
 def test_the_profile_of_a_mode_is_its_power(k) -> None:
     problem = DiscMode(k)
-    form = closed_form(problem, ARMS["risk"])
+    form = closed_form(problem, CONDITIONS["risk"])
     torch.testing.assert_close(
         torch.tensor(profile(form, problem)).double(), profile_radii(problem) ** k
     )
@@ -57,7 +57,7 @@ def test_the_profile_of_a_mode_is_its_power(k) -> None:
 
 def test_the_profile_of_the_ring_rises_from_0_to_1() -> None:
     problem = RingPotential()
-    form = closed_form(problem, ARMS["risk"])
+    form = closed_form(problem, CONDITIONS["risk"])
     values = profile(lambda x: form(x) + x[:, :1], problem)  # what has mean 0 is not seen
     expected = problem.solution(profile_radii(problem) + 0j)
     torch.testing.assert_close(torch.tensor(values).double(), expected)
@@ -66,14 +66,16 @@ def test_the_profile_of_the_ring_rises_from_0_to_1() -> None:
 @pytest.mark.parametrize("arm", ["energy", "filled"])
 def test_the_closed_form_measures_as_itself(arm) -> None:
     problem = DiscMode(2)
-    found = measure_planar(Given(closed_form(problem, ARMS[arm])), problem, ARMS[arm], 0)
+    found = measure_planar(
+        Given(closed_form(problem, CONDITIONS[arm])), problem, CONDITIONS[arm], 0
+    )
     assert found["distance"] < 1e-12
     assert found["excess"] == pytest.approx(0, abs=1e-12)
     assert found["defect"] == found["defect_of_form"]
     assert (found["own_distance"] < 1e-9) == (arm == "energy")
     assert (found["defect"] < 1e-9) == (arm == "energy")
     if arm == "energy":
-        share = 1 / (1 + 2 * ARMS[arm].weight)
+        share = 1 / (1 + 2 * CONDITIONS[arm].weight)
         assert found["energy_ratio"] == pytest.approx(share**2, rel=0.05)
         assert found["boundary_error"] == pytest.approx((1 - share) / 2**0.5, rel=1e-6)
         assert found["distance_hard"] == pytest.approx(1 - share, rel=1e-3)
@@ -82,7 +84,7 @@ def test_the_closed_form_measures_as_itself(arm) -> None:
 @settings(max_examples=8)
 @given(st.floats(-3, 3), st.integers(0, 20))
 def test_no_function_is_below_the_least_objective(shift, seed) -> None:
-    problem, arm = RingPotential(), ARMS["energy"]
+    problem, arm = RingPotential(), CONDITIONS["energy"]
     form = closed_form(problem, arm)
     bump = Given(lambda x: form(x) + shift * (x[:, :1] ** 2 + 0.1))
     found = measure_planar(bump, problem, arm, seed)
@@ -91,7 +93,7 @@ def test_no_function_is_below_the_least_objective(shift, seed) -> None:
 
 
 def test_the_winding_of_a_log_modulus() -> None:
-    problem, arm = RingPotential(), ARMS["affine-log-modulus"]
+    problem, arm = RingPotential(), CONDITIONS["affine-log-modulus"]
     model = to_precision(planar_model(arm.network, 4, 0), torch.complex128)
     affine = model.net.backbone[-1]
     with torch.no_grad():

@@ -6,7 +6,13 @@ from torch import nn as tnn
 
 from holonet import nn
 from holonet.errors import ConfigError
-from holonet.nn.kits import HolomorphicKit, Kit, RealKit, ScaledResidual, residual_blocks
+from holonet.nn.models.builders import (
+    HolomorphicKit,
+    LayerBuilder,
+    RealKit,
+    ScaledResidual,
+    residual_blocks,
+)
 
 C128 = torch.complex128
 
@@ -21,8 +27,8 @@ def real(seed=0):
 
 
 def test_both_are_kits():
-    assert isinstance(holomorphic(), Kit)
-    assert isinstance(real(), Kit)
+    assert isinstance(holomorphic(), LayerBuilder)
+    assert isinstance(real(), LayerBuilder)
 
 
 @pytest.mark.parametrize("build", [lambda k: k.linear(200, 150), lambda k: k.conv(20, 60, 5)])

@@ -7,7 +7,7 @@ from torch import nn as tnn
 from holonet import nn
 from holonet.errors import ConfigError, UnknownNameError
 from holonet.functions import FunctionClass, get_function
-from holonet.nn.kits import ScaledResidual
+from holonet.nn.models.builders import ScaledResidual
 from holonet.testing import assert_holomorphic
 
 
@@ -107,7 +107,7 @@ def test_norms_stand_in_front_of_activations():
 def test_it_is_holomorphic(activation, options):
     net = nn.holomorphic_mlp(4, [5], 3, activation=activation, generator=generator(), **options)
     x = torch.rand(60, 4, generator=generator())
-    nn.stabilize_(net, x)
+    nn.data_dependent_(net, x)
     assert_holomorphic(net.holomorphic_map, x[:6], radius=0.1)
 
 

@@ -9,7 +9,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from holonet import nn
 from holonet.errors import ConfigError
-from holonet.nn.kits import ScaledResidual
+from holonet.nn.models.builders import ScaledResidual
 
 
 def test_a_complex_parameter_counts_as_two():
@@ -46,14 +46,14 @@ def test_a_complex_parameter_counts_as_two():
     ],
 )
 def test_layers_by_hand(layer, shape, expected):
-    assert nn.flops(layer, shape) == expected
+    assert nn.macs(layer, shape) == expected
     container = nn.Sequential if isinstance(layer, nn.DeclaredModule) else tnn.Sequential
-    assert nn.flops(container(layer), shape) == expected
+    assert nn.macs(container(layer), shape) == expected
 
 
 def test_a_layer_used_twice_counts_twice():
     layer = tnn.Linear(3, 3)
-    assert nn.flops(tnn.Sequential(layer, layer), (3,)) == 18
+    assert nn.macs(tnn.Sequential(layer, layer), (3,)) == 18
 
 
 @given(
@@ -66,11 +66,11 @@ def test_real_networks_as_torch_counts_them(channels, dense, kernel, stride):
     net = nn.real_convnet((2, 9, 7), channels, 3, dense=dense, kernel_size=kernel, stride=stride)
     with FlopCounterMode(display=False) as counter, torch.no_grad():
         net(torch.zeros(1, 2, 9, 7))
-    assert 2 * nn.flops(net, (2, 9, 7)) == counter.get_total_flops()
+    assert 2 * nn.macs(net, (2, 9, 7)) == counter.get_total_flops()
     twin = nn.holomorphic_convnet(
         (2, 9, 7), channels, 3, dense=dense, kernel_size=kernel, stride=stride
     )
-    assert nn.flops(twin, (2, 9, 7)) == 4 * nn.flops(net, (2, 9, 7))
+    assert nn.macs(twin, (2, 9, 7)) == 4 * nn.macs(net, (2, 9, 7))
 
 
 def test_counting_changes_nothing():
@@ -79,7 +79,7 @@ def test_counting_changes_nothing():
     net[1].eval()
     before = {k: v.clone() for k, v in net.state_dict().items()}
     state = torch.get_rng_state()
-    nn.flops(net, (3,))
+    nn.macs(net, (3,))
     assert [m.training for m in net.modules()] == [True, True, False, True]
     assert not any(m._forward_hooks for m in net.modules())
     assert all(torch.equal(before[k], v) for k, v in net.state_dict().items())
@@ -89,22 +89,22 @@ def test_counting_changes_nothing():
 def test_modes_come_back_after_a_failure():
     net = tnn.Sequential(tnn.Linear(3, 3))
     with pytest.raises(RuntimeError):
-        nn.flops(net, (4,))
+        nn.macs(net, (4,))
     assert net[0].training
     assert not net[0]._forward_hooks
 
 
 def test_on_the_meta_device_and_in_other_precisions():
     with torch.device("meta"):
-        assert nn.flops(nn.holomorphic_mlp(784, [256], 10), (1, 28, 28)) == 4 * 256 * 794
+        assert nn.macs(nn.holomorphic_mlp(784, [256], 10), (1, 28, 28)) == 4 * 256 * 794
     net = nn.holomorphic_mlp(4, [3], 2, dtype=torch.complex128)
-    assert nn.flops(net, (4,)) == 4 * 18
-    assert nn.flops(tnn.Linear(3, 2, dtype=torch.float64), (3,)) == 6
+    assert nn.macs(net, (4,)) == 4 * 18
+    assert nn.macs(tnn.Linear(3, 2, dtype=torch.float64), (3,)) == 6
 
 
 def test_unknown_layers_with_parameters_are_refused():
     with pytest.raises(ConfigError, match=r"count BatchNorm1d \(at '1'\), which has parameters"):
-        nn.flops(tnn.Sequential(tnn.Linear(3, 3), tnn.BatchNorm1d(3)), (3,))
+        nn.macs(tnn.Sequential(tnn.Linear(3, 3), tnn.BatchNorm1d(3)), (3,))
     with pytest.raises(ConfigError, match=r"MultiheadAttention \(at 'the root'\)"):
-        nn.flops(tnn.MultiheadAttention(4, 2), (3, 4))
-    assert nn.flops(tnn.BatchNorm1d(3, affine=False), (3,)) == 0
+        nn.macs(tnn.MultiheadAttention(4, 2), (3, 4))
+    assert nn.macs(tnn.BatchNorm1d(3, affine=False), (3,)) == 0

@@ -10,8 +10,8 @@ from holonet.errors import ConfigError, ShapeError
 from holonet.functions import HolomorphicFunction
 from holonet.nn.classifier import HolomorphicClassifier
 from holonet.nn.container import Sequential
-from holonet.nn.kits import HolomorphicKit, Kit, RealKit, residual_blocks
-from holonet.nn.perceptrons import dense_layers
+from holonet.nn.models.builders import HolomorphicKit, LayerBuilder, RealKit, residual_blocks
+from holonet.nn.models.perceptrons import dense_layers
 
 __all__ = ["holomorphic_convnet", "real_convnet"]
 
@@ -39,7 +39,7 @@ def holomorphic_convnet(
 
     Images are made smaller by strides or by average pooling, both linear; there is no holomorphic
     maximum. A fixed gain suits only shallow networks and one scale of images: set the scales on
-    examples with `nn.stabilize_`.
+    examples with `nn.data_dependent_`.
 
     Args:
         in_shape: (channels, height, width) of one example.
@@ -54,7 +54,7 @@ def holomorphic_convnet(
             z + alpha * phi(W z + b) behind each dense layer).
         alpha: the first value of the learned factor of a block, one for each feature.
         norm: "frozen" puts a `FrozenNorm` in front of each activation; it does nothing before
-            `calibrate` or `stabilize_` has measured.
+            `calibrate` or `data_dependent_` has measured.
         gain: E|w|^2 = gain^2 / fan_in.
         generator: source of the initial weights.
         dtype: complex64 or complex128.
@@ -108,7 +108,7 @@ def real_convnet(
 
 
 def _conv_layers(
-    kit: Kit,
+    kit: LayerBuilder,
     in_shape: Sequence[int],
     channels: Sequence[int],
     num_classes: int,

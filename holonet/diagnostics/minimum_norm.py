@@ -11,17 +11,17 @@ from torch import Tensor
 from holonet._arguments import checked
 from holonet._types import AnyTensor, IntTensor, RealTensor
 from holonet.attacks import ThreatModel
-from holonet.attacks.balls import Room
+from holonet.attacks.norm_balls import Bounds
 from holonet.attacks.objectives import Model, input_gradient, logits_of, margin_of, require_examples
 from holonet.diagnostics.robustness import RobustnessPoint
 from holonet.errors import DomainError
 from holonet.nn.modes import evaluating
 
-__all__ = ["MinimalDistances", "minimal_distances"]
+__all__ = ["MinimumNorms", "minimum_norm_perturbations"]
 
 
 @dataclass(frozen=True, eq=False)
-class MinimalDistances:
+class MinimumNorms:
     """Upper bounds on the distance to the nearest misclassified point, example by example.
 
     Args:
@@ -48,7 +48,7 @@ class MinimalDistances:
         if any(not 0 <= radius <= self.threat.eps for radius in eps):
             raise DomainError(
                 f"accuracy at {list(eps)} from distances that were looked for up to "
-                f"{self.threat.eps}: stay in between, or give minimal_distances a larger limit"
+                f"{self.threat.eps}: stay in between, or search with a larger eps"
             )
         counts = [int((self.distance > radius).sum()) for radius in eps]
         return [RobustnessPoint(r, n, len(self.distance)) for r, n in zip(eps, counts, strict=True)]
@@ -61,7 +61,7 @@ class MinimalDistances:
 
 
 @checked
-def minimal_distances(
+def minimum_norm_perturbations(
     model: Model,
     x: Tensor,
     y: Tensor,
@@ -72,7 +72,7 @@ def minimal_distances(
     rounds: int = 10,
     batch_size: int = 500,
     on_batch: Callable[[], None] | None = None,
-) -> MinimalDistances:
+) -> MinimumNorms:
     """The least distance at which an attack succeeds, by bisection for each example on its own.
 
     For each example and each other class, nearest to first order first, the logit of the class
@@ -105,9 +105,9 @@ def minimal_distances(
     require_examples(x, y, threat)
     if not len(y) or not threat.eps > 0 or min(targets, steps, rounds, batch_size) < 1:
         raise DomainError(
-            f"minimal_distances of {len(y)} examples within {threat.eps} with targets={targets}, "
-            f"steps={steps}, rounds={rounds}, batch_size={batch_size}: all are at least 1, and "
-            "the radius positive"
+            f"minimum_norm_perturbations of {len(y)} examples within {threat.eps} with "
+            f"targets={targets}, steps={steps}, rounds={rounds}, batch_size={batch_size}: all are "
+            "at least 1, and the radius positive"
         )
     distances, points = [], []
     with evaluating(model):
@@ -118,7 +118,7 @@ def minimal_distances(
             points.append(search.x_adv)
             if on_batch is not None:
                 on_batch()
-    return MinimalDistances(threat, torch.cat(distances), torch.cat(points))
+    return MinimumNorms(threat, torch.cat(distances), torch.cat(points))
 
 
 class _Search:
@@ -138,7 +138,7 @@ class _Search:
             # a ball of the size to expect first: steps across the largest one may overshoot
             rows = self.distance.isinf().nonzero().squeeze(1)
             radius = (2 * estimate[rows]).clamp(resolution, float(self.threat.eps))
-            self.climb(rows, target[rows], radius, torch.zeros_like(self.x[rows]))
+            self.ascend(rows, target[rows], radius, torch.zeros_like(self.x[rows]))
             rows = (self.distance > 0).nonzero().squeeze(1)
             self.bisect(rows, target[rows], resolution)
         self.pull_back()
@@ -178,7 +178,7 @@ class _Search:
             if not len(rows):
                 return
             radius = high if is_first else (low + high) / 2
-            found = self.climb(rows, target, radius, delta)
+            found = self.ascend(rows, target, radius, delta)
             broken = found <= radius * (1 + 1e-5)
             high = torch.where(broken, found, high)
             low = torch.where(broken, low, radius)
@@ -187,7 +187,7 @@ class _Search:
                 low = torch.where(broken, 0.0, high)
             is_first = False
 
-    def climb(
+    def ascend(
         self, rows: IntTensor, target: IntTensor, radius: RealTensor, delta: AnyTensor
     ) -> RealTensor:
         """The distance of the nearest misclassified point on the way up, kept if it is the best."""
@@ -223,19 +223,21 @@ class _Search:
         """
         delta = point - x
         if self.threat.norm == "L1":
-            room = self.room(x, radius)
-            corner = self.ball.farthest(gradient.flatten(1), 1.0, room).view(x.shape) * radius
+            bounds = self.bounds(x, radius)
+            corner = (
+                self.ball.linear_maximizer(gradient.flatten(1), 1.0, bounds).view(x.shape) * radius
+            )
             return self.inside(x, delta + 2 / (k + 2) * (corner - delta), radius)
         length = 2 * (1 - k / self.steps) * radius
         return self.inside(x, delta + length * self.threat.steepest(gradient), radius)
 
     def inside(self, x: AnyTensor, delta: AnyTensor, radius: RealTensor) -> AnyTensor:
         """The sum moved into the ball of each example's own radius cut with the box."""
-        unit = self.ball.nearest((delta / radius).flatten(1), 1.0, self.room(x, radius))
+        unit = self.ball.project((delta / radius).flatten(1), 1.0, self.bounds(x, radius))
         point = x + unit.view(x.shape) * radius
         return point if self.threat.bounds is None else point.clamp(*self.threat.bounds)
 
-    def room(self, x: AnyTensor, radius: RealTensor) -> Room:
+    def bounds(self, x: AnyTensor, radius: RealTensor) -> Bounds:
         """How far each entry may go, in units of the radius."""
         if self.threat.bounds is None:
             return None

@@ -10,10 +10,12 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from holonet.calculus import dbar, derivative
-from holonet.symbolic.heads import HEADS, NOT_HOLOMORPHIC, holomorphic_head
+from holonet.symbolic.known_functions import FUNCTIONS, NOT_HOLOMORPHIC, holomorphic_head
 
 C128 = torch.complex128
-EACH = pytest.mark.parametrize(("function", "head"), HEADS.items(), ids=[f.__name__ for f in HEADS])
+EACH = pytest.mark.parametrize(
+    ("function", "head"), FUNCTIONS.items(), ids=[f.__name__ for f in FUNCTIONS]
+)
 Z = sympy.Symbol("z")
 
 
@@ -83,7 +85,7 @@ def test_heads_commute_with_conjugation_and_keep_the_precision(function, head, d
 def test_hyperbolic_reciprocals_are_finite_far_out(function):
     for dtype in (torch.complex64, C128):
         z = torch.tensor([1e4 + 1j, -1e4 + 1j, 100 + 1j, -100 + 1j], dtype=dtype)
-        record = HEADS[function].record
+        record = FUNCTIONS[function].record
         for part in (record.value, record.derivative, record.second_derivative):
             assert part(z).isfinite().all()
 
@@ -94,7 +96,7 @@ def test_heads_are_told_from_the_rest():
     assert head.record.name == "sin"
     for other in (Z, Z + 1, Z**2, sympy.conjugate(Z), sympy.Abs(Z)):
         assert holomorphic_head(other) is None
-    assert not set(HEADS) & set(NOT_HOLOMORPHIC)
+    assert not set(FUNCTIONS) & set(NOT_HOLOMORPHIC)
 
 
 @EACH

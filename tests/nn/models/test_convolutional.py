@@ -9,7 +9,7 @@ from torch import nn as tnn
 from holonet import nn
 from holonet.errors import ConfigError, ShapeError, UnknownNameError
 from holonet.functions import FunctionClass
-from holonet.nn.kits import ScaledResidual
+from holonet.nn.models.builders import ScaledResidual
 from holonet.testing import assert_holomorphic
 
 BUILDERS = [nn.holomorphic_convnet, nn.real_convnet]
@@ -112,7 +112,7 @@ def test_it_is_holomorphic(activation, options):
         **options,
     )
     x = torch.rand(60, 1, 4, 4, generator=generator())
-    nn.stabilize_(net, x)
+    nn.data_dependent_(net, x)
     assert_holomorphic(net.holomorphic_map, x[:4], radius=0.1)
 
 
@@ -122,7 +122,7 @@ def test_training_steps_bring_the_loss_down(build):
     x = torch.rand(40, 1, 8, 8, generator=generator())
     y = torch.arange(40) % 4
     if isinstance(net, nn.HolomorphicClassifier):
-        nn.stabilize_(net, x)
+        nn.data_dependent_(net, x)
     optimizer = torch.optim.Adam(net.parameters(), lr=0.01)
     losses = []
     for _ in range(30):

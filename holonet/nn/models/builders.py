@@ -22,13 +22,13 @@ from holonet.nn.linear import Linear
 from holonet.nn.normalization import FrozenNorm
 from holonet.nn.pooling import AvgPool2d
 
-__all__ = ["HolomorphicKit", "Kit", "RealKit", "ScaledResidual", "residual_blocks"]
+__all__ = ["HolomorphicKit", "LayerBuilder", "RealKit", "ScaledResidual", "residual_blocks"]
 
 NORMS = ("none", "frozen")
 
 
 @runtime_checkable
-class Kit(Protocol):
+class LayerBuilder(Protocol):
     """What every kit offers; `features` and `axis` are the feature axis of a layer's output."""
 
     def linear(self, inner: int, outer: int, *, hidden: bool = True) -> nn.Module:
@@ -61,7 +61,7 @@ class Kit(Protocol):
 
 
 def residual_blocks(
-    kit: Kit, affine: Callable[[], nn.Module], features: int, axis: int, count: int
+    kit: LayerBuilder, affine: Callable[[], nn.Module], features: int, axis: int, count: int
 ) -> list[nn.Module]:
     """`count` blocks z + alpha * phi(affine(z)), each with an affine map of its own.
 

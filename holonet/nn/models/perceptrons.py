@@ -9,7 +9,7 @@ from holonet._arguments import checked
 from holonet.functions import HolomorphicFunction
 from holonet.nn.classifier import HolomorphicClassifier
 from holonet.nn.container import Sequential
-from holonet.nn.kits import HolomorphicKit, Kit, RealKit, residual_blocks
+from holonet.nn.models.builders import HolomorphicKit, LayerBuilder, RealKit, residual_blocks
 
 __all__ = ["dense_layers", "holomorphic_mlp", "real_mlp"]
 
@@ -33,7 +33,7 @@ def holomorphic_mlp(
 
     Deep chains of z^2 are unstable at any gain: a relative error of the size of a pre-activation
     doubles at every layer. Make a deep network of few hidden layers with several `residual` blocks
-    each, and set its scales on examples with `nn.stabilize_`.
+    each, and set its scales on examples with `nn.data_dependent_`.
 
     Args:
         in_features: entries of one example.
@@ -44,7 +44,7 @@ def holomorphic_mlp(
         residual: number of blocks z + alpha * phi(W z + b) behind each hidden layer.
         alpha: the first value of the learned factor of a block, one for each feature.
         norm: "frozen" puts a `FrozenNorm` in front of each activation; it does nothing before
-            `calibrate` or `stabilize_` has measured.
+            `calibrate` or `data_dependent_` has measured.
         gain: E|w|^2 = gain^2 / fan_in. With z^2 and two hidden layers, gain 0.7 keeps the first
             logits of images in [0, 1] small enough to train at once.
         generator: source of the initial weights.
@@ -83,7 +83,7 @@ def real_mlp(
 
 
 def dense_layers(
-    kit: Kit, in_features: int, hidden: Sequence[int], num_classes: int, residual: int
+    kit: LayerBuilder, in_features: int, hidden: Sequence[int], num_classes: int, residual: int
 ) -> list[nn.Module]:
     """Flatten, the hidden layers with their residual blocks, and the last affine map."""
     layers = [kit.flatten()]

@@ -9,7 +9,7 @@ import sympy
 import torch
 from torch import Tensor
 
-from holonet.domains import Obstacle, PointSet, Progression, Ray
+from holonet.domains import Obstacle, PeriodicPoints, PointSet, Ray
 from holonet.functions import (
     CATALOGUE,
     FunctionClass,
@@ -21,11 +21,11 @@ from holonet.functions.analytic import with_derivative
 from holonet.functions.error_function import erfc
 from holonet.functions.parts import scaled, shifted, turned
 
-__all__ = ["HEADS", "NOT_HOLOMORPHIC", "Head", "holomorphic_head"]
+__all__ = ["FUNCTIONS", "NOT_HOLOMORPHIC", "KnownFunction", "holomorphic_head"]
 
 
 @dataclass(frozen=True)
-class Head:
+class KnownFunction:
     """A function of one argument that may stand in a formula.
 
     Law: real where its argument is real and off the cuts, so that it commutes with conjugation.
@@ -204,10 +204,10 @@ def _record(
     )
 
 
-_MULTIPLES_OF_PI = Progression(0j, math.pi + 0j)
-_MULTIPLES_OF_PI_I = Progression(0j, 1j * math.pi)
-_ZEROS_OF_COS = Progression(math.pi / 2 + 0j, math.pi + 0j)
-_ZEROS_OF_COSH = Progression(0.5j * math.pi, 1j * math.pi)
+_MULTIPLES_OF_PI = PeriodicPoints(0j, math.pi + 0j)
+_MULTIPLES_OF_PI_I = PeriodicPoints(0j, 1j * math.pi)
+_ZEROS_OF_COS = PeriodicPoints(math.pi / 2 + 0j, math.pi + 0j)
+_ZEROS_OF_COSH = PeriodicPoints(0.5j * math.pi, 1j * math.pi)
 _AT_0, _AT_1 = (PointSet((0j,)),), (PointSet((1 + 0j,)),)
 _BOTH_SIDES = (Ray(1 + 0j, 1 + 0j), Ray(-1 + 0j, -1 + 0j))
 _ENDS = Singularity(PointSet((1 + 0j, -1 + 0j)), SingularityKind.BRANCH_POINT)
@@ -215,22 +215,22 @@ _OUTWARD = "(-oo, -1] or [1, oo)"
 _UPWARD = "I*[1, oo) or -I*[1, oo)"
 _MERO, _HOLO, _ENTIRE = FunctionClass.MEROMORPHIC, FunctionClass.HOLOMORPHIC, FunctionClass.ENTIRE
 
-HEADS: Mapping[type, Head] = MappingProxyType(
+FUNCTIONS: Mapping[type, KnownFunction] = MappingProxyType(
     {
-        sympy.exp: Head(CATALOGUE["exp"], ()),
-        sympy.log: Head(CATALOGUE["log"], _AT_1, "(-oo, 0]"),
-        sympy.sin: Head(CATALOGUE["sin"], (_MULTIPLES_OF_PI,)),
-        sympy.cos: Head(CATALOGUE["cos"], (_ZEROS_OF_COS,)),
-        sympy.tan: Head(CATALOGUE["tan"], (_MULTIPLES_OF_PI,), "pi/2 + pi*k"),
-        sympy.sinh: Head(CATALOGUE["sinh"], (_MULTIPLES_OF_PI_I,)),
-        sympy.cosh: Head(CATALOGUE["cosh"], (_ZEROS_OF_COSH,)),
-        sympy.tanh: Head(CATALOGUE["tanh"], (_MULTIPLES_OF_PI_I,), "I*pi/2 + I*pi*k"),
-        sympy.asinh: Head(CATALOGUE["asinh"], _AT_0, _UPWARD),
-        sympy.atan: Head(CATALOGUE["atan"], _AT_0, _UPWARD),
-        sympy.erf: Head(CATALOGUE["erf"], None),
-        sympy.erfc: Head(_record("erfc", (erfc, _d_erfc, _d2_erfc), _ENTIRE), None),
-        sympy.erfi: Head(_record("erfi", _turned(_parts("erf"), 3), _ENTIRE), None),
-        sympy.sech: Head(
+        sympy.exp: KnownFunction(CATALOGUE["exp"], ()),
+        sympy.log: KnownFunction(CATALOGUE["log"], _AT_1, "(-oo, 0]"),
+        sympy.sin: KnownFunction(CATALOGUE["sin"], (_MULTIPLES_OF_PI,)),
+        sympy.cos: KnownFunction(CATALOGUE["cos"], (_ZEROS_OF_COS,)),
+        sympy.tan: KnownFunction(CATALOGUE["tan"], (_MULTIPLES_OF_PI,), "pi/2 + pi*k"),
+        sympy.sinh: KnownFunction(CATALOGUE["sinh"], (_MULTIPLES_OF_PI_I,)),
+        sympy.cosh: KnownFunction(CATALOGUE["cosh"], (_ZEROS_OF_COSH,)),
+        sympy.tanh: KnownFunction(CATALOGUE["tanh"], (_MULTIPLES_OF_PI_I,), "I*pi/2 + I*pi*k"),
+        sympy.asinh: KnownFunction(CATALOGUE["asinh"], _AT_0, _UPWARD),
+        sympy.atan: KnownFunction(CATALOGUE["atan"], _AT_0, _UPWARD),
+        sympy.erf: KnownFunction(CATALOGUE["erf"], None),
+        sympy.erfc: KnownFunction(_record("erfc", (erfc, _d_erfc, _d2_erfc), _ENTIRE), None),
+        sympy.erfi: KnownFunction(_record("erfi", _turned(_parts("erf"), 3), _ENTIRE), None),
+        sympy.sech: KnownFunction(
             _record(
                 "sech",
                 (_reciprocal_cosh, _d_sech, _d2_sech),
@@ -240,7 +240,7 @@ HEADS: Mapping[type, Head] = MappingProxyType(
             (),
             "I*pi/2 + I*pi*k",
         ),
-        sympy.csch: Head(
+        sympy.csch: KnownFunction(
             _record(
                 "csch",
                 (_reciprocal_sinh, _d_csch, _d2_csch),
@@ -250,12 +250,12 @@ HEADS: Mapping[type, Head] = MappingProxyType(
             (),
             "I*pi*k",
         ),
-        sympy.coth: Head(
+        sympy.coth: KnownFunction(
             _record("coth", (_coth, _d_coth, _d2_coth), _MERO, Singularity(_MULTIPLES_OF_PI_I)),
             (_ZEROS_OF_COSH,),
             "I*pi*k",
         ),
-        sympy.sec: Head(
+        sympy.sec: KnownFunction(
             _record(
                 "sec",
                 _turned((_reciprocal_cosh, _d_sech, _d2_sech), 0),
@@ -265,7 +265,7 @@ HEADS: Mapping[type, Head] = MappingProxyType(
             (),
             "pi/2 + pi*k",
         ),
-        sympy.csc: Head(
+        sympy.csc: KnownFunction(
             _record(
                 "csc",
                 _turned((_reciprocal_sinh, _d_csch, _d2_csch), 1),
@@ -275,7 +275,7 @@ HEADS: Mapping[type, Head] = MappingProxyType(
             (),
             "pi*k",
         ),
-        sympy.cot: Head(
+        sympy.cot: KnownFunction(
             _record(
                 "cot",
                 _turned((_coth, _d_coth, _d2_coth), 1),
@@ -285,22 +285,22 @@ HEADS: Mapping[type, Head] = MappingProxyType(
             (_ZEROS_OF_COS,),
             "pi*k",
         ),
-        sympy.asin: Head(
+        sympy.asin: KnownFunction(
             _record("asin", (_asin, _d_asin, _d2_asin), _HOLO, _ENDS, _BOTH_SIDES),
             _AT_0,
             _OUTWARD,
         ),
-        sympy.acos: Head(
+        sympy.acos: KnownFunction(
             _record("acos", (_acos, _d_acos, _d2_acos), _HOLO, _ENDS, _BOTH_SIDES),
             _AT_1,
             _OUTWARD,
         ),
-        sympy.acosh: Head(
+        sympy.acosh: KnownFunction(
             _record("acosh", (_acosh, _d_acosh, _d2_acosh), _HOLO, _ENDS, (Ray(1 + 0j, -1 + 0j),)),
             _AT_1,
             "(-oo, 1]",
         ),
-        sympy.atanh: Head(
+        sympy.atanh: KnownFunction(
             _record("atanh", (_atanh, _d_atanh, _d2_atanh), _HOLO, _ENDS, _BOTH_SIDES),
             _AT_0,
             _OUTWARD,
@@ -332,12 +332,12 @@ NOT_HOLOMORPHIC: tuple[type, ...] = (
 """What no holomorphic function of its argument is made of."""
 
 
-def holomorphic_head(expression: sympy.Basic) -> Head | None:
-    """The head of `u -> expression`, if its outermost function is one of `HEADS`.
+def holomorphic_head(expression: sympy.Basic) -> KnownFunction | None:
+    """The head of `u -> expression`, if its outermost function is one of `FUNCTIONS`.
 
     Example:
         >>> head = holomorphic_head(sympy.tan(sympy.Symbol("z")))
         >>> head.record.name if head else None
         'tan'
     """
-    return HEADS.get(type(expression))
+    return FUNCTIONS.get(type(expression))

@@ -7,16 +7,16 @@ from torch import nn
 
 from holonet._arguments import checked
 from holonet.errors import ConfigError
-from holonet.nn.counts import real_parameter_count
+from holonet.nn.models.counts import real_parameter_count
 
-__all__ = ["twin_widths"]
+__all__ = ["matched_widths"]
 
 TOLERANCE = 1e-3  # relative; a twin of even proportions is preferred to one that is nearer still
 NEARBY = (-2, -1, 0, 1, 2)  # what is tried for a width while the last one makes up for it
 
 
 @checked
-def twin_widths(
+def matched_widths(
     target: int,
     widths: Sequence[int],
     build: Callable[[tuple[int, ...]], nn.Module],
@@ -35,7 +35,7 @@ def twin_widths(
         target: what `measure` is to be.
         widths: of the network that a twin is sought for.
         build: the twin with given widths.
-        measure: `real_parameter_count`, or `flops` at a shape; it grows with every width.
+        measure: `real_parameter_count`, or `macs` at a shape; it grows with every width.
 
     Raises:
         ConfigError: no widths, or a target below 1.
@@ -43,7 +43,7 @@ def twin_widths(
     Example:
         >>> from holonet.nn import holomorphic_mlp, real_mlp
         >>> count = real_parameter_count(holomorphic_mlp(784, [256, 256], 10))
-        >>> twin = twin_widths(count, [256, 256], lambda widths: real_mlp(784, widths, 10))
+        >>> twin = matched_widths(count, [256, 256], lambda widths: real_mlp(784, widths, 10))
         >>> twin, count, real_parameter_count(real_mlp(784, twin, 10))
         ((437, 437), 538644, 538831)
     """

@@ -26,7 +26,7 @@ from holonet.errors import DomainError, InputTypeError
 from holonet.nn import double_copy
 from holonet.nn.modes import evaluating
 
-__all__ = ["SanityCheck", "sanity_list"]
+__all__ = ["SanityCheck", "gradient_masking_checks"]
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class SanityCheck:
 
 
 @checked
-def sanity_list(
+def gradient_masking_checks(
     model: Model,
     x: Tensor,
     y: Tensor,
@@ -100,7 +100,7 @@ def sanity_list(
     require_examples(x, y, threat)
     if not len(y) or not threat.eps > 0 or steps < 1 or not 0 <= tolerance < 1:
         raise DomainError(
-            f"sanity_list of {len(y)} examples under {threat} with steps={steps} and "
+            f"gradient_masking_checks of {len(y)} examples under {threat} with steps={steps} and "
             f"tolerance={tolerance}: give examples, a positive radius, steps and 0 <= tolerance < 1"
         )
     x = x.detach()

@@ -1,7 +1,8 @@
-"""The balls of the threat models: lengths, projections and maximizers of linear forms.
+"""The balls of the threat models: norms, projections and maximizers of linear forms.
 
-Everything here speaks of perturbations, as rows of a matrix (batch, entries). `room` is the box as
-seen from the example: how far down (<= 0) and how far up (>= 0) each entry may go; None for no box.
+Everything here speaks of perturbations, as rows of a matrix (batch, entries). `bounds` is the box
+as seen from the example: how far down (<= 0) and how far up (>= 0) each entry may go; None for no
+box.
 """
 
 import math
@@ -11,34 +12,34 @@ import torch
 
 from holonet._types import AnyTensor, RealTensor
 
-__all__ = ["Ball", "ComplexBall", "L1Ball", "L2Ball", "LinfBall", "Polydisc", "Room"]
+__all__ = ["Ball", "Bounds", "ComplexBall", "L1Ball", "L2Ball", "LinfBall", "Polydisc"]
 
-Room = tuple[RealTensor, RealTensor] | None
+Bounds = tuple[RealTensor, RealTensor] | None
 
 
 class Ball(ABC):
-    """{delta: length(delta) <= eps}, to be cut with a box."""
+    """{delta: norm(delta) <= eps}, to be cut with a box."""
 
     is_complex = False
 
     @abstractmethod
-    def length(self, delta: AnyTensor) -> RealTensor:
+    def norm(self, delta: AnyTensor) -> RealTensor:
         """The norm of each row."""
 
     @abstractmethod
     def dual(self, gradient: AnyTensor) -> RealTensor:
-        """The largest value of Re <gradient, delta> over rows delta of length 1."""
+        """The largest value of Re <gradient, delta> over rows delta of norm 1."""
 
     @abstractmethod
     def steepest(self, gradient: AnyTensor) -> AnyTensor:
-        """A row of length 1 where that largest value is attained; 0 for a zero gradient."""
+        """A row of norm 1 where that largest value is attained; 0 for a zero gradient."""
 
     @abstractmethod
-    def nearest(self, delta: AnyTensor, eps: float, room: Room) -> AnyTensor:
+    def project(self, delta: AnyTensor, eps: float, bounds: Bounds) -> AnyTensor:
         """The nearest row of the ball of radius eps > 0 cut with the box."""
 
     @abstractmethod
-    def farthest(self, gradient: AnyTensor, eps: float, room: Room) -> AnyTensor:
+    def linear_maximizer(self, gradient: AnyTensor, eps: float, bounds: Bounds) -> AnyTensor:
         """A row of the ball of radius eps > 0 cut with the box where <gradient, .> is largest."""
 
     @abstractmethod
@@ -51,7 +52,7 @@ class Ball(ABC):
 class LinfBall(Ball):
     """Every entry moves at most eps."""
 
-    def length(self, delta: AnyTensor) -> RealTensor:
+    def norm(self, delta: AnyTensor) -> RealTensor:
         """The largest modulus."""
         return torch.linalg.vector_norm(delta, math.inf, dim=1)
 
@@ -63,13 +64,13 @@ class LinfBall(Ball):
         """The sign of each entry."""
         return gradient.sgn()
 
-    def nearest(self, delta: AnyTensor, eps: float, room: Room) -> AnyTensor:
+    def project(self, delta: AnyTensor, eps: float, bounds: Bounds) -> AnyTensor:
         """Each entry by itself."""
-        return _clip(delta.clamp(-eps, eps), room)
+        return _clip(delta.clamp(-eps, eps), bounds)
 
-    def farthest(self, gradient: AnyTensor, eps: float, room: Room) -> AnyTensor:
+    def linear_maximizer(self, gradient: AnyTensor, eps: float, bounds: Bounds) -> AnyTensor:
         """The corner that the signs name."""
-        return _clip(eps * gradient.sgn(), room)
+        return _clip(eps * gradient.sgn(), bounds)
 
     def uniform(
         self, rows: int, entries: int, dtype: torch.dtype, generator: torch.Generator | None
@@ -81,7 +82,7 @@ class LinfBall(Ball):
 class L2Ball(Ball):
     """The Euclidean length is at most eps."""
 
-    def length(self, delta: AnyTensor) -> RealTensor:
+    def norm(self, delta: AnyTensor) -> RealTensor:
         """The Euclidean length."""
         return torch.linalg.vector_norm(delta, dim=1)
 
@@ -93,23 +94,23 @@ class L2Ball(Ball):
         """The gradient at length 1; scaled by its largest entry first, lest squares underflow."""
         tiny = torch.finfo(gradient.dtype).tiny
         scaled = gradient / gradient.abs().amax(1, keepdim=True).clamp(min=tiny)
-        return scaled / self.length(scaled).clamp(min=tiny)[:, None]
+        return scaled / self.norm(scaled).clamp(min=tiny)[:, None]
 
-    def nearest(self, delta: AnyTensor, eps: float, room: Room) -> AnyTensor:
+    def project(self, delta: AnyTensor, eps: float, bounds: Bounds) -> AnyTensor:
         """Shortened, and at the walls of the box where that leads outside of it."""
-        inside = _clip(delta, room)
-        outside = self.length(inside)[:, None] > eps
-        if room is None:
-            return torch.where(outside, delta * (eps / self.length(delta))[:, None], inside)
-        return torch.where(outside, _stretched(delta, eps, room), inside)
+        inside = _clip(delta, bounds)
+        outside = self.norm(inside)[:, None] > eps
+        if bounds is None:
+            return torch.where(outside, delta * (eps / self.norm(delta))[:, None], inside)
+        return torch.where(outside, _stretched(delta, eps, bounds), inside)
 
-    def farthest(self, gradient: AnyTensor, eps: float, room: Room) -> AnyTensor:
+    def linear_maximizer(self, gradient: AnyTensor, eps: float, bounds: Bounds) -> AnyTensor:
         """Along the gradient to the sphere, sliding along the walls on the way."""
-        if room is None:
+        if bounds is None:
             return eps * self.steepest(gradient)
-        corner = gradient.sign() * _reach(gradient, room)
-        fits = self.length(corner)[:, None] <= eps
-        return torch.where(fits, corner, _stretched(gradient, eps, room))
+        corner = gradient.sign() * _reach(gradient, bounds)
+        fits = self.norm(corner)[:, None] <= eps
+        return torch.where(fits, corner, _stretched(gradient, eps, bounds))
 
     def uniform(
         self, rows: int, entries: int, dtype: torch.dtype, generator: torch.Generator | None
@@ -124,7 +125,7 @@ class L2Ball(Ball):
 class L1Ball(Ball):
     """The moduli of all entries add up to at most eps."""
 
-    def length(self, delta: AnyTensor) -> RealTensor:
+    def norm(self, delta: AnyTensor) -> RealTensor:
         """The sum of the moduli."""
         return delta.abs().sum(1)
 
@@ -137,17 +138,17 @@ class L1Ball(Ball):
         first = gradient.abs().argmax(1, keepdim=True)
         return torch.zeros_like(gradient).scatter(1, first, gradient.gather(1, first).sgn())
 
-    def nearest(self, delta: AnyTensor, eps: float, room: Room) -> AnyTensor:
+    def project(self, delta: AnyTensor, eps: float, bounds: Bounds) -> AnyTensor:
         """Every modulus shortened by one threshold for the row, then cut to the box."""
-        inside = _clip(delta, room)
-        outside = self.length(inside)[:, None] > eps
-        kept = _kept(delta.abs(), _reach(delta, room), eps)
+        inside = _clip(delta, bounds)
+        outside = self.norm(inside)[:, None] > eps
+        kept = _kept(delta.abs(), _reach(delta, bounds), eps)
         return torch.where(outside, delta.sign() * kept, inside)
 
-    def farthest(self, gradient: AnyTensor, eps: float, room: Room) -> AnyTensor:
+    def linear_maximizer(self, gradient: AnyTensor, eps: float, bounds: Bounds) -> AnyTensor:
         """The steepest entries first, each as far as the box allows, until eps is used up."""
         order = gradient.abs().argsort(dim=1, descending=True, stable=True)
-        reach = _reach(gradient, room).gather(1, order)
+        reach = _reach(gradient, bounds).gather(1, order)
         used = torch.cat([torch.zeros_like(reach[:, :1]), reach[:, :-1]], 1).cumsum(1)
         taken = (eps - used).clamp(min=0).minimum(reach)
         return gradient.sign() * torch.zeros_like(gradient).scatter(1, order, taken)
@@ -166,7 +167,7 @@ class Polydisc(LinfBall):
 
     is_complex = True
 
-    def nearest(self, delta: AnyTensor, eps: float, room: Room) -> AnyTensor:
+    def project(self, delta: AnyTensor, eps: float, bounds: Bounds) -> AnyTensor:
         """Each entry by itself."""
         size = delta.abs()
         return torch.where(size > eps, delta * (eps / size), delta)
@@ -185,20 +186,20 @@ class ComplexBall(L2Ball):
     is_complex = True
 
 
-def _clip(delta: AnyTensor, room: Room) -> AnyTensor:
-    return delta if room is None else delta.clamp(*room)
+def _clip(delta: AnyTensor, bounds: Bounds) -> AnyTensor:
+    return delta if bounds is None else delta.clamp(*bounds)
 
 
-def _reach(direction: RealTensor, room: Room) -> RealTensor:
+def _reach(direction: RealTensor, bounds: Bounds) -> RealTensor:
     """How far each entry may go in this direction; 0 where there is none."""
-    if room is None:
+    if bounds is None:
         far = torch.full_like(direction, math.inf)
     else:
-        far = torch.where(direction > 0, room[1], -room[0])
+        far = torch.where(direction > 0, bounds[1], -bounds[0])
     return far.masked_fill(direction == 0, 0)
 
 
-def _stretched(direction: RealTensor, eps: float, room: Room) -> RealTensor:
+def _stretched(direction: RealTensor, eps: float, bounds: Bounds) -> RealTensor:
     """The multiple of the direction that has Euclidean length eps once cut to the box.
 
     As the multiple grows, the entries reach their walls one after another; between two such
@@ -208,7 +209,7 @@ def _stretched(direction: RealTensor, eps: float, room: Room) -> RealTensor:
     """
     size = direction.abs()
     size = size / size.amax(1, keepdim=True).clamp(min=torch.finfo(size.dtype).tiny)
-    reach = _reach(direction, room) / eps
+    reach = _reach(direction, bounds) / eps
     moment = (reach / size).masked_fill(size == 0, math.inf)
     order = moment.argsort(1)
     moment, ends, slopes = (v.gather(1, order) for v in (moment, reach.square(), size.square()))
@@ -222,7 +223,7 @@ def _stretched(direction: RealTensor, eps: float, room: Room) -> RealTensor:
     left = 1 - cut.masked_fill(~rests, 0).square().sum(1, keepdim=True)
     loose = cut.masked_fill(rests, 0).square().sum(1, keepdim=True)
     share = (left.clamp(min=0) / loose.clamp(min=torch.finfo(size.dtype).tiny)).sqrt().clamp(max=1)
-    far = _reach(direction, room)
+    far = _reach(direction, bounds)
     return direction.sign() * torch.where(rests, far, (eps * share * cut).minimum(far))
 
 

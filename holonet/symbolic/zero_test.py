@@ -21,19 +21,19 @@ from typing import IO, Any
 
 import sympy
 
-__all__ = ["Answer", "simplifies_to_zero", "vanishes"]
+__all__ = ["ZeroTest", "is_zero", "simplifies_to_zero"]
 
 
 _A_YEAR = 3e7
 """The system waits for no infinite time."""
 
 
-class Answer(Enum):
+class ZeroTest(Enum):
     """What came back."""
 
     ZERO = "zero"
     OPEN = "open"
-    LATE = "late"
+    TIMEOUT = "late"
 
 
 def simplifies_to_zero(expression: sympy.Expr) -> bool:
@@ -56,20 +56,20 @@ _STEPS: tuple[Callable[[Any], Any], ...] = (
 )
 
 
-def vanishes(expressions: list[sympy.Expr], seconds: float | int) -> Answer:
+def is_zero(expressions: list[sympy.Expr], seconds: float | int) -> ZeroTest:
     """Whether all of them simplify to 0, within that time.
 
     Raises nothing: a process that fails has not shown anything.
 
     Example:
         >>> z = sympy.Symbol("z")
-        >>> vanishes([(z + 1) ** 2 - z**2 - 2 * z - 1], 60)
-        <Answer.ZERO: 'zero'>
+        >>> is_zero([(z + 1) ** 2 - z**2 - 2 * z - 1], 60)
+        <ZeroTest.ZERO: 'zero'>
     """
     try:
         task = pickle.dumps(expressions)
     except (RecursionError, pickle.PicklingError, TypeError, AttributeError):
-        return Answer.OPEN
+        return ZeroTest.OPEN
     return _WORKER.ask(task, seconds)
 
 
@@ -82,12 +82,12 @@ class _Worker:
         self.of_parent: subprocess.Popen[bytes] | None = None
         self.talking = False
 
-    def ask(self, task: bytes, seconds: float | int) -> Answer:
+    def ask(self, task: bytes, seconds: float | int) -> ZeroTest:
         """The answer to one pickled question, within that time."""
         seconds = min(seconds, _A_YEAR)
         deadline = time.monotonic() + seconds
         if seconds <= 0 or not self.lock.acquire(timeout=seconds):
-            return Answer.LATE
+            return ZeroTest.TIMEOUT
         try:
             if self.talking:  # a question was interrupted: its answer is still to come
                 self.stop()
@@ -95,12 +95,12 @@ class _Worker:
             answer = self.talk(task, deadline)
             self.talking = answer is None
         except OSError:
-            answer = Answer.OPEN
+            answer = ZeroTest.OPEN
         finally:
             self.lock.release()
-        return answer or Answer.LATE
+        return answer or ZeroTest.TIMEOUT
 
-    def talk(self, task: bytes, deadline: float) -> Answer | None:
+    def talk(self, task: bytes, deadline: float) -> ZeroTest | None:
         """Ask, and wait; None where the time is over."""
         question, answer = self.pipes()
         question.write(struct.pack("<Q", len(task)) + task)
@@ -112,7 +112,7 @@ class _Worker:
         word = answer.readline().strip()
         if not word:
             raise OSError("the process has ended")
-        return Answer(word.decode())
+        return ZeroTest(word.decode())
 
     def pipes(self) -> tuple[IO[bytes], IO[bytes]]:
         """To and from the process, started where there is none or it has ended."""

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from holonet.attacks import ThreatModel
 from holonet.calculus import Probes
-from holonet.training.rules.starts import normal_like, random_start, uniform_like
+from holonet.training.rules.random_starts import normal_like, random_start, uniform_like
 
 C128 = torch.complex128
 NORMS = ["Linf", "L2", "L1", "polydisc", "complex_ball"]

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from holonet.attacks import ThreatModel, margin_of, pgd
-from holonet.diagnostics import MinimalDistances, minimal_distances
+from holonet.diagnostics import MinimumNorms, minimum_norm_perturbations
 from holonet.errors import DomainError, ShapeError
 from holonet.nn import holomorphic_mlp
 
@@ -52,7 +52,7 @@ def test_linear_models_have_their_closed_form(seed: int, norm: str, classes: int
     model, x, y = linear(seed, classes)
     exact = closed_form(model, x, y, norm)
     limit = 1.5 * float(exact.max()) + 1e-3
-    found = minimal_distances(
+    found = minimum_norm_perturbations(
         model, x, y, ThreatModel(norm, limit, None), steps=2, rounds=ROUNDS
     ).distance
     slack = limit / 2**ROUNDS + exact * 2**-11
@@ -73,7 +73,9 @@ def test_in_l1_with_a_box_the_cheapest_entries_are_used_up_one_after_another(see
             part = min(max(left, 0.0) / float(slope[j].abs()), float(room[j]))
             left, cost = left - part * float(slope[j].abs()), cost + part
         exact.append(cost if left <= 1e-12 else math.inf)
-    found = minimal_distances(model, x, y, ThreatModel("L1", 4.0), steps=3, rounds=6).distance
+    found = minimum_norm_perturbations(
+        model, x, y, ThreatModel("L1", 4.0), steps=3, rounds=6
+    ).distance
     wanted = torch.tensor(exact, dtype=found.dtype)
     assert torch.equal(found.isinf(), wanted.isinf())
     reachable = wanted.isfinite()
@@ -94,7 +96,9 @@ def test_each_point_is_misclassified_at_its_distance(seed, norm, bounds, batch_s
     y = model(x).argmax(1)
     y[:2] = (y[:2] + 1) % 3
     threat = ThreatModel(norm, 0.3, bounds)
-    found = minimal_distances(model, x, y, threat, steps=2, rounds=2, batch_size=batch_size)
+    found = minimum_norm_perturbations(
+        model, x, y, threat, steps=2, rounds=2, batch_size=batch_size
+    )
     broken = found.distance.isfinite()
     assert found.threat == threat
     assert (found.distance[:2] == 0).all()
@@ -115,7 +119,7 @@ def test_not_worse_than_an_attack_at_each_radius() -> None:
     y = model(x).argmax(1)
     radii = [0.02, 0.05, 0.1]
     for norm in ("Linf", "L2"):
-        found = minimal_distances(model, x, y, ThreatModel(norm, 0.5), rounds=6)
+        found = minimum_norm_perturbations(model, x, y, ThreatModel(norm, 0.5), rounds=6)
         for point in found.curve(radii):
             attacked = pgd(model, x, y, ThreatModel(norm, point.eps), restarts=2, seed=1)
             assert point.correct <= int((~attacked.success).sum()) + 1
@@ -127,9 +131,11 @@ def test_a_far_class_is_found_behind_a_near_one() -> None:
     model.weight.data = torch.tensor([[0.0, 0.0], [0.1, 0.0], [0.0, 10.0]]).double()
     model.bias.data = torch.tensor([2.0, 1.0, 0.0]).double()
     x, y = torch.zeros(1, 2).double(), torch.tensor([0])
-    found = minimal_distances(model, x, y, ThreatModel("L2", 20.0, None))
+    found = minimum_norm_perturbations(model, x, y, ThreatModel("L2", 20.0, None))
     assert float(found.distance) == pytest.approx(0.2, abs=0.02)
-    only_runner_up = minimal_distances(model, x, y, ThreatModel("L2", 20.0, None), targets=1)
+    only_runner_up = minimum_norm_perturbations(
+        model, x, y, ThreatModel("L2", 20.0, None), targets=1
+    )
     assert float(only_runner_up.distance) == pytest.approx(10.0, rel=1e-2)
 
 
@@ -142,7 +148,7 @@ def test_a_narrow_hole_in_a_large_ball_is_found() -> None:
             return torch.stack([torch.zeros_like(inside), inside], 1)
 
     x, y = torch.zeros(1, 1), torch.tensor([0])
-    found = minimal_distances(Hole(), x, y, ThreatModel("L2", 1000.0, None), steps=7)
+    found = minimum_norm_perturbations(Hole(), x, y, ThreatModel("L2", 1000.0, None), steps=7)
     assert float(found.distance) == pytest.approx(0.05, abs=1e-3)
 
 
@@ -155,7 +161,7 @@ def test_complex_examples_in_the_polydisc() -> None:
             return torch.stack([value, -value], 1)
 
     z, y = torch.zeros(1, 2, dtype=torch.complex128), torch.tensor([0])
-    found = minimal_distances(Form(), z, y, ThreatModel("polydisc", 2.0, None))
+    found = minimum_norm_perturbations(Form(), z, y, ThreatModel("polydisc", 2.0, None))
     assert float(found.distance) == pytest.approx(2 / 6, rel=1e-3)  # the moduli of w add up to 6
     assert found.x_adv.dtype == torch.complex128
 
@@ -167,14 +173,14 @@ def test_nan_counts_as_broken_and_flat_models_are_never_broken() -> None:
             return torch.stack([value, torch.zeros_like(value)], 1)
 
     x, y = torch.tensor([[0.1], [0.9]]), torch.zeros(2, dtype=torch.int64)
-    found = minimal_distances(Model(), x, y, ThreatModel("Linf", 0.5))
+    found = minimum_norm_perturbations(Model(), x, y, ThreatModel("Linf", 0.5))
     assert found.distance.tolist() == [math.inf, 0.0]
     assert json.loads(json.dumps(found.to_json()))["distance"] == [None, 0.0]
 
 
-def made(*distances: float) -> MinimalDistances:
+def made(*distances: float) -> MinimumNorms:
     n = len(distances)
-    return MinimalDistances(ThreatModel("Linf", 0.5), torch.tensor(distances), torch.zeros(n, 1))
+    return MinimumNorms(ThreatModel("Linf", 0.5), torch.tensor(distances), torch.zeros(n, 1))
 
 
 def test_the_curve_counts_what_is_further() -> None:
@@ -204,7 +210,7 @@ def test_batches_are_told_and_the_mode_comes_back() -> None:
     model, x, y = linear(0, 3)
     calls: list[int] = []
     model.train()
-    minimal_distances(
+    minimum_norm_perturbations(
         model, x, y, ThreatModel("L2", 1.0), batch_size=3, on_batch=lambda: calls.append(1)
     )
     assert len(calls) == 2
@@ -222,16 +228,18 @@ def test_batches_are_told_and_the_mode_comes_back() -> None:
 def test_nothing_to_do_is_refused(options: dict[str, Any]) -> None:
     model, x, y = linear(0, 3)
     asked = {"model": model, "x": x, "y": y, "threat": ThreatModel("L2", 1.0), **options}
-    with pytest.raises(DomainError, match="minimal_distances of"):
-        minimal_distances(**asked)
+    with pytest.raises(DomainError, match="minimum_norm_perturbations of"):
+        minimum_norm_perturbations(**asked)
 
 
 def test_missing_labels_are_refused() -> None:
     model, x, y = linear(0, 3)
     with pytest.raises(ShapeError, match="4 examples and 3 labels"):
-        minimal_distances(model, x, y[:3], replace(ThreatModel("L2"), eps=1.0))
+        minimum_norm_perturbations(model, x, y[:3], replace(ThreatModel("L2"), eps=1.0))
 
 
 def test_a_single_class_has_no_distance_to_another() -> None:
     with pytest.raises(DomainError, match="knows one class alone"):
-        minimal_distances(nn.Linear(2, 1), torch.rand(3, 2), torch.zeros(3).long(), ThreatModel())
+        minimum_norm_perturbations(
+            nn.Linear(2, 1), torch.rand(3, 2), torch.zeros(3).long(), ThreatModel()
+        )

@@ -7,15 +7,15 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from holonet.attacks import ThreatModel
-from holonet.attacks.climbing import (
-    Seen,
+from holonet.attacks.adaptive_ascent import (
+    Evaluation,
     _Momentum,
     _Sparse,
-    beside,
-    choose,
-    climb,
+    adaptive_ascent,
+    evaluator,
     is_zero,
-    judging,
+    per_example,
+    where_examples,
 )
 from holonet.attacks.objectives import Goal
 
@@ -25,13 +25,13 @@ seeds = st.integers(0, 2**32)
 def hill(center: Tensor, curvature: Tensor):
     """A concave quadratic with its top at `center`; the margin is minus the loss."""
 
-    def judge(point: Tensor) -> Seen:
+    def evaluate(point: Tensor) -> Evaluation:
         delta = point - center
         loss = -(curvature * delta.square()).sum(1)
         finite = torch.ones(len(point), dtype=torch.bool)
-        return Seen(loss, -loss, -2 * curvature * delta, finite)
+        return Evaluation(loss, -loss, -2 * curvature * delta, finite)
 
-    return judge
+    return evaluate
 
 
 def test_checkpoints_come_closer() -> None:
@@ -67,7 +67,9 @@ def test_a_top_inside_is_found(seed, norm):
     x = torch.randn(5, 4, generator=generator, dtype=torch.float64)
     center = x + 0.5 * (threat.random_point(x, generator) - x)
     curvature = 0.5 + torch.rand(5, 4, generator=generator, dtype=torch.float64)
-    found = climb(hill(center, curvature), threat.random_point(x, generator), x, threat, 60)
+    found = adaptive_ascent(
+        hill(center, curvature), threat.random_point(x, generator), x, threat, 60
+    )
     # steps of constant length 2 eps would jump between distances of the order of eps
     assert float(found.margin.max()) < 2e-2 * 0.25
     assert torch.equal(found.margin, -found.evidence.last)
@@ -83,7 +85,9 @@ def test_sparse_steps_find_a_sparse_top(seed):
     center = x.clone()
     center[:, :2] += 0.3
     curvature = torch.ones_like(x)
-    found = climb(hill(center, curvature), threat.random_point(x, generator), x, threat, 40)
+    found = adaptive_ascent(
+        hill(center, curvature), threat.random_point(x, generator), x, threat, 40
+    )
     assert float(found.margin.max()) < 0.02
     assert bool(threat.contains(found.point, x).all())
 
@@ -110,12 +114,14 @@ def test_sparse_steps_have_length_eps_and_follow_the_sparsity_of_the_best() -> N
 def test_an_example_without_a_finite_gradient_waits() -> None:
     x = torch.zeros(2, 3)
 
-    def judge(point: Tensor) -> Seen:
+    def evaluate(point: Tensor) -> Evaluation:
         finite = torch.tensor([True, False])
-        return Seen(point.sum(1), -point.sum(1), torch.ones_like(point) * finite[:, None], finite)
+        return Evaluation(
+            point.sum(1), -point.sum(1), torch.ones_like(point) * finite[:, None], finite
+        )
 
     start = torch.full((2, 3), 0.05)
-    found = climb(judge, start, x, ThreatModel(eps=0.1, bounds=None), 9)
+    found = adaptive_ascent(evaluate, start, x, ThreatModel(eps=0.1, bounds=None), 9)
     torch.testing.assert_close(found.point, torch.tensor([[0.1] * 3, [0.05] * 3]))
     assert found.evidence.finite.tolist() == [True, False]
 
@@ -123,12 +129,12 @@ def test_an_example_without_a_finite_gradient_waits() -> None:
 def test_it_goes_back_to_the_best_point_with_half_the_step() -> None:
     x, seen = torch.zeros(1, 1, dtype=torch.float64), []
 
-    def judge(point: Tensor) -> Seen:
+    def evaluate(point: Tensor) -> Evaluation:
         seen.append(float(point))
         loss = x[0] if seen[1:] else x[0] + 1  # never again as high as at the start
-        return Seen(loss, -loss, torch.ones_like(point), torch.ones(1, dtype=torch.bool))
+        return Evaluation(loss, -loss, torch.ones_like(point), torch.ones(1, dtype=torch.bool))
 
-    found = climb(judge, x - 0.5, x, ThreatModel(eps=1.0, bounds=None), 30)
+    found = adaptive_ascent(evaluate, x - 0.5, x, ThreatModel(eps=1.0, bounds=None), 30)
     assert float(found.top) == -0.5
     assert seen[1:8] == [1.0] * 7
     # from -0.5 a step of length 1, of which 3/4, and 1/4 of the way from the point before, 1.0
@@ -149,17 +155,17 @@ def test_a_step_with_momentum_by_hand() -> None:
 def test_rows_by_hand() -> None:
     mask = torch.tensor([True, False])
     yes, no = torch.ones(2, 1, 2), torch.zeros(2, 1, 2)
-    assert choose(mask, yes, no).tolist() == [[[1.0, 1.0]], [[0.0, 0.0]]]
-    assert choose(mask, yes[:, 0, 0], no[:, 0, 0]).tolist() == [1.0, 0.0]
-    assert beside(mask, yes).shape == (2, 1, 1)
+    assert where_examples(mask, yes, no).tolist() == [[[1.0, 1.0]], [[0.0, 0.0]]]
+    assert where_examples(mask, yes[:, 0, 0], no[:, 0, 0]).tolist() == [1.0, 0.0]
+    assert per_example(mask, yes).shape == (2, 1, 1)
     assert is_zero(torch.tensor([[0.0, 0.0], [0.0, 1e-30]])).tolist() == [True, False]
 
 
 def test_what_a_judge_sees() -> None:
     goal = Goal(torch.tensor([0, 1]))
-    judge = judging(lambda p: p * torch.tensor([1.0, 3.0]), goal, lambda z: z[:, 1] ** 2)
+    evaluate = evaluator(lambda p: p * torch.tensor([1.0, 3.0]), goal, lambda z: z[:, 1] ** 2)
     with torch.no_grad():
-        seen = judge(torch.tensor([[1.0, 2.0], [float("nan"), 1.0]]))
+        seen = evaluate(torch.tensor([[1.0, 2.0], [float("nan"), 1.0]]))
     assert seen.loss.tolist() == [36.0, 9.0]
     assert seen.margin.tolist() == [-5.0, -torch.inf]
     assert seen.gradient.tolist() == [[0.0, 36.0], [0.0, 18.0]]

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from holonet.attacks import ThreatModel
 from holonet.data import load_dataset
 from holonet.diagnostics import SanityCheck
-from holonet.diagnostics import sanity_list as whole_list
+from holonet.diagnostics import gradient_masking_checks as whole_list
 from holonet.errors import DomainError
 from holonet.nn import holomorphic_mlp, real_mlp
 
@@ -27,7 +27,7 @@ NAMES = [
     "radius",
 ]
 THREAT = ThreatModel("Linf", 0.1)
-sanity_list = partial(whole_list, steps=20, queries=200)
+gradient_masking_checks = partial(whole_list, steps=20, queries=200)
 
 
 class Behind(nn.Module):
@@ -76,7 +76,7 @@ def verdicts(checks: list[SanityCheck]) -> dict[str, bool | None]:
 
 
 def failed(model: Any, examples: tuple[Tensor, Tensor], threat: ThreatModel = THREAT) -> set[str]:
-    found = verdicts(sanity_list(model, *examples, threat))
+    found = verdicts(gradient_masking_checks(model, *examples, threat))
     assert None not in found.values()
     return {name for name, passed in found.items() if not passed}
 
@@ -121,7 +121,7 @@ def test_one_answer_everywhere_is_not_robustness(examples: tuple[Tensor, Tensor]
     linear.bias.data = torch.arange(10.0)
     model = nn.Sequential(nn.Flatten(), linear)
     x, y = examples
-    found = {c.name: c for c in sanity_list(model, x, torch.full_like(y, 9), THREAT)}
+    found = {c.name: c for c in gradient_masking_checks(model, x, torch.full_like(y, 9), THREAT)}
     assert not found["radius"].passed
     assert set(found["radius"].numbers["accuracy"]) == {1.0}
     assert found["radius"].numbers["eps"] == pytest.approx([0.1, 0.2, 0.4, 0.8, 1.0])
@@ -136,7 +136,7 @@ def test_too_few_steps_are_noticed() -> None:
             return torch.stack([margin, torch.zeros_like(margin)], 1)
 
     x, y = torch.zeros(20, 20), torch.zeros(20, dtype=torch.int64)
-    found = sanity_list(Halfway(), x, y, ThreatModel("Linf", 0.1, None), steps=1)[4]
+    found = gradient_masking_checks(Halfway(), x, y, ThreatModel("Linf", 0.1, None), steps=1)[4]
     assert found.numbers == {"1": 1.0, "10": 0.0}
     assert found.passed is False
 
@@ -145,11 +145,15 @@ def test_what_cannot_be_converted_is_not_judged(
     holomorphic: nn.Module, examples: tuple[Tensor, Tensor]
 ) -> None:
     x, y = examples
-    as_function = {c.name: c for c in sanity_list(lambda v: holomorphic(v), x, y, THREAT)}
+    as_function = {
+        c.name: c for c in gradient_masking_checks(lambda v: holomorphic(v), x, y, THREAT)
+    }
     assert as_function["precision"].passed is None
 
     single = Behind(real_mlp(64, [4], 10), before=lambda v: v.float())
-    checks = sanity_list(single, x, single(x).argmax(1), ThreatModel("Linf", 0.001), steps=2)
+    checks = gradient_masking_checks(
+        single, x, single(x).argmax(1), ThreatModel("Linf", 0.001), steps=2
+    )
     check = {c.name: c for c in checks}["precision"]
     assert check.passed is None
     assert "double precision" in check.explanation
@@ -163,7 +167,7 @@ def test_not_finite_gradients_are_counted() -> None:
 
     x = torch.tensor([[0.5], [0.9], [0.8]])
     y = torch.zeros(3, dtype=torch.int64)
-    checks = sanity_list(Kinked(), x, y, ThreatModel("Linf", 0.01), steps=2)
+    checks = gradient_masking_checks(Kinked(), x, y, ThreatModel("Linf", 0.01), steps=2)
     assert checks[1].numbers == {"zero": 0, "not finite": 1, "examples": 3}
     assert checks[1].passed is False
 
@@ -174,9 +178,11 @@ def test_the_numbers_repeat_and_are_told(
     told: list[int] = []
     x, y = examples[0][:20], examples[1][:20]
     state = torch.get_rng_state()
-    one = sanity_list(holomorphic, x, y, THREAT, steps=3, on_check=lambda: told.append(1))
+    one = gradient_masking_checks(
+        holomorphic, x, y, THREAT, steps=3, on_check=lambda: told.append(1)
+    )
     assert torch.equal(state, torch.get_rng_state())
-    assert one == sanity_list(holomorphic, x, y, THREAT, steps=3)
+    assert one == gradient_masking_checks(holomorphic, x, y, THREAT, steps=3)
     assert len(told) == len(one) == len(NAMES)
     assert json.loads(json.dumps([c.to_json() for c in one]))[4]["numbers"].keys() == {"3", "30"}
     assert holomorphic.training
@@ -207,4 +213,4 @@ def test_bad_input(
         options = {"y": (holomorphic(examples[0]).argmax(1) + 1) % 10}
     asked = {"model": holomorphic, "x": examples[0], "y": examples[1], "threat": THREAT, **options}
     with pytest.raises(DomainError):
-        sanity_list(**asked)
+        gradient_masking_checks(**asked)

@@ -8,12 +8,12 @@ from torch import Tensor, nn
 
 from holonet._arguments import checked
 from holonet.errors import ConfigError
-from holonet.nn.kits import ScaledResidual
+from holonet.nn.models.builders import ScaledResidual
 from holonet.nn.modes import evaluating
 from holonet.nn.module import DeclaredModule, forward_hooks, of_this_thread
 from holonet.nn.normalization import FrozenNorm
 
-__all__ = ["flops", "real_parameter_count"]
+__all__ = ["macs", "real_parameter_count"]
 
 CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
 TRANSPOSED = (nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
@@ -36,7 +36,7 @@ def real_parameter_count(module: nn.Module) -> int:
 
 @torch.no_grad()
 @checked
-def flops(module: nn.Module, in_shape: Sequence[int]) -> int:
+def macs(module: nn.Module, in_shape: Sequence[int]) -> int:
     """Real multiply-adds of the forward pass of one example, by a pass of zeros with hooks.
 
     Convention: one for each real product with the sum it enters, so the number of floating point
@@ -57,13 +57,13 @@ def flops(module: nn.Module, in_shape: Sequence[int]) -> int:
 
     Example:
         >>> from holonet.nn import Linear
-        >>> flops(Linear(3, 2), (3,)), flops(nn.Linear(3, 2), (3,))
+        >>> macs(Linear(3, 2), (3,)), macs(nn.Linear(3, 2), (3,))
         (24, 6)
     """
     for name, part in module.named_modules():
         if next(part.parameters(recurse=False), None) is not None and not isinstance(part, COUNTED):
             raise ConfigError(
-                f"flops does not know how to count {type(part).__name__} (at "
+                f"macs does not know how to count {type(part).__name__} (at "
                 f"{name or 'the root'!r}), which has parameters: it knows "
                 f"{', '.join(kind.__name__ for kind in COUNTED)} and subclasses of these"
             )

@@ -11,14 +11,23 @@ from holonet.attacks.alarms import Evidence
 from holonet.attacks.objectives import Goal, Model, input_gradient, logits_of
 from holonet.attacks.threat import ThreatModel
 
-__all__ = ["Climb", "Judge", "Seen", "beside", "choose", "climb", "is_zero", "judging"]
+__all__ = [
+    "AscentResult",
+    "Evaluation",
+    "Evaluator",
+    "adaptive_ascent",
+    "evaluator",
+    "is_zero",
+    "per_example",
+    "where_examples",
+]
 
 ALPHA = 0.75  # of a step; the rest is momentum
 RHO = 0.75  # a step is too long if a smaller share of the steps improves
 
 
 @dataclass(frozen=True)
-class Seen:
+class Evaluation:
     """What a model shows at one point for each example."""
 
     loss: RealTensor
@@ -26,33 +35,36 @@ class Seen:
     gradient: AnyTensor
     finite: BoolTensor
 
-    def updated(self, mask: BoolTensor, new: "Seen") -> "Seen":
+    def updated(self, mask: BoolTensor, new: "Evaluation") -> "Evaluation":
         """With the examples of the mask as in `new`."""
-        return Seen(
-            *(choose(mask, getattr(new, f.name), getattr(self, f.name)) for f in fields(Seen))
+        return Evaluation(
+            *(
+                where_examples(mask, getattr(new, f.name), getattr(self, f.name))
+                for f in fields(Evaluation)
+            )
         )
 
 
-Judge = Callable[[Tensor], Seen]
+Evaluator = Callable[[Tensor], Evaluation]
 
 
-def judging(model: Model, goal: Goal, objective: Callable[[RealTensor], RealTensor]) -> Judge:
+def evaluator(model: Model, goal: Goal, objective: Callable[[RealTensor], RealTensor]) -> Evaluator:
     """The function that looks at points: the objective of the logits there, and its gradient."""
 
-    def judge(point: Tensor) -> Seen:
+    def evaluate(point: Tensor) -> Evaluation:
         with torch.enable_grad():
             point = point.detach().requires_grad_()
             logits = logits_of(model, point, goal.y)
             loss = objective(logits)
             gradient, finite = input_gradient(loss, point)
         loss = loss.detach().nan_to_num(-torch.inf, torch.inf, -torch.inf)
-        return Seen(loss, goal.margin(logits.detach()), gradient, finite)
+        return Evaluation(loss, goal.margin(logits.detach()), gradient, finite)
 
-    return judge
+    return evaluate
 
 
 @dataclass(frozen=True)
-class Climb:
+class AscentResult:
     """What one ascent found: the point of least margin, its margin, and the top of the loss."""
 
     point: AnyTensor
@@ -61,28 +73,33 @@ class Climb:
     evidence: Evidence
 
 
-def climb(judge: Judge, start: AnyTensor, x: AnyTensor, threat: ThreatModel, steps: int) -> Climb:
+def adaptive_ascent(
+    evaluate: Evaluator, start: AnyTensor, x: AnyTensor, threat: ThreatModel, steps: int
+) -> AscentResult:
     """One ascent from `start` in the threat set about x, every iterate judged.
 
     An example whose gradient is not finite waits where it is, until it goes back to its best point
     with shorter steps.
     """
     pace = (_Sparse if threat.norm == "L1" else _Momentum)(start, x, threat, steps)
-    point, seen = start, judge(start)
+    point, seen = start, evaluate(start)
     first, zero, finite = seen.loss, is_zero(seen.gradient), seen.finite
     least, margin = point, seen.margin
     top, best = point, seen
     for k in range(1, steps + 1):
-        moved = choose(seen.finite, pace.move(point, seen.gradient), point)
-        before, point, seen = seen.loss, moved, judge(moved)
+        moved = where_examples(seen.finite, pace.move(point, seen.gradient), point)
+        before, point, seen = seen.loss, moved, evaluate(moved)
         zero, finite = zero & is_zero(seen.gradient), finite & seen.finite
-        least, margin = choose(seen.margin < margin, point, least), margin.minimum(seen.margin)
+        least, margin = (
+            where_examples(seen.margin < margin, point, least),
+            margin.minimum(seen.margin),
+        )
         higher = seen.loss > best.loss
-        top, best = choose(higher, point, top), best.updated(higher, seen)
+        top, best = where_examples(higher, point, top), best.updated(higher, seen)
         back = pace.check(k, seen.loss > before, top, best.loss)
         if back is not None:
-            point, seen = choose(back, top, point), seen.updated(back, best)
-    return Climb(least, margin, top, Evidence(first, best.loss, zero, finite))
+            point, seen = where_examples(back, top, point), seen.updated(back, best)
+    return AscentResult(least, margin, top, Evidence(first, best.loss, zero, finite))
 
 
 class _Momentum:
@@ -101,7 +118,7 @@ class _Momentum:
         if self.first:
             self.first = False
             return self.threat.maximizer(gradient, self.x)
-        step = beside(self.step, point) * self.threat.steepest(gradient)
+        step = per_example(self.step, point) * self.threat.steepest(gradient)
         moved = self.threat.project(point + step, self.x)
         moved = point + ALPHA * (moved - point) + (1 - ALPHA) * (point - self.last)
         self.last = point
@@ -134,8 +151,8 @@ class _Sparse:
         size = gradient.abs().flatten(1)
         rank = size.argsort(1, descending=True).argsort(1)
         signs = gradient.sign() * (rank < self.entries.clamp(min=1)[:, None]).view(point.shape)
-        signs = signs / beside(signs.abs().flatten(1).sum(1).clamp(min=1), signs)
-        return self.threat.project(point + beside(self.step, point) * signs, self.x)
+        signs = signs / per_example(signs.abs().flatten(1).sum(1).clamp(min=1), signs)
+        return self.threat.project(point + per_example(self.step, point) * signs, self.x)
 
     def check(self, k: int, rose: Tensor, top: Tensor, loss: Tensor) -> BoolTensor | None:
         if k % self.window:
@@ -151,12 +168,12 @@ class _Sparse:
         return (point != self.x).flatten(1).sum(1).to(self.x.dtype)
 
 
-def choose(mask: BoolTensor, yes: Tensor, no: Tensor) -> Tensor:
+def where_examples(mask: BoolTensor, yes: Tensor, no: Tensor) -> Tensor:
     """The rows of `yes` where the mask says so, and those of `no` elsewhere."""
-    return torch.where(beside(mask, yes), yes, no)
+    return torch.where(per_example(mask, yes), yes, no)
 
 
-def beside(rows: Tensor, points: Tensor) -> Tensor:
+def per_example(rows: Tensor, points: Tensor) -> Tensor:
     """One number for each example, shaped to broadcast against points."""
     return rows.view(-1, *[1] * (points.ndim - 1))
 

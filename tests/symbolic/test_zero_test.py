@@ -8,7 +8,7 @@ import pytest
 import sympy
 
 from holonet.symbolic import vanish
-from holonet.symbolic.vanish import Answer, simplifies_to_zero, vanishes
+from holonet.symbolic.zero_test import ZeroTest, is_zero, simplifies_to_zero
 
 Z = sympy.Symbol("z")
 ZERO = [
@@ -32,8 +32,8 @@ def test_others_do_not(e):
 
 
 def test_all_must_vanish():
-    assert vanishes(ZERO, 60) is Answer.ZERO
-    assert vanishes([*ZERO[:2], NONZERO[1]], 60) is Answer.OPEN
+    assert is_zero(ZERO, 60) is ZeroTest.ZERO
+    assert is_zero([*ZERO[:2], NONZERO[1]], 60) is ZeroTest.OPEN
 
 
 def test_the_process_is_killed_in_time():
@@ -41,31 +41,31 @@ def test_the_process_is_killed_in_time():
     for k in range(40):
         slow = sympy.sin(slow * Z + k) * sympy.cos(Z * k + slow) + slow
     start = time.monotonic()
-    assert vanishes([slow], 1.0) is Answer.LATE
+    assert is_zero([slow], 1.0) is ZeroTest.TIMEOUT
     assert time.monotonic() - start < 5
-    assert vanishes(ZERO, -1) is Answer.LATE
+    assert is_zero(ZERO, -1) is ZeroTest.TIMEOUT
 
 
 def test_a_process_that_fails_has_shown_nothing(monkeypatch):
     vanish._WORKER.stop()
     monkeypatch.setattr(vanish.sys, "executable", "/nowhere/python")
-    assert vanishes(ZERO, 60) is Answer.OPEN
+    assert is_zero(ZERO, 60) is ZeroTest.OPEN
 
 
 def test_the_process_stays_and_is_started_again():
-    assert vanishes(ZERO, 60) is Answer.ZERO
+    assert is_zero(ZERO, 60) is ZeroTest.ZERO
     first = vanish._WORKER.process
-    assert vanishes([Z], 60) is Answer.OPEN
+    assert is_zero([Z], 60) is ZeroTest.OPEN
     assert vanish._WORKER.process is first
     first.kill()
     first.wait()
-    assert vanishes(ZERO, 60) is Answer.ZERO
+    assert is_zero(ZERO, 60) is ZeroTest.ZERO
 
 
 def test_what_sympy_stumbles_over_is_open(monkeypatch):
     failing = sympy.Function("f")(Z) + sympy.Mod(Z, 0, evaluate=False)
-    assert vanishes([failing], 60) is Answer.OPEN
-    assert vanishes(ZERO, 60) is Answer.ZERO
+    assert is_zero([failing], 60) is ZeroTest.OPEN
+    assert is_zero(ZERO, 60) is ZeroTest.ZERO
 
 
 def test_the_script_needs_nothing_but_sympy():
@@ -81,7 +81,7 @@ def test_the_script_needs_nothing_but_sympy():
 
 
 def test_an_interrupted_question_does_not_answer_the_next(monkeypatch):
-    assert vanishes(ZERO, 60) is Answer.ZERO
+    assert is_zero(ZERO, 60) is ZeroTest.ZERO
 
     def interrupt(*arguments):
         raise KeyboardInterrupt
@@ -89,5 +89,5 @@ def test_an_interrupted_question_does_not_answer_the_next(monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(vanish.select, "select", interrupt)
         with pytest.raises(KeyboardInterrupt):
-            vanishes(ZERO, 60)
-    assert vanishes([Z], 60) is Answer.OPEN
+            is_zero(ZERO, 60)
+    assert is_zero([Z], 60) is ZeroTest.OPEN

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from holonet.attacks.balls import Ball, ComplexBall, L1Ball, L2Ball, LinfBall, Polydisc, Room
+from holonet.attacks.norm_balls import Ball, Bounds, ComplexBall, L1Ball, L2Ball, LinfBall, Polydisc
 
 REAL = [LinfBall(), L2Ball(), L1Ball()]
 BALLS = [*REAL, Polydisc(), ComplexBall()]
@@ -25,7 +25,7 @@ def randn(seed: int, rows: int, entries: int, dtype: torch.dtype, ball: Ball) ->
     return torch.randn(rows, entries, dtype=dtype, generator=torch.Generator().manual_seed(seed))
 
 
-def room_of(kind: str, like: Tensor, seed: int) -> Room:
+def bounds_of(kind: str, like: Tensor, seed: int) -> Bounds:
     """Walls about the examples: none, some, some touched already, one side only, far ones."""
     if kind == "none" or like.is_complex():
         return None
@@ -44,8 +44,8 @@ def inner(a: Tensor, b: Tensor) -> Tensor:
     return (a.conj() * b).real.sum(1) if a.is_complex() else (a * b).sum(1)
 
 
-def in_room(delta: Tensor, room: Room) -> bool:
-    return room is None or bool(((delta >= room[0]) & (delta <= room[1])).all())
+def within_bounds(delta: Tensor, bounds: Bounds) -> bool:
+    return bounds is None or bool(((delta >= bounds[0]) & (delta <= bounds[1])).all())
 
 
 def largest_by_hand(ball: Ball, g: list[float], eps: float, low: list, high: list) -> float:
@@ -76,15 +76,15 @@ def test_no_point_beats_the_farthest(ball, seed, entries, eps, kind, holes):
     g = randn(seed, 4, entries, torch.float64, ball)
     if holes:
         g = g.round()  # zeros and ties
-    room = room_of(kind, g, seed)
-    found = ball.farthest(g, eps, room)
-    low, high = room if room is not None else torch.tensor([-math.inf, math.inf])[:, None, None]
+    bounds = bounds_of(kind, g, seed)
+    found = ball.linear_maximizer(g, eps, bounds)
+    low, high = bounds if bounds is not None else torch.tensor([-math.inf, math.inf])[:, None, None]
     rows = (v.expand_as(g).tolist() for v in (g, low, high))
     best = [largest_by_hand(ball, v, eps, lo, hi) for v, lo, hi in zip(*rows, strict=True)]
     expected = torch.tensor(best, dtype=g.dtype)
     torch.testing.assert_close(inner(g, found), expected, rtol=1e-9, atol=1e-12)
-    assert bool((ball.length(found) <= eps * (1 + 1e-12)).all())
-    assert in_room(found, room)
+    assert bool((ball.norm(found) <= eps * (1 + 1e-12)).all())
+    assert within_bounds(found, bounds)
     assert not bool(found[g == 0].any())
 
 
@@ -100,14 +100,14 @@ def test_no_point_beats_the_farthest(ball, seed, entries, eps, kind, holes):
 def test_the_nearest_point_is_nearest(ball, seed, entries, dtype, eps, kind, reach):
     """At the nearest point p of a convex set, no point is further along delta - p than p."""
     delta = reach * randn(seed, 4, entries, dtype, ball)
-    room = room_of(kind, delta, seed)
-    nearest = ball.nearest(delta, eps, room)
+    bounds = bounds_of(kind, delta, seed)
+    project = ball.project(delta, eps, bounds)
     unit = torch.finfo(dtype).eps
-    assert bool((ball.length(nearest) <= eps * (1 + 8 * unit)).all())
-    assert in_room(nearest, room)
-    off = (delta - nearest).to(torch.complex128 if ball.is_complex else torch.float64)
-    wide = None if room is None else (room[0].double(), room[1].double())
-    gap = inner(off, ball.farthest(off, eps, wide)) - inner(off, nearest.to(off.dtype))
+    assert bool((ball.norm(project) <= eps * (1 + 8 * unit)).all())
+    assert within_bounds(project, bounds)
+    off = (delta - project).to(torch.complex128 if ball.is_complex else torch.float64)
+    wide = None if bounds is None else (bounds[0].double(), bounds[1].double())
+    gap = inner(off, ball.linear_maximizer(off, eps, wide)) - inner(off, project.to(off.dtype))
     size = torch.linalg.vector_norm(delta.abs().double(), dim=1)
     assert bool((gap <= 100 * unit * size * size.clamp(max=eps * entries**0.5)).all())
 
@@ -116,9 +116,9 @@ def test_the_nearest_point_is_nearest(ball, seed, entries, dtype, eps, kind, rea
 @given(seed=seeds, entries=st.integers(1, 40), dtype=dtypes, eps=radii, kind=kinds)
 def test_points_of_the_set_are_their_own_nearest(ball, seed, entries, dtype, eps, kind):
     delta = randn(seed, 4, entries, dtype, ball)
-    room = room_of(kind, delta, seed)
-    inside = 0.99 * ball.nearest(delta, eps, room)
-    assert torch.equal(ball.nearest(inside, eps, room), inside)
+    bounds = bounds_of(kind, delta, seed)
+    inside = 0.99 * ball.project(delta, eps, bounds)
+    assert torch.equal(ball.project(inside, eps, bounds), inside)
 
 
 @pytest.mark.parametrize("ball", BALLS, ids=lambda b: type(b).__name__)
@@ -126,12 +126,14 @@ def test_points_of_the_set_are_their_own_nearest(ball, seed, entries, dtype, eps
 def test_the_dual_norm_is_attained_at_the_steepest(ball, seed, entries, log):
     g = 10.0**log * randn(seed, 4, entries, torch.float64, ball)
     direction = ball.steepest(g)
-    torch.testing.assert_close(ball.length(direction), torch.ones(4).double())
+    torch.testing.assert_close(ball.norm(direction), torch.ones(4).double())
     torch.testing.assert_close(inner(g, direction), ball.dual(g), rtol=1e-12, atol=0)
     others = ball.uniform(200, entries, g.dtype, torch.Generator().manual_seed(seed))
     for other in others:
         assert bool((inner(g, other.expand_as(g)) <= ball.dual(g)).all())
-    torch.testing.assert_close(ball.farthest(g, 0.3, None), 0.3 * direction, rtol=1e-12, atol=1e-15)
+    torch.testing.assert_close(
+        ball.linear_maximizer(g, 0.3, None), 0.3 * direction, rtol=1e-12, atol=1e-15
+    )
 
 
 def test_dual_norms_by_hand() -> None:
@@ -139,8 +141,8 @@ def test_dual_norms_by_hand() -> None:
     assert [float(ball.dual(g)) for ball in REAL] == [7.0, 5.0, 4.0]
     z = torch.tensor([[3 + 4j, -12j]])
     assert [float(ball.dual(z)) for ball in (Polydisc(), ComplexBall())] == [17.0, 13.0]
-    assert [float(ball.length(z)) for ball in (Polydisc(), ComplexBall())] == [12.0, 13.0]
-    assert [float(ball.length(g)) for ball in REAL] == [4.0, 5.0, 7.0]
+    assert [float(ball.norm(z)) for ball in (Polydisc(), ComplexBall())] == [12.0, 13.0]
+    assert [float(ball.norm(g)) for ball in REAL] == [4.0, 5.0, 7.0]
 
 
 @pytest.mark.parametrize("ball", BALLS, ids=lambda b: type(b).__name__)
@@ -151,10 +153,10 @@ def test_samples_are_uniform(ball: Ball) -> None:
     points = ball.uniform(rows, n, dtype, torch.Generator().manual_seed(0))
     assert points.dtype == dtype
     dimension = 2 * n if ball.is_complex else n
-    length = ball.length(points)
+    norm = ball.norm(points)
     for share in (0.5, 0.8, 0.95):
         expected = share**dimension
-        assert float((length <= share).double().mean()) == pytest.approx(expected, abs=0.012)
+        assert float((norm <= share).double().mean()) == pytest.approx(expected, abs=0.012)
     parts = torch.view_as_real(points).flatten(1) if ball.is_complex else points
     second = {  # E |entry|^2 of the direction, then of its square
         LinfBall: (1 / 3, 1 / 5),
@@ -174,25 +176,25 @@ def test_samples_are_uniform(ball: Ball) -> None:
 @pytest.mark.parametrize("ball", BALLS, ids=lambda b: type(b).__name__)
 def test_zero_has_no_direction(ball: Ball) -> None:
     zero = torch.zeros(2, 3, dtype=torch.complex64 if ball.is_complex else torch.float32)
-    room = None if ball.is_complex else (zero - 1, zero + 1)
+    bounds = None if ball.is_complex else (zero - 1, zero + 1)
     assert torch.equal(ball.steepest(zero), zero)
-    assert torch.equal(ball.farthest(zero, 0.5, None), zero)
-    assert torch.equal(ball.farthest(zero, 0.5, room), zero)
-    assert torch.equal(ball.nearest(zero, 0.5, room), zero)
+    assert torch.equal(ball.linear_maximizer(zero, 0.5, None), zero)
+    assert torch.equal(ball.linear_maximizer(zero, 0.5, bounds), zero)
+    assert torch.equal(ball.project(zero, 0.5, bounds), zero)
 
 
 def test_ties_go_to_the_first_entry() -> None:
     g = torch.tensor([[1.0, -2.0, 2.0, -2.0]])
-    ball, room = L1Ball(), (torch.full((1, 4), -0.3), torch.full((1, 4), 0.3))
+    ball, bounds = L1Ball(), (torch.full((1, 4), -0.3), torch.full((1, 4), 0.3))
     assert torch.equal(ball.steepest(g), torch.tensor([[0.0, -1.0, 0.0, 0.0]]))
     expected = torch.tensor([[0.0, -0.3, 0.2, 0.0]])
-    torch.testing.assert_close(ball.farthest(g, 0.5, room), expected)
+    torch.testing.assert_close(ball.linear_maximizer(g, 0.5, bounds), expected)
 
 
 @pytest.mark.parametrize("ball", REAL, ids=lambda b: type(b).__name__)
 @pytest.mark.parametrize("scale", [1e-30, 1e-12, 1e12, 1e30])
 def test_the_scale_of_a_gradient_does_not_matter(ball: Ball, scale: float) -> None:
     g = randn(0, 5, 7, torch.float32, ball)
-    for room in (None, room_of("box", g, 0)):
-        expected = ball.farthest(g, 0.8, room)
-        torch.testing.assert_close(ball.farthest(g * scale, 0.8, room), expected)
+    for bounds in (None, bounds_of("box", g, 0)):
+        expected = ball.linear_maximizer(g, 0.8, bounds)
+        torch.testing.assert_close(ball.linear_maximizer(g * scale, 0.8, bounds), expected)

@@ -29,7 +29,7 @@ def neighbors(widths):
                 yield (*widths[:k], other, *widths[k + 1 :])
 
 
-@pytest.mark.parametrize("by", ["parameters", "flops"])
+@pytest.mark.parametrize("by", ["parameters", "macs"])
 @settings(max_examples=FEW)
 @given(
     in_features=st.integers(20, 800),
@@ -42,13 +42,11 @@ def test_perceptrons(by, in_features, hidden, num_classes, residual):
         return nn.real_mlp(in_features, widths, num_classes, residual=residual)
 
     measure = (
-        nn.real_parameter_count
-        if by == "parameters"
-        else partial(nn.flops, in_shape=(in_features,))
+        nn.real_parameter_count if by == "parameters" else partial(nn.macs, in_shape=(in_features,))
     )
     complex_net = on_meta(nn.holomorphic_mlp, in_features, hidden, num_classes, residual=residual)
     target = measure(complex_net)
-    widths = nn.twin_widths(target, hidden, build, measure)
+    widths = nn.matched_widths(target, hidden, build, measure)
     found = gap(target, widths, build, measure)
     assert found <= 0.01 * target
     assert found <= 1e-3 * target or all(
@@ -60,7 +58,7 @@ def test_perceptrons(by, in_features, hidden, num_classes, residual):
     assert max(factors) < 4.3  # real images, lifted, cost four times as much in the first layer
 
 
-@pytest.mark.parametrize("by", ["parameters", "flops"])
+@pytest.mark.parametrize("by", ["parameters", "macs"])
 @settings(max_examples=FEW)
 @given(
     side=st.integers(8, 28),
@@ -83,9 +81,9 @@ def test_convolutional_networks(by, side, channels, dense, kernel_size, residual
         inner, outer = widths[: len(channels)], widths[len(channels) :]
         return nn.real_convnet(shape, inner, 10, dense=outer, **options)
 
-    measure = nn.real_parameter_count if by == "parameters" else partial(nn.flops, in_shape=shape)
+    measure = nn.real_parameter_count if by == "parameters" else partial(nn.macs, in_shape=shape)
     target = measure(on_meta(nn.holomorphic_convnet, shape, channels, 10, dense=dense, **options))
-    widths = nn.twin_widths(target, [*channels, *dense], build, measure)
+    widths = nn.matched_widths(target, [*channels, *dense], build, measure)
     found = gap(target, widths, build, measure)
     assert found <= 0.01 * target
     assert found <= 1e-3 * target or all(
@@ -100,9 +98,9 @@ def test_the_prototype_and_its_twins():
     def build(widths):
         return nn.real_convnet(shape, widths[:2], 10, dense=widths[2:])
 
-    for measure in (nn.real_parameter_count, partial(nn.flops, in_shape=shape)):
+    for measure in (nn.real_parameter_count, partial(nn.macs, in_shape=shape)):
         target = measure(net)
-        widths = nn.twin_widths(target, [16, 32, 100], build, measure)
+        widths = nn.matched_widths(target, [16, 32, 100], build, measure)
         assert abs(measure(build(widths)) / target - 1) < 0.003
 
 
@@ -114,13 +112,13 @@ def test_small_networks_have_twins_too():
 
     net = nn.holomorphic_convnet((1, 11, 11), [8], 10, kernel_size=3, dense=[20])
     target = nn.real_parameter_count(net)
-    widths = nn.twin_widths(target, [8, 20], build)
+    widths = nn.matched_widths(target, [8, 20], build)
     assert abs(nn.real_parameter_count(build(widths)) / target - 1) < 0.01
 
 
 def test_even_proportions_are_kept_where_they_fit():
     count = nn.real_parameter_count(nn.holomorphic_mlp(784, [256, 256], 10))
-    assert nn.twin_widths(count, [256, 256], lambda w: nn.real_mlp(784, w, 10)) == (437, 437)
+    assert nn.matched_widths(count, [256, 256], lambda w: nn.real_mlp(784, w, 10)) == (437, 437)
 
 
 @example(target=2610, a=14, b=10, widths=[3, 8])  # the last width making up is not enough
@@ -142,7 +140,7 @@ def test_any_size_that_grows_with_the_widths(target, a, b, widths):
     def missed(found):
         return abs(a * sum(w * w for w in found) + b * sum(found) - target)
 
-    found = nn.twin_widths(target, widths, build, sizes.__getitem__)
+    found = nn.matched_widths(target, widths, build, sizes.__getitem__)
     assert min(found) >= 1
     assert missed(found) <= 1e-3 * target or all(
         missed(found) <= missed(other) for other in neighbors(found)
@@ -158,19 +156,19 @@ def test_building_takes_no_memory_and_no_random_numbers():
         return net
 
     state = torch.get_rng_state()
-    nn.twin_widths(500, [7], build)
+    nn.matched_widths(500, [7], build)
     assert devices == {"meta"}
     assert torch.equal(torch.get_rng_state(), state)
 
 
 def test_a_twin_has_at_least_one_unit():
     for widths in ([64], [64, 32]):
-        found = nn.twin_widths(1, widths, lambda w: nn.real_mlp(784, w, 10))
+        found = nn.matched_widths(1, widths, lambda w: nn.real_mlp(784, w, 10))
         assert found == (1,) * len(widths)
 
 
 def test_bad_arguments_are_refused():
     with pytest.raises(ConfigError, match="at least one hidden layer"):
-        nn.twin_widths(1000, [], lambda w: nn.real_mlp(10, w, 2))
+        nn.matched_widths(1000, [], lambda w: nn.real_mlp(10, w, 2))
     with pytest.raises(ConfigError, match="size 0"):
-        nn.twin_widths(0, [3], lambda w: nn.real_mlp(10, w, 2))
+        nn.matched_widths(0, [3], lambda w: nn.real_mlp(10, w, 2))
