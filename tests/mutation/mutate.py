@@ -1,15 +1,19 @@
 """Plant faults in the mathematics, one at a time, and see whether the tests notice.
 
-Run: python tests/mutation/mutate.py [--count 60] [--seed 0] [--jobs 2]
+Run: python tests/mutation/mutate.py [--count 60] [--seed 0] [--jobs 2] [--out FILE] [--again FILE]
 
 Every place in the given units where a sign could be flipped, a conjugate dropped, real and
 imaginary part swapped, or a factor lost is a candidate; a random sample of them, spread over the
 files, is tried in copies of the repository. A mutant is killed if a test fails: those of its own
-file first, then those of its unit and those that lean on it, the laws included.
+file first, then those of its unit and those that lean on it, the laws included. `--out` writes one
+line of JSON for each mutant; `--again` tries the ones that such a file says were killed, which
+shows whether a changed suite is as strong as the one that wrote the file.
 """
 
 import argparse
 import ast
+import json
+import os
 import random
 import shutil
 import subprocess
@@ -18,13 +22,14 @@ import tempfile
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from queue import Queue
 
 ROOT = Path(__file__).parents[2]
-UNITS = ("calculus", "functions", "regularizers")
+UNITS = ("attacks", "calculus", "functions", "nn", "ops", "regularizers", "symbolic")
 LEANING = {
+    "attacks": ["tests/training/rules", "tests/laws/test_labels.py"],
     "calculus": [
         "tests/testing/test_assertions.py",
         "tests/testing/test_harmonicity.py",
@@ -32,7 +37,10 @@ LEANING = {
         "tests/laws/test_calculus.py",
     ],
     "functions": ["tests/nn", "tests/laws"],
-    "regularizers": ["tests/training/test_rules.py"],
+    "nn": ["tests/laws/test_modules.py", "tests/training/test_config.py"],
+    "ops": ["tests/functions", "tests/laws/test_functions.py", "tests/laws/test_values.py"],
+    "regularizers": ["tests/training/rules"],
+    "symbolic": ["tests/laws/test_formulas.py", "tests/laws/test_values.py"],
 }
 SWAPPED = {"real": "imag", "imag": "real"}
 EQUIVALENT = {
@@ -140,7 +148,7 @@ def sample(units: list[str], count: int, seed: int) -> list[Mutant]:
     draw = random.Random(seed)
     piles = []
     for unit in units:
-        for path in sorted((ROOT / "holonet" / unit).glob("*.py")):
+        for path in sorted((ROOT / "holonet" / unit).rglob("*.py")):
             pile = list(candidates(path))
             draw.shuffle(pile)
             piles.append(pile)
@@ -159,8 +167,8 @@ def killed_by(mutant: Mutant, copy: Path) -> str:
     line = lines[mutant.line - 1]
     lines[mutant.line - 1] = line[: mutant.start] + mutant.new + line[mutant.end :]
     path.write_text("".join(lines))
-    unit, module = Path(mutant.path).parts[1], Path(mutant.path).stem
-    own = f"tests/{unit}/test_{module}.py"
+    unit, *rooms = Path(mutant.path).parts[1:-1]
+    own = "/".join(["tests", unit, *rooms, f"test_{Path(mutant.path).stem}.py"])
     groups = [[own]] if (copy / own).exists() else []
     groups += [[f"tests/{unit}", mutant.path], LEANING[unit]]
     try:
@@ -175,9 +183,15 @@ def killed_by(mutant: Mutant, copy: Path) -> str:
 def _fails(tests: list[str], copy: Path) -> bool:
     options = ["-x", "-q", "-p", "no:cacheprovider", "-p", "no:xdist"]
     command = [sys.executable, "-m", "pytest", *options, *tests]
+    environment = {**os.environ, "PYTHONPATH": str(copy), "HYPOTHESIS_PROFILE": "ci"}
     try:
         done = subprocess.run(
-            command, cwd=copy, capture_output=True, timeout=TIME_LIMIT, check=False
+            command,
+            cwd=copy,
+            env=environment,
+            capture_output=True,
+            timeout=TIME_LIMIT,
+            check=False,
         )
     except subprocess.TimeoutExpired:
         return True
@@ -192,8 +206,14 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--list", action="store_true", help="only say what would be tried")
+    parser.add_argument("--out", type=Path, help="a line of JSON for each mutant")
+    parser.add_argument("--again", type=Path, help="the mutants that this file says were killed")
     chosen = parser.parse_args()
-    mutants = sample(list(chosen.units), chosen.count, chosen.seed)
+    if chosen.again:
+        lines = map(json.loads, chosen.again.read_text().splitlines())
+        mutants = [Mutant(**line["mutant"]) for line in lines if line["killed_by"]]
+    else:
+        mutants = sample(list(chosen.units), chosen.count, chosen.seed)
     if chosen.list:
         print("\n".join(map(str, mutants)))
         return
@@ -217,6 +237,10 @@ def main() -> None:
             for done, (mutant, by, seconds) in enumerate(pool.map(run, mutants), 1):
                 verdict = f"killed by {by}" if by else "SURVIVED"
                 print(f"[{done}/{len(mutants)}] {mutant}  {verdict}  ({seconds:.0f} s)", flush=True)
+                if chosen.out:
+                    line = {"mutant": asdict(mutant), "killed_by": by}
+                    with chosen.out.open("a") as file:
+                        file.write(json.dumps(line) + "\n")
                 if not by:
                     survivors.append(mutant)
     harmless = [m for m in survivors if (m.path, m.old) in EQUIVALENT]
