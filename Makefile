@@ -4,11 +4,12 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help demo test test-slow gpu lint format clean
+.PHONY: help demo check test test-slow gpu lint format clean
 
 help:
 	@echo "make demo       train, attack and report on bundled data (about a minute after installation)"
-	@echo "make test       the test suite, as continuous integration runs it"
+	@echo "make test       the test suite"
+	@echo "make check      ruff, pyright and the test suite, as continuous integration runs them"
 	@echo "make test-slow  the laws with 5,000 examples each (half an hour)"
 	@echo "make gpu        on a machine with a card: check its kernels' memory accesses, then time them"
 	@echo "make lint       ruff and pyright"
@@ -23,6 +24,8 @@ $(READY): pyproject.toml constraints.txt
 
 demo: $(READY)
 	$(BIN)/holonet demo --out reports/demo --overwrite
+
+check: lint test
 
 test: $(READY)
 	HYPOTHESIS_PROFILE=$${HYPOTHESIS_PROFILE:-ci} $(BIN)/python -m pytest -n 2
