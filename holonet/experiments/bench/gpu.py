@@ -30,13 +30,11 @@ __all__ = ["gpu_cases"]
 ENTRIES = 1 << 26
 PRODUCT = 4096
 LAYERS = (2048, (2048,) * 4, 4096)  # inputs, hidden widths, batch
-TANGENTS = 4
-WIDTH = 64  # of rows, which a bias is as long as
 CLASSES = 10
 
 
 def gpu_cases(quick: bool = False) -> Iterator[Case]:
-    """Entrywise functions, a chain, jets, products and a training step on the GPU.
+    """Entrywise functions, products and a training step on the GPU.
 
     Raises:
         ConfigError: there is no CUDA device.
@@ -55,7 +53,6 @@ def _cases(device: str, names: tuple[str, ...]) -> Iterator[Case]:
     """The cases on a device; calls may return before it is done."""
     for name in names:
         yield from _entrywise(name, device)
-    yield from _tangents(device)
     yield from _products(device)
     yield from _steps(device)
 
@@ -94,39 +91,9 @@ def _entrywise(name: str, device: str) -> Iterator[Case]:
     )
 
 
-def _tangents(device: str) -> Iterator[Case]:
-    """Bias, activation and its derivative backwards; and the activation with several tangents."""
-    tanh, size = get_function("tanh"), ENTRIES // (2 * TANGENTS)
-    z, g = _points(2, size // WIDTH, WIDTH, device=device)
-    b, leaf = _points(WIDTH, device=device), z.clone().requires_grad_()
-    along = _points(TANGENTS, *z.shape, device=device)
-
-    def eager(z: Tensor, tangents: Tensor) -> tuple[Tensor, Tensor]:
-        value = torch.tanh(z)
-        return value, (1 - value * value) * tangents
-
-    jet = partial(ops.jet, tanh)
-    yield Case(
-        f"bias and tanh, {size} entries, forward and backward",
-        {
-            "holonet": pulled(lambda z: ops.pointwise(tanh, z, b), leaf, g),
-            "torch": pulled(lambda z: torch.tanh(z + b), leaf, g),
-        },
-        {"copy": z.clone},
-        moved(z, 5),
-    )
-    yield Case(
-        f"tanh with {TANGENTS} tangents, {size} entries",
-        {"holonet": partial(jet, z, along), "torch": partial(eager, z, along)},
-        {"copy": along.clone},
-        moved(z, 2 * (1 + TANGENTS), along),
-    )
-
-
 def _products(device: str) -> Iterator[Case]:
-    """Complex products in the precisions that a card has, alone and with an activation."""
+    """Complex products in the precisions that a card has."""
     z, w = _points(2, PRODUCT, PRODUCT, device=device)
-    tanh = get_function("tanh")
 
     def rounded(run: Callable[[], Tensor]) -> Contender:
         def under_autocast() -> Tensor:
@@ -135,24 +102,19 @@ def _products(device: str) -> Iterator[Case]:
 
         return under_autocast
 
-    product, layer = partial(ops.affine, z, w), partial(ops.affine, z, w, None, tanh)
-    eager = partial(nn.functional.linear, z, w)
-    for what, ours, theirs in (
-        ("product", product, eager),
-        ("product and tanh", layer, lambda: torch.tanh(eager())),
+    product, eager = partial(ops.affine, z, w), partial(nn.functional.linear, z, w)
+    for dtype, contenders in (
+        (torch.float32, {"holonet": product, "torch": eager}),
+        (torch.bfloat16, {"holonet": rounded(product), "torch, complex64": eager}),
     ):
-        for dtype, contenders in (
-            (torch.float32, {"holonet": ours, "torch": theirs}),
-            (torch.bfloat16, {"holonet": rounded(ours), "torch, complex64": theirs}),
-        ):
-            real = torch.randn(PRODUCT, PRODUCT, device=device, dtype=dtype)
-            name = f"real {str(dtype).removeprefix('torch.')} product"
-            yield Case(
-                f"{what}, {PRODUCT} by {PRODUCT}, on {name}s",
-                contenders,
-                {name: partial(torch.matmul, real, real)},
-                Least("flop", 8 * PRODUCT**3, name, 2 * PRODUCT**3),
-            )
+        real = torch.randn(PRODUCT, PRODUCT, device=device, dtype=dtype)
+        name = f"real {str(dtype).removeprefix('torch.')} product"
+        yield Case(
+            f"product, {PRODUCT} by {PRODUCT}, on {name}s",
+            contenders,
+            {name: partial(torch.matmul, real, real)},
+            Least("flop", 8 * PRODUCT**3, name, 2 * PRODUCT**3),
+        )
 
 
 def _steps(device: str) -> Iterator[Case]:
