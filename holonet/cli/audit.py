@@ -13,16 +13,16 @@ from rich.markup import escape
 from rich.table import Table
 
 from holonet._files import require_place
-from holonet.cli.options import JsonFlag, seed_option
-from holonet.cli.terminal import progress, say
-from holonet.experiments.audit import (
+from holonet.audit import EXCLUDED, Verdict
+from holonet.audit.measure import (
     AuditRow,
     as_record,
     audit_layer,
     package_specs,
     write_audit,
 )
-from holonet.interop import EXCLUDED, Verdict
+from holonet.cli.options import JsonFlag, seed_option
+from holonet.cli.terminal import progress, say
 
 __all__ = ["audit"]
 

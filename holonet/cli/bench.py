@@ -13,10 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from holonet._files import require_place, write_atomically
-from holonet.cli.options import JsonFlag, count
-from holonet.cli.terminal import say, show
-from holonet.errors import UnknownNameError
-from holonet.experiments.bench import (
+from holonet.bench import (
     SUITES,
     Row,
     environment,
@@ -26,6 +23,9 @@ from holonet.experiments.bench import (
     require_green,
     write_rows,
 )
+from holonet.cli.options import JsonFlag, count
+from holonet.cli.terminal import say, show
+from holonet.errors import UnknownNameError
 
 __all__ = ["bench"]
 

@@ -11,10 +11,11 @@ from rich.table import Table
 
 from holonet.cli.options import JsonFlag, count, given, require_used
 from holonet.cli.terminal import say, show
-from holonet.experiments.claims import Verdict
-from holonet.experiments.experiment import Study, StudyResult
-from holonet.experiments.experiment import reproduce as reproduce_study
-from holonet.experiments.studies import STUDIES, study_named
+from holonet.studies.claims import Verdict
+from holonet.studies.registry import STUDIES, study_named
+from holonet.studies.runner import StudyResult
+from holonet.studies.runner import reproduce as reproduce_study
+from holonet.studies.study import Study
 from holonet.training import DataConfig, RunConfig, load_data
 
 __all__ = ["reproduce"]

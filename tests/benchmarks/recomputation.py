@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
+from holonet.bench import Work, peak
 from holonet.calculus import pullback
-from holonet.experiments.bench import Work, peak
 from holonet.nn import HolomorphicClassifier, holomorphic_mlp
 
 SHAPES = ((784, (512, 512), 256), (784, (32,) * 16, 16_384))

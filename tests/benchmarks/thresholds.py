@@ -10,7 +10,7 @@ from functools import partial
 
 import torch
 
-from holonet.experiments.bench import interleave, ratio
+from holonet.bench import interleave, ratio
 from holonet.functions import CATALOGUE, HolomorphicFunction
 from holonet.ops import pointwise, use
 

@@ -9,14 +9,14 @@ import typer
 from torch import Tensor, nn
 from typer.testing import CliRunner
 
+from holonet.audit import LayerSpec
 from holonet.cli.audit import audit
 from holonet.errors import UnknownNameError
 from holonet.functions import FunctionClass
-from holonet.interop import LayerSpec
 from holonet.nn import declare
 from holonet.nn.module import DECLARATIONS
 
-module = importlib.import_module("holonet.experiments.audit")
+module = importlib.import_module("holonet.audit.measure")
 
 
 class Conjugate(nn.Module):

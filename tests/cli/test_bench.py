@@ -5,9 +5,9 @@ import json
 import pytest
 from typer.testing import CliRunner
 
+from holonet.bench import Case, Row, environment, read_rows, write_rows
 from holonet.cli import bench as module
 from holonet.cli.main import app
-from holonet.experiments.bench import Case, Row, environment, read_rows, write_rows
 
 
 @pytest.fixture

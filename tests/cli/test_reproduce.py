@@ -13,9 +13,9 @@ import holonet.cli.reproduce as module
 from holonet.cli.main import app
 from holonet.data import load_digits
 from holonet.errors import DataError, NumericalError, UnknownNameError
-from holonet.experiments.claims import Claim, Finding, Verdict
-from holonet.experiments.experiment import Cell, Study
 from holonet.plots import Section
+from holonet.studies.claims import Claim, Finding, Verdict
+from holonet.studies.study import Cell, Study
 
 
 class Toy(Study):

@@ -19,16 +19,16 @@ import torch
 import holonet.cli.attack
 import holonet.cli.bench
 import holonet.cli.evaluate
-import holonet.experiments.studies
+import holonet.studies.registry
 from holonet._files import digest_path
 from holonet.attacks import ThreatModel, pgd
+from holonet.audit.measure import audit, package_specs, read_audit, write_audit
+from holonet.bench import Case, Row, environment, write_rows
 from holonet.data import Dataset, load_dataset
 from holonet.diagnostics import RobustnessReport, evaluate_robustness
 from holonet.errors import CheckpointError
-from holonet.experiments.audit import audit, package_specs, read_audit, write_audit
-from holonet.experiments.bench import Case, Row, environment, write_rows
-from holonet.experiments.claims import Claim, Finding, Verdict
-from holonet.experiments.experiment import Cell, Result, Study
+from holonet.studies.claims import Claim, Finding, Verdict
+from holonet.studies.study import Cell, Result, Study
 from holonet.training import EmpiricalRisk, ModelConfig, TrainConfig, accuracy, fit
 from holonet.training.checkpoint import load_tensors
 
@@ -92,7 +92,7 @@ def prepare() -> None:
     holonet.cli.bench.require_green = lambda: ""
     case = Case("a case", {"holonet": int}, {"copy": int})
     holonet.cli.bench.SUITES = {"pointwise": lambda quick: iter([case])}
-    holonet.experiments.studies.STUDIES = {"small": Small}
+    holonet.studies.registry.STUDIES = {"small": Small}
     # what is imported for a message of usage, which an ordinary user may not be able to read
     with contextlib.suppress(SystemExit), contextlib.redirect_stderr(io.StringIO()):
         command("train", "--resume", "--run-dir", "/dev/null/x", "--nonsense")

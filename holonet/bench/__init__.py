@@ -1,0 +1,37 @@
+"""Time and memory of the operations and of training, beside what one would otherwise run."""
+
+from holonet.bench.case import Case, Least, MemoryCase
+from holonet.bench.check import require_green
+from holonet.bench.memory import Peak, Work, peak
+from holonet.bench.page import performance_page
+from holonet.bench.results import (
+    Row,
+    environment,
+    files_beside,
+    measure,
+    read_rows,
+    write_rows,
+)
+from holonet.bench.suites import SUITES
+from holonet.bench.timing import Timing, interleave, ratio
+
+__all__ = [
+    "SUITES",
+    "Case",
+    "Least",
+    "MemoryCase",
+    "Peak",
+    "Row",
+    "Timing",
+    "Work",
+    "environment",
+    "files_beside",
+    "interleave",
+    "measure",
+    "peak",
+    "performance_page",
+    "ratio",
+    "read_rows",
+    "require_green",
+    "write_rows",
+]

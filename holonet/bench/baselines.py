@@ -1,0 +1,89 @@
+"""What a user would otherwise run: plain torch, and complextorch."""
+
+import inspect
+import itertools
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch._functorch import config as functorch_config
+
+__all__ = ["ACTIVATIONS", "BaselineNetwork", "affine_layers", "compilers"]
+
+ACTIVATIONS: Mapping[str, Callable[[Tensor], Tensor]] = MappingProxyType(
+    {
+        "exp": torch.exp,
+        "log": torch.log,
+        "sigmoid": torch.sigmoid,
+        "sin": torch.sin,
+        "softplus": lambda z: torch.log1p(torch.exp(z)),
+        "square": torch.square,
+        "tanh": torch.tanh,
+    }
+)
+"""The shortest way to write them in torch, whatever they overflow at."""
+
+
+_ISOLATED: dict[str, Any] = (  # since torch 2.13
+    {"isolate_recompiles": True}
+    if "isolate_recompiles" in inspect.signature(torch.compile).parameters
+    else {}
+)
+
+
+class BaselineNetwork(nn.Module):
+    """A complex perceptron as one would write it: lift, affine maps, activations, real part.
+
+    Args:
+        layers: the affine maps.
+        activation: between them.
+    """
+
+    def __init__(self, layers: Sequence[nn.Module], activation: Callable[[Tensor], Tensor]) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList(layers)
+        self.activation = activation
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Real logits."""
+        z = x.flatten(1).to(torch.complex64)
+        for layer in self.layers[:-1]:
+            z = self.activation(layer(z))
+        return self.layers[-1](z).real
+
+
+def affine_layers(kind: Callable[..., nn.Module], widths: Sequence[int]) -> list[nn.Module]:
+    """Affine maps between the widths, of `torch.nn.Linear` or complextorch's."""
+    made = []
+    for inner, outer in itertools.pairwise(widths):
+        extra = {"dtype": torch.complex64} if kind is nn.Linear else {}
+        made.append(kind(inner, outer, **extra))
+    return made
+
+
+def compilers() -> dict[str, Callable[[Any], Any]]:
+    """torch.compile as it is, and with torch's wrapper of complex tensors where there is one.
+
+    Each compiles anew: otherwise torch would give the second the code that it made for the
+    first, and run the ninth network of a class as plain code.
+    """
+    found = {"torch.compile": _compiled}
+    if hasattr(functorch_config, "enable_complex_wrapper") and _ISOLATED:
+        found["torch.compile, complex wrapper"] = _wrapped
+    return found
+
+
+def _compiled(function: Any) -> Any:
+    return torch.compile(function, **_ISOLATED)
+
+
+def _wrapped(function: Any) -> Any:
+    compiled = _compiled(function)
+
+    def call(*args: Any) -> Any:  # the option is read when the first call compiles
+        with functorch_config.patch(enable_complex_wrapper=True):
+            return compiled(*args)
+
+    return call

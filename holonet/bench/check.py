@@ -1,0 +1,68 @@
+"""No timing of wrong numbers: the fused operations must be right before they are timed."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import torch
+
+from holonet.bench.baselines import ACTIVATIONS
+from holonet.errors import NumericalError
+from holonet.functions import CATALOGUE
+from holonet.ops import pointwise, use
+
+__all__ = ["agree", "require_green"]
+
+TESTS = Path(__file__).parents[3] / "tests" / "ops"
+
+
+def require_green(tests: Path = TESTS) -> str:
+    """Compare the operations with torch, and run their tests where this is a checkout.
+
+    Returns:
+        What was checked, in words.
+
+    Raises:
+        NumericalError: they disagree, or a test fails; the message has the end of its output.
+    """
+    agree()
+    if not tests.is_dir():
+        return "values and gradients agree with torch (no checkout, so no tests were run)"
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", str(tests)],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=tests.parents[1],
+    )
+    if done.returncode != 0:
+        raise NumericalError(
+            f"the tests of the fused operations fail, so there is nothing to time: run pytest "
+            f"{tests}\n{done.stdout[-2000:]}{done.stderr[-500:]}"
+        )
+    return done.stdout.strip().splitlines()[-1]
+
+
+def agree() -> None:
+    """Values and gradients of what is timed, compiled against torch.
+
+    Raises:
+        NumericalError: they differ by more than rounding.
+    """
+    z = 0.5 * torch.randn(3000, generator=torch.Generator().manual_seed(0), dtype=torch.complex64)
+    z = z + 0.2
+    for name in ACTIVATIONS:
+        record = CATALOGUE[name]
+        far = z[record.clearance(z) > 0.05]
+        found = []
+        for floor in ("compiled", "reference"):
+            leaf = far.clone().requires_grad_()
+            with use(floor):
+                value = pointwise(record, leaf)
+                found.append((value, torch.autograd.grad(value.abs().square().sum(), leaf)[0]))
+        for ours, expected in zip(*found, strict=True):
+            if not torch.allclose(ours, expected, rtol=1e-4, atol=1e-5):
+                raise NumericalError(
+                    f"compiled {name} differs from torch by {(ours - expected).abs().max():.2g}, "
+                    "so there is nothing to time: run pytest tests/ops"
+                )

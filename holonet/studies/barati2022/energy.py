@@ -1,0 +1,52 @@
+"""Energy against robustness: one rule, a range of weights, three families of networks."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from holonet.attacks import ThreatModel, pgd
+from holonet.data import Dataset
+from holonet.studies.barati2022.networks import (
+    logit_energy,
+    mean_value_defect,
+    train_network,
+)
+from holonet.training import accuracy
+
+__all__ = ["run_energy"]
+
+
+def run_energy(settings: Mapping[str, Any], data: Dataset, folder: Path) -> dict[str, float]:
+    """Train one network and attack it.
+
+    Args:
+        settings: those of `train_network`, and examples, eps (Linf), steps and restarts of the
+            attack.
+        data: what it is trained and tested on.
+        folder: for checkpoints.
+
+    Returns:
+        clean: accuracy on the whole test set; robust: on the first `examples` of it under
+            projected gradient ascent on the margin; energy: of the logits there (see
+            `logit_energy`); defect: see `mean_value_defect`, at the radius of a corner of the
+            attack's box.
+    """
+    model = train_network(settings, data, folder)
+    x, y = data.x_test[: settings["examples"]], data.y_test[: settings["examples"]]
+    threat = ThreatModel("Linf", settings["eps"], data.bounds)
+    result = pgd(
+        model,
+        x,
+        y,
+        threat,
+        steps=settings["steps"],
+        restarts=settings["restarts"],
+        seed=settings["seed"],
+    )
+    radius = settings["eps"] * x[0].numel() ** 0.5
+    return {
+        "clean": accuracy(model, data.x_test, data.y_test),
+        "robust": result.accuracy,
+        "energy": logit_energy(model, x),
+        "defect": mean_value_defect(model, x[:100], radius, seed=settings["seed"]),
+    }

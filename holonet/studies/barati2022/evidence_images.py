@@ -1,0 +1,235 @@
+"""What classifiers of images say about energy, robustness and transfer."""
+
+import math
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+
+from holonet.errors import DataError
+from holonet.statistics import (
+    Interval,
+    mean_interval,
+    paired_difference,
+    rank_correlation_interval,
+)
+from holonet.studies.barati2022.pairs import node_effects, pair_correlation
+from holonet.studies.evidence import Criterion, Evidence, of_part
+from holonet.studies.study import Result
+
+__all__ = ["FEWEST_NETWORKS", "IMAGE_EVIDENCE", "by_family", "pair_matrices"]
+
+FEWEST_NETWORKS = 12
+"""Without which nothing is said about transfer."""
+
+LEVELS = 5  # of clean accuracy, on which families are compared
+LEVEL_SPAN = 0.05  # from the best that both families reach downwards
+
+
+def by_family(results: Mapping[str, Result]) -> dict[str, dict[tuple[float, int], Result]]:
+    """The networks of the range of weights as family -> (weight, seed) -> result.
+
+    Raises:
+        DataError: there are none.
+    """
+    found: dict[str, dict[tuple[float, int], Result]] = defaultdict(dict)
+    for result in of_part(results, "energy"):
+        found[result["family"]][result["weight"], result["seed"]] = result
+    if not found:
+        raise DataError("no network of the range of weights is left")
+    return found
+
+
+def _over_weights(networks: Mapping[tuple[float, int], Result], seed: int) -> float:
+    """Mean robust accuracy over the positive weights."""
+    values = [r["robust"] for (weight, s), r in networks.items() if s == seed and weight > 0]
+    return sum(values) / len(values)
+
+
+def _complete_seeds(networks: Mapping[tuple[float, int], Result]) -> list[int]:
+    """The seeds with which every weight is there."""
+    weights = {weight for weight, _ in networks}
+    seeds = {seed for _, seed in networks}
+    return sorted(s for s in seeds if all((w, s) in networks for w in weights))
+
+
+def _energy_helps(results: Mapping[str, Result]) -> Evidence:
+    gained, cost = {}, {}
+    for family, networks in by_family(results).items():
+        seeds = _complete_seeds(networks)
+        without = [networks[0.0, s]["robust"] for s in seeds]
+        gained[family] = paired_difference([_over_weights(networks, s) for s in seeds], without)
+        strongest = max(weight for weight, _ in networks)
+        cost[f"{family}, clean accuracy at weight {strongest:g} minus at 0"] = paired_difference(
+            [networks[strongest, s]["clean"] for s in seeds],
+            [networks[0.0, s]["clean"] for s in seeds],
+        )
+    return Evidence([Criterion(gained, "above", factor=100, unit=" points", digits=1)], cost)
+
+
+def _energy_robustness(results: Mapping[str, Result]) -> Evidence:
+    everything = by_family(results)
+    found = {
+        family: _correlation(list(networks.values())) for family, networks in everything.items()
+    }
+    pooled = [r for networks in everything.values() for r in networks.values()]
+    best = {
+        family: max(networks, key=lambda k, of=networks: of[k]["robust"])[0]
+        for family, networks in everything.items()
+    }
+    shown = ", ".join(f"{family} {weight:g}" for family, weight in best.items())
+    return Evidence(
+        [Criterion(found, "below")],
+        {"all families": _correlation(pooled)},
+        f"All families together: {_correlation(pooled).text(2)}. Weights of the most robust "
+        f"network: {shown}.",
+    )
+
+
+def _correlation(networks: Sequence[Result]) -> Interval:
+    energies = [math.log(max(r["energy"], 1e-30)) for r in networks]
+    return rank_correlation_interval(energies, [r["robust"] for r in networks])
+
+
+def _holomorphic_robust(results: Mapping[str, Result]) -> Evidence:
+    everything = by_family(results)
+    ours = everything.pop("holomorphic", None)
+    if ours is None:
+        raise DataError("no holomorphic network is left")
+    same_rule, same_clean = {}, {}
+    for family, theirs in everything.items():
+        seeds = sorted(set(_complete_seeds(ours)) & set(_complete_seeds(theirs)))
+        same_rule[f"minus {family}, equal rule"] = paired_difference(
+            [_over_weights(ours, s) for s in seeds], [_over_weights(theirs, s) for s in seeds]
+        )
+        gaps = [_gap_of_fronts(ours, theirs, s) for s in seeds]
+        same_clean[f"minus {family}, equal clean accuracy"] = mean_interval(gaps)
+    options: Any = {"factor": 100, "unit": " points", "digits": 1}
+    return Evidence(
+        [Criterion(same_rule, "above", **options), Criterion(same_clean, "above", **options)]
+    )
+
+
+def _gap_of_fronts(
+    ours: Mapping[tuple[float, int], Result], theirs: Mapping[tuple[float, int], Result], seed: int
+) -> float:
+    """How much more robust accuracy is to be had at the same clean accuracy, in the mean."""
+    families = [[r for (_, s), r in of.items() if s == seed] for of in (ours, theirs)]
+    top = min(max(r["clean"] for r in family) for family in families)
+    gaps = []
+    for k in range(LEVELS):
+        level = top - LEVEL_SPAN * k / (LEVELS - 1)
+        best = [max(r["robust"] for r in f if r["clean"] >= level - 1e-12) for f in families]
+        gaps.append(best[0] - best[1])
+    return sum(gaps) / LEVELS
+
+
+def pair_matrices(results: Mapping[str, Result]) -> dict[str, Tensor]:
+    """Everything about pairs of networks, sources in rows, targets in columns.
+
+    Returns:
+        rate; logit_distance, probability_distance, cosine; defect: mean of both;
+        defect_difference and energy_difference (of logarithms); shared: whether both saw the same
+        half; source and target: how often each network falls to its own attack.
+
+    Raises:
+        DataError: there are fewer than `FEWEST_NETWORKS`.
+    """
+    found = of_part(results, "transfer")
+    if not found or len(found[0]["networks"]) < FEWEST_NETWORKS:
+        count = len(found[0]["networks"]) if found else 0
+        raise DataError(f"{count} networks are left, and {FEWEST_NETWORKS} are needed")
+    (result,) = found
+    networks = result["networks"]
+    rate = torch.tensor(result["rates"], dtype=torch.float64)
+    own = rate.diagonal()
+    defect = torch.tensor([n["defect"] for n in networks], dtype=torch.float64)
+    energy = torch.tensor([n["energy"] for n in networks], dtype=torch.float64).log()
+    half = torch.tensor([n["half"] for n in networks])
+    return {
+        "rate": rate,
+        **{
+            name: torch.tensor(result[name], dtype=torch.float64)
+            for name in ("logit_distance", "probability_distance", "cosine")
+        },
+        "defect": (defect[:, None] + defect) / 2,
+        "defect_difference": (defect[:, None] - defect).abs(),
+        "energy_difference": (energy[:, None] - energy).abs(),
+        "shared": (half[:, None] == half).double(),
+        "source": own[:, None].expand_as(rate),
+        "target": own.expand_as(rate),
+    }
+
+
+def _transfer(
+    predictor: str,
+    shown: str,
+    claimed: Literal["above", "below"],
+    others: Mapping[str, str],
+    also_fixed: str,
+    also_shown: str,
+) -> Callable[[Mapping[str, Result]], Evidence]:
+    """Evidence on a predictor of the transfer rate, others beside it, and what else is fixed."""
+
+    def evidence(results: Mapping[str, Result]) -> Evidence:
+        pairs = pair_matrices(results)
+        rate, controls = pairs["rate"], [pairs["source"], pairs["target"]]
+        judged = pair_correlation(pairs[predictor], rate, controls)
+        beside = {
+            f"{shown}, nothing held fixed": pair_correlation(pairs[predictor], rate),
+            f"{shown}, {also_shown} held fixed too": pair_correlation(
+                pairs[predictor], rate, [*controls, pairs[also_fixed]]
+            ),
+            **{
+                f"{name}, own attacks held fixed": pair_correlation(pairs[key], rate, controls)
+                for key, name in others.items()
+            },
+        }
+        if predictor != "defect":  # a sum of effects of source and target, nothing would be left
+            effects = node_effects(len(rate))
+            beside[f"{shown}, every effect of source and target taken out"] = pair_correlation(
+                pairs[predictor], rate, effects
+            )
+        text = "; ".join(f"{name}: {interval.text(2)}" for name, interval in beside.items())
+        return Evidence(
+            [Criterion({f"{shown}, own attacks held fixed": judged}, claimed)],
+            beside,
+            f"Beside it: {text}.",
+        )
+
+    return evidence
+
+
+IMAGE_EVIDENCE: Mapping[str, Callable[[Mapping[str, Result]], Evidence]] = MappingProxyType(
+    {
+        "energy-helps": _energy_helps,
+        "energy-robustness": _energy_robustness,
+        "holomorphic-robust": _holomorphic_robust,
+        "transfer-distance": _transfer(
+            "logit_distance",
+            "distance of logits",
+            "below",
+            {"probability_distance": "distance of probabilities", "cosine": "cosine of gradients"},
+            "shared",
+            "training data",
+        ),
+        "transfer-harmonicity": _transfer(
+            "defect",
+            "mean harmonic defect of the two",
+            "below",
+            {
+                "defect_difference": "difference of defects",
+                "energy_difference": "difference of log energies",
+            },
+            "logit_distance",
+            "distance of logits",
+        ),
+        "transfer-data": _transfer(
+            "shared", "same training data", "above", {}, "logit_distance", "distance of logits"
+        ),
+    }
+)
+"""How each claim is tested that images can test."""

@@ -1,0 +1,205 @@
+"""Figures of the classifiers of images."""
+
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from holonet._page import Section, Table
+from holonet.plots import new_figure, plot_intervals
+from holonet.plots.style import add_legend, color, figure_of, label_axes, marker
+from holonet.statistics import mean_interval
+from holonet.studies.barati2022.evidence_images import (
+    IMAGE_EVIDENCE,
+    by_family,
+    pair_matrices,
+)
+from holonet.studies.evidence import of_part
+from holonet.studies.study import Result
+
+__all__ = ["IMAGE_FIGURES"]
+
+
+def _energy_helps(results: Mapping[str, Result]) -> Section:
+    families = by_family(results)
+    ax = new_figure(6.0, 3.9)[1][0]
+    for index, (family, networks) in enumerate(families.items()):
+        weights = sorted({weight for weight, _ in networks})
+        for quantity, line in (("robust", "-"), ("clean", ":")):
+            means = [
+                100
+                * mean_interval([r[quantity] for (v, _), r in networks.items() if v == w]).estimate
+                for w in weights
+            ]
+            label = f"{family}, {quantity}"
+            look: dict[str, Any] = {
+                "color": color(index),
+                "linestyle": line,
+                "marker": marker(index),
+            }
+            ax.plot(range(len(weights)), means, label=label, markersize=4, **look)
+        ax.set_xticks(range(len(weights)), [f"{w:g}" for w in weights])
+    label_axes(ax, "weight of the Dirichlet energy", "accuracy (%)")
+    add_legend(ax, loc="upper left", bbox_to_anchor=(1.0, 1.0))
+    return Section(
+        title="The weight of the energy",
+        figure=figure_of(ax),
+        caption="Clean and robust accuracy (projected gradient ascent on the margin, l_inf), means "
+        "over seeds.",
+    )
+
+
+def _energy_robustness(results: Mapping[str, Result]) -> Section:
+    ax = _scatter(
+        {
+            family: [(r["energy"], 100 * r["robust"]) for r in networks.values()]
+            for family, networks in by_family(results).items()
+        }
+    )
+    ax.set_xscale("log")
+    label_axes(ax, "Dirichlet energy of the logits on test data", "robust accuracy (%)")
+    return Section(
+        title="Energy against robustness",
+        figure=figure_of(ax),
+        caption="One point for each network.",
+    )
+
+
+def _holomorphic_robust(results: Mapping[str, Result]) -> Section:
+    ax = _scatter(
+        {
+            family: [(100 * r["clean"], 100 * r["robust"]) for r in networks.values()]
+            for family, networks in by_family(results).items()
+        }
+    )
+    label_axes(ax, "clean accuracy (%)", "robust accuracy (%)")
+    return Section(
+        title="Families of one size",
+        figure=figure_of(ax),
+        caption="One point for each network; up and to the right is better.",
+    )
+
+
+def _transfer_distance(results: Mapping[str, Result]) -> Section:
+    ax = _pairs(results, "logit_distance", "distance of the logit functions")
+    return Section(
+        title="Distance of logit functions against transfer",
+        figure=figure_of(ax),
+        caption="One point for each ordered pair of different networks. Pairs that share a network "
+        "are not independent.",
+        table=_control(results),
+    )
+
+
+def _transfer_harmonicity(results: Mapping[str, Result]) -> Section:
+    ax = _pairs(results, "defect", "mean of both mean value defects")
+    ax.set_xscale("log")
+    return Section(
+        title="Harmonicity against transfer",
+        figure=figure_of(ax),
+        caption="One point for each ordered pair of different networks. The defect is over the "
+        "real coordinates of the data.",
+    )
+
+
+def _transfer_data(results: Mapping[str, Result]) -> Section:
+    keys = ("transfer-distance", "transfer-harmonicity", "transfer-data")
+    rows = {}
+    for key in keys:
+        evidence = IMAGE_EVIDENCE[key](results)
+        judged = {name: i for test in evidence.tests for name, i in test.intervals.items()}
+        for name, interval in {**judged, **evidence.beside}.items():
+            rows[name] = {"correlation": (interval.estimate, interval.low, interval.high)}
+    ax = new_figure(9.5, 1.1 + 0.36 * len(rows))[1][0]
+    what = "Spearman's correlation with the rate"
+    return Section(
+        title="All predictors of transfer",
+        figure=plot_intervals(rows, ax=ax, xlabel=what, reference=0),
+        caption="Dots are correlations over ordered pairs, bars 95% bootstrap intervals over "
+        "networks.",
+    )
+
+
+def _pairs(results: Mapping[str, Result], predictor: str, shown: str) -> Any:
+    """Rates against a predictor, pairs of one family apart from the others."""
+    pairs = pair_matrices(results)
+    (result,) = of_part(results, "transfer")
+    family = [network["family"] for network in result["networks"]]
+    groups: dict[str, list[tuple[float, float]]] = {}
+    for i, source in enumerate(family):
+        for j, target in enumerate(family):
+            if i != j:
+                name = f"within {source}" if source == target else "across families"
+                point = float(pairs[predictor][i, j]), 100 * float(pairs["rate"][i, j])
+                groups.setdefault(name, []).append(point)
+    ax = _scatter(dict(sorted(groups.items())), size=3)
+    label_axes(ax, shown, "transfer rate (%)")
+    return ax
+
+
+def _control(results: Mapping[str, Result]) -> Table:
+    """Rates by family and rule of the source, with the control."""
+    (result,) = of_part(results, "transfer")
+    rates = torch.tensor(result["rates"], dtype=torch.float64)
+    control = torch.tensor(result["control"], dtype=torch.float64)
+    groups: dict[tuple[str, float], list[int]] = {}
+    for k, network in enumerate(result["networks"]):
+        groups.setdefault((network["family"], network["weight"]), []).append(k)
+    rows = []
+    for (family, weight), members in groups.items():
+        rest = _others(rates, members)
+        rows.append(
+            [
+                family,
+                weight,
+                f"{100 * float(rates.diagonal()[members].mean()):.1f}",
+                f"{100 * float(rest.mean()):.1f}",
+                f"{100 * float(_others(rates.mT, members).mean()):.1f}",
+                f"{100 * float(control[members].mean()):.1f}",
+            ]
+        )
+    return Table(
+        headers=[
+            "family",
+            "weight",
+            "falls to its own %",
+            "fools others %",
+            "is fooled by others %",
+            "control %",
+        ],
+        rows=rows,
+        caption=f"{len(rates)} networks, {result['examples']} examples that all classify "
+        f"correctly. Control: random signs of the same size. Alarms: "
+        f"{'; '.join(result['alarms']) or 'none'}.",
+    )
+
+
+def _others(rates: Tensor, members: list[int]) -> Tensor:
+    """The rows of the members without the diagonal."""
+    off = ~torch.eye(len(rates), dtype=torch.bool)
+    return rates[members][off[members]]
+
+
+def _scatter(groups: Mapping[str, Sequence[tuple[float, float]]], size: float | int = 5) -> Any:
+    ax = new_figure(6.4, 3.9)[1][0]
+    for index, (name, points) in enumerate(groups.items()):
+        x, y = zip(*points, strict=True)
+        look: dict[str, Any] = {"linestyle": "none", "color": color(index), "marker": marker(index)}
+        ax.plot(x, y, label=name, markersize=size, alpha=0.7, **look)
+    add_legend(ax, loc="upper left", bbox_to_anchor=(1.0, 1.0))
+    return ax
+
+
+IMAGE_FIGURES: Mapping[str, Callable[[Mapping[str, Result]], Section]] = MappingProxyType(
+    {
+        "energy-helps": _energy_helps,
+        "energy-robustness": _energy_robustness,
+        "holomorphic-robust": _holomorphic_robust,
+        "transfer-distance": _transfer_distance,
+        "transfer-harmonicity": _transfer_harmonicity,
+        "transfer-data": _transfer_data,
+    }
+)
+"""claim -> from the results to its section; DataError where too little is left."""

@@ -1,0 +1,36 @@
+"""Wrong numbers are not timed."""
+
+import pytest
+
+from holonet.bench import check
+from holonet.errors import NumericalError
+
+
+def test_right_operations_pass():
+    check.agree()
+
+
+def test_a_wrong_operation_is_noticed(monkeypatch):
+    right = check.pointwise
+    monkeypatch.setattr(check, "pointwise", lambda record, z: right(record, z) * (1 + 1e-3))
+    check.agree()  # both floors are wrong alike
+    floors = iter([1.0, 1.01] * 20)
+    monkeypatch.setattr(check, "pointwise", lambda record, z: right(record, z) * next(floors))
+    with pytest.raises(NumericalError, match="nothing to time"):
+        check.agree()
+
+
+@pytest.mark.parametrize("passes", [True, False])
+def test_red_tests_refuse_the_timing(tmp_path, monkeypatch, passes):
+    tests = tmp_path / "tests" / "ops"
+    tests.mkdir(parents=True)
+    (tests / "test_it.py").write_text(f"def test_it():\n    assert {passes}\n")
+    if passes:
+        assert "1 passed" in check.require_green(tests)
+        return
+    with pytest.raises(NumericalError, match="1 failed"):
+        check.require_green(tests)
+
+
+def test_without_a_checkout_the_numbers_are_compared(tmp_path):
+    assert "no checkout" in check.require_green(tmp_path / "none")

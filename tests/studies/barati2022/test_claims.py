@@ -1,0 +1,29 @@
+"""The claims: each has its evidence, and says what is reconstructed."""
+
+from holonet.studies.barati2022.claims import CLAIMS
+from holonet.studies.barati2022.evidence_images import IMAGE_EVIDENCE
+from holonet.studies.barati2022.evidence_plane import PLANE_EVIDENCE
+from holonet.studies.claims import Standing
+
+
+def test_every_claim_has_its_evidence_but_one() -> None:
+    keys = [claim.key for claim in CLAIMS]
+    assert len(keys) == len(set(keys))
+    assert [*PLANE_EVIDENCE, *IMAGE_EVIDENCE, "theorems"] == keys
+
+
+def test_what_is_reconstructed_says_so() -> None:
+    for claim in CLAIMS:
+        said = claim.source.lower()
+        match claim.standing:
+            case Standing.RECONSTRUCTED:
+                assert "reconstructed" in said
+            case Standing.ADDED:
+                assert "not in the abstract" in said
+            case Standing.CERTAIN:
+                assert claim.key == "theorems"
+
+
+def test_every_test_says_when_it_confirms() -> None:
+    for claim in CLAIMS:
+        assert ("Confirmed if" in claim.test) == (claim.key != "theorems")

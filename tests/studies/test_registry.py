@@ -1,0 +1,31 @@
+"""Every study that can be asked for states its claims in full."""
+
+import pytest
+
+from holonet.errors import UnknownNameError
+from holonet.studies.registry import STUDIES, study_named
+
+
+@pytest.mark.parametrize("name", STUDIES)
+def test_claims_come_first_and_in_full(name: str) -> None:
+    study = study_named(name)
+    assert study.name == name
+    assert study.claims
+    assert len({claim.key for claim in study.claims}) == len(study.claims)
+    for claim in study.claims:
+        for text in (claim.statement, claim.source, claim.test):
+            assert text.endswith((".", ")"))
+
+
+@pytest.mark.parametrize("name", STUDIES)
+@pytest.mark.parametrize("quick", [True, False])
+def test_there_are_several_seeds(name: str, quick: bool) -> None:
+    cells = study_named(name)().cells(quick)
+    assert len({cell.key for cell in cells}) == len(cells)
+    seeds = {cell.settings["seed"] for cell in cells if "seed" in cell.settings}
+    assert len(seeds) >= 3
+
+
+def test_near_misses_are_named() -> None:
+    with pytest.raises(UnknownNameError, match="shaham2015"):
+        study_named("shaham2051")

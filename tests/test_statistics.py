@@ -1,0 +1,163 @@
+"""Intervals against closed forms, scipy and simulated coverage."""
+
+import math
+import statistics
+
+import pytest
+import torch
+from hypothesis import assume, given
+from hypothesis import strategies as st
+from scipy import stats
+
+from holonet.errors import DataError, DomainError
+from holonet.statistics import (
+    Interval,
+    bootstrap_interval,
+    mean_interval,
+    paired_difference,
+    rank_correlation,
+    rank_correlation_interval,
+    t_quantile,
+)
+
+numbers = st.floats(-100, 100) | st.integers(-3, 3)
+samples = st.lists(numbers, min_size=2, max_size=12)
+pairs = st.lists(st.tuples(numbers, numbers), min_size=2, max_size=12)
+
+
+@given(freedom=st.integers(1, 400), confidence=st.floats(0.01, 0.999))
+def test_t_quantiles_are_scipys(freedom, confidence):
+    expected = stats.t.ppf((1 + confidence) / 2, freedom)
+    assert t_quantile(freedom, confidence) == pytest.approx(expected, rel=1e-9)
+
+
+@given(values=samples)
+def test_the_interval_of_a_mean_is_scipys(values):
+    found = mean_interval(values)
+    spread = statistics.stdev(map(float, values))
+    error = spread / math.sqrt(len(values))
+    assert found.estimate == pytest.approx(statistics.fmean(values), abs=1e-9)
+    low, high = stats.t.interval(0.95, len(values) - 1, found.estimate, error or 1e-300)
+    assert (found.low, found.high) == pytest.approx((low, high), rel=1e-6, abs=1e-9)
+    assert found.count == len(values)
+
+
+def test_intervals_of_normal_values_cover_their_mean_as_often_as_they_say():
+    draws = torch.randn(2000, 4, generator=torch.Generator().manual_seed(0)) + 3
+    found = [mean_interval(row) for row in draws.tolist()]
+    covered = statistics.fmean(i.low <= 3 <= i.high for i in found)
+    assert 0.935 < covered < 0.965
+
+
+def test_one_value_decides_nothing():
+    found = mean_interval([0.7])
+    assert (found.estimate, found.low, found.high) == (0.7, -math.inf, math.inf)
+    assert not found.is_above(-1e9)
+    assert not found.is_below(1e9)
+    assert not found.is_finite
+    assert "one value" in found.text()
+
+
+@given(values=pairs)
+def test_paired_differences_mirror(values):
+    x, y = zip(*values, strict=True)
+    one, other = paired_difference(x, y), paired_difference(y, x)
+    assert one.estimate == pytest.approx(-other.estimate)
+    assert (one.low, one.high) == pytest.approx((-other.high, -other.low))
+
+
+@given(values=pairs, shift=st.lists(st.integers(-50, 50), min_size=12, max_size=12))
+def test_what_pairs_share_cancels(values, shift):
+    x, y = zip(*values, strict=True)
+    moved = [[a + b for a, b in zip(of, shift, strict=False)] for of in (x, y)]
+    one, other = paired_difference(x, y), paired_difference(*moved)
+    assert (one.low, one.high) == pytest.approx((other.low, other.high), abs=1e-6)
+
+
+@given(values=pairs)
+def test_rank_correlations_are_scipys(values):
+    x, y = zip(*values, strict=True)
+    found = rank_correlation(x, y)
+    if len(set(map(float, x))) == 1 or len(set(map(float, y))) == 1:
+        assert math.isnan(found)
+    else:
+        assert found == pytest.approx(stats.spearmanr(x, y).statistic, abs=1e-9)
+
+
+@given(values=pairs, seed=st.integers(0, 9))
+def test_the_interval_of_a_rank_correlation_is_a_bootstrap_over_pairs(values, seed):
+    x, y = zip(*values, strict=True)
+    assume(len(set(map(float, x))) > 1 and len(set(map(float, y))) > 1)
+    found = rank_correlation_interval(x, y, resamples=200, seed=seed)
+    assert found.estimate == rank_correlation(x, y)
+    assert -1 <= found.low <= found.high <= 1
+    assert found == rank_correlation_interval(x, y, resamples=200, seed=seed)
+
+
+def test_a_tight_relation_has_a_tight_interval_and_noise_has_none():
+    generator = torch.Generator().manual_seed(0)
+    x, noise = torch.randn(2, 60, generator=generator).tolist()
+    tight = rank_correlation_interval(x, [a + 0.05 * b for a, b in zip(x, noise, strict=True)])
+    loose = rank_correlation_interval(x, noise)
+    assert tight.is_above(0.95)
+    assert loose.low < 0 < loose.high
+    assert 0.3 < loose.high - loose.low < 0.7  # near 4 / sqrt(60)
+
+
+def test_the_bootstrap_of_a_mean_is_near_the_normal_interval():
+    rows = torch.randn(200, 1, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    found = bootstrap_interval(lambda r: r.mean((-2, -1)), rows, resamples=4000)
+    error = float(rows.std()) / math.sqrt(200)
+    assert found.estimate == pytest.approx(float(rows.mean()))
+    assert found.low == pytest.approx(found.estimate - 1.96 * error, abs=0.2 * error)
+    assert found.high == pytest.approx(found.estimate + 1.96 * error, abs=0.2 * error)
+    assert found.count == 200
+
+
+def test_resamples_on_which_nothing_is_defined_are_left_out():
+    """Of two pairs every resample but the pairs themselves is constant."""
+    found = rank_correlation_interval([1, 2], [3, 5], resamples=50)
+    assert (found.low, found.estimate, found.high) == (1, 1, 1)
+    none = bootstrap_interval(
+        lambda r: torch.where(
+            (r[..., 0].diff() == 1).all(-1), r[..., 0, 0], torch.full((), math.nan)
+        ),
+        torch.arange(9.0)[:, None],
+        resamples=5,
+    )
+    assert not none.is_finite
+
+
+def test_the_global_stream_is_left_alone():
+    before = torch.get_rng_state()
+    rank_correlation_interval([1, 2, 3], [1, 3, 2])
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+@given(low=numbers, width=st.floats(0, 10), value=numbers, factor=st.floats(0.01, 100))
+def test_an_interval_lies_on_one_side_or_on_neither(low, width, value, factor):
+    interval = Interval(low + width / 2, low, low + width, 3, "t")
+    assert interval.is_above(value) == (value < low)
+    assert interval.is_below(value) == (value > low + width)
+    scaled = interval.scaled(factor)
+    assert (scaled.low, scaled.high) == (factor * low, factor * (low + width))
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "match"),
+    [
+        (lambda: mean_interval([]), DataError, "at least one value"),
+        (lambda: mean_interval([1.0, math.nan]), DataError, "finite"),
+        (lambda: paired_difference([1.0], [1.0, 2.0]), DataError, "1 and 2 values"),
+        (lambda: rank_correlation([1.0], [1.0]), DataError, "at least 2 pairs"),
+        (lambda: rank_correlation([1.0, 2.0], [1.0, math.inf]), DataError, "finite"),
+        (lambda: rank_correlation_interval([1, 1], [1, 2]), DataError, "undefined"),
+        (lambda: rank_correlation_interval([1, 2], [1, 2], resamples=0), DomainError, "=0"),
+        (lambda: t_quantile(0), DomainError, r"t_quantile\(0"),
+        (lambda: t_quantile(3, 1.0), DomainError, "confidence=1.0"),
+        (lambda: Interval(0, 0, 0, 1, "").scaled(-1), DomainError, "positive"),
+    ],
+)
+def test_bad_input_is_refused(call, error, match):
+    with pytest.raises(error, match=match):
+        call()
