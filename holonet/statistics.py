@@ -1,13 +1,15 @@
-"""What can be said from few seeds: paired differences, means and rank correlations as intervals."""
+"""Confidence intervals: of proportions, of means and paired differences, of rank correlations."""
 
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from statistics import NormalDist
 
+import numpy as np
 import torch
-from torch import Tensor
+from jaxtyping import Float
 
-from holonet._types import RealTensor
+from holonet._arguments import checked
 from holonet.errors import DataError, DomainError
 
 __all__ = [
@@ -17,7 +19,7 @@ __all__ = [
     "paired_difference",
     "rank_correlation",
     "rank_correlation_interval",
-    "t_quantile",
+    "wilson_interval",
 ]
 
 Number = float | int
@@ -27,12 +29,10 @@ Number = float | int
 class Interval:
     """An estimate with its confidence interval.
 
-    An interval that is infinite, that of a single value for example, decides nothing.
-
     Args:
         estimate: the point estimate.
-        low, high: the ends.
-        count: how many values it rests on.
+        low, high: the ends; infinite where a single value has no interval.
+        count: the number of values behind it.
         method: how the ends were computed, for a reader.
     """
 
@@ -43,8 +43,13 @@ class Interval:
     method: str
 
     @property
+    def ends(self) -> tuple[Number, Number]:
+        """Both ends."""
+        return self.low, self.high
+
+    @property
     def is_finite(self) -> bool:
-        """Whether it can decide anything."""
+        """Whether both ends are finite: an infinite interval decides nothing."""
         return math.isfinite(self.low) and math.isfinite(self.high)
 
     def is_above(self, value: Number = 0.0) -> bool:
@@ -59,12 +64,8 @@ class Interval:
         """The interval of a positive multiple, of percent instead of fractions for example."""
         if not 0 < factor < math.inf:
             raise DomainError(f"Interval.scaled({factor}): the factor is positive and finite")
-        return replace(
-            self,
-            estimate=factor * self.estimate,
-            low=factor * self.low,
-            high=factor * self.high,
-        )
+        low, high = factor * self.low, factor * self.high
+        return replace(self, estimate=factor * self.estimate, low=low, high=high)
 
     def text(self, digits: int = 1, unit: str = "") -> str:
         """The estimate and the ends in words.
@@ -79,6 +80,38 @@ class Interval:
         return f"{self.estimate:.{digits}f}{unit} (95% interval {ends})"
 
 
+@checked
+def wilson_interval(successes: int, trials: int, confidence: float = 0.95) -> Interval:
+    """A proportion with Wilson's score interval.
+
+    Law: it contains successes / trials and lies in [0, 1], at the ends too.
+
+    Raises:
+        DomainError: counts or confidence out of range.
+
+    Example:
+        >>> low, high = wilson_interval(90, 100).ends
+        >>> round(low, 4), round(high, 4)
+        (0.8256, 0.9448)
+
+    References:
+        Wilson (1927), Journal of the American Statistical Association 22.
+    """
+    if not (0 <= successes <= trials and trials > 0 and 0 < confidence < 1):
+        raise DomainError(
+            f"wilson_interval({successes}, {trials}, confidence={confidence}): "
+            "needs 0 <= successes <= trials, trials > 0 and 0 < confidence < 1"
+        )
+    z = -NormalDist().inv_cdf((1 - confidence) / 2)
+    p = successes / trials
+    shrink = 1 + z * z / trials
+    center = (p + z * z / (2 * trials)) / shrink
+    half = z / shrink * (p * (1 - p) / trials + z * z / (4 * trials * trials)) ** 0.5
+    low, high = min(p, max(0.0, center - half)), max(p, min(1.0, center + half))
+    return Interval(p, low, high, trials, "Wilson")
+
+
+@checked
 def mean_interval(values: Sequence[Number]) -> Interval:
     """The mean with Student's interval at 95%: exact for values that are normal.
 
@@ -88,21 +121,24 @@ def mean_interval(values: Sequence[Number]) -> Interval:
         DataError: no value, or one that is not finite.
 
     Example:
-        >>> found = mean_interval([1.0, 2.0, 3.0])
-        >>> round(found.low, 3), found.estimate, round(found.high, 3)
+        >>> interval = mean_interval([1.0, 2.0, 3.0])
+        >>> round(interval.low, 3), interval.estimate, round(interval.high, 3)
         (-0.484, 2.0, 4.484)
 
     References:
         Student (1908).
     """
+    from scipy.special import stdtrit
+
     v = _finite("mean_interval", values)
     n, mean = len(v), float(v.mean())
     if n == 1:
         return Interval(mean, -math.inf, math.inf, 1, "one value")
-    half = t_quantile(n - 1) * float(v.std()) / math.sqrt(n)
+    half = float(stdtrit(n - 1, 0.975)) * float(v.std(ddof=1)) / math.sqrt(n)
     return Interval(mean, mean - half, mean + half, n, "Student's t")
 
 
+@checked
 def paired_difference(first: Sequence[Number], second: Sequence[Number]) -> Interval:
     """The mean of first - second over pairs, those of one seed for example, by Student's t.
 
@@ -125,6 +161,7 @@ def paired_difference(first: Sequence[Number], second: Sequence[Number]) -> Inte
     return mean_interval([a - b for a, b in zip(first, second, strict=True)])
 
 
+@checked
 def rank_correlation(x: Sequence[Number], y: Sequence[Number]) -> float:
     """Spearman's rank correlation, ties sharing their mean rank; NaN where x or y is constant.
 
@@ -143,6 +180,7 @@ def rank_correlation(x: Sequence[Number], y: Sequence[Number]) -> float:
     return float(_spearman(_pairs("rank_correlation", x, y)))
 
 
+@checked
 def rank_correlation_interval(
     x: Sequence[Number], y: Sequence[Number], *, resamples: int = 2000, seed: int = 0
 ) -> Interval:
@@ -156,19 +194,19 @@ def rank_correlation_interval(
     return bootstrap_interval(_spearman, pairs, resamples=resamples, seed=seed)
 
 
+@checked
 def bootstrap_interval(
-    statistic: Callable[[Tensor], Tensor], rows: Tensor, *, resamples: int = 2000, seed: int = 0
+    statistic: Callable[[Float[np.ndarray, "*batch rows columns"]], Float[np.ndarray, "*batch"]],
+    rows: Float[np.ndarray, "rows columns"],
+    *,
+    resamples: int = 2000,
+    seed: int = 0,
 ) -> Interval:
     """A statistic of rows with its percentile bootstrap interval at 95%.
 
-    Resamples on which the statistic is undefined (NaN) are left out. With fewer than about 20
-    rows the interval is known to be too short: prefer `mean_interval` for means over seeds.
-
-    Args:
-        statistic: rows (..., n, columns) to numbers (...).
-        rows: what is resampled, (n, columns).
-        resamples: how many.
-        seed: of the draws.
+    Resamples on which the statistic is undefined (NaN) are left out, where scipy's bootstrap gives
+    no interval. With fewer than about 20 rows the interval is known to be too short: prefer
+    `mean_interval` for means over seeds.
 
     Raises:
         DataError: the statistic of the rows themselves is undefined.
@@ -186,84 +224,37 @@ def bootstrap_interval(
             "equal? It needs at least two different ones"
         )
     generator = torch.Generator().manual_seed(seed)
-    drawn = torch.randint(len(rows), (resamples, len(rows)), generator=generator)
-    found = statistic(rows[drawn])
-    found = found[~found.isnan()]
-    if not len(found):
+    draws = torch.randint(len(rows), (resamples, len(rows)), generator=generator).numpy()
+    values = statistic(rows[draws])
+    values = values[~np.isnan(values)]
+    if not len(values):
         return Interval(estimate, -math.inf, math.inf, len(rows), "no resample was defined")
-    low, high = found.quantile(torch.tensor([0.025, 0.975], dtype=found.dtype)).tolist()
+    low, high = np.quantile(values, (0.025, 0.975)).tolist()
     return Interval(estimate, low, high, len(rows), f"bootstrap, {resamples} resamples")
 
 
-def t_quantile(freedom: int, confidence: float = 0.95) -> float:
-    """The t with P(|T| <= t) = confidence for Student's T with integer degrees of freedom.
+def _spearman(pairs: Float[np.ndarray, "*batch rows 2"]) -> Float[np.ndarray, "*batch"]:
+    from scipy.stats import rankdata
 
-    Raises:
-        DomainError: freedom below 1, or confidence not strictly between 0 and 1.
-
-    Example:
-        >>> round(t_quantile(4), 4)
-        2.7764
-
-    References:
-        Abramowitz and Stegun (1964), 26.7.3 and 26.7.4, for the finite sums.
-    """
-    if freedom < 1 or not 0 < confidence < 1:
-        raise DomainError(
-            f"t_quantile({freedom}, confidence={confidence}): needs freedom >= 1 and a confidence "
-            "between 0 and 1"
-        )
-    low, high = 0.0, math.pi / 2  # the angle, atan(t / sqrt(freedom)), by bisection
-    for _ in range(80):
-        middle = (low + high) / 2
-        if _within(middle, freedom) < confidence:
-            low = middle
-        else:
-            high = middle
-    return math.sqrt(freedom) * math.tan((low + high) / 2)
+    ranks = rankdata(pairs, axis=-2)
+    ranks -= ranks.mean(-2, keepdims=True)
+    x, y = ranks[..., 0], ranks[..., 1]
+    with np.errstate(invalid="ignore"):  # constant: 0 / 0
+        correlation = (x * y).sum(-1) / np.sqrt((x * x).sum(-1) * (y * y).sum(-1))
+    return np.asarray(np.clip(correlation, -1, 1))
 
 
-def _within(angle: float, freedom: int) -> float:
-    """P(|T| <= sqrt(freedom) tan angle)."""
-    square = math.cos(angle) ** 2
-    odd = freedom % 2
-    term = math.cos(angle) if odd else 1.0
-    total = 0.0
-    for k in range(freedom // 2):
-        total += term
-        term *= square * (2 * k + 1 + odd) / (2 * k + 2 + odd)
-    inner = math.sin(angle) * total
-    return 2 / math.pi * (angle + inner) if odd else inner
-
-
-def _spearman(pairs: Tensor) -> RealTensor:
-    """Of the pairs (..., n, 2)."""
-    ranks = _ranks(pairs.mT.contiguous())
-    ranks = ranks - ranks.mean(-1, keepdim=True)
-    x, y = ranks.unbind(-2)
-    product = (x * y).sum(-1) / (x.square().sum(-1) * y.square().sum(-1)).sqrt()
-    return product.clamp(-1, 1)
-
-
-def _ranks(values: Tensor) -> RealTensor:
-    """Ranks from 1 along the last axis, equal values sharing their mean rank."""
-    ordered = values.sort(-1).values
-    below = torch.searchsorted(ordered, values)
-    up_to = torch.searchsorted(ordered, values, right=True)
-    return (below + up_to + 1).double() / 2
-
-
-def _pairs(caller: str, x: Sequence[Number], y: Sequence[Number]) -> RealTensor:
+def _pairs(caller: str, x: Sequence[Number], y: Sequence[Number]) -> Float[np.ndarray, "rows 2"]:
     if len(x) != len(y) or len(x) < 2:
         raise DataError(
             f"{caller} of {len(x)} and {len(y)} values: give at least 2 pairs, a y for every x"
         )
-    return torch.stack([_finite(caller, x), _finite(caller, y)], -1)
+    return np.stack([_finite(caller, x), _finite(caller, y)], -1)
 
 
-def _finite(caller: str, values: Sequence[Number]) -> RealTensor:
-    v = torch.tensor([float(a) for a in values], dtype=torch.float64)
-    if not len(v) or not v.isfinite().all():
+def _finite(caller: str, values: Sequence[Number]) -> Float[np.ndarray, " values"]:
+    v = np.array([float(a) for a in values])
+    if not len(v) or not np.isfinite(v).all():
         raise DataError(
             f"{caller} of {list(values)}: needs at least one value and finite ones only; leave "
             "out what failed, and say so"

@@ -16,6 +16,7 @@ ROWS = {
     "_page": 1,
     "_progress": 1,
     "_arguments": 1,
+    "_provenance": 1,
     "_cache": 2,
     "statistics": 2,
     "domains": 2,

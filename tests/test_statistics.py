@@ -1,8 +1,11 @@
 """Intervals against closed forms, scipy and simulated coverage."""
 
 import math
+import random
 import statistics
 
+import mpmath
+import numpy as np
 import pytest
 import torch
 from hypothesis import assume, given
@@ -17,18 +20,12 @@ from holonet.statistics import (
     paired_difference,
     rank_correlation,
     rank_correlation_interval,
-    t_quantile,
+    wilson_interval,
 )
 
 numbers = st.floats(-100, 100) | st.integers(-3, 3)
 samples = st.lists(numbers, min_size=2, max_size=12)
 pairs = st.lists(st.tuples(numbers, numbers), min_size=2, max_size=12)
-
-
-@given(freedom=st.integers(1, 400), confidence=st.floats(0.01, 0.999))
-def test_t_quantiles_are_scipys(freedom, confidence):
-    expected = stats.t.ppf((1 + confidence) / 2, freedom)
-    assert t_quantile(freedom, confidence) == pytest.approx(expected, rel=1e-9)
 
 
 @given(values=samples)
@@ -105,9 +102,9 @@ def test_a_tight_relation_has_a_tight_interval_and_noise_has_none():
 
 
 def test_the_bootstrap_of_a_mean_is_near_the_normal_interval():
-    rows = torch.randn(200, 1, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    rows = np.random.default_rng(1).normal(size=(200, 1))
     found = bootstrap_interval(lambda r: r.mean((-2, -1)), rows, resamples=4000)
-    error = float(rows.std()) / math.sqrt(200)
+    error = float(rows.std(ddof=1)) / math.sqrt(200)
     assert found.estimate == pytest.approx(float(rows.mean()))
     assert found.low == pytest.approx(found.estimate - 1.96 * error, abs=0.2 * error)
     assert found.high == pytest.approx(found.estimate + 1.96 * error, abs=0.2 * error)
@@ -119,10 +116,8 @@ def test_resamples_on_which_nothing_is_defined_are_left_out():
     found = rank_correlation_interval([1, 2], [3, 5], resamples=50)
     assert (found.low, found.estimate, found.high) == (1, 1, 1)
     none = bootstrap_interval(
-        lambda r: torch.where(
-            (r[..., 0].diff() == 1).all(-1), r[..., 0, 0], torch.full((), math.nan)
-        ),
-        torch.arange(9.0)[:, None],
+        lambda r: np.where((np.diff(r[..., 0]) == 1).all(-1), r[..., 0, 0], math.nan),
+        np.arange(9.0)[:, None],
         resamples=5,
     )
     assert not none.is_finite
@@ -153,11 +148,85 @@ def test_an_interval_lies_on_one_side_or_on_neither(low, width, value, factor):
         (lambda: rank_correlation([1.0, 2.0], [1.0, math.inf]), DataError, "finite"),
         (lambda: rank_correlation_interval([1, 1], [1, 2]), DataError, "undefined"),
         (lambda: rank_correlation_interval([1, 2], [1, 2], resamples=0), DomainError, "=0"),
-        (lambda: t_quantile(0), DomainError, r"t_quantile\(0"),
-        (lambda: t_quantile(3, 1.0), DomainError, "confidence=1.0"),
         (lambda: Interval(0, 0, 0, 1, "").scaled(-1), DomainError, "positive"),
     ],
 )
 def test_bad_input_is_refused(call, error, match):
     with pytest.raises(error, match=match):
         call()
+
+
+counts = st.integers(1, 10**6).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n)))
+levels = st.floats(0.01, 0.9999)
+
+
+@given(count=counts, confidence=levels)
+def test_wilson_ends_solve_the_score_equation(count, confidence):
+    successes, trials = count
+    with mpmath.workdps(50):
+        p = mpmath.mpf(successes) / trials
+        z = mpmath.sqrt(2) * mpmath.erfinv(mpmath.mpf(confidence))
+        # |p - q| = z sqrt(q (1 - q) / n) is a quadratic equation in q
+        a, b, c = 1 + z**2 / trials, -(2 * p + z**2 / trials), p**2
+        root = mpmath.sqrt(b * b - 4 * a * c)
+        expected = [float((-b + sign * root) / (2 * a)) for sign in (-1, 1)]
+    found = wilson_interval(successes, trials, confidence).ends
+    assert list(found) == pytest.approx(expected, rel=1e-7, abs=1e-12)
+
+
+@given(count=counts, confidence=st.floats(0, 1, exclude_min=True, exclude_max=True))
+def test_wilson_contains_the_proportion_and_lies_in_0_1(count, confidence):
+    low, high = wilson_interval(count[0], count[1], confidence).ends
+    assert 0 <= low <= count[0] / count[1] <= high <= 1
+
+
+@given(count=counts, confidence=levels)
+def test_wilson_of_failures_mirrors_that_of_successes(count, confidence):
+    successes, trials = count
+    low, high = wilson_interval(successes, trials, confidence).ends
+    other = wilson_interval(trials - successes, trials, confidence).ends
+    assert other == pytest.approx((1 - high, 1 - low), abs=1e-12)
+
+
+@given(count=counts, a=levels, b=levels)
+def test_wilson_with_more_confidence_is_wider(count, a, b):
+    narrow, wide = (wilson_interval(count[0], count[1], c).ends for c in sorted((a, b)))
+    assert wide[0] <= narrow[0] + 1e-12
+    assert narrow[1] <= wide[1] + 1e-12
+
+
+def test_wilson_of_published_counts() -> None:
+    # Newcombe (1998), Statistics in Medicine 17, table I, method 3: 81 of 263, 15 of 148, 0 of 20
+    for count, ends in [
+        ((81, 263), (0.2553, 0.3662)),
+        ((15, 148), (0.0624, 0.1605)),
+        ((0, 20), (0.0, 0.1611)),
+        ((1, 29), (0.0061, 0.1718)),
+    ]:
+        assert wilson_interval(*count).ends == pytest.approx(ends, abs=5e-5)
+
+
+@pytest.mark.parametrize("p", [0.05, 0.5, 0.83])
+def test_wilson_covers_as_often_as_it_says(p: float) -> None:
+    generator, trials, repeats = random.Random(0), 200, 2000
+    covered = 0
+    for _ in range(repeats):
+        successes = sum(generator.random() < p for _ in range(trials))
+        low, high = wilson_interval(successes, trials).ends
+        covered += low <= p <= high
+    assert 0.93 < covered / repeats < 0.98
+
+
+def test_wilson_with_confidence_next_to_1_is_wide_and_finite() -> None:
+    low, high = wilson_interval(50, 100, 1 - 1e-16).ends
+    assert 0 < low < 0.2
+    assert 0.8 < high < 1
+
+
+@pytest.mark.parametrize(
+    ("successes", "trials", "confidence"),
+    [(-1, 5, 0.9), (6, 5, 0.9), (0, 0, 0.9), (1, 5, 0.0), (1, 5, 1.0), (1, 5, math.nan)],
+)
+def test_wilson_refuses_counts_and_confidence_out_of_range(successes, trials, confidence):
+    with pytest.raises(DomainError, match=f"confidence={confidence}"):
+        wilson_interval(successes, trials, confidence)

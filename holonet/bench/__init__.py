@@ -6,7 +6,6 @@ from holonet.bench.memory import Peak, Work, peak
 from holonet.bench.page import performance_page
 from holonet.bench.results import (
     Row,
-    environment,
     files_beside,
     measure,
     read_rows,
@@ -24,7 +23,6 @@ __all__ = [
     "Row",
     "Timing",
     "Work",
-    "environment",
     "files_beside",
     "interleave",
     "measure",

@@ -1,4 +1,4 @@
-"""A case of a benchmark, and the contenders that several suites share."""
+"""A case of a benchmark, and the steps that several suites share."""
 
 import itertools
 import math
@@ -30,60 +30,60 @@ Contender = Callable[[], object]
 
 @dataclass(frozen=True)
 class Least:
-    """What a case takes at the least, whoever does it, and the floor whose rate bounds it.
+    """The least work of a case, and the lower bound whose rate is the device's.
 
     Args:
         unit: bytes moved between the processor and its memory, or floating-point operations.
         work: how many of them.
-        floor: the name of a floor of the case.
-        of_floor: how many of them the floor takes.
+        bound: the name of a lower bound of the case.
+        of_bound: how many of them that bound takes.
     """
 
     unit: Literal["B", "flop"]
     work: int
-    floor: str
-    of_floor: int
+    bound: str
+    of_bound: int
 
 
 @dataclass(frozen=True)
 class Case:
-    """Contenders that do the same work, "holonet" among them, and floors that bound it.
+    """Contenders that do the same work, "holonet" among them, and lower bounds of its time.
 
     Args:
         name: of the case.
         contenders: by name.
-        floors: things that are no rivals (a copy of the input, products alone).
-        least: what the work takes at the least, for a roofline.
+        lower_bounds: what does less work (a copy of the input, the products alone).
+        least: for a roofline.
     """
 
     name: str
     contenders: Mapping[str, Contender]
-    floors: Mapping[str, Contender]
+    lower_bounds: Mapping[str, Contender]
     least: Least | None = None
 
 
 @dataclass(frozen=True)
 class MemoryCase:
-    """Training steps whose peaks of memory are compared, in units of the only floor.
+    """Training steps whose peaks of memory are compared, in units of the only lower bound.
 
     Args:
         name: of the case.
-        contenders: by name, what builds network, data and optimizer and gives their step.
-        floors: the unit, alike.
+        contenders: by name, functions that build network, data and optimizer and return a step.
+        lower_bounds: the unit, alike.
     """
 
     name: str
     contenders: Mapping[str, Callable[[], Work]]
-    floors: Mapping[str, Callable[[], Work]]
+    lower_bounds: Mapping[str, Callable[[], Work]]
 
 
 def moved(tensor: Tensor, times: int, copied: Tensor | None = None) -> Least:
-    """Work that reads or writes as many bytes as a tensor has, so many times.
+    """Work that reads or writes the bytes of a tensor several times.
 
     Args:
         tensor: one that is read or written.
         times: how many such tensors are read or written; a copy is 2.
-        copied: what the floor "copy" copies; the tensor unless given.
+        copied: what the lower bound "copy" copies; the tensor unless given.
     """
     return Least(
         "B", times * tensor.nbytes, "copy", 2 * (tensor if copied is None else copied).nbytes
@@ -91,7 +91,7 @@ def moved(tensor: Tensor, times: int, copied: Tensor | None = None) -> Least:
 
 
 def of_products(widths: Sequence[int], batch: int) -> Least:
-    """The operations of the floor `complex_products`, which no training step can do without.
+    """The operations of `complex_products`, which every training step does.
 
     A complex multiplication with its addition is 8 operations of real numbers.
     """

@@ -55,9 +55,9 @@ def agree() -> None:
         record = CATALOGUE[name]
         far = z[record.clearance(z) > 0.05]
         found = []
-        for floor in ("compiled", "reference"):
+        for backend in ("compiled", "reference"):
             leaf = far.clone().requires_grad_()
-            with use(floor):
+            with use(backend):
                 value = pointwise(record, leaf)
                 found.append((value, torch.autograd.grad(value.abs().square().sum(), leaf)[0]))
         for ours, expected in zip(*found, strict=True):

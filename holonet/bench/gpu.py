@@ -1,4 +1,4 @@
-"""What is measured on a GPU: kernels beside torch's and beside the bandwidth of a copy."""
+"""What is measured on a GPU: compiled functions beside torch's and the bandwidth of a copy."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
@@ -45,8 +45,11 @@ def gpu_cases(quick: bool = False) -> Iterator[Case]:
             "one, with a CUDA build of torch and pip install 'holonet[triton]'"
         )
     for case in _cases("cuda", ("tanh",) if quick else ("exp", "sin", "square", "tanh")):
-        floors = _awaited(case.floors)
-        yield replace(case, contenders=_awaited(case.contenders), floors=floors)
+        yield replace(
+            case,
+            contenders=_awaited(case.contenders),
+            lower_bounds=_awaited(case.lower_bounds),
+        )
 
 
 def _cases(device: str, names: tuple[str, ...]) -> Iterator[Case]:

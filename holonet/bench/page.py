@@ -9,26 +9,26 @@ __all__ = ["performance_page"]
 
 INTRODUCTION = """# Performance
 
-Made by `holonet bench --page` from the files named below; do not edit. Every case times all its
-contenders in turn, in a new order each round, after rounds of warm-up; given are medians, and the
-quartiles of ratios taken within rounds. A ratio above 1 means more than the unit of its table.
-Floors are no rivals: a copy of the input, a real network of equal flops, the products alone. The
-last two count the first layer as complex products of complex images; for real ones half is done.
+Made by `holonet bench --page` from the files named below; do not edit. A case times its contenders
+in turn, in a new order each round, after rounds of warm-up. The tables give medians, and quartiles
+of ratios taken within rounds. A ratio above 1 means more than the unit of its table. Lower bounds,
+in italics, do less work: a copy of the input, a real network of equal MACs (multiply-adds), the
+products alone. The last two count the first layer as complex products of complex images. Real
+images need half of that.
 
-Entrywise functions work on one buffer again and again, which stays in the processor's caches, so a
-copy there is one within the cache. In the cases "from memory" all contenders take their inputs in
-turn from buffers that together are four times the last cache, and as many outputs are kept; a copy
-there is bounded by the memory's bandwidth.
+Entrywise functions work on one buffer repeatedly. It stays in the processor's caches, and so does
+its copy. In the cases "from memory" the inputs come in turn from buffers of four times the last
+cache, and as many outputs are kept. A copy there is bounded by the memory's bandwidth.
 
-Peaks of memory are the most bytes of tensors during one step, which is no matter of chance:
-"whole" with parameters, gradients, the state of Adam and what its update makes in passing,
-"activations" only what the loss and its backward pass make and let go again.
+Peaks of memory are peak tensor memory of one step, in bytes; they are deterministic. "whole" counts
+parameters, gradients, the state of Adam and temporaries of its update. "activations" counts what
+the loss and its backward pass allocate and free.
 """
 ROOFLINE = """### roofline
 
-What the work takes at the least, in bytes that must be moved or in operations, over the time that
-it took; and what that is of the rate of the floor beside it in the same rounds, which is the
-device's own: a copy's bandwidth, or the rate of products alone.
+The least work of a case, in bytes moved or in operations, over the time that it took; and its share
+of the rate of the lower bound in the same rounds. That rate is the device's: the bandwidth of a
+copy, or the rate of the products alone.
 """
 STANDARD = "a standard step of the same network"
 UNITS = {"rules": STANDARD, "penalties": STANDARD, "memory": STANDARD}
@@ -54,7 +54,7 @@ def _table(rows: Sequence[Row]) -> str:
     lines = [f"| case | contender | {rows[0].unit} | ratio | quartiles |", "|---|---|---|---|---|"]
     for case in dict.fromkeys(row.case for row in rows):
         for k, row in enumerate(r for r in rows if r.case == case):
-            name = f"*{row.contender}*" if row.role == "floor" else row.contender
+            name = f"*{row.contender}*" if row.role == "lower bound" else row.contender
             found = (
                 f"{row.median:.3g} | {row.ratio:.2f} | {row.ratio_low:.2f} to {row.ratio_high:.2f}"
                 if row.rounds
@@ -66,19 +66,19 @@ def _table(rows: Sequence[Row]) -> str:
 
 def _roofline(rows: Sequence[Row]) -> str:
     lines = [
-        "| case | least work | contender | rate | of the floor's |",
+        "| case | least work | contender | rate | of the bound's |",
         "|---|---|---|---|---|",
     ]
     for case in dict.fromkeys(row.case for row in rows):
-        found = sorted((r for r in rows if r.case == case), key=lambda row: row.role == "floor")
-        floor = found[-1]
-        if floor.role != "floor":  # of a file that was cut off
+        of_case = sorted((r for r in rows if r.case == case), key=lambda r: r.role == "lower bound")
+        bound = of_case[-1]
+        if bound.role != "lower bound":  # of a file that was cut off
             continue
-        for k, row in enumerate(found):
+        for k, row in enumerate(of_case):
             first = f"{case} | {_with_prefix(row.least, row.least_unit)}" if k == 0 else " | "
-            name = f"*{row.contender}*" if row is floor else row.contender
+            name = f"*{row.contender}*" if row is bound else row.contender
             rate = _rate(row)
-            share = f"{rate / _rate(floor):.0%}"
+            share = f"{rate / _rate(bound):.0%}"
             lines.append(f"| {first} | {name} | {_with_prefix(rate, row.least_unit)}/s | {share} |")
     return "\n".join(lines) + "\n"
 

@@ -4,24 +4,17 @@ import csv
 import io
 import logging
 import math
-import platform
-import subprocess
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, fields
-from importlib import metadata
-from importlib.util import find_spec
 from pathlib import Path
 
-import torch
-
 from holonet._files import read_with_digest, write_with_digest
-from holonet.bench.cache import last_level_cache
 from holonet.bench.case import Case, Contender, MemoryCase
 from holonet.bench.memory import peak
 from holonet.bench.timing import interleave, ratio
 from holonet.errors import DataError
 
-__all__ = ["Row", "environment", "files_beside", "measure", "read_rows", "write_rows"]
+__all__ = ["Row", "files_beside", "measure", "read_rows", "write_rows"]
 
 MIB = 2**20
 FAILS = "does not run"
@@ -33,8 +26,8 @@ log = logging.getLogger(__name__)
 class Row:
     """One contender in one case: what it takes, and that over what the unit of the case takes.
 
-    The role is "contender", "floor" or, of a rival that raises an error, "does not run", with NaN
-    for what it would take. Times are in ms, with the quartiles over rounds and those of ratios
+    The role is "contender", "lower bound" or, of a baseline that raises an error, "does not run",
+    with NaN for its numbers. Times are in ms, with the quartiles over rounds and those of ratios
     within rounds. Peaks of memory are in MiB; they are the same in every round, and there is one.
     Where the case has a roofline, `least` is what the work takes at the least, in bytes or flops.
     """
@@ -62,7 +55,7 @@ def measure(
     rounds: int,
     on_case: Callable[[str], None] | None = None,
 ) -> Iterator[Row]:
-    """Measure every case; the unit of the ratios is its contender "holonet", or its only floor."""
+    """Measure every case, in units of its contender "holonet", or of its only lower bound."""
     for case in cases:
         if on_case is not None:
             on_case(case.name)
@@ -73,14 +66,14 @@ def measure(
 
 
 def _times(suite: str, case: Case, rounds: int) -> Iterator[Row]:
-    everyone = {**case.contenders, **case.floors}
+    everyone = {**case.contenders, **case.lower_bounds}
     for name in [name for name in case.contenders if name != "holonet"]:
         if not _runs(everyone[name]):
             del everyone[name]
             own = (suite, case.name, name, FAILS, "ms", math.nan, math.nan, math.nan)
             yield Row(*own, math.nan, math.nan, math.nan, 0)
     timings = interleave(everyone, rounds=rounds)
-    unit = timings["holonet" if "holonet" in everyone else next(iter(case.floors))]
+    unit = timings["holonet" if "holonet" in everyone else next(iter(case.lower_bounds))]
     for name, timing in timings.items():
         low, middle, high = (1000 * q for q in timing.quartiles)
         bottom, between, top = ratio(timing, unit).quartiles
@@ -90,26 +83,26 @@ def _times(suite: str, case: Case, rounds: int) -> Iterator[Row]:
 
 
 def _least(case: Case, name: str) -> tuple[float, str]:
-    if case.least is None or (name in case.floors and name != case.least.floor):
+    if case.least is None or (name in case.lower_bounds and name != case.least.bound):
         return 0.0, ""
-    of_floor = name == case.least.floor
-    return float(case.least.of_floor if of_floor else case.least.work), case.least.unit
+    of_bound = name == case.least.bound
+    return float(case.least.of_bound if of_bound else case.least.work), case.least.unit
 
 
-def _runs(rival: Contender) -> bool:
-    """Whether a rival does the work at all: torch.compile refuses some complex functions."""
+def _runs(baseline: Contender) -> bool:
+    """Whether a baseline does the work at all: torch.compile refuses some complex functions."""
     try:
-        rival()
+        baseline()
     except Exception:
-        log.info("a rival does not run", exc_info=True)
+        log.info("a baseline does not run", exc_info=True)
         return False
     return True
 
 
 def _peaks(suite: str, case: MemoryCase) -> Iterator[Row]:
     """The rows of what a step holds in all, then those of its activations."""
-    found = {name: peak(build) for name, build in {**case.contenders, **case.floors}.items()}
-    unit = found[next(iter(case.floors))]
+    found = {name: peak(build) for name, build in {**case.contenders, **case.lower_bounds}.items()}
+    unit = found[next(iter(case.lower_bounds))]
     for part in ("whole", "activations"):
         for name, of_step in found.items():
             size = getattr(of_step, part)
@@ -119,30 +112,7 @@ def _peaks(suite: str, case: MemoryCase) -> Iterator[Row]:
 
 
 def _role(case: Case | MemoryCase, name: str) -> str:
-    return "floor" if name in case.floors else "contender"
-
-
-def environment() -> dict[str, str]:
-    """Processor, its last cache, threads, the card if there is one, versions, commit."""
-    return {
-        "processor": _processor(),
-        "cache": f"{last_level_cache() / MIB:g} MiB",
-        "threads": str(torch.get_num_threads()),
-        "vectors": torch.backends.cpu.get_cpu_capability(),
-        "system": f"{platform.system()} {platform.machine()}",
-        "python": platform.python_version(),
-        "torch": torch.__version__,
-        "complextorch": metadata.version("complextorch"),
-        "commit": _commit(),
-    } | _card()
-
-
-def _card() -> dict[str, str]:
-    """The GPU and what compiles for it, where there is one."""
-    if not torch.cuda.is_available():
-        return {}
-    triton = {"triton": metadata.version("triton")} if find_spec("triton") else {}
-    return {"card": torch.cuda.get_device_name(), "cuda": str(torch.version.cuda)} | triton
+    return "lower bound" if name in case.lower_bounds else "contender"
 
 
 def write_rows(path: Path, rows: Sequence[Row], about: dict[str, str]) -> Path:
@@ -197,26 +167,3 @@ def _readable(file: Path) -> bool:
         log.warning("%s; it is left out", error)
         return False
     return True
-
-
-def _processor() -> str:
-    """The model's name, where the system tells."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return platform.processor() or "unknown"
-    return next((x.split(": ", 1)[1] for x in lines if x.startswith("model name")), "unknown")
-
-
-def _commit() -> str:
-    """The commit of the checkout that this file stands in, with + if something was changed."""
-    here = Path(__file__).parent
-
-    def git(*args: str) -> str:
-        done = subprocess.run(
-            ["git", "-C", str(here), *args], capture_output=True, text=True, check=False
-        )
-        return done.stdout.strip() if done.returncode == 0 else ""
-
-    found = git("rev-parse", "--short", "HEAD")
-    return (found + ("+" if git("status", "--porcelain", "--", ".") else "")) or "not a checkout"

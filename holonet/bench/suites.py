@@ -1,4 +1,4 @@
-"""What is measured: entrywise functions, training steps, rules and penalties beside rivals."""
+"""What is measured: entrywise functions, training steps, rules and penalties beside baselines."""
 
 import itertools
 import math
@@ -11,9 +11,9 @@ import torch
 from torch import Tensor, nn
 
 from holonet import ops
+from holonet._provenance import last_level_cache
 from holonet.audit import layer_types
 from holonet.bench.baselines import ACTIVATIONS, BaselineNetwork, affine_layers, compilers
-from holonet.bench.cache import last_level_cache
 from holonet.bench.case import (
     Case,
     Contender,
@@ -116,7 +116,7 @@ def step_cases(quick: bool = False) -> Iterator[Case]:
                 f"step, {name}, {_shape(inputs, hidden, batch)}",
                 steps,
                 {
-                    "real network of equal flops": training_step(
+                    "real network of equal MACs": training_step(
                         real.build((inputs,), CLASSES), cross_entropy, x, y
                     ),
                     "complex products": complex_products(widths, batch),

@@ -13,10 +13,10 @@ from rich.console import Console
 from rich.table import Table
 
 from holonet._files import require_place, write_atomically
+from holonet._provenance import provenance
 from holonet.bench import (
     SUITES,
     Row,
-    environment,
     files_beside,
     measure,
     performance_page,
@@ -65,7 +65,7 @@ def bench(
     with console.status("running the tests of the fused operations"):
         console.print(f"[green]checked[/green]: {require_green()}")
     os.environ.setdefault("KINETO_LOG_LEVEL", "6")  # torch's profiler reports each start and end
-    about, rows = environment(), []
+    about, rows = provenance(), []
     with console.status("measuring") as status, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # torch.compile says of complex tensors what rows show
         for name in chosen:
@@ -78,8 +78,8 @@ def bench(
     if page is not None:
         write_atomically(page, performance_page(files_beside(out)))
     if as_json:
-        text = json.dumps({"environment": about, "rows": [asdict(row) for row in rows]})
-        typer.echo(text.replace("NaN", "null"))  # of rivals that do not run; JSON has no NaN
+        text = json.dumps({"provenance": about, "rows": [asdict(row) for row in rows]})
+        typer.echo(text.replace("NaN", "null"))  # of baselines that do not run; JSON has no NaN
         return
     show(_table(rows), least=120)
     say(f"The rows are in {out}.")
@@ -93,7 +93,7 @@ def _table(rows: list[Row]) -> Table:
         table.add_column(header, justify="right")
     previous = None
     for row in rows:
-        name = f"[dim]{row.contender}[/dim]" if row.role == "floor" else row.contender
+        name = f"[dim]{row.contender}[/dim]" if row.role == "lower bound" else row.contender
         quartiles = f"{row.ratio_low:.2f} to {row.ratio_high:.2f}"
         case = row.case if row.case != previous else ""
         if row.rounds:

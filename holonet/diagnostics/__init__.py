@@ -3,7 +3,6 @@
 from holonet.diagnostics.evaluation import evaluate_radii, evaluate_robustness
 from holonet.diagnostics.gradient_masking import SanityCheck, gradient_masking_checks
 from holonet.diagnostics.holomorphy import HolomorphyCheck, holomorphy_check
-from holonet.diagnostics.intervals import wilson_interval
 from holonet.diagnostics.minimum_norm import MinimumNorms, minimum_norm_perturbations
 from holonet.diagnostics.report import RobustnessReport, merge_alarms
 from holonet.diagnostics.robustness import RobustnessPoint, robustness_curve
@@ -25,5 +24,4 @@ __all__ = [
     "minimum_norm_perturbations",
     "robustness_curve",
     "transfer_matrix",
-    "wilson_interval",
 ]

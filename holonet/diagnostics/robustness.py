@@ -9,8 +9,8 @@ from torch import Tensor, nn
 from holonet._arguments import checked
 from holonet.attacks import ThreatModel, pgd
 from holonet.attacks.objectives import require_examples
-from holonet.diagnostics.intervals import wilson_interval
 from holonet.errors import DomainError
+from holonet.statistics import wilson_interval
 
 __all__ = ["RobustnessPoint", "robustness_curve"]
 
@@ -42,7 +42,7 @@ class RobustnessPoint:
     @property
     def interval(self) -> tuple[float, float]:
         """Wilson's interval of it."""
-        return wilson_interval(self.correct, self.examples)
+        return wilson_interval(self.correct, self.examples).ends
 
 
 @checked

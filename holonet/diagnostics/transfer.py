@@ -12,9 +12,9 @@ from holonet._types import AnyTensor, IntTensor, RealTensor
 from holonet.attacks import Alarm, AlarmKind, ThreatModel, pgd
 from holonet.attacks.ensemble import Attack
 from holonet.attacks.objectives import Model, input_gradient, logits_of, loss_named, require_labels
-from holonet.diagnostics.intervals import wilson_interval
 from holonet.errors import DataError, DomainError
 from holonet.nn.modes import evaluating
+from holonet.statistics import wilson_interval
 
 __all__ = ["Rate", "TransferMatrix", "transfer_matrix"]
 
@@ -34,7 +34,7 @@ class Rate:
     @property
     def interval(self) -> tuple[float, float] | None:
         """Wilson's interval of it."""
-        return wilson_interval(self.successes, self.trials) if self.trials else None
+        return wilson_interval(self.successes, self.trials).ends if self.trials else None
 
     def to_json(self) -> dict[str, Any]:
         """Counts, proportion and interval."""

@@ -1,6 +1,5 @@
 """The page of a study: every claim with its source, its test, its verdict and its figure."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -63,18 +62,9 @@ def _section(claim: Claim, finding: Finding, section: Section) -> Section:
 
 
 def _facts(record: Mapping[str, Any]) -> dict[str, str]:
-    hardware = record["hardware"]
     return {
         "command": record["command"],
         "seeds": ", ".join(map(str, record["seeds"])),
-        "versions": ", ".join(f"{k} {v}" for k, v in record["versions"].items()),
-        "hardware": f"{hardware['cuda'] or hardware['machine']}, {hardware['threads']} threads, "
-        f"{hardware['system']}",
         "time": f"{record['seconds']:.0f} seconds of work in {len(record['cells'])} cells",
-        "settings of the first cell": _first_settings(record),
+        **record["provenance"],
     }
-
-
-def _first_settings(record: Mapping[str, Any]) -> str:
-    first = next(iter(record["cells"].values()))
-    return json.dumps(first["identity"]["settings"])

@@ -2,24 +2,21 @@
 
 import json
 import math
-import platform
 import re
 import shutil
-import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import torch
 from rich.progress import MofNCompleteColumn, TimeElapsedColumn
 
 from holonet._cache import keep, read_kept, recall
 from holonet._files import folder_lock, write_atomically
 from holonet._page import Report
 from holonet._progress import progress_bar
+from holonet._provenance import provenance
 from holonet.errors import (
     CheckpointError,
     ConfigError,
@@ -143,7 +140,7 @@ def _reproduce(
             "cells": saved,
             "failed": failed,
             "seconds": sum(entry["seconds"] for entry in saved.values()),
-            **_provenance(),
+            "provenance": provenance(),
         }
     )
     write_atomically(folder / "results.json", json.dumps(record, indent=1) + "\n")
@@ -229,23 +226,6 @@ def _conclude(
         return findings
     lost = f"{len(failed)} of {len(failed) + len(results)} cells failed and are left out: "
     return tuple(replace(f, text=f"{f.text} {lost}{', '.join(failed)}.") for f in findings)
-
-
-def _provenance() -> dict[str, Any]:
-    """Where numbers come from."""
-    return {
-        "versions": {
-            "holonet": version("holonet"),
-            "torch": str(torch.__version__),
-            "python": platform.python_version(),
-        },
-        "hardware": {
-            "machine": platform.processor() or platform.machine(),
-            "system": sys.platform,
-            "threads": torch.get_num_threads(),
-            "cuda": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
-        },
-    }
 
 
 def _finite(value: Any) -> Any:

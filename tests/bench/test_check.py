@@ -13,9 +13,9 @@ def test_right_operations_pass():
 def test_a_wrong_operation_is_noticed(monkeypatch):
     right = check.pointwise
     monkeypatch.setattr(check, "pointwise", lambda record, z: right(record, z) * (1 + 1e-3))
-    check.agree()  # both floors are wrong alike
-    floors = iter([1.0, 1.01] * 20)
-    monkeypatch.setattr(check, "pointwise", lambda record, z: right(record, z) * next(floors))
+    check.agree()  # both backends are wrong alike
+    factors = iter([1.0, 1.01] * 20)
+    monkeypatch.setattr(check, "pointwise", lambda record, z: right(record, z) * next(factors))
     with pytest.raises(NumericalError, match="nothing to time"):
         check.agree()
 

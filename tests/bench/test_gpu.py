@@ -21,18 +21,18 @@ def tensors(found):
 
 def test_contenders_agree(cases):
     for case in cases:
-        results = {who: run() for who, run in {**case.contenders, **case.floors}.items()}
+        results = {who: run() for who, run in {**case.contenders, **case.lower_bounds}.items()}
         if case.name.startswith("step"):
             continue
-        rival = next(found for who, found in results.items() if who.startswith("torch"))
+        baseline = next(found for who, found in results.items() if who.startswith("torch"))
         loose = 0.05 if "bfloat16" in case.name else 1e-5
-        for ours, theirs in zip(tensors(results["holonet"]), tensors(rival), strict=True):
+        for ours, theirs in zip(tensors(results["holonet"]), tensors(baseline), strict=True):
             assert (ours - theirs).norm() <= loose * theirs.norm()
     assert len(cases) == 2 * 2 + 2 + 2
 
 
 def test_all_have_a_roofline(cases):
-    assert all(case.least.floor in case.floors for case in cases)
+    assert all(case.least.bound in case.lower_bounds for case in cases)
 
 
 def test_tf32_is_allowed_inside_only():

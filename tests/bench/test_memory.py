@@ -53,12 +53,12 @@ def test_the_update_counts_in_the_whole_and_the_first_run_does_not():
     assert peak(build) == Peak(whole=350, activations=10)
 
 
-@pytest.mark.parametrize("floor", ["compiled", "reference"])
-def test_outputs_of_compiled_code_are_seen(floor):
+@pytest.mark.parametrize("backend", ["compiled", "reference"])
+def test_outputs_of_compiled_code_are_seen(backend):
     sine, z = get_function("sin"), torch.zeros(1000, dtype=torch.complex64)
 
     def differentiate():
-        with use(floor):
+        with use(backend):
             return pointwise(sine, z)
 
     assert peak(lambda: Work(differentiate, lambda: None)).activations == 8000

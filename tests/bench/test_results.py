@@ -3,7 +3,6 @@
 import logging
 
 import pytest
-import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -13,7 +12,6 @@ from holonet.bench.memory import Peak
 from holonet.bench.page import performance_page
 from holonet.bench.results import (
     Row,
-    environment,
     files_beside,
     measure,
     read_rows,
@@ -28,7 +26,7 @@ rows = st.builds(
     suite=st.sampled_from(["pointwise", "step"]),
     case=st.text("abc, 0", min_size=1).map(str.strip).filter(bool),
     contender=st.sampled_from(["holonet", "torch"]),
-    role=st.sampled_from(["contender", "floor"]),
+    role=st.sampled_from(["contender", "lower bound"]),
     unit=st.sampled_from(["ms", "MiB"]),
     median=times,
     low=times,
@@ -93,14 +91,14 @@ def test_peaks_have_two_rows_a_contender(monkeypatch):
     found = list(measure("memory", iter([case]), rounds=3))
     assert [(r.case, r.contender, r.role, r.unit, r.median, r.ratio) for r in found] == [
         ("one, whole", "pgd", "contender", "MiB", 6.0, 1.5),
-        ("one, whole", "unit", "floor", "MiB", 4.0, 1.0),
+        ("one, whole", "unit", "lower bound", "MiB", 4.0, 1.0),
         ("one, activations", "pgd", "contender", "MiB", 3.0, 3.0),
-        ("one, activations", "unit", "floor", "MiB", 1.0, 1.0),
+        ("one, activations", "unit", "lower bound", "MiB", 1.0, 1.0),
     ]
     assert {r.rounds for r in found} == {1}
 
 
-def test_a_rival_that_fails_is_a_row_and_stops_nothing(tmp_path):
+def test_a_baseline_that_fails_is_a_row_and_stops_nothing(tmp_path):
     def fails():
         raise TypeError("no kernel")
 
@@ -109,7 +107,7 @@ def test_a_rival_that_fails_is_a_row_and_stops_nothing(tmp_path):
     assert [(r.contender, r.role, r.rounds) for r in found] == [
         ("torch", "does not run", 0),
         ("holonet", "contender", 2),
-        ("copy", "floor", 2),
+        ("copy", "lower bound", 2),
     ]
     path = write_rows(tmp_path / "rows.csv", found, ABOUT)
     assert "| torch | does not run | | |" in performance_page([path])
@@ -117,7 +115,7 @@ def test_a_rival_that_fails_is_a_row_and_stops_nothing(tmp_path):
         list(measure("step", iter([Case("ours", {"holonet": fails}, {})]), rounds=2))
 
 
-def test_the_unit_is_holonet_or_the_floor():
+def test_the_unit_is_holonet_or_the_lower_bound():
     def nothing():
         return sum(range(10))
 
@@ -129,26 +127,15 @@ def test_the_unit_is_holonet_or_the_floor():
     assert [(r.contender, r.role) for r in found[:3]] == [
         ("holonet", "contender"),
         ("torch", "contender"),
-        ("copy", "floor"),
+        ("copy", "lower bound"),
     ]
     assert found[0].ratio == found[4].ratio == 1.0
     assert all(r.low <= r.median <= r.high for r in found)
 
 
-def test_only_the_floor_of_the_roofline_has_work_among_floors():
+def test_only_the_bound_of_the_roofline_has_work_among_lower_bounds():
     least = Least("B", 3, "copy", 2)
     case = Case("one", {"holonet": int, "torch": int}, {"copy": int, "other": int}, least)
     found = {r.contender: (r.least, r.least_unit) for r in measure("s", iter([case]), rounds=1)}
     ours = (3.0, "B")
     assert found == {"holonet": ours, "torch": ours, "copy": (2.0, "B"), "other": (0.0, "")}
-
-
-def test_the_environment_names_what_times_depend_on():
-    assert {"processor", "cache", "threads", "torch", "commit"} <= set(environment())
-    assert ("card" in environment()) is torch.cuda.is_available()
-
-
-def test_a_card_is_named(monkeypatch):
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    monkeypatch.setattr(torch.cuda, "get_device_name", lambda: "a card")
-    assert environment()["card"] == "a card"

@@ -34,11 +34,11 @@ def test_entrywise_contenders_agree(quick):
         if isinstance(ours, tuple):
             ours, torchs = ours[0], torchs[0]
         torch.testing.assert_close(ours, torchs, rtol=1e-4, atol=1e-5)
-        for floor in case.floors.values():
-            floor()
+        for bound in case.lower_bounds.values():
+            bound()
     for case in streamed:
         assert set(case.contenders) == {"holonet", "torch"}
-        for run in (*case.contenders.values(), *case.floors.values()):
+        for run in (*case.contenders.values(), *case.lower_bounds.values()):
             run()
 
 
@@ -69,11 +69,11 @@ def test_streaming_never_returns_to_a_buffer_before_all_others():
 @pytest.mark.parametrize("suite", ["step", "rules", "penalties"])
 def test_steps_train_and_rules_run(suite):
     for case in SUITES[suite](True):
-        for run in (*case.contenders.values(), *case.floors.values()):
+        for run in (*case.contenders.values(), *case.lower_bounds.values()):
             run()
 
 
-def test_compiled_rivals_train(monkeypatch):
+def test_compiled_baselines_train(monkeypatch):
     calls = []
 
     def wrapped(network):  # a function without parameters, as compilers may give
@@ -100,6 +100,9 @@ def test_penalized_steps_are_the_loss_and_the_penalty():
 def test_memory_is_told_of_rules_and_penalties():
     for case in SUITES["memory"](True):
         assert {"analytic", "pgd", "LaplacianPenalty"} < set(case.contenders)
-        analytic, standard = peak(case.contenders["analytic"]), peak(case.floors["standard step"])
+        analytic, standard = (
+            peak(case.contenders["analytic"]),
+            peak(case.lower_bounds["standard step"]),
+        )
         assert analytic.activations > standard.activations
         assert analytic.whole >= standard.whole

@@ -5,7 +5,8 @@ import json
 import pytest
 from typer.testing import CliRunner
 
-from holonet.bench import Case, Row, environment, read_rows, write_rows
+from holonet._provenance import provenance
+from holonet.bench import Case, Row, read_rows, write_rows
 from holonet.cli import bench as module
 from holonet.cli.main import app
 
@@ -21,7 +22,7 @@ def _fast(monkeypatch):
 def test_timings_page_and_table(tmp_path):
     out, page = tmp_path / "b.csv", tmp_path / "b.md"
     rows = [Row("step", "before", "holonet", "contender", "ms", *[1.0] * 6, 5)]
-    write_rows(tmp_path / "a.csv", rows, environment())
+    write_rows(tmp_path / "a.csv", rows, provenance())
     (tmp_path / "mine.csv").write_text("of another kind\n")
     result = CliRunner().invoke(
         app, ["bench", "--quick", "--rounds", "3", "--out", str(out), "--page", str(page)]

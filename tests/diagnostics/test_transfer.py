@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from holonet.attacks import AlarmKind, AttackResult, ThreatModel, margin_of, pgd
-from holonet.diagnostics import Rate, transfer_matrix, wilson_interval
+from holonet.diagnostics import Rate, transfer_matrix
 from holonet.errors import AttackWarning, DataError, DomainError, ShapeError
 from holonet.nn import holomorphic_mlp, real_mlp
+from holonet.statistics import wilson_interval
 
 
 def nets(seed: int) -> tuple[dict[str, nn.Module], Tensor, Tensor]:
@@ -173,7 +174,7 @@ def test_nan_counts_as_fooled_and_as_wrong() -> None:
 
 def test_a_rate_has_a_value_and_an_interval() -> None:
     assert Rate(3, 4).value == 0.75
-    assert Rate(3, 4).interval == wilson_interval(3, 4)
+    assert Rate(3, 4).interval == wilson_interval(3, 4).ends
     assert Rate(0, 0).value is Rate(0, 0).interval is None
 
 

@@ -21,9 +21,10 @@ import holonet.cli.bench
 import holonet.cli.evaluate
 import holonet.studies.registry
 from holonet._files import digest_path
+from holonet._provenance import provenance
 from holonet.attacks import ThreatModel, pgd
 from holonet.audit.measure import audit, package_specs, read_audit, write_audit
-from holonet.bench import Case, Row, environment, write_rows
+from holonet.bench import Case, Row, write_rows
 from holonet.data import Dataset, load_dataset
 from holonet.diagnostics import RobustnessReport, evaluate_robustness
 from holonet.errors import CheckpointError
@@ -303,7 +304,7 @@ def _tables(folder: Path, seed: int) -> None:
             Row("step", case, "holonet", "contender", "ms", 2.0 + number + seed, *[1.0] * 5, 5)
             for case in ("sin", "exp, 64")
         ]
-        write_rows(folder / f"{name}.csv", rows, environment())
+        write_rows(folder / f"{name}.csv", rows, provenance())
 
 
 def _page(folder: Path) -> Any:

@@ -84,8 +84,7 @@ def test_results_are_of_json_and_all_is_written(tmp_path: Path) -> None:
     assert record["seeds"] == [0, 1, 2, 3]
     assert record["command"] == "make it"
     assert record["quick"] is False
-    assert set(record["versions"]) == {"holonet", "torch", "python"}
-    assert record["hardware"]["threads"] >= 1
+    assert {"commit", "date", "processor", "threads", "torch"} <= set(record["provenance"])
     assert record["cells"]["seed2"]["identity"]["settings"] == {"seed": 2, "scale": 1}
     assert record["seconds"] == pytest.approx(sum(c["seconds"] for c in record["cells"].values()))
     html = done.report.read_text()
@@ -100,11 +99,9 @@ def test_a_finished_study_is_read_back(tmp_path: Path) -> None:
     second = reproduce(again, tmp_path)
     assert not again.done
     assert files(tmp_path) == before
-    assert (second.findings, second.results, second.record) == (
-        first.findings,
-        first.results,
-        first.record,
-    )
+    assert (second.findings, second.results) == (first.findings, first.results)
+    of_page = {"provenance": None}  # its date is that of the page
+    assert {**second.record, **of_page} == {**first.record, **of_page}
 
 
 @given(crash=st.integers(0, 3))

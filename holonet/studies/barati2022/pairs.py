@@ -9,7 +9,7 @@ from torch.nn.functional import one_hot
 
 from holonet._types import RealTensor
 from holonet.errors import DataError, DomainError, ShapeError
-from holonet.statistics import Interval, t_quantile
+from holonet.statistics import Interval
 
 __all__ = ["node_effects", "pair_correlation"]
 
@@ -56,11 +56,15 @@ def pair_correlation(
     References:
         Snijders and Borgatti (1999).
     """
+    from scipy.special import stdtrit
+    from scipy.stats import rankdata
+
     if resamples < 20:
         raise DomainError(f"pair_correlation(resamples={resamples}): at least 20")
     count = _require_square(x, y, *controls)
     pairs = ~torch.eye(count, dtype=torch.bool)
-    ranks = torch.stack([_ranks(matrix.double()[pairs]) for matrix in (x, y, *controls)])
+    values = torch.stack([matrix.double()[pairs] for matrix in (x, y, *controls)])
+    ranks = torch.from_numpy(rankdata(values.numpy(), axis=-1))
     source, target = pairs.nonzero().unbind(1)
 
     estimate = float(_at(torch.ones(1, count), ranks, source, target))
@@ -73,7 +77,7 @@ def pair_correlation(
     drawn = torch.randint(count, (resamples, count), generator=generator)
     found = _at(one_hot(drawn, count).sum(1), ranks, source, target)
     z = _fisher(found[~found.isnan()])
-    half = t_quantile(count - 1) * math.sqrt(count / (count - 1)) * float(z.std())
+    half = float(stdtrit(count - 1, 0.975)) * math.sqrt(count / (count - 1)) * float(z.std())
     middle = float(_fisher(torch.tensor(estimate)))
     low, high = min(estimate, math.tanh(middle - half)), max(estimate, math.tanh(middle + half))
     return Interval(estimate, low, high, count, f"bootstrap over {count} networks")
@@ -112,12 +116,6 @@ def _partial(values: Tensor, weights: Tensor) -> RealTensor:
     enough = (size > 1e-9 * values.shape[-1] ** 2).all(-1)
     found = (rest[..., 0, 1] / size.clamp_min(1e-300).prod(-1).sqrt()).clamp(-1, 1)
     return torch.where(enough, found, torch.nan)
-
-
-def _ranks(values: Tensor) -> RealTensor:
-    """Ranks from 1, equal values sharing their mean rank."""
-    _, place, counts = values.unique(return_inverse=True, return_counts=True)
-    return (counts.cumsum(0) - (counts.double() - 1) / 2)[place]
 
 
 def _require_square(*matrices: Tensor) -> int:
