@@ -56,9 +56,10 @@ CORNERS = {
     "foolbox": ("interop/",),
     "art": ("interop/",),
     "typer": ("cli/",),
-    "pydantic": ("training/config.py",),
+    "pydantic": ("training/config/",),
     "lightning_fabric": ("training/parallel.py",),
     "safetensors": ("training/checkpoint.py",),
+    "tomli_w": ("training/config/run.py",),
 }
 
 # the seam to torch's automatic differentiation of complex tensors; and operations that leave

@@ -83,8 +83,8 @@ def train(
         _model("Weights start with E|w|^2 = gain^2/fan_in, or data.", _DEFAULT.model.gain),
     ] = None,
     rule: Annotated[str | None, _rule(RULE_NAMES, _DEFAULT.rule.name)] = None,
-    threat: Annotated[
-        str | None, _rule("Linf, L2 or L1, of rules with a radius.", _DEFAULT.rule.threat)
+    norm: Annotated[
+        str | None, _rule("Linf, L2 or L1, of rules with a radius.", _DEFAULT.rule.norm)
     ] = None,
     eps: Annotated[float | None, _rule("Their radius.", _DEFAULT.rule.eps)] = None,
     steps: Annotated[int | None, _rule("Of pgd and trades.", _DEFAULT.rule.steps)] = None,
@@ -162,7 +162,7 @@ def train(
         },
         "rule": {
             "name": rule,
-            "threat": threat,
+            "norm": norm,
             "eps": eps,
             "steps": steps,
             "beta": beta,

@@ -40,21 +40,17 @@ def identity_of(
     Args:
         data: by its fingerprint, which sees every entry.
         rule: by its repr.
-        config: of the training, without what the trajectory does not depend on, and without
-            settings that came later and are at their defaults.
+        config: of the training, without what the trajectory does not depend on.
         run: the configuration that data, network and rule were made from, if one was.
         network: by its repr, which tells networks with weights of the same shapes apart.
     """
-    settings = config.model_dump(mode="json")
-    later = {"optimizer", "momentum", "weight_decay", "schedule"}
-    fields = TrainConfig.model_fields
     identity = {
         "data": data.fingerprint(),
         "rule": repr(rule),
         "train": {
             key: value
-            for key, value in settings.items()
-            if f"train.{key}" not in FREE and (key not in later or value != fields[key].default)
+            for key, value in config.model_dump(mode="json").items()
+            if f"train.{key}" not in FREE
         },
     }
     if network is not None:

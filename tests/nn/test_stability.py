@@ -87,12 +87,14 @@ def test_chains_without_residuals_are_stable_at_small_depth(name, depth):
     seed=st.integers(0, 2**32),
     clearance=st.floats(0, 0.9),
     depth=st.integers(1, 4),
-    norm=st.sampled_from(["none", "frozen"]),
+    normalizer=st.sampled_from(["none", "frozen"]),
 )
-def test_the_margin_is_kept_and_the_outputs_are_normalized(name, seed, clearance, depth, norm):
+def test_the_margin_is_kept_and_the_outputs_are_normalized(
+    name, seed, clearance, depth, normalizer
+):
     net = nn.holomorphic_mlp(
-        3, [4], 2, activation=name, residual=depth - 1, norm=norm, generator=generator(seed),
-        dtype=C128,
+        3, [4], 2, activation=name, residual=depth - 1, normalizer=normalizer,
+        generator=generator(seed), dtype=C128,
     )  # fmt: skip
     x = 30 * torch.randn(20, 3, generator=generator(seed)).double() + 7
     assert nn.data_dependent_(net, x, clearance=clearance, logit_scale=3) is net
@@ -102,9 +104,9 @@ def test_the_margin_is_kept_and_the_outputs_are_normalized(name, seed, clearance
     assert outputs.abs().square().mean().sqrt().item() == pytest.approx(3, rel=1e-6)
 
 
-@pytest.mark.parametrize("norm", ["none", "frozen"])
-def test_norms_hold_the_statistics_of_the_final_network(norm):
-    net = nn.to_precision(perceptron("sin", 3, norm=norm), C128)
+@pytest.mark.parametrize("normalizer", ["none", "frozen"])
+def test_norms_hold_the_statistics_of_the_final_network(normalizer):
+    net = nn.to_precision(perceptron("sin", 3, normalizer=normalizer), C128)
     x = images(50, 0).double()
     nn.data_dependent_(net, x, scale=0.3)
     seen = {}
@@ -116,7 +118,7 @@ def test_norms_hold_the_statistics_of_the_final_network(norm):
     for module in net.modules():
         module.register_forward_pre_hook(remember)
     net(x)
-    assert len(seen) == (3 if norm == "none" else 6)
+    assert len(seen) == (3 if normalizer == "none" else 6)
     for layer, z in seen.items():
         torch.testing.assert_close(layer.mean, z.mean(0))
         variance = (z - z.mean(0)).abs().square().mean(0)

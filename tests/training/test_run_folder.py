@@ -168,8 +168,8 @@ def test_a_path_is_of_no_working_folder(tmp_path: Path, monkeypatch: pytest.Monk
 @pytest.mark.parametrize(
     "model",
     [
-        ModelConfig(hidden=(6,), gain="data", norm="frozen"),
-        ModelConfig(family="convnet", channels=(2,), dense=(4,), norm="frozen"),
+        ModelConfig(hidden=(6,), gain="data", normalizer="frozen"),
+        ModelConfig(family="convnet", channels=(2,), dense=(4,), normalizer="frozen"),
         ModelConfig(kind="real-parameter-matched", hidden=(6,)),
     ],
 )

@@ -22,9 +22,9 @@ from holonet.nn.linear import Linear
 from holonet.nn.normalization import FrozenNorm
 from holonet.nn.pooling import AvgPool2d
 
-__all__ = ["HolomorphicKit", "LayerBuilder", "RealKit", "ScaledResidual", "residual_blocks"]
+__all__ = ["HolomorphicBuilder", "LayerBuilder", "RealBuilder", "ScaledResidual", "residual_blocks"]
 
-NORMS = ("none", "frozen")
+NORMALIZERS = ("none", "frozen")
 
 
 @runtime_checkable
@@ -80,35 +80,37 @@ def residual_blocks(
 
 
 @dataclass(frozen=True)
-class HolomorphicKit:
+class HolomorphicBuilder:
     """Holomorphic parts; affine maps start with E|w|^2 = gain^2 / fan_in.
 
     Args:
         activation: a catalogue name or a record.
         gain: of the initial weights.
-        norm: "frozen" puts a `FrozenNorm` between affine maps and activations, "none" does not.
+        normalizer: "frozen" puts a `FrozenNorm` in front of activations, "none" does not.
         alpha: first factor of what a residual block adds.
         generator: source of the initial weights; torch's global one unless given.
         dtype: complex64 or complex128.
 
     Raises:
-        ConfigError: an unknown norm.
+        ConfigError: an unknown normalizer.
     """
 
     activation: str | HolomorphicFunction
     gain: float | int
-    norm: str
+    normalizer: str
     alpha: float | int
     generator: torch.Generator | None
     dtype: torch.dtype
 
     def __post_init__(self) -> None:
-        if self.norm not in NORMS:
-            raise ConfigError(f"norm={self.norm!r}: choose one of {', '.join(NORMS)}")
+        if self.normalizer not in NORMALIZERS:
+            raise ConfigError(
+                f"normalizer={self.normalizer!r}: choose one of {', '.join(NORMALIZERS)}"
+            )
 
     def linear(self, inner: int, outer: int, *, hidden: bool = True) -> nn.Module:
         """An affine map; its bias is left to the normalizer if one follows."""
-        bias = not (hidden and self.norm == "frozen")
+        bias = not (hidden and self.normalizer == "frozen")
         return self._draw(lambda: Linear(inner, outer, bias, dtype=self.dtype))
 
     def conv(self, inner: int, outer: int, kernel_size: int, stride: int = 1) -> nn.Module:
@@ -120,14 +122,16 @@ class HolomorphicKit:
                 kernel_size,
                 stride,
                 kernel_size // 2,
-                bias=self.norm == "none",
+                bias=self.normalizer == "none",
                 dtype=self.dtype,
             )
         )
 
     def activate(self, features: int, axis: int) -> list[nn.Module]:
         """The normalizer, if there is one, and the activation."""
-        norms = [FrozenNorm(features, axis, dtype=self.dtype)] if self.norm == "frozen" else []
+        norms = (
+            [FrozenNorm(features, axis, dtype=self.dtype)] if self.normalizer == "frozen" else []
+        )
         return [*norms, Activation(self.activation)]
 
     def stem(self, features: int, axis: int) -> list[nn.Module]:
@@ -159,7 +163,7 @@ class HolomorphicKit:
 
 
 @dataclass(frozen=True)
-class RealKit:
+class RealBuilder:
     """Torch's own real parts; weights start as `kaiming_normal_` for ReLU, biases at zero."""
 
     activation: type[nn.Module]

@@ -10,7 +10,12 @@ from holonet.errors import ConfigError, ShapeError
 from holonet.functions import HolomorphicFunction
 from holonet.nn.classifier import HolomorphicClassifier
 from holonet.nn.container import Sequential
-from holonet.nn.models.builders import HolomorphicKit, LayerBuilder, RealKit, residual_blocks
+from holonet.nn.models.builders import (
+    HolomorphicBuilder,
+    LayerBuilder,
+    RealBuilder,
+    residual_blocks,
+)
 from holonet.nn.models.perceptrons import dense_layers
 
 __all__ = ["holomorphic_convnet", "real_convnet"]
@@ -30,8 +35,8 @@ def holomorphic_convnet(
     readout: nn.Module | None = None,
     residual: int = 0,
     alpha: float | int = 0.1,
-    norm: str = "none",
-    gain: float | int = 1.0,
+    normalizer: str = "none",
+    gain: float | int = 0.7,
     generator: torch.Generator | None = None,
     dtype: torch.dtype = torch.complex64,
 ) -> HolomorphicClassifier:
@@ -53,7 +58,7 @@ def holomorphic_convnet(
         residual: number of blocks z + alpha * phi(conv(z)) at the end of each stage (and of
             z + alpha * phi(W z + b) behind each dense layer).
         alpha: the first value of the learned factor of a block, one for each feature.
-        norm: "frozen" puts a `FrozenNorm` in front of each activation; it does nothing before
+        normalizer: "frozen" puts a `FrozenNorm` in front of each activation; it does nothing before
             `calibrate` or `data_dependent_` has measured.
         gain: E|w|^2 = gain^2 / fan_in.
         generator: source of the initial weights.
@@ -61,7 +66,7 @@ def holomorphic_convnet(
 
     Raises:
         ShapeError: in_shape is not that of an image, or pooling leaves nothing of it.
-        ConfigError: residual blocks with an even kernel; an unknown norm, a size below 1.
+        ConfigError: residual blocks with an even kernel; an unknown normalizer, a size below 1.
         UnknownNameError: no such activation.
 
     Example:
@@ -70,7 +75,7 @@ def holomorphic_convnet(
         >>> net(torch.rand(2, 1, 28, 28)).shape, real_parameter_count(net)
         (torch.Size([2, 10]), 342316)
     """
-    kit = HolomorphicKit(activation, gain, norm, alpha, generator, dtype)
+    kit = HolomorphicBuilder(activation, gain, normalizer, alpha, generator, dtype)
     layers = _conv_layers(
         kit, in_shape, channels, num_classes, kernel_size, stride, pooling, dense, residual
     )
@@ -99,7 +104,7 @@ def real_convnet(
     Raises:
         ShapeError, ConfigError: as there.
     """
-    kit = RealKit(activation, alpha, generator)
+    kit = RealBuilder(activation, alpha, generator)
     return nn.Sequential(
         *_conv_layers(
             kit, in_shape, channels, num_classes, kernel_size, stride, pooling, dense, residual

@@ -9,7 +9,12 @@ from holonet._arguments import checked
 from holonet.functions import HolomorphicFunction
 from holonet.nn.classifier import HolomorphicClassifier
 from holonet.nn.container import Sequential
-from holonet.nn.models.builders import HolomorphicKit, LayerBuilder, RealKit, residual_blocks
+from holonet.nn.models.builders import (
+    HolomorphicBuilder,
+    LayerBuilder,
+    RealBuilder,
+    residual_blocks,
+)
 
 __all__ = ["dense_layers", "holomorphic_mlp", "real_mlp"]
 
@@ -24,7 +29,7 @@ def holomorphic_mlp(
     readout: nn.Module | None = None,
     residual: int = 0,
     alpha: float | int = 0.1,
-    norm: str = "none",
+    normalizer: str = "none",
     gain: float | int = 0.7,
     generator: torch.Generator | None = None,
     dtype: torch.dtype = torch.complex64,
@@ -43,7 +48,7 @@ def holomorphic_mlp(
         readout: complex to real; `RealPart` unless given.
         residual: number of blocks z + alpha * phi(W z + b) behind each hidden layer.
         alpha: the first value of the learned factor of a block, one for each feature.
-        norm: "frozen" puts a `FrozenNorm` in front of each activation; it does nothing before
+        normalizer: "frozen" puts a `FrozenNorm` in front of each activation; it does nothing before
             `calibrate` or `data_dependent_` has measured.
         gain: E|w|^2 = gain^2 / fan_in. With z^2 and two hidden layers, gain 0.7 keeps the first
             logits of images in [0, 1] small enough to train at once.
@@ -51,10 +56,10 @@ def holomorphic_mlp(
         dtype: complex64 or complex128.
 
     Raises:
-        ConfigError: an unknown norm, or a negative number of blocks.
+        ConfigError: an unknown normalizer, or a negative number of blocks.
         UnknownNameError: no such activation.
     """
-    kit = HolomorphicKit(activation, gain, norm, alpha, generator, dtype)
+    kit = HolomorphicBuilder(activation, gain, normalizer, alpha, generator, dtype)
     layers = dense_layers(kit, in_features, hidden, num_classes, residual)
     return HolomorphicClassifier(Sequential(*layers), readout)
 
@@ -78,7 +83,7 @@ def real_mlp(
     Raises:
         ConfigError: a negative number of blocks.
     """
-    kit = RealKit(activation, alpha, generator)
+    kit = RealBuilder(activation, alpha, generator)
     return nn.Sequential(*dense_layers(kit, in_features, hidden, num_classes, residual))
 
 

@@ -33,9 +33,9 @@ class AnalyticRule(EmpiricalRisk):
         count: random directions for each example; None for the exact energy.
         mode: "reverse" (double backward) or "forward", see `regularizers.DirichletEnergy` and
             `regularizers.GradientNorm`.
-        norm: "L2" for the Dirichlet energy; "L1" for E ||grad||_1 (`regularizers.GradientNorm`),
-            dual to an l_inf threat. norm="L1", on="loss", weight=eps is the first-order robust
-            loss of that threat, exact where the loss is linear.
+        gradient_norm: "L2" for the Dirichlet energy; "L1" for E ||grad||_1
+            (`regularizers.GradientNorm`), dual to an l_inf threat. With on="loss" and weight=eps
+            that is the first-order robust loss, exact where the loss is linear.
         directions: "real", those that real data can move in; or "complex", those of all of C^n
             about them. For the complex map of a holomorphic network the two energies are equal.
             For its logits, real parts, "complex" is the mean of the energies along x and along
@@ -48,7 +48,7 @@ class AnalyticRule(EmpiricalRisk):
         label_smoothing: of the cross-entropy.
 
     Raises:
-        ConfigError: an unknown norm or directions, or what a regularizer refuses.
+        ConfigError: an unknown gradient_norm or directions, or what a regularizer refuses.
 
     A training step takes 1.9 standard steps by double backward and 2.1 by forward mode on
     784-256-256-10 with z^2, 2.0 and 2.6 on a real ReLU network of as many parameters; 2.6 over
@@ -72,7 +72,7 @@ class AnalyticRule(EmpiricalRisk):
         count: int | None = 1,
         mode: Literal["forward", "reverse"] | str = "reverse",
         *,
-        norm: Literal["L1", "L2"] | str = "L2",
+        gradient_norm: Literal["L1", "L2"] | str = "L2",
         directions: Literal["real", "complex"] | str = "real",
         cauchy_riemann: Weight = 0.0,
         harmonic: Weight = 0.0,
@@ -83,7 +83,7 @@ class AnalyticRule(EmpiricalRisk):
             on,
             count,
             mode,
-            norm=norm,
+            gradient_norm=gradient_norm,
             directions=directions,
             cauchy_riemann=cauchy_riemann,
             harmonic=harmonic,
@@ -98,7 +98,7 @@ def analytic_penalties(
     count: int | None = 1,
     mode: Literal["forward", "reverse"] | str = "reverse",
     *,
-    norm: Literal["L1", "L2"] | str = "L2",
+    gradient_norm: Literal["L1", "L2"] | str = "L2",
     directions: Literal["real", "complex"] | str = "real",
     cauchy_riemann: Weight = 0.0,
     harmonic: Weight = 0.0,
@@ -106,14 +106,18 @@ def analytic_penalties(
     """The penalties of `AnalyticRule`, for use in another rule: `fgsm_rs(threat, penalties=...)`.
 
     Raises:
-        ConfigError: an unknown norm or directions, or what a regularizer refuses.
+        ConfigError: an unknown gradient_norm or directions, or what a regularizer refuses.
     """
-    if norm not in ("L1", "L2"):
-        raise ConfigError(f"AnalyticRule(norm={norm!r}): choose 'L1' or 'L2'")
+    if gradient_norm not in ("L1", "L2"):
+        raise ConfigError(f"AnalyticRule(gradient_norm={gradient_norm!r}): choose 'L1' or 'L2'")
     if directions not in ("real", "complex"):
         raise ConfigError(f"AnalyticRule(directions={directions!r}): choose 'real' or 'complex'")
     lift = directions == "complex"
-    size = DirichletEnergy(count, mode) if norm == "L2" else GradientNorm("L1", 1, count, mode)
+    size = (
+        DirichletEnergy(count, mode)
+        if gradient_norm == "L2"
+        else GradientNorm("L1", 1, count, mode)
+    )
     penalties = [Penalty(size, weight, on, lift)]
     if cauchy_riemann != 0:
         penalties.append(Penalty(CauchyRiemannPenalty(), cauchy_riemann, "map", lift=True))

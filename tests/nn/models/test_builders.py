@@ -7,9 +7,9 @@ from torch import nn as tnn
 from holonet import nn
 from holonet.errors import ConfigError
 from holonet.nn.models.builders import (
-    HolomorphicKit,
+    HolomorphicBuilder,
     LayerBuilder,
-    RealKit,
+    RealBuilder,
     ScaledResidual,
     residual_blocks,
 )
@@ -17,13 +17,13 @@ from holonet.nn.models.builders import (
 C128 = torch.complex128
 
 
-def holomorphic(norm="none", seed=0, dtype=torch.complex64, gain=0.8):
+def holomorphic(normalizer="none", seed=0, dtype=torch.complex64, gain=0.8):
     generator = torch.Generator().manual_seed(seed)
-    return HolomorphicKit("sin", gain, norm, 0.2, generator, dtype)
+    return HolomorphicBuilder("sin", gain, normalizer, 0.2, generator, dtype)
 
 
 def real(seed=0):
-    return RealKit(tnn.ReLU, 0.2, torch.Generator().manual_seed(seed))
+    return RealBuilder(tnn.ReLU, 0.2, torch.Generator().manual_seed(seed))
 
 
 def test_both_are_kits():
@@ -74,7 +74,7 @@ def test_a_norm_takes_the_place_of_the_bias_in_front_of_it():
 
 
 def test_an_unknown_norm_and_a_negative_count_are_refused():
-    with pytest.raises(ConfigError, match=r"norm='batch': choose one of none, frozen"):
+    with pytest.raises(ConfigError, match=r"normalizer='batch': choose one of none, frozen"):
         holomorphic("batch")
     with pytest.raises(ConfigError, match="residual=-1"):
         residual_blocks(real(), lambda: tnn.Linear(3, 3), 3, -1, -1)

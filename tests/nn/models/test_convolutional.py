@@ -34,7 +34,7 @@ def test_the_layers_and_the_prototypes_size():
 
 def test_pooling_residuals_and_norms_have_their_places():
     options = {"kernel_size": 3, "stride": 1, "pooling": 2, "dense": (), "residual": 1}
-    net = nn.holomorphic_convnet((1, 8, 8), [2], 3, norm="frozen", **options)
+    net = nn.holomorphic_convnet((1, 8, 8), [2], 3, normalizer="frozen", **options)
     kinds = [nn.Conv2d, nn.FrozenNorm, nn.Activation, nn.AvgPool2d, nn.FrozenNorm, nn.Residual]
     assert [type(m) for m in net.backbone] == [*kinds, nn.Flatten, nn.Linear]
     body = [nn.Conv2d, nn.FrozenNorm, nn.Activation, nn.FrozenNorm]
@@ -98,7 +98,7 @@ def test_the_arguments_are_used():
 
 @pytest.mark.parametrize("activation", ["square", "exp", "tanh", "sqrt"])
 @pytest.mark.parametrize(
-    "options", [{}, {"norm": "frozen", "residual": 1}, {"stride": 1, "pooling": 2}]
+    "options", [{}, {"normalizer": "frozen", "residual": 1}, {"stride": 1, "pooling": 2}]
 )
 def test_it_is_holomorphic(activation, options):
     net = nn.holomorphic_convnet(

@@ -96,14 +96,14 @@ def test_residual_blocks_stand_behind_each_hidden_layer():
 
 
 def test_norms_stand_in_front_of_activations():
-    net = nn.holomorphic_mlp(7, [5], 3, norm="frozen")
+    net = nn.holomorphic_mlp(7, [5], 3, normalizer="frozen")
     kinds = [nn.Flatten, nn.Linear, nn.FrozenNorm, nn.Activation, nn.Linear]
     assert [type(m) for m in net.backbone] == kinds
     assert [m.bias is None for m in net.backbone if isinstance(m, nn.Linear)] == [True, False]
 
 
 @pytest.mark.parametrize("activation", ["square", "sin", "tanh", "log"])
-@pytest.mark.parametrize("options", [{}, {"norm": "frozen"}, {"residual": 2}])
+@pytest.mark.parametrize("options", [{}, {"normalizer": "frozen"}, {"residual": 2}])
 def test_it_is_holomorphic(activation, options):
     net = nn.holomorphic_mlp(4, [5], 3, activation=activation, generator=generator(), **options)
     x = torch.rand(60, 4, generator=generator())
@@ -114,8 +114,8 @@ def test_it_is_holomorphic(activation, options):
 def test_bad_arguments_are_refused():
     with pytest.raises(UnknownNameError, match=r"did you mean .*'sigmoid'"):
         nn.holomorphic_mlp(4, [3], 2, activation="sigmod")
-    with pytest.raises(ConfigError, match="norm='batch'"):
-        nn.holomorphic_mlp(4, [3], 2, norm="batch")
+    with pytest.raises(ConfigError, match="normalizer='batch'"):
+        nn.holomorphic_mlp(4, [3], 2, normalizer="batch")
     for build in (nn.holomorphic_mlp, nn.real_mlp):
         with pytest.raises(ConfigError, match="residual=-2"):
             build(4, [3], 2, residual=-2)

@@ -204,7 +204,7 @@ def test_real_weights_tell_no_complex_directions() -> None:
     for norm, factor in (("L1", 1.0), ("L2", 0.5)):
         real, lifted = (
             list(
-                AnalyticRule(1.0, "logits", None, norm=norm, directions=d)
+                AnalyticRule(1.0, "logits", None, gradient_norm=norm, directions=d)
                 .terms(model, x, y)
                 .values()
             )[1]
@@ -217,7 +217,7 @@ def test_real_weights_tell_no_complex_directions() -> None:
 @pytest.mark.parametrize("mode", ["forward", "reverse"])
 def test_the_l1_norm_is_the_gradient_norm(on: str, mode: Any) -> None:
     model, (x, y) = real_net(), batch()
-    found = AnalyticRule(0.2, on, 2, mode, norm="L1").terms(model, x, y, Probes(1))
+    found = AnalyticRule(0.2, on, 2, mode, gradient_norm="L1").terms(model, x, y, Probes(1))
     by_target: dict[str, Any] = {
         "logits": model,
         "probabilities": lambda x: model(x).softmax(1),
@@ -300,7 +300,7 @@ def test_a_model_without_a_map_is_refused_with_the_way_out() -> None:
 @pytest.mark.parametrize(
     ("arguments", "match"),
     [
-        ({"norm": "Linf"}, r"norm='Linf'.*'L1' or 'L2'"),
+        ({"gradient_norm": "Linf"}, r"gradient_norm='Linf'.*'L1' or 'L2'"),
         ({"directions": "imaginary"}, r"directions='imaginary'.*'real' or 'complex'"),
         ({"cauchy_riemann": -1.0}, r"weight=-1.0"),
         ({"harmonic": float("nan")}, r"weight=nan"),
@@ -339,7 +339,7 @@ def test_repr_tells_rules_apart_and_the_same_rule_from_none() -> None:
             AnalyticRule(on="map"),
             AnalyticRule(count=None),
             AnalyticRule(mode="forward"),
-            AnalyticRule(norm="L1"),
+            AnalyticRule(gradient_norm="L1"),
             AnalyticRule(directions="complex"),
             AnalyticRule(cauchy_riemann=1.0),
             AnalyticRule(harmonic=1.0),

@@ -42,8 +42,8 @@ RULES: dict[str, Rule] = {
     "standard": EmpiricalRisk(),
     "analytic": AnalyticRule(0.1),
     "analytic, forward": AnalyticRule(0.1, mode="forward"),
-    "analytic, L1": AnalyticRule(0.1, norm="L1"),
-    "analytic, loss": AnalyticRule(0.1, "loss", norm="L1", mode="forward"),
+    "analytic, L1": AnalyticRule(0.1, gradient_norm="L1"),
+    "analytic, loss": AnalyticRule(0.1, "loss", gradient_norm="L1", mode="forward"),
     "shaham": shaham(THREAT),
     "shaham, L2": shaham(ThreatModel("L2", 0.3)),
     "fgsm-rs": fgsm_rs(THREAT),
@@ -56,7 +56,7 @@ RULES: dict[str, Rule] = {
 }
 COMPLEX_RULES: dict[str, Rule] = {
     "analytic, complex": AnalyticRule(0.1, directions="complex", cauchy_riemann=0.1, harmonic=0.01),
-    "analytic, map": AnalyticRule(0.1, "map", norm="L2"),
+    "analytic, map": AnalyticRule(0.1, "map", gradient_norm="L2"),
 }
 SCHEDULED: dict[str, Callable[[Any], Rule]] = {
     "analytic": lambda w: AnalyticRule(w),

@@ -1,0 +1,158 @@
+"""The section rule: which training rule, with which weights and radii."""
+
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, field_validator
+
+from holonet.attacks.threat import ThreatModel
+from holonet.errors import DomainError
+from holonet.training.config.section import NonNegative, PositiveInt, Section
+from holonet.training.rules import (
+    AnalyticRule,
+    CosineRamp,
+    EmpiricalRisk,
+    LinearizedRobustOptimization,
+    LinearRamp,
+    RobustOptimization,
+    Rule,
+    Trades,
+    Weight,
+    analytic_penalties,
+    fgsm_rs,
+    shaham,
+)
+
+__all__ = ["RuleConfig"]
+
+_PENALTY = (
+    "weight",
+    "on",
+    "probes",
+    "mode",
+    "gradient_norm",
+    "directions",
+    "cauchy_riemann",
+    "harmonic",
+)
+_COMPLEX_NORMS = ("polydisc", "complex_ball")
+
+
+class RuleConfig(Section):
+    """Which training rule."""
+
+    name: Literal[
+        "standard",
+        "analytic",
+        "fgsm",
+        "fgsm-rs",
+        "pgd",
+        "trades",
+        "linearized",
+        "analytic+fgsm-rs",
+    ] = "linearized"
+    """Training rule."""
+    norm: Literal["Linf", "L2", "L1", "polydisc", "complex_ball"] = "Linf"
+    """Norm of the perturbations, for rules with a radius; the last two for complex data."""
+    eps: NonNegative = 0.1
+    """Radius of the perturbations."""
+    bounds: Annotated[tuple[float, float] | Literal["none"], Field(validate_default=True)] = (
+        0.0,
+        1.0,
+    )
+    """The box of valid data, for rules with a radius: LOW,HIGH or none."""
+    steps: PositiveInt = 7
+    """Steps of ascent, of pgd and trades."""
+    beta: NonNegative = 1.0
+    """Weight of the divergence, of trades."""
+    weight: NonNegative = 0.3
+    """Weight of the gradient penalty, of the analytic rules."""
+    on: Literal["logits", "probabilities", "loss"] = "logits"
+    """The function whose gradient is penalized."""
+    probes: PositiveInt | Literal["exact"] = 1
+    """Number of random directions of the penalty's estimate, or exact."""
+    mode: Literal["forward", "reverse"] = "reverse"
+    """Differentiation of the penalty."""
+    gradient_norm: Literal["L1", "L2"] = "L2"
+    """Norm of the penalized gradient; L2 is the Dirichlet energy."""
+    directions: Literal["real", "complex"] = "real"
+    """Directions of the penalized gradient."""
+    cauchy_riemann: NonNegative = 0.0
+    """Weight of the Cauchy-Riemann penalty, of the analytic rules."""
+    harmonic: NonNegative = 0.0
+    """Weight of the Laplacian penalty, of the analytic rules."""
+    schedule: Literal["constant", "linear", "cosine"] = "constant"
+    """How the penalties' weights and the radii rise from 0."""
+    warm_up: Annotated[float, Field(gt=0, le=1)] = 0.5
+    """Warm-up of the weights and radii, as a fraction of training."""
+
+    @field_validator("bounds")
+    @classmethod
+    def _box_fits_the_radius(cls, value: Any, info: Any) -> Any:
+        if {"norm", "eps"} <= info.data.keys():  # else they have faults of their own
+            try:
+                _threat(info.data["norm"], info.data["eps"], value)
+            except DomainError as error:
+                raise ValueError(f"{error}; 'none' is for no box") from None
+        return value
+
+    def ignored(self) -> dict[str, tuple[str, ...]]:
+        """What the rule of this name has not."""
+        penalty = "analytic" in self.name
+        ball = self.name not in ("standard", "analytic")
+        without = {
+            _PENALTY: not penalty,
+            ("norm", "eps", "bounds"): not ball,
+            ("steps",): self.name not in ("pgd", "trades"),
+            ("beta",): self.name != "trades",
+            ("schedule", "warm_up"): self.name == "standard",
+        }
+        ignored = {f"name = {self.name!r}": sum((k for k, no in without.items() if no), ())}
+        if ball and self.norm in _COMPLEX_NORMS:
+            ignored[f"norm = {self.norm!r}"] = ("bounds",)
+        if self.name != "standard" and self.schedule == "constant":
+            ignored["schedule = 'constant'"] = ("warm_up",)
+        return ignored
+
+    def build(self) -> Rule:
+        """The rule."""
+        threat = _threat(self.norm, self.eps, self.bounds)
+        radius = self._scheduled(1.0)
+        rules: Mapping[str, Callable[[], Rule]] = {
+            "standard": EmpiricalRisk,
+            "analytic": lambda: AnalyticRule(**self._analytic()),
+            "fgsm": lambda: shaham(threat, radius=radius),
+            "fgsm-rs": lambda: fgsm_rs(threat, radius=radius),
+            "pgd": lambda: RobustOptimization(threat, radius=radius, steps=self.steps),
+            "trades": lambda: Trades(threat, radius=radius, beta=self.beta, steps=self.steps),
+            "linearized": lambda: LinearizedRobustOptimization(threat, radius=radius),
+            "analytic+fgsm-rs": lambda: fgsm_rs(
+                threat, radius=radius, penalties=analytic_penalties(**self._analytic())
+            ),
+        }
+        return rules[self.name]()
+
+    def _analytic(self) -> dict[str, Any]:
+        return {
+            "weight": self._scheduled(self.weight),
+            "on": self.on,
+            "count": None if self.probes == "exact" else self.probes,
+            "mode": self.mode,
+            "gradient_norm": self.gradient_norm,
+            "directions": self.directions,
+            "cauchy_riemann": self._scheduled(self.cauchy_riemann),
+            "harmonic": self._scheduled(self.harmonic),
+        }
+
+    def _scheduled(self, value: float) -> Weight:
+        if self.schedule == "constant" or value == 0:
+            return value
+        ramp = LinearRamp if self.schedule == "linear" else CosineRamp
+        return ramp(value, end=self.warm_up)
+
+
+def _threat(norm: str, eps: float, bounds: tuple[float, float] | str) -> ThreatModel:
+    """The threat model of a rule; complex data have no box."""
+    if isinstance(bounds, str) or norm in _COMPLEX_NORMS:
+        return ThreatModel(norm, eps, None)
+    return ThreatModel(norm, eps, bounds)

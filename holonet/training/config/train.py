@@ -1,0 +1,66 @@
+"""The section train: optimizer, length, checkpoints, devices."""
+
+import math
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, field_validator
+
+from holonet.training.config.section import NonNegative, Positive, PositiveInt, Section, Seed
+
+__all__ = ["TrainConfig"]
+
+
+class TrainConfig(Section):
+    """How long, how fast, how often saved. Batches and rates are those of all processes."""
+
+    epochs: PositiveInt = 40
+    """Passes over the training set."""
+    batch_size: PositiveInt = 64
+    """Examples of one step, of all processes together."""
+    lr: Positive = 1e-2
+    """Learning rate; the peak of the one-cycle schedule."""
+    clip: Annotated[float, Field(gt=0)] = 1.0
+    """Largest norm of a gradient; inf for no limit."""
+    optimizer: Literal["adam", "sgd"] = "adam"
+    """Optimizer."""
+    momentum: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """Of sgd, without dampening; adam has its own."""
+    weight_decay: NonNegative = 0.0
+    """Factor of the weights that is added to their gradients."""
+    schedule: Literal["one-cycle", "constant"] = "one-cycle"
+    """Schedule of the learning rate."""
+    seed: Seed = 0
+    """Of weights, order of examples and random directions."""
+    checkpoint_every: PositiveInt = 200
+    """Steps between checkpoints."""
+    keep_checkpoints: PositiveInt = 2
+    """Number of checkpoints that are kept, the newest ones."""
+    log_every: PositiveInt = 20
+    """Steps between records in metrics.jsonl."""
+    accelerator: Literal["auto", "cpu", "cuda"] = "auto"
+    """Device; auto is cuda where there is one."""
+    devices: PositiveInt = 1
+    """Number of devices, a process each."""
+    backend: Literal["auto", "gloo", "nccl"] = "auto"
+    """How several processes communicate."""
+
+    def ignored(self) -> dict[str, tuple[str, ...]]:
+        """What other optimizers and several devices have."""
+        ignored = {}
+        if self.optimizer == "adam":
+            ignored["optimizer = 'adam'"] = ("momentum",)
+        if self.devices == 1:
+            ignored["devices = 1"] = ("backend",)
+        return ignored
+
+    @field_validator("clip", mode="before")
+    @classmethod
+    def _none_is_no_limit(cls, value: object) -> object:
+        return math.inf if value is None else value  # TOML has inf and no null
+
+    @field_validator("momentum")
+    @classmethod
+    def _momentum_is_of_sgd(cls, value: float, info: Any) -> float:
+        if value and info.data.get("optimizer") == "adam":
+            raise ValueError("adam takes none, set optimizer to sgd or leave momentum out")
+        return value

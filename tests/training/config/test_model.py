@@ -1,0 +1,251 @@
+"""A network is built from its settings and seed, and settings that change nothing are known."""
+
+import math
+from typing import Any
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import nn
+
+from holonet.errors import ConfigError, ShapeError, UnknownNameError
+from holonet.nn import (
+    Activation,
+    FrozenNorm,
+    HolomorphicClassifier,
+    ImagPart,
+    LogModulus,
+    Modulus,
+    RealPart,
+    macs,
+    real_parameter_count,
+)
+from holonet.training import (
+    ModelConfig,
+)
+
+seeds = st.integers(0, 2**63 - 1)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"hidden": (10**9,)},
+        {"hidden": (40_000, 40_000)},
+        {"hidden": (1000,), "residual": 1000},
+        {"hidden": (10**9,), "kind": "real-parameter-matched"},
+        {"family": "convnet", "kernel_size": 10**6 + 1},
+        {"family": "convnet", "channels": (10**5, 10**5)},
+        {"family": "convnet", "dense": (10**8,)},
+        {"family": "convnet", "residual": 1000, "channels": (300,), "dense": ()},
+    ],
+)
+def test_a_network_that_no_memory_holds_is_not_begun(settings: dict[str, Any]) -> None:
+    with pytest.raises(ConfigError, match=r"has about .* weights, and at most 1e\+09 are built"):
+        ModelConfig(**settings).build((1, 28, 28), 10)
+    with pytest.raises(ConfigError, match="1000000000 classes"):
+        ModelConfig().build(4, 10**9)
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        ModelConfig(hidden=(5, 4), residual=2),
+        ModelConfig(family="convnet", residual=1, pooling=2, stride=1, channels=(3, 4), dense=(6,)),
+        ModelConfig(family="convnet", kernel_size=4, dense=()),
+    ],
+)
+def test_the_size_of_a_network_is_counted_before_it_is_built(
+    model: ModelConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    network = model.build((1, 12, 11), 10)
+    weights = sum(p.numel() for p in network.parameters() if p.ndim > 1)
+    monkeypatch.setattr("holonet.training.config.model.MAX_PARAMETERS", weights)
+    model.build((1, 12, 11), 10)
+    monkeypatch.setattr("holonet.training.config.model.MAX_PARAMETERS", weights - 1)
+    with pytest.raises(ConfigError, match="has about"):
+        model.build((1, 12, 11), 10)
+
+
+def weights(config: ModelConfig, seed: int) -> list[torch.Tensor]:
+    return list(config.build(5, 3, seed=seed).state_dict().values())
+
+
+@pytest.mark.parametrize(
+    "kind", ["holomorphic", "real", "real-parameter-matched", "real-mac-matched"]
+)
+@settings(max_examples=5)  # the sizes of twins are searched by building many networks
+@given(seed=seeds, hidden=st.lists(st.integers(1, 5), min_size=1, max_size=3))
+def test_the_seed_decides_the_weights_and_nothing_else_does(kind, seed, hidden):
+    config = ModelConfig(kind=kind, hidden=tuple(hidden))
+    before = torch.get_rng_state()
+    first = weights(config, seed)
+    assert torch.equal(torch.get_rng_state(), before)
+    torch.rand(1)
+    assert all(map(torch.equal, first, weights(config, seed)))
+    other = weights(config, (seed + 1) % 2**63)
+    assert any(not torch.equal(a, b) for a, b in zip(first, other, strict=True))
+
+
+@settings(max_examples=20)
+@given(
+    in_features=st.integers(1, 100),
+    hidden=st.lists(st.integers(4, 40), min_size=1, max_size=3),
+    classes=st.integers(2, 10),
+)
+def test_a_real_twin_has_about_as_many_parameters(in_features, hidden, classes):
+    holomorphic, twin = (
+        ModelConfig(kind=kind, hidden=tuple(hidden)).build(in_features, classes)
+        for kind in ("holomorphic", "real-parameter-matched")
+    )
+    count, twin_count = map(real_parameter_count, (holomorphic, twin))
+    widest = max(m.out_features for m in twin.modules() if isinstance(m, nn.Linear))
+    one_unit_more = in_features + classes + (2 * widest + 1) * len(hidden)
+    assert abs(twin_count - count) <= one_unit_more
+    assert not any(p.is_complex() for p in twin.parameters())
+
+
+IMAGES = torch.rand(300, 1, 8, 8, generator=torch.Generator().manual_seed(0))
+
+
+CONVNET = ModelConfig(family="convnet", channels=(8, 10), kernel_size=3, dense=(40,))
+
+
+def test_the_prototype() -> None:
+    model = ModelConfig(family="convnet").build((1, 28, 28), 10)
+    assert real_parameter_count(model) == 342316
+    assert ModelConfig().build((1, 8, 8), 10)(IMAGES).shape == (300, 10)
+
+
+@pytest.mark.parametrize("options", [{}, {"residual": 1}, {"stride": 1, "pooling": 2}])
+def test_convolutional_twins(options: dict[str, Any]) -> None:
+    nets = {
+        kind: ModelConfig(**{**CONVNET.model_dump(), **options, "kind": kind}).build((1, 8, 8), 10)
+        for kind in ("holomorphic", "real", "real-parameter-matched", "real-mac-matched")
+    }
+    counts = {kind: real_parameter_count(net) for kind, net in nets.items()}
+    costs = {kind: macs(net, (1, 8, 8)) for kind, net in nets.items()}
+    assert abs(counts["real-parameter-matched"] / counts["holomorphic"] - 1) < 0.01
+    assert abs(costs["real-mac-matched"] / costs["holomorphic"] - 1) < 0.01
+    assert counts["real"] < counts["real-parameter-matched"] < counts["real-mac-matched"]
+    assert all(net(IMAGES[:2]).shape == (2, 10) for net in nets.values())
+    assert not any(p.is_complex() for p in nets["real-mac-matched"].parameters())
+
+
+def test_the_settings_of_convolutional_networks_are_used() -> None:
+    config = ModelConfig(
+        family="convnet",
+        channels=(3,),
+        kernel_size=3,
+        stride=1,
+        pooling=2,
+        dense=(7, 6),
+        residual=1,
+        alpha=0.25,
+        normalizer="frozen",
+        activation="sin",
+        readout="modulus",
+        gain=0.5,
+    )
+    model = config.build((2, 6, 6), 4, examples=torch.rand(9, 2, 6, 6))
+    shapes = [tuple(p.shape) for p in model.parameters() if p.ndim > 1]
+    assert shapes == [(3, 2, 3, 3), (3, 3, 3, 3), (7, 27), (7, 7), (6, 7), (6, 6), (4, 6)]
+    assert isinstance(model, HolomorphicClassifier)
+    assert type(model.readout) is Modulus
+    norms = [m for m in model.modules() if isinstance(m, FrozenNorm)]
+    assert sum(bool((m.weight == 0.25).all()) for m in norms) == 3
+    assert all(m.mean.any() for m in norms)  # measured
+    names = {m.function.name for m in model.modules() if isinstance(m, Activation)}
+    assert names == {"sin"}
+    real = config.model_copy(update={"kind": "real"}).build((2, 6, 6), 4)
+    assert [tuple(p.shape) for p in real.parameters() if p.ndim in (2, 4)] == shapes
+
+
+@pytest.mark.parametrize("config", [ModelConfig(), CONVNET])
+def test_the_gain_may_be_set_by_examples(config: ModelConfig) -> None:
+    config = config.model_copy(update={"gain": "data"})
+    state = torch.get_rng_state()
+    models = [config.build((1, 8, 8), 3, seed=5, examples=scale * IMAGES) for scale in (1, 100)]
+    assert torch.equal(torch.get_rng_state(), state)
+    for model, scale in zip(models, (1, 100), strict=True):
+        size = model(scale * IMAGES[:256]).square().mean().sqrt().item() * math.sqrt(2)
+        assert 0.8 < size < 1.25
+    examples = torch.cat([IMAGES[:256].repeat_interleave(2, 0), IMAGES[:1]])
+    spread = config.build((1, 8, 8), 3, seed=5, examples=examples)
+    first = config.build((1, 8, 8), 3, seed=5, examples=IMAGES[:256])
+    for a, b in zip(spread.parameters(), first.parameters(), strict=True):
+        torch.testing.assert_close(a, b)
+
+
+@pytest.mark.parametrize("settings", [{"gain": "data"}, {"normalizer": "frozen"}])
+def test_examples_are_asked_for_where_they_are_needed(settings: dict[str, Any]) -> None:
+    with pytest.raises(ConfigError, match=r"build\(\.\.\., examples=x_train\)"):
+        ModelConfig(**settings).build(4, 2)
+    ModelConfig(kind="real-parameter-matched", **settings).build(4, 2)
+
+
+def test_convolutional_networks_are_for_images() -> None:
+    with pytest.raises(ShapeError, match=r"in_shape \(64,\)"):
+        CONVNET.build(64, 10)
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [("real", RealPart), ("imag", ImagPart), ("modulus", Modulus), ("log-modulus", LogModulus)],
+)
+def test_readouts(name: Any, kind: type[nn.Module]) -> None:
+    model = ModelConfig(readout=name).build(4, 2)
+    assert isinstance(model, HolomorphicClassifier)
+    assert type(model.readout) is kind
+
+
+def test_an_unknown_activation_is_named_at_build() -> None:
+    with pytest.raises(UnknownNameError, match=r"unknown activation 'tahn': .*'tanh'"):
+        ModelConfig(activation="tahn").build(4, 2)
+
+
+def test_a_twin_needs_a_hidden_layer() -> None:
+    assert real_parameter_count(ModelConfig(hidden=()).build(4, 2)) == 2 * (4 * 2 + 2)
+    with pytest.raises(ConfigError, match="hidden layer"):
+        ModelConfig(kind="real-parameter-matched", hidden=()).build(4, 2)
+
+
+@pytest.mark.parametrize("shape", [(28, 28, 3), (8, 8, 1), (3, 28, 28), (1, 8, 8), (16, 16, 16)])
+def test_images_with_their_channels_last_are_told(shape, caplog):
+    config = ModelConfig(family="convnet", channels=(2,), dense=(), kernel_size=1)
+    config.build(shape, 2)
+    assert ("where the channels are last" in caplog.text) == (shape[2] in (1, 3))
+    caplog.clear()
+    ModelConfig(hidden=(2,)).build(shape, 2)
+    assert not caplog.records
+
+
+def ignored(section: Any) -> set[str]:
+    return {key for keys in section.ignored().values() for key in keys}
+
+
+@pytest.mark.parametrize("base", [{}, {"residual": 1}, {"normalizer": "frozen"}], ids=str)
+def test_a_model_ignores_a_setting_exactly_if_another_value_makes_the_same_network(
+    base: dict[str, Any],
+) -> None:
+    small: dict[str, Any] = {"hidden": (4, 4), "channels": (2, 2), "dense": (4,), **base}
+    others: dict[str, Any] = {
+        "hidden": (5,), "channels": (3,), "kernel_size": 3, "stride": 1, "pooling": 2,
+        "dense": (7,), "residual": 1, "alpha": 0.5, "normalizer": "frozen", "activation": "sin",
+        "readout": "imag", "gain": 0.3,
+    }  # fmt: skip
+    x = torch.rand(20, 1, 16, 16, generator=torch.Generator().manual_seed(0))
+
+    def built(config: ModelConfig) -> tuple[str, list[float]]:
+        model = config.build((1, 16, 16), 3, examples=x)
+        return repr(model), [float(v.abs().sum()) for v in model.state_dict().values()]
+
+    for kind in ("holomorphic", "real", "real-parameter-matched", "real-mac-matched"):
+        for family in ("mlp", "convnet"):
+            config = ModelConfig(kind=kind, family=family, **small)
+            for key, value in others.items():
+                if key not in base:
+                    other = ModelConfig(kind=kind, family=family, **{**small, key: value})
+                    same = built(config) == built(other)
+                    assert same == (key in ignored(config)), (kind, family, key)

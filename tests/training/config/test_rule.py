@@ -1,0 +1,145 @@
+"""A rule is built from its settings, and settings that change nothing are known."""
+
+from typing import Any
+
+import pytest
+
+from holonet.attacks import ThreatModel
+from holonet.training import (
+    AnalyticRule,
+    CosineRamp,
+    EmpiricalRisk,
+    LinearizedRobustOptimization,
+    LinearRamp,
+    RobustOptimization,
+    Rule,
+    RuleConfig,
+    Trades,
+    analytic_penalties,
+    fgsm_rs,
+    pgd7,
+    shaham,
+)
+
+RULE_NAMES = [
+    "standard",
+    "analytic",
+    "fgsm",
+    "fgsm-rs",
+    "pgd",
+    "trades",
+    "linearized",
+    "analytic+fgsm-rs",
+]
+
+
+def test_rules_are_built() -> None:
+    assert type(RuleConfig(name="standard").build()) is EmpiricalRisk
+    rule = RuleConfig(
+        name="analytic", weight=2.0, on="loss", probes="exact", mode="forward"
+    ).build()
+    assert repr(rule) == repr(AnalyticRule(2.0, "loss", None, "forward"))
+    rule = RuleConfig(
+        name="analytic",
+        weight=2.0,
+        gradient_norm="L1",
+        directions="complex",
+        cauchy_riemann=0.5,
+        harmonic=0.25,
+    ).build()
+    terms: dict[str, Any] = {"gradient_norm": "L1", "directions": "complex"}
+    terms |= {"cauchy_riemann": 0.5, "harmonic": 0.25}
+    assert repr(rule) == repr(AnalyticRule(2.0, **terms))
+    assert repr(RuleConfig(name="analytic").build()) == repr(AnalyticRule())
+    linearized = LinearizedRobustOptimization(ThreatModel("Linf", 0.1))
+    assert repr(RuleConfig().build()) == repr(linearized)  # the defaults are the rule's own
+
+
+def test_rules_that_perturb_are_built() -> None:
+    threat = ThreatModel("L2", 0.5, (-1.0, 1.0))
+    given: dict[str, Any] = {"norm": "L2", "eps": 0.5, "bounds": (-1.0, 1.0)}
+    expected: dict[Any, Rule] = {
+        "fgsm": shaham(threat),
+        "fgsm-rs": fgsm_rs(threat),
+        "pgd": RobustOptimization(threat, steps=3),
+        "trades": Trades(threat, beta=6.0, steps=3),
+        "linearized": LinearizedRobustOptimization(threat),
+        "analytic+fgsm-rs": fgsm_rs(threat, penalties=analytic_penalties(0.1, gradient_norm="L1")),
+    }
+    for name, rule in expected.items():
+        found = RuleConfig(
+            name=name, steps=3, beta=6.0, weight=0.1, gradient_norm="L1", **given
+        ).build()
+        assert repr(found) == repr(rule)
+    assert repr(RuleConfig(name="pgd").build()) == repr(pgd7(ThreatModel("Linf", 0.1)))
+
+
+def test_rules_without_a_box() -> None:
+    for threat in ("Linf", "polydisc", "complex_ball"):
+        bounds: Any = "none" if threat == "Linf" else (0.0, 1.0)  # complex data never have one
+        rule = RuleConfig(name="fgsm", norm=threat, eps=3.0, bounds=bounds).build()
+        assert repr(rule) == repr(shaham(ThreatModel(threat, 3.0, None)))
+
+
+@pytest.mark.parametrize(
+    ("schedule", "ramp"), [("linear", LinearRamp), ("cosine", CosineRamp), ("constant", None)]
+)
+def test_schedules_raise_weights_and_radii(schedule: Any, ramp: Any) -> None:
+    def weight(final: float) -> Any:
+        return final if ramp is None else ramp(final, end=0.25)
+
+    given: dict[str, Any] = {"schedule": schedule, "warm_up": 0.25}
+    analytic = RuleConfig(name="analytic", weight=2.0, harmonic=0.5, **given).build()
+    assert repr(analytic) == repr(AnalyticRule(weight(2.0), harmonic=weight(0.5)))
+    threat, radius = ThreatModel("Linf", 0.1), weight(1.0)
+    perturbing = {
+        "fgsm": shaham(threat, radius=radius),
+        "fgsm-rs": fgsm_rs(threat, radius=radius),
+        "pgd": pgd7(threat, radius=radius),
+        "trades": Trades(threat, radius=radius),
+        "linearized": LinearizedRobustOptimization(threat, radius=radius),
+        "analytic+fgsm-rs": fgsm_rs(
+            threat, radius=radius, penalties=analytic_penalties(weight(0.3))
+        ),
+    }
+    for name, expected in perturbing.items():
+        assert repr(RuleConfig.model_validate({"name": name, **given}).build()) == repr(expected)
+
+
+RULE_ALTERNATIVES: dict[str, Any] = {
+    "weight": 0.7,
+    "on": "loss",
+    "probes": 3,
+    "mode": "forward",
+    "gradient_norm": "L1",
+    "directions": "complex",
+    "cauchy_riemann": 0.5,
+    "harmonic": 0.5,
+    "norm": "L2",
+    "eps": 0.33,
+    "bounds": (-1.0, 2.0),
+    "steps": 3,
+    "beta": 4.0,
+    "schedule": "linear",
+    "warm_up": 0.25,
+}
+
+
+def ignored(section: Any) -> set[str]:
+    return {key for keys in section.ignored().values() for key in keys}
+
+
+@pytest.mark.parametrize("base", [{}, {"schedule": "cosine"}, {"norm": "polydisc"}], ids=str)
+def test_a_rule_ignores_a_setting_exactly_if_another_value_makes_the_same_rule(
+    base: dict[str, Any],
+) -> None:
+    def named(name: str, **settings: Any) -> RuleConfig:
+        return RuleConfig(**{"name": name, **base, **settings})
+
+    for name in RULE_NAMES:
+        config = named(name)
+        for key, value in RULE_ALTERNATIVES.items():
+            if key not in base:
+                other = named(name, **{key: value})
+                same = repr(config.build()) == repr(other.build())
+                assert same == (key in ignored(config)), (name, key)

@@ -1,0 +1,26 @@
+"""Optimizer settings that contradict each other are refused."""
+
+import math
+
+import pytest
+
+from holonet.errors import ConfigError
+from holonet.training import TrainConfig
+
+
+def test_momentum_is_of_sgd_alone() -> None:
+    assert TrainConfig(optimizer="sgd", momentum=0.9).momentum == 0.9
+    with pytest.raises(ConfigError, match="adam takes none"):
+        TrainConfig(momentum=0.9)
+
+
+def test_no_limit_of_gradients_is_infinity() -> None:
+    assert TrainConfig.model_validate({"clip": None}).clip == math.inf
+
+
+def test_adam_ignores_momentum_and_one_device_the_backend() -> None:
+    assert TrainConfig().ignored() == {
+        "optimizer = 'adam'": ("momentum",),
+        "devices = 1": ("backend",),
+    }
+    assert not TrainConfig(optimizer="sgd", devices=2).ignored()
