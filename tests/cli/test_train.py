@@ -23,7 +23,7 @@ from holonet.errors import (
 from holonet.training import RunConfig, load_run, read_journal
 from holonet.training.state import RunState
 
-SMALL = ["--train-size", "200", "--test-size", "50", "--hidden", "8,8", "--epochs", "2"]
+SMALL = "--train-size 200 --test-size 50 --hidden 8,8 --epochs 2 --batch-size 256".split()
 
 
 def invoke(*arguments: str) -> Any:
@@ -217,7 +217,7 @@ def test_the_box_is_printed(
 def test_resume_with_another_configuration_names_the_difference(finished: Path) -> None:
     error = failure(invoke("train", "--resume", "--run-dir", str(finished), "--lr", "0.5"))
     assert isinstance(error, ConfigError)
-    assert "train.lr: 0.003 and 0.5" in str(error)
+    assert "train.lr: 0.01 and 0.5" in str(error)
 
 
 def test_resume_without_a_run_does_not_start_one(tmp_path: Path) -> None:

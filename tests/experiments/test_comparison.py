@@ -29,7 +29,7 @@ CONTENDERS = [
         ModelConfig(kind="real-parameter-matched", hidden=(6,)),
         RuleConfig(name="standard"),
     ),
-    Contender("holomorphic, analytic", ModelConfig(hidden=(6,)), RuleConfig()),
+    Contender("holomorphic, analytic", ModelConfig(hidden=(6,)), RuleConfig(name="analytic")),
 ]
 
 
@@ -53,7 +53,7 @@ def test_finished_runs_are_read_back(tmp_path: Path) -> None:
 
 def test_another_configuration_is_done_anew(tmp_path: Path) -> None:
     (first,) = compare(CONTENDERS[1:], DATA, TRAIN, PROTOCOL, folder=tmp_path)
-    other = replace(CONTENDERS[1], rule=RuleConfig(weight=30.0))
+    other = replace(CONTENDERS[1], rule=RuleConfig(name="analytic", weight=30.0))
     (second,) = compare([other], DATA, TRAIN, PROTOCOL, folder=tmp_path)
     assert first.records[-1]["train_loss"] != second.records[-1]["train_loss"]
 

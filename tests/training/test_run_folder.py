@@ -80,7 +80,7 @@ def mine(trained: Path, tmp_path: Path) -> Path:
         ("gain = 0.7", "gain = 0.8", "model.gain"),
         ("weight = 0.3", "weight = 0.2", "rule.weight"),
         ("eps = 0.1", "eps = 0.2", "rule.eps"),
-        ("lr = 0.003", "lr = 0.004", "train.lr"),
+        ("lr = 0.01", "lr = 0.02", "train.lr"),
         ("seed = 3", "seed = 4", "train.seed"),
     ],
 )
@@ -116,7 +116,7 @@ def test_weights_of_another_run_of_the_same_shapes_are_refused(mine: Path, tmp_p
     run(tmp_path / "other", OTHER)
     for name in ("model.safetensors", "model.safetensors.sha256"):
         shutil.copy(tmp_path / "other" / name, mine / name)
-    with pytest.raises(CheckpointError, match=r"train\.lr: 0\.5 and 0\.003"):
+    with pytest.raises(CheckpointError, match=r"train\.lr: 0\.5 and 0\.01"):
         load_run(mine)
 
 
@@ -257,7 +257,7 @@ def test_resuming_changes_nothing(tmp_path: Path) -> None:
     assert content(tmp_path) == before
     with pytest.raises(ConfigError) as caught:
         prepare_run(tmp_path, OTHER, resume=True)
-    assert "train.lr: 0.003 and 0.5; train.seed: 3 and 0" in str(caught.value)
+    assert "train.lr: 0.01 and 0.5; train.seed: 3 and 0" in str(caught.value)
     assert content(tmp_path) == before
 
 

@@ -214,7 +214,7 @@ class ModelConfig(Section):
             return network
         if examples is None:
             raise ConfigError(
-                f"gain = {self.gain!r} with normalizer = {self.normalizer!r} is measured on examples: "
+                f"gain = {self.gain!r}, normalizer = {self.normalizer!r} is measured on examples: "
                 "build(..., examples=x_train), or choose a number and 'none'"
             )
         chosen = examples[:: max(1, len(examples) // CALIBRATION)][:CALIBRATION]
