@@ -23,7 +23,18 @@ from holonet.errors import (
 from holonet.training import RunConfig, load_run, read_journal
 from holonet.training.state import RunState
 
-SMALL = "--train-size 200 --test-size 50 --hidden 8,8 --epochs 2 --batch-size 256".split()
+SMALL = [
+    "--train-size",
+    "200",
+    "--test-size",
+    "50",
+    "--hidden",
+    "8,8",
+    "--epochs",
+    "2",
+    "--batch-size",
+    "256",
+]
 
 
 def invoke(*arguments: str) -> Any:
