@@ -8,9 +8,9 @@ READY := $(VENV)/.ready
 
 help:
 	@echo "make demo       train, attack and report on bundled data (about a minute after installation)"
-	@echo "make test       the test suite"
+	@echo "make test       the test suite, without the tests that are marked slow"
 	@echo "make check      ruff, pyright and the test suite, as continuous integration runs them"
-	@echo "make test-slow  the laws with 5,000 examples each (half an hour)"
+	@echo "make test-slow  the tests that are marked slow, and the laws with 5,000 examples (half an hour)"
 	@echo "make gpu        on a machine with a card: check its kernels' memory accesses, then time them"
 	@echo "make lint       ruff and pyright"
 	@echo "make format     let ruff rewrite what it can"
@@ -28,10 +28,11 @@ demo: $(READY)
 check: lint test
 
 test: $(READY)
-	HYPOTHESIS_PROFILE=$${HYPOTHESIS_PROFILE:-ci} $(BIN)/python -m pytest -n 2
+	HYPOTHESIS_PROFILE=$${HYPOTHESIS_PROFILE:-ci} $(BIN)/python -m pytest -n auto --dist worksteal -m "not slow"
 
 test-slow: $(READY)
-	HYPOTHESIS_PROFILE=deep $(BIN)/python -m pytest -o addopts="--import-mode=importlib -ra" -n 2 --dist worksteal --timeout 7200 tests/laws
+	HYPOTHESIS_PROFILE=ci $(BIN)/python -m pytest -n auto --dist worksteal -m slow
+	HYPOTHESIS_PROFILE=deep $(BIN)/python -m pytest -o addopts="--import-mode=importlib -ra" -n auto --dist worksteal --timeout 7200 tests/laws
 
 gpu: $(READY)
 	@command -v compute-sanitizer >/dev/null || { echo "compute-sanitizer is missing: it comes with the CUDA toolkit"; exit 1; }

@@ -1,23 +1,46 @@
-"""Hypothesis profiles, one thread a worker, and a seed for every test."""
+"""Hypothesis profiles, one thread a worker, a seed for every test, and the backend."""
 
+import gc
 import os
+from collections.abc import Iterator
 
 import pytest
 import torch
 from hypothesis import HealthCheck, settings
+
+from holonet.ops import backend as choice
 
 # without a card Triton's kernels run in its interpreter, which is chosen when they are defined
 if not torch.cuda.is_available():
     os.environ["TRITON_INTERPRET"] = "1"
 
 settings.register_profile("dev", max_examples=30, deadline=None)
-settings.register_profile("ci", max_examples=50, deadline=None, derandomize=True)
+settings.register_profile("ci", max_examples=25, deadline=None, derandomize=True)
 settings.register_profile(
     "deep", max_examples=5000, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "dev"))
 
 torch.set_num_threads(1)
+
+
+def pytest_collection_finish() -> None:
+    """Thousands of items live until the end: the garbage collector need not visit them."""
+    gc.collect()
+    gc.freeze()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def backend() -> Iterator[None]:
+    """The backend "reference", here and in processes: what is compiled is the subject of tests/ops.
+
+    A module whose subject is the backends has a fixture of this name that does nothing.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(choice.VARIABLE, "reference")
+        choice._from_environment.cache_clear()
+        yield
+    choice._from_environment.cache_clear()
 
 
 @pytest.fixture(autouse=True)

@@ -16,10 +16,8 @@ from holonet.functions import CATALOGUE, HolomorphicFunction
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*torch.jit.script:DeprecationWarning")
 
-# a profile with thousands of examples means them for the law, spread over its records
-DEEP = settings().max_examples > 1000
-SHARE = settings().max_examples // len(CATALOGUE) if DEEP else settings().max_examples
-spread = settings(max_examples=SHARE)
+# the examples of a profile are for a law: they are spread over its records, each with many points
+spread = settings(max_examples=max(8, settings().max_examples // len(CATALOGUE)))
 RECORDS = pytest.mark.parametrize("record", CATALOGUE.values(), ids=CATALOGUE)
 PARTS = pytest.mark.parametrize("part", ["value", "derivative", "second_derivative"])
 BOTH = pytest.mark.parametrize("dtype", [torch.complex64, torch.complex128])
@@ -156,7 +154,9 @@ def test_the_real_axis_is_declared_truly(record, x):
 
 
 @RECORDS
-@settings(max_examples=SHARE if DEEP else 5, suppress_health_check=[HealthCheck.too_slow])
+@settings(
+    spread, max_examples=min(5, spread.max_examples), suppress_health_check=[HealthCheck.too_slow]
+)
 @given(z=POINTS)
 def test_the_formula_is_the_value(record, z):
     check_formula(record, inside(record, z))

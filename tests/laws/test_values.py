@@ -93,6 +93,11 @@ def assert_same(record, z: Tensor, ours: Tensor, theirs: Tensor, scale: Tensor, 
     assert found[k] <= limit, f"{record.name}, {what} at {z[k]}: {ours[k]} and {theirs[k]}"
 
 
+@pytest.fixture(scope="module", autouse=True)
+def backend() -> None:
+    """All of them, in place of "reference"."""
+
+
 @functools.cache
 def compiled(dtype: torch.dtype, operation: str = "value"):
     """An operation of all records, in one library."""

@@ -181,7 +181,7 @@ def killed_by(mutant: Mutant, copy: Path) -> str:
 
 
 def _fails(tests: list[str], copy: Path) -> bool:
-    options = ["-x", "-q", "-p", "no:cacheprovider", "-p", "no:xdist"]
+    options = ["-x", "-q", "-m", "not slow", "-p", "no:cacheprovider", "-p", "no:xdist"]
     command = [sys.executable, "-m", "pytest", *options, *tests]
     environment = {**os.environ, "PYTHONPATH": str(copy), "HYPOTHESIS_PROFILE": "ci"}
     try:

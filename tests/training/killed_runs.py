@@ -14,6 +14,7 @@ from functools import partial
 from pathlib import Path
 
 import torch
+import torch._dynamo  # which the first step of Adam needs: imported once for all children
 from torch import nn
 
 from holonet.data import load_digits
@@ -81,6 +82,8 @@ def resumed(kind, folder, kills):
 
 if __name__ == "__main__":
     kind, root, plans = sys.argv[1], Path(sys.argv[2]), json.loads(sys.argv[3])
+    model, rule = network(kind)  # as the first derivative in forward mode imports more
+    rule.terms(model, DATA.x_train[:2], DATA.y_train[:2])
     count = root / "count"
     assert in_child(lambda: count.write_text(str(train(kind, root / "whole"))))
     total = int(count.read_text())

@@ -65,7 +65,15 @@ def outcome(folder: Path) -> tuple[bytes, list[dict[str, Any]]]:
     return (folder / "model.safetensors").read_bytes(), records
 
 
-@pytest.mark.parametrize(("kind", "parts", "chains"), [("holomorphic", 12, 3), ("real", 4, 1)])
+@pytest.mark.parametrize(
+    ("kind", "parts", "chains"),
+    [
+        ("holomorphic", 6, 1),
+        ("real", 4, 1),
+        pytest.param("holomorphic", 12, 3, marks=pytest.mark.slow),
+        pytest.param("real", 12, 3, marks=pytest.mark.slow),
+    ],
+)
 def test_killed_runs_end_as_the_one_that_was_not(
     tmp_path: Path, kind: str, parts: int, chains: int
 ) -> None:
