@@ -8,8 +8,6 @@ import pytest
 import torch
 from hypothesis import HealthCheck, settings
 
-from holonet.ops import backend as choice
-
 # without a card Triton's kernels run in its interpreter, which is chosen when they are defined
 if not torch.cuda.is_available():
     os.environ["TRITON_INTERPRET"] = "1"
@@ -36,6 +34,8 @@ def backend() -> Iterator[None]:
 
     A module whose subject is the backends has a fixture of this name that does nothing.
     """
+    from holonet.ops import backend as choice  # not before annotations are enforced
+
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv(choice.VARIABLE, "reference")
         choice._from_environment.cache_clear()
