@@ -36,7 +36,7 @@ test-slow: $(READY)
 
 gpu: $(READY)
 	@command -v compute-sanitizer >/dev/null || { echo "compute-sanitizer is missing: it comes with the CUDA toolkit"; exit 1; }
-	compute-sanitizer --error-exitcode 1 $(BIN)/python -m pytest --timeout 0 tests/ops/pointwise/test_fused.py tests/ops/jet/test_fused.py tests/ops/affine
+	compute-sanitizer --error-exitcode 1 $(BIN)/python -m pytest --timeout 0 tests/ops/test_triton_code.py tests/ops/affine
 	$(BIN)/holonet bench gpu --out docs/benchmarks/gpu.csv --page docs/performance.md
 
 lint: $(READY)

@@ -1,8 +1,7 @@
-"""Fused operations on complex tensors, one name on every floor."""
+"""Fused operations on complex tensors, one name on every backend."""
 
 from holonet.ops.affine import affine
-from holonet.ops.backend import BACKENDS, Backend, use
-from holonet.ops.jet import jet
-from holonet.ops.pointwise import explain, pointwise
+from holonet.ops.dispatch import BACKENDS, Backend, explain, use
+from holonet.ops.pointwise.function import pointwise
 
-__all__ = ["BACKENDS", "Backend", "affine", "explain", "jet", "pointwise", "use"]
+__all__ = ["BACKENDS", "Backend", "affine", "explain", "pointwise", "use"]

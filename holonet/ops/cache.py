@@ -133,8 +133,8 @@ def _temporary(why: str) -> Path:
     atexit.register(_remove, path, os.getpid())
     private_folder(path)
     log.warning(
-        "%s. Compiled code is kept for this process alone, and the next one compiles anew (some "
-        "10 seconds for each activation). Set %s to a folder that only you can write to",
+        "%s. Compiled code is kept for this process alone, and the next one compiles again (a few "
+        "seconds for each activation). Set %s to a folder that only you can write to",
         why,
         VARIABLE,
     )

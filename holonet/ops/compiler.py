@@ -15,7 +15,6 @@ import subprocess
 import sys
 import tempfile
 import threading
-import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -27,11 +26,11 @@ from holonet.ops.cache import CacheError, folder, private_folder, require_own_fi
 
 __all__ = ["CompilationError", "load"]
 
-SLOW = 1.0  # seconds of compilation that a user should hear of
 LIMIT = 300.0  # seconds that a compilation may take
 ANSWER = 20.0  # seconds in which a compiler says its version
 COMPILERS = ("g++", "clang++", "c++")
-FLAGS = ("-fsigned-zeros",)  # which side of a cut 0 lies on is its sign; torch's flags forget it
+FLAGS = ("-fsigned-zeros", "-g0")
+"""Which side of a cut 0 lies on is its sign, which torch's flags forget; no debug information."""
 
 log = logging.getLogger(__name__)
 
@@ -133,17 +132,13 @@ def _load(
         for name in ("library", "again"):  # what was loaded under a name stays it for the process
             path = place / f"{name}.so"
             if not _is_whole(path):
-                start = time.perf_counter()
+                log.warning(
+                    "compiling %s for this CPU, once, in a few seconds; it is kept in %s",
+                    what,
+                    place.parent,
+                )
                 path.unlink(missing_ok=True)  # a link or a pipe is not to be written to
                 write_with_digest(path, _build(source, flags, place))
-                seconds = time.perf_counter() - start
-                if seconds > SLOW:
-                    log.warning(
-                        "compiled %s for this CPU in %.1f s; it is kept in %s",
-                        what,
-                        seconds,
-                        place.parent,
-                    )
             try:
                 library = ctypes.CDLL(str(path))
                 accept(library)

@@ -84,31 +84,15 @@ static inline void span(const T* const* in, T* const* out, int64_t count) {
     std::copy(after[k], after[k] + 2 * (count - i), out[k] + 2 * i);
 }
 
-// `count` entries of an input of `period` entries that starts anew at its end.
-static inline void repeat(const T* in, T* to, int64_t first, int64_t count, int64_t period) {
-  for (int64_t done = 0, at = first % period; done < count; at = 0) {
-    const int64_t n = std::min(period - at, count - done);
-    std::copy(in + 2 * at, in + 2 * (at + n), to + 2 * done);
-    done += n;
-  }
-}
-
 template <typename Op>
-static void run(const T* const* in, T* const* out, int64_t count, int64_t period, int threads) {
+static void run(const T* const* in, T* const* out, int64_t count, int threads) {
   const int64_t chunks = (count + CHUNK - 1) / CHUNK;
 #pragma omp parallel for num_threads(threads) schedule(static) if (threads > 1)
   for (int64_t c = 0; c < chunks; ++c) {
     const T* from[Op::IN];
     T* to[Op::OUT];
     const int64_t size = std::min(CHUNK, count - CHUNK * c);
-    T repeated[Op::REPEATING + 1][Op::REPEATING ? 2 * CHUNK : 1];
-    for (int k = 0; k < Op::IN; ++k) {
-      from[k] = in[k] + 2 * CHUNK * c;
-      const int r = k - (Op::IN - Op::REPEATING);
-      if (r < 0) continue;
-      repeat(in[k], repeated[r], CHUNK * c, size, period);
-      from[k] = repeated[r];
-    }
+    for (int k = 0; k < Op::IN; ++k) from[k] = in[k] + 2 * CHUNK * c;
     for (int k = 0; k < Op::OUT; ++k) to[k] = out[k] + 2 * CHUNK * c;
     span<Op>(from, to, size);
   }
@@ -117,7 +101,7 @@ $functions""")
 
 _FUNCTION = Template("""
 struct Op_$name {
-  static constexpr int IN = $inputs, REPEATING = $repeating, OUT = $outputs, BLOCK = $lanes * W;
+  static constexpr int IN = $inputs, OUT = $outputs, BLOCK = $lanes * W;
   // Whether the range holds; if not, nothing is written.
   template <typename Range>
   [[gnu::always_inline]] static inline bool block(const T* const* in, T* const* out) {
@@ -129,17 +113,16 @@ $stores
   }
 };
 extern "C" void holonet_$name(
-    const T* const* in, T* const* out, int64_t count, int64_t period, int threads) {
-  run<Op_$name>(in, out, count, period, threads);
+    const T* const* in, T* const* out, int64_t count, int threads) {
+  run<Op_$name>(in, out, count, threads);
 }
 """)
 
 
 def emit(programs: Mapping[str, Program]) -> str:
-    """The source of a library: holonet_NAME(in, out, count, period, threads) for each program NAME.
+    """The source of a library: holonet_NAME(in, out, count, threads) for each program NAME.
 
-    `in` and `out` are arrays of pointers to `count` complex numbers each, `period` where an input
-    repeats.
+    `in` and `out` are arrays of pointers to `count` complex numbers each.
 
     Args:
         programs: by name, all of one precision.
@@ -162,7 +145,6 @@ def _function(name: str, program: Program) -> str:
     return _FUNCTION.substitute(
         name=name,
         inputs=len(program.inputs),
-        repeating=program.repeating,
         lanes=len(lanes),
         outputs=len(program.outputs),
         lines="\n".join(f"    {line}" for line in lines),

@@ -3,26 +3,20 @@
 import ctypes
 import logging
 from array import array
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from holonet.errors import NumericalError
-from holonet.ops.apart import apart
 from holonet.ops.compiler import CompilationError, load
 from holonet.ops.cpp import emit
 from holonet.ops.evaluate import evaluate
+from holonet.ops.new_thread import in_new_thread
 from holonet.ops.planar import Program
 
-__all__ = [
-    "GRAIN",
-    "Kernel",
-    "compile_programs",
-    "dense",
-    "readable",
-]
+__all__ = ["CompiledFunction", "compile_programs", "dense", "has_storage"]
 
 GRAIN = 8192
 """Numbers that are worth a thread."""
@@ -30,46 +24,38 @@ GRAIN = 8192
 log = logging.getLogger(__name__)
 
 
-class Kernel:
+class CompiledFunction:
     """A compiled entrywise function of several complex tensors of one dtype.
 
     Args:
-        function: f(in, out, count, period, threads) of a library.
+        function: f(in, out, count, threads) of a library.
         outputs: how many tensors come out.
     """
 
     def __init__(self, function: Any, outputs: int) -> None:
         address, number = ctypes.c_void_p, ctypes.c_int64
         self._run = function
-        self._run.argtypes = [address, address, number, number, ctypes.c_int]
+        self._run.argtypes = [address, address, number, ctypes.c_int]
         self._run.restype = None
         self._outputs = outputs
 
-    @property
-    def address(self) -> int:
-        """Where the code is."""
-        return ctypes.cast(self._run, ctypes.c_void_p).value or 0
+    def __call__(self, *inputs: Tensor) -> list[Tensor]:
+        """The outputs, contiguous, for inputs of one shape.
 
-    def __call__(self, *inputs: Tensor, out: Sequence[Tensor] = ()) -> list[Tensor]:
-        """The outputs, contiguous. Inputs may be strided and lazily conjugated or negated.
-
-        Args:
-            inputs: of one shape; those that repeat may have fewer entries.
-            out: contiguous tensors of that shape for the last outputs; others are made.
+        Inputs may be strided and lazily conjugated or negated.
         """
         inputs = tuple(map(dense, inputs))
-        made = self._outputs - len(out)
-        outputs = [*(torch.empty_like(inputs[0]) for _ in range(made)), *out]
+        outputs = [torch.empty_like(inputs[0]) for _ in range(self._outputs)]
         count = inputs[0].numel()
         threads = max(1, min(torch.get_num_threads(), count // GRAIN)) if count >= GRAIN else 1
         pointers = array("q", [t.data_ptr() for t in (*inputs, *outputs)])
         start, _ = pointers.buffer_info()
         ends = start + pointers.itemsize * len(inputs)
-        self._run(start, ends, count, inputs[-1].numel(), threads)
+        self._run(start, ends, count, threads)
         return outputs
 
 
-def readable(t: Tensor) -> bool:
+def has_storage(t: Tensor) -> bool:
     """Whether the numbers lie in memory: not batched by `is_grads_batched`, not a symbolic 0."""
     try:
         return t.data_ptr() != 0 or not t.numel()
@@ -82,10 +68,10 @@ def dense(t: Tensor) -> Tensor:
     return t.resolve_conj().resolve_neg().contiguous()
 
 
-def compile_programs(programs: Mapping[str, Program], what: str) -> dict[str, Kernel]:
-    """A kernel for each program, in one library.
+def compile_programs(programs: Mapping[str, Program], what: str) -> dict[str, CompiledFunction]:
+    """A function for each program, in one library.
 
-    Law: every kernel agrees with `evaluate` of its program at some points, or there is none.
+    Law: every function agrees with `evaluate` of its program at some points, or there is none.
 
     Args:
         programs: by name, all of one precision.
@@ -96,7 +82,7 @@ def compile_programs(programs: Mapping[str, Program], what: str) -> dict[str, Ke
     """
 
     def accept(library: ctypes.CDLL) -> None:
-        apart(lambda: _require_agreement(_kernels(library, programs), programs))
+        in_new_thread(lambda: _require_agreement(_functions(library, programs), programs))
 
     try:
         library = load(emit(programs), what, accept=accept)
@@ -104,7 +90,7 @@ def compile_programs(programs: Mapping[str, Program], what: str) -> dict[str, Ke
         message = f"{error}. {WITHOUT}"
         _warn_once(message)
         raise CompilationError(message) from error
-    return _kernels(library, programs)
+    return _functions(library, programs)
 
 
 WITHOUT = (
@@ -120,9 +106,11 @@ def _warn_once(message: str) -> None:
         log.warning(message)
 
 
-def _kernels(library: ctypes.CDLL, programs: Mapping[str, Program]) -> dict[str, Kernel]:
+def _functions(
+    library: ctypes.CDLL, programs: Mapping[str, Program]
+) -> dict[str, CompiledFunction]:
     return {
-        name: Kernel(getattr(library, f"holonet_{name}"), len(program.outputs))
+        name: CompiledFunction(getattr(library, f"holonet_{name}"), len(program.outputs))
         for name, program in programs.items()
     }
 
@@ -132,9 +120,9 @@ POINTS = 75
 
 
 def _require_agreement(
-    kernels: Mapping[str, Callable[..., list[Tensor]]], programs: Mapping[str, Program]
+    functions: Mapping[str, Callable[..., list[Tensor]]], programs: Mapping[str, Program]
 ) -> None:
-    """Refuse kernels whose numbers are not the program's: not by rounding, but by and large.
+    """Refuse functions whose numbers are off by more than rounding.
 
     Raises:
         NumericalError: with the numbers.
@@ -144,7 +132,7 @@ def _require_agreement(
         inputs = [_points(k).to(dtype) for k in range(len(program.inputs))]
         theirs = evaluate(program.outputs, dict(zip(program.inputs, inputs, strict=True)))
         near = torch.finfo(dtype).eps ** 0.25
-        for ours, right in zip(kernels[name](*inputs), theirs, strict=True):
+        for ours, right in zip(functions[name](*inputs), theirs, strict=True):
             known = right.isfinite()
             scale = right[known].abs().amax() if known.any() else torch.tensor(0.0)
             off = (ours - right)[known].abs() > near * (right[known].abs() + near * scale)

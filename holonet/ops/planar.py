@@ -16,7 +16,6 @@ __all__ = [
     "Real",
     "Sheet",
     "in_order",
-    "plus",
     "product",
 ]
 
@@ -201,23 +200,15 @@ class Program:
     Args:
         inputs: names, in the order of the arguments.
         outputs: what is computed.
-        repeating: how many of the last inputs are shorter, of one length, and start anew at
-            their end.
     """
 
     inputs: Sequence[str]
     outputs: Sequence[Planar]
-    repeating: int = 0
 
     @property
     def double(self) -> bool:
         """Whether in double precision."""
         return self.outputs[0].re.sheet.double
-
-
-def plus(a: Real, b: Real) -> Real:
-    """The sum; a term known to be 0 costs nothing."""
-    return b if a.is_constant(0) else a if b.is_constant(0) else a + b
 
 
 def _sum(a: Real, b: Real) -> Real:

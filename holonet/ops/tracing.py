@@ -14,9 +14,9 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves, tree_map_only
 
 from holonet.errors import HolonetError
-from holonet.ops.apart import apart
 from holonet.ops.elementary import ELEMENTARY, divide, modulus, real_part_only
 from holonet.ops.evaluate import OPERATIONS
+from holonet.ops.new_thread import in_new_thread
 from holonet.ops.planar import Planar, Real
 
 __all__ = ["UntranslatableError", "count_operations", "trace"]
@@ -131,7 +131,7 @@ def _record(function: Callable[[Tensor], Tensor], double: bool) -> _Recording:
         return _Recording(z, list(reversed(list(_steps_before(value, recorder.steps)))), value)
 
     try:
-        return apart(run)
+        return in_new_thread(run)
     except UntranslatableError:
         raise
     except Exception as error:  # of any kind: the function is the user's

@@ -55,7 +55,7 @@ _CALLS: Mapping[str, str] = MappingProxyType(
 
 
 def source(programs: Mapping[str, Program]) -> str:
-    """A Python module with a kernel NAME(in..., out..., count, period, BLOCK) for each program.
+    """A Python module with a kernel NAME(in..., out..., count, BLOCK) for each program.
 
     Pointers are to the parts as float32. Offsets are 64-bit, so tensors may exceed 2^31 bytes.
     """
@@ -68,31 +68,24 @@ def _function(name: str, made: Program) -> str:
         "parts = 2 * tl.program_id(0).to(tl.int64) * BLOCK + tl.arange(0, 2 * BLOCK)",
         "inside = parts < 2 * count",
     ]
-    if made.repeating:
-        lines += [
-            "first = (2 * tl.program_id(0).to(tl.int64) * BLOCK % (2 * period)).to(tl.int32)",
-            "again = (first + tl.arange(0, 2 * BLOCK)) % (2 * period)",
-        ]
-    own = len(made.inputs) - made.repeating
-    places = ["parts"] * own + ["again"] * made.repeating
     lines += [
         f"{z}_re, {z}_im = tl.split(tl.reshape("
-        f"tl.load({z}_ptr + {place}, mask=inside, other=0.0), (BLOCK, 2)))"
-        for z, place in zip(made.inputs, places, strict=True)
+        f"tl.load({z}_ptr + parts, mask=inside, other=0.0), (BLOCK, 2)))"
+        for z in made.inputs
     ]
-    work, results = statements(made.outputs, "(BLOCK,)")
+    work, results = statements(made.outputs)
     lines += work
     lines += [
         f"tl.store(out{k}_ptr + parts, tl.reshape(tl.join({re}, {im}), (2 * BLOCK,)), mask=inside)"
         for k, (re, im) in enumerate(results)
     ]
     body = "\n".join(f"    {line}" for line in lines)
-    arguments = ", ".join([*pointers, "count", "period", "BLOCK: tl.constexpr"])
+    arguments = ", ".join([*pointers, "count", "BLOCK: tl.constexpr"])
     return f"\n@triton.jit\ndef {name}({arguments}):\n{body}\n"
 
 
 def compile_programs(programs: Mapping[str, Program]) -> dict[str, Callable[..., list[Tensor]]]:
-    """A function of complex64 tensors of one shape for each program, called as `native.Kernel` is.
+    """A function of complex64 tensors for each program, called as `native.CompiledFunction` is.
 
     Raises:
         ImportError: Triton is not installed.
@@ -104,14 +97,14 @@ def compile_programs(programs: Mapping[str, Program]) -> dict[str, Callable[...,
     }
 
 
-def _launch(kernel: Any, outputs: int, *inputs: Tensor, out: Sequence[Tensor] = ()) -> list[Tensor]:
-    """Run over all entries; inputs, `out` and results are those of `native.Kernel`."""
-    read = list(map(dense, inputs))
-    results = [*(torch.empty_like(read[0]) for _ in range(outputs - len(out))), *out]
-    count = read[0].numel()
+def _launch(kernel: Any, outputs: int, *inputs: Tensor) -> list[Tensor]:
+    """Run over all entries; inputs and results are those of `native.CompiledFunction`."""
+    inputs = tuple(map(dense, inputs))
+    results = [torch.empty_like(inputs[0]) for _ in range(outputs)]
+    count = inputs[0].numel()
     if count:
-        flat = [torch.view_as_real(t).view(-1) for t in (*read, *results)]
-        kernel[(-(-count // BLOCK),)](*flat, count, read[-1].numel(), BLOCK=BLOCK)
+        flat = [torch.view_as_real(t).view(-1) for t in (*inputs, *results)]
+        kernel[(-(-count // BLOCK),)](*flat, count, BLOCK=BLOCK)
     return results
 
 
@@ -120,29 +113,22 @@ def helpers() -> str:
     return resources.files("holonet.ops").joinpath("vector.triton").read_text()
 
 
-def statements(
-    outputs: Sequence[Planar], shape: str, inputs: Mapping[str, str] = MappingProxyType({})
-) -> tuple[list[str], list[tuple[str, str]]]:
+def statements(outputs: Sequence[Planar]) -> tuple[list[str], list[tuple[str, str]]]:
     """The lines that compute the outputs, and an expression for each one's parts.
 
-    The lines assign to v0, v1, ... in single precision.
-
-    Args:
-        outputs: what is computed.
-        shape: of a block, as Triton code; a constant output is spread over it.
-        inputs: name of a real input -> its variable, where that is not the name itself.
+    The lines assign to v0, v1, ... in single precision. A constant output is spread over a block.
 
     Example:
         >>> from holonet.ops.planar import Sheet
         >>> z = Sheet().complex_input("z")
-        >>> statements([z.plus(z)], "(BLOCK,)")
+        >>> statements([z.plus(z)])
         (['v1 = z_re + z_re', 'v3 = z_im + z_im'], [('v1', 'v3')])
     """
     lines, names = [], {}
     angles: dict[int, dict[str, str]] = {}
     for k, node in enumerate(in_order([part for output in outputs for part in output])):
         if node.op == "input":
-            names[id(node)] = inputs.get(str(node.value), str(node.value))
+            names[id(node)] = str(node.value)
         elif node.op == "constant":
             names[id(node)] = repr(node.value).replace("inf", "float('inf')")
         elif node.op in CIRCULAR:  # both at once, and an angle's once
@@ -154,13 +140,13 @@ def statements(
         else:
             names[id(node)] = f"v{k}"
             lines.append(f"v{k} = {_expression(node, names)}")
-    found = [tuple(_block(part, names[id(part)], shape) for part in output) for output in outputs]
-    return lines, [(re, im) for re, im in found]
+    return lines, [(_block(re, names), _block(im, names)) for re, im in outputs]
 
 
-def _block(part: Real, name: str, shape: str) -> str:
+def _block(part: Real, names: Mapping[int, str]) -> str:
     """A block of numbers, also for a constant."""
-    return f"tl.full({shape}, {name}, tl.float32)" if part.op == "constant" else name
+    name = names[id(part)]
+    return f"tl.full((BLOCK,), {name}, tl.float32)" if part.op == "constant" else name
 
 
 def _expression(node: Real, names: Mapping[int, str]) -> str:

@@ -18,9 +18,9 @@ RECORDS = ("square", "cube", "exp", "sin", "tanh", "reciprocal", "sigmoid", "sof
 SIZES = (64, 128, 256, 512, 1024, 2048, 4096, 8192, 16_384, 65_536, 131_072, 262_144)
 
 
-def forced(floor: str, record: HolomorphicFunction, z: torch.Tensor, g: torch.Tensor | None):
-    """One call on a floor, with a gradient if there is something to pull back."""
-    with use(floor):
+def forced(backend: str, record: HolomorphicFunction, z: torch.Tensor, g: torch.Tensor | None):
+    """One call on a backend, with a gradient if there is something to pull back."""
+    with use(backend):
         value = pointwise(record, z)
         return value if g is None else torch.autograd.grad(value, z, g)
 
@@ -37,11 +37,11 @@ def main() -> None:
             z, g = 0.5 * torch.randn(2, size, dtype=torch.complex64) + 0.2
             gains = []
             for at, pulled in ((z, None), (z.clone().requires_grad_(), g)):
-                floors = {
-                    floor: partial(forced, floor, record, at, pulled)
-                    for floor in ("compiled", "reference")
+                backends = {
+                    backend: partial(forced, backend, record, at, pulled)
+                    for backend in ("compiled", "reference")
                 }
-                times = interleave(floors, rounds=rounds, warmup=2)
+                times = interleave(backends, rounds=rounds, warmup=2)
                 gains.append(ratio(times["reference"], times["compiled"]).median)
             print(f"{name:<12} {size:>8} {gains[0]:>8.2f} {gains[1]:>8.2f}")
 

@@ -199,7 +199,7 @@ def test_what_is_missing_is_one_line_before_any_work(folder: Path) -> None:
 
 
 def test_every_module_but_those_that_draw_is_imported_with_the_core_alone() -> None:
-    may = ("holonet.plots", "holonet.experiments.demo_report", "holonet.ops.affine.fused",
+    may = ("holonet.plots", "holonet.experiments.demo_report",
            "holonet.studies.barati2022.figures_", "holonet.testing.strategies")  # fmt: skip
     names = [m.name for m in pkgutil.walk_packages(holonet.__path__, "holonet.", lambda _: None)]
     needed = [n for n in names if not n.startswith(may) and n != "holonet.__main__"]

@@ -25,7 +25,7 @@ from holonet.symbolic import from_sympy
 from holonet.symbolic.known_functions import FUNCTIONS
 
 C64, C128 = torch.complex64, torch.complex128
-SIZES = (1, 63, 64, 1000)
+SIZES = (1, 63, 64, 255, 256, 1000)
 EPS = 16  # times eps and the scale of a value
 WRITTEN = 128  # the same for formulas, whose powers and products multiply errors
 

@@ -219,11 +219,15 @@ def test_a_compiler_that_is_missing_is_named(monkeypatch):
         load(SOURCE, "a test")
 
 
-@pytest.mark.parametrize("slow", [True, False])
-def test_a_long_compilation_is_announced(tmp_path, monkeypatch, caplog, slow):
+def test_a_compilation_is_announced_before_it_starts(tmp_path, monkeypatch, caplog):
     monkeypatch.setenv(cache.VARIABLE, str(tmp_path))
     monkeypatch.setattr(compiler, "_libraries", {})
-    monkeypatch.setattr(compiler, "SLOW", -1.0 if slow else 1e9)
+    announced, build = [], compiler._build
+    monkeypatch.setattr(compiler, "_build", lambda *a: announced.append(caplog.text) or build(*a))
     with caplog.at_level(logging.WARNING):
         load(SOURCE, "squares")
-    assert ("compiled squares for this CPU" in caplog.text) is slow
+        assert "compiling squares for this CPU" in announced[0]
+        caplog.clear()
+        compiler._libraries.clear()
+        load(SOURCE, "squares")  # from disk
+    assert caplog.text == ""

@@ -9,7 +9,7 @@ from holonet.errors import NumericalError
 from holonet.ops import cache
 from holonet.ops.compiler import CompilationError, _key
 from holonet.ops.cpp import emit
-from holonet.ops.native import POINTS, _require_agreement, compile_programs, readable
+from holonet.ops.native import POINTS, _require_agreement, compile_programs, has_storage
 from holonet.ops.planar import Program, Sheet
 
 
@@ -20,26 +20,26 @@ def square(double):
 
 @pytest.fixture(scope="module", params=[False, True], ids=["complex64", "complex128"])
 def both(request):
-    kernels = compile_programs({"square": square(request.param)}, "squares")
-    return square(request.param), kernels, torch.complex128 if request.param else torch.complex64
+    functions = compile_programs({"square": square(request.param)}, "squares")
+    return square(request.param), functions, torch.complex128 if request.param else torch.complex64
 
 
 def test_threads_change_nothing(both):
-    _, kernels, dtype = both
+    _, functions, dtype = both
     z = torch.randn(50_001, dtype=dtype)
     before = torch.get_num_threads()
     try:
         torch.set_num_threads(3)
-        several = kernels["square"](z)[0]
+        several = functions["square"](z)[0]
     finally:
         torch.set_num_threads(before)
-    assert torch.equal(several, kernels["square"](z)[0])
+    assert torch.equal(several, functions["square"](z)[0])
 
 
 def test_lazy_strided_and_misaligned_inputs(both):
-    _, kernels, dtype = both
+    _, functions, dtype = both
     base = torch.randn(9, 14, dtype=dtype)
-    square = kernels["square"]
+    square = functions["square"]
     for z in (
         base.conj(),
         base.T,
@@ -79,7 +79,7 @@ def test_another_library_in_its_place_is_replaced(tmp_path, monkeypatch, caplog)
     assert (tmp_path / "compiled" / places[0] / "again.so").read_bytes() == whole
 
 
-def test_kernels_that_compute_wrongly_are_refused():
+def test_functions_that_compute_wrongly_are_refused():
     z = Sheet().complex_input("z")
     programs = {"f": Program(["z"], [z.times(z)])}
 
@@ -93,15 +93,15 @@ def test_kernels_that_compute_wrongly_are_refused():
             _require_agreement(off_by(0.2, where), programs)
 
 
-def test_readable():
-    seen = []
+def test_has_storage():
+    answers = []
 
     def look(t):
-        seen.append(readable(t))
+        answers.append(has_storage(t))
         return t
 
     torch.vmap(look)(torch.zeros(2, 3))
-    assert seen == [False]
-    assert readable(torch.zeros(3))
-    assert readable(torch.zeros(0))
-    assert not readable(torch._efficientzerotensor((3,)))
+    assert answers == [False]
+    assert has_storage(torch.zeros(3))
+    assert has_storage(torch.zeros(0))
+    assert not has_storage(torch._efficientzerotensor((3,)))

@@ -133,17 +133,17 @@ def test_constants_may_depend_on_the_precision():
 
 
 @pytest.mark.parametrize("function", [torch.tanh, lambda z: z.item()])
-def test_no_mode_is_left_to_the_end_of_the_thread(function, monkeypatch):
+def test_no_mode_outlives_the_function(function, monkeypatch):
     """It would be freed when the thread ends, which aborts a process that ends at that moment."""
-    left = []
+    modes = []
 
     def counting(run):
         try:
             return run()
         finally:
-            left.extend(_python_dispatch._get_current_dispatch_mode_stack())
+            modes.extend(_python_dispatch._get_current_dispatch_mode_stack())
 
-    monkeypatch.setattr(tracing, "apart", counting)
+    monkeypatch.setattr(tracing, "in_new_thread", counting)
     with contextlib.suppress(UntranslatableError):
         count_operations(function)
-    assert left == []
+    assert modes == []

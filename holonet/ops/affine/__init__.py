@@ -1,6 +1,6 @@
-"""Affine maps of complex or real tensors, and holomorphic functions of them."""
+"""Affine maps of complex or real tensors."""
 
-from holonet.ops.affine.layer import affine
+from holonet.ops.affine.function import affine
 from holonet.ops.affine.mixed import widened
 from holonet.ops.affine.reference import planar_channels
 

@@ -5,30 +5,14 @@ by two blocks, the result lies in memory as complex numbers do, so that nothing 
 the rounding.
 """
 
-from typing import Any, Literal
+from typing import Any
 
 import torch
+from jaxtyping import Complex, Float, Inexact
 from torch import Tensor
 from torch.autograd import forward_ad
 
-from holonet._types import ComplexTensor, RealTensor
-
-__all__ = [
-    "PRODUCTS",
-    "Products",
-    "affine",
-    "asked_for",
-    "autocast_dtype",
-    "rounded_product",
-    "weight_gradient",
-    "widened",
-]
-
-Products = Literal[3, 4]
-
-PRODUCTS: Products = 4
-"""Real products that a complex one takes. Three (Gauss) rounds sums and differences of parts, which
-costs accuracy in bfloat16, and takes more passes over z; neither is measured on a card yet."""
+__all__ = ["affine", "autocast_dtype", "is_requested", "rounded_product", "widened"]
 
 POINTS = (torch.complex64, torch.float32)
 
@@ -44,13 +28,13 @@ def autocast_dtype(z: Tensor) -> torch.dtype | None:
     return None
 
 
-def asked_for(z: Tensor, weight: Tensor) -> bool:
+def is_requested(z: Tensor, weight: Tensor) -> bool:
     """Whether torch.autocast asks for bfloat16, and z and the weight are in single precision.
 
     Example:
         >>> z = torch.zeros(2, 2, dtype=torch.complex64)
         >>> with torch.autocast("cpu", dtype=torch.bfloat16):
-        ...     asked_for(z, z), asked_for(z.to(torch.complex128), z)
+        ...     is_requested(z, z), is_requested(z.to(torch.complex128), z)
         (True, False)
     """
     single = weight.dtype is torch.complex64 and z.dtype in POINTS
@@ -71,24 +55,22 @@ def widened(x: Tensor) -> Tensor:
 
 
 def affine(
-    z: Tensor,
-    weight: ComplexTensor,
-    bias: ComplexTensor | None = None,
-    products: Products = PRODUCTS,
-) -> ComplexTensor:
+    z: Inexact[Tensor, "*batch in"],
+    weight: Complex[Tensor, "out in"],
+    bias: Complex[Tensor, " out"] | None = None,
+) -> Complex[Tensor, "*batch out"]:
     """W z + b along the last axis, with the parts of z and W rounded to bfloat16.
 
     The bias is not rounded. Gradients, tangents and their gradients are products of the same kind:
     what enters each one is rounded, what leaves it is in float32.
 
     Args:
-        z: (..., n), complex64 or float32.
-        weight: (m, n), complex64.
-        bias: (m,), complex64.
-        products: four, or three by Gauss: (a + ib)(c + id) from (a + b) c, a (d - c), b (c + d).
+        z: complex64 or float32.
+        weight: complex64.
+        bias: complex64.
 
-    Law: the error is at most c 2^-8 (|z| |W|^T), entry by entry, with c = 2.1 for four products
-        and c = 8.1 for three, for n up to a few thousand.
+    Law: the error is at most 2.1 x 2^-8 (|z| |W|^T), entry by entry, for up to a few thousand
+        columns.
 
     Example:
         >>> affine(torch.tensor([[1 + 2j]]), torch.tensor([[3 + 1j]]))
@@ -96,26 +78,18 @@ def affine(
     """
     if not z.is_complex():
         flat = rounded_product(_rows(z), _columns(weight.real, weight.imag))
-    elif products == 4:
+    else:
         c, d = weight.real, weight.imag
         block = torch.stack([_columns(c, d), _columns(-d, c)], 1).flatten(0, 1)
         flat = rounded_product(_parts(z), block)
-    else:
-        flat = _by_gauss(_rows(z), weight)
     value = torch.view_as_complex(flat.reshape(*z.shape[:-1], len(weight), 2))
     return value if bias is None else value + bias
 
 
-def weight_gradient(z: ComplexTensor, g: ComplexTensor) -> ComplexTensor:
-    """The gradient of W for z: (..., n) and the gradient g: (..., m) of W z: g^T conj(z)."""
-    parts = rounded_product(_parts(g).mT, _parts(z))
-    blocks = parts.reshape(g.shape[-1], 2, z.shape[-1], 2)
-    (rr, ri), (ir, ii) = (blocks[:, k].unbind(-1) for k in range(2))
-    return torch.complex(rr + ii, ir - ri)
-
-
-def rounded_product(a: RealTensor, b: RealTensor) -> RealTensor:
-    """A B in float32, with a: (..., r, k) and b: (..., k, c) rounded to bfloat16.
+def rounded_product(
+    a: Float[Tensor, "*batch rows inner"], b: Float[Tensor, "*batch inner columns"]
+) -> Float[Tensor, "*batch rows columns"]:
+    """A B in float32, with A and B rounded to bfloat16.
 
     Leading axes must be equal. It is differentiated as a bilinear map, by products of this kind.
 
@@ -141,14 +115,6 @@ def _parts(z: Tensor) -> Tensor:
 def _columns(re: Tensor, im: Tensor) -> Tensor:
     """Matrices (m, n) as (n, 2m), their rows as neighboring columns."""
     return torch.stack([re.mT, im.mT], -1).flatten(-2)
-
-
-def _by_gauss(z: Tensor, weight: Tensor) -> Tensor:
-    a, b, c, d = z.real, z.imag, weight.real.mT, weight.imag.mT
-    common = rounded_product(a + b, c)
-    re = common - rounded_product(b, c + d)
-    im = common + rounded_product(a, d - c)
-    return torch.stack([re, im], -1).flatten(-2)
 
 
 class _Product(torch.autograd.Function):

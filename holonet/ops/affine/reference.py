@@ -1,10 +1,9 @@
 """W z + b by torch's own products; a real z is never multiplied by zeros."""
 
 import torch
+from jaxtyping import Complex, Float, Inexact
 from torch import Tensor
 from torch.nn import functional
-
-from holonet._types import ComplexTensor, RealTensor
 
 __all__ = ["affine", "planar_channels"]
 
@@ -12,7 +11,11 @@ LARGE = 1 << 18  # entries of a weight
 FEWEST = 16  # rows, and columns for each row
 
 
-def affine(z: Tensor, weight: ComplexTensor, bias: ComplexTensor | None = None) -> ComplexTensor:
+def affine(
+    z: Inexact[Tensor, "*batch in"],
+    weight: Complex[Tensor, "out in"],
+    bias: Complex[Tensor, " out"] | None = None,
+) -> Complex[Tensor, "*batch out"]:
     """W z + b along the last axis.
 
     A complex z is torch's complex product. A real z takes two real products instead of the four
@@ -20,9 +23,9 @@ def affine(z: Tensor, weight: ComplexTensor, bias: ComplexTensor | None = None) 
     in memory as complex numbers do.
 
     Args:
-        z: (..., n), complex of the weight's dtype or real of its parts' dtype.
-        weight: (m, n).
-        bias: (m,).
+        z: complex of the weight's dtype or real of its parts' dtype.
+        weight: W.
+        bias: b; 0 unless given.
 
     Law: for real z the value and all derivatives are those at z + 0i.
 
@@ -40,7 +43,7 @@ def affine(z: Tensor, weight: ComplexTensor, bias: ComplexTensor | None = None) 
     return torch.view_as_complex(functional.linear(z, rows, offset).unflatten(-1, (-1, 2)))
 
 
-def planar_channels(parameter: ComplexTensor) -> RealTensor:
+def planar_channels(parameter: Complex[Tensor, "n ..."]) -> Float[Tensor, "2*n ..."]:
     """The real parts along the first axis, then the imaginary parts.
 
     Example:

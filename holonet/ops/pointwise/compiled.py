@@ -1,42 +1,53 @@
-"""The pointwise operations in C++ generated from the record, for the CPU."""
+"""The pointwise operations generated from a record: C++ for the CPU, Triton for the GPU."""
 
 import logging
-import sys
-from collections.abc import Mapping
-from typing import NamedTuple
+from collections.abc import Callable, Mapping
+from typing import Any, Literal, NamedTuple
 
 import torch
+from torch import Tensor
 
 from holonet.functions import HolomorphicFunction
+from holonet.ops import native, triton_code
 from holonet.ops.compiler import CompilationError
-from holonet.ops.native import Kernel, compile_programs
+from holonet.ops.native import has_storage
 from holonet.ops.planar import in_order
-from holonet.ops.pointwise.programs import BIASED, INPUTS, program
+from holonet.ops.pointwise import reference
+from holonet.ops.pointwise.programs import program
 from holonet.ops.tracing import UntranslatableError, count_operations
 
 __all__ = [
-    "LEAST",
-    "OTHER",
-    "POLYNOMIAL",
-    "QUICK",
+    "SMALLEST",
+    "Generated",
+    "compiled_functions",
     "forget",
     "is_polynomial",
-    "kernels",
-    "least",
-    "loaded",
-    "small",
+    "run",
+    "threshold",
 ]
 
-MOST = 512
+Generated = Literal["compiled", "fused"]
+"""The backends whose code is generated from the record."""
+
+Functions = Mapping[str, Callable[..., list[Tensor]]]
+Thresholds = tuple[int | None, int | None]
+
+TRAINING = ("value", "pull")
+FURTHER = ("push", "push_backward", "pull_backward")
+"""What is compiled together: what training needs; what forward mode and second orders need."""
+
+RECORDS = 512
 """Records that are remembered; the oldest is forgotten first."""
-NEVER = sys.maxsize
-POLYNOMIAL = (NEVER, 1 << 16)
-QUICK = (NEVER, 1 << 17)
-LEAST = 64
-OTHER = (LEAST, LEAST)
-"""Entries from which compiled code is faster than torch's: forwards alone, and where a gradient may
-be asked for. For polynomials, whose values torch computes at the speed of a copy; for rational
-functions that are one operation of torch; for others. From `tests/benchmarks/thresholds.py`."""
+
+SMALLEST = 64
+POLYNOMIAL: Thresholds = (None, 1 << 16)
+QUICK: Thresholds = (None, 1 << 17)
+SINGLE: Thresholds = (256, 512)
+COMPOSITE: Thresholds = (SMALLEST, SMALLEST)
+"""Entries from which C++ is faster than torch code, None for never: forwards, and where a gradient
+may be asked for. For polynomials, whose values torch computes at the speed of a copy; for rational
+functions that are one operation of torch; for others that are one; for the rest. From
+`tests/benchmarks/thresholds.py`."""
 
 SUMS = {"input", "constant", "add", "sub", "mul", "neg"}
 QUOTIENTS = SUMS | {"div", "abs", "maximum", "minimum", "le", "where"}
@@ -48,83 +59,93 @@ class _Known(NamedTuple):
     """What is remembered of a record: itself, so that its identity stays its own, and the rest."""
 
     record: HolomorphicFunction
-    least: tuple[int, int]
-    kernels: dict[tuple[torch.dtype, bool], Mapping[str, Kernel] | str]
+    thresholds: Thresholds
+    functions: dict[tuple[Generated, torch.dtype, tuple[str, ...]], Functions | str]
 
 
 _known: dict[int, _Known] = {}
-small: dict[int, int] = {}
-"""Identity of a record that was looked up -> entries below which it is torch code in any case."""
 
 
-def _look_up(record: HolomorphicFunction) -> _Known:
-    """By identity: to hash a record takes longer than its value at 64 entries."""
-    found = _known.get(id(record))
-    if found is None:
-        if len(_known) >= MOST:
-            oldest = next(iter(_known))
-            small.pop(oldest, None)
-            _known.pop(oldest, None)
-        found = _known.setdefault(id(record), _Known(record, _thresholds(record), {}))
-        small[id(record)] = min(found.least)
-    return found
+def compiled_functions(
+    record: HolomorphicFunction,
+    backend: Generated,
+    dtype: torch.dtype,
+    operation: str = "value",
+) -> Functions | str:
+    """The operation and those that are compiled with it, by name; or, in words, why there are none.
 
-
-def forget() -> None:
-    """Compile and measure anew what is asked for next."""
-    _known.clear()
-    small.clear()
-
-
-def kernels(
-    record: HolomorphicFunction, dtype: torch.dtype, biased: bool = False
-) -> Mapping[str, Kernel] | str:
-    """The compiled operations of `reference` by name; or, in words, why there are none.
-
-    Those of `BIASED` if asked for. What cannot be compiled here is not tried again in this process.
+    What cannot be compiled here is not tried again in this process.
     """
-    known = _look_up(record).kernels
-    key = dtype, biased
-    if key not in known:
-        known[key] = _compile(record, *key)
-    return known[key]
+    functions = _look_up(record).functions
+    key = backend, dtype, TRAINING if operation in TRAINING else FURTHER
+    if key not in functions:
+        functions[key] = _compile(record, *key)
+    return functions[key]
 
 
-def loaded(record: HolomorphicFunction, dtype: torch.dtype) -> Mapping[str, Kernel] | None:
-    """The compiled operations, if there are any by now."""
-    known = _known.get(id(record))
-    found = None if known is None else known.kernels.get((dtype, False))
-    return None if isinstance(found, str) else found
+def run(operation: str, record: HolomorphicFunction, backend: Generated, *inputs: Tensor) -> Any:
+    """An operation of `reference` on a backend: one tensor or a tuple.
+
+    Torch code where the operation has no translation or an input has no storage.
+    """
+    functions = compiled_functions(record, backend, inputs[0].dtype, operation)
+    if isinstance(functions, str) or not all(map(has_storage, inputs)):
+        return getattr(reference, operation)(record, *inputs)
+    if backend == "compiled" and operation == "value" and is_polynomial(record):
+        return record.value(inputs[0])  # torch's products are as fast as a copy
+    if any(t.shape != inputs[0].shape for t in inputs):
+        inputs = torch.broadcast_tensors(*inputs)
+    outputs = functions[operation](*inputs)
+    return outputs[0] if len(outputs) == 1 else tuple(outputs)
+
+
+def threshold(record: HolomorphicFunction, requires_grad: bool) -> int | None:
+    """The number of entries from which C++ is faster than torch code; None if it never is."""
+    return _look_up(record).thresholds[requires_grad]
 
 
 def is_polynomial(record: HolomorphicFunction) -> bool:
     """Whether the derivative takes sums and products only, or cannot be read."""
-    return _look_up(record).least == POLYNOMIAL
+    return _look_up(record).thresholds == POLYNOMIAL
 
 
-def least(record: HolomorphicFunction, derived: bool) -> int:
-    """The number of entries from which compiled code is worth its call.
+def forget() -> None:
+    """Compile and look up anew what is asked for next."""
+    _known.clear()
 
-    Args:
-        record: the function.
-        derived: whether a gradient may be asked for.
-    """
-    return _look_up(record).least[derived]
+
+def _look_up(record: HolomorphicFunction) -> _Known:
+    """By identity: to hash a record takes longer than its value at 64 entries."""
+    known = _known.get(id(record))
+    if known is None:
+        if len(_known) >= RECORDS:
+            _known.pop(next(iter(_known)), None)
+        known = _known.setdefault(id(record), _Known(record, _thresholds(record), {}))
+    return known
 
 
 def _compile(
-    record: HolomorphicFunction, dtype: torch.dtype, biased: bool
-) -> Mapping[str, Kernel] | str:
+    record: HolomorphicFunction, backend: Generated, dtype: torch.dtype, names: tuple[str, ...]
+) -> Functions | str:
     double = dtype == torch.complex128
     try:
-        programs = {
-            name: program(name, record, double=double, biased=biased)
-            for name in (BIASED if biased else INPUTS)
-        }
-        return compile_programs(programs, f"{record.name} in {dtype}")
+        programs = {name: program(name, record, double=double) for name in names}
+        if backend == "fused":
+            return triton_code.compile_programs(programs)
+        what = record.name if names == TRAINING else f"further derivatives of {record.name}"
+        return native.compile_programs(programs, f"{what} in {dtype}")
     except (CompilationError, UntranslatableError) as error:
         log.info("%s runs as torch code: %s", record.name, error)
         return str(error)
+
+
+def _thresholds(record: HolomorphicFunction) -> Thresholds:
+    operations = _operations(record)
+    if operations <= SUMS:
+        return POLYNOMIAL
+    if count_operations(record.value) > 1:
+        return COMPOSITE
+    return QUICK if operations <= QUOTIENTS else SINGLE
 
 
 def _operations(record: HolomorphicFunction) -> set[str]:
@@ -136,10 +157,3 @@ def _operations(record: HolomorphicFunction) -> set[str]:
     except UntranslatableError:
         return set()
     return {node.op for node in in_order([part for output in outputs for part in output])}
-
-
-def _thresholds(record: HolomorphicFunction) -> tuple[int, int]:
-    operations = _operations(record)
-    if operations <= SUMS:
-        return POLYNOMIAL
-    return QUICK if operations <= QUOTIENTS and count_operations(record.value) == 1 else OTHER

@@ -7,7 +7,7 @@ from holonet.functions import HolomorphicFunction
 from holonet.ops.planar import Planar, Program, Sheet
 from holonet.ops.tracing import trace
 
-__all__ = ["BIASED", "INPUTS", "program"]
+__all__ = ["INPUTS", "program"]
 
 INPUTS: Mapping[str, Sequence[str]] = MappingProxyType(
     {
@@ -21,26 +21,15 @@ INPUTS: Mapping[str, Sequence[str]] = MappingProxyType(
 """Name of an operation of `reference` -> its complex inputs."""
 
 
-BIASED: Mapping[str, Sequence[str]] = MappingProxyType(
-    {"value": ("z", "b"), "pull": ("z", "g", "b")}
-)
-"""The operations at z + b, where b repeats: name -> complex inputs."""
-
-
-def program(
-    operation: str, record: HolomorphicFunction, *, double: bool, biased: bool = False
-) -> Program:
-    """An operation of `reference` as expressions in its inputs; or one of `BIASED`.
+def program(operation: str, record: HolomorphicFunction, *, double: bool) -> Program:
+    """An operation of `reference` as expressions in its inputs.
 
     Raises:
         UntranslatableError: the record uses an operation that has no translation.
     """
     sheet = Sheet(double)
-    names = (BIASED if biased else INPUTS)[operation]
-    z, *others = map(sheet.complex_input, names)
-    if biased:
-        z = z.plus(others.pop())
-    return Program(names, _WRITERS[operation](record, z, *others), repeating=int(biased))
+    names = INPUTS[operation]
+    return Program(names, _WRITERS[operation](record, *map(sheet.complex_input, names)))
 
 
 def _value(record: HolomorphicFunction, z: Planar) -> list[Planar]:

@@ -1,4 +1,4 @@
-"""The pointwise operations in plain torch: what every other floor must agree with."""
+"""The pointwise operations in plain torch: what every other backend must agree with."""
 
 from torch import Tensor
 

@@ -1,7 +1,5 @@
 """Products in bfloat16: their error, their derivatives, and when they are taken."""
 
-from functools import partial
-
 import pytest
 import torch
 from hypothesis import given
@@ -10,12 +8,12 @@ from torch.func import jvp, vjp, vmap
 
 from holonet.functions import CATALOGUE
 from holonet.nn import Linear
-from holonet.ops import affine
+from holonet.ops import affine, pointwise
 from holonet.ops.affine import mixed, reference
 
 C64, C128 = torch.complex64, torch.complex128
 UNIT = 2.0**-8
-LARGEST = {4: 2.1, 3: 8.1}  # the law of `mixed.affine`
+LARGEST = 2.1  # the law of `mixed.affine`
 
 
 def tensors(shape=(5, 3), m=4, seed=0, real=False, dtype=C64):
@@ -41,19 +39,18 @@ def low(enabled=True, dtype=torch.bfloat16):
     shape=st.lists(st.integers(0, 17), min_size=1, max_size=3),
     m=st.integers(0, 9),
     real=st.booleans(),
-    products=st.sampled_from([3, 4]),
     exponent=st.integers(-30, 30),
     seed=st.integers(0, 2**16),
 )
-def test_the_error_is_within_the_law(shape, m, real, products, exponent, seed):
+def test_the_error_is_within_the_law(shape, m, real, exponent, seed):
     z, w, b = tensors(shape, m, seed, real)
     z = z * 2.0**exponent
-    value = mixed.affine(z, w, b, products)
+    value = mixed.affine(z, w, b)
     exact = reference.affine(z.to(C128), w.to(C128), b.to(C128))
     assert value.dtype is C64
     assert value.shape == exact.shape
     scale = reference.affine(z.abs().to(C128), w.abs().to(C128)).real
-    bound = LARGEST[products] * UNIT * scale + 1e-6 * exact.abs()
+    bound = LARGEST * UNIT * scale + 1e-6 * exact.abs()
     assert bool(((value - exact).abs() <= bound).all())
 
 
@@ -63,18 +60,10 @@ def test_the_law_is_not_far_from_sharp():
     assert error > 1.9 * UNIT
 
 
-def test_three_products_round_more_than_four():
-    z, w, _ = tensors((200, 300), 20)
-    exact = reference.affine(z, w)
-    three, four = (((mixed.affine(z, w, None, k) - exact).abs() ** 2).mean() for k in (3, 4))
-    assert four < three < 16 * four
-
-
-@pytest.mark.parametrize("products", [3, 4])
-def test_numbers_of_bfloat16_are_multiplied_exactly(products):
+def test_numbers_of_bfloat16_are_multiplied_exactly():
     z, w = (torch.randint(-8, 8, (9, 7, 2)).float() for _ in range(2))
     z, w = torch.view_as_complex(z), torch.view_as_complex(w)
-    assert torch.equal(mixed.affine(z, w, None, products), z @ w.mT)
+    assert torch.equal(mixed.affine(z, w), z @ w.mT)
 
 
 def gradients(function, given, cotangents):
@@ -109,30 +98,16 @@ def test_gradients_of_numbers_of_bfloat16_are_exact_twice():
         first = torch.autograd.grad(product(z, w, b), (z, w), g, create_graph=True)
         return torch.autograd.grad(first, (z, w), [torch.ones_like(t) for t in first])
 
-    gauss = partial(mixed.affine, products=3)
-    results = map(twice, (mixed.affine, reference.affine, gauss))
-    for ours, exact, by_three in zip(*results, strict=True):
+    for ours, exact in zip(*map(twice, (mixed.affine, reference.affine)), strict=True):
         assert torch.equal(ours, exact)
-        assert torch.equal(by_three, exact)
 
 
-def test_the_gradient_of_the_weight_alone():
-    z, *_ = tensors((2, 5, 3))
-    g = torch.randn(2, 5, 4, dtype=C64)
-    (_, expected, _), _ = gradients(mixed.affine, tensors((2, 5, 3)), g)
-    torch.testing.assert_close(mixed.weight_gradient(z, g), expected)
-    assert mixed.weight_gradient(z[:, :0], g[:, :0]).abs().max() == 0
-
-
-@pytest.mark.parametrize("products", [3, 4])
 @pytest.mark.parametrize("real", [False, True])
-def test_forward_mode_and_its_derivatives(products, real):
+def test_forward_mode_and_its_derivatives(real):
     z, w, b = tensors(real=real)
     along = (torch.ones_like(z), torch.ones_like(w), torch.ones_like(b))
 
-    def ours(z, w, b):
-        return mixed.affine(z, w, b, products)
-
+    ours = mixed.affine
     value, tangent = jvp(ours, (z, w, b), along)
     assert torch.equal(value, ours(z, w, b))
     expected = ours(along[0], w, along[2]) + ours(z, along[1], None)
@@ -145,9 +120,8 @@ def test_forward_mode_and_its_derivatives(products, real):
     torch.testing.assert_close(pulled(torch.ones_like(value))[2], torch.zeros_like(b))
 
 
-@pytest.mark.parametrize("products", [3, 4])
 @pytest.mark.parametrize("in_dims", [(0, None), (None, 0), (0, 0), (1, 2)])
-def test_vmap_is_a_loop(in_dims, products):
+def test_vmap_is_a_loop(in_dims):
     axes = [torch.randn(*s, dtype=C64) for s in ((5, 3), (4, 3))]
     batch = 6
     given = [
@@ -155,8 +129,7 @@ def test_vmap_is_a_loop(in_dims, products):
         for t, d in zip(axes, in_dims, strict=True)
     ]
 
-    def ours(z, w):
-        return mixed.affine(z, w, None, products)
+    ours = mixed.affine
 
     def row(k):
         return [t if d is None else t.select(d, k) for t, d in zip(given, in_dims, strict=True)]
@@ -197,7 +170,7 @@ def test_gradients_keep_the_precision_of_the_forward_pass():
     def run(backwards):
         z, w, b = (t.requires_grad_() for t in tensors())
         with low():
-            value = affine(z, w, b, CATALOGUE["tanh"])
+            value = pointwise(CATALOGUE["tanh"], affine(z, w, b))
         with low(enabled=backwards):
             return torch.autograd.grad(value.abs().square().sum(), (z, w, b))
 
@@ -223,15 +196,12 @@ def test_devices_without_autocast_are_left_alone():
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a card")
 @pytest.mark.parametrize("real", [False, True])
-@pytest.mark.parametrize("products", [3, 4])
-def test_a_card_multiplies_the_same_numbers(products, real):
+def test_a_card_multiplies_the_same_numbers(real):
     def run(device):
         given = [t.to(device).requires_grad_() for t in tensors((2, 40, 33), 17, real=real)]
-        value = mixed.affine(*given, products)
+        value = mixed.affine(*given)
         first = torch.autograd.grad(value, given, torch.ones_like(value))
-        mapped = vmap(lambda w: mixed.affine(given[0], w, None, products))(
-            given[1].expand(3, 17, 33)
-        )
+        mapped = vmap(lambda w: mixed.affine(given[0], w))(given[1].expand(3, 17, 33))
         return [t.detach().cpu() for t in (value, *first, mapped)]
 
     for a, e in zip(run("cuda"), run("cpu"), strict=True):

@@ -1,4 +1,4 @@
-"""phi(z) on every floor: values, both modes of derivatives, transforms, and what runs when."""
+"""phi(z) on every backend: values, both modes of derivatives, transforms."""
 
 import dataclasses
 import subprocess
@@ -10,18 +10,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch.autograd import gradcheck, gradgradcheck
 from torch.func import jvp, vjp, vmap
-from torch.utils.flop_counter import FlopCounterMode
 
 from holonet.calculus import jet
 from holonet.functions import CATALOGUE
 from holonet.ops import explain, pointwise, use
-from holonet.ops.pointwise import compiled
+from holonet.ops.pointwise.function import _RecordFunction
 from holonet.symbolic import from_sympy
 
 TANH, SQUARE = CATALOGUE["tanh"], CATALOGUE["square"]
 FORMULA = from_sympy("z/(4 + z**2)")
 C128 = torch.complex128
-floors = pytest.mark.parametrize("floor", ["reference", "compiled"])
+backends = pytest.mark.parametrize("backend", ["reference", "compiled"])
 some = pytest.mark.parametrize("record", [TANH, SQUARE, FORMULA], ids=lambda r: r.name)
 
 
@@ -30,12 +29,12 @@ def points(*shape, dtype=C128, seed=0):
     return 0.6 * torch.randn(shape, generator=generator, dtype=dtype)
 
 
-@floors
+@backends
 @some
-def test_gradients_and_gradients_of_gradients(floor, record):
-    with use(floor):
+def test_gradients_and_gradients_of_gradients(backend, record):
+    with use(backend):
         z = points(2, 3).requires_grad_()
-        assert explain(record, z).startswith(floor)
+        assert explain(record, z).startswith(backend)
 
         def f(z):
             return pointwise(record, z)
@@ -120,12 +119,12 @@ def test_views(view):
         torch.testing.assert_close(pointwise(TANH, z[view]), torch.tanh(z[view]))
 
 
-def test_training_gradients_are_the_same_on_both_floors():
+def test_training_gradients_are_the_same_on_both_backends():
     w = points(3, 3, dtype=torch.complex64)
 
-    def gradient(floor):
+    def gradient(backend):
         weight = w.clone().requires_grad_()
-        with use(floor):
+        with use(backend):
             pointwise(TANH, points(50, 3, dtype=torch.complex64) @ weight).abs().sum().backward()
         return weight.grad
 
@@ -167,64 +166,114 @@ def test_a_users_compiled_model_has_no_graph_break():
     assert done.returncode == 0, done.stderr
 
 
-KINDS = {SQUARE: compiled.POLYNOMIAL, TANH: compiled.OTHER}
+@pytest.mark.parametrize("batched", ["points", "tangents"])
+def test_batches_of_points_and_of_tangents(batched):
+    """A Jacobian along several tangents, as vmap of jvp; and one tangent at several points."""
+    z, v = points(3, 2), points(5, 3, 2, seed=1)
 
-
-@pytest.mark.parametrize("derived", [False, True])
-@pytest.mark.parametrize("record", KINDS, ids=lambda r: r.name)
-def test_small_tensors_run_as_torch_code(record, derived):
-    least = KINDS[record][derived]
-    small = points(min(least, 300_001) - 1, dtype=torch.complex64).requires_grad_(derived)
-    assert f"pays from {least}" in explain(record, small)
-    if least < 1e6:
-        large = points(least, dtype=torch.complex64).requires_grad_(derived)
-        assert explain(record, large).startswith("compiled")
-        pointwise(record, large)
-        found = pointwise(record, large).grad_fn
-        assert (found is not None) is derived
-        if derived and record is SQUARE:
-            assert type(found).__name__ == "_PlainBackward"
-        elif derived:
-            assert found.name() == "PointwiseBackward"
-
-
-@pytest.mark.parametrize("transform", ["jvp", "vmap", "mode"])
-def test_the_first_call_may_stand_inside_a_transform(transform):
-    record = dataclasses.replace(TANH, name=f"new in {transform}")
-    z = points(4, 50, seed=3)
-
-    def f(z):
-        return pointwise(record, z)
+    def along(z, v):
+        return jvp(lambda z: pointwise(TANH, z), (z,), (v,))
 
     with use("compiled"):
-        if transform == "jvp":
-            value = jvp(f, (z,), (z,))[0]
-        elif transform == "vmap":
-            value = vmap(f)(z)
+        if batched == "tangents":
+            value, tangents = vmap(along, in_dims=(None, 0), out_dims=(None, 0))(z, v)
         else:
-            with FlopCounterMode(display=False):
-                value = f(z)
-        torch.testing.assert_close(value, torch.tanh(z))
-        assert explain(record, z).startswith("compiled")
+            value, tangents = vmap(along, in_dims=(0, None))(v, z)
+            z, v = v, z
+    torch.testing.assert_close(value, TANH.value(z))
+    torch.testing.assert_close(tangents, TANH.derivative(z) * v)
 
 
-def test_what_is_asked_for_is_what_runs():
-    z = points(3)
-    with use("reference"):
-        assert explain(TANH, z) == "reference: asked for"
+@some
+@pytest.mark.parametrize("order", [1, 2])
+def test_a_penalty_on_tangents_trains(record, order):
+    weight, z, v = points(3, 3), points(5, 3, seed=1), points(5, 3, seed=2)
+
+    def gradient(backend):
+        w = weight.clone().requires_grad_()
+
+        def first(z):
+            return jvp(lambda z: pointwise(record, z @ w), (z,), (v,))[1]
+
+        with use(backend):
+            out = first(z) if order == 1 else jvp(first, (z,), (v,))[1]
+            return torch.autograd.grad(out.abs().square().sum(), w)[0]
+
+    torch.testing.assert_close(gradient("compiled"), gradient("reference"))
+
+
+def test_reverse_over_forward_over_reverse():
+    z, v = points(4), points(4, seed=1)
+
+    def hvp(f):
+        def pulled(z):
+            value, pull = vjp(f, z)
+            return pull(value)[0]
+
+        return jvp(pulled, (z,), (v,))[1]
+
     with use("compiled"):
-        assert explain(TANH, z).startswith("compiled")
-    assert "pays from" in explain(TANH, z)
+        ours = hvp(lambda z: pointwise(TANH, z))
+    torch.testing.assert_close(ours, hvp(torch.tanh))
 
 
-def test_records_that_cannot_be_read_run_as_torch_code():
-    odd = dataclasses.replace(TANH, value=lambda z: torch.tanh(z.flip(0)).flip(0))
-    z = points(3)
+def test_its_node_of_the_graph_behaves_like_torchs():
+    z = points(100).requires_grad_()
+    out = pointwise(TANH, z * 1)
+    first = torch.autograd.grad(out, z, torch.ones_like(out), retain_graph=True)
+    second = torch.autograd.grad(out, z, torch.ones_like(out))
+    assert torch.equal(first[0], second[0])
+    with pytest.raises(RuntimeError, match="second time"):
+        torch.autograd.grad(out, z, torch.ones_like(out))
     with use("compiled"):
-        torch.testing.assert_close(pointwise(odd, z), torch.tanh(z))
-        assert "flip" in explain(odd, z)
+        inner = z * 1
+        out = pointwise(TANH, inner)
+        inner += 1
+        with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+            out.backward(torch.ones_like(out))
+        packed = []
+        with torch.autograd.graph.saved_tensors_hooks(lambda t: packed.append(t) or t, lambda t: t):
+            pointwise(TANH, z)
+        assert len(packed) == 1
+        for quiet in (torch.no_grad(), torch.inference_mode()):
+            with quiet:
+                assert not pointwise(TANH, z).requires_grad
+        with pytest.warns(UserWarning, match="Anomaly"), torch.autograd.detect_anomaly():
+            pointwise(TANH, z).real.sum().backward()
 
 
-def test_dispatch_modes_see_torch_operations():
-    with FlopCounterMode(display=False), use("compiled"):
-        assert "dispatch mode" in explain(TANH, points(3))
+def test_the_short_call_is_that_of_torch():
+    """Outside of torch.func the arguments are not bound."""
+    z, g = points(80).requires_grad_(), points(80, seed=1)
+    with use("compiled"):
+        short = pointwise(TANH, z)
+    bound = _RecordFunction.apply("value", TANH, "compiled", z)
+    assert type(short.grad_fn).__name__ == type(bound.grad_fn).__name__
+    for a, b in zip(*(torch.autograd.grad(w, z, g) for w in (short, bound)), strict=True):
+        assert torch.equal(a, b)
+
+
+def test_gradients_outside_of_a_finished_transform():
+    """What vjp saved are wrappers of a level that has ended."""
+    z, v = points(70), points(70, seed=1)
+    with use("compiled"):
+        value, pull = vjp(lambda z: pointwise(TANH, z), z)
+        ours = vjp(lambda v: pull(v)[0], v)[1](value)[0]
+        leaked = []
+        vjp(lambda z: leaked.append(z) or z, z)
+        again = pointwise(TANH, leaked[0])
+    torch.testing.assert_close(ours, TANH.derivative(z) * value)
+    torch.testing.assert_close(again, torch.tanh(z))
+
+
+def test_errors_of_the_derivatives_code_arrive():
+    def second_derivative(z):
+        raise ArithmeticError("no derivative today")
+
+    record = dataclasses.replace(TANH, second_derivative=second_derivative)
+    z = points(100).requires_grad_()
+    with use("compiled"):
+        value = pointwise(record, z).abs().square().sum()
+        (gradient,) = torch.autograd.grad(value, z, create_graph=True)
+        with pytest.raises(ArithmeticError, match="no derivative today"):
+            gradient.abs().sum().backward(create_graph=True)

@@ -1,4 +1,4 @@
-"""A thread of its own: nothing active there, results and errors come back."""
+"""A new thread: nothing is active there, results and errors come back."""
 
 import threading
 
@@ -7,7 +7,7 @@ import torch
 from torch.utils._python_dispatch import _get_current_dispatch_mode
 from torch.utils.flop_counter import FlopCounterMode
 
-from holonet.ops.apart import apart
+from holonet.ops.new_thread import in_new_thread
 
 
 def test_nothing_is_active_there():
@@ -20,22 +20,22 @@ def test_nothing_is_active_there():
             torch.empty(1).device.type,
         )
 
-    seen = []
+    states = []
 
     def note(x):
-        seen.append(apart(look))
+        states.append(in_new_thread(look))
         return x
 
     with FlopCounterMode(display=False), torch.autocast("cpu"), torch.device("meta"):
         torch.vmap(note)(torch.zeros(2, device="cpu"))
     with torch.inference_mode():
         note(None)
-    assert seen == [(None, False, False, False, "cpu")] * 2
+    assert states == [(None, False, False, False, "cpu")] * 2
 
 
 def test_errors_come_back_and_threads_end():
     before = threading.active_count()
     with pytest.raises(ZeroDivisionError):
-        apart(lambda: 1 // 0)
-    assert apart(lambda: apart(lambda: 42)) == 42
+        in_new_thread(lambda: 1 // 0)
+    assert in_new_thread(lambda: in_new_thread(lambda: 42)) == 42
     assert threading.active_count() == before

@@ -1,4 +1,4 @@
-"""One name for W z + b and phi of it: the same law on every floor."""
+"""W z + b under torch.autocast and without, alone and under an activation."""
 
 import subprocess
 import sys
@@ -6,15 +6,12 @@ from functools import partial
 
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from torch.func import jvp, vmap
 
 from holonet.calculus import jet
-from holonet.errors import UnknownNameError
-from holonet.functions import CATALOGUE, HolomorphicFunction
-from holonet.ops import BACKENDS, affine, floors, pointwise, use
-from holonet.ops.affine import layer, reference
+from holonet.functions import CATALOGUE
+from holonet.ops import BACKENDS, affine, pointwise, use
+from holonet.ops.affine import reference
 
 pytestmark = pytest.mark.filterwarnings("ignore::RuntimeWarning")
 TANH = CATALOGUE["tanh"]
@@ -31,6 +28,10 @@ def tensors(shape=(2, 5, 3), m=4, dtype=C64, seed=0, real=False):
     return [t.to(DEVICE).requires_grad_() for t in given]
 
 
+def layer(z, w, b):
+    return pointwise(TANH, affine(z, w, b))
+
+
 def derivatives(function, given):
     """The value, the gradients, and the gradients of their squares."""
     value = function(*given)
@@ -40,53 +41,16 @@ def derivatives(function, given):
     return [value, *first, *second, *plain]
 
 
-def launches(monkeypatch):
-    """Where each launch of the kernel leaves its precision."""
-    fused = pytest.importorskip("holonet.ops.affine.fused", reason="no triton")
-    seen, run = [], fused.layer
-
-    def counted(record, z, weight, bias, precision, keep=False):
-        seen.append(precision)
-        return run(record, z, weight, bias, precision, keep=keep)
-
-    monkeypatch.setattr(fused, "layer", counted)
-    return seen
-
-
 @pytest.mark.parametrize("real", [False, True])
 @pytest.mark.parametrize("backend", BACKENDS)
-def test_the_law_on_every_floor(backend, real):
+def test_the_law_on_every_backend(backend, real):
     given = tensors(real=real)
     with use(backend):
-        ours = derivatives(lambda z, w, b: affine(z, w, b, TANH), given)
+        ours = derivatives(layer, given)
     expected = derivatives(lambda z, w, b: torch.tanh(reference.affine(z, w, b)), given)
     for a, e in zip(ours, expected, strict=True):
         assert a.dtype is e.dtype
         torch.testing.assert_close(a, e, rtol=2e-4, atol=2e-5 * e.detach().abs().max().item())
-
-
-@settings(max_examples=8)
-@given(
-    shape=st.lists(st.integers(0, 18), min_size=1, max_size=3),
-    wanted=st.sets(st.sampled_from([0, 1, 2])),
-    with_bias=st.booleans(),
-)
-def test_the_kernel_gives_the_gradients_that_are_wanted(shape, wanted, with_bias):
-    pytest.importorskip("triton")
-    given = [t.detach() for t in tensors(shape, 3)][: 2 + with_bias]
-    wanted = sorted(k for k in wanted if k < len(given))
-    for k in wanted:
-        given[k].requires_grad_()
-    results = []
-    for backend in ("fused", "reference"):
-        with use(backend):
-            value = affine(*given, activation=CATALOGUE["square"])
-        assert value.requires_grad is bool(wanted)
-        inputs = [given[k] for k in wanted]
-        loss = value.abs().square().sum()
-        results.append([value, *(torch.autograd.grad(loss, inputs) if wanted else [])])
-    for a, e in zip(*results, strict=True):
-        torch.testing.assert_close(a, e, rtol=1e-4, atol=1e-4)
 
 
 def test_lazy_inputs_have_gradients_too():
@@ -94,61 +58,11 @@ def test_lazy_inputs_have_gradients_too():
         z, w, b = (t.detach().mT if t.dim() > 1 else t.detach() for t in tensors((4, 4)))
         leaves = [t.requires_grad_() for t in (z, w, b)]
         with use(backend):
-            value = affine(leaves[0].conj(), leaves[1].mH, leaves[2].conj(), TANH)
+            value = layer(leaves[0].conj(), leaves[1].mH, leaves[2].conj())
         return torch.autograd.grad(value.abs().square().sum(), leaves)
 
     for a, e in zip(run("fused"), run("reference"), strict=True):
         torch.testing.assert_close(a, e, rtol=1e-4, atol=1e-4)
-
-
-def test_when_the_kernel_runs(monkeypatch):
-    if torch.cuda.is_available():
-        pytest.skip("the interpreter is off where there is a card")
-    seen = launches(monkeypatch)
-    z, w, b = (t.detach() for t in tensors())
-    double = [t.to(C128) for t in (z, w, b)]
-    foreign = HolomorphicFunction(
-        **{**vars(TANH), "name": "foreign", "value": lambda z: z.cumsum(-1)}
-    )
-    with use("fused"):
-        affine(z, w, b, TANH)
-        affine(z.clone().requires_grad_(), w, b, TANH)
-        assert seen == ["ieee"] * 2
-        with low():
-            affine(z, w, b, TANH)
-        assert seen.pop() == "bf16"
-        affine(z, w, b)
-        affine(*double, activation=TANH)
-        affine(z.real.contiguous(), w, b, TANH)
-        jvp(lambda z: affine(z, w, b, TANH), (z,), (z,))
-        vmap(lambda z: affine(z, w, b, TANH))(z)
-        assert torch.equal(affine(z, w, b, foreign), affine(z, w, b).cumsum(-1))
-        monkeypatch.delenv("TRITON_INTERPRET")
-        affine(z, w, b, TANH)
-    for backend in ("auto", "compiled", "reference"):
-        with use(backend):
-            affine(z, w, b, TANH)
-    assert len(seen) == 2
-
-
-def test_without_triton_it_is_torch_code(monkeypatch):
-    monkeypatch.setattr(floors, "_triton_is_installed", lambda: False)
-    monkeypatch.setattr(layer, "_fused", None)  # must not be asked
-    z, w, b = tensors()
-    with use("fused"):
-        value = affine(z, w, b, TANH)
-    torch.testing.assert_close(value, torch.tanh(reference.affine(z, w, b)))
-
-
-def test_shapes_that_do_not_fit_are_torchs_error():
-    z, w, b = tensors()
-    with use("fused"):
-        with pytest.raises(RuntimeError):
-            affine(z[..., :2], w, b, TANH)
-        with pytest.raises(RuntimeError):
-            affine(z, w, b[:3], TANH)
-    with pytest.raises(UnknownNameError, match="backend"), use("fusd"):
-        pass
 
 
 @pytest.mark.parametrize("backend", ["fused", "reference"])
@@ -156,8 +70,8 @@ def test_transforms_and_forward_mode(backend):
     z, w, b = (t.detach() for t in tensors())
     along = (torch.ones_like(z), torch.ones_like(w), torch.ones_like(b))
     with use(backend):
-        value, tangent = jvp(lambda *t: affine(*t, TANH), (z, w, b), along)
-        each = vmap(lambda z: affine(z, w, b, TANH))(z)
+        value, tangent = jvp(layer, (z, w, b), along)
+        each = vmap(lambda z: layer(z, w, b))(z)
     u = reference.affine(z, w, b)
     du = reference.affine(along[0], w, along[2]) + reference.affine(z, along[1])
     torch.testing.assert_close(value, torch.tanh(u))
@@ -168,7 +82,7 @@ def test_transforms_and_forward_mode(backend):
 def test_jets_read_the_plain_code():
     z, w, b = (t.detach() for t in tensors())
     with use("fused"), low():
-        ours = jet(lambda z: affine(z, w, b, TANH), z, z, 2)
+        ours = jet(lambda z: layer(z, w, b), z, z, 2)
     for a, e in zip(
         ours, jet(lambda z: torch.tanh(reference.affine(z, w, b)), z, z, 2), strict=True
     ):
@@ -179,7 +93,7 @@ def test_jets_read_the_plain_code():
 def test_batched_gradients(rounded):
     z, w, b = tensors()
     with use("fused"), low(enabled=rounded):
-        value = affine(z, w, b, TANH)
+        value = layer(z, w, b)
     above = torch.randn(3, *value.shape, dtype=C64, device=DEVICE)
     batched = torch.autograd.grad(value, (z, w, b), above, is_grads_batched=True, retain_graph=True)
     for k in range(3):
@@ -191,9 +105,8 @@ def test_batched_gradients(rounded):
 @pytest.mark.parametrize("real", [False, True])
 def test_gradcheck_in_double_precision(real):
     given = tensors((2, 3), 2, C128, real=real)
-    check = partial(affine, activation=TANH)
-    assert torch.autograd.gradcheck(check, given, check_forward_ad=True)
-    assert torch.autograd.gradgradcheck(check, given)
+    assert torch.autograd.gradcheck(layer, given, check_forward_ad=True)
+    assert torch.autograd.gradgradcheck(layer, given)
 
 
 @pytest.mark.parametrize("backend", ["reference", "fused"])
@@ -202,7 +115,7 @@ def test_derivatives_in_bfloat16_are_near(backend):
 
     def ours(z, w, b):
         with use(backend), low():
-            return affine(z, w / 4, b, TANH)
+            return layer(z, w / 4, b)
 
     exact = derivatives(lambda z, w, b: torch.tanh(reference.affine(z, w / 4, b)), given)
     for k, (a, e) in enumerate(zip(derivatives(ours, given), exact, strict=True)):
@@ -211,24 +124,22 @@ def test_derivatives_in_bfloat16_are_near(backend):
         assert (a - e).norm() > 1e-5 * e.norm()
 
 
-def test_without_autocast_and_activation_it_is_torchs_product():
+def test_without_autocast_it_is_torchs_product():
     z, w, b = tensors()
     for backend in BACKENDS:
         with use(backend):
             assert torch.equal(affine(z, w, b), torch.nn.functional.linear(z, w, b))
             assert torch.equal(affine(z.real, w, b), reference.affine(z.real, w, b))
-            if backend != "fused" and DEVICE == "cpu":
-                assert torch.equal(affine(z, w, b, TANH), pointwise(TANH, affine(z, w, b)))
 
 
 COMPILED = """
 import torch
 from holonet.functions import CATALOGUE
-from holonet.ops import affine
+from holonet.ops import affine, pointwise
 
 def run(z, w):
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        return affine(affine(z, w), w, activation=CATALOGUE["tanh"])
+        return pointwise(CATALOGUE["tanh"], affine(affine(z, w), w))
 
 z, w = torch.randn(4, 3, dtype=torch.complex64), torch.randn(3, 3, dtype=torch.complex64)
 w.requires_grad_()
