@@ -34,13 +34,13 @@ def backend() -> Iterator[None]:
 
     A module whose subject is the backends has a fixture of this name that does nothing.
     """
-    from holonet.ops import backend as choice  # not before annotations are enforced
+    from holonet.ops import dispatch  # not before annotations are enforced
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv(choice.VARIABLE, "reference")
-        choice._from_environment.cache_clear()
+        patch.setenv(dispatch.VARIABLE, "reference")
+        dispatch._from_environment.cache_clear()
         yield
-    choice._from_environment.cache_clear()
+    dispatch._from_environment.cache_clear()
 
 
 @pytest.fixture(autouse=True)
