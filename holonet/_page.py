@@ -1,12 +1,23 @@
 """What a page of a report holds: plain records, without the libraries that draw and render it."""
 
-from collections.abc import Mapping, Sequence
+import csv
+import io
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from importlib.metadata import version
 from typing import Any
 
 from holonet.errors import ShapeError
 
-__all__ = ["Cell", "Report", "Section", "Table"]
+__all__ = ["CITATION", "Cell", "Report", "Section", "Table", "numbers_csv", "strict_json"]
+
+CITATION = (
+    "@software{holonet, author={{The holonet authors}}, "
+    "title={holonet: Holomorphic neural networks in PyTorch}, "
+    f"version={{{version('holonet')}}}, year={{2026}}}}"
+)
+"""The software, in BibTeX; CITATION.cff says the same."""
 
 Cell = str | int | float | bool | None
 """What a table holds: text as it stands, a float to four significant digits, None as a dash."""
@@ -56,15 +67,18 @@ class Section:
 
 @dataclass(frozen=True)
 class Report:
-    """One page: a verdict, a headline table, sections, notes and provenance.
+    """One page: a verdict, a headline table, sections, notes, raw numbers and provenance.
 
     Args:
         title: what was done.
         summary: the verdict in one paragraph.
         sections: the evidence.
-        facts: where the numbers come from: seed, versions, hardware, command.
-        headline: the one table to look at if there is time for one.
+        facts: command, seed and `provenance`; "date" and "commit" also stand below the title.
+        headline: the most important table.
         notes: what was not done, not measured or not certain.
+        numbers: what results.json beside the page holds; the numbers below its "cells" are also
+            in results.csv.
+        citations: BibTeX entries besides that of holonet.
     """
 
     title: str
@@ -73,3 +87,53 @@ class Report:
     facts: Mapping[str, Cell] = field(default_factory=dict)
     headline: Table | None = None
     notes: Sequence[str] = ()
+    numbers: Mapping[str, Any] | None = None
+    citations: Sequence[str] = ()
+
+
+def strict_json(value: Any) -> Any:
+    """The same in strict JSON: numbers that are not finite become None.
+
+    Example:
+        >>> strict_json({"a": (1.0, float("inf"))})
+        {'a': [1.0, None]}
+    """
+    match value:
+        case float() if not math.isfinite(value):
+            return None
+        case dict():
+            return {str(k): strict_json(v) for k, v in value.items()}
+        case list() | tuple():
+            return [strict_json(v) for v in value]
+        case _:
+            return value
+
+
+def numbers_csv(cells: Mapping[str, Any]) -> str:
+    """All numbers and texts below each cell, one a line, under cell, quantity, value.
+
+    Example:
+        >>> print(numbers_csv({"net": {"clean": 0.9, "curve": [{"eps": 0.1}]}}), end="")
+        cell,quantity,value
+        net,clean,0.9
+        net,curve.0.eps,0.1
+    """
+    lines = io.StringIO()
+    writer = csv.writer(lines, lineterminator="\n")
+    writer.writerow(["cell", "quantity", "value"])
+    for cell, content in cells.items():
+        writer.writerows([cell, name, value] for name, value in _leaves(content))
+    return lines.getvalue()
+
+
+def _leaves(value: Any, name: str = "") -> Iterator[tuple[str, Any]]:
+    match value:
+        case dict():
+            inner = value.items()
+        case list():
+            inner = enumerate(value)
+        case _:
+            yield name, value
+            return
+    for key, part in inner:
+        yield from _leaves(part, f"{name}.{key}".removeprefix("."))

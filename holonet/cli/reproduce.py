@@ -11,7 +11,7 @@ from rich.table import Table
 
 from holonet.cli.options import JsonFlag, count, given, require_used
 from holonet.cli.terminal import say, show
-from holonet.studies.claims import Verdict
+from holonet.studies.evidence import Verdict
 from holonet.studies.registry import STUDIES, study_named
 from holonet.studies.runner import StudyResult
 from holonet.studies.runner import reproduce as reproduce_study
@@ -22,7 +22,8 @@ __all__ = ["reproduce"]
 
 STYLES = {
     Verdict.CONFIRMED: "green",
-    Verdict.NOT_CONFIRMED: "yellow",
+    Verdict.UNDECIDED: "yellow",
+    Verdict.REFUTED: "red",
     Verdict.NOT_TESTABLE: "dim",
 }
 
@@ -44,8 +45,8 @@ def reproduce(
 ) -> None:
     """Test what a paper claims, claim by claim, over several seeds; write a report.
 
-    Every claim gets a verdict that is computed from intervals over seeds: confirmed, not
-    confirmed, or not testable here. Called again after a crash, it goes on where it was.
+    Every claim gets a verdict that is computed from intervals over seeds: confirmed,
+    undecided, refuted or not testable. Called again after a crash, the study resumes.
 
     [dim]holonet reproduce shaham2015 --quick[/dim]
     [dim]holonet reproduce shaham2015 --data mnist --data-root ~/data --epochs 10[/dim]

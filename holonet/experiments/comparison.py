@@ -59,6 +59,20 @@ class Outcome:
     records: tuple[dict[str, Any], ...]
     folder: Path
 
+    def to_json(self) -> dict[str, Any]:
+        """Accuracies with their intervals, times and parameters."""
+        curve = [
+            {**asdict(p), "accuracy": p.accuracy, "interval": list(p.interval)} for p in self.curve
+        ]
+        return {
+            "seed": self.seed,
+            "parameters": self.parameters,
+            "clean": self.clean,
+            "robust": curve,
+            "step_ms": self.step_ms,
+            "train_seconds": self.train_seconds,
+        }
+
     def at(self, eps: float) -> RobustnessPoint:
         """The point of the curve at a radius.
 

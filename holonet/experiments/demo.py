@@ -1,4 +1,4 @@
-"""The demo: a plain real network against a holomorphic one under the linearized rule, reported."""
+"""The demo: what the linearized rule does for a real network, and holomorphy beyond that."""
 
 from pathlib import Path
 
@@ -8,6 +8,7 @@ from holonet.experiments.comparison import Contender, Outcome, compare
 from holonet.experiments.protocol import Protocol
 from holonet.nn import HolomorphicClassifier
 from holonet.training import DataConfig, ModelConfig, RuleConfig, TrainConfig, load_weights
+from holonet.training.run_folder import WEIGHTS
 
 __all__ = ["DEMO", "run_demo"]
 
@@ -21,12 +22,17 @@ DEMO = (
         RuleConfig(name="standard"),
     ),
     Contender(
-        "holomorphic, linearized rule",
+        "real, linearized",
+        ModelConfig(kind="real-parameter-matched", hidden=HIDDEN),
+        RuleConfig(name="linearized", eps=EPS),
+    ),
+    Contender(
+        "holomorphic, linearized",
         ModelConfig(hidden=HIDDEN),
         RuleConfig(name="linearized", eps=EPS),
     ),
 )
-"""The demo's two networks, of equal real parameter count."""
+"""The demo's networks, of equal real parameter count; the first two are controls."""
 
 
 def run_demo(
@@ -41,15 +47,15 @@ def run_demo(
     command: str = "holonet demo",
     progress: bool = False,
 ) -> tuple[list[Outcome], Path]:
-    """Train both contenders, attack both, write the report; return outcomes and its path.
+    """Train and attack the contenders, write the report; return outcomes and its path.
 
     Args:
         data: real data in [0, 1].
-        folder: of the runs and of report.html.
+        folder: of the runs, report.html, results.json and results.csv.
         source: what `data` were loaded from, as `compare` takes it.
         seed: of weights, batches, probes and attacks.
-        epochs, batch_size, lr: of both trainings.
-        command: how the report says it can be made again.
+        epochs, batch_size, lr: of each training.
+        command: what makes the report again.
         progress: draw progress bars on stderr.
 
     Raises:
@@ -70,7 +76,7 @@ def run_demo(
         seeds=(seed,),
         progress=progress,
     )
-    model = _trained(outcomes[1], data, train)
+    model = _trained(outcomes[-1], data, train)
     report = demo_report(outcomes, model, data, protocol, train, command)
     return outcomes, write_report(report, folder / "report.html")
 
@@ -82,5 +88,5 @@ def _trained(outcome: Outcome, data: Dataset, train: TrainConfig) -> Holomorphic
     )
     if not isinstance(model, HolomorphicClassifier):
         raise ConfigError(f"{outcome.label} is not a holomorphic classifier")
-    load_weights(outcome.folder / "model.safetensors", model)
+    load_weights(outcome.folder / WEIGHTS, model)
     return model.eval()

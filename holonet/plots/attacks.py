@@ -16,13 +16,13 @@ from holonet.errors import DataError, ShapeError
 from holonet.plots.curves import plot_robustness
 from holonet.plots.style import (
     INK,
-    LINE_WIDTH,
     MUTED,
     TICK_SIZE,
     add_legend,
     color,
     figure_of,
     label_axes,
+    line_style,
     new_figure,
 )
 
@@ -92,7 +92,7 @@ def plot_distances(
         shown = d[np.isfinite(d)]
         x = np.concatenate([[0.0], shown, [max(0.0, *shown[-1:], min(right, found.threat.eps))]])
         left = 100 * (len(d) - np.searchsorted(d, x, side="right")) / len(d)
-        ax.step(x, left, where="post", label=name, color=color(index), linewidth=LINE_WIDTH)
+        ax.step(x, left, where="post", label=name, **line_style(index))
         if math.isfinite(found.median):
             dashes = {"linestyle": (0, (4, 3)), "linewidth": 1.0}
             ax.axvline(found.median, color=color(index), alpha=0.7, **dashes)

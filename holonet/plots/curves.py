@@ -11,11 +11,11 @@ from matplotlib.figure import Figure
 from holonet._arguments import checked
 from holonet.errors import DataError, DomainError, ShapeError
 from holonet.plots.style import (
-    LINE_WIDTH,
     add_legend,
     color,
     figure_of,
     label_axes,
+    line_style,
     marker,
     new_figure,
 )
@@ -62,7 +62,9 @@ def plot_robustness(
         ax = new_figure(6.0, 3.9)[1][0]
     for index, (name, (accuracy, low, high)) in enumerate(checked.items()):
         ax.fill_between(x, 100 * low, 100 * high, color=color(index), alpha=0.16, linewidth=0)
-        ax.plot(x, 100 * accuracy, label=name, **_line(index), marker=marker(index), markersize=5)
+        ax.plot(
+            x, 100 * accuracy, label=name, **line_style(index), marker=marker(index), markersize=5
+        )
     ax.set_ylim(0, 102)
     ax.margins(x=0.02)
     label_axes(ax, xlabel, "accuracy (%)", title)
@@ -154,7 +156,7 @@ def _draw_metric(
                 raise DomainError(f"{key} of {name!r} leaves [0, 1]: give fractions, not percent")
             y = 100 * y
         dots = {"marker": marker(index), "markersize": 4} if len(x) <= 30 else {}
-        ax.plot(x, y, label=name, **_line(index), **dots)
+        ax.plot(x, y, label=name, **line_style(index), **dots)
         drawn.append(y[np.isfinite(y)])
     values = np.concatenate(drawn)
     if _is_fraction(key):
@@ -166,8 +168,3 @@ def _draw_metric(
 def _is_fraction(key: str) -> bool:
     """Whether the metric is a share of 1, to be drawn in percent."""
     return key.endswith("accuracy")
-
-
-def _line(index: int) -> dict[str, Any]:
-    """The look of the line with this number."""
-    return {"color": color(index), "linewidth": LINE_WIDTH}

@@ -32,8 +32,9 @@ def plot_modes(
 
     Negative modes, which only an anti-holomorphic part can fill, have a color of their own. The
     dashed line is the rounding level, eps times the largest coefficient: what stays below it is
-    noise. Coefficients equal to 0 leave a gap. High modes that the samples cannot tell apart show
-    up at the far left (aliasing): take more samples before blaming the function.
+    noise. Coefficients equal to 0 leave a gap. Modes beyond the last one above 100 times that
+    level are out of the picture. High modes that the samples cannot tell apart show up at the far
+    left (aliasing): take more samples before blaming the function.
 
     Args:
         coefficients: N of them, mode k at index k + N//2, so from -N//2 up to (N-1)//2.
@@ -78,7 +79,8 @@ def plot_modes(
     ax.axhline(rounding, color=MUTED, label="rounding", **dashes)
     ax.set_yscale("log")
     ax.set_ylim(floor, size.max() * 10)
-    ax.set_xlim(modes[0] - 1, modes[-1] + 1)
+    largest = max(8, *np.abs(modes[size > 100 * rounding])) + 1  # beyond is rounding
+    ax.set_xlim(max(modes[0] - 1, -largest), min(modes[-1] + 1, largest))
     ax.grid(False, axis="x")
     label_axes(ax, "Fourier mode", "|coefficient|", title, pad=30)
     add_legend(ax, loc="lower left", bbox_to_anchor=(0, 1.0), ncols=3, columnspacing=1.2)

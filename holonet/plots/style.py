@@ -9,6 +9,7 @@ from holonet._arguments import checked
 from holonet.errors import DomainError
 
 __all__ = [
+    "DASHES",
     "GRID",
     "INK",
     "LABEL_SIZE",
@@ -23,6 +24,7 @@ __all__ = [
     "color",
     "figure_of",
     "label_axes",
+    "line_style",
     "marker",
     "new_figure",
     "style_axes",
@@ -35,6 +37,9 @@ white, is left out."""
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 """A second cue beside the color, so that a gray print can be read. One longer than the palette,
 so that color and marker together repeat only after 56 lines."""
+
+DASHES = ("-", (0, (6, 2)), (0, (1.5, 1.5)), (0, (7, 2, 1.5, 2)), (0, (3, 1.5)))
+"""A third cue, of lines without markers."""
 
 INK = "#1F2430"
 MUTED = "#667085"
@@ -61,6 +66,12 @@ def color(index: int) -> str:
 def marker(index: int) -> str:
     """The marker of the line with this number."""
     return MARKERS[index % len(MARKERS)]
+
+
+def line_style(index: int) -> dict[str, Any]:
+    """Color, dashes and width of the line with this number."""
+    dashes = DASHES[index % len(DASHES)]
+    return {"color": color(index), "linestyle": dashes, "linewidth": LINE_WIDTH}
 
 
 @checked

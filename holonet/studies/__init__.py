@@ -1,22 +1,25 @@
 """What papers claim, tested claim by claim over several seeds."""
 
-from holonet.studies.claims import Claim, Finding, Standing, Verdict, judge, judge_all
+from holonet.studies.claims import Claim, Result, Results, Standing
+from holonet.studies.evidence import Criterion, Evidence, Finding, Verdict, judge
 from holonet.studies.registry import STUDIES, study_named
 from holonet.studies.runner import StudyResult, reproduce
-from holonet.studies.study import Cell, Result, Study
+from holonet.studies.study import Cell, Study
 
 __all__ = [
     "STUDIES",
     "Cell",
     "Claim",
+    "Criterion",
+    "Evidence",
     "Finding",
     "Result",
+    "Results",
     "Standing",
     "Study",
     "StudyResult",
     "Verdict",
     "judge",
-    "judge_all",
     "reproduce",
     "study_named",
 ]

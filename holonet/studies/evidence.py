@@ -1,14 +1,60 @@
-"""Intervals, where a claim puts them, and the verdict that follows."""
+"""Verdicts: what intervals over seeds, or networks, say about a claim."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Literal
+from enum import StrEnum
+from typing import Any, Literal
 
 from holonet.statistics import Interval
-from holonet.studies.claims import Finding, Verdict, judge_all
-from holonet.studies.study import Result
 
-__all__ = ["Criterion", "Evidence", "of_part"]
+__all__ = ["Criterion", "Evidence", "Finding", "Side", "Verdict", "judge"]
+
+Side = Literal["above", "below"]
+Number = float | int
+
+
+class Verdict(StrEnum):
+    """Of several verdicts the last in this order holds for all together."""
+
+    CONFIRMED = "confirmed"
+    UNDECIDED = "undecided"
+    REFUTED = "refuted"
+    NOT_TESTABLE = "not testable"
+
+
+def judge(interval: Interval, side: Side, value: Number = 0.0) -> Verdict:
+    """The verdict on a claim that a quantity is above or below a value.
+
+    Confirmed if the whole interval lies on the claimed side, refuted if it lies on the other,
+    undecided if it contains the value, not testable if it is infinite.
+
+    Example:
+        >>> judge(Interval(1.0, -0.5, 2.5, 5, "t"), "above")
+        <Verdict.UNDECIDED: 'undecided'>
+    """
+    if not interval.is_finite:
+        return Verdict.NOT_TESTABLE
+    if not (interval.is_above(value) or interval.is_below(value)):
+        return Verdict.UNDECIDED
+    holds = interval.is_above(value) if side == "above" else interval.is_below(value)
+    return Verdict.CONFIRMED if holds else Verdict.REFUTED
+
+
+@dataclass(frozen=True)
+class Finding:
+    """The verdict on a claim.
+
+    Args:
+        claim: the key of the claim.
+        verdict: computed from the numbers.
+        numbers: the intervals behind the verdict, in plain types.
+        text: the numbers in words.
+    """
+
+    claim: str
+    verdict: Verdict
+    numbers: dict[str, Any]
+    text: str
 
 
 @dataclass(frozen=True)
@@ -17,17 +63,38 @@ class Criterion:
 
     Args:
         intervals: by name.
-        claimed: the side.
-        value: of what.
-        factor, unit, digits: how they are written.
+        side: of the value.
+        value: the threshold.
+        factor, unit, digits: how numbers are written: 100 and " points" for example.
     """
 
     intervals: Mapping[str, Interval]
-    claimed: Literal["above", "below"]
-    value: float | int = 0.0
-    factor: float | int = 1
+    side: Side
+    value: Number = 0.0
+    factor: Number = 1
     unit: str = ""
     digits: int = 2
+
+    @property
+    def verdicts(self) -> dict[str, Verdict]:
+        """By name of the interval."""
+        return {name: judge(i, self.side, self.value) for name, i in self.intervals.items()}
+
+    @property
+    def text(self) -> str:
+        """Every number with its verdict.
+
+        Example:
+            >>> Criterion({"a": Interval(0.2, 0.1, 0.3, 5, "t")}, "above").text
+            'a: 0.20 (95% interval 0.10 to 0.30), confirmed.'
+        """
+        parts = (
+            f"{name}: {interval.scaled(self.factor).text(self.digits, self.unit)}, {verdict}"
+            for (name, interval), verdict in zip(
+                self.intervals.items(), self.verdicts.values(), strict=True
+            )
+        )
+        return f"{'; '.join(parts)}."
 
 
 @dataclass(frozen=True)
@@ -35,38 +102,24 @@ class Evidence:
     """What a verdict rests on.
 
     Args:
-        tests: all must be passed; none at all means that nothing can be tested.
-        beside: intervals that are shown and not judged.
-        remark: what else a reader should know, in words that follow the numbers.
+        tests: all must be passed; without any the claim is not testable.
+        beside: intervals that are shown and decide nothing.
+        remark: what else a reader should know.
     """
 
     tests: Sequence[Criterion] = ()
     beside: Mapping[str, Interval] = field(default_factory=dict)
     remark: str = ""
 
+    @property
+    def verdict(self) -> Verdict:
+        """The last of the tests' verdicts in the order of `Verdict`."""
+        verdicts = {verdict for test in self.tests for verdict in test.verdicts.values()}
+        return next((v for v in reversed(Verdict) if v in verdicts), Verdict.NOT_TESTABLE)
+
     def finding(self, claim: str) -> Finding:
-        """The verdict with its reason."""
-        if not self.tests:
-            return Finding(claim, Verdict.NOT_TESTABLE, {}, self.remark)
-        judged = [
-            judge_all(
-                test.intervals,
-                test.claimed,
-                test.value,
-                factor=test.factor,
-                unit=test.unit,
-                digits=test.digits,
-            )
-            for test in self.tests
-        ]
-        verdicts = {verdict for verdict, _ in judged}
-        worst = next(v for v in reversed(Verdict) if v in verdicts)
-        numbers = {name: asdict(i) for t in self.tests for name, i in t.intervals.items()}
-        numbers |= {name: asdict(i) for name, i in self.beside.items()}
-        text = " ".join(filter(None, [*(reason for _, reason in judged), self.remark]))
-        return Finding(claim, worst, numbers, text)
-
-
-def of_part(results: Mapping[str, Result], part: str) -> list[Result]:
-    """The results of one part of the study."""
-    return [result for result in results.values() if result["part"] == part]
+        """The verdict with its numbers."""
+        intervals = {name: i for test in self.tests for name, i in test.intervals.items()}
+        numbers = {name: asdict(i) for name, i in {**intervals, **self.beside}.items()}
+        text = " ".join(filter(None, [*(test.text for test in self.tests), self.remark]))
+        return Finding(claim, self.verdict, numbers, text)

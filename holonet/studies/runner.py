@@ -13,21 +13,21 @@ from typing import Any
 from rich.progress import MofNCompleteColumn, TimeElapsedColumn
 
 from holonet._cache import keep, read_kept, recall
-from holonet._files import folder_lock, write_atomically
-from holonet._page import Report
+from holonet._files import folder_lock
+from holonet._page import Report, strict_json
 from holonet._progress import progress_bar
 from holonet._provenance import provenance
 from holonet.errors import (
     CheckpointError,
     ConfigError,
-    DataError,
     HolonetError,
     NumericalError,
     RunExistsError,
 )
-from holonet.studies.claims import Finding, Verdict
+from holonet.studies.claims import Results
+from holonet.studies.evidence import Finding
 from holonet.studies.report import study_report
-from holonet.studies.study import Cell, Result, Study
+from holonet.studies.study import Cell, Study
 
 __all__ = ["StudyResult", "reproduce"]
 
@@ -47,7 +47,7 @@ class StudyResult:
 
     study: str
     findings: tuple[Finding, ...]
-    results: Mapping[str, Result]
+    results: Results
     failed: Mapping[str, str]
     record: Mapping[str, Any]
     folder: Path
@@ -66,26 +66,26 @@ def reproduce(
     progress: bool = False,
     command: str | None = None,
 ) -> StudyResult:
-    """Do the cells that are not done, conclude, write results.json and report.html.
+    """Run the cells that are not done, judge the claims, write the page and its numbers.
 
-    Every finished cell is one file, cells/<key>.json, written atomically, with its digest beside
-    it. Called again after a crash, finished cells are read back and a broken-off one goes on from
-    what its folder cells/<key>/ holds; a cell whose settings changed is done anew, as is one whose
-    file is damaged, and one that failed is tried again. A cell that fails with an error of ours is
-    recorded, and the rest goes on. The seconds of a cell are those of the call that finished it.
+    A finished cell is one file, cells/<key>.json, written atomically, with its digest beside it.
+    Called again after a crash, finished cells are read back, and an interrupted one resumes from
+    its folder cells/<key>/. A cell is computed anew where its settings changed, its file is
+    damaged, or it failed. A cell that fails with a HolonetError is recorded, and the others run.
+    The seconds of a cell are those of the call that finished it.
 
     Args:
-        study: what to do.
-        folder: where it goes.
-        quick: the short one.
+        study: the claims and cells.
+        folder: of results.json, results.csv, report.html and cells/.
+        quick: the short run.
         progress: draw a progress bar on stderr.
-        command: how the report says that it can be made again.
+        command: what makes the report again.
 
-    Law: called again, a finished study does no cell and finds the same.
+    Law: called again, a finished study runs no cell and has the same findings.
 
     Raises:
         ConfigError: two cells with one key, a key that is no file name, settings that are not
-            JSON, findings that do not answer the claims one by one.
+            JSON.
         RunExistsError: another process is at work in the folder.
         MissingDependencyError: there is nothing to draw with; before any work.
         HolonetError: every cell failed; the first one's error.
@@ -126,27 +126,25 @@ def _reproduce(
         raise next(iter(errors.values()))
     results = {key: entry["result"] for key, entry in saved.items()}
     failed = {key: f"{type(error).__name__}: {error}" for key, error in errors.items()}
-    findings = _conclude(study, results, failed)
-    record = _finite(
+    findings = _findings(study, results, failed)
+    record = strict_json(
         {
             "study": study.name,
             "title": study.title,
             "quick": quick,
             "command": command or f"holonet reproduce {study.name}{' --quick' if quick else ''}",
-            "claims": [asdict(claim) for claim in study.claims],
+            "claims": [claim.to_json() for claim in study.claims],
             "findings": [asdict(finding) for finding in findings],
             "notes": list(study.notes),
-            "seeds": sorted({c.settings["seed"] for c in cells if "seed" in c.settings}),
+            "seeds": sorted({c.settings.seed for c in cells if hasattr(c.settings, "seed")}),
             "cells": saved,
             "failed": failed,
             "seconds": sum(entry["seconds"] for entry in saved.values()),
             "provenance": provenance(),
         }
     )
-    write_atomically(folder / "results.json", json.dumps(record, indent=1) + "\n")
-    figures = study.figures(results)
     done = StudyResult(study.name, findings, results, failed, record, folder)
-    return done, study_report(study.claims, findings, figures, record)
+    return done, study_report(study, findings, record)
 
 
 def _checked(cells: Sequence[Cell]) -> Sequence[Cell]:
@@ -182,7 +180,7 @@ def _do(
         return earlier
     started = own / "identity.json"
     if started.exists() and recall(started, lambda path: read_kept(path, identity)) is None:
-        shutil.rmtree(own)  # of other settings: its checkpoints must not be gone on with
+        shutil.rmtree(own)  # of other settings: its checkpoints must not be resumed
     keep(started, identity)
     began = time.perf_counter()
     result = study.run_cell(cell, own, on_progress)
@@ -198,44 +196,17 @@ def _do(
 
 def _identity(study: Study, cell: Cell) -> dict[str, Any]:
     """All that a cell's result depends on, as JSON gives it back."""
-    identity = {"study": study.name, "revision": study.revision, "settings": dict(cell.settings)}
+    identity = {"study": study.name, "revision": study.revision, "settings": asdict(cell.settings)}
     try:
         return json.loads(json.dumps(identity))
     except TypeError as error:
         raise ConfigError(f"the settings of cell {cell.key} are not JSON: {error}") from None
 
 
-def _conclude(
-    study: Study, results: Mapping[str, Result], failed: Mapping[str, str]
-) -> tuple[Finding, ...]:
-    """The findings; each says which cells failed."""
-    try:
-        findings = tuple(study.conclude(results))
-    except DataError as error:
-        findings = tuple(
-            Finding(claim.key, Verdict.NOT_TESTABLE, {}, f"too little is left: {error}")
-            for claim in study.claims
-        )
-    answered, claimed = [f.claim for f in findings], [c.key for c in study.claims]
-    if answered != claimed:
-        raise ConfigError(
-            f"{type(study).__name__}.conclude answers {answered}, and its claims are {claimed}: "
-            "give one finding for each, in their order"
-        )
+def _findings(study: Study, results: Results, failed: Mapping[str, str]) -> tuple[Finding, ...]:
+    """One for each claim; each says which cells failed."""
+    findings = tuple(claim.finding(results) for claim in study.claims)
     if not failed:
         return findings
     lost = f"{len(failed)} of {len(failed) + len(results)} cells failed and are left out: "
     return tuple(replace(f, text=f"{f.text} {lost}{', '.join(failed)}.") for f in findings)
-
-
-def _finite(value: Any) -> Any:
-    """The same in strict JSON: numbers that are not finite become None."""
-    match value:
-        case float() if not math.isfinite(value):
-            return None
-        case dict():
-            return {str(k): _finite(v) for k, v in value.items()}
-        case list() | tuple():
-            return [_finite(v) for v in value]
-        case _:
-            return value

@@ -1,34 +1,30 @@
-"""A study of a paper: its claims first, then the cells of work, then verdicts."""
+"""A study of a paper: its claims, and the cells of work that test them."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
-from holonet._page import Section
 from holonet.data import Dataset
 from holonet.errors import ConfigError
-from holonet.studies.claims import Claim, Finding
+from holonet.studies.claims import Claim, Result
 
-__all__ = ["Cell", "Result", "Study"]
-
-Result = dict[str, Any]
-"""What a cell comes to, in types that JSON knows."""
+__all__ = ["Cell", "Study"]
 
 
 @dataclass(frozen=True)
 class Cell:
-    """The unit of work that is done once and kept.
+    """A unit of work whose result is kept.
 
     Args:
         key: its name, that of its file too: letters, digits, dots, dashes, underscores.
-        settings: all that its result depends on, in types that JSON knows; a seed is called
-            "seed".
+        settings: a frozen dataclass of all that the result depends on, in types that JSON knows.
+            A seed is called `seed`.
     """
 
     key: str
-    settings: Mapping[str, Any]
+    settings: Any
 
 
 class Study(ABC):
@@ -48,8 +44,10 @@ class Study(ABC):
     claims: ClassVar[tuple[Claim, ...]]
     notes: ClassVar[tuple[str, ...]] = ()
     """What was not done, not measured or not certain."""
+    citation: ClassVar[str] = ""
+    """The paper, in BibTeX."""
     revision: ClassVar[int] = 1
-    """To be raised when `run_cell` changes, so that older cells are done anew."""
+    """Raise it when `run_cell` changes: older cells are then computed anew."""
 
     def __init__(
         self, data: Dataset | None = None, *, seeds: int | None = None, epochs: int | None = None
@@ -71,22 +69,7 @@ class Study(ABC):
 
         Args:
             cell: one of `cells`.
-            folder: its own, for weights and checkpoints. After a crash it still holds what was
-                done, so train by `training.fit(..., run_dir=folder, resume=True)`.
-            on_progress: to be called with the fraction that is done, now and then.
-        """
-
-    @abstractmethod
-    def conclude(self, results: Mapping[str, Result]) -> Sequence[Finding]:
-        """One finding for each claim, in their order, from the finished cells' results by key.
-
-        Cells that failed are missing. A DataError, as `statistics` raises it where no value is
-        left, makes every claim not testable.
-        """
-
-    @abstractmethod
-    def figures(self, results: Mapping[str, Result]) -> Mapping[str, Section]:
-        """The evidence by claim key: a title, a figure with its caption, a table, a note.
-
-        The report puts the claim and its verdict in front of each section's text.
+            folder: its own, for weights and checkpoints. After a crash it holds what was done
+                before: train by `training.fit(..., run_dir=folder, resume=True)`.
+            on_progress: to be called with the fraction that is done.
         """

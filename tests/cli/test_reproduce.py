@@ -1,7 +1,7 @@
 """`holonet reproduce` on a toy study, and on a tiny one that is real."""
 
 import json
-from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,36 +13,41 @@ import holonet.cli.reproduce as module
 from holonet.cli.main import app
 from holonet.data import load_digits
 from holonet.errors import DataError, NumericalError, UnknownNameError
-from holonet.plots import Section
-from holonet.studies.claims import Claim, Finding, Verdict
+from holonet.statistics import Interval
+from holonet.studies.claims import Claim, Results
+from holonet.studies.evidence import Criterion, Evidence
 from holonet.studies.study import Cell, Study
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Of a seed."""
+
+    seed: int
+    quick: bool
+
+
+def holds(results: Results) -> Evidence:
+    yes = Interval(1.0, 0.5, 1.5, 5, "t")
+    return Evidence([Criterion({"n": yes}, "above")], remark="The [whole] interval.")
 
 
 class Toy(Study):
     name = "toy"
     title = "A [toy]"
     claims = (
-        Claim("a", "A holds.", "Page 1.", "Tried."),
-        Claim("b", "B holds.", "Page 2.", "Tried."),
+        Claim("a", "A holds.", "Page 1.", "Tried.", holds),
+        Claim("b", "B holds.", "Page 2.", "Tried.", lambda results: Evidence(remark="No.")),
     )
 
     def cells(self, quick: bool) -> list[Cell]:
-        return [Cell(f"seed{n}", {"seed": n, "quick": quick}) for n in range(self.seeds or 3)]
+        return [Cell(f"seed{n}", Settings(n, quick)) for n in range(self.seeds or 3)]
 
     def run_cell(self, cell: Cell, folder: Path, on_progress: Any) -> dict[str, Any]:
-        if cell.settings["seed"] == 1:
+        if cell.settings.seed == 1:
             raise NumericalError("NaN [at] step 1")
         assert self.data is not None
         return {"data": self.data.name, "epochs": self.epochs}
-
-    def conclude(self, results: Mapping[str, Any]) -> list[Finding]:
-        return [
-            Finding("a", Verdict.CONFIRMED, {}, "The [whole] interval."),
-            Finding("b", Verdict.NOT_TESTABLE, {}, "No."),
-        ]
-
-    def figures(self, results: Mapping[str, Any]) -> dict[str, Section]:
-        return {}
 
 
 @pytest.fixture
@@ -58,7 +63,7 @@ def invoke(*arguments: str) -> Any:
 def test_verdicts_failures_and_the_report_are_printed(tmp_path: Path) -> None:
     result = invoke("toy", "--out", str(tmp_path))
     assert result.exit_code == 0, result.output
-    for text in ("A [toy]", "The [whole] interval.", "confirmed", "not testable here"):
+    for text in ("A [toy]", "The [whole] interval.", "confirmed", "not testable"):
         assert text in result.stdout
     assert "seed1 failed: NumericalError: NaN [at] step 1" in result.stdout
     assert str((tmp_path / "report.html").resolve()) in result.stdout.replace("\n", "")
@@ -114,5 +119,5 @@ def test_a_tiny_study_from_the_command_line(tmp_path: Path) -> None:
     result = invoke("shaham2015", *options, "--out", str(tmp_path / "out"))
     assert result.exit_code == 0, result.output
     record = json.loads(result.stdout)
-    assert {f["verdict"] for f in record["findings"]} == {"not testable here"}
+    assert {f["verdict"] for f in record["findings"]} == {"not testable"}
     assert len(record["cells"]) == 4

@@ -28,8 +28,10 @@ from holonet.bench import Case, Row, write_rows
 from holonet.data import Dataset, load_dataset
 from holonet.diagnostics import RobustnessReport, evaluate_robustness
 from holonet.errors import CheckpointError
-from holonet.studies.claims import Claim, Finding, Verdict
-from holonet.studies.study import Cell, Result, Study
+from holonet.statistics import Interval
+from holonet.studies.claims import Claim, Result
+from holonet.studies.evidence import Criterion, Evidence
+from holonet.studies.study import Cell, Study
 from holonet.training import EmpiricalRisk, ModelConfig, TrainConfig, accuracy, fit
 from holonet.training.checkpoint import load_tensors
 
@@ -244,32 +246,40 @@ def _compared(folder: Path, seed: int) -> None:
     _compare(folder)
 
 
+@dataclass(frozen=True)
+class Seed:
+    """The settings of a cell of `Small`."""
+
+    seed: int
+    data: str
+
+
+def _learned(results: Any) -> Evidence:
+    clean = {key: Interval(r["clean"], 0.5, 1.0, 1, "none") for key, r in results.items()}
+    return Evidence([Criterion(clean, "above")])
+
+
 class Small(Study):
     """One small network for each seed."""
 
     name: ClassVar[str] = "small"
     title: ClassVar[str] = "A small study"
-    claims: ClassVar[tuple[Claim, ...]] = (Claim("learns", "It learns.", "School.", "Trained."),)
+    claims: ClassVar[tuple[Claim, ...]] = (
+        Claim("learns", "It learns.", "School.", "Trained.", _learned),
+    )
 
     def cells(self, quick: bool) -> Sequence[Cell]:
         assert self.data is not None
         data = self.data.fingerprint()
-        return [Cell(f"seed{n}", {"seed": n, "data": data}) for n in range(self.seeds or 3)]
+        return [Cell(f"seed{n}", Seed(n, data)) for n in range(self.seeds or 3)]
 
     def run_cell(self, cell: Cell, folder: Path, on_progress: Callable[[float], None]) -> Result:
-        data, seed = self.data, cell.settings["seed"]
+        data, seed = self.data, cell.settings.seed
         assert data is not None
         model = ModelConfig(kind="real", hidden=(5,)).build((1, 8, 8), 10, seed=seed)
         config = TrainConfig(epochs=2, batch_size=40, seed=seed, checkpoint_every=3)
         fit(model, data, EmpiricalRisk(), config, run_dir=folder, resume=True)
         return {"clean": accuracy(model, data.x_test, data.y_test), "seed": seed}
-
-    def conclude(self, results: Any) -> Sequence[Finding]:
-        numbers = {key: result["clean"] for key, result in results.items()}
-        return [Finding("learns", Verdict.CONFIRMED, numbers, "So it is.")]
-
-    def figures(self, results: Any) -> Any:
-        return {}
 
 
 def _reproduce(folder: Path) -> Any:

@@ -1,10 +1,12 @@
 import base64
 import io
+import json
 import os
 import re
 from html.parser import HTMLParser
 from importlib import resources
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 from hypothesis import given
@@ -13,8 +15,17 @@ from matplotlib.image import imread
 
 from holonet.errors import ShapeError
 from holonet.plots.phase_portrait import phase_portrait
-from holonet.plots.reports import Report, Section, Table, render_report, write_report
-from holonet.plots.style import label_axes, new_figure
+from holonet.plots.reports import (
+    RESERVED,
+    Report,
+    Section,
+    Table,
+    _anchors,
+    _embed,
+    render_report,
+    write_report,
+)
+from holonet.plots.style import GRID, INK, MUTED, PALETTE, label_axes, new_figure
 
 
 class Page(HTMLParser):
@@ -67,9 +78,11 @@ def full_report() -> Report:
             Section("Portrait", figure=phase_portrait(lambda z: z, resolution=8), note="Small."),
             Section("Table", table=Table(["layer", "error"], [["one", 1e-16]], "Errors.")),
         ],
-        {"seed": 3, "command": "holonet demo"},
+        {"seed": 3, "command": "holonet demo", "date": "2026-01-02"},
         headline=Table(["model", "clean"], [["a", 97.5], ["b", None]], "Accuracy."),
         notes=["One seed."],
+        numbers={"cells": {"a": {"clean": 97.5, "curve": [1, None]}}},
+        citations=["@misc{run7}"],
     )
 
 
@@ -77,8 +90,10 @@ def test_page_shows_every_part_in_order() -> None:
     text = Page(render_report(full_report())).text
     parts = [
         *("Run 7", "It holds.", "Table 1. Accuracy.", "model", "97.5", "–"),
+        *("Curves", "Portrait", "Table"),  # contents
         *("Curves", "First.", "Second.", "Figure 1. A curve.", "Portrait", "Figure 2. Portrait"),
         *("Note", "Small.", "Table 2. Errors.", "1e-16", "Notes and limits", "One seed."),
+        *("Raw numbers", "results.json", "How to cite", "@software{holonet", "@misc{run7}"),
         *("Provenance", "seed", "3", "command", "holonet demo"),
     ]
     place = 0
@@ -98,7 +113,8 @@ def test_page_is_self_contained() -> None:
     assert not page.all("script") + page.all("link") + page.all("iframe")
     for _, attributes in page.tags:
         for name in ("src", "href", "srcset", "data"):
-            assert (attributes.get(name) or "data:").startswith("data:")
+            target = attributes.get(name) or "#"
+            assert target.startswith(("data:", "#")) or target in ("results.json", "results.csv")
     outside = re.sub(r'src="data:[^"]*"', "", text)
     assert "http:" not in outside
     assert "https:" not in outside
@@ -110,16 +126,72 @@ def test_figures_are_embedded_with_alternative_text() -> None:
     line, portrait = Page(render_report(full_report())).all("img")
     assert line["alt"] == "A curve. Axes: accuracy (%) against eps."
     assert portrait["alt"] == "Portrait. Axes: Im z against Re z."
-    kind, data = line["src"].split(",")
-    assert kind == "data:image/svg+xml;base64"
-    svg = base64.b64decode(data).decode()
-    assert "<svg" in svg
-    assert not re.search(r'(href|src)="(?!#)', svg)  # what is drawn refers to itself alone
-    kind, data = portrait["src"].split(",")
-    assert kind == "data:image/png;base64"
-    width = imread(io.BytesIO(base64.b64decode(data))).shape[1]
+    for image in (line, portrait):
+        kind, data = (image["src"] or "").split(",")
+        assert kind == "data:image/svg+xml;base64"
+        svg = base64.b64decode(data).decode()
+        assert "<svg" in svg
+        assert not re.search(r'(href|src)="(?!#|data:)', svg)  # it refers to itself alone
+        ElementTree.fromstring(svg)
+
+
+def test_pixels_of_a_figure_are_twice_as_many_as_its_size() -> None:
     figure = full_report().sections[1].figure
-    assert width == pytest.approx(2 * figure.dpi * figure.get_figwidth(), abs=2)
+    svg = base64.b64decode(_embed(figure).split(",")[1]).decode()
+    widest = max(
+        imread(io.BytesIO(base64.b64decode(data))).shape[1]
+        for data in re.findall(r'"data:image/png;base64,([^"]*)"', svg)
+    )
+    box = figure.axes[0].get_position().width * figure.get_figwidth()
+    assert widest == pytest.approx(2 * figure.dpi * box, abs=2)
+
+
+def test_figures_follow_dark_mode() -> None:
+    svg = base64.b64decode(_embed(line_figure()).split(",")[1]).decode()
+    assert "@media (prefers-color-scheme:dark)" in svg
+    for name in (INK, MUTED, GRID, "#ffffff", PALETTE[0]):
+        for what in re.findall(rf"(fill|stroke): {name.lower()}", svg):
+            assert f'[style*="{what}: {name.lower()}"]{{{what}:#' in svg
+    assert svg.count("fill: #ffffff") >= 1
+
+
+def test_contents_lead_to_every_section() -> None:
+    page = Page(render_report(full_report()))
+    places = [a["id"] for _, a in page.tags if "id" in a]
+    targets = [(a["href"] or "")[1:] for a in page.all("a") if (a["href"] or "").startswith("#")]
+    assert {"curves", "portrait", "table", "numbers"} <= set(targets) <= set(places)
+    assert len(places) == len(set(places))
+
+
+@given(st.lists(st.sampled_from(["A b", "a B", "Notes", "?", "ζ", "A b 2", "cite"]), max_size=8))
+def test_anchors_differ_and_need_no_escape(titles: list[str]) -> None:
+    anchors = _anchors(titles)
+    assert len({*anchors, *RESERVED}) == len(titles) + len(RESERVED)
+    assert all(re.fullmatch(r"[a-z0-9-]+", anchor) for anchor in anchors)
+
+
+def test_tables_can_be_scrolled_by_keys_and_name_their_columns() -> None:
+    page = Page(render_report(full_report()))
+    scrolled = [a for a in page.all("div") if "scroll" in (a.get("class") or "")]
+    assert len(scrolled) == len(page.all("img")) + len(page.all("table")) - 1  # not the facts
+    assert all(a["tabindex"] == "0" and a["aria-label"] for a in scrolled)
+    cells = [a["data-header"] for a in page.all("td") if "data-header" in a]
+    assert cells == ["model", "clean"] * 2 + ["layer", "error"]
+
+
+def test_numbers_are_written_beside_the_page(tmp_path: Path) -> None:
+    write_report(full_report(), tmp_path / "report.html")
+    assert sorted(os.listdir(tmp_path)) == ["report.html", "results.csv", "results.json"]
+    content = json.loads((tmp_path / "results.json").read_text())
+    assert content == {"cells": {"a": {"clean": 97.5, "curve": [1, None]}}}
+    lines = (tmp_path / "results.csv").read_text().splitlines()
+    assert lines == ["cell,quantity,value", "a,clean,97.5", "a,curve.0,1", "a,curve.1,"]
+
+
+def test_date_and_commit_stand_below_the_title() -> None:
+    facts = {"date": "2026-01-02", "commit": "abc1234"}
+    text = Page(render_report(Report("T", "S", facts=facts))).text
+    assert text.startswith("T T 2026-01-02, commit abc1234 S")
 
 
 def test_page_is_the_same_every_time() -> None:
@@ -157,7 +229,7 @@ def test_template_never_switches_escaping_off() -> None:
     ("column", "numeric"),
     [
         ([1, 2.5, None], True),
-        (["97.3 %", "81.2 [78.6, 83.5]", "–"], True),
+        (["97.3 %", "81.2 [78.6, 83.5]", "38.2 to 48.3", "–"], True),
         (["1.2 ± 0.3", "-4", "−4", "8/255", "1e-5", "< 0.1"], True),
         ([float("nan"), float("-inf"), 0], True),
         (["3x3 conv", 2], False),
@@ -200,10 +272,10 @@ def test_table_refuses_ragged_rows() -> None:
 def test_write_report_makes_folders_and_leaves_one_file(tmp_path: Path) -> None:
     path = tmp_path / "new" / "report.html"
     assert write_report(full_report(), path) == path
-    assert os.listdir(path.parent) == ["report.html"]
+    assert sorted(os.listdir(path.parent)) == ["report.html", "results.csv", "results.json"]
     assert path.read_text("utf-8") == render_report(full_report())
     write_report(Report("Later", "Replaced."), str(path))
-    assert os.listdir(path.parent) == ["report.html"]
+    assert len(os.listdir(path.parent)) == 3
     assert "Later" in path.read_text("utf-8")
 
 

@@ -1,57 +1,74 @@
-"""A verdict is the worst of its tests, and needs one."""
+"""Verdicts follow from where intervals lie; that of several is the last in their order."""
+
+import math
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from holonet.statistics import Interval
-from holonet.studies.claims import Verdict
-from holonet.studies.evidence import Criterion, Evidence, of_part
+from holonet.studies.evidence import Criterion, Evidence, Verdict, judge
 
-YES, NO, LONE = (
-    Interval(1.0, 0.5, 1.5, 5, "t"),
-    Interval(1.0, -0.5, 1.5, 5, "t"),
-    Interval(1.0, float("-inf"), float("inf"), 1, "one value"),
-)
-EXPECTED = {"yes": Verdict.CONFIRMED, "no": Verdict.NOT_CONFIRMED, "lone": Verdict.NOT_TESTABLE}
-KINDS = {"yes": YES, "no": NO, "lone": LONE}
+ends = st.tuples(st.floats(-9, 9), st.floats(-9, 9)).map(sorted)
+INTERVALS = {
+    Verdict.CONFIRMED: Interval(1.0, 0.5, 1.5, 5, "t"),
+    Verdict.UNDECIDED: Interval(1.0, -0.5, 1.5, 5, "t"),
+    Verdict.REFUTED: Interval(-1.0, -1.5, -0.5, 5, "t"),
+    Verdict.NOT_TESTABLE: Interval(1.0, -math.inf, math.inf, 1, "one value"),
+}
+YES, OPEN = INTERVALS[Verdict.CONFIRMED], INTERVALS[Verdict.UNDECIDED]
 
 
-@given(st.lists(st.sampled_from(sorted(KINDS)), min_size=1, max_size=4))
-def test_all_tests_must_agree(kinds) -> None:
-    tests = [Criterion({f"{k}{n}": KINDS[k]}, "above") for n, k in enumerate(kinds)]
-    finding = Evidence(tests, {"beside": NO}, "A remark.").finding("claim")
-    worst = next(k for k in ("lone", "no", "yes") if k in kinds)
-    assert finding.verdict is EXPECTED[worst]
+def interval(low: float, high: float) -> Interval:
+    return Interval((low + high) / 2, low, high, 5, "t")
+
+
+@given(ends=ends, value=st.floats(-9, 9), side=st.sampled_from(["above", "below"]))
+def test_the_side_of_the_whole_interval_decides(ends, value, side):
+    low, high = ends
+    verdict = judge(interval(low, high), side, value)
+    there = low > value if side == "above" else high < value
+    elsewhere = high < value if side == "above" else low > value
+    assert (verdict is Verdict.CONFIRMED) == there
+    assert (verdict is Verdict.REFUTED) == elsewhere
+    assert (verdict is Verdict.UNDECIDED) == (not there and not elsewhere)
+
+
+def test_one_value_is_not_testable():
+    assert judge(INTERVALS[Verdict.NOT_TESTABLE], "above") is Verdict.NOT_TESTABLE
+
+
+@given(st.lists(st.sampled_from(list(Verdict)), min_size=1, max_size=4))
+def test_the_last_verdict_of_several_holds_for_all(verdicts):
+    tests = [Criterion({f"i{n}": INTERVALS[v]}, "above") for n, v in enumerate(verdicts)]
+    together = Criterion({f"i{n}": INTERVALS[v] for n, v in enumerate(verdicts)}, "above")
+    last = max(verdicts, key=list(Verdict).index)
+    finding = Evidence(tests, {"beside": OPEN}, "A remark.").finding("claim")
+    assert finding.verdict is Evidence([together]).verdict is last
     assert finding.claim == "claim"
     assert finding.text.endswith("A remark.")
-    assert set(finding.numbers) == {"beside", *(f"{k}{n}" for n, k in enumerate(kinds))}
+    assert set(finding.numbers) == {"beside", *(f"i{n}" for n in range(len(verdicts)))}
+    for name, verdict in together.verdicts.items():
+        assert f"{name}: " in together.text
+        assert str(verdict) in together.text
 
 
-def test_what_is_beside_does_not_decide() -> None:
-    assert (
-        Evidence([Criterion({"a": YES}, "above")], {"b": NO}).finding("c").verdict
-        is Verdict.CONFIRMED
-    )
+def test_intervals_beside_decide_nothing() -> None:
+    assert Evidence([Criterion({"a": YES}, "above")], {"b": OPEN}).verdict is Verdict.CONFIRMED
 
 
-def test_the_side_and_the_value_are_heard() -> None:
-    assert Evidence([Criterion({"a": YES}, "below")]).finding("c").verdict is Verdict.NOT_CONFIRMED
-    assert Evidence([Criterion({"a": YES}, "below", 2.0)]).finding("c").verdict is Verdict.CONFIRMED
-    assert (
-        Evidence([Criterion({"a": YES}, "above", 0.7)]).finding("c").verdict
-        is Verdict.NOT_CONFIRMED
-    )
+def test_the_side_and_the_value_count() -> None:
+    assert Evidence([Criterion({"a": YES}, "below")]).verdict is Verdict.REFUTED
+    assert Evidence([Criterion({"a": YES}, "below", 2.0)]).verdict is Verdict.CONFIRMED
+    assert Evidence([Criterion({"a": YES}, "above", 0.7)]).verdict is Verdict.UNDECIDED
 
 
-def test_without_a_test_nothing_is_testable() -> None:
+def test_without_an_interval_nothing_is_testable() -> None:
     finding = Evidence(remark="No number.").finding("c")
-    assert (finding.verdict, finding.text, finding.numbers) == (
-        Verdict.NOT_TESTABLE,
-        "No number.",
-        {},
-    )
+    assert (finding.verdict, finding.text) == (Verdict.NOT_TESTABLE, "No number.")
+    assert not finding.numbers
+    assert Evidence([Criterion({}, "above")]).verdict is Verdict.NOT_TESTABLE
 
 
-def test_parts_are_told_apart() -> None:
-    results = {"a": {"part": "planar"}, "b": {"part": "energy"}, "c": {"part": "planar"}}
-    assert of_part(results, "planar") == [results["a"], results["c"]]
+def test_numbers_are_written_in_their_unit():
+    text = Criterion({"a": interval(0.1, 0.3)}, "above", factor=100, unit=" points", digits=1).text
+    assert "20.0 points (95% interval 10.0 to 30.0), confirmed" in text

@@ -22,7 +22,7 @@ def test_claims_come_first_and_in_full(name: str) -> None:
 def test_there_are_several_seeds(name: str, quick: bool) -> None:
     cells = study_named(name)().cells(quick)
     assert len({cell.key for cell in cells}) == len(cells)
-    seeds = {cell.settings["seed"] for cell in cells if "seed" in cell.settings}
+    seeds = {c.settings.seed for c in cells if hasattr(c.settings, "seed")}
     assert len(seeds) >= 3
 
 

@@ -1,47 +1,68 @@
 """The page of a study shows every claim with what became of it."""
 
 from holonet.plots import Section, Table, new_figure, render_report
-from holonet.studies.claims import Claim, Finding, Standing, Verdict
+from holonet.studies.claims import Claim, Standing
+from holonet.studies.evidence import Evidence, Finding, Verdict
 from holonet.studies.report import study_report
+from holonet.studies.study import Study
 
-CLAIMS = [
-    Claim("a", "A is so.", "Page 1.", "Measured."),
-    Claim("b", "B is so.", "Abstract.", "Guessed at.", Standing.RECONSTRUCTED),
-    Claim("c", "C is so.", "Ours.", "Cannot be.", Standing.ADDED),
-]
+
+def claims(figures):
+    texts = {
+        "a": ("A is so.", "Page 1.", "Measured.", Standing.CERTAIN),
+        "b": ("B is so.", "Abstract.", "Guessed at.", Standing.RECONSTRUCTED),
+        "c": ("C is so.", "Ours.", "Cannot be.", Standing.ADDED),
+    }
+    return tuple(
+        Claim(key, *said, lambda results: Evidence(), figures.get(key), standing)
+        for key, (*said, standing) in texts.items()
+    )
+
+
 FINDINGS = [
     Finding("a", Verdict.CONFIRMED, {}, "It is."),
-    Finding("b", Verdict.NOT_CONFIRMED, {}, "Undecided."),
+    Finding("b", Verdict.UNDECIDED, {}, "Undecided."),
     Finding("c", Verdict.NOT_TESTABLE, {}, "Too small."),
 ]
 RECORD = {
-    "title": "Three claims",
     "quick": True,
     "command": "holonet reproduce three",
-    "notes": ["A note."],
     "seeds": [0, 1],
-    "cells": {"x": {"identity": {"settings": {"width": 3}}}},
+    "cells": {"x": {"identity": {"settings": {"width": 3}}, "result": {"n": 1}}},
     "failed": {"y": "NumericalError: NaN"},
     "seconds": 12.4,
     "provenance": {"commit": "abc1234", "processor": "abacus", "torch": "2.13"},
 }
 
 
-def report(figures=None):
-    return study_report(CLAIMS, FINDINGS, figures or {}, RECORD)
+def report(**figures):
+    kind = type(
+        "Three",
+        (Study,),
+        {
+            "title": "Three claims",
+            "claims": claims(figures),
+            "notes": ("A note.",),
+            "citation": "@misc{three}",
+            "cells": lambda self, quick: [],
+            "run_cell": lambda self, cell, folder, on_progress: {},
+        },
+    )
+    return study_report(kind(), FINDINGS, RECORD)
 
 
 def test_claims_and_verdicts_stand_side_by_side():
     headline = report().headline
     assert headline is not None
-    assert [row[0] for row in headline.rows] == [c.statement for c in CLAIMS]
-    assert [row[2] for row in headline.rows] == ["confirmed", "not confirmed", "not testable here"]
+    assert [row[0] for row in headline.rows] == ["A is so.", "B is so.", "C is so."]
+    assert [row[2] for row in headline.rows] == ["confirmed", "undecided", "not testable"]
     assert headline.rows[1][1] == "reconstructed"
 
 
 def test_the_summary_counts():
     summary = report().summary
-    assert "Of 3 claims 1 confirmed, 1 not confirmed, 1 not testable here" in summary
+    assert "Claims of the paper: 1 confirmed, 1 undecided. " in summary
+    assert "Claims added here: 1 not testable. " in summary
     assert "12 seconds" in summary
 
 
@@ -49,7 +70,7 @@ def test_each_claim_has_its_source_its_test_and_its_verdict_before_its_own_text(
     figure = new_figure()[0]
     table = Table(["n"], [[1]])
     own = Section("Title", "Own text.", table, figure, "What is seen.", "Careful.")
-    first, second, _ = report({"a": own}).sections
+    first, second, _ = report(a=lambda results: own).sections
     parts = first.text.split("\n\n")
     assert parts == [
         "Claim: A is so.",
@@ -71,3 +92,5 @@ def test_failures_and_provenance_are_told():
     assert found.facts["processor"] == "abacus"
     assert found.facts["commit"] == "abc1234"
     assert "Three claims" in render_report(found)
+    assert found.citations == ["@misc{three}"]
+    assert found.numbers is RECORD

@@ -6,6 +6,7 @@ import os
 import shutil
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +18,24 @@ from holonet._files import folder_lock, write_with_digest
 from holonet.errors import ConfigError, DataError, NumericalError, RunExistsError
 from holonet.plots import Section
 from holonet.statistics import mean_interval
-from holonet.studies.claims import Claim, Finding, Standing, Verdict
+from holonet.studies.claims import Claim, Results, Standing
+from holonet.studies.evidence import Criterion, Evidence, Verdict
 from holonet.studies.runner import reproduce
 from holonet.studies.study import Cell, Study
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Of a seed."""
+
+    seed: int
+    scale: Any
+
+
+def small(results: Results) -> Evidence:
+    squares = [r["square"] for r in results.values() if r["square"] < 1e6]
+    mean = mean_interval(squares)
+    return Evidence([Criterion({"mean": mean}, "above", -1e9)], remark="So it is.")
 
 
 class Toy(Study):
@@ -28,10 +44,18 @@ class Toy(Study):
     name = "toy"
     title = "Squares <of> seeds"
     claims = (
-        Claim("positive", "Squares are positive.", "School.", "Squared."),
-        Claim("small", "Squares are small.", "Nobody.", "Looked at.", Standing.ADDED),
+        Claim(
+            "positive",
+            "Squares are positive.",
+            "School.",
+            "Squared.",
+            small,
+            lambda results: Section("A figure & more", note="a note"),
+        ),
+        Claim("small", "Squares are small.", "Nobody.", "Looked at.", small, None, Standing.ADDED),
     )
     notes = ("A toy.",)
+    citation = "@misc{toy}"
 
     def __init__(self, **options: Any) -> None:
         super().__init__(seeds=options.pop("seeds", None), epochs=options.pop("epochs", None))
@@ -39,13 +63,12 @@ class Toy(Study):
         self.keys = options.pop("keys", None)
         self.errors: dict[str, Exception] = options.pop("errors", {})
         self.results: dict[str, Any] = options.pop("results", {})
-        self.answers = options.pop("answers", ["positive", "small"])
         self.done: list[str] = []
         self.found_on_arrival: list[list[str]] = []
 
     def cells(self, quick: bool) -> list[Cell]:
         keys = self.keys or [f"seed{n}" for n in range(self.seeds or (2 if quick else 4))]
-        return [Cell(k, {"seed": n, "scale": self.scale}) for n, k in enumerate(keys)]
+        return [Cell(k, Settings(n, self.scale)) for n, k in enumerate(keys)]
 
     def run_cell(self, cell: Cell, folder: Path, on_progress: Any) -> dict[str, Any]:
         self.done.append(cell.key)
@@ -54,17 +77,8 @@ class Toy(Study):
         on_progress(0.5)
         if cell.key in self.errors:
             raise self.errors[cell.key]
-        seed = cell.settings["seed"]
+        seed = cell.settings.seed
         return self.results.get(cell.key, {"square": self.scale * seed**2, "pair": (1, seed)})
-
-    def conclude(self, results: Any) -> list[Finding]:
-        interval = mean_interval([r["square"] for r in results.values() if r["square"] < 1e6])
-        verdict = Verdict.CONFIRMED if interval.estimate >= 0 else Verdict.NOT_CONFIRMED
-        numbers = {"mean": interval.estimate, "low": interval.low}
-        return [Finding(key, verdict, numbers, "So it is.") for key in self.answers]
-
-    def figures(self, results: Any) -> dict[str, Section]:
-        return {"positive": Section("A figure & more", note="a note")}
 
 
 class Crash(BaseException):
@@ -214,7 +228,7 @@ def test_a_failed_cell_is_recorded_told_and_tried_again(tmp_path: Path) -> None:
     healed = reproduce(again, tmp_path)
     assert again.done == ["seed1"]
     assert not healed.failed
-    assert healed.findings[0].text == "So it is."
+    assert healed.findings[0].text.endswith("So it is.")
 
 
 def test_numbers_that_are_not_finite_fail_the_cell(tmp_path: Path) -> None:
@@ -225,7 +239,8 @@ def test_numbers_that_are_not_finite_fail_the_cell(tmp_path: Path) -> None:
 
 def test_numbers_of_findings_that_are_not_finite_are_null(tmp_path: Path) -> None:
     done = reproduce(Toy(seeds=1), tmp_path)
-    assert done.record["findings"][0]["numbers"] == {"mean": 0.0, "low": None}
+    numbers = done.record["findings"][0]["numbers"]["mean"]
+    assert (numbers["estimate"], numbers["low"], numbers["high"]) == (0.0, None, None)
     assert "Infinity" not in (tmp_path / "results.json").read_text()
 
 
@@ -275,8 +290,6 @@ def test_progress_is_drawn_on_stderr(tmp_path: Path, capsys: pytest.CaptureFixtu
         ({"keys": [""]}, "file name"),
         ({"keys": ["a b"]}, "file name"),
         ({"scale": object()}, "not JSON"),
-        ({"answers": ["positive"]}, "answers"),
-        ({"answers": ["small", "positive"]}, "in their order"),
     ],
 )
 def test_what_a_study_must_not_do(tmp_path: Path, options: dict[str, Any], match: str) -> None:

@@ -8,7 +8,14 @@ holomorphic hypotheses and an objective with the Dirichlet energy. Reconstructed
 holomorphic hypothesis is holomorphic near the real data and read off by its real part.
 """
 
+from holonet.studies.barati2022 import (
+    evidence_images,
+    evidence_plane,
+    figures_images,
+    figures_plane,
+)
 from holonet.studies.claims import Claim, Standing
+from holonet.studies.evidence import Evidence
 
 __all__ = ["CLAIMS"]
 
@@ -30,7 +37,9 @@ CLAIMS = (
         "distance from the closed form of the minimizer, over the form's spread, lies below 0.1 "
         "on each problem, and networks under the risk alone are farther from the harmonic "
         "extension (95% intervals over seeds, Student).",
-        Standing.RECONSTRUCTED,
+        evidence=evidence_plane.dirichlet_principle,
+        figure=figures_plane.dirichlet_principle,
+        standing=Standing.RECONSTRUCTED,
     ),
     Claim(
         "risk-on-data",
@@ -39,7 +48,9 @@ CLAIMS = (
         "is used.",
         "Risk and energy at points all over a disc. Confirmed if the distance from the harmonic "
         "function with the network's own boundary values lies below 0.1 of the spread.",
-        Standing.RECONSTRUCTED,
+        evidence=evidence_plane.risk_on_data,
+        figure=figures_plane.risk_on_data,
+        standing=Standing.RECONSTRUCTED,
     ),
     Claim(
         "holomorphic-harmonic",
@@ -50,7 +61,9 @@ CLAIMS = (
         "The plane as one complex variable z = x + iy, risk on the circle, no energy. Confirmed "
         "if the distance from the harmonic extension lies below 0.1 of the spread and the "
         "harmonic defect, mean (Laplacian)^2 over 2 mean |Hessian|^2, below 0.001.",
-        Standing.RECONSTRUCTED,
+        evidence=evidence_plane.holomorphic_harmonic,
+        figure=figures_plane.holomorphic_harmonic,
+        standing=Standing.RECONSTRUCTED,
     ),
     Claim(
         "ring-real-part",
@@ -59,7 +72,9 @@ CLAIMS = (
         "Values 0 and 1 on the circles of a ring, whose harmonic extension is a multiple of "
         "log|z|. Confirmed if the real part of a holomorphic network comes within 0.1 of the "
         "spread.",
-        Standing.ADDED,
+        evidence=evidence_plane.ring_real_part,
+        figure=figures_plane.ring_real_part,
+        standing=Standing.ADDED,
     ),
     Claim(
         "data-coordinates",
@@ -68,7 +83,9 @@ CLAIMS = (
         "to C^d, to be treated as the plane is.",
         "Networks holomorphic on C^2 at points of the real plane, risk on the circle. Confirmed if "
         "the harmonic defect in the two real coordinates lies below 0.001.",
-        Standing.ADDED,
+        evidence=evidence_plane.data_coordinates,
+        figure=figures_plane.data_coordinates,
+        standing=Standing.ADDED,
     ),
     Claim(
         "energy-helps",
@@ -76,7 +93,9 @@ CLAIMS = (
         f"{PAPER}: a robust learning rule. The energy of the logits is reconstructed.",
         "Robust accuracy, mean over all positive weights, minus that at weight 0, paired over "
         "seeds. Confirmed if the interval lies above 0 for each family.",
-        Standing.RECONSTRUCTED,
+        evidence=evidence_images.energy_helps,
+        figure=figures_images.energy_helps,
+        standing=Standing.RECONSTRUCTED,
     ),
     Claim(
         "energy-robustness",
@@ -85,7 +104,9 @@ CLAIMS = (
         "Spearman's correlation of the energy of the logits on test data with robust accuracy, "
         "over networks of all weights and seeds. Confirmed if the bootstrap interval lies below 0 "
         "for each family. The weight is a common cause of both.",
-        Standing.RECONSTRUCTED,
+        evidence=evidence_images.energy_robustness,
+        figure=figures_images.energy_robustness,
+        standing=Standing.RECONSTRUCTED,
     ),
     Claim(
         "holomorphic-robust",
@@ -96,7 +117,9 @@ CLAIMS = (
         "real parameters, paired over seeds: mean over positive weights, and at equal clean "
         "accuracy (best robust accuracy among the weights that keep a clean accuracy, mean over 5 "
         "levels). Confirmed if all four intervals lie above 0.",
-        Standing.RECONSTRUCTED,
+        evidence=evidence_images.holomorphic_robust,
+        figure=figures_images.holomorphic_robust,
+        standing=Standing.RECONSTRUCTED,
     ),
     Claim(
         "transfer-distance",
@@ -105,7 +128,9 @@ CLAIMS = (
         "harmonic functions with the same boundary values are the same function.",
         f"{NODES} Predictor: root mean square difference of centered logits on test points, each "
         "network's scaled to mean square 1. Confirmed if the interval lies below 0.",
-        Standing.RECONSTRUCTED,
+        evidence=evidence_images.transfer_distance,
+        figure=figures_images.transfer_distance,
+        standing=Standing.RECONSTRUCTED,
     ),
     Claim(
         "transfer-harmonicity",
@@ -113,7 +138,9 @@ CLAIMS = (
         f"{PAPER}, reconstructed as above: the uniqueness argument needs both to be harmonic.",
         f"{NODES} Predictor: mean over the two of the mean value defect of the logits in the real "
         "coordinates of the data. Confirmed if the interval lies below 0.",
-        Standing.RECONSTRUCTED,
+        evidence=evidence_images.transfer_harmonicity,
+        figure=figures_images.transfer_harmonicity,
+        standing=Standing.RECONSTRUCTED,
     ),
     Claim(
         "transfer-data",
@@ -121,12 +148,15 @@ CLAIMS = (
         f"{PAPER}, reconstructed as above: training data stand for shared boundary values.",
         f"{NODES} Predictor: whether both saw the same half of the training set, or disjoint "
         "halves. Confirmed if the interval lies above 0.",
-        Standing.RECONSTRUCTED,
+        evidence=evidence_images.transfer_data,
+        figure=figures_images.transfer_data,
+        standing=Standing.RECONSTRUCTED,
     ),
     Claim(
         "theorems",
         "The bounds of the paper's learning theory hold.",
         f"{PAPER}: a learning-theoretic framework. Its theorems were not at hand.",
         "None: there is no statement to compare numbers with.",
+        evidence=lambda results: Evidence(remark="There is no statement to compare numbers with."),
     ),
 )

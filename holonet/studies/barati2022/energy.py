@@ -1,8 +1,6 @@
 """Energy against robustness: one rule, a range of weights, three families of networks."""
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from holonet.attacks import ThreatModel, pgd
 from holonet.data import Dataset
@@ -11,17 +9,17 @@ from holonet.studies.barati2022.networks import (
     mean_value_defect,
     train_network,
 )
+from holonet.studies.barati2022.settings import EnergySettings
 from holonet.training import accuracy
 
 __all__ = ["run_energy"]
 
 
-def run_energy(settings: Mapping[str, Any], data: Dataset, folder: Path) -> dict[str, float]:
+def run_energy(settings: EnergySettings, data: Dataset, folder: Path) -> dict[str, float]:
     """Train one network and attack it.
 
     Args:
-        settings: those of `train_network`, and examples, eps (Linf), steps and restarts of the
-            attack.
+        settings: of the network, its training and its attack.
         data: what it is trained and tested on.
         folder: for checkpoints.
 
@@ -31,22 +29,15 @@ def run_energy(settings: Mapping[str, Any], data: Dataset, folder: Path) -> dict
             `logit_energy`); defect: see `mean_value_defect`, at the radius of a corner of the
             attack's box.
     """
-    model = train_network(settings, data, folder)
-    x, y = data.x_test[: settings["examples"]], data.y_test[: settings["examples"]]
-    threat = ThreatModel("Linf", settings["eps"], data.bounds)
-    result = pgd(
-        model,
-        x,
-        y,
-        threat,
-        steps=settings["steps"],
-        restarts=settings["restarts"],
-        seed=settings["seed"],
-    )
-    radius = settings["eps"] * x[0].numel() ** 0.5
+    attack, seed = settings.attack, settings.network.seed
+    model = train_network(settings.network, settings.training, data, folder)
+    x, y = data.x_test[: attack.examples], data.y_test[: attack.examples]
+    threat = ThreatModel("Linf", attack.eps, data.bounds)
+    result = pgd(model, x, y, threat, steps=attack.steps, restarts=attack.restarts, seed=seed)
+    radius = attack.eps * x[0].numel() ** 0.5
     return {
         "clean": accuracy(model, data.x_test, data.y_test),
         "robust": result.accuracy,
         "energy": logit_energy(model, x),
-        "defect": mean_value_defect(model, x[:100], radius, seed=settings["seed"]),
+        "defect": mean_value_defect(model, x[:100], radius, seed=seed),
     }

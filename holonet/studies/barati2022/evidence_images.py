@@ -3,7 +3,6 @@
 import math
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from types import MappingProxyType
 from typing import Any, Literal
 
 import torch
@@ -17,10 +16,21 @@ from holonet.statistics import (
     rank_correlation_interval,
 )
 from holonet.studies.barati2022.pairs import node_effects, pair_correlation
-from holonet.studies.evidence import Criterion, Evidence, of_part
-from holonet.studies.study import Result
+from holonet.studies.barati2022.settings import of_part
+from holonet.studies.claims import Result, Results
+from holonet.studies.evidence import Criterion, Evidence
 
-__all__ = ["FEWEST_NETWORKS", "IMAGE_EVIDENCE", "by_family", "pair_matrices"]
+__all__ = [
+    "FEWEST_NETWORKS",
+    "by_family",
+    "energy_helps",
+    "energy_robustness",
+    "holomorphic_robust",
+    "pair_matrices",
+    "transfer_data",
+    "transfer_distance",
+    "transfer_harmonicity",
+]
 
 FEWEST_NETWORKS = 12
 """Without which nothing is said about transfer."""
@@ -29,7 +39,7 @@ LEVELS = 5  # of clean accuracy, on which families are compared
 LEVEL_SPAN = 0.05  # from the best that both families reach downwards
 
 
-def by_family(results: Mapping[str, Result]) -> dict[str, dict[tuple[float, int], Result]]:
+def by_family(results: Results) -> dict[str, dict[tuple[float, int], Result]]:
     """The networks of the range of weights as family -> (weight, seed) -> result.
 
     Raises:
@@ -56,7 +66,8 @@ def _complete_seeds(networks: Mapping[tuple[float, int], Result]) -> list[int]:
     return sorted(s for s in seeds if all((w, s) in networks for w in weights))
 
 
-def _energy_helps(results: Mapping[str, Result]) -> Evidence:
+def energy_helps(results: Results) -> Evidence:
+    """Mean robust accuracy over positive weights, minus that at weight 0."""
     gained, cost = {}, {}
     for family, networks in by_family(results).items():
         seeds = _complete_seeds(networks)
@@ -70,7 +81,8 @@ def _energy_helps(results: Mapping[str, Result]) -> Evidence:
     return Evidence([Criterion(gained, "above", factor=100, unit=" points", digits=1)], cost)
 
 
-def _energy_robustness(results: Mapping[str, Result]) -> Evidence:
+def energy_robustness(results: Results) -> Evidence:
+    """Rank correlation of log energy with robust accuracy."""
     everything = by_family(results)
     found = {
         family: _correlation(list(networks.values())) for family, networks in everything.items()
@@ -94,7 +106,8 @@ def _correlation(networks: Sequence[Result]) -> Interval:
     return rank_correlation_interval(energies, [r["robust"] for r in networks])
 
 
-def _holomorphic_robust(results: Mapping[str, Result]) -> Evidence:
+def holomorphic_robust(results: Results) -> Evidence:
+    """Against both real families, at equal rule and at equal clean accuracy."""
     everything = by_family(results)
     ours = everything.pop("holomorphic", None)
     if ours is None:
@@ -127,7 +140,7 @@ def _gap_of_fronts(
     return sum(gaps) / LEVELS
 
 
-def pair_matrices(results: Mapping[str, Result]) -> dict[str, Tensor]:
+def pair_matrices(results: Results) -> dict[str, Tensor]:
     """Everything about pairs of networks, sources in rows, targets in columns.
 
     Returns:
@@ -167,14 +180,14 @@ def pair_matrices(results: Mapping[str, Result]) -> dict[str, Tensor]:
 def _transfer(
     predictor: str,
     shown: str,
-    claimed: Literal["above", "below"],
+    side: Literal["above", "below"],
     others: Mapping[str, str],
     also_fixed: str,
     also_shown: str,
-) -> Callable[[Mapping[str, Result]], Evidence]:
+) -> Callable[[Results], Evidence]:
     """Evidence on a predictor of the transfer rate, others beside it, and what else is fixed."""
 
-    def evidence(results: Mapping[str, Result]) -> Evidence:
+    def evidence(results: Results) -> Evidence:
         pairs = pair_matrices(results)
         rate, controls = pairs["rate"], [pairs["source"], pairs["target"]]
         judged = pair_correlation(pairs[predictor], rate, controls)
@@ -195,7 +208,7 @@ def _transfer(
             )
         text = "; ".join(f"{name}: {interval.text(2)}" for name, interval in beside.items())
         return Evidence(
-            [Criterion({f"{shown}, own attacks held fixed": judged}, claimed)],
+            [Criterion({f"{shown}, own attacks held fixed": judged}, side)],
             beside,
             f"Beside it: {text}.",
         )
@@ -203,33 +216,25 @@ def _transfer(
     return evidence
 
 
-IMAGE_EVIDENCE: Mapping[str, Callable[[Mapping[str, Result]], Evidence]] = MappingProxyType(
-    {
-        "energy-helps": _energy_helps,
-        "energy-robustness": _energy_robustness,
-        "holomorphic-robust": _holomorphic_robust,
-        "transfer-distance": _transfer(
-            "logit_distance",
-            "distance of logits",
-            "below",
-            {"probability_distance": "distance of probabilities", "cosine": "cosine of gradients"},
-            "shared",
-            "training data",
-        ),
-        "transfer-harmonicity": _transfer(
-            "defect",
-            "mean harmonic defect of the two",
-            "below",
-            {
-                "defect_difference": "difference of defects",
-                "energy_difference": "difference of log energies",
-            },
-            "logit_distance",
-            "distance of logits",
-        ),
-        "transfer-data": _transfer(
-            "shared", "same training data", "above", {}, "logit_distance", "distance of logits"
-        ),
-    }
+transfer_distance = _transfer(
+    "logit_distance",
+    "distance of logits",
+    "below",
+    {"probability_distance": "distance of probabilities", "cosine": "cosine of gradients"},
+    "shared",
+    "training data",
 )
-"""How each claim is tested that images can test."""
+transfer_harmonicity = _transfer(
+    "defect",
+    "mean harmonic defect of the two",
+    "below",
+    {
+        "defect_difference": "difference of defects",
+        "energy_difference": "difference of log energies",
+    },
+    "logit_distance",
+    "distance of logits",
+)
+transfer_data = _transfer(
+    "shared", "same training data", "above", {}, "logit_distance", "distance of logits"
+)

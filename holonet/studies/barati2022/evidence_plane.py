@@ -1,16 +1,24 @@
 """What the problems in the plane say about harmonic hypotheses."""
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping
-from types import MappingProxyType
 from typing import Any
 
 from holonet.errors import DataError
 from holonet.statistics import Interval, mean_interval, paired_difference
-from holonet.studies.evidence import Criterion, Evidence, of_part
-from holonet.studies.study import Result
+from holonet.studies.barati2022.settings import of_part
+from holonet.studies.claims import Results
+from holonet.studies.evidence import Criterion, Evidence
 
-__all__ = ["HARMONIC", "NEAR", "PLANE_EVIDENCE", "by_seed"]
+__all__ = [
+    "HARMONIC",
+    "NEAR",
+    "by_seed",
+    "data_coordinates",
+    "dirichlet_principle",
+    "holomorphic_harmonic",
+    "ring_real_part",
+    "risk_on_data",
+]
 
 NEAR = 0.1
 """Of the solution's spread: what counts as near the closed form."""
@@ -19,9 +27,7 @@ HARMONIC = 1e-3
 """The harmonic defect that counts as none."""
 
 
-def by_seed(
-    results: Mapping[str, Result], condition: str, quantity: str
-) -> dict[str, dict[int, Any]]:
+def by_seed(results: Results, condition: str, quantity: str) -> dict[str, dict[int, Any]]:
     """The quantity as problem -> seed -> value, over all networks of a condition that have it.
 
     Raises:
@@ -37,7 +43,7 @@ def by_seed(
 
 
 def _means(
-    results: Mapping[str, Result],
+    results: Results,
     condition: str,
     quantity: str,
     shown: str,
@@ -51,7 +57,8 @@ def _means(
     }
 
 
-def _dirichlet_principle(results: Mapping[str, Result]) -> Evidence:
+def dirichlet_principle(results: Results) -> Evidence:
+    """Distance from the minimizer's closed form, and the gain over the risk alone."""
     risk = by_seed(results, "risk", "distance_hard")
     energy = by_seed(results, "energy", "distance")
     gained = {}
@@ -73,7 +80,8 @@ def _dirichlet_principle(results: Mapping[str, Result]) -> Evidence:
     )
 
 
-def _risk_on_data(results: Mapping[str, Result]) -> Evidence:
+def risk_on_data(results: Results) -> Evidence:
+    """Distance from the harmonic function with the network's boundary values."""
     to_form = _means(results, "filled", "distance", "distance from the closed form")
     text = "; ".join(f"{name} {interval.text(2)}" for name, interval in to_form.items())
     return Evidence(
@@ -87,7 +95,8 @@ def _risk_on_data(results: Mapping[str, Result]) -> Evidence:
     )
 
 
-def _holomorphic(results: Mapping[str, Result]) -> Evidence:
+def holomorphic_harmonic(results: Results) -> Evidence:
+    """Distance from the harmonic extension, and the harmonic defect, on discs."""
     distance = _means(results, "one-variable", "distance_hard", "distance", disc_only=True)
     defect = _means(results, "one-variable", "defect", "harmonic defect", disc_only=True)
     return Evidence(
@@ -98,7 +107,8 @@ def _holomorphic(results: Mapping[str, Result]) -> Evidence:
     )
 
 
-def _ring(results: Mapping[str, Result]) -> Evidence:
+def ring_real_part(results: Results) -> Evidence:
+    """Distance from the harmonic extension on the ring; beside it what log-modulus reaches."""
     missed = mean_interval(
         list(by_seed(results, "one-variable", "boundary_error")["ring"].values())
     )
@@ -119,7 +129,8 @@ def _ring(results: Mapping[str, Result]) -> Evidence:
     )
 
 
-def _data_coordinates(results: Mapping[str, Result]) -> Evidence:
+def data_coordinates(results: Results) -> Evidence:
+    """Harmonic defect in the two real coordinates."""
     missed = _means(results, "two-variables", "boundary_error", "boundary error")
     distance = _means(results, "two-variables", "distance_hard", "distance")
     return Evidence(
@@ -136,15 +147,3 @@ def _data_coordinates(results: Mapping[str, Result]) -> Evidence:
         + "; ".join(f"{name} {interval.text(2)}" for name, interval in distance.items())
         + ".",
     )
-
-
-PLANE_EVIDENCE: Mapping[str, Callable[[Mapping[str, Result]], Evidence]] = MappingProxyType(
-    {
-        "dirichlet-principle": _dirichlet_principle,
-        "risk-on-data": _risk_on_data,
-        "holomorphic-harmonic": _holomorphic,
-        "ring-real-part": _ring,
-        "data-coordinates": _data_coordinates,
-    }
-)
-"""How each claim is tested that the plane can test."""

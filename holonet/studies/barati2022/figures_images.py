@@ -1,28 +1,33 @@
 """Figures of the classifiers of images."""
 
-from collections.abc import Callable, Mapping, Sequence
-from types import MappingProxyType
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from holonet._page import Section, Table
-from holonet.plots import new_figure, plot_intervals
-from holonet.plots.style import add_legend, color, figure_of, label_axes, marker
 from holonet.statistics import mean_interval
-from holonet.studies.barati2022.evidence_images import (
-    IMAGE_EVIDENCE,
-    by_family,
-    pair_matrices,
-)
-from holonet.studies.evidence import of_part
-from holonet.studies.study import Result
+from holonet.studies.barati2022 import evidence_images
+from holonet.studies.barati2022.evidence_images import by_family, pair_matrices
+from holonet.studies.barati2022.settings import of_part
+from holonet.studies.claims import Results
 
-__all__ = ["IMAGE_FIGURES"]
+__all__ = [
+    "energy_helps",
+    "energy_robustness",
+    "holomorphic_robust",
+    "transfer_data",
+    "transfer_distance",
+    "transfer_harmonicity",
+]
 
 
-def _energy_helps(results: Mapping[str, Result]) -> Section:
+def energy_helps(results: Results) -> Section:
+    """Clean and robust accuracy over the weight."""
+    from holonet.plots import new_figure
+    from holonet.plots.style import add_legend, color, figure_of, label_axes, marker
+
     families = by_family(results)
     ax = new_figure(6.0, 3.9)[1][0]
     for index, (family, networks) in enumerate(families.items()):
@@ -51,7 +56,10 @@ def _energy_helps(results: Mapping[str, Result]) -> Section:
     )
 
 
-def _energy_robustness(results: Mapping[str, Result]) -> Section:
+def energy_robustness(results: Results) -> Section:
+    """Robust accuracy over the energy."""
+    from holonet.plots.style import figure_of, label_axes
+
     ax = _scatter(
         {
             family: [(r["energy"], 100 * r["robust"]) for r in networks.values()]
@@ -67,7 +75,10 @@ def _energy_robustness(results: Mapping[str, Result]) -> Section:
     )
 
 
-def _holomorphic_robust(results: Mapping[str, Result]) -> Section:
+def holomorphic_robust(results: Results) -> Section:
+    """Robust accuracy over clean accuracy."""
+    from holonet.plots.style import figure_of, label_axes
+
     ax = _scatter(
         {
             family: [(100 * r["clean"], 100 * r["robust"]) for r in networks.values()]
@@ -82,7 +93,10 @@ def _holomorphic_robust(results: Mapping[str, Result]) -> Section:
     )
 
 
-def _transfer_distance(results: Mapping[str, Result]) -> Section:
+def transfer_distance(results: Results) -> Section:
+    """Transfer rates over the distance of logits, and the control."""
+    from holonet.plots.style import figure_of
+
     ax = _pairs(results, "logit_distance", "distance of the logit functions")
     return Section(
         title="Distance of logit functions against transfer",
@@ -93,7 +107,10 @@ def _transfer_distance(results: Mapping[str, Result]) -> Section:
     )
 
 
-def _transfer_harmonicity(results: Mapping[str, Result]) -> Section:
+def transfer_harmonicity(results: Results) -> Section:
+    """Transfer rates over the mean value defect."""
+    from holonet.plots.style import figure_of
+
     ax = _pairs(results, "defect", "mean of both mean value defects")
     ax.set_xscale("log")
     return Section(
@@ -104,14 +121,20 @@ def _transfer_harmonicity(results: Mapping[str, Result]) -> Section:
     )
 
 
-def _transfer_data(results: Mapping[str, Result]) -> Section:
-    keys = ("transfer-distance", "transfer-harmonicity", "transfer-data")
+def transfer_data(results: Results) -> Section:
+    """All correlations with their intervals."""
+    from holonet.plots import new_figure, plot_intervals
+
     rows = {}
-    for key in keys:
-        evidence = IMAGE_EVIDENCE[key](results)
-        judged = {name: i for test in evidence.tests for name, i in test.intervals.items()}
-        for name, interval in {**judged, **evidence.beside}.items():
-            rows[name] = {"correlation": (interval.estimate, interval.low, interval.high)}
+    for evidence_of in (
+        evidence_images.transfer_distance,
+        evidence_images.transfer_harmonicity,
+        evidence_images.transfer_data,
+    ):
+        evidence = evidence_of(results)
+        tested = {name: i for test in evidence.tests for name, i in test.intervals.items()}
+        for name, interval in {**tested, **evidence.beside}.items():
+            rows[name] = {"correlation": (interval.estimate, *interval.ends)}
     ax = new_figure(9.5, 1.1 + 0.36 * len(rows))[1][0]
     what = "Spearman's correlation with the rate"
     return Section(
@@ -122,8 +145,10 @@ def _transfer_data(results: Mapping[str, Result]) -> Section:
     )
 
 
-def _pairs(results: Mapping[str, Result], predictor: str, shown: str) -> Any:
+def _pairs(results: Results, predictor: str, shown: str) -> Any:
     """Rates against a predictor, pairs of one family apart from the others."""
+    from holonet.plots.style import label_axes
+
     pairs = pair_matrices(results)
     (result,) = of_part(results, "transfer")
     family = [network["family"] for network in result["networks"]]
@@ -139,7 +164,7 @@ def _pairs(results: Mapping[str, Result], predictor: str, shown: str) -> Any:
     return ax
 
 
-def _control(results: Mapping[str, Result]) -> Table:
+def _control(results: Results) -> Table:
     """Rates by family and rule of the source, with the control."""
     (result,) = of_part(results, "transfer")
     rates = torch.tensor(result["rates"], dtype=torch.float64)
@@ -183,6 +208,9 @@ def _others(rates: Tensor, members: list[int]) -> Tensor:
 
 
 def _scatter(groups: Mapping[str, Sequence[tuple[float, float]]], size: float | int = 5) -> Any:
+    from holonet.plots import new_figure
+    from holonet.plots.style import add_legend, color, marker
+
     ax = new_figure(6.4, 3.9)[1][0]
     for index, (name, points) in enumerate(groups.items()):
         x, y = zip(*points, strict=True)
@@ -190,16 +218,3 @@ def _scatter(groups: Mapping[str, Sequence[tuple[float, float]]], size: float | 
         ax.plot(x, y, label=name, markersize=size, alpha=0.7, **look)
     add_legend(ax, loc="upper left", bbox_to_anchor=(1.0, 1.0))
     return ax
-
-
-IMAGE_FIGURES: Mapping[str, Callable[[Mapping[str, Result]], Section]] = MappingProxyType(
-    {
-        "energy-helps": _energy_helps,
-        "energy-robustness": _energy_robustness,
-        "holomorphic-robust": _holomorphic_robust,
-        "transfer-distance": _transfer_distance,
-        "transfer-harmonicity": _transfer_harmonicity,
-        "transfer-data": _transfer_data,
-    }
-)
-"""claim -> from the results to its section; DataError where too little is left."""

@@ -1,66 +1,79 @@
 """Figures of the problems in the plane."""
 
-from collections.abc import Callable, Mapping, Sequence
-from types import MappingProxyType
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
 
 from holonet._page import Section, Table
 from holonet.errors import DataError
-from holonet.plots import new_figure
-from holonet.plots.style import INK, add_legend, color, label_axes
 from holonet.statistics import mean_interval
 from holonet.studies.barati2022.conditions import CONDITIONS, PROBLEMS, closed_form
 from holonet.studies.barati2022.evidence_plane import by_seed
 from holonet.studies.barati2022.planar_measures import profile, profile_radii
-from holonet.studies.study import Result
+from holonet.studies.claims import Results
 
-__all__ = ["PLANE_FIGURES"]
+__all__ = [
+    "data_coordinates",
+    "dirichlet_principle",
+    "holomorphic_harmonic",
+    "ring_real_part",
+    "risk_on_data",
+]
 
 DASHES = ((0, (5, 2)), (0, (1, 1.5)), (0, (5, 2, 1, 2)))
 
 
 def _profiles(
-    results: Mapping[str, Result],
+    results: Results,
     problem: str,
     conditions: Mapping[str, str],
     forms: Mapping[str, str],
     ax: Any,
 ) -> None:
     """Profiles of conditions, each with the range over seeds; closed forms as black lines."""
-    radii = profile_radii(PROBLEMS[problem])
+    from holonet.plots.style import INK, add_legend, color, label_axes, line_style, marker
+
+    radii = profile_radii(PROBLEMS[problem]).tolist()
     for index, (condition, shown) in enumerate(conditions.items()):
         runs = torch.tensor(list(by_seed(results, condition, "profile")[problem].values()))
         ends = runs.amin(0).tolist(), runs.amax(0).tolist()
-        ax.fill_between(radii.tolist(), *ends, color=color(index), alpha=0.2, linewidth=0)
-        ax.plot(radii.tolist(), runs.mean(0).tolist(), color=color(index), label=shown)
+        ax.fill_between(radii, *ends, color=color(index), alpha=0.2, linewidth=0)
+        dots = {"marker": marker(index), "markevery": (3 * index, 8), "markersize": 5}
+        ax.plot(radii, runs.mean(0).tolist(), label=shown, **line_style(index), **dots)
     for dashes, (condition, shown) in zip(DASHES, forms.items(), strict=False):
         values = profile(closed_form(PROBLEMS[problem], CONDITIONS[condition]), PROBLEMS[problem])
-        ax.plot(radii.tolist(), values, color=INK, linestyle=dashes, linewidth=1.2, label=shown)
+        ax.plot(radii, values, color=INK, linestyle=dashes, linewidth=1.2, label=shown)
     mode = "mean over the circle" if problem == "ring" else "amplitude of the mode"
     label_axes(ax, "radius", mode, problem)
     add_legend(ax, loc="best")
 
 
 def _panels(
-    results: Mapping[str, Result],
+    results: Results,
     conditions: Mapping[str, str],
     forms: Mapping[str, str],
     problems: Sequence[str] | None = None,
 ) -> Any:
     """One panel of profiles for each problem that all the conditions have."""
+    from holonet.plots import new_figure
+
     have = [set(by_seed(results, condition, "profile")) for condition in conditions]
     shown = [p for p in problems or PROBLEMS if all(p in some for some in have)]
     if not shown:
         raise DataError("no problem is left to draw")
-    figure, axes = new_figure(1 + 3.9 * len(shown), 3.6, columns=len(shown))
-    for ax, problem in zip(axes, shown, strict=True):
+    columns = min(2, len(shown))
+    rows = -(-len(shown) // columns)
+    figure, axes = new_figure(1 + 3.9 * columns, 3.6 * rows, rows=rows, columns=columns)
+    for ax, problem in zip(axes, shown, strict=False):
         _profiles(results, problem, conditions, forms, ax)
+    for ax in axes[len(shown) :]:
+        ax.remove()
     return figure
 
 
-def _dirichlet_principle(results: Mapping[str, Result]) -> Section:
+def dirichlet_principle(results: Results) -> Section:
+    """Profiles with and without the energy, and all conditions in a table."""
     return Section(
         title="Risk on the boundary, energy inside",
         figure=_panels(
@@ -74,7 +87,8 @@ def _dirichlet_principle(results: Mapping[str, Result]) -> Section:
     )
 
 
-def _risk_on_data(results: Mapping[str, Result]) -> Section:
+def risk_on_data(results: Results) -> Section:
+    """Profiles where risk and energy are taken at the same points."""
     return Section(
         title="Risk and energy at the same points",
         figure=_panels(
@@ -87,7 +101,8 @@ def _risk_on_data(results: Mapping[str, Result]) -> Section:
     )
 
 
-def _holomorphic(results: Mapping[str, Result]) -> Section:
+def holomorphic_harmonic(results: Results) -> Section:
+    """Profiles on discs."""
     discs = [problem for problem in PROBLEMS if problem != "ring"]
     return Section(
         title="One complex variable",
@@ -98,7 +113,8 @@ def _holomorphic(results: Mapping[str, Result]) -> Section:
     )
 
 
-def _ring(results: Mapping[str, Result]) -> Section:
+def ring_real_part(results: Results) -> Section:
+    """Profiles on the ring, of real parts and of log-moduli."""
     return Section(
         title="A ring, where the real part is not enough",
         figure=_panels(
@@ -116,7 +132,8 @@ def _ring(results: Mapping[str, Result]) -> Section:
     )
 
 
-def _data_coordinates(results: Mapping[str, Result]) -> Section:
+def data_coordinates(results: Results) -> Section:
+    """Profiles of networks of two variables and of one."""
     discs = [problem for problem in PROBLEMS if problem != "ring"]
     conditions = {"two-variables": "holomorphic on C^2", "one-variable": "holomorphic on C"}
     return Section(
@@ -127,7 +144,7 @@ def _data_coordinates(results: Mapping[str, Result]) -> Section:
     )
 
 
-def _table(results: Mapping[str, Result]) -> Table:
+def _table(results: Results) -> Table:
     """All conditions in numbers."""
     rows = []
     for condition in CONDITIONS:
@@ -153,15 +170,3 @@ def _table(results: Mapping[str, Result]) -> Table:
         rows=rows,
         caption="Means over seeds; distances are over the spread of the closed form.",
     )
-
-
-PLANE_FIGURES: Mapping[str, Callable[[Mapping[str, Result]], Section]] = MappingProxyType(
-    {
-        "dirichlet-principle": _dirichlet_principle,
-        "risk-on-data": _risk_on_data,
-        "holomorphic-harmonic": _holomorphic,
-        "ring-real-part": _ring,
-        "data-coordinates": _data_coordinates,
-    }
-)
-"""claim -> from the results to its section; DataError where too little is left."""

@@ -14,6 +14,7 @@ from holonet.errors import UnknownNameError
 from holonet.nn import holomorphic_mlp, matched_widths, real_mlp, real_parameter_count
 from holonet.nn.modes import evaluating
 from holonet.regularizers import DirichletEnergy
+from holonet.studies.barati2022.settings import Network, Training
 from holonet.training import AnalyticRule, EmpiricalRisk, TrainConfig, fit
 
 __all__ = [
@@ -65,30 +66,22 @@ def build_network(
     return build(matched_widths(count, tuple(hidden), build, real_parameter_count))
 
 
-def train_network(settings: Mapping[str, Any], data: Dataset, folder: Path) -> nn.Module:
-    """The network of these settings, trained; goes on from what the folder holds.
-
-    Args:
-        settings: family, weight (of the Dirichlet energy of the logits; 0 for the risk alone),
-            seed, hidden, epochs, batch_size, lr.
-        data: what it is trained on.
-        folder: for checkpoints.
-    """
+def train_network(network: Network, training: Training, data: Dataset, folder: Path) -> nn.Module:
+    """The trained network; training resumes from what the folder holds."""
     model = build_network(
-        settings["family"],
+        network.family,
         data.x_train[0].numel(),
         data.num_classes,
-        settings["hidden"],
-        settings["seed"],
+        training.hidden,
+        network.seed,
     )
-    weight = settings["weight"]
     config = TrainConfig(
-        epochs=settings["epochs"],
-        batch_size=settings["batch_size"],
-        lr=settings["lr"],
-        seed=settings["seed"],
+        epochs=training.epochs,
+        batch_size=training.batch_size,
+        lr=training.lr,
+        seed=network.seed,
     )
-    rule = AnalyticRule(weight) if weight else EmpiricalRisk()
+    rule = AnalyticRule(network.weight) if network.weight else EmpiricalRisk()
     fit(model, data, rule, config, run_dir=folder, resume=True)
     return model.cpu().eval()
 

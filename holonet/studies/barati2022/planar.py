@@ -2,7 +2,6 @@
 
 import copy
 import math
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from holonet.nn import to_precision
 from holonet.regularizers import DirichletEnergy
 from holonet.studies.barati2022.conditions import CONDITIONS, PROBLEMS, as_complex, planar_model
 from holonet.studies.barati2022.planar_measures import measure_planar
+from holonet.studies.barati2022.settings import PlanarSettings
 from holonet.training import Rule, TrainConfig, fit
 
 __all__ = ["PlanarRule", "planar_data", "run_planar"]
@@ -77,29 +77,25 @@ def planar_data(problem: HarmonicProblem, filled: bool, count: int, seed: int) -
     return Dataset(x, y, x[-2:], y[-2:], num_classes=2, name="points of the plane")
 
 
-def run_planar(settings: Mapping[str, Any], folder: Path) -> dict[str, Any]:
-    """Train one condition on one problem with one seed, and compare it with the closed form.
+def run_planar(settings: PlanarSettings, folder: Path) -> dict[str, Any]:
+    """Train one network of the plane and measure it as `measure_planar` does.
 
     Args:
-        settings: problem, condition, weight (of the energy), seed, epochs, width, batch_size,
-            lr, and points (for training: half of them with a risk, half with an energy).
+        settings: of the network and its training.
         folder: for checkpoints.
-
-    Returns:
-        As `measure_planar`.
     """
-    problem, condition = PROBLEMS[settings["problem"]], CONDITIONS[settings["condition"]]
-    seed = settings["seed"]
-    model = planar_model(condition.network, settings["width"], seed)
+    problem, condition = PROBLEMS[settings.problem], CONDITIONS[settings.condition]
+    seed, training = settings.seed, settings.training
+    model = planar_model(condition.network, training.width, seed)
     config = TrainConfig(
-        epochs=settings["epochs"],
-        batch_size=settings["batch_size"],
-        lr=settings["lr"],
+        epochs=training.epochs,
+        batch_size=training.batch_size,
+        lr=training.lr,
         seed=seed,
         checkpoint_every=10**6,
         log_every=10**6,
     )
-    data = planar_data(problem, condition.filled, settings["points"], seed)
-    fit(model, data, PlanarRule(problem, settings["weight"]), config, run_dir=folder, resume=True)
+    data = planar_data(problem, condition.filled, training.points, seed)
+    fit(model, data, PlanarRule(problem, settings.weight), config, run_dir=folder, resume=True)
     double = to_precision(copy.deepcopy(model).cpu(), torch.complex128)
     return measure_planar(double, problem, condition, seed)

@@ -1,53 +1,72 @@
 """The study of Barati et al.: problems in the plane, a range of weights, and transfer."""
 
 import itertools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
-from holonet._page import Section
 from holonet.data import Dataset, load_dataset
-from holonet.errors import DataError
+from holonet.errors import ConfigError
 from holonet.studies.barati2022.claims import CLAIMS
 from holonet.studies.barati2022.conditions import CONDITIONS
 from holonet.studies.barati2022.energy import run_energy
-from holonet.studies.barati2022.evidence_images import IMAGE_EVIDENCE
-from holonet.studies.barati2022.evidence_plane import PLANE_EVIDENCE
 from holonet.studies.barati2022.networks import FAMILIES
 from holonet.studies.barati2022.planar import run_planar
+from holonet.studies.barati2022.settings import (
+    Attack,
+    EnergySettings,
+    ImageData,
+    Network,
+    PlanarSettings,
+    PlanarTraining,
+    Training,
+    TransferSettings,
+)
 from holonet.studies.barati2022.transfer import run_transfer
-from holonet.studies.claims import Claim, Finding
-from holonet.studies.evidence import Evidence
-from holonet.studies.study import Cell, Result, Study
+from holonet.studies.claims import Claim, Result
+from holonet.studies.study import Cell, Study
 
 __all__ = ["Barati2022"]
 
 SEEDS = 5
-PLANAR: Mapping[str, Any] = {"points": 16384, "batch_size": 256, "lr": 1e-2}
-QUICK: Mapping[str, Any] = {
-    "problems": ("disc-2", "ring"),
-    "planar": {"epochs": 13, "width": 24, **PLANAR},
-    "planar_seeds": 3,
-    "weights": (0.0, 0.003, 0.03, 0.3),
-    "transfer_seeds": 2,
-    "training": {"hidden": (32,), "epochs": 15, "batch_size": 64, "lr": 1e-2},
-    "attack": {"examples": 300, "eps": 0.1, "steps": 20},
-    "restarts": 1,
-    "train": 1000,
-}
-FULL: Mapping[str, Any] = {
-    "problems": ("disc-2", "disc-4", "ring"),
-    "planar": {"epochs": 60, "width": 32, **PLANAR},
-    "planar_seeds": 5,
-    "weights": (0.0, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0),
-    "transfer_seeds": 4,
-    "training": {"hidden": (128,), "epochs": 15, "batch_size": 128, "lr": 3e-3},
-    "attack": {"examples": 1000, "eps": 0.1, "steps": 40},
-    "restarts": 3,
-    "train": 10000,
-}
-"""The two sizes. Counts of examples are cut down to what the data have."""
+
+
+@dataclass(frozen=True)
+class Size:
+    """Of the whole study. Counts of examples are cut down to what the data have."""
+
+    problems: tuple[str, ...]
+    planar: PlanarTraining
+    planar_seeds: int
+    weights: tuple[float, ...]
+    transfer_seeds: int
+    training: Training
+    attack: Attack
+    train: int
+
+
+QUICK = Size(
+    problems=("disc-2", "ring"),
+    planar=PlanarTraining(epochs=13, width=24),
+    planar_seeds=3,
+    weights=(0.0, 0.003, 0.03, 0.3),
+    transfer_seeds=2,
+    training=Training(hidden=(32,), epochs=15, batch_size=64, lr=1e-2),
+    attack=Attack(examples=300, eps=0.1, steps=20),
+    train=1000,
+)
+FULL = Size(
+    problems=("disc-2", "disc-4", "ring"),
+    planar=PlanarTraining(epochs=60, width=32),
+    planar_seeds=5,
+    weights=(0.0, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0),
+    transfer_seeds=4,
+    training=Training(hidden=(128,), epochs=15, batch_size=128, lr=3e-3),
+    attack=Attack(examples=1000, eps=0.1, steps=40, restarts=3),
+    train=10000,
+)
 
 TRANSFER_WEIGHTS = (0.0, 0.03)
 """The two rules that networks of the transfer part are trained by."""
@@ -63,6 +82,11 @@ class Barati2022(Study):
     name: ClassVar[str] = "barati2022"
     title: ClassVar[str] = "Harmonic hypotheses and transfer (Barati, Safabakhsh, Rahmati 2022)"
     claims: ClassVar[tuple[Claim, ...]] = CLAIMS
+    citation: ClassVar[str] = (
+        "@article{barati2022, author={Barati, Ramin and Safabakhsh, Reza and Rahmati, Mohammad}, "
+        "title={An Analytic Framework for Robust Training of Artificial Neural Networks}, "
+        "eprint={2205.13502}, archivePrefix={arXiv}, year={2022}}"
+    )
     notes: ClassVar[tuple[str, ...]] = (
         "No full text was at hand: what is reconstructed is marked, and may differ from what the "
         "authors did.",
@@ -89,109 +113,71 @@ class Barati2022(Study):
     def cells(self, quick: bool) -> Sequence[Cell]:
         """The plane's problems, then the range of weights, then one cell for transfer."""
         size = QUICK if quick else FULL
+        if self.epochs:
+            size = replace(
+                size,
+                planar=replace(size.planar, epochs=self.epochs),
+                training=replace(size.training, epochs=self.epochs),
+            )
         return [*self._planar(size), *self._energy(size), self._transfer(size)]
 
-    def _planar(self, size: Mapping[str, Any]) -> list[Cell]:
-        planar = dict(size["planar"]) | ({"epochs": self.epochs} if self.epochs else {})
+    def _planar(self, size: Size) -> list[Cell]:
         return [
             Cell(
-                f"{problem}-{condition}-seed{seed}",
-                {
-                    "part": "planar",
-                    "problem": problem,
-                    "condition": condition,
-                    "weight": CONDITIONS[condition].weight,
-                    "seed": seed,
-                    **planar,
-                },
+                f"{problem}-{name}-seed{seed}",
+                PlanarSettings(problem, name, condition.weight, seed, size.planar),
             )
-            for seed in range(self.seeds or size["planar_seeds"])
-            for condition in CONDITIONS
-            for problem in CONDITIONS[condition].problems
-            if problem in size["problems"]
+            for seed in range(self.seeds or size.planar_seeds)
+            for name, condition in CONDITIONS.items()
+            for problem in condition.problems
+            if problem in size.problems
         ]
 
-    def _energy(self, size: Mapping[str, Any]) -> list[Cell]:
-        common = {**self._images(size), "restarts": size["restarts"]}
+    def _energy(self, size: Size) -> list[Cell]:
+        data = self._data(size)
         return [
             Cell(
                 f"{family}-weight{weight:g}-seed{seed}",
-                {"part": "energy", "family": family, "weight": weight, "seed": seed, **common},
+                EnergySettings(Network(family, weight, seed), size.training, size.attack, data),
             )
             for seed in range(self.seeds or SEEDS)
             for family in FAMILIES
-            for weight in size["weights"]
+            for weight in size.weights
         ]
 
-    def _transfer(self, size: Mapping[str, Any]) -> Cell:
-        seeds = range(self.seeds or size["transfer_seeds"])
+    def _transfer(self, size: Size) -> Cell:
+        seeds = range(self.seeds or size.transfer_seeds)
         kinds = itertools.product(seeds, (0, 1), TRANSFER_WEIGHTS, FAMILIES)
-        networks = [
-            {
-                "key": f"{family}-weight{weight:g}-half{half}-seed{seed}",
-                "family": family,
-                "weight": weight,
-                "half": half,
-                "seed": number,  # its own, so that no two start from the same weights
-            }
+        networks = {
+            # a seed of its own, so that no two networks start from the same weights
+            f"{family}-weight{weight:g}-half{half}-seed{seed}": Network(
+                family, weight, number, half
+            )
             for number, (seed, half, weight, family) in enumerate(kinds)
-        ]
-        return Cell("transfer", {"part": "transfer", "networks": networks, **self._images(size)})
-
-    def _images(self, size: Mapping[str, Any]) -> dict[str, Any]:
-        """What the parts on images have in common."""
-        training = dict(size["training"]) | ({"epochs": self.epochs} if self.epochs else {})
-        data = self._all_data
-        return {
-            **training,
-            **size["attack"],
-            "train": min(size["train"], len(data.x_train)),
-            "data": data.name,
-            "fingerprint": data.fingerprint(),
         }
+        attack = replace(size.attack, restarts=1)
+        return Cell("transfer", TransferSettings(networks, size.training, attack, self._data(size)))
+
+    def _data(self, size: Size) -> ImageData:
+        data = self._all_data
+        return ImageData(data.name, data.fingerprint(), min(size.train, len(data.x_train)))
 
     def run_cell(self, cell: Cell, folder: Path, on_progress: Callable[[float], None]) -> Result:
         """Train and measure; what tells the cells apart is part of the result."""
-        settings = cell.settings
-        if settings["part"] == "planar":
-            found = run_planar(settings, folder)
-            told = ("part", "problem", "condition", "seed")
-        else:
-            data = self._all_data
-            data = data.subset(
-                train=settings["train"], test=min(len(data.x_test), 5 * settings["examples"])
-            )
-            if settings["part"] == "energy":
-                found = run_energy(settings, data, folder)
-                told = ("part", "family", "weight", "seed")
-            else:
-                found = run_transfer(settings, data, folder, on_progress)
-                told = ("part",)
-        return {key: settings[key] for key in told} | found
+        match cell.settings:
+            case PlanarSettings(problem, condition, _, seed) as settings:
+                named = {"problem": problem, "condition": condition, "seed": seed}
+                result = run_planar(settings, folder)
+            case EnergySettings(network) as settings:
+                named = {"family": network.family, "weight": network.weight, "seed": network.seed}
+                result = run_energy(settings, self._images(settings), folder)
+            case TransferSettings() as settings:
+                named = {}
+                result = run_transfer(settings, self._images(settings), folder, on_progress)
+            case settings:
+                raise ConfigError(f"{settings!r} are not the settings of a cell of this study")
+        return {"part": settings.part, **named, **result}
 
-    def conclude(self, results: Mapping[str, Result]) -> Sequence[Finding]:
-        """Each claim by its own evidence; where too little is left it is not testable."""
-        return [_evidence(claim.key, results).finding(claim.key) for claim in CLAIMS]
-
-    def figures(self, results: Mapping[str, Result]) -> Mapping[str, Section]:
-        """A figure for each claim that has any; none where too little is left."""
-        from holonet.studies.barati2022.figures_images import IMAGE_FIGURES
-        from holonet.studies.barati2022.figures_plane import PLANE_FIGURES
-
-        found = {}
-        for key, draw in {**PLANE_FIGURES, **IMAGE_FIGURES}.items():
-            try:
-                found[key] = draw(results)
-            except DataError:
-                continue  # the verdict says what is missing
-        return found
-
-
-def _evidence(claim: str, results: Mapping[str, Result]) -> Evidence:
-    everything = {**PLANE_EVIDENCE, **IMAGE_EVIDENCE}
-    if claim not in everything:
-        return Evidence(remark="There is no statement to compare numbers with.")
-    try:
-        return everything[claim](results)
-    except DataError as error:
-        return Evidence(remark=f"Too little is left: {error}.")
+    def _images(self, settings: EnergySettings | TransferSettings) -> Dataset:
+        test = min(len(self._all_data.x_test), 5 * settings.attack.examples)
+        return self._all_data.subset(train=settings.data.train, test=test)

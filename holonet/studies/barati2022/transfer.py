@@ -1,7 +1,7 @@
 """Transfer: how often what fools one network fools another, and how far the two agree."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from holonet.studies.barati2022.networks import (
     mean_value_defect,
     train_network,
 )
+from holonet.studies.barati2022.settings import TransferSettings
 from holonet.training import accuracy
 
 __all__ = ["FEWEST", "halves", "pair_measures", "run_transfer"]
@@ -30,20 +31,18 @@ FEWEST = 20
 
 
 def run_transfer(
-    settings: Mapping[str, Any],
+    settings: TransferSettings,
     data: Dataset,
     folder: Path,
     on_progress: Callable[[float], None],
 ) -> dict[str, Any]:
-    """Train all networks, attack each, show what was found to all others.
+    """Train all networks, attack each, and show its adversarial examples to all others.
 
     Args:
-        settings: networks (for each its key, family, weight, seed, and half, which of the two
-            disjoint halves of the training set it sees), what else `train_network` needs, and
-            examples, eps (Linf), steps.
+        settings: of the networks, their training and their attack.
         data: what they are trained and tested on.
         folder: for their checkpoints.
-        on_progress: told the fraction that is done.
+        on_progress: called with the fraction that is done.
 
     Returns:
         networks: key, family, weight, half, seed, clean accuracy, energy and defect of each;
@@ -55,26 +54,29 @@ def run_transfer(
     Raises:
         DataError: fewer than `FEWEST` examples are left.
     """
-    parts = halves(data)
-    wanted, models = settings["networks"], {}
-    for number, network in enumerate(wanted):
-        on_progress(0.9 * number / len(wanted))
-        own = {**settings, **network}
-        models[network["key"]] = train_network(own, parts[network["half"]], folder / own["key"])
-    x, y = _all_correct(models, data, settings["examples"])
-    threat = ThreatModel("Linf", settings["eps"], data.bounds)
-    radius = settings["eps"] * x[0].numel() ** 0.5
-    matrix = transfer_matrix(models, x, y, threat, attack=partial(pgd, steps=settings["steps"]))
+    parts, models, attack = halves(data), {}, settings.attack
+    for number, (key, network) in enumerate(settings.networks.items()):
+        on_progress(0.9 * number / len(settings.networks))
+        own = data if network.half is None else parts[network.half]
+        models[key] = train_network(network, settings.training, own, folder / key)
+    x, y = _all_correct(models, data, attack.examples)
+    threat = ThreatModel("Linf", attack.eps, data.bounds)
+    radius = attack.eps * x[0].numel() ** 0.5
+    search = partial(pgd, steps=attack.steps, restarts=attack.restarts)
+    matrix = transfer_matrix(models, x, y, threat, attack=search)
     on_progress(0.97)
     return {
         "networks": [
             {
-                **network,
+                "key": key,
+                **asdict(network),
                 "clean": accuracy(model, data.x_test, data.y_test),
                 "energy": logit_energy(model, x),
                 "defect": mean_value_defect(model, x[:100], radius),
             }
-            for network, model in zip(wanted, models.values(), strict=True)
+            for (key, network), model in zip(
+                settings.networks.items(), models.values(), strict=True
+            )
         ],
         "examples": len(x),
         "rates": [[rate.value for rate in row] for row in matrix.fooled],

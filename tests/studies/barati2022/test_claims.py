@@ -1,15 +1,23 @@
 """The claims: each has its evidence, and says what is reconstructed."""
 
+from holonet.studies.barati2022 import (
+    evidence_images,
+    evidence_plane,
+    figures_images,
+    figures_plane,
+)
 from holonet.studies.barati2022.claims import CLAIMS
-from holonet.studies.barati2022.evidence_images import IMAGE_EVIDENCE
-from holonet.studies.barati2022.evidence_plane import PLANE_EVIDENCE
 from holonet.studies.claims import Standing
 
 
 def test_every_claim_has_its_evidence_but_one() -> None:
     keys = [claim.key for claim in CLAIMS]
     assert len(keys) == len(set(keys))
-    assert [*PLANE_EVIDENCE, *IMAGE_EVIDENCE, "theorems"] == keys
+    assert [claim.key for claim in CLAIMS if claim.figure is None] == ["theorems"]
+    for claim in CLAIMS[:-1]:
+        name = claim.key.replace("-", "_")
+        assert claim.evidence in [getattr(m, name, 0) for m in (evidence_plane, evidence_images)]
+        assert claim.figure in [getattr(m, name, 0) for m in (figures_plane, figures_images)]
 
 
 def test_what_is_reconstructed_says_so() -> None:

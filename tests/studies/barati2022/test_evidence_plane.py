@@ -3,19 +3,22 @@
 import pytest
 
 from holonet.errors import DataError
-from holonet.studies.barati2022.evidence_plane import PLANE_EVIDENCE, by_seed
-from holonet.studies.claims import Verdict
+from holonet.studies.barati2022.claims import CLAIMS
+from holonet.studies.barati2022.evidence_plane import by_seed
+from holonet.studies.evidence import Verdict
+
+CLAIM = {claim.key: claim for claim in CLAIMS[:5]}
 
 
 def verdict(claim, results):
-    return PLANE_EVIDENCE[claim](results).finding(claim).verdict
+    return CLAIM[claim].evidence(results).finding(claim).verdict
 
 
 def spread(seed):
     return 0.001 * seed
 
 
-NEAR_FAR = [(0.03, Verdict.CONFIRMED), (0.5, Verdict.NOT_CONFIRMED)]
+NEAR_FAR = [(0.03, Verdict.CONFIRMED), (0.5, Verdict.REFUTED)]
 
 
 @pytest.mark.parametrize(("distance", "expected"), NEAR_FAR)
@@ -28,7 +31,7 @@ def test_the_principle_needs_both_nearness_and_a_gain(
         risk={"distance_hard": lambda s: risk + 2 * spread(s)},
     )
     holds = expected is Verdict.CONFIRMED and gains
-    wanted = Verdict.CONFIRMED if holds else Verdict.NOT_CONFIRMED
+    wanted = Verdict.CONFIRMED if holds else Verdict.REFUTED
     assert verdict("dirichlet-principle", results) is wanted
 
 
@@ -46,21 +49,21 @@ def test_the_ring_and_the_discs_are_judged_apart(plane, distance, expected) -> N
             result["distance_hard"] = distance + spread(result["seed"])
     assert verdict("ring-real-part", results) is expected
     assert verdict("holomorphic-harmonic", results) is Verdict.CONFIRMED
-    text = PLANE_EVIDENCE["ring-real-part"](results).finding("ring-real-part").text
+    text = CLAIM["ring-real-part"].evidence(results).finding("ring-real-part").text
     assert "0.500" in text
     assert "wind 4 times" in text
 
 
 @pytest.mark.parametrize(("defect", "expected"), [(1e-6, True), (1e-2, False)])
 def test_harmonic_means_no_defect(plane, defect, expected) -> None:
-    wanted = Verdict.CONFIRMED if expected else Verdict.NOT_CONFIRMED
+    wanted = Verdict.CONFIRMED if expected else Verdict.REFUTED
     values = {"defect": lambda s: defect * (1 + spread(s))}
     assert verdict("holomorphic-harmonic", plane(one_variable=values)) is wanted
     assert verdict("data-coordinates", plane(two_variables=values)) is wanted
 
 
 def test_one_seed_settles_nothing(plane) -> None:
-    for claim in PLANE_EVIDENCE:
+    for claim in CLAIM:
         assert verdict(claim, plane(seeds=1)) is Verdict.NOT_TESTABLE
 
 
@@ -70,7 +73,7 @@ def test_a_problem_that_fails_spoils_the_principle(plane) -> None:
     for key, result in results.items():
         if key.startswith("disc-4-energy"):
             result["distance"] = 0.4
-    assert verdict("dirichlet-principle", results) is Verdict.NOT_CONFIRMED
+    assert verdict("dirichlet-principle", results) is Verdict.REFUTED
 
 
 def test_seeds_are_paired_though_some_are_missing(plane) -> None:

@@ -3,8 +3,9 @@
 import pytest
 
 from holonet.errors import DataError
-from holonet.studies.barati2022.evidence_images import IMAGE_EVIDENCE
-from holonet.studies.barati2022.figures_images import IMAGE_FIGURES
+from holonet.studies.barati2022.claims import CLAIMS
+
+CLAIM = {claim.key: claim for claim in CLAIMS[5:-1]}
 
 
 @pytest.fixture(scope="module")
@@ -13,32 +14,31 @@ def results(energies, transfers):
 
 
 def test_every_claim_has_one(results) -> None:
-    assert list(IMAGE_FIGURES) == list(IMAGE_EVIDENCE)
-    for draw in IMAGE_FIGURES.values():
-        section = draw(results)
+    for claim in CLAIM.values():
+        section = claim.section(results)
         assert section.title
         assert section.caption
         assert section.figure.axes[0].get_xlabel()
 
 
 def test_points_are_those_of_the_results(results) -> None:
-    ax = IMAGE_FIGURES["energy-robustness"](results).figure.axes[0]
+    ax = CLAIM["energy-robustness"].figure(results).figure.axes[0]
     drawn = {line.get_label(): (line.get_xdata(), line.get_ydata()) for line in ax.lines}
     relu = [r for r in results.values() if r.get("family") == "relu"]
     assert list(drawn["relu"][0]) == [r["energy"] for r in relu]
     assert list(drawn["relu"][1]) == [100 * r["robust"] for r in relu]
-    pairs = IMAGE_FIGURES["transfer-distance"](results).figure.axes[0]
+    pairs = CLAIM["transfer-distance"].figure(results).figure.axes[0]
     assert sum(len(line.get_xdata()) for line in pairs.lines) == 14 * 13
 
 
 def test_means_over_seeds(results) -> None:
-    ax = IMAGE_FIGURES["energy-helps"](results).figure.axes[0]
+    ax = CLAIM["energy-helps"].figure(results).figure.axes[0]
     lines = {line.get_label(): line.get_ydata() for line in ax.lines}
     assert lines["relu, robust"] == pytest.approx([40.15, 42.15, 60.15])
 
 
 def test_the_table_leaves_the_diagonal_to_its_own_column(results) -> None:
-    rows = IMAGE_FIGURES["transfer-distance"](results).table.rows
+    rows = CLAIM["transfer-distance"].figure(results).table.rows
     rates, networks = results["transfer"]["rates"], results["transfer"]["networks"]
     mine = [k for k, n in enumerate(networks) if n["family"] == "relu"]
     own = sum(rates[k][k] for k in mine) / len(mine)
@@ -50,6 +50,6 @@ def test_the_table_leaves_the_diagonal_to_its_own_column(results) -> None:
 
 
 def test_nothing_left_is_an_error() -> None:
-    for draw in IMAGE_FIGURES.values():
+    for claim in CLAIM.values():
         with pytest.raises(DataError):
-            draw({})
+            claim.figure({})

@@ -17,8 +17,9 @@ from holonet.studies.barati2022.networks import (
     mean_value_defect,
     train_network,
 )
+from holonet.studies.barati2022.settings import Network, Training
 
-SETTINGS = {"weight": 0.1, "seed": 0, "hidden": [6], "epochs": 2, "batch_size": 50, "lr": 1e-2}
+TRAINING = Training(hidden=(6,), epochs=2, batch_size=50, lr=1e-2)
 
 
 class Quadratic(nn.Module):
@@ -118,13 +119,11 @@ def test_what_is_common_to_all_logits_is_not_seen() -> None:
 def test_the_weight_lowers_the_energy_and_training_is_gone_on_with(family, tmp_path) -> None:
     data = load_digits().subset(train=200, test=30)
     models = {
-        weight: train_network(
-            {**SETTINGS, "family": family, "weight": weight}, data, tmp_path / str(weight)
-        )
+        weight: train_network(Network(family, weight, 0), TRAINING, data, tmp_path / str(weight))
         for weight in (0.0, 3.0)
     }
     x = data.x_test
     assert logit_energy(models[3.0], x) < logit_energy(models[0.0], x)
-    again = train_network({**SETTINGS, "family": family, "weight": 3.0}, data, tmp_path / "3.0")
+    again = train_network(Network(family, 3.0, 0), TRAINING, data, tmp_path / "3.0")
     assert torch.equal(again(x), models[3.0](x))
     assert not again.training

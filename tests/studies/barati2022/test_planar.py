@@ -9,6 +9,7 @@ from holonet.data import DiscMode, RingPotential
 from holonet.errors import ConfigError
 from holonet.studies.barati2022.conditions import CONDITIONS, PROBLEMS, as_complex, closed_form
 from holonet.studies.barati2022.planar import PlanarRule, planar_data, run_planar
+from holonet.studies.barati2022.settings import PlanarSettings, PlanarTraining
 
 
 def half(x):
@@ -75,14 +76,8 @@ def test_rules_that_make_no_sense_are_refused_and_others_tell_themselves_apart()
 
 
 def test_a_run_from_end_to_end(tmp_path) -> None:
-    settings = {
-        "problem": "disc-2",
-        "condition": "one-variable",
-        "seed": 0,
-        "epochs": 30,
-        "width": 4,
-    }
-    settings |= {"weight": 0.0, "points": 1024, "batch_size": 256, "lr": 1e-2}
+    training = PlanarTraining(epochs=30, width=4, points=1024)
+    settings = PlanarSettings("disc-2", "one-variable", 0.0, 0, training)
     found = run_planar(settings, tmp_path)
     assert found["distance"] < 0.05
     assert found["defect"] < 1e-12

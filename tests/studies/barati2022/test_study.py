@@ -7,20 +7,20 @@ import pytest
 from holonet.data import load_digits, two_rings
 from holonet.errors import CheckpointError
 from holonet.studies.barati2022 import CLAIMS, Barati2022, study
-from holonet.studies.claims import Verdict
+from holonet.studies.barati2022.settings import Attack, PlanarTraining, Training
+from holonet.studies.evidence import Verdict
 from holonet.studies.runner import reproduce
 
-TINY = {
-    "problems": ("disc-2", "ring"),
-    "planar": {"epochs": 1, "width": 4, "points": 512, "batch_size": 256, "lr": 1e-2},
-    "planar_seeds": 2,
-    "weights": (0.0, 0.1),
-    "transfer_seeds": 1,
-    "training": {"hidden": (8,), "epochs": 4, "batch_size": 8, "lr": 2e-2},
-    "attack": {"examples": 150, "eps": 0.1, "steps": 3},
-    "restarts": 1,
-    "train": 400,
-}
+TINY = study.Size(
+    problems=("disc-2", "ring"),
+    planar=PlanarTraining(epochs=1, width=4, points=512),
+    planar_seeds=2,
+    weights=(0.0, 0.1),
+    transfer_seeds=1,
+    training=Training(hidden=(8,), epochs=4, batch_size=8, lr=2e-2),
+    attack=Attack(examples=150, eps=0.1, steps=3),
+    train=400,
+)
 
 
 @pytest.fixture
@@ -35,21 +35,21 @@ def test_both_sizes_have_what_the_claims_need() -> None:
         cells = Barati2022(small).cells(quick)
         keys = [cell.key for cell in cells]
         assert len(keys) == len(set(keys))
-        assert {cell.settings["part"] for cell in cells} == {"planar", "energy", "transfer"}
+        assert {cell.settings.part for cell in cells} == {"planar", "energy", "transfer"}
         (transfer,) = (c for c in cells if c.key == "transfer")
-        networks = transfer.settings["networks"]
+        networks = transfer.settings.networks.values()
         assert len(networks) >= 12
-        assert len({n["seed"] for n in networks}) == len(networks)
-        assert {n["half"] for n in networks} == {0, 1}
+        assert len({n.seed for n in networks}) == len(networks)
+        assert {n.half for n in networks} == {0, 1}
 
 
 def test_options_are_heard() -> None:
     cells = Barati2022(load_digits(), seeds=7, epochs=3).cells(True)
-    assert {c.settings["seed"] for c in cells if "seed" in c.settings} == set(range(7))
-    assert all(c.settings["epochs"] == 3 for c in cells)
-    other = Barati2022(load_digits(1)).cells(True)[-1].settings["fingerprint"]
-    assert other != cells[-1].settings["fingerprint"]
-    assert all("fingerprint" not in c.settings for c in cells if c.settings["part"] == "planar")
+    assert {c.settings.seed for c in cells if hasattr(c.settings, "seed")} == set(range(7))
+    assert all(c.settings.training.epochs == 3 for c in cells)
+    other = Barati2022(load_digits(1)).cells(True)[-1].settings.data.fingerprint
+    assert other != cells[-1].settings.data.fingerprint
+    assert not any(hasattr(c.settings, "data") for c in cells if c.settings.part == "planar")
 
 
 def test_from_cells_to_a_report_and_on_from_where_it_stopped(tiny, tmp_path, monkeypatch) -> None:
@@ -77,19 +77,20 @@ def test_from_cells_to_a_report_and_on_from_where_it_stopped(tiny, tmp_path, mon
     assert [f.claim for f in result.findings] == [c.key for c in CLAIMS]
     verdicts = {f.claim: f.verdict for f in result.findings}
     assert verdicts["theorems"] is Verdict.NOT_TESTABLE
-    assert verdicts["ring-real-part"] is Verdict.NOT_CONFIRMED  # at any size: a theorem forbids it
-    assert verdicts["data-coordinates"] is Verdict.NOT_CONFIRMED
+    assert verdicts["ring-real-part"] is Verdict.REFUTED  # at any size: a theorem forbids it
+    assert verdicts["data-coordinates"] is Verdict.REFUTED
     assert "Spearman" in result.report.read_text()
     assert all(f.numbers for f in result.findings if f.claim != "theorems")
 
 
 def test_lost_parts_cost_their_own_claims_only(plane) -> None:
     small = Barati2022(two_rings())
-    findings = {f.claim: f for f in small.conclude(plane(risk={"distance_hard": 0.9}))}
+    results = plane(risk={"distance_hard": 0.9})
+    findings = {claim.key: claim.finding(results) for claim in small.claims}
     assert findings["dirichlet-principle"].verdict is Verdict.CONFIRMED
     assert findings["transfer-distance"].verdict is Verdict.NOT_TESTABLE
     assert "Too little is left" in findings["energy-helps"].text
-    shown = small.figures(plane())
+    shown = {claim.key for claim in small.claims if claim.section(results).figure}
     assert "dirichlet-principle" in shown
     assert "energy-helps" not in shown
 

@@ -1,5 +1,7 @@
 """The transfer cell: halves are disjoint, distances are distances, rates point the right way."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from hypothesis import given
@@ -10,23 +12,26 @@ from holonet.attacks import ThreatModel, pgd
 from holonet.data import load_digits
 from holonet.errors import DataError
 from holonet.studies.barati2022.networks import train_network
+from holonet.studies.barati2022.settings import (
+    Attack,
+    ImageData,
+    Network,
+    Training,
+    TransferSettings,
+)
 from holonet.studies.barati2022.transfer import halves, pair_measures, run_transfer
 
 DATA = load_digits().subset(train=401, test=100)
-SETTINGS = {
-    "hidden": [8],
-    "epochs": 8,
-    "batch_size": 50,
-    "lr": 2e-2,
-    "examples": 80,
-    "eps": 0.1,
-    "steps": 5,
-    "networks": [
-        {"key": "a", "family": "relu", "weight": 0.0, "half": 0, "seed": 0},
-        {"key": "b", "family": "holomorphic", "weight": 0.01, "half": 1, "seed": 1},
-        {"key": "c", "family": "softplus", "weight": 0.0, "half": 1, "seed": 2},
-    ],
-}
+SETTINGS = TransferSettings(
+    {
+        "a": Network("relu", 0.0, seed=0, half=0),
+        "b": Network("holomorphic", 0.01, seed=1, half=1),
+        "c": Network("softplus", 0.0, seed=2, half=1),
+    },
+    Training(hidden=(8,), epochs=8, batch_size=50, lr=2e-2),
+    Attack(examples=80, eps=0.1, steps=5),
+    ImageData("digits", "", 401),
+)
 
 
 class Linear(nn.Module):
@@ -76,8 +81,8 @@ def test_a_cell_from_end_to_end(tmp_path) -> None:
     assert (rates.diagonal() + 1e-9 >= rates).all()  # nothing beats a network's own attack here
     parts = halves(DATA)
     models = [
-        train_network({**SETTINGS, **n}, parts[n["half"]], tmp_path / n["key"])
-        for n in SETTINGS["networks"]
+        train_network(n, SETTINGS.training, parts[n.half], tmp_path / key)
+        for key, n in SETTINGS.networks.items()
     ]
     x, y = DATA.x_test[:80], DATA.y_test[:80]
     right = torch.stack([m(x).argmax(1) == y for m in models]).all(0)
@@ -90,5 +95,6 @@ def test_a_cell_from_end_to_end(tmp_path) -> None:
 
 
 def test_networks_that_agree_on_too_little_are_refused(tmp_path) -> None:
+    few = replace(SETTINGS, attack=replace(SETTINGS.attack, examples=10))
     with pytest.raises(DataError, match="at least 20 are needed"):
-        run_transfer({**SETTINGS, "examples": 10}, DATA, tmp_path, lambda fraction: None)
+        run_transfer(few, DATA, tmp_path, lambda fraction: None)
