@@ -233,14 +233,14 @@ class SlitPlane(Domain):
         dtype: torch.dtype = torch.complex128,
     ) -> ComplexTensor:
         """Circular normal points about the center that keep the margin."""
-        kept: list[ComplexTensor] = []
+        parts: list[ComplexTensor] = []
         missing = count
         for _ in range(100):
             z = self.center + torch.randn(2 * count + 8, generator=generator, dtype=dtype)
-            kept.append(z[self.clearance(z) > self.margin][:missing])
-            missing -= len(kept[-1])
+            parts.append(z[self.clearance(z) > self.margin][:missing])
+            missing -= len(parts[-1])
             if missing == 0:
-                return torch.cat(kept)
+                return torch.cat(parts)
         raise DomainError(
             f"{self} leaves almost no room near its center {self.center}: "
             "choose a smaller margin or another center"

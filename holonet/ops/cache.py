@@ -65,22 +65,22 @@ def private_folder(path: Path) -> Path:
     """
     try:
         _make(path)
-        found = path.parent.resolve() / path.name
-        for above in reversed(list(found.parents)[:-1]):
+        resolved = path.parent.resolve() / path.name
+        for above in reversed(list(resolved.parents)[:-1]):
             _require(_is_safe(above), above, "belongs to another user or others may write to it")
-        own = os.lstat(found)
+        own = os.lstat(resolved)
     except (OSError, RuntimeError, ValueError) as reason:  # a loop of links, a null byte
         if isinstance(reason, CacheError):
             raise
         raise CacheError(f"{path} cannot be used: {reason}") from None
-    _require(stat.S_ISDIR(own.st_mode), found, "is no folder (links are not followed)")
-    _require(_is_mine(own), found, f"belongs to user {own.st_uid}")
+    _require(stat.S_ISDIR(own.st_mode), resolved, "is no folder (links are not followed)")
+    _require(_is_mine(own), resolved, f"belongs to user {own.st_uid}")
     _require(
         os.name == "nt" or not own.st_mode & 0o077,
-        found,
-        f"is open to other users (chmod 700 {found})",
+        resolved,
+        f"is open to other users (chmod 700 {resolved})",
     )
-    return found
+    return resolved
 
 
 def require_own_file(path: Path) -> None:
@@ -90,11 +90,11 @@ def require_own_file(path: Path) -> None:
         CacheError: it is missing, a link, or another's.
     """
     try:
-        found = os.lstat(path)
+        status = os.lstat(path)
     except OSError as reason:
         raise CacheError(f"{path} cannot be read: {reason.strerror}") from None
-    _require(stat.S_ISREG(found.st_mode), path, "is no regular file")
-    _require(_is_mine(found), path, f"belongs to user {found.st_uid}")
+    _require(stat.S_ISREG(status.st_mode), path, "is no regular file")
+    _require(_is_mine(status), path, f"belongs to user {status.st_uid}")
 
 
 def _make(path: Path) -> None:
@@ -103,22 +103,22 @@ def _make(path: Path) -> None:
         missing.mkdir(mode=0o700, exist_ok=True)
 
 
-def _is_mine(found: os.stat_result) -> bool:
-    return os.name == "nt" or found.st_uid == os.getuid()
+def _is_mine(status: os.stat_result) -> bool:
+    return os.name == "nt" or status.st_uid == os.getuid()
 
 
 def _is_safe(above: Path) -> bool:
     """Whether nobody else can exchange what lies in a folder."""
     if os.name == "nt":  # the folders of a user are, and there are no modes
         return True
-    found = os.lstat(above)
-    if found.st_uid not in (0, os.getuid()):
+    status = os.lstat(above)
+    if status.st_uid not in (0, os.getuid()):
         return False
-    writable = found.st_mode & 0o002 or (
+    writable = status.st_mode & 0o002 or (
         # a group that has a user's number is that user's alone, by the custom of many systems
-        found.st_mode & 0o020 and found.st_gid not in (0, os.getuid())
+        status.st_mode & 0o020 and status.st_gid not in (0, os.getuid())
     )
-    return bool(found.st_mode & stat.S_ISVTX) or not writable
+    return bool(status.st_mode & stat.S_ISVTX) or not writable
 
 
 def _require(holds: bool, path: Path, fault: str) -> None:

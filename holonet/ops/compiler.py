@@ -49,7 +49,7 @@ def load(
 
     Law: no library is loaded that another user may have written, or that is not, to the byte, what
         was compiled from this source with these flags by this compiler for this processor and
-        torch; none is given out that `accept` refuses. What is damaged is compiled anew.
+        torch; none is given out that `accept` refuses. What is damaged is compiled again.
 
     Args:
         source: C++.
@@ -92,9 +92,9 @@ def _compiler() -> str:
     """The path of the compiler that CXX names, or of the first that there is."""
     names = [os.environ["CXX"]] if os.environ.get("CXX") else COMPILERS
     for name in names:
-        found = shutil.which(name)
-        if found:
-            return found
+        path = shutil.which(name)
+        if path:
+            return path
     raise CompilationError(
         f"no C++ compiler found ({', '.join(names)} {'is' if len(names) == 1 else 'are'} not in "
         "PATH): install g++ or clang, or set CXX to the path of one"
@@ -160,7 +160,7 @@ def _is_whole(path: Path) -> bool:
         read_with_digest(path, CompilationError)
     except (CacheError, CompilationError) as error:
         if path.exists():
-            log.warning("compiled anew: %s", error)
+            log.warning("to be compiled again: %s", error)
         return False
     return True
 
@@ -206,10 +206,10 @@ def _run(command: Sequence[str], where: str | None, limit: float) -> str:
     """What a command prints; it and what it has started end with the limit, or an interruption.
 
     Raises:
-        CompilationError: it fails, or takes longer; then it is not asked again.
+        CompilationError: it fails, or takes longer; then it is not started again.
     """
     if command[0] in _hung:
-        raise CompilationError(f"{command[0]} did not end before, and is not asked again")
+        raise CompilationError(f"{command[0]} did not end before, and is not started again")
     environment = {**os.environ, "LC_ALL": "C", **({"TMPDIR": where} if where else {})}
     with subprocess.Popen(
         command,

@@ -231,13 +231,13 @@ def product(a: Real, b: Real) -> Real:
 
 def in_order(outputs: Sequence[Real]) -> Iterator[Real]:
     """Every node that the outputs need, arguments first."""
-    seen: set[int] = set()
+    visited: set[int] = set()
     stack = [(node, False) for node in reversed(outputs)]
     while stack:
         node, ready = stack.pop()
         if ready:
             yield node
-        elif id(node) not in seen:
-            seen.add(id(node))
+        elif id(node) not in visited:
+            visited.add(id(node))
             stack.append((node, True))
-            stack.extend((a, False) for a in reversed(node.args) if id(a) not in seen)
+            stack.extend((a, False) for a in reversed(node.args) if id(a) not in visited)

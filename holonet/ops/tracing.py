@@ -95,13 +95,13 @@ class _Recorder(TorchDispatchMode):
             return result
         if func._schema.is_mutable:
             raise UntranslatableError(f"{func} writes in place: the function runs as torch code")
-        found = tree_leaves(result)
-        if not all(isinstance(t, Tensor) for t in found):
+        results = tree_leaves(result)
+        if not all(isinstance(t, Tensor) for t in results):
             raise UntranslatableError(
                 f"{func}: what the function does depends on the values, so it runs as torch code. "
                 "Write branches with torch.where"
             )
-        self._known.update(map(id, found))
+        self._known.update(map(id, results))
         self.steps.append(_Step(func, args, kwargs, result))
         return result
 

@@ -36,13 +36,13 @@ def within(seconds: float | int, function: Callable[[], _T], late: Callable[[], 
     class Stop(BaseException):
         """Not an Exception, so that nobody takes it for the error of a formula."""
 
-    target, lock, left = threading.get_ident(), threading.Lock(), threading.Event()
+    target, lock, finished = threading.get_ident(), threading.Lock(), threading.Event()
 
     def watch() -> None:
         wait = min(seconds, threading.TIMEOUT_MAX)
-        while not left.wait(wait):
+        while not finished.wait(wait):
             with lock:
-                if not left.is_set():
+                if not finished.is_set():
                     _raise_in(target, Stop)
             wait = _AGAIN
 
@@ -50,7 +50,7 @@ def within(seconds: float | int, function: Callable[[], _T], late: Callable[[], 
         while True:
             try:
                 with lock:
-                    left.set()
+                    finished.set()
                 _raise_in(target, None)  # what was asked for and has not come yet
                 return
             except Stop:

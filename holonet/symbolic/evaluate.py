@@ -100,26 +100,26 @@ def differences(
 
     Example:
         >>> z = sympy.Symbol("z")
-        >>> found, _ = differences(z * sympy.conjugate(z), {z: sympy.I + 1}, "holomorphic")
-        >>> found["z"]
+        >>> values, _ = differences(z * sympy.conjugate(z), {z: sympy.I + 1}, "holomorphic")
+        >>> values["z"]
         (1+1j)
     """
     context = _context(_DIFFERENCE_DIGITS)
     point = _numbers(context, at)
     step = context.mpf(10) ** _STEP_EXPONENT
 
-    def value(variable: Expr, moved: Any) -> Any:
-        shifted = {**point, variable: point[variable] + moved}
+    def value(variable: Expr, offset: Any) -> Any:
+        shifted = {**point, variable: point[variable] + offset}
         return _Evaluation(context, shifted, deadline).value(expression)
 
-    found: dict[str, complex] = {}
+    values: dict[str, complex] = {}
     size, laplacian = 0.0, context.mpf(0)
     for variable in at:
         right, left = value(variable, step), value(variable, -step)
         up, down = value(variable, 1j * step), value(variable, -1j * step)
         along, across = (right - left) / (2 * step), (up - down) / (2 * step)
         if claim == "holomorphic":
-            found[str(variable)] = complex((along + 1j * across) / 2)
+            values[str(variable)] = complex((along + 1j * across) / 2)
             size += float(abs(along) + abs(across))
         else:
             center = value(variable, 0)
@@ -127,8 +127,8 @@ def differences(
             laplacian += second[0] + second[1]
             size += float(abs(second[0]) + abs(second[1]))
     if claim != "holomorphic":
-        found[""] = complex(laplacian)
-    return found, size
+        values[""] = complex(laplacian)
+    return values, size
 
 
 _contexts = threading.local()
@@ -136,11 +136,11 @@ _contexts = threading.local()
 
 def _context(digits: int) -> Any:
     """Mpmath with that many digits and ten to spare; each thread has its own."""
-    kept = _contexts.__dict__.setdefault("by_digits", {})
-    if digits not in kept:
-        kept[digits] = mpmath.MPContext()
-        kept[digits].dps = digits + 10
-    return kept[digits]
+    contexts = _contexts.__dict__.setdefault("by_digits", {})
+    if digits not in contexts:
+        contexts[digits] = mpmath.MPContext()
+        contexts[digits].dps = digits + 10
+    return contexts[digits]
 
 
 def _numbers(context: Any, at: Mapping[Expr, Expr]) -> dict[Expr, Any]:
@@ -264,8 +264,8 @@ class _Evaluation:
             case sympy.Not():
                 return not self.holds(condition.args[0])
             case Relational():
-                left, right = map(self.value, condition.args)
-                return bool(_ORDER[str(condition.rel_op)](left, right))  # pyright: ignore
+                relation: Any = condition
+                return _ORDER[relation.rel_op](*map(self.value, relation.args))
         if condition in (sympy.true, sympy.false):
             return bool(condition)
         raise NumericalError(f"there is no rule for the condition {quote(condition)}")

@@ -89,25 +89,25 @@ def conditions(e: Expr) -> tuple[ExcludedSet, ...]:
     Raises:
         UndecidedError: a subterm without variables has no value.
     """
-    seen: set[Expr] = set()
-    found: dict[ExcludedSet, None] = {}
+    visited: set[Expr] = set()
+    sets: dict[ExcludedSet, None] = {}
 
-    def look(node: Expr) -> None:
-        if node in seen:
+    def visit(node: Expr) -> None:
+        if node in visited:
             return
-        seen.add(node)
+        visited.add(node)
         if not node.free_symbols:
             check_constant(node)
             return
         condition = _condition(node)
         if condition is not None:
-            found[condition] = None
+            sets[condition] = None
         for a in node.args:
             if isinstance(a, Expr):
-                look(a)
+                visit(a)
 
-    look(e)
-    return tuple(found)
+    visit(e)
+    return tuple(sets)
 
 
 def _condition(e: Expr) -> ExcludedSet | None:
@@ -152,11 +152,11 @@ def excluded_sets(e: Expr, pairs: Pairs) -> tuple[ExcludedSet, ...]:
         raise UndecidedError(
             "the formula is given by cases; what happens between the cases is not decided"
         )
-    found: dict[ExcludedSet, None] = {}
+    sets: dict[ExcludedSet, None] = {}
     for condition in conditions(e):
         for thin in _thin(condition, pairs):
-            found[thin] = None
-    return tuple(s for s in found if not any(_is_part(s, other) for other in found))
+            sets[thin] = None
+    return tuple(s for s in sets if not any(_is_part(s, other) for other in sets))
 
 
 def _is_part(s: ExcludedSet, other: ExcludedSet) -> bool:

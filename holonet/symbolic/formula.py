@@ -265,7 +265,7 @@ def as_expression(value: Any) -> Expr:
         )
     exact = {number: sympy.Rational(number) for number in value.atoms(sympy.Float)}
     renamed = {old: new for old, new in plain.items() if old != new}
-    return value.xreplace({**renamed, **exact})  # what is not touched is not evaluated anew
+    return value.xreplace({**renamed, **exact})  # the rest is not evaluated again
 
 
 def _is_rational(e: Any) -> bool:

@@ -100,24 +100,24 @@ def _record(
     e = as_expression(str(_in_z(as_expression(expression))))
     _check_numbers(e)
     formula = str(e)
-    found = analyze(e, _Z)
-    if found.function_class is None:
+    analysis = analyze(e, _Z)
+    if analysis.function_class is None:
         raise ConfigError(f"from_sympy: {formula!r} does not depend on z")
-    program = compile_formula(e, _Z, dict(found.patches))
+    program = compile_formula(e, _Z, dict(analysis.patches))
     record = HolomorphicFunction(
         name=formula if name is None else name,
         formula=formula,
         value=TorchFunction(program),
         derivative=TorchFunction(program, 1),
         second_derivative=TorchFunction(program, 2),
-        function_class=found.function_class,
-        singularities=found.singularities,
-        branch_cuts=found.branch_cuts,
+        function_class=analysis.function_class,
+        singularities=analysis.singularities,
+        branch_cuts=analysis.branch_cuts,
         reference="derived from the formula",
         accuracy="computed as the formula is written, which may overflow or cancel",
     )
     settled = dataclasses.replace(record, base_point=_base_point(record, base_point))
-    about = [p.point + 0.9 * p.radius for _, patches in found.patches for p in patches]
+    about = [p.point + 0.9 * p.radius for _, patches in analysis.patches for p in patches]
     _check(settled, e, about)
     return dataclasses.replace(settled, real_on_real=_is_real_on_real(settled, e))
 
@@ -173,12 +173,12 @@ def _refuse_not_holomorphic(e: Expr, node: sympy.Basic) -> NoReturn:
     )
 
 
-def _base_point(record: HolomorphicFunction, asked: complex | float | int | None) -> complex:
+def _base_point(record: HolomorphicFunction, requested: complex | float | int | None) -> complex:
     """The point asked for, or the first small one that keeps a distance of 1/2."""
-    points = _CANDIDATES if asked is None else (complex(asked),)
+    points = _CANDIDATES if requested is None else (complex(requested),)
     z = torch.tensor(points, dtype=torch.complex128)
     clearance = torch.where(record(z).isfinite(), record.clearance(z), 0.0)
-    if asked is None:
+    if requested is None:
         free = (clearance >= 0.5).nonzero().flatten()
         best = int(free[0]) if len(free) else int(clearance.argmax())
     else:
@@ -223,6 +223,6 @@ def _check(record: HolomorphicFunction, e: Expr, also: Sequence[complex] = ()) -
 def _is_real_on_real(record: HolomorphicFunction, e: Expr) -> bool:
     """Whether the formula is real at real points of the domain, to 30 digits."""
     z = torch.tensor(_REAL_POINTS, dtype=torch.complex128)
-    kept = z[record.clearance(z) > 1e-3].tolist()
-    values = (_exact(e, point) for point in kept)
+    points = z[record.clearance(z) > 1e-3].tolist()
+    values = (_exact(e, point) for point in points)
     return all(abs(v.imag) <= 1e-20 * abs(v) for v in values if v is not None)

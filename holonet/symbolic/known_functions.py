@@ -21,7 +21,7 @@ from holonet.functions.analytic import with_derivative
 from holonet.functions.error_function import erfc
 from holonet.functions.parts import scaled, shifted, turned
 
-__all__ = ["FUNCTIONS", "NOT_HOLOMORPHIC", "KnownFunction", "holomorphic_head"]
+__all__ = ["FUNCTIONS", "NOT_HOLOMORPHIC", "KnownFunction"]
 
 
 @dataclass(frozen=True)
@@ -330,14 +330,3 @@ NOT_HOLOMORPHIC: tuple[type, ...] = (
     sympy.periodic_argument,
 )
 """What no holomorphic function of its argument is made of."""
-
-
-def holomorphic_head(expression: sympy.Basic) -> KnownFunction | None:
-    """The head of `u -> expression`, if its outermost function is one of `FUNCTIONS`.
-
-    Example:
-        >>> head = holomorphic_head(sympy.tan(sympy.Symbol("z")))
-        >>> head.record.name if head else None
-        'tan'
-    """
-    return FUNCTIONS.get(type(expression))

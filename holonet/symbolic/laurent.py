@@ -265,10 +265,10 @@ def _logarithm(x: _Expansion, a: _Numbers) -> _Numbers:
 def _acosh(x: _Expansion, a: _Numbers) -> _Numbers:
     roots = []
     for shift in (1, -1):
-        moved = [x.numbers.tidy(a[0] + shift), *a[1:]]
-        if x.numbers.is_zero(moved[0]):
+        shifted = [x.numbers.tidy(a[0] + shift), *a[1:]]
+        if x.numbers.is_zero(shifted[0]):
             raise UndecidedSeriesError("a branch point")
-        roots.append(x.raised(moved, -_HALF))
+        roots.append(x.raised(shifted, -_HALF))
     return x.integral(sympy.acosh, a, x.times(*roots))
 
 

@@ -209,44 +209,44 @@ class _Attempt:
         except UndecidedError as reason:
             doubt = str(reason)
         defects = {} if has_cases(e) else self.defects(e, pairs)
-        left = {z: d for z, d in defects.items() if d != 0}
-        if doubt or left:
-            refuted, seen = self.search(e, left, index, pairs)
+        nonzero = {z: d for z, d in defects.items() if d != 0}
+        if doubt or nonzero:
+            refuted, usable = self.search(e, nonzero, index, pairs)
             if refuted is not None:
                 return refuted
             if doubt:
                 return Unknown(self.claim, doubt)
-            if not seen:
+            if not usable:
                 return Unknown(
                     self.claim, f"{self.operator} is out of range at {_POINTS} random points"
                 )
-        return self.by_rules(e, left, excluded, pairs)
+        return self.by_rules(e, nonzero, excluded, pairs)
 
     def search(
-        self, e: Expr, left: dict[str, Expr], index: int, pairs: Pairs
+        self, e: Expr, nonzero: dict[str, Expr], index: int, pairs: Pairs
     ) -> tuple[Refuted | None, int]:
         """A refutation, if there is one at a random point, and how many points could be used."""
-        seen = 0
+        usable = 0
         for at in random_points(list(pairs.bars), _POINTS, self.seed):
             if self.late():
                 raise TimeoutError
             try:
-                refuted = self.witness(e, left, at, index, pairs)
+                refuted = self.witness(e, nonzero, at, index, pairs)
             except (NumericalError, UndecidedError):
                 continue
-            seen += 1
+            usable += 1
             if refuted is not None:
-                return refuted, seen
-        return None, seen
+                return refuted, usable
+        return None, usable
 
     def by_rules(
-        self, e: Expr, left: dict[str, Expr], excluded: tuple[ExcludedSet, ...], pairs: Pairs
+        self, e: Expr, nonzero: dict[str, Expr], excluded: tuple[ExcludedSet, ...], pairs: Pairs
     ) -> Proved | Unknown:
         """A proof, if what is left vanishes and differences agree."""
         method = "differentiation"
         steps = [f"{self.operator} formed with z and zbar independent", "it is 0 as it stands"]
-        if left:
-            answer = is_zero(list(left.values()), self.deadline - time.monotonic())
+        if nonzero:
+            answer = is_zero(list(nonzero.values()), self.deadline - time.monotonic())
             if answer is ZeroTest.TIMEOUT:
                 return self.out_of_time(f"simplifying {self.operator}")
             if answer is ZeroTest.OPEN:
@@ -272,10 +272,10 @@ class _Attempt:
             if any(s.clearance(at, self.deadline) < _NEAR for s in excluded):
                 continue
             try:
-                found, size = differences(e, at, self.claim, self.deadline)
+                values, size = differences(e, at, self.claim, self.deadline)
             except NumericalError:
                 continue
-            error = max(map(abs, found.values()))
+            error = max(map(abs, values.values()))
             passed.append(error <= _TOLERANCE * (size + _TOLERANCE))
         return passed
 
@@ -308,8 +308,8 @@ class _Attempt:
             value = complex(fine)
             if not sys.float_info.min <= math.hypot(value.real, value.imag) < math.inf:
                 raise NumericalError(f"{self.operator} is out of the range of double precision")
-            found, _ = differences(e, at, self.claim, self.deadline)
-            if not abs(found[variable] - value) <= _TOLERANCE * abs(value):
+            values, _ = differences(e, at, self.claim, self.deadline)
+            if not abs(values[variable] - value) <= _TOLERANCE * abs(value):
                 raise UndecidedError("differences do not agree with the formula")
             point = {str(z): complex(number) for z, number in at.items()}
             return Refuted(self.claim, point, value, index, variable)

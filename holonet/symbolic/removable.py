@@ -69,8 +69,8 @@ def split_removable(
     Example:
         >>> z = sympy.Symbol("z")
         >>> pole = Singularity(PointSet((0j,)))
-        >>> left, (patch,) = split_removable(sympy.sin(z) / z, z, [pole], [])
-        >>> left, patch.coefficients[:3]
+        >>> remaining, (patch,) = split_removable(sympy.sin(z) / z, z, [pole], [])
+        >>> remaining, patch.coefficients[:3]
         ((), ((1+0j), 0j, (-0.16666666666666666+0j)))
     """
     return _Search(e, z, cuts).split(singularities)
@@ -89,23 +89,23 @@ class _Search:
         poles = [s for s in singularities if s.kind is SingularityKind.POLE]
         self.barriers = [s.where for s in singularities if s not in poles] + list(self.cuts)
         exact = tuple(_denominator_zeros(self.e, self.z)) if poles else ()
-        left: list[Singularity] = []
+        remaining: list[Singularity] = []
         removed: list[_Removed] = []
         for s in singularities:
             if s not in poles:
-                left.append(s)
+                remaining.append(s)
                 continue
-            places, gone = self.reduced(s.where, exact)
-            left += [replace(s, where=place) for place in places]
-            removed += gone
+            places, points = self.reduced(s.where, exact)
+            remaining += [replace(s, where=place) for place in places]
+            removed += points
         if not removed:
             return tuple(singularities), ()
-        rest = [s.where for s in left] + list(self.cuts)
+        rest = [s.where for s in remaining] + list(self.cuts)
         try:
             patches = tuple(self.patch(r, rest) for r in dict.fromkeys(removed))
         except UndecidedSeriesError:
             return tuple(singularities), ()
-        return tuple(dict.fromkeys(left)), patches
+        return tuple(dict.fromkeys(remaining)), patches
 
     def reduced(
         self, where: Obstacle, exact: Sequence[Points]
@@ -113,14 +113,14 @@ class _Search:
         """What remains of a set of poles, and what was taken out of it."""
         match where:
             case PointSet(points):
-                left, removed = [], []
+                remaining, removed = [], []
                 for p in points:
                     q = _exact_point(p, exact)
                     if q is not None and self.is_removable(q):
                         removed.append(_Removed(q, sympy.Integer(0)))
                     else:
-                        left.append(p)
-                return [PointSet(tuple(left))] if left else [], removed
+                        remaining.append(p)
+                return [PointSet(tuple(remaining))] if remaining else [], removed
             case PeriodicPoints(offset, period, without):
                 for known in exact:
                     rounded = known.points[0].has(sympy.Float)  # nothing can be decided there
@@ -134,19 +134,18 @@ class _Search:
         (offset,), step = known.points, known.period or sympy.Integer(0)
         classes = 0 if without else self.classes(step)
         if not classes:
-            gone = [
+            removable = [
                 k for k in _NEIGHBORS if k not in without and self.is_removable(offset + k * step)
             ]
-            removed = [_Removed(offset + k * step, sympy.Integer(0)) for k in gone]
-            return [replace(where, without=tuple(sorted((*without, *gone))))], removed
+            removed = [_Removed(offset + k * step, sympy.Integer(0)) for k in removable]
+            return [replace(where, without=tuple(sorted((*without, *removable))))], removed
         period = classes * step
-        gone = [k for k in range(classes) if self.is_removable(offset + k * step)]
-        if not gone:
+        removable = [k for k in range(classes) if self.is_removable(offset + k * step)]
+        if not removable:
             return [where], []
-        left = [
-            Points((offset + k * step,), period).obstacle() for k in range(classes) if k not in gone
-        ]
-        return left, [_Removed(offset + k * step, period) for k in gone]
+        others = [k for k in range(classes) if k not in removable]
+        remaining = [Points((offset + k * step,), period).obstacle() for k in others]
+        return remaining, [_Removed(offset + k * step, period) for k in removable]
 
     def classes(self, step: Expr) -> int:
         """How many steps make a period of the formula, 0 if a few do not."""
@@ -237,9 +236,9 @@ def _has_period(e: Expr, z: sympy.Symbol, period: Expr) -> bool:
         return True
     if e.is_Pow and z not in e.base.free_symbols:
         e = sympy.exp(e.exp * sympy.log(e.base), evaluate=False)
-    found = affine(e.args[0], z) if type(e) in _PERIODS else None
-    if found is not None:
-        return bool(sympy.simplify(found[0] * period / _PERIODS[type(e)]).is_Integer)
+    line = affine(e.args[0], z) if type(e) in _PERIODS else None
+    if line is not None:
+        return bool(sympy.simplify(line[0] * period / _PERIODS[type(e)]).is_Integer)
     return bool(e.args) and all(_has_period(part, z, period) for part in e.args)
 
 
@@ -288,10 +287,10 @@ def _denominator_zeros(e: Expr, z: sympy.Symbol) -> Iterator[Points]:
                 yield from exact_zeros(node.base, z)
             except DomainError:
                 continue
-        elif type(node) in FUNCTIONS and (found := affine(node.args[0], z)) is not None:
+        elif type(node) in FUNCTIONS and (line := affine(node.args[0], z)) is not None:
             for s in FUNCTIONS[type(node)].record.singularities:
                 if s.kind is SingularityKind.POLE:
-                    yield exact_points(s.where, *found)
+                    yield exact_points(s.where, *line)
 
 
 def _exact_point(p: complex | float | int, exact: Sequence[Points]) -> Expr | None:

@@ -110,8 +110,8 @@ def constant_values(e: Expr) -> tuple[complex, ...] | None:
     sheets = _Sheets(e)
     if sheets.incomplete:
         return None
-    found = [c for k in range(_TRIES) if (c := sheets.common_values(k, k + 1)) is not None]
-    fewest = min(found, key=len, default=None)
+    candidates = [c for k in range(_TRIES) if (c := sheets.common_values(k, k + 1)) is not None]
+    fewest = min(candidates, key=len, default=None)
     return None if fewest and sheets.infinite else fewest
 
 

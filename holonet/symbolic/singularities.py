@@ -78,12 +78,12 @@ def analyze(e: Expr, z: sympy.Symbol) -> Analysis:
     return _function(e, z)
 
 
-def _without_removable(e: Expr, z: sympy.Symbol, found: Analysis) -> Analysis:
+def _without_removable(e: Expr, z: sympy.Symbol, analysis: Analysis) -> Analysis:
     """Poles of a sum, product or power at which it has none, replaced by patches."""
-    singularities, patches = split_removable(e, z, found.singularities, found.branch_cuts)
+    singularities, patches = split_removable(e, z, analysis.singularities, analysis.branch_cuts)
     if not patches:
-        return found
-    function_class = found.function_class
+        return analysis
+    function_class = analysis.function_class
     if not singularities:
         if function_class is FunctionClass.MEROMORPHIC:
             function_class = FunctionClass.ENTIRE
@@ -91,10 +91,10 @@ def _without_removable(e: Expr, z: sympy.Symbol, found: Analysis) -> Analysis:
             one = degree(sympy.cancel(e), z) <= 1
             function_class = FunctionClass.AFFINE if one else FunctionClass.POLYNOMIAL
     return replace(
-        found,
+        analysis,
         function_class=function_class,
         singularities=singularities,
-        patches=(*found.patches, (e, patches)),
+        patches=(*analysis.patches, (e, patches)),
     )
 
 
@@ -103,9 +103,9 @@ def _combine(e: Expr, z: sympy.Symbol) -> Analysis:
     parts = [analyze(a, z) for a in e.args]
     total: FunctionClass | None = None
     for part in parts:
-        found = part.function_class
-        if found is not None:  # a product that is no polynomial is in the join, as a sum is
-            total = found if total is None else total | found
+        function_class = part.function_class
+        if function_class is not None:  # products that are no polynomials join as sums do
+            total = function_class if total is None else total | function_class
     return Analysis(total).with_sets_of(*parts)
 
 
@@ -156,13 +156,13 @@ def _composed(outer: FunctionClass, inner: Analysis) -> FunctionClass:
 
 
 def _pulled_back(record: HolomorphicFunction, u: Expr, e: Expr, z: sympy.Symbol) -> Analysis:
-    found = affine(u, z)
-    if found is None:
+    line = affine(u, z)
+    if line is None:
         raise no_closed_form(e, f"where {record.name} of something that is not a*z + b is singular")
     return Analysis(
         None,
-        tuple(replace(s, where=pull_back(s.where, *found)) for s in record.singularities),
-        tuple(pull_back(cut, *found) for cut in record.branch_cuts),
+        tuple(replace(s, where=pull_back(s.where, *line)) for s in record.singularities),
+        tuple(pull_back(cut, *line) for cut in record.branch_cuts),
     )
 
 

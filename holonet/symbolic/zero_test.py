@@ -1,8 +1,8 @@
-"""Whether formulas simplify to 0, found out in a process of its own that can be stopped.
+"""Whether formulas simplify to 0, worked out in another process that can be killed.
 
 Run as a script, this file reads pickled expressions and answers each with one word. It imports
-only sympy, and stays for the next question, since starting it takes longer than most answers. The
-parent kills it when its time is over: nothing inside sympy can delay that.
+only sympy. The process stays for the next question, since its start takes longer than most answers.
+The parent kills it at the time limit, which nothing inside sympy can delay.
 """
 
 import atexit
@@ -29,7 +29,7 @@ _A_YEAR = 3e7
 
 
 class ZeroTest(Enum):
-    """What came back."""
+    """Whether formulas simplify to 0: yes, not shown, or no answer in time."""
 
     ZERO = "zero"
     OPEN = "open"

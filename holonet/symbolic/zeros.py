@@ -78,9 +78,9 @@ def exact_zeros(e: Expr, z: sympy.Symbol) -> tuple[Points, ...]:
         return (Points(tuple(roots)),) if roots else ()
     if e.is_rational_function(z):
         return exact_zeros(sympy.fraction(sympy.together(e))[0], z)
-    head, slope_and_shift = FUNCTIONS.get(type(e)), affine(e.args[0], z)
-    if head is not None and head.zeros is not None and slope_and_shift is not None:
-        return tuple(exact_points(o, *slope_and_shift) for o in head.zeros)
+    head, line = FUNCTIONS.get(type(e)), affine(e.args[0], z)
+    if head is not None and head.zeros is not None and line is not None:
+        return tuple(exact_points(o, *line) for o in head.zeros)
     return _periodic_zeros(e, z)
 
 
@@ -118,10 +118,10 @@ def _periodic_zeros(e: Expr, z: sympy.Symbol) -> tuple[Points, ...]:
     for exponential in rewritten.atoms(sympy.exp):
         if z not in exponential.free_symbols:
             continue
-        found = affine(exponential.args[0], z)
-        if found is None:
+        line = affine(exponential.args[0], z)
+        if line is None:
             raise no_closed_form(e, "where it vanishes")
-        slope, shift = found
+        slope, shift = line
         base = slope if base is None else base
         ratio = sympy.simplify(slope / base)
         if not ratio.is_Rational:

@@ -1,4 +1,4 @@
-"""Libraries: kept, verified, compiled anew; compilers that are missing, fail or hang."""
+"""Libraries: kept, verified, compiled again; compilers that are missing, fail or hang."""
 
 import logging
 import os
@@ -83,7 +83,7 @@ DAMAGES = {
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
-def test_what_is_damaged_is_compiled_anew(place, builds, damage):
+def test_what_is_damaged_is_compiled_again(place, builds, damage):
     DAMAGES[damage](place / "library.so")
     assert load(SOURCE, "a test", accept=is_accepted).answer() == 42
     assert len(builds) == 1
@@ -126,7 +126,7 @@ def test_a_planted_library_is_not_loaded(place, builds, monkeypatch):
         cache._temporary.cache_clear()
 
 
-def test_what_is_not_accepted_is_compiled_anew_once(place, builds, caplog):
+def test_what_is_not_accepted_is_compiled_again_once(place, builds, caplog):
     write_with_digest(
         place / "library.so",
         (cache.folder() / compiler._key(OTHER, ())[:32] / "library.so").read_bytes(),
@@ -195,7 +195,7 @@ def test_a_compiler_that_hangs_is_ended(tmp_path, monkeypatch, hangs):
         compiler, "_commands", lambda flags: iter([([compiler._compiler()], "library.so")])
     )
     start = time.monotonic()
-    for words in (r"did not end within 0 s", "is not asked again"):
+    for words in (r"did not end within 0 s", "is not started again"):
         with pytest.raises(CompilationError, match=words):
             load(SOURCE, "a test")
     assert time.monotonic() - start < 20

@@ -98,9 +98,9 @@ def test_parts_are_left_as_they_are_written():
     ],
 )
 def test_everything_else_is_refused(text):
-    with pytest.raises(ConfigError) as caught:
+    with pytest.raises(ConfigError) as raised:
         parse_formula(text)
-    assert len(str(caught.value)) < 1000
+    assert len(str(raised.value)) < 1000
 
 
 def test_the_message_quotes_the_formula_the_place_and_the_cause():

@@ -140,9 +140,9 @@ def test_a_base_point_of_ones_own():
     ],
 )
 def test_what_is_not_holomorphic_is_named(expression, subterm):
-    with pytest.raises(NotHolomorphicError) as caught:
+    with pytest.raises(NotHolomorphicError) as raised:
         from_sympy(expression)
-    assert f"{subterm}" in str(caught.value).split(": ", 1)[1]
+    assert f"{subterm}" in str(raised.value).split(": ", 1)[1]
 
 
 def test_variables_are_counted():

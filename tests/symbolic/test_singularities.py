@@ -120,9 +120,9 @@ def test_off_the_sets_the_function_is_holomorphic(text):
     ],
 )
 def test_what_cannot_be_worked_out_is_named(text, subterm):
-    with pytest.raises(DomainError, match="by hand") as caught:
+    with pytest.raises(DomainError, match="by hand") as raised:
         analysis(text)
-    assert repr(subterm) in str(caught.value)
+    assert repr(subterm) in str(raised.value)
 
 
 def test_unknown_functions_are_named():

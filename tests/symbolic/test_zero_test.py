@@ -7,7 +7,7 @@ import time
 import pytest
 import sympy
 
-from holonet.symbolic import vanish
+from holonet.symbolic import zero_test
 from holonet.symbolic.zero_test import ZeroTest, is_zero, simplifies_to_zero
 
 Z = sympy.Symbol("z")
@@ -47,16 +47,16 @@ def test_the_process_is_killed_in_time():
 
 
 def test_a_process_that_fails_has_shown_nothing(monkeypatch):
-    vanish._WORKER.stop()
-    monkeypatch.setattr(vanish.sys, "executable", "/nowhere/python")
+    zero_test._WORKER.stop()
+    monkeypatch.setattr(zero_test.sys, "executable", "/nowhere/python")
     assert is_zero(ZERO, 60) is ZeroTest.OPEN
 
 
 def test_the_process_stays_and_is_started_again():
     assert is_zero(ZERO, 60) is ZeroTest.ZERO
-    first = vanish._WORKER.process
+    first = zero_test._WORKER.process
     assert is_zero([Z], 60) is ZeroTest.OPEN
-    assert vanish._WORKER.process is first
+    assert zero_test._WORKER.process is first
     first.kill()
     first.wait()
     assert is_zero(ZERO, 60) is ZeroTest.ZERO
@@ -70,7 +70,7 @@ def test_what_sympy_stumbles_over_is_open(monkeypatch):
 
 def test_the_script_needs_nothing_but_sympy():
     done = subprocess.run(
-        [sys.executable, "-P", "-X", "importtime", vanish.__file__],
+        [sys.executable, "-P", "-X", "importtime", zero_test.__file__],
         input=b"",
         capture_output=True,
         check=False,
@@ -87,7 +87,7 @@ def test_an_interrupted_question_does_not_answer_the_next(monkeypatch):
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(vanish.select, "select", interrupt)
+        patch.setattr(zero_test.select, "select", interrupt)
         with pytest.raises(KeyboardInterrupt):
             is_zero(ZERO, 60)
     assert is_zero([Z], 60) is ZeroTest.OPEN

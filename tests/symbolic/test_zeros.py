@@ -106,9 +106,9 @@ def test_what_never_vanishes_has_no_zeros(e):
     ids=str,
 )
 def test_what_has_no_closed_form_is_refused_by_name(e):
-    with pytest.raises(DomainError, match="by hand") as caught:
+    with pytest.raises(DomainError, match="by hand") as raised:
         zeros(e, Z)
-    assert str(e) in str(caught.value)
+    assert str(e) in str(raised.value)
 
 
 def test_the_error_names_the_subterm_and_the_way_out():

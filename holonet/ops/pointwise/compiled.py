@@ -20,7 +20,6 @@ __all__ = [
     "SMALLEST",
     "Generated",
     "compiled_functions",
-    "forget",
     "is_polynomial",
     "run",
     "threshold",
@@ -107,11 +106,6 @@ def threshold(record: HolomorphicFunction, requires_grad: bool) -> int | None:
 def is_polynomial(record: HolomorphicFunction) -> bool:
     """Whether the derivative takes sums and products only, or cannot be read."""
     return _look_up(record).thresholds == POLYNOMIAL
-
-
-def forget() -> None:
-    """Compile and look up anew what is asked for next."""
-    _known.clear()
 
 
 def _look_up(record: HolomorphicFunction) -> _Known:

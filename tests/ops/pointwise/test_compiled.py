@@ -52,7 +52,7 @@ def test_functions_are_compiled_once_and_in_two_groups():
 
 def test_the_number_of_remembered_records_is_limited(monkeypatch):
     monkeypatch.setattr(compiled, "RECORDS", 2)
-    compiled.forget()
+    compiled._known.clear()
     for _ in range(4):
         record = dataclasses.replace(TANH)
         compiled.threshold(record, False)
@@ -100,7 +100,7 @@ def test_threads_use_a_record_for_the_first_time(backend):
 def test_without_a_compiler_everything_still_runs(monkeypatch, caplog):
     monkeypatch.setenv("CXX", "no-such-compiler")
     monkeypatch.setattr("holonet.ops.native._warned", [])
-    compiled.forget()
+    compiled._known.clear()
     try:
         with use("compiled"):
             z = points(3).requires_grad_()
@@ -110,6 +110,6 @@ def test_without_a_compiler_everything_still_runs(monkeypatch, caplog):
             assert "no C++ compiler found (no-such-compiler" in explain(SQUARE, z)
             assert "25 to 60 times" in explain(SQUARE, z)
     finally:
-        compiled.forget()
+        compiled._known.clear()
     (warning,) = [r.getMessage() for r in caplog.records if r.levelname == "WARNING"]
     assert "apt install g++" in warning
