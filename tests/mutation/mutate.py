@@ -6,8 +6,8 @@ Every place in the given units where a sign could be flipped, a conjugate droppe
 imaginary part swapped, or a factor lost is a candidate; a random sample of them, spread over the
 files, is tried in copies of the repository. A mutant is killed if a test fails: those of its own
 file first, then those of its unit and those that lean on it, the laws included. `--out` writes one
-line of JSON for each mutant; `--again` tries the ones that such a file says were killed, which
-shows whether a changed suite is as strong as the one that wrote the file.
+line of JSON for each mutant; `--again` tries the ones that such a file says were killed, wherever
+their line is today, which shows whether a changed suite is as strong as the earlier one.
 """
 
 import argparse
@@ -22,7 +22,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from queue import Queue
 
@@ -37,7 +37,7 @@ LEANING = {
         "tests/laws/test_calculus.py",
     ],
     "functions": ["tests/nn", "tests/laws"],
-    "nn": ["tests/laws/test_modules.py", "tests/training/test_config.py"],
+    "nn": ["tests/laws/test_modules.py", "tests/training/config"],
     "ops": ["tests/functions", "tests/laws/test_functions.py", "tests/laws/test_values.py"],
     "regularizers": ["tests/training/rules"],
     "symbolic": ["tests/laws/test_formulas.py", "tests/laws/test_values.py"],
@@ -73,6 +73,8 @@ class Mutant:
     end: int
     old: str
     new: str
+    text: str  # the line without its indentation, by which it is found again
+    offset: int  # of `start` in it
 
     def __str__(self) -> str:
         return f"{self.path}:{self.line}  {self.old}  ->  {self.new}"
@@ -90,7 +92,10 @@ def candidates(path: Path) -> Iterator[Mutant]:
             return
         old = lines[node.lineno - 1][node.col_offset : node.end_col_offset]
         where = path.relative_to(ROOT).as_posix()
-        yield Mutant(where, node.lineno, node.col_offset, node.end_col_offset or 0, old, new)
+        line = lines[node.lineno - 1]
+        offset = node.col_offset - (len(line) - len(line.lstrip()))
+        start, end = node.col_offset, node.end_col_offset or 0
+        yield Mutant(where, node.lineno, start, end, old, new, line.strip(), offset)
 
     def text(node: ast.expr) -> str:
         found = ast.get_source_segment(source, node) or ""
@@ -159,6 +164,20 @@ def sample(units: list[str], count: int, seed: int) -> list[Mutant]:
     return chosen[:count]
 
 
+def found_again(mutant: Mutant) -> Mutant | None:
+    """The same change in today's code, in the file of that name first; None if its line is gone."""
+    files = sorted((ROOT / "holonet").rglob("*.py"), key=lambda path: path.name)
+    named = [path for path in files if path.name == Path(mutant.path).name]
+    for path in [*named, *files]:
+        for number, line in enumerate(path.read_text().splitlines(), 1):
+            if line.strip() == mutant.text:
+                start = line.index(mutant.text) + mutant.offset
+                where = path.relative_to(ROOT).as_posix()
+                end = start + mutant.end - mutant.start
+                return replace(mutant, path=where, line=number, start=start, end=end)
+    return None
+
+
 def killed_by(mutant: Mutant, copy: Path) -> str:
     """The first group of tests that fails with the mutant in place, or ''."""
     path = copy / mutant.path
@@ -211,7 +230,9 @@ def main() -> None:
     chosen = parser.parse_args()
     if chosen.again:
         lines = map(json.loads, chosen.again.read_text().splitlines())
-        mutants = [Mutant(**line["mutant"]) for line in lines if line["killed_by"]]
+        before = [Mutant(**line["mutant"]) for line in lines if line["killed_by"]]
+        mutants = [today for m in before if (today := found_again(m))]
+        print("\n".join(f"its line is gone: {m}" for m in before if not found_again(m)))
     else:
         mutants = sample(list(chosen.units), chosen.count, chosen.seed)
     if chosen.list:
