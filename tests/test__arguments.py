@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from cases import each
 from holonet._arguments import checked, fits
 from holonet._types import IntTensor
 from holonet.data import two_rings
@@ -110,7 +111,7 @@ TAKEN: list[tuple[Any, list[Any], list[Any]]] = [
 ]
 
 
-@pytest.mark.parametrize(("hint", "taken", "refused"), TAKEN, ids=lambda v: str(v)[:30])
+@each(("hint", "taken", "refused"), TAKEN, ids=lambda v: str(v)[:30])
 def test_what_fits_an_annotation(hint: Any, taken: list[Any], refused: list[Any]) -> None:
     def function(value):
         return value

@@ -3,7 +3,7 @@
 import ast
 from pathlib import Path
 
-import pytest
+from cases import each
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "holonet"
@@ -153,7 +153,7 @@ def test_root_imports_no_optional_package() -> None:
     assert out.stdout.strip() == "[]"
 
 
-@pytest.mark.parametrize(
+@each(
     ("path", "source", "fault"),
     [
         ("calculus/hardy.py", "from holonet.nn import Linear", "upward"),

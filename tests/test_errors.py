@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cases import each
 from holonet import errors
 
 KNOWN = ["tanh", "sigmoid", "softplus", "reciprocal"]
@@ -19,7 +20,7 @@ def test_warnings_are_for_users(name: str) -> None:
     assert issubclass(getattr(errors, name), UserWarning)
 
 
-@pytest.mark.parametrize("name", [name for name in errors.__all__ if name not in WARNINGS])
+@each("name", [name for name in errors.__all__ if name not in WARNINGS])
 def test_every_error_is_ours_and_a_standard_one(name: str) -> None:
     kind = getattr(errors, name)
     assert issubclass(kind, errors.HolonetError)

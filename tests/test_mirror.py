@@ -3,7 +3,13 @@
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-FREE = {"laws", "impostors", "benchmarks", "fuzz"}  # folders of tests that cut across modules
+FREE = {
+    "laws",
+    "impostors",
+    "benchmarks",
+    "fuzz",
+    "support",
+}  # folders of tests that cut across modules
 
 
 def modules() -> set[str]:

@@ -4,14 +4,13 @@ import importlib
 import inspect
 import pkgutil
 
-import pytest
-
 import holonet
+from cases import each
 
 MODULES = ["holonet", *(m.name for m in pkgutil.walk_packages(holonet.__path__, "holonet."))]
 
 
-@pytest.mark.parametrize("name", MODULES)
+@each("name", MODULES)
 def test_module_declares_its_names(name: str) -> None:
     module = importlib.import_module(name)
     assert module.__doc__, f"{name} opens with no sentence"
@@ -20,7 +19,7 @@ def test_module_declares_its_names(name: str) -> None:
         assert hasattr(module, public), f"{name}.{public} does not exist"
 
 
-@pytest.mark.parametrize("name", MODULES)
+@each("name", MODULES)
 def test_public_objects_are_documented(name: str) -> None:
     module = importlib.import_module(name)
     for public in getattr(module, "__all__", ()):
@@ -32,7 +31,7 @@ def test_public_objects_are_documented(name: str) -> None:
             assert doc, f"{name}.{public} has no docstring"
 
 
-@pytest.mark.parametrize("name", [m for m in MODULES if m.count(".") <= 1])
+@each("name", [m for m in MODULES if m.count(".") <= 1])
 def test_package_hands_on_only_what_its_modules_declare(name: str) -> None:
     package = importlib.import_module(name)
     for public in package.__all__:

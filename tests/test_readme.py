@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from cases import each
 from holonet.cli.main import app
 
 ROOT = Path(__file__).parents[1]
@@ -30,7 +31,7 @@ def test_python_blocks_run_in_order() -> None:
         exec(compile(block, "README.md", "exec"), names)
 
 
-@pytest.mark.parametrize("words", commands("holonet"), ids=" ".join)
+@each("words", commands("holonet"), ids=" ".join)
 def test_every_option_shown_exists(words: list[str]) -> None:
     shown = CliRunner().invoke(app, [words[0], "--help"], env={"COLUMNS": "300"})
     assert shown.exit_code == 0, shown.output
@@ -44,6 +45,6 @@ def test_every_make_target_shown_exists(words: list[str]) -> None:
     assert re.search(rf"^{words[0]}:", (ROOT / "Makefile").read_text(), flags=re.MULTILINE)
 
 
-@pytest.mark.parametrize("path", re.findall(r"\]\((docs/[^)#]+)", README))
+@each("path", re.findall(r"\]\((docs/[^)#]+)", README))
 def test_every_linked_file_exists(path: str) -> None:
     assert (ROOT / path).is_file()

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
+from cases import each
 from holonet.attacks import Alarm, AlarmKind, AttackResult
 from holonet.attacks.alarms import (
     Evidence,
@@ -78,7 +79,7 @@ def test_a_black_box_ahead() -> None:
         black_box_alarm(white, result(1.0))
 
 
-@pytest.mark.parametrize(
+@each(
     ("kind", "count", "loud"),
     [
         (AlarmKind.ZERO_GRADIENT, 1, True),

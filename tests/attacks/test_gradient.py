@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
+from cases import each
 from holonet.attacks import AlarmKind, ThreatModel, fgsm, margin_of, pgd
 from holonet.data import load_digits
 from holonet.errors import AttackWarning, DomainError, InputTypeError, ShapeError
@@ -306,8 +307,8 @@ def test_any_callable_and_any_grad_mode() -> None:
     assert torch.equal(found.x_adv, expected.x_adv)
 
 
-@pytest.mark.parametrize("attack", [fgsm, pgd])
-@pytest.mark.parametrize("norm", NORMS)
+@each("attack", [fgsm, pgd])
+@each("norm", NORMS)
 def test_a_zero_gradient_finds_nothing_and_breaks_nothing(norm: str, attack: Any) -> None:
     def flat(x: Tensor) -> Tensor:
         return torch.tensor([[2.0, 1.0, 0.0, 0.0]]) + 0 * x.flatten(1).sum(1, keepdim=True)
@@ -447,8 +448,8 @@ class Trap(nn.Module):
         return logits
 
 
-@pytest.mark.parametrize("momentum", [0.0, 0.9])
-@pytest.mark.parametrize("norm", NORMS)
+@each("momentum", [0.0, 0.9])
+@each("norm", NORMS)
 def test_a_gradient_that_is_not_finite_stops_only_its_example(norm: str, momentum: float) -> None:
     (x, _), y, threat = batch(), torch.zeros(10, dtype=torch.int64), ThreatModel(norm, 0.1)
     trap, options = Trap("gradient"), {"steps": 6, "alpha": 0.03, "momentum": momentum}
@@ -506,7 +507,7 @@ def test_complex_logits_and_complex_examples_are_refused() -> None:
         fgsm(model, x.to(torch.complex64), y, ThreatModel())
 
 
-@pytest.mark.parametrize(
+@each(
     ("options", "message"),
     [
         ({"steps": 0}, "steps=0"),
@@ -557,7 +558,7 @@ def trained(request: pytest.FixtureRequest) -> tuple[nn.Module, Tensor, Tensor]:
 RADII = [("Linf", 0.1), ("L2", 0.8), ("L1", 4.0)]
 
 
-@pytest.mark.parametrize(("norm", "eps"), RADII)
+@each(("norm", "eps"), RADII)
 def test_pgd_beats_noise_and_one_step(
     trained: tuple[nn.Module, Tensor, Tensor], norm: str, eps: float
 ) -> None:
@@ -575,8 +576,8 @@ def test_pgd_beats_noise_and_one_step(
     assert found.accuracy < clean - 0.2
 
 
-@pytest.mark.parametrize("loss", [*LOSSES, "dlr"])
-@pytest.mark.parametrize(("norm", "eps"), RADII)
+@each("loss", [*LOSSES, "dlr"])
+@each(("norm", "eps"), RADII)
 def test_a_healthy_model_raises_no_alarm(
     trained: tuple[nn.Module, Tensor, Tensor], norm: str, eps: float, loss: str
 ) -> None:

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
+from cases import each
 from holonet.attacks.norm_balls import Ball, Bounds, ComplexBall, L1Ball, L2Ball, LinfBall, Polydisc
 
 REAL = [LinfBall(), L2Ball(), L1Ball()]
@@ -191,8 +192,8 @@ def test_ties_go_to_the_first_entry() -> None:
     torch.testing.assert_close(ball.linear_maximizer(g, 0.5, bounds), expected)
 
 
-@pytest.mark.parametrize("ball", REAL, ids=lambda b: type(b).__name__)
-@pytest.mark.parametrize("scale", [1e-30, 1e-12, 1e12, 1e30])
+@each("ball", REAL, ids=lambda b: type(b).__name__)
+@each("scale", [1e-30, 1e-12, 1e12, 1e30])
 def test_the_scale_of_a_gradient_does_not_matter(ball: Ball, scale: float) -> None:
     g = randn(0, 5, 7, torch.float32, ball)
     for bounds in (None, bounds_of("box", g, 0)):

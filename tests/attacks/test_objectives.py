@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
+from cases import each
 from holonet.attacks import ThreatModel, margin_of, pgd
 from holonet.attacks.objectives import (
     Goal,
@@ -36,7 +37,7 @@ def test_margin_by_hand(seed, classes, n):
         assert margin == pytest.approx(label - max(row, default=-math.inf), rel=1e-5, abs=1e-6)
 
 
-@pytest.mark.parametrize(
+@each(
     ("row", "margin"),
     [
         ([math.nan, 1.0], -math.inf),

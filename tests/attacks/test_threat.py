@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
+from cases import each
 from holonet.attacks import ThreatModel
 from holonet.errors import DomainError, InputTypeError, ShapeError
 
@@ -181,8 +182,8 @@ def test_radius_0_leaves_the_example(threat, shape, seed):
     assert torch.equal(threat.maximizer(other, x), x)
 
 
-@pytest.mark.parametrize("norm", REAL)
-@pytest.mark.parametrize("bounds", [(0.0, 1.0), (0.1, 0.7), (-1.3, 2.9), (-7.3, 60.1)])
+@each("norm", REAL)
+@each("bounds", [(0.0, 1.0), (0.1, 0.7), (-1.3, 2.9), (-7.3, 60.1)])
 def test_walls_are_reached_exactly(norm: str, bounds: tuple[float, float]) -> None:
     threat = ThreatModel(norm, 0.9 * (bounds[1] - bounds[0]), bounds)
     x = examples(threat, (50, 3), torch.float32, 0)

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch import nn as torch_nn
 
+from cases import each
 from holonet import nn
 from holonet.attacks import AlarmKind, AttackResult, ThreatModel, margin_of, pgd
 from holonet.attacks.adaptive_ascent import AscentResult, evaluator
@@ -194,7 +195,7 @@ def linear() -> nn.Linear:
     return nn.Linear(2, 2, dtype=torch.complex128)
 
 
-@pytest.mark.parametrize(
+@each(
     ("model", "doubt"),
     [
         (nn.HolomorphicClassifier(linear()), None),

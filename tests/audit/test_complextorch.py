@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import nn as tnn
 
+from cases import each
 from holonet import nn
 from holonet.audit.complextorch import EXCLUDED, SPECS, Verdict, layer_types
 from holonet.errors import NotHolomorphicError
@@ -62,7 +63,7 @@ def test_labels_are_unique_and_open_with_the_name() -> None:
     assert all(spec.label.split("(")[0] == spec.name for spec in SPECS)
 
 
-@pytest.mark.parametrize("spec", SPECS, ids=lambda spec: spec.label)
+@each("spec", SPECS, ids=lambda spec: spec.label)
 def test_layers_are_built_and_called_in_double_precision(spec) -> None:
     layer = nn.to_precision(spec.build(), torch.complex128)
     assert type(layer) is layer_types()[spec.name]
@@ -74,7 +75,7 @@ def test_layers_are_built_and_called_in_double_precision(spec) -> None:
         assert value.dtype in (torch.float64, torch.complex128)
 
 
-@pytest.mark.parametrize("spec", SPECS, ids=lambda spec: spec.label)
+@each("spec", SPECS, ids=lambda spec: spec.label)
 def test_what_is_known_agrees_with_what_is_declared(spec) -> None:
     layer = spec.build()
     try:

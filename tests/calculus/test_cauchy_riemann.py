@@ -5,6 +5,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cases import each
 from holonet import nn
 from holonet.calculus import dbar, dbar_along
 from holonet.calculus.cauchy_riemann import cauchy_riemann, directional_defect, relative_defect
@@ -15,7 +16,7 @@ from holonet.functions import CATALOGUE
 C128 = torch.complex128
 FORMS = ["wirtinger", "cartesian", "polar"]
 seeds = st.integers(0, 2**32)
-every_form = pytest.mark.parametrize("form", FORMS)
+every_form = each("form", FORMS)
 
 
 def randn(seed, *shape, dtype=C128):
@@ -63,7 +64,7 @@ def test_the_forms_are_linked(seed):
 
 
 @every_form
-@pytest.mark.parametrize("record", CATALOGUE.values(), ids=lambda r: r.name)
+@each("record", CATALOGUE.values(), ids=lambda r: r.name)
 def test_holomorphic_functions_satisfy_them(form, record):
     z = record.domain.sample(20, generator=torch.Generator().manual_seed(0))
     residual = cauchy_riemann(record, z, form).abs()
@@ -71,7 +72,7 @@ def test_holomorphic_functions_satisfy_them(form, record):
 
 
 @every_form
-@pytest.mark.parametrize("dtype", [torch.complex64, C128])
+@each("dtype", [torch.complex64, C128])
 def test_they_are_exact_where_arithmetic_is(form, dtype):
     z = torch.tensor([[3 + 4j], [-8j], [2 + 0j]], dtype=dtype)
     slack = 1e-5 if form == "polar" else 0  # the angle is rounded
@@ -154,8 +155,8 @@ def test_the_ends_of_the_relative_defect():
     assert nowhere.isnan().all()
 
 
-@pytest.mark.parametrize("defect", [directional_defect, relative_defect])
-@pytest.mark.parametrize(("batch", "event"), [(5, ()), (5, (2, 3)), (0, (3,)), (5, (0,))])
+@each("defect", [directional_defect, relative_defect])
+@each(("batch", "event"), [(5, ()), (5, (2, 3)), (0, (3,)), (5, (0,))])
 def test_examples_of_any_shape(defect, batch, event):
     z = randn(0, batch, *event)
     found = defect(lambda z: z + 1 / 3 * z.conj(), z, torch.ones_like(z))
@@ -177,7 +178,7 @@ ASKED = {
     "directional": lambda f, z: directional_defect(f, z, torch.ones_like(z)),
     "relative": lambda f, z: relative_defect(f, z, torch.ones_like(z)),
 }
-every = pytest.mark.parametrize("ask", ASKED.values(), ids=ASKED)
+every = each("ask", ASKED.values(), ids=ASKED)
 
 
 @every
@@ -187,7 +188,7 @@ def test_real_valued_functions_are_refused(ask):
 
 
 @every
-@pytest.mark.parametrize("dtype", [torch.float64, torch.int64])
+@each("dtype", [torch.float64, torch.int64])
 def test_real_points_are_refused(ask, dtype):
     with pytest.raises(InputTypeError, match=r"Lift the points first: z\.to"):
         ask(torch.square, torch.ones(4, dtype=dtype))

@@ -7,6 +7,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cases import each
 from holonet.calculus.checks import (
     RESOLUTION,
     clearance_of,
@@ -49,7 +50,7 @@ class Declared:
         return z
 
 
-@pytest.mark.parametrize("name", CATALOGUE)
+@each("name", CATALOGUE)
 def test_the_clearance_of_a_record_is_its_own(name):
     record, z = get_function(name), torch.randn(5, dtype=C128)
     torch.testing.assert_close(clearance_of(record)(z), record.clearance(z))

@@ -7,6 +7,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cases import each
 from holonet.calculus.circle import (
     FEWEST_SAMPLES,
     MOST_SAMPLES,
@@ -50,8 +51,8 @@ def test_bad_circles():
         circle_center(point([1]), 1, "asked")
 
 
-@pytest.mark.parametrize("dtype", [C64, C128])
-@pytest.mark.parametrize("count", [1, 5, 8])
+@each("dtype", [C64, C128])
+@each("count", [1, 5, 8])
 def test_the_unit_circle(count, dtype):
     unit = unit_circle(count, 0.25, torch.zeros((), dtype=dtype))
     assert unit.dtype == dtype

@@ -7,6 +7,7 @@ import torch
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from cases import each
 from holonet.calculus.contour import (
     cauchy_formula,
     contour_integral,
@@ -89,7 +90,7 @@ def test_a_real_function_is_taken_as_complex():
     assert contour_integral(torch.real, 1, 2, samples=8).dtype == C128
 
 
-@pytest.mark.parametrize("k", [15, 31, 63, 255, 1023, -17, -33, -1025])
+@each("k", [15, 31, 63, 255, 1023, -17, -33, -1025])
 def test_high_powers_do_not_pass_by_unseen(k):
     """Every one of them looks like 1/z on 16 points, 32 points, and so on."""
     close(contour_integral(lambda z: z**k, 0, 1), point(0))
@@ -190,7 +191,7 @@ def test_the_residue_is_the_taylor_coefficient_of_the_rest(seed, order, pole, ra
     close(found, coefficients[order - 1], coefficients.abs().sum() * radius**-order)
 
 
-@pytest.mark.parametrize(
+@each(
     ("f", "pole", "radius", "expected"),
     [
         (get_function("tan"), math.pi / 2, 3.0, -1),
@@ -314,7 +315,7 @@ def test_high_powers_are_seen_through():
         close(cauchy_formula(lambda w, k=k: w**k, z, 0, 1), z**k)
 
 
-@pytest.mark.parametrize("order", [0, 1, 2, 5, 10, 20])
+@each("order", [0, 1, 2, 5, 10, 20])
 def test_high_derivatives_of_exp(order):
     z = point([0, 0.1j])
     found = cauchy_formula(torch.exp, z, 0, 4, order=order)
@@ -401,12 +402,12 @@ def test_the_argument_principle(zeros, poles, center, radius):
         close(contour_integral(rate, center, radius), point(CIRCLE * count), 1e3)
 
 
-@pytest.mark.parametrize("k", [0, 1, -3, 16, 31, 32, 33, 64, -64, 640, 1024, -1025])
+@each("k", [0, 1, -3, 16, 31, 32, 33, 64, -64, 640, 1024, -1025])
 def test_powers_of_z_are_counted_one_by_one(k):
     assert winding_number(lambda z: z**k, 0, 1) == k
 
 
-@pytest.mark.parametrize(
+@each(
     ("name", "center", "radius", "expected"),
     [
         ("sin", 0, 4, 3),
@@ -444,8 +445,8 @@ def test_a_zero_and_a_pole_that_nearly_cancel_are_seen():
         assert winding_number(lambda z, at=at: (z - 0.997 * at) / (z - 1.003 * at), 0, 1) == 1
 
 
-@pytest.mark.parametrize("order", [1, 2, 3, 4, -1, -2])
-@pytest.mark.parametrize("turn", [0, 0.3, 2.0])
+@each("order", [1, 2, 3, 4, -1, -2])
+@each("turn", [0, 0.3, 2.0])
 def test_zeros_and_poles_on_the_circle_are_found(order, turn):
     at = complex(math.cos(turn), math.sin(turn))
     near = rf"near {at.real:.2f}"[:-1] if turn else "near 1"
@@ -489,15 +490,15 @@ ALL = {
 }
 
 
-@pytest.mark.parametrize("name", ALL)
-@pytest.mark.parametrize("radius", [0, -1.0, math.inf, math.nan])
+@each("name", ALL)
+@each("radius", [0, -1.0, math.inf, math.nan])
 def test_bad_radii(name, radius):
     with pytest.raises(DomainError, match=f"{name}: radius={radius}"):
         ALL[name](torch.exp, 0, radius)
 
 
-@pytest.mark.parametrize("name", ALL)
-@pytest.mark.parametrize("center", [math.nan, complex(0, math.inf)])
+@each("name", ALL)
+@each("center", [math.nan, complex(0, math.inf)])
 def test_bad_centers(name, center):
     with pytest.raises(DomainError, match=f"{name}: center="):
         ALL[name](torch.exp, center, 1)
@@ -509,8 +510,8 @@ def test_more_than_one_center(name):
         ALL[name](torch.exp, point([0, 1]), 1)
 
 
-@pytest.mark.parametrize("name", ALL)
-@pytest.mark.parametrize("samples", [0, -4])
+@each("name", ALL)
+@each("samples", [0, -4])
 def test_bad_samples(name, samples):
     with pytest.raises(ConfigError, match=f"samples={samples}"):
         ALL[name](torch.exp, 0, 1, samples=samples)

@@ -8,6 +8,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cases import each
 from holonet.calculus import (
     circle_mean,
     circle_modes,
@@ -44,8 +45,8 @@ def test_modes_are_taylor_coefficients_times_powers_of_the_radius(seed, center, 
     torch.testing.assert_close(modes, expected, rtol=1e-12, atol=1e-12)
 
 
-@pytest.mark.parametrize("samples", [8, 9])
-@pytest.mark.parametrize("k", [-3, -1, 0, 2, 3])
+@each("samples", [8, 9])
+@each("k", [-3, -1, 0, 2, 3])
 def test_mode_k_stands_where_it_is_said_to(samples, k):
     modes = fourier_coefficients(lambda z: z**k, 0, 1, samples=samples)
     assert int(modes.abs().argmax()) == k + samples // 2
@@ -95,7 +96,7 @@ def test_circle_modes_of_entire_functions_are_resolved_without_negative_ones(cen
     assert found.negative.item() < 1e-13
 
 
-@pytest.mark.parametrize("power", [33, 60, 64, 100, 200, 400])
+@each("power", [33, 60, 64, 100, 200, 400])
 def test_aliases_are_told_from_negative_modes(power):
     """With 64 points z^60 looks like z^-4; with 128 it does not."""
     naive = fourier_coefficients(lambda z: z**power, 0, 1)

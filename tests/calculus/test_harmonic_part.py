@@ -7,6 +7,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cases import each
 from holonet.calculus.harmonic_part import harmonic_part, nonharmonic_fraction, poisson_integral
 from holonet.domains import Annulus, Disc
 from holonet.errors import ConfigError, DomainError, InputTypeError, NumericalError, ShapeError
@@ -399,7 +400,7 @@ def test_bad_radii(radius):
         harmonic_part(torch.exp, point([0]), 0, radius)
 
 
-@pytest.mark.parametrize("degree", [3, 12, 13, 20, 40, 64, 200, 270])
+@each("degree", [3, 12, 13, 20, 40, 64, 200, 270])
 def test_a_high_mode_is_not_taken_for_a_low_one(degree):
     def u(z):
         return (z**degree).real

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch.nn import functional
 
+from cases import each
 from holonet.calculus.jet_functions import FUNCTIONS
 from holonet.calculus.jets import jet
 from holonet.errors import InputTypeError
@@ -90,14 +91,14 @@ def test_the_tables_hold_every_rule():
     assert sorted(names) == sorted(FUNCTIONS)
 
 
-@pytest.mark.parametrize("name", TABLE)
+@each("name", TABLE)
 def test_complex_functions(name):
     z = torch.tensor([CENTER + 0.1j, CENTER - 0.2j], dtype=C128)
     torch_f, mpmath_f = TABLE[name]
     check(torch_f, mpmath_f, z, torch.full_like(z, 0.3 - 0.4j))
 
 
-@pytest.mark.parametrize("name", [*TABLE, *REAL])
+@each("name", [*TABLE, *REAL])
 def test_real_functions(name):
     x = torch.tensor([CENTER, CENTER + 0.1], dtype=torch.float64)
     torch_f, mpmath_f = {**TABLE, **REAL}[name]
@@ -123,7 +124,7 @@ def test_every_record_agrees_with_its_derivatives(record, seed):
     assert (gap <= 1e-9 * (1e-3 + higher[1:].abs() + higher.abs().amax(0))).all()
 
 
-@pytest.mark.parametrize("record", CATALOGUE.values(), ids=CATALOGUE)
+@each("record", CATALOGUE.values(), ids=CATALOGUE)
 def test_every_record_agrees_with_its_formula(record):
     sympy = pytest.importorskip("sympy")
     formula = sympy.lambdify("z", sympy.sympify(record.formula), "mpmath")
@@ -131,8 +132,8 @@ def test_every_record_agrees_with_its_formula(record):
     check(record, formula, z, torch.full_like(z, 0.5 + 0.3j))
 
 
-@pytest.mark.parametrize("name", ["tanh", "sigmoid", "silu", "softplus"])
-@pytest.mark.parametrize("dtype", [torch.complex64, C128])
+@each("name", ["tanh", "sigmoid", "silu", "softplus"])
+@each("dtype", [torch.complex64, C128])
 def test_coefficients_are_finite_far_out(name, dtype):
     z = torch.tensor([100 + 1j, -100 + 1j, 1e4 + 1j, -1e4 - 1j], dtype=dtype)
     found = jet(CATALOGUE[name], z, torch.ones_like(z), 4)

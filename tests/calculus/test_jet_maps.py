@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch.nn import functional
 
+from cases import each
 from holonet.calculus import directional_derivative, fourier_coefficients
 from holonet.calculus.jet_maps import MAPS
 from holonet.calculus.jets import jet
@@ -178,7 +179,7 @@ def test_the_tables_hold_every_rule():
     assert sorted(names) == sorted(MAPS)
 
 
-@pytest.mark.parametrize("name", TABLE)
+@each("name", TABLE)
 def test_along_a_complex_line(name):
     def f(z):
         return TABLE[name](z * z - 2 * z)  # three coefficients
@@ -190,7 +191,7 @@ def test_along_a_complex_line(name):
         torch.testing.assert_close(jet(f, Z, V, order), found[: order + 1])
 
 
-@pytest.mark.parametrize("name", REAL)
+@each("name", REAL)
 def test_along_a_real_line(name):
     x, v = Z.real, V.real
 
@@ -206,15 +207,15 @@ def test_along_a_real_line(name):
         expected = slope(expected, v)
 
 
-@pytest.mark.parametrize("name", NEVER)
-@pytest.mark.parametrize("points", ["real", "complex"])
+@each("name", NEVER)
+@each("points", ["real", "complex"])
 def test_what_is_never_analytic_is_refused(name, points):
     z = Z if points == "complex" else Z.real
     with pytest.raises(NotHolomorphicError, match=rf"torch\.{name} is not"):
         jet(NEVER[name], z, z, 2)
 
 
-@pytest.mark.parametrize("name", ["conj", "adjoint", "H", "mH", "view_as_real", "resolve_conj"])
+@each("name", ["conj", "adjoint", "H", "mH", "view_as_real", "resolve_conj"])
 def test_conjugates_along_a_complex_line_are_refused(name):
     with pytest.raises(NotHolomorphicError, match="is not"):
         jet(REAL[name], Z, V, 2)

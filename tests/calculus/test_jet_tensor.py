@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from cases import each
 from holonet._types import ComplexTensor
 from holonet.calculus.jet_tensor import Jet, Line, Part, RuleBook, name_of, terms_of, value_of
 from holonet.calculus.jets import jet
@@ -56,7 +57,7 @@ def test_constants_have_one_coefficient():
     assert value_of(2j) == 2j
 
 
-@pytest.mark.parametrize(
+@each(
     "f",
     [
         lambda x: x == Z,
@@ -88,7 +89,7 @@ def test_comparisons_of_whole_tensors():
     assert not torch.allclose(x, Z + 1)
 
 
-@pytest.mark.parametrize(
+@each(
     ("f", "match"),
     [
         (lambda x: x.add_(1), "'add_'.*in place"),
@@ -123,7 +124,7 @@ def test_jets_along_different_lines_do_not_mix():
         along_z(lambda z: jet(torch.exp, z, V, 1))
 
 
-@pytest.mark.parametrize(
+@each(
     ("f", "match"),
     [
         (lambda z: z.real, "only: the real part is not one.*holomorphic_map"),

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn as tnn
 
+from cases import each
 from holonet import nn
 from holonet.calculus import (
     directional_derivative,
@@ -135,8 +136,8 @@ def test_the_taylor_polynomial_of_one_coefficient_is_constant():
     assert taylor_polynomial(torch.tensor([[2.0, 3.0]]), 5).tolist() == [2, 3]
 
 
-@pytest.mark.parametrize("name", ["square", "tanh", "gelu"])
-@pytest.mark.parametrize("k", [0, 1, 4])
+@each("name", ["square", "tanh", "gelu"])
+@each("k", [0, 1, 4])
 def test_gradients_in_the_parameters_and_in_the_point(name, k):
     f, z, v = network(name), 0.3 * randn(0, 2, 3), randn(1, 2, 3)
     v = (v / v.abs().max()).requires_grad_()
@@ -191,7 +192,7 @@ MODULES = {
 Z3 = randn(9, 8, 3)
 
 
-@pytest.mark.parametrize("name", MODULES)
+@each("name", MODULES)
 def test_modules(name):
     build, shape = MODULES[name]
     torch.manual_seed(0)
@@ -201,8 +202,8 @@ def test_modules(name):
     close(jet(module, z, v, 1)[1], directional_derivative(module, z, v)[1], 1e-13)
 
 
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, C64, C128])
-@pytest.mark.parametrize("order", [0, 1, 3])
+@each("dtype", [torch.float32, torch.float64, C64, C128])
+@each("order", [0, 1, 3])
 def test_precision_and_shape_are_kept(dtype, order):
     z = randn(0, 4, 3, dtype=dtype)
     found = jet(lambda z: (z * z).sum(1), z, torch.ones_like(z), order)
@@ -229,9 +230,7 @@ def test_real_points_go_through_readouts(readout):
         jet(model, x.to(C128), v.to(C128), 2)
 
 
-@pytest.mark.parametrize(
-    "activation", [tnn.Tanh, tnn.Sigmoid, tnn.SiLU, tnn.GELU, tnn.Softplus, tnn.Identity]
-)
+@each("activation", [tnn.Tanh, tnn.Sigmoid, tnn.SiLU, tnn.GELU, tnn.Softplus, tnn.Identity])
 def test_real_networks(activation):
     torch.manual_seed(0)
     f = tnn.Sequential(tnn.Linear(3, 4), activation(), tnn.Linear(4, 2)).double()

@@ -6,6 +6,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cases import each
 from holonet import nn
 from holonet.calculus import Probes
 from holonet.calculus.laplacian import (
@@ -140,7 +141,7 @@ def test_over_the_real_part_is_the_laplacian_of_real_data(seed):
     close(found, laplacian(lambda x: u(torch.complex(x, y.repeat(len(x) // 4, 1))), x))
 
 
-@pytest.mark.parametrize("record", CATALOGUE.values(), ids=lambda r: r.name)
+@each("record", CATALOGUE.values(), ids=lambda r: r.name)
 def test_real_parts_of_holomorphic_functions_are_harmonic(record):
     z = record.domain.sample(20, generator=torch.Generator().manual_seed(0))
 
@@ -187,9 +188,9 @@ def test_a_chunk_bounds_the_batch():
     assert sizes == [6, 6, 6, 3]
 
 
-@pytest.mark.parametrize("batch", [0, 1, 3])
-@pytest.mark.parametrize("event", [(), (2,), (2, 1, 3)])
-@pytest.mark.parametrize("out", [(), (2,), (2, 2)])
+@each("batch", [0, 1, 3])
+@each("event", [(), (2,), (2, 1, 3)])
+@each("out", [(), (2,), (2, 2)])
 def test_examples_and_values_of_any_shape(batch, event, out):
     z = randn(0, batch, *event)
     n = z[:1].numel() if batch else torch.Size(event).numel()
@@ -446,7 +447,7 @@ FUNCTIONS = {
     "pluriharmonic_defect": pluriharmonic_defect,
 }
 REAL_TOO = {"laplacian", "laplacian_estimate"}
-every = pytest.mark.parametrize("name", FUNCTIONS)
+every = each("name", FUNCTIONS)
 
 
 @every
@@ -462,23 +463,21 @@ def test_real_points_are_refused_where_i_is_needed(name):
 
 
 @every
-@pytest.mark.parametrize("shape", [(), (2, 0)])
+@each("shape", [(), (2, 0)])
 def test_points_without_a_batch_or_coordinates_are_refused(name, shape):
     with pytest.raises(ShapeError, match=r"unsqueeze\(0\) makes a batch"):
         FUNCTIONS[name](torch.square, randn(0, *shape))
 
 
 @every
-@pytest.mark.parametrize("u", [lambda z: z.real.sum(), lambda z: z.real.sum(0)[None]])
+@each("u", [lambda z: z.real.sum(), lambda z: z.real.sum(0)[None]])
 def test_functions_that_lose_the_batch_are_refused(name, u):
     with pytest.raises(ShapeError, match="one value for each example"):
         FUNCTIONS[name](u, randn(0, 2, 3))
 
 
-@pytest.mark.parametrize("chunk", [0, -3])
-@pytest.mark.parametrize(
-    "ask", [laplacian, laplacian_over_real_part, complex_hessian, pluriharmonic_defect]
-)
+@each("chunk", [0, -3])
+@each("ask", [laplacian, laplacian_over_real_part, complex_hessian, pluriharmonic_defect])
 def test_empty_chunks_are_refused(ask, chunk):
     with pytest.raises(ConfigError, match=f"chunk={chunk}"):
         ask(torch.square, randn(0, 2, 3), chunk=chunk)

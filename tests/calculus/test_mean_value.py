@@ -7,6 +7,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cases import each
 from holonet.calculus.mean_value import (
     LARGEST_FRAME,
     ball_mean,
@@ -136,7 +137,7 @@ def test_circles_keep_to_the_domain():
 # frames
 
 
-@pytest.mark.parametrize(("dtype", "shape"), [*SHAPES, (F64, (2, 40)), (C128, (1, 20))])
+@each(("dtype", "shape"), [*SHAPES, (F64, (2, 40)), (C128, (1, 20))])
 def test_frames_are_orthonormal_with_opposites(dtype, shape):
     z = randn(0, *shape, dtype=dtype)
     directions = frame(z, generator(1))
@@ -284,8 +285,8 @@ def test_complex_values_real_points_and_more_axes(mean):
     assert found.standard_error.dtype == F64
 
 
-@pytest.mark.parametrize("mean", MEANS.values(), ids=MEANS)
-@pytest.mark.parametrize("dtype", [torch.float32, C64])
+@each("mean", MEANS.values(), ids=MEANS)
+@each("dtype", [torch.float32, C64])
 def test_single_precision(mean, dtype):
     z = randn(0, 4, 3, dtype=dtype)
     found = mean(lambda z: (z * z.conj()).real.sum(1), z, 1.0)
@@ -318,8 +319,8 @@ def test_constants():
 # what is refused
 
 
-@pytest.mark.parametrize("name", MEANS)
-@pytest.mark.parametrize("radius", [0, -1.0, math.inf, math.nan])
+@each("name", MEANS)
+@each("radius", [0, -1.0, math.inf, math.nan])
 def test_bad_radii(name, radius):
     with pytest.raises(DomainError, match=f"{name}: radius={radius}"):
         MEANS[name](torch.sin, torch.ones(2), radius)
@@ -327,15 +328,15 @@ def test_bad_radii(name, radius):
         circle_mean(torch.sin, point([1]), point([1]), radius)
 
 
-@pytest.mark.parametrize("name", MEANS)
-@pytest.mark.parametrize("count", [1, 0, -2])
+@each("name", MEANS)
+@each("count", [1, 0, -2])
 def test_one_frame_has_no_standard_error(name, count):
     with pytest.raises(ConfigError, match=f"{name}: count={count}.*at least 2"):
         MEANS[name](torch.sin, torch.ones(2), 1.0, count=count)
 
 
-@pytest.mark.parametrize("name", MEANS)
-@pytest.mark.parametrize("shape", [(), (0,), (0, 3), (3, 0)])
+@each("name", MEANS)
+@each("shape", [(), (0,), (0, 3), (3, 0)])
 def test_points_without_a_batch(name, shape):
     with pytest.raises(ShapeError, match=f"{name} at points of shape .*unsqueeze"):
         MEANS[name](torch.sin, torch.ones(shape), 1.0)

@@ -7,6 +7,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cases import each
 from holonet.calculus import radius_of_convergence, taylor_coefficients
 from holonet.errors import DomainError, NumericalError
 from holonet.functions import CATALOGUE
@@ -31,7 +32,7 @@ def test_those_of_a_polynomial_are_its_coefficients(seed, center, radius):
     assert (found.values[5:].abs() <= found.error[5:]).all()
 
 
-@pytest.mark.parametrize("name", sorted(CATALOGUE))
+@each("name", sorted(CATALOGUE))
 def test_the_first_ones_are_value_and_derivatives(name):
     record = CATALOGUE[name]
     center = torch.tensor([record.base_point + 0.1], dtype=torch.complex128)
@@ -77,7 +78,7 @@ KNOWN = {
 }
 
 
-@pytest.mark.parametrize("name", sorted(KNOWN))
+@each("name", sorted(KNOWN))
 def test_the_radius_of_convergence_is_within_its_error_bar(name):
     f, radius, truth = KNOWN[name]
     found = radius_of_convergence(f, 0, radius)
@@ -101,7 +102,7 @@ def test_one_pole_anywhere(truth, angle, share, center):
     assert found.upper >= truth * (1 - 1e-6)
 
 
-@pytest.mark.parametrize(
+@each(
     ("f", "radius"),
     [
         (torch.exp, 1),
@@ -137,7 +138,7 @@ def test_what_cannot_be_read_is_said():
         taylor_coefficients(torch.exp, 0, -1)
 
 
-@pytest.mark.parametrize(
+@each(
     "f",
     [
         lambda z: z.abs() + 0j,
@@ -146,7 +147,7 @@ def test_what_cannot_be_read_is_said():
         lambda z: torch.where(z.abs() > 0.9, z, z.conj()),
     ],
 )
-@pytest.mark.parametrize("radius", [1.0, 2.0])
+@each("radius", [1.0, 2.0])
 def test_functions_of_the_modulus_have_no_series(f, radius):
     with pytest.raises(NumericalError, match="not holomorphic on that disc"):
         taylor_coefficients(f, 0, radius)

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch.utils.checkpoint import checkpoint
 
+from cases import each
 from holonet.calculus import (
     Probes,
     dbar,
@@ -133,7 +134,7 @@ def test_the_pullback_is_torchs_gradient():
     torch.testing.assert_close(pullback(f, z.detach())[1](w), z.grad)
 
 
-@pytest.mark.parametrize("record", CATALOGUE.values(), ids=lambda r: r.name)
+@each("record", CATALOGUE.values(), ids=lambda r: r.name)
 def test_the_derivative_of_a_holomorphic_function(record):
     z = record.domain.sample(20, generator=torch.Generator().manual_seed(0))
     expected = record.derivative(z)
@@ -196,10 +197,8 @@ def test_the_norm_of_dbar_can_be_differentiated_in_parameters():
     assert torch.autograd.gradcheck(penalty, (b,))
 
 
-@pytest.mark.parametrize(
-    "z", [torch.ones(2), torch.ones(2, dtype=torch.int64)], ids=["real", "int"]
-)
-@pytest.mark.parametrize(
+@each("z", [torch.ones(2), torch.ones(2, dtype=torch.int64)], ids=["real", "int"])
+@each(
     "ask",
     [
         lambda z: dbar(torch.square, z),
@@ -215,8 +214,8 @@ def test_real_points_are_refused(ask, z):
         ask(z)
 
 
-@pytest.mark.parametrize("u", [torch.real, torch.imag, torch.abs, lambda z: (z**2).real])
-@pytest.mark.parametrize(
+@each("u", [torch.real, torch.imag, torch.abs, lambda z: (z**2).real])
+@each(
     "ask",
     [dbar, lambda f, z: dbar_along(f, z, z), dbar_norm_squared],
     ids=["dbar", "dbar_along", "dbar_norm_squared"],

@@ -20,6 +20,7 @@ import typer
 from typer.testing import CliRunner
 
 import holonet
+from cases import each
 from holonet.cli.main import app, main
 from holonet.cli.terminal import printable
 from holonet.errors import (
@@ -51,7 +52,7 @@ def run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
     return int(stop.value.code or 0)
 
 
-@pytest.mark.parametrize("command", COMMANDS)
+@each("command", COMMANDS)
 def test_help_explains_and_shows_an_example(command: str) -> None:
     result = CliRunner().invoke(app, [command, "--help"], env={"COLUMNS": "200"})
     assert result.exit_code == 0

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cases import each
 from holonet.cli.refusals import refusal
 
 
@@ -55,7 +56,7 @@ class OutOfMemoryError(RuntimeError):
     """By the name that torch gives it."""
 
 
-@pytest.mark.parametrize(
+@each(
     ("error", "words"),
     [
         (MemoryError(), "not enough memory"),

@@ -9,6 +9,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cases import each
 from holonet.data import Dataset, stratified_split
 from holonet.data.dataset import count_classes
 from holonet.errors import DataError, DomainError, InputTypeError
@@ -123,7 +124,7 @@ def test_labels_out_of_range_are_named(split, index, label):
         toy(n=4, **{f"y_{split}": y})
 
 
-@pytest.mark.parametrize(
+@each(
     ("changes", "message"),
     [
         ({"x_train": torch.rand(5, 1, 2, 3)}, r"y_train has shape \(6,\) and x_train \(5, 1, 2, 3"),
@@ -202,8 +203,8 @@ def test_a_subset_is_the_first_examples(train, test):
     assert (part.num_classes, part.name) == (3, "toy")
 
 
-@pytest.mark.parametrize("count", [-1, 0, 7])
-@pytest.mark.parametrize("split", ["train", "test"])
+@each("count", [-1, 0, 7])
+@each("split", ["train", "test"])
 def test_an_impossible_subset_is_refused(split, count):
     with pytest.raises(DataError, match=rf"subset\({split}={count}\) of 'toy'.*choose 1 to "):
         toy().subset(**{split: count})

@@ -7,6 +7,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cases import each
 from holonet.data import LIFTS, analytic_signal, embed, get_lift, pair, phase
 from holonet.errors import InputTypeError, ShapeError, UnknownNameError
 
@@ -24,8 +25,8 @@ def features(seed, *shape, dtype=torch.float64):
     return torch.rand(*shape, dtype=dtype, generator=torch.Generator().manual_seed(seed))
 
 
-@pytest.mark.parametrize("name", sorted(LIFTS))
-@pytest.mark.parametrize("dtype", REAL)
+@each("name", sorted(LIFTS))
+@each("dtype", REAL)
 def test_precision_is_kept(name, dtype):
     z = LIFTS[name](features(0, 2, 6, dtype=dtype))
     assert z.dtype == dtype.to_complex()
@@ -96,8 +97,8 @@ def test_reverse_mode_is_the_adjoint_of_forward_mode(name, seed, half):
     )
 
 
-@pytest.mark.parametrize("name", sorted(LIFTS))
-@pytest.mark.parametrize(
+@each("name", sorted(LIFTS))
+@each(
     ("dtype", "remedy"),
     [
         (torch.complex64, "it needs no lift"),

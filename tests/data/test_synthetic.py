@@ -7,6 +7,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from cases import each
 from holonet.calculus import laplacian
 from holonet.data import DiscMode, RingPotential, two_rings
 from holonet.data.synthetic import _bessel
@@ -138,9 +139,9 @@ def test_the_filled_solution_has_no_slope_at_the_circle(k, weight) -> None:
     assert slope.abs().max() < 1e-9
 
 
-@pytest.mark.parametrize("k", [1, 3])
-@pytest.mark.parametrize("weight", [0.05, 0.5])
-@pytest.mark.parametrize("step", [-1e-2, 1e-2])
+@each("k", [1, 3])
+@each("weight", [0.05, 0.5])
+@each("step", [-1e-2, 1e-2])
 def test_the_filled_solution_minimizes(k, weight, step) -> None:
     problem = DiscMode(k)
     paid = grid(problem)
@@ -182,7 +183,7 @@ def test_noise_moves_points_off_their_circle_by_its_size() -> None:
     assert float((data.x_train.norm(dim=1) - wanted).std()) == pytest.approx(0.05, rel=0.1)
 
 
-@pytest.mark.parametrize(
+@each(
     ("ask", "message"),
     [
         (lambda: DiscMode(0), r"DiscMode\(k=0\)"),

@@ -10,6 +10,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from cases import each
 from holonet.attacks import ThreatModel
 from holonet.data import load_dataset
 from holonet.diagnostics import SanityCheck
@@ -195,7 +196,7 @@ def test_a_check_reads_as_a_sentence(passed: bool | None, word: str) -> None:
     assert text.endswith("steps (40 0.5, eps [0.1, 0.333]). What to do.")
 
 
-@pytest.mark.parametrize(
+@each(
     "options",
     [
         {"threat": ThreatModel("Linf", 0.0)},

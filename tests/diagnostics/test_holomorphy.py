@@ -9,6 +9,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
+from cases import each
 from holonet.diagnostics import HolomorphyCheck, holomorphy_check
 from holonet.errors import DomainError, InputTypeError
 from holonet.functions import FunctionClass
@@ -61,7 +62,7 @@ def clearance(model: Sequential, z: Tensor, radius: float) -> float:
     return min(float(model.margin(disc).min()) for disc in discs)
 
 
-@pytest.mark.parametrize("name", list(CATALOGUE))
+@each("name", list(CATALOGUE))
 @FEW
 @given(seed=st.integers(0, 2**32), dtype=st.sampled_from([torch.complex64, torch.complex128]))
 def test_random_networks_pass_with_every_activation(name, seed, dtype):
@@ -72,7 +73,7 @@ def test_random_networks_pass_with_every_activation(name, seed, dtype):
     assert check.passed, (check.dbar, check.negative_modes)
 
 
-@pytest.mark.parametrize("name", ENTIRE)
+@each("name", ENTIRE)
 @FEW
 @given(seed=st.integers(0, 2**32))
 def test_entire_networks_pass_on_large_circles(name, seed):
@@ -115,7 +116,7 @@ IMPOSTORS: dict[str, Callable[[Tensor], Tensor]] = {
 }
 
 
-@pytest.mark.parametrize("name", list(IMPOSTORS))
+@each("name", list(IMPOSTORS))
 @FEW
 @given(seed=st.integers(0, 2**32))
 def test_impostors_are_rejected(name, seed):
@@ -165,8 +166,8 @@ def test_constants_and_flat_functions_pass(f: Callable[[Tensor], Tensor]) -> Non
         assert check.passed, (check.dbar, check.negative_modes)
 
 
-@pytest.mark.parametrize("bad", [math.nan, math.inf])
-@pytest.mark.parametrize("where", ["everywhere", "at one point", "off the points"])
+@each("bad", [math.nan, math.inf])
+@each("where", ["everywhere", "at one point", "off the points"])
 def test_values_that_are_not_finite_fail(bad: float, where: str) -> None:
     z = points(1 if where == "off the points" else 4)
 
@@ -245,7 +246,7 @@ def test_a_real_valued_function_is_refused() -> None:
         holomorphy_check(model, torch.rand(2, 6))
 
 
-@pytest.mark.parametrize(
+@each(
     ("z", "radius", "samples", "message"),
     [
         (torch.zeros(0, 3), None, 64, r"shape \(0, 3\)"),

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
+from cases import each
 from holonet.attacks import ThreatModel, margin_of, pgd
 from holonet.diagnostics import MinimumNorms, minimum_norm_perturbations
 from holonet.errors import DomainError, ShapeError
@@ -217,7 +218,7 @@ def test_batches_are_told_and_the_mode_comes_back() -> None:
     assert model.training
 
 
-@pytest.mark.parametrize(
+@each(
     "options",
     [
         {"x": torch.zeros(0, 4), "y": torch.zeros(0, dtype=torch.int64)},

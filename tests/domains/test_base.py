@@ -7,6 +7,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cases import each
 from holonet.domains import Annulus, Disc, Domain, Plane, Polydisc, Ray, Rectangle, SlitPlane
 
 PLANAR: list[Domain] = [
@@ -40,7 +41,7 @@ def test_a_domain_is_abstract():
         Domain()  # pyright: ignore[reportAbstractUsage]
 
 
-@pytest.mark.parametrize("domain", DOMAINS, ids=str)
+@each("domain", DOMAINS, ids=str)
 @given(seed=st.integers(0, 2**32), spread=st.sampled_from([0.0, 0.1, 1.0, 10.0]))
 def test_contains_is_positive_clearance(domain, seed, spread):
     z = points(domain, seed, spread)
@@ -50,9 +51,9 @@ def test_contains_is_positive_clearance(domain, seed, spread):
     assert (domain.distance_to(z)[inside] == 0).all()
 
 
-@pytest.mark.parametrize("domain", DOMAINS, ids=str)
-@pytest.mark.parametrize("dtype", [torch.complex64, torch.complex128])
-@pytest.mark.parametrize("count", [0, 1, 200])
+@each("domain", DOMAINS, ids=str)
+@each("dtype", [torch.complex64, torch.complex128])
+@each("count", [0, 1, 200])
 def test_samples_lie_in_the_domain(domain, dtype, count):
     z = domain.sample(count, generator=torch.Generator().manual_seed(1), dtype=dtype)
     assert z.dtype is dtype
@@ -60,7 +61,7 @@ def test_samples_lie_in_the_domain(domain, dtype, count):
     assert domain.contains(z).all()
 
 
-@pytest.mark.parametrize("domain", DOMAINS, ids=str)
+@each("domain", DOMAINS, ids=str)
 def test_a_generator_fixes_the_sample(domain):
     first, again = (domain.sample(9, generator=torch.Generator().manual_seed(4)) for _ in range(2))
     assert torch.equal(first, again)
@@ -68,9 +69,9 @@ def test_a_generator_fixes_the_sample(domain):
     assert not torch.equal(first, other)
 
 
-@pytest.mark.parametrize("domain", DOMAINS, ids=str)
-@pytest.mark.parametrize("dtype", [torch.complex64, torch.complex128])
-@pytest.mark.parametrize("count", [0, 1, 2, 101])
+@each("domain", DOMAINS, ids=str)
+@each("dtype", [torch.complex64, torch.complex128])
+@each("count", [0, 1, 2, 101])
 def test_boundary_points_have_no_clearance(domain, dtype, count):
     z = domain.boundary(count, dtype=dtype)
     assert z.dtype is dtype
@@ -80,7 +81,7 @@ def test_boundary_points_have_no_clearance(domain, dtype, count):
     assert (domain.distance_to(z) <= small).all()
 
 
-@pytest.mark.parametrize("domain", DOMAINS, ids=str)
+@each("domain", DOMAINS, ids=str)
 @given(
     seed=st.integers(0, 2**32),
     angle=st.floats(0, 2 * math.pi),
@@ -95,7 +96,7 @@ def test_the_disc_of_radius_clearance_stays_inside(domain, seed, angle, part):
     assert domain.contains(moved)[inside].all()
 
 
-@pytest.mark.parametrize("domain", PLANAR, ids=str)
+@each("domain", PLANAR, ids=str)
 @given(seed=st.integers(0, 2**32), step=st.complex_numbers(max_magnitude=3))
 def test_distances_are_one_lipschitz(domain, seed, step):
     z = points(domain, seed, 1.0)

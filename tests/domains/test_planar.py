@@ -5,6 +5,7 @@ import math
 import pytest
 import torch
 
+from cases import each
 from holonet.domains import Annulus, Disc, Plane, PointSet, Ray, Rectangle, SlitPlane
 from holonet.errors import DomainError
 
@@ -92,7 +93,7 @@ def test_a_slit_plane_without_room_says_so():
         narrow.sample(5)
 
 
-@pytest.mark.parametrize(
+@each(
     "build",
     [
         lambda: Disc(radius=0),

@@ -7,6 +7,7 @@ import mpmath
 import pytest
 import torch
 
+from cases import each
 from holonet.errors import UnknownNameError
 from holonet.functions import CATALOGUE, FunctionClass, SingularityKind, get_function
 
@@ -102,8 +103,8 @@ def error_ratios(name: str, dtype: torch.dtype, count: int = 8) -> list[float]:
     return worst
 
 
-@pytest.mark.parametrize("name", CATALOGUE)
-@pytest.mark.parametrize(("dtype", "bound"), [(torch.complex64, 16), (torch.complex128, 8)])
+@each("name", CATALOGUE)
+@each(("dtype", "bound"), [(torch.complex64, 16), (torch.complex128, 8)])
 def test_records_are_accurate(name, dtype, bound):
     assert max(error_ratios(name, dtype)) <= bound
 

@@ -2,6 +2,7 @@
 
 import pytest
 
+from cases import each
 from holonet.functions import FunctionClass as F
 from holonet.functions import compose, multiply
 
@@ -19,7 +20,7 @@ def test_the_holomorphic_classes():
     assert {f for f in F if f.is_entire} == {F.AFFINE, F.POLYNOMIAL, F.ENTIRE}
 
 
-@pytest.mark.parametrize(
+@each(
     ("f", "g", "total"),
     [
         (F.AFFINE, F.POLYNOMIAL, F.POLYNOMIAL),
@@ -51,7 +52,7 @@ def test_products(f, g, product):
     assert multiply(g, f) is product
 
 
-@pytest.mark.parametrize(
+@each(
     ("outer", "inner", "composed"),
     [
         (F.ENTIRE, F.ENTIRE, F.ENTIRE),

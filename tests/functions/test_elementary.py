@@ -3,12 +3,13 @@
 import pytest
 import torch
 
+from cases import each
 from holonet.functions import get_function
 from holonet.functions.elementary import ELEMENTARY
 
 
-@pytest.mark.parametrize("record", ELEMENTARY, ids=lambda r: r.name)
-@pytest.mark.parametrize("dtype", [torch.complex64, torch.complex128])
+@each("record", ELEMENTARY, ids=lambda r: r.name)
+@each("dtype", [torch.complex64, torch.complex128])
 def test_the_real_axis_is_torch(record, dtype):
     low = 0.01 if record.base_point == 1 else -6
     x = torch.linspace(low, 6, 101, dtype=dtype.to_real())
@@ -18,8 +19,8 @@ def test_the_real_axis_is_torch(record, dtype):
     torch.testing.assert_close(got.real, expected, rtol=16 * torch.finfo(dtype).eps, atol=0)
 
 
-@pytest.mark.parametrize("name", ["asinh", "atan", "log", "sqrt"])
-@pytest.mark.parametrize("z", [1e25 + 1e25j, -1e30 + 1e20j, 1e30])
+@each("name", ["asinh", "atan", "log", "sqrt"])
+@each("z", [1e25 + 1e25j, -1e30 + 1e20j, 1e30])
 def test_derivatives_survive_where_the_square_overflows(name, z):
     record = get_function(name)
     small = torch.full((3,), z, dtype=torch.complex64)

@@ -9,6 +9,7 @@ import torch
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from cases import each
 from holonet.errors import DomainError
 from holonet.functions import FunctionClass, blaschke, moebius
 
@@ -79,7 +80,7 @@ def test_the_degree_of_a_blaschke_product_is_its_number_of_zeros(zeros):
     assert round((w[1:] / w[:-1]).angle().sum().item() / (2 * math.pi)) == len(zeros)
 
 
-@pytest.mark.parametrize(
+@each(
     ("record", "function_class", "poles", "real"),
     [
         (moebius(2, 1, 0, 3), FunctionClass.AFFINE, 0, True),

@@ -10,6 +10,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from cases import each
 from holonet.attacks import AlarmKind, ThreatModel, margin_of
 from holonet.attacks.ensemble import worst_case
 from holonet.data import load_dataset
@@ -129,7 +130,7 @@ def test_models_that_cannot_be_handed_over(bad: str) -> None:
 
 
 @needs_it
-@pytest.mark.parametrize(
+@each(
     ("threat", "options", "message"),
     [
         (ThreatModel("Linf", 0.1, None), {}, r"on the box \[0, 1\]"),

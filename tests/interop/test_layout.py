@@ -1,11 +1,11 @@
 """Laying examples out as images changes neither them nor the model's answers."""
 
-import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
+from cases import each
 from holonet.interop import ImageLayout
 
 shapes = st.lists(st.integers(1, 7), min_size=1, max_size=4).map(tuple)
@@ -43,7 +43,7 @@ def test_nothing_changes(shape: tuple[int, ...], n: int, dtype: torch.dtype, see
     assert ((images >= 0) & (images <= 1)).all()
 
 
-@pytest.mark.parametrize(
+@each(
     ("shape", "expected"),
     [
         ((64,), (1, 8, 8)),

@@ -8,6 +8,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cases import each
 from holonet.functions import CATALOGUE, FunctionClass, compose, multiply
 
 F = FunctionClass
@@ -85,7 +86,7 @@ def negative_modes(values: torch.Tensor) -> torch.Tensor:
     return torch.fft.fft(values, norm="forward")[..., -12:].abs().amax(-1)
 
 
-@pytest.mark.parametrize("outer", ENTIRE, ids=lambda r: r.name)
+@each("outer", ENTIRE, ids=lambda r: r.name)
 @given(centers=CENTERS, radius=st.floats(0.01, 0.3))
 def test_what_composes_to_entire_is_holomorphic_everywhere(outer, centers, radius):
     eps = torch.finfo(torch.complex128).eps

@@ -12,15 +12,16 @@ from torch import Tensor
 from torch.autograd import forward_ad
 from torch.func import jvp, vjp, vmap
 
+from cases import each
 from holonet.functions import CATALOGUE, HolomorphicFunction
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*torch.jit.script:DeprecationWarning")
 
 # the examples of a profile are for a law: they are spread over its records, each with many points
 spread = settings(max_examples=max(8, settings().max_examples // len(CATALOGUE)))
-RECORDS = pytest.mark.parametrize("record", CATALOGUE.values(), ids=CATALOGUE)
-PARTS = pytest.mark.parametrize("part", ["value", "derivative", "second_derivative"])
-BOTH = pytest.mark.parametrize("dtype", [torch.complex64, torch.complex128])
+RECORDS = each("record", CATALOGUE.values(), ids=CATALOGUE)
+PARTS = each("part", ["value", "derivative", "second_derivative"])
+BOTH = each("dtype", [torch.complex64, torch.complex128])
 EPS = torch.finfo(torch.complex128).eps
 POINTS = st.lists(st.complex_numbers(max_magnitude=6), min_size=1, max_size=20).map(
     lambda zs: torch.tensor(zs, dtype=torch.complex128)
@@ -176,7 +177,7 @@ def test_domain_samples_have_clearance(record, dtype, seed):
 @RECORDS
 @PARTS
 @BOTH
-@pytest.mark.parametrize("shape", [(), (0,), (3,), (2, 5)])
+@each("shape", [(), (0,), (3,), (2, 5)])
 def test_shape_and_precision_are_kept(record, part, dtype, shape):
     z = record.base_point + 0.1 * torch.randn(shape, dtype=dtype)
     out = getattr(record, part)(z)
@@ -260,7 +261,7 @@ def test_all_roads_lead_to_the_same_derivative(record):
 
 
 @RECORDS
-@pytest.mark.parametrize("part", ["derivative", "second_derivative"])
+@each("part", ["derivative", "second_derivative"])
 def test_a_false_derivative_is_noticed(record, part):
     true = getattr(record, part)
     false = dataclasses.replace(record, **{part: lambda z: true(z) * (1 + 1e-9) + 1e-9})
@@ -282,7 +283,7 @@ def test_a_derivative_false_in_all_modes_is_noticed():
 OBSTRUCTED = [r for r in CATALOGUE.values() if r.obstacles]
 
 
-@pytest.mark.parametrize("record", OBSTRUCTED, ids=lambda r: r.name)
+@each("record", OBSTRUCTED, ids=lambda r: r.name)
 def test_a_hidden_singularity_or_cut_is_noticed(record):
     """Forget one declared set after the other: a circle about a point of it sees it."""
     for forgotten in record.branch_cuts or [s.where for s in record.singularities]:

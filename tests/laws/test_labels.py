@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from cases import each
 from holonet import regularizers
 from holonet.attacks import ThreatModel, apgd, apgd_targeted, fgsm, pgd, square, worst_case
 from holonet.diagnostics import (
@@ -92,7 +93,7 @@ class Pair(nn.Module):
         return self.linear(x), x
 
 
-@pytest.mark.parametrize("name", TAKERS)
+@each("name", TAKERS)
 @pytest.mark.filterwarnings("ignore::holonet.errors.AttackWarning")
 def test_labels_are_one_class_index_for_each_example_or_refused(name: str) -> None:
     network, wrong = model(), []
@@ -110,7 +111,7 @@ def test_labels_are_one_class_index_for_each_example_or_refused(name: str) -> No
     assert not wrong
 
 
-@pytest.mark.parametrize("name", TAKERS)
+@each("name", TAKERS)
 @pytest.mark.filterwarnings("ignore::holonet.errors.AttackWarning")
 def test_models_and_examples_that_do_not_fit_are_refused(name: str) -> None:
     cases: dict[str, tuple[Any, Any]] = {

@@ -9,6 +9,7 @@ import torch
 from torch import nn as tnn
 from torch.func import functional_call
 
+from cases import each
 from holonet import nn
 from holonet.calculus import Probes, dbar_norm_squared, partial_z_along
 from holonet.domains import Plane
@@ -107,7 +108,7 @@ CASES = {
 BASES = {nn.DeclaredModule, nn.HolomorphicModule, nn.Readout}
 """Exported to be derived from: they compute nothing, and declare nothing."""
 
-every = pytest.mark.parametrize("case", CASES.values(), ids=[kind.__name__ for kind in CASES])
+every = each("case", CASES.values(), ids=[kind.__name__ for kind in CASES])
 
 
 def same(a, b):
@@ -125,7 +126,7 @@ def test_the_table_holds_every_exported_module():
 
 
 @every
-@pytest.mark.parametrize("dtype", [C64, C128])
+@each("dtype", [C64, C128])
 def test_a_step_of_an_optimizer_moves_every_parameter(case, dtype):
     module = case.module(dtype)
     z = case.points(dtype=dtype).requires_grad_()
@@ -206,7 +207,7 @@ def test_an_empty_batch_works_or_is_refused(case):
 
 
 @every
-@pytest.mark.parametrize("dtype", [C64, C128])
+@each("dtype", [C64, C128])
 def test_precision_is_kept(case, dtype):
     module = case.module(dtype)
     value = module(case.points(dtype=dtype))
@@ -239,7 +240,7 @@ def test_torchs_conversions_keep_numbers_complex(case):
 
 
 @every
-@pytest.mark.parametrize("dtype", [torch.float32, torch.int64])
+@each("dtype", [torch.float32, torch.int64])
 def test_real_input_is_refused_with_the_way_out(case, dtype):
     module, x = case.module(C64), case.points(dtype=C64).real.to(dtype)
     takes_real = isinstance(module, nn.HolomorphicClassifier)

@@ -16,6 +16,7 @@ import sympy
 import torch
 from torch import Tensor
 
+from cases import each
 from holonet.functions import CATALOGUE, blaschke, moebius, polynomial
 from holonet.ops import pointwise, triton_code, use
 from holonet.ops.evaluate import evaluate
@@ -47,7 +48,7 @@ RECORDS = {
     **FAMILIES,
     **{text: from_sympy(text, name=text) for text in FORMULAS},
 }
-every = pytest.mark.parametrize("dtype", [C64, C128], ids=["complex64", "complex128"])
+every = each("dtype", [C64, C128], ids=["complex64", "complex128"])
 
 
 def special(dtype: torch.dtype, infinite: bool = True) -> Tensor:
@@ -140,7 +141,7 @@ def test_compiled_formulas_and_torch_code_give_the_same():
 
 
 @every
-@pytest.mark.parametrize("name", RECORDS)
+@each("name", RECORDS)
 def test_the_expressions_that_are_compiled_give_the_same(name, dtype):
     record, z = RECORDS[name], special(dtype)
     for operation, scale in zip(("value", "push"), scales(record, z), strict=True):
@@ -166,7 +167,7 @@ def test_triton_and_torch_code_give_the_same():
 
 
 @every
-@pytest.mark.parametrize("name", ["log", "asinh", "exp", "sqrt(1 - z**2)"])
+@each("name", ["log", "asinh", "exp", "sqrt(1 - z**2)"])
 def test_every_batch_size_gives_the_same(name, dtype):
     record, z = RECORDS[name], special(dtype)
     expected, (scale, _) = record.value(z), scales(record, z)
@@ -192,14 +193,14 @@ NUMPY = {
 
 @every
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
-@pytest.mark.parametrize("name", NUMPY)
+@each("name", NUMPY)
 def test_the_sign_of_a_zero_chooses_the_side_as_in_numpy(name, dtype):
     record, z = RECORDS[name], special(dtype)
     expected = torch.from_numpy(NUMPY[name](z.numpy()))
     assert_same(record, z, record.value(z), expected, scales(record, z)[0], "value")
 
 
-@pytest.mark.parametrize(
+@each(
     ("text", "at", "value"),
     [
         ("sqrt(1 - z**2)", 2, 1.7320508j),
@@ -209,7 +210,7 @@ def test_the_sign_of_a_zero_chooses_the_side_as_in_numpy(name, dtype):
         ("atanh(z)", 2, 0.54930614 + 1.5707963j),
     ],
 )
-@pytest.mark.parametrize("size", [63, 64])
+@each("size", [63, 64])
 def test_formulas_on_their_cuts(text, at, value, size):
     """Computed zeros count as positive, as sympy has it; z itself brings its side along."""
     z = torch.full((size,), at + 0j)
@@ -264,7 +265,7 @@ CHOSEN = [name for name in RECORDS if name not in FORMULAS and name not in FAMIL
 
 
 @every
-@pytest.mark.parametrize("name", CHOSEN)
+@each("name", CHOSEN)
 def test_values_are_those_of_mpmath(name, dtype):
     z = special(dtype, infinite=False)
     z = z[torch.randperm(len(z), generator=torch.Generator().manual_seed(0))[:24]]

@@ -7,6 +7,7 @@ import pickle
 import pytest
 import torch
 
+from cases import each
 from holonet import nn
 from holonet.errors import InputTypeError, UnknownNameError
 from holonet.functions import CATALOGUE, blaschke, moebius, polynomial
@@ -23,7 +24,7 @@ NAMED = {
 }
 
 
-@pytest.mark.parametrize("record", CATALOGUE.values(), ids=lambda r: r.name)
+@each("record", CATALOGUE.values(), ids=lambda r: r.name)
 def test_an_activation_is_its_record(record):
     layer = nn.Activation(record.name)
     z = record.domain.sample(20, generator=torch.Generator().manual_seed(0))
@@ -36,7 +37,7 @@ def test_an_activation_is_its_record(record):
     torch.testing.assert_close(layer.margin(z), record.clearance(z))
 
 
-@pytest.mark.parametrize("name", NAMED)
+@each("name", NAMED)
 def test_the_named_ones(name):
     layer = NAMED[name]()
     assert layer.function is CATALOGUE[name]
@@ -55,13 +56,13 @@ def test_an_unknown_name_gets_near_misses():
         nn.Activation("tahn")
 
 
-@pytest.mark.parametrize("layer", [nn.Activation("cube"), *(cls() for cls in NAMED.values())])
+@each("layer", [nn.Activation("cube"), *(cls() for cls in NAMED.values())])
 def test_real_input_is_refused(layer):
     with pytest.raises(InputTypeError, match=rf"{type(layer).__name__} got a real tensor"):
         layer(torch.zeros(3))
 
 
-@pytest.mark.parametrize("name", CATALOGUE)
+@each("name", CATALOGUE)
 def test_networks_of_catalogue_activations_can_be_pickled_and_copied(name):
     model = nn.holomorphic_mlp(3, [4], 2, activation=name)
     x = torch.rand(5, 3)

@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import nn as tnn
 
+from cases import each
 from holonet import nn
 from holonet.calculus import Probes, dbar_norm_squared, partial_z_along
 from holonet.domains import Plane, SlitPlane
@@ -21,8 +22,8 @@ def model(readout=None, dtype=torch.complex64):
     return nn.HolomorphicClassifier(nn.Sequential(*layers), readout)
 
 
-@pytest.mark.parametrize("readout", READOUTS, ids=repr)
-@pytest.mark.parametrize("dtype", [torch.complex64, torch.complex128])
+@each("readout", READOUTS, ids=repr)
+@each("dtype", [torch.complex64, torch.complex128])
 def test_real_images_give_real_logits_of_the_holomorphic_map(readout, dtype):
     net = model(readout, dtype)
     x = torch.rand(5, 2, 3, dtype=dtype.to_real())

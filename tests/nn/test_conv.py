@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from torch import nn as tnn
 from torch.nn import functional
 
+from cases import each
 from holonet import nn
 from holonet.errors import InputTypeError, ShapeError
 
@@ -50,9 +51,9 @@ def test_they_are_four_real_convolutions(ours, theirs, axes):
     torch.testing.assert_close(layer(z), torch.complex(*parts))
 
 
-@pytest.mark.parametrize("mode", ["zeros", "reflect", "replicate", "circular"])
-@pytest.mark.parametrize("groups", [1, 2])
-@pytest.mark.parametrize("bias", [True, False])
+@each("mode", ["zeros", "reflect", "replicate", "circular"])
+@each("groups", [1, 2])
+@each("bias", [True, False])
 def test_real_images_are_lifted_ones(mode, groups, bias):
     layer = nn.Conv2d(
         2, 4, 3, 2, 1, padding_mode=mode, groups=groups, bias=bias, dtype=torch.complex128
@@ -82,8 +83,8 @@ def test_the_transposed_convolution_takes_an_output_size():
         layer(z.real, output_size=[10, 10])
 
 
-@pytest.mark.parametrize("groups", [1, 4])
-@pytest.mark.parametrize(("ours", "theirs", "axes"), PAIRS)
+@each("groups", [1, 4])
+@each(("ours", "theirs", "axes"), PAIRS)
 def test_the_initial_weights_keep_the_signal(ours, theirs, axes, groups):
     del theirs
     layer = ours(80, 120, 3, groups=groups)
@@ -118,9 +119,9 @@ def test_bad_input_is_refused(ours, theirs, axes):
         ours(2, 3, 2, dtype=torch.float64)
 
 
-@pytest.mark.parametrize("groups", [1, 2])
-@pytest.mark.parametrize("low", [torch.bfloat16, torch.float16])
-@pytest.mark.parametrize(
+@each("groups", [1, 2])
+@each("low", [torch.bfloat16, torch.float16])
+@each(
     ("build", "shape"),
     [
         (lambda groups: nn.Linear(4, 4), (3, 4)),

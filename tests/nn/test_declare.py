@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import nn as tnn
 
+from cases import each
 from holonet import nn
 from holonet.domains import Disc
 from holonet.errors import ConfigError, InputTypeError, NotHolomorphicError
@@ -102,7 +103,7 @@ def test_a_plain_sequential_is_composed():
     assert nn.declared_class(tnn.Sequential()) is FunctionClass.AFFINE
 
 
-@pytest.mark.parametrize(
+@each(
     ("build", "path", "name"),
     [
         (lambda: nn.Sequential(linear(), tnn.ReLU()), "1", "torch's ReLU is piecewise"),

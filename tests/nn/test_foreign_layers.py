@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import nn as tnn
 
+from cases import each
 from holonet import nn
 from holonet.calculus import fourier_coefficients, negative_mode_fraction
 from holonet.errors import NotHolomorphicError
@@ -157,8 +158,8 @@ def test_the_tables_hold_every_declared_layer():
     assert {*SMOOTH} == {*nn.SMOOTH_LAYERS}
 
 
-@pytest.mark.parametrize("train", [True, False], ids=["train", "eval"])
-@pytest.mark.parametrize("case", AFFINE.items(), ids=name)
+@each("train", [True, False], ids=["train", "eval"])
+@each("case", AFFINE.items(), ids=name)
 def test_affine_layers_are_complex_affine(case, train):
     kind, (build, shape) = case
     layer = built(build).train(train)
@@ -171,7 +172,7 @@ def test_affine_layers_are_complex_affine(case, train):
     assert (found - expected).norm() <= 1e-13 * expected.norm()
 
 
-@pytest.mark.parametrize("case", SMOOTH.items(), ids=name)
+@each("case", SMOOTH.items(), ids=name)
 def test_smooth_layers_violate_cauchy_riemann(case):
     kind, (build, shape) = case
     layer = built(build)
@@ -180,7 +181,7 @@ def test_smooth_layers_violate_cauchy_riemann(case):
     assert directional_defect(layer, torch.randn(4, *shape, dtype=C128)) > 1e-2
 
 
-@pytest.mark.parametrize("case", PIECEWISE.items(), ids=name)
+@each("case", PIECEWISE.items(), ids=name)
 def test_piecewise_layers_violate_it_or_jump(case):
     kind, (build, shape) = case
     layer = built(build)

@@ -1,8 +1,8 @@
 """nn.functional is the catalogue under torch's names."""
 
-import pytest
 import torch
 
+from cases import each
 from holonet.functions import CATALOGUE
 from holonet.nn import functional
 
@@ -13,7 +13,7 @@ def test_every_function_of_the_catalogue_is_there():
     assert {*functional.__all__} == {*CATALOGUE} - FAMILIES
 
 
-@pytest.mark.parametrize("name", functional.__all__)
+@each("name", functional.__all__)
 def test_each_is_the_catalogues(name):
     record = CATALOGUE[name]
     z = record.domain.sample(20, generator=torch.Generator().manual_seed(0))

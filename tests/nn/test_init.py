@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn as tnn
 
+from cases import each
 from holonet import nn
 from holonet.errors import DomainError, InputTypeError
 from holonet.nn import init
@@ -28,10 +29,8 @@ CASES = [
 ]
 
 
-@pytest.mark.parametrize("dtype", [C64, C128])
-@pytest.mark.parametrize(
-    ("fill", "arguments", "variance"), [c[1:] for c in CASES], ids=[c[0] for c in CASES]
-)
+@each("dtype", [C64, C128])
+@each(("fill", "arguments", "variance"), [c[1:] for c in CASES], ids=[c[0] for c in CASES])
 def test_variance_and_circularity(fill, arguments, variance, dtype):
     weight = torch.empty(120, 80, 2, 3, dtype=dtype)
     assert fill(weight, generator=torch.Generator().manual_seed(0), **arguments) is weight
@@ -70,13 +69,13 @@ def test_a_generator_fixes_the_weights_and_keeps_the_global_stream(fill):
     assert torch.equal(torch.get_rng_state(), state)
 
 
-@pytest.mark.parametrize("fill", [c[1] for c in CASES])
+@each("fill", [c[1] for c in CASES])
 def test_real_weights_are_refused(fill):
     with pytest.raises(InputTypeError, match=r"use torch\.nn\.init for real"):
         fill(torch.empty(3, 4))
 
 
-@pytest.mark.parametrize("fill", [c[1] for c in CASES[2:]])
+@each("fill", [c[1] for c in CASES[2:]])
 def test_a_vector_has_no_fan(fill):
     with pytest.raises(DomainError, match=r"shape \(3,\) has no fan"):
         fill(torch.empty(3, dtype=C64))
@@ -101,7 +100,7 @@ def wild(seed, *shape, dtype=C128):
     return 30 * z + 7 - 5j
 
 
-@pytest.mark.parametrize(
+@each(
     "name", ["log", "sqrt", "reciprocal", "tanh", "tan", "softplus", "sigmoid", "atan", "moebius"]
 )
 @given(seed=st.integers(0, 2**32), clearance=st.floats(0, 0.9), scale=st.floats(0.1, 10))
@@ -113,8 +112,8 @@ def test_data_driven_keeps_the_clearance(name, seed, clearance, scale):
     assert net(z).isfinite().all()
 
 
-@pytest.mark.parametrize("name", ["sin", "square", "tanh", "log"])
-@pytest.mark.parametrize("scale", [0.05, 0.2])
+@each("name", ["sin", "square", "tanh", "log"])
+@each("scale", [0.05, 0.2])
 def test_data_driven_centers_at_the_base_point_and_meets_the_scale(name, scale):
     net, z = network(name), wild(1, 200, 5)
     init.data_driven_(net, z, scale=scale, clearance=0.01)
@@ -185,7 +184,7 @@ def test_data_driven_leaves_no_hooks_and_no_gradients():
 shared = nn.Linear(5, 5, dtype=C128)
 
 
-@pytest.mark.parametrize(
+@each(
     ("layers", "arguments", "match"),
     [
         ([nn.Tanh()], {}, "not the output of an affine layer"),

@@ -4,15 +4,16 @@ import pytest
 import torch
 from torch import nn as tnn
 
+from cases import each
 from holonet import nn
 from holonet.errors import InputTypeError, ShapeError
 
 DTYPES = [torch.complex64, torch.complex128]
 
 
-@pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("bias", [True, False])
-@pytest.mark.parametrize("shape", [(3,), (4, 3), (2, 4, 3), (0, 3)])
+@each("dtype", DTYPES)
+@each("bias", [True, False])
+@each("shape", [(3,), (4, 3), (2, 4, 3), (0, 3)])
 def test_it_is_torchs_linear(dtype, bias, shape):
     ours, theirs = nn.Linear(3, 2, bias, dtype=dtype), tnn.Linear(3, 2, bias, dtype=dtype)
     theirs.load_state_dict(ours.state_dict())

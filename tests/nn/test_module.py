@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import nn as tnn
 
+from cases import each
 from holonet import nn
 from holonet.domains import Disc, PointSet, SlitPlane
 from holonet.errors import DomainError, InputTypeError, NotHolomorphicError, ShapeError
@@ -135,7 +136,7 @@ def test_a_module_without_a_class_is_refused_at_construction(base):
         kind()
 
 
-@pytest.mark.parametrize(
+@each(
     ("base", "name", "arguments"),
     [
         (nn.Linear, "forward", (2, 2)),

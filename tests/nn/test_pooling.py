@@ -6,13 +6,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn as tnn
 
+from cases import each
 from holonet import nn
 from holonet.errors import InputTypeError
 
 POOLS = [f"{kind}{axes}d" for kind in ("AvgPool", "AdaptiveAvgPool") for axes in (1, 2, 3)]
 
 
-@pytest.mark.parametrize("name", POOLS)
+@each("name", POOLS)
 @given(
     size=st.integers(1, 3),
     dtype=st.sampled_from([torch.complex64, torch.complex128]),
@@ -35,7 +36,7 @@ def test_all_arguments_of_torch_are_taken(name):
     assert torch.equal(ours(z).imag, theirs(z.imag))
 
 
-@pytest.mark.parametrize("name", POOLS)
+@each("name", POOLS)
 def test_real_input_is_refused(name):
     with pytest.raises(InputTypeError, match=rf"{name} got a real tensor"):
         getattr(nn, name)(2)(torch.zeros(1, 2, *(4,) * int(name[-2])))

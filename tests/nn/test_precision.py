@@ -8,6 +8,7 @@ import torch
 from torch import nn as tnn
 from torch.nn.utils import prune
 
+from cases import each
 from holonet import nn
 from holonet.errors import InputTypeError
 
@@ -86,8 +87,8 @@ def holder(inner):
     return outer
 
 
-@pytest.mark.parametrize("wrap", [lambda m: m, tnn.Sequential, holder])
-@pytest.mark.parametrize(
+@each("wrap", [lambda m: m, tnn.Sequential, holder])
+@each(
     "convert",
     [
         lambda m: m.double(),

@@ -8,6 +8,7 @@ import torch
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from cases import each
 from holonet import nn
 from holonet.errors import DomainError, InputTypeError
 from holonet.functions import FunctionClass
@@ -80,8 +81,8 @@ def derivatives(readout, z, v):
     return slope, mpmath.re(mpmath.conj(slope) * v), bend
 
 
-@pytest.mark.parametrize("dtype", [torch.complex64, torch.complex128])
-@pytest.mark.parametrize(
+@each("dtype", [torch.complex64, torch.complex128])
+@each(
     "readout", [*READOUTS, nn.LogModulus(1e-3), nn.LogModulus(1e-30), nn.LogModulus(1e30)], ids=str
 )
 def test_derivatives_where_the_readout_is_smooth(readout, dtype):
@@ -137,8 +138,8 @@ def test_the_floor_is_shown():
     assert "eps=0.5" in repr(nn.LogModulus(0.5))
 
 
-@pytest.mark.parametrize("eps", [0.0, 1e-3, 1e10])
-@pytest.mark.parametrize("dtype", [torch.complex64, torch.complex128])
+@each("eps", [0.0, 1e-3, 1e10])
+@each("dtype", [torch.complex64, torch.complex128])
 def test_the_logarithm_is_right_at_both_ends_of_the_range(eps, dtype):
     info = torch.finfo(dtype)
     ends = (info.tiny * info.eps, 3 * info.tiny * info.eps, info.tiny, 0.5, info.max / 2, info.max)

@@ -7,6 +7,7 @@ import complextorch.nn as ctnn
 import pytest
 from torch import nn as tnn
 
+from cases import each
 from holonet import nn
 from holonet.errors import NotHolomorphicError
 from holonet.nn.declare import require_holomorphic
@@ -34,7 +35,7 @@ def test_every_layer_of_torch_is_declared_or_answered():
     assert {DECLARATIONS[k].function_class.is_holomorphic for k in both} == {False}
 
 
-@pytest.mark.parametrize("kind", [k for k in TORCH if way_out_for(k)], ids=lambda k: k.__name__)
+@each("kind", [k for k in TORCH if way_out_for(k)], ids=lambda k: k.__name__)
 def test_no_message_proposes_a_declaration_that_would_be_false(kind):
     message = refusal(kind)
     assert "nn.declare(" not in message
@@ -48,7 +49,7 @@ def test_what_is_named_exists():
             assert hasattr(nn, name)
 
 
-@pytest.mark.parametrize(
+@each(
     ("kind", "words"),
     [
         (tnn.BatchNorm2d, "FrozenNorm"),

@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn as tnn
 
+from cases import each
 from holonet import nn
 from holonet.errors import ConfigError, DomainError
 from holonet.functions import CATALOGUE
@@ -53,8 +54,8 @@ def convnet(name, depth):
     )  # fmt: skip
 
 
-@pytest.mark.parametrize("name", HIDDEN)
-@pytest.mark.parametrize("build", [perceptron, convnet])
+@each("name", HIDDEN)
+@each("build", [perceptron, convnet])
 def test_residual_networks_are_stable_at_depths_1_to_8(name, build):
     for depth in (1, 2, 4, 8):
         net = nn.data_dependent_(build(name, depth), images(200, 0))
@@ -68,8 +69,8 @@ def test_residual_networks_are_stable_at_depths_1_to_8(name, build):
         assert (net.margin(fresh.to(torch.complex64)) > 0).all()
 
 
-@pytest.mark.parametrize("name", sorted(set(HIDDEN) - STEEP))
-@pytest.mark.parametrize("depth", [2, 4])
+@each("name", sorted(set(HIDDEN) - STEEP))
+@each("depth", [2, 4])
 def test_chains_without_residuals_are_stable_at_small_depth(name, depth):
     net = nn.holomorphic_mlp(64, [24] * depth, 10, activation=name, generator=generator())
     nn.data_dependent_(net, images(200, 0))
@@ -81,7 +82,7 @@ def test_chains_without_residuals_are_stable_at_small_depth(name, depth):
     assert max(sizes) < 30
 
 
-@pytest.mark.parametrize("name", SINGULAR)
+@each("name", SINGULAR)
 @settings(max_examples=20)
 @given(
     seed=st.integers(0, 2**32),

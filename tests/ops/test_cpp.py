@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch._inductor import config
 
+from cases import each
 from holonet.ops.cpp import emit
 from holonet.ops.evaluate import OPERATIONS, evaluate
 from holonet.ops.native import compile_programs
@@ -44,7 +45,7 @@ def test_the_example_holds_every_operation(both):
     assert {n.op for n in nodes} - {"input", "constant"} == set(OPERATIONS)
 
 
-@pytest.mark.parametrize("size", SIZES)
+@each("size", SIZES)
 def test_it_computes_what_the_expression_says(both, size):
     program, kernels, dtype = both
     z, w = torch.randn(2, size, dtype=dtype)
@@ -80,7 +81,7 @@ def functions(request):
         return compile_programs(programs, "functions")
 
 
-@pytest.mark.parametrize("op", FUNCTIONS)
+@each("op", FUNCTIONS)
 def test_vector_functions_are_within_two_units_in_the_last_place(functions, op):
     kernel = functions[op]
     scales = torch.logspace(-5, 4, 40)
@@ -103,7 +104,7 @@ def test_vector_functions_are_within_two_units_in_the_last_place(functions, op):
 SUM = torch.tensor([1, 1j])
 
 
-@pytest.mark.parametrize("op", ["sin", "cos", "log", "log1p"])
+@each("op", ["sin", "cos", "log", "log1p"])
 def test_no_number_depends_on_its_neighbours(functions, op):
     kernel = functions[op]
     alone = torch.complex(*(0.1 + torch.rand(2, 997)))

@@ -3,11 +3,11 @@
 import math
 
 import mpmath
-import pytest
 import torch
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from cases import each
 from holonet.ops.elementary import ELEMENTARY, divide, modulus
 from holonet.ops.evaluate import evaluate
 from holonet.ops.planar import Planar, Sheet
@@ -48,7 +48,7 @@ SINGULAR = {
     "tan": [math.pi / 2],
     "tanh": [1j * math.pi / 2],
 }
-every = pytest.mark.parametrize("name", ELEMENTARY)
+every = each("name", ELEMENTARY)
 sizes = st.floats(-12, 3).map(lambda e: 10.0**e)
 signs = st.sampled_from([-1.0, 1.0])
 

@@ -9,6 +9,7 @@ import torch
 from torch import nn
 from torch.utils import _python_dispatch
 
+from cases import each
 from holonet.functions import CATALOGUE, HolomorphicFunction
 from holonet.ops import tracing
 from holonet.ops.evaluate import evaluate
@@ -30,9 +31,9 @@ def parts(record: HolomorphicFunction):
     return record.value, record.derivative, record.second_derivative
 
 
-@pytest.mark.parametrize("order", [0, 1, 2])
-@pytest.mark.parametrize("dtype", [torch.complex64, torch.complex128])
-@pytest.mark.parametrize("name", RECORDS)
+@each("order", [0, 1, 2])
+@each("dtype", [torch.complex64, torch.complex128])
+@each("name", RECORDS)
 def test_the_expression_is_as_accurate_as_the_record(name, dtype, order):
     record = RECORDS[name]
     clouds = [r * torch.randn(200, dtype=torch.complex128) for r in (1e-3, 0.3, 1, 3, 20)]
@@ -66,7 +67,7 @@ def _third(record):
     return derivative
 
 
-@pytest.mark.parametrize(
+@each(
     ("function", "words"),
     [
         (lambda z: z.cumsum(0), "cumsum"),
@@ -90,7 +91,7 @@ def test_what_cannot_be_read_is_named(function, words):
         trace(function, Sheet().complex_input("z"))
 
 
-@pytest.mark.parametrize("name", ["atan", "cosh", "log1p", "reciprocal", "sinh", "tan", "tanh"])
+@each("name", ["atan", "cosh", "log1p", "reciprocal", "sinh", "tan", "tanh"])
 def test_real_functions_of_a_real_part(name):
     def function(z):
         return torch.complex(getattr(torch, name)(z.real.abs()), z.imag)

@@ -3,6 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cases import each
 from holonet.errors import DataError, DomainError, ShapeError
 from holonet.plots.curves import plot_robustness, plot_training
 from holonet.plots.style import new_figure
@@ -41,7 +42,7 @@ def test_robustness_labels_and_given_axes() -> None:
     assert ax.get_ylim()[0] == 0
 
 
-@pytest.mark.parametrize(
+@each(
     ("curves", "error", "message"),
     [
         ({}, DataError, "no curve"),

@@ -6,6 +6,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cases import each
 from holonet.domains import Annulus, Disc, Plane, Rectangle
 from holonet.errors import DomainError, InputTypeError, ShapeError
 from holonet.plots.phase_portrait import (
@@ -125,8 +126,8 @@ def test_extreme_finite_values_have_a_color(value: complex) -> None:
     np.testing.assert_allclose(hue, ordinary, atol=1e-5)
 
 
-@pytest.mark.parametrize("shape", [(), (0,), (3,), (2, 3)])
-@pytest.mark.parametrize("dtype", [np.complex64, np.complex128])
+@each("shape", [(), (0,), (3,), (2, 3)])
+@each("dtype", [np.complex64, np.complex128])
 def test_phase_colors_keeps_the_shape(shape: tuple[int, ...], dtype: type) -> None:
     values = np.full(shape, 1 + 2j, dtype=dtype)
     colors = phase_colors(values)
@@ -150,7 +151,7 @@ def around(picture: np.ndarray) -> np.ndarray:
     return np.concatenate([ring[0], ring[1:, -1], ring[-1, -2::-1], ring[-2:0:-1, 0]])
 
 
-@pytest.mark.parametrize(
+@each(
     ("f", "order"),
     [
         (lambda z: z, 1),
@@ -235,7 +236,7 @@ def test_draws_into_given_axes() -> None:
     assert len(axes[1].images) == 1
 
 
-@pytest.mark.parametrize(
+@each(
     ("options", "error", "message"),
     [
         ({"domain": Plane()}, DomainError, "cannot be framed"),

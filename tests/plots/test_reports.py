@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from matplotlib.image import imread
 
+from cases import each
 from holonet.errors import ShapeError
 from holonet.plots.phase_portrait import phase_portrait
 from holonet.plots.reports import (
@@ -225,7 +226,7 @@ def test_template_never_switches_escaping_off() -> None:
     assert not re.search(r"\|\s*safe|autoescape", source)
 
 
-@pytest.mark.parametrize(
+@each(
     ("column", "numeric"),
     [
         ([1, 2.5, None], True),
@@ -249,7 +250,7 @@ def test_columns_of_numbers_are_set_to_the_right(column: list, numeric: bool) ->
     assert heads == [None, "number" if numeric else None]
 
 
-@pytest.mark.parametrize(
+@each(
     ("value", "shown"),
     [
         (None, "–"),

@@ -5,6 +5,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cases import each
 from holonet.calculus import Probes
 from holonet.errors import ConfigError
 from holonet.regularizers import CauchyRiemannPenalty
@@ -40,8 +41,8 @@ def test_the_exact_penalty_is_the_closed_form(mode, seed):
     torch.testing.assert_close(penalty, f.penalty(z), rtol=1e-12, atol=0)
 
 
-@pytest.mark.parametrize("mode", MODES)
-@pytest.mark.parametrize("count", [None, 1, 3])
+@each("mode", MODES)
+@each("count", [None, 1, 3])
 @given(seed=seeds, c=st.complex_numbers(max_magnitude=1e3))
 def test_a_multiple_of_the_conjugate(mode, count, seed, c):
     """z + c conj(z) on C^5 has 5 |c|^2 whatever the direction."""

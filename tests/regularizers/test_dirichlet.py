@@ -7,6 +7,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cases import each
 from holonet import nn
 from holonet.calculus import Probes
 from holonet.errors import ConfigError
@@ -65,8 +66,8 @@ def test_the_exact_energy_is_the_closed_form(points, values, seed):
     torch.testing.assert_close(energy, f.energy(z), rtol=1e-12, atol=0)
 
 
-@pytest.mark.parametrize("mode", MODES)
-@pytest.mark.parametrize(("points", "values"), KINDS)
+@each("mode", MODES)
+@each(("points", "values"), KINDS)
 def test_random_directions_are_unbiased(points, values, mode):
     f, z = example(points, values)
     many, repeats = z.repeat(300, 1), 40
@@ -78,8 +79,8 @@ def test_random_directions_are_unbiased(points, values, mode):
     assert (found.mean() - exact).abs() < 4 * error
 
 
-@pytest.mark.parametrize("mode", MODES)
-@pytest.mark.parametrize(("points", "values"), KINDS)
+@each("mode", MODES)
+@each(("points", "values"), KINDS)
 def test_one_by_one_every_mode_is_exact_up_to_a_phase(points, values, mode):
     """With one input and one output the only direction is a phase, which holomorphy forgets."""
     f, z = example(points, values, sizes=(1, 1))
@@ -91,8 +92,8 @@ def test_one_by_one_every_mode_is_exact_up_to_a_phase(points, values, mode):
         assert drawn <= 2 * f.energy(z) * (1 + 1e-12)
 
 
-@pytest.mark.parametrize("mode", MODES)
-@pytest.mark.parametrize(("points", "values"), KINDS)
+@each("mode", MODES)
+@each(("points", "values"), KINDS)
 def test_the_energy_can_be_differentiated_in_parameters(points, values, mode):
     f, z = example(points, values)
 
@@ -111,8 +112,8 @@ def test_the_gradient_of_the_exact_energy_is_that_of_the_closed_form(points, val
     torch.testing.assert_close(found, expected)
 
 
-@pytest.mark.parametrize("mode", [*MODES, "exact"])
-@pytest.mark.parametrize(("points", "values"), KINDS)
+@each("mode", [*MODES, "exact"])
+@each(("points", "values"), KINDS)
 def test_the_gradient_of_a_network_points_down(points, values, mode):
     """A step of gradient descent lowers the exact energy of a real network."""
     net = nn.to_precision(nn.holomorphic_mlp(3, [8], 2, activation="sin"), C128)
@@ -128,10 +129,8 @@ def test_the_gradient_of_a_network_points_down(points, values, mode):
     assert DirichletEnergy(None)(f, z) < before
 
 
-@pytest.mark.parametrize(
-    "penalty", [DirichletEnergy(None), *(DirichletEnergy(2, m) for m in MODES)]
-)
-@pytest.mark.parametrize("dtype", [torch.float64, C128])
+@each("penalty", [DirichletEnergy(None), *(DirichletEnergy(2, m) for m in MODES)])
+@each("dtype", [torch.float64, C128])
 def test_constants_have_no_energy(penalty, dtype):
     z = randn(0, 4, 3, dtype=dtype)
     constant = randn(1, 4, 2, dtype=dtype)
@@ -145,10 +144,8 @@ def test_constants_have_no_energy(penalty, dtype):
         assert penalty(f, z) == 0
 
 
-@pytest.mark.parametrize(
-    "penalty", [DirichletEnergy(None), *(DirichletEnergy(2, m) for m in MODES)]
-)
-@pytest.mark.parametrize(("points", "values"), KINDS)
+@each("penalty", [DirichletEnergy(None), *(DirichletEnergy(2, m) for m in MODES)])
+@each(("points", "values"), KINDS)
 @given(a=st.complex_numbers(min_magnitude=1e-3, max_magnitude=1e3))
 def test_the_energy_scales_with_the_square(penalty, points, values, a):
     f, z = example(points, values)

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
+from cases import each
 from holonet.calculus import Probes
 from holonet.errors import ConfigError, InputTypeError
 from holonet.nn import holomorphic_mlp
@@ -35,8 +36,8 @@ def linear(a):
     return lambda z: (z @ a.conj().mT).real if a.is_complex() else z @ a.mT
 
 
-@pytest.mark.parametrize("norm", NORMS)
-@pytest.mark.parametrize("mode", ["forward", "reverse"])
+@each("norm", NORMS)
+@each("mode", ["forward", "reverse"])
 @given(
     dtype=st.sampled_from(DTYPES),
     seed=seeds,
@@ -105,9 +106,9 @@ def test_both_modes_agree_in_value_and_gradient(norm, dtype, seed, power, count)
     torch.testing.assert_close(*gradients, rtol=1e-6, atol=1e-8)
 
 
-@pytest.mark.parametrize("mode", ["forward", "reverse"])
-@pytest.mark.parametrize("norm", NORMS)
-@pytest.mark.parametrize("dtype", DTYPES)
+@each("mode", ["forward", "reverse"])
+@each("norm", NORMS)
+@each("dtype", DTYPES)
 def test_the_gradient_in_parameters_is_that_of_the_value(dtype, norm, mode):
     weights, z = randn(0, 3, 3, 3, dtype=C128), randn(1, 4, 3, dtype=dtype)
 
@@ -117,10 +118,10 @@ def test_the_gradient_in_parameters_is_that_of_the_value(dtype, norm, mode):
     assert torch.autograd.gradcheck(penalty, (weights.requires_grad_(),))
 
 
-@pytest.mark.parametrize("mode", ["forward", "reverse"])
-@pytest.mark.parametrize("norm", NORMS)
-@pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("power", [1, 2])
+@each("mode", ["forward", "reverse"])
+@each("norm", NORMS)
+@each("dtype", DTYPES)
+@each("power", [1, 2])
 def test_constants_have_none_and_a_finite_gradient(power, dtype, norm, mode):
     weights = torch.zeros(2, 3, dtype=dtype, requires_grad=True)
     z = randn(0, 4, 3, dtype=dtype)
@@ -218,8 +219,8 @@ def test_complex_values_are_refused_with_the_way_out(mode):
         GradientNorm(mode=mode)(torch.sin, randn(0, 2, 3, dtype=C128))
 
 
-@pytest.mark.parametrize("scale", [1e-30, 1e30])
-@pytest.mark.parametrize("norm", ["L1", "L2", "Linf"])
+@each("scale", [1e-30, 1e30])
+@each("norm", ["L1", "L2", "Linf"])
 def test_lengths_of_tiny_and_huge_gradients(norm, scale):
     row = torch.tensor([[3 + 4j, 1 - 2j, 0]])
     for v in (row, row.real):

@@ -5,6 +5,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cases import each
 from holonet.calculus import Probes
 from holonet.errors import ConfigError
 from holonet.regularizers import CauchyRiemannPenalty, HardyPenalty
@@ -35,8 +36,8 @@ def test_the_energy_of_the_negative_modes_of_one_variable(count, seed, radius):
     assert float(found) ** 0.5 == pytest.approx(float(expected) ** 0.5, rel=1e-9, abs=1e-13 * scale)
 
 
-@pytest.mark.parametrize("samples", [3, 4, 5, 8])
-@pytest.mark.parametrize("count", [None, 1])
+@each("samples", [3, 4, 5, 8])
+@each("count", [None, 1])
 @given(seed=seeds, c=st.complex_numbers(max_magnitude=10), radius=st.floats(0.1, 3))
 def test_a_multiple_of_the_conjugate(samples, count, seed, c, radius):
     z = randn(seed, 3, 5)
@@ -46,8 +47,8 @@ def test_a_multiple_of_the_conjugate(samples, count, seed, c, radius):
     )
 
 
-@pytest.mark.parametrize("samples", [3, 4, 5, 8, 9])
-@pytest.mark.parametrize("count", [None, 1])
+@each("samples", [3, 4, 5, 8, 9])
+@each("count", [None, 1])
 @given(seed=seeds)
 def test_polynomials_up_to_half_the_samples_have_none(samples, count, seed):
     a, z = randn(seed, 3, 2), randn(seed + 1, 4, 3)

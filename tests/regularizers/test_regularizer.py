@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch import nn
 
+from cases import each
 from holonet.calculus import Probes
 from holonet.errors import ConfigError
 from holonet.regularizers import (
@@ -37,8 +38,8 @@ def test_a_call_is_the_penalty_and_hands_the_probes_on():
     assert not torch.equal(Size()(torch.sin, z, Probes(3)), penalty)
 
 
-@pytest.mark.parametrize("dtype", [torch.float64, torch.complex128])
-@pytest.mark.parametrize("shape", [(4,), (4, 3), (4, 2, 3)])
+@each("dtype", [torch.float64, torch.complex128])
+@each("shape", [(4,), (4, 3), (4, 2, 3)])
 def test_the_mean_square_norm(dtype, shape):
     v = torch.randn(shape, dtype=dtype)
     expected = torch.stack([(x * x.conj()).sum().real for x in v]).mean()

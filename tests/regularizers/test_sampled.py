@@ -8,6 +8,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cases import each
 from holonet import nn
 from holonet.calculus import Probes
 from holonet.calculus.channels import complex_from_channels
@@ -66,9 +67,9 @@ def test_every_example_is_chosen_equally_often():
     assert (share - 1 / 7).abs().max() < 5 * (2 / 7) * math.sqrt(3 / 16 / repeats)
 
 
-@pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("every", [1, 3, 4])
-@pytest.mark.parametrize("event", [(), (1,), (5,), (2, 3)])
+@each("dtype", DTYPES)
+@each("every", [1, 3, 4])
+@each("event", [(), (1,), (5,), (2, 3)])
 def test_directions_have_the_identity_for_covariance(dtype, every, event):
     probes, examples = Probes(0), 1024
     z = torch.empty(len(ThinnedProbes(probes, examples, every).choose()[0]), *event, dtype=dtype)
@@ -128,8 +129,8 @@ def test_a_batch_smaller_than_a_group_has_one_example_probed():
     assert Size(1, 16)(lambda z: z, z) == 2
 
 
-@pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("event", [(1,), (4,), (5,), (2, 3)])
+@each("dtype", DTYPES)
+@each("event", [(1,), (4,), (5,), (2, 3)])
 def test_sphere_directions_are_isotropic_unit_vectors(dtype, event):
     v = sphere_directions(torch.empty(20_000, *event, dtype=dtype), Probes(0))
     assert v.dtype is dtype
@@ -248,8 +249,8 @@ def complextorch_network():
     return model, list(model.parameters())
 
 
-@pytest.mark.parametrize("build", [complextorch_network, channels])
-@pytest.mark.parametrize("penalty", [*ON_COMPLEX, *EXACT], ids=name)
+@each("build", [complextorch_network, channels])
+@each("penalty", [*ON_COMPLEX, *EXACT], ids=name)
 def test_the_gradient_is_that_of_finite_differences(penalty, build):
     f, parameters = build()
     z, weight = points(), parameters[0]
@@ -267,8 +268,8 @@ def test_the_gradient_is_that_of_finite_differences(penalty, build):
     assert (values[0] - values[1]) / (2 * h) == pytest.approx(float(expected), rel=1e-5, abs=1e-9)
 
 
-@pytest.mark.parametrize("build", [complextorch_network, channels])
-@pytest.mark.parametrize(
+@each("build", [complextorch_network, channels])
+@each(
     "penalty",
     [
         CauchyRiemannPenalty(),
@@ -333,8 +334,8 @@ def test_a_holomorphic_network_satisfies_cauchy_and_riemann(penalty):
     assert penalty(holomorphic(), points()) < 1e-28
 
 
-@pytest.mark.parametrize("scale", [0.0, 1e-45, 1e-40, 1e-20])
-@pytest.mark.parametrize(
+@each("scale", [0.0, 1e-45, 1e-40, 1e-20])
+@each(
     ("penalty", "dtype"),
     [*((p, torch.complex64) for p in ON_COMPLEX), *((p, torch.float32) for p in ON_REAL)],
     ids=lambda value: name(value) if isinstance(value, SampledRegularizer) else str(value),
@@ -351,7 +352,7 @@ def test_gradients_are_numbers_where_the_network_is_almost_nothing(penalty, dtyp
     assert weight.grad.isfinite().all()
 
 
-@pytest.mark.parametrize("penalty", ON_COMPLEX, ids=name)
+@each("penalty", ON_COMPLEX, ids=name)
 def test_a_seed_fixes_the_penalty(penalty):
     f, z = split_tanh(), points()
     assert torch.equal(penalty(f, z, Probes(4)), penalty(f, z, Probes(4)))

@@ -7,6 +7,7 @@ import mpmath
 import pytest
 import sympy
 
+from cases import each
 from holonet.errors import NumericalError
 from holonet.symbolic.evaluate import evaluate, random_points
 
@@ -45,7 +46,7 @@ def test_small_parts_of_fractions_are_no_rounding():
     assert evaluate(sympy.sign(Z - 1), {Z: 1 + sympy.I * tiny}).as_real_imag()[0] == 0
 
 
-@pytest.mark.parametrize(
+@each(
     "e",
     [
         Z,
@@ -58,7 +59,7 @@ def test_small_parts_of_fractions_are_no_rounding():
         sympy.Integer(3),
     ],
 )
-@pytest.mark.parametrize("digits", [20, 50])
+@each("digits", [20, 50])
 def test_the_value_has_the_digits_asked_for(e, digits):
     got = evaluate(e, AT, digits)
     with mpmath.workdps(70):

@@ -5,6 +5,7 @@ import sympy
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cases import each
 from holonet.symbolic.excluded import conditions, excluded_sets
 from holonet.symbolic.wirtinger import Pairs, UndecidedError
 
@@ -18,7 +19,7 @@ def sets_of(e):
     return excluded_sets(e, Pairs({v: sympy.Dummy() for v in variables}))
 
 
-@pytest.mark.parametrize(
+@each(
     ("e", "sets"),
     [
         (sympy.exp(z) + z**3, ()),
@@ -50,7 +51,7 @@ def test_the_excluded_sets_are_listed(e, sets):
     assert set(found) == set(sets)
 
 
-@pytest.mark.parametrize(
+@each(
     "e",
     [
         arg(-z * conj(z)),

@@ -9,6 +9,7 @@ import sympy
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cases import each
 from holonet.errors import ConfigError, HolonetError
 from holonet.functions import CATALOGUE
 from holonet.symbolic.formula import as_expression, parse_formula, quote
@@ -16,12 +17,12 @@ from holonet.symbolic.formula import as_expression, parse_formula, quote
 Z = sympy.Symbol("z")
 
 
-@pytest.mark.parametrize("record", CATALOGUE.values(), ids=CATALOGUE)
+@each("record", CATALOGUE.values(), ids=CATALOGUE)
 def test_catalogue_formulas_are_read_as_sympy_reads_them(record):
     assert parse_formula(record.formula) == sympy.sympify(record.formula, rational=True)
 
 
-@pytest.mark.parametrize(
+@each(
     ("text", "expected"),
     [
         ("0.1*z", Z / 10),
@@ -46,7 +47,7 @@ def test_parts_are_left_as_they_are_written():
     assert parse_formula("re(2 + I)") == 2
 
 
-@pytest.mark.parametrize(
+@each(
     "text",
     [
         "__import__('os').system('true')",
@@ -133,7 +134,7 @@ def test_symbols_lose_harmless_assumptions_only():
         as_expression(Z + complex_z)
 
 
-@pytest.mark.parametrize(
+@each(
     "value",
     [
         sympy.Matrix([Z]),
@@ -168,7 +169,7 @@ def test_without_sympy_the_import_says_what_to_install():
     assert "pip install 'holonet[symbolic]'" in done.stderr
 
 
-@pytest.mark.parametrize(
+@each(
     ("name", "hint"),
     [
         ("e", r"E or exp\(1\)"),

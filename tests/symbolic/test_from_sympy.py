@@ -11,6 +11,7 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from cases import each
 from holonet import nn
 from holonet.domains import PointSet
 from holonet.errors import ConfigError, DomainError, NotHolomorphicError, NumericalError
@@ -62,7 +63,7 @@ def test_the_record_of_a_random_formula_is_the_formula(e):
         assert ((part(z) - expected).abs() <= 1e-9 * scale).all()
 
 
-@pytest.mark.parametrize("record", CATALOGUE.values(), ids=CATALOGUE)
+@each("record", CATALOGUE.values(), ids=CATALOGUE)
 def test_there_and_back_again(record):
     e = sympy.sympify(record.formula, rational=True)
     twin = from_sympy(e)
@@ -83,7 +84,7 @@ def test_what_a_record_says():
     assert from_sympy("exp(z)").name == "exp(z)"
 
 
-@pytest.mark.parametrize(
+@each(
     ("text", "real"),
     [
         ("I*z", False),
@@ -123,7 +124,7 @@ def test_a_base_point_of_ones_own():
         from_sympy("log(z)", base_point=-1)
 
 
-@pytest.mark.parametrize(
+@each(
     ("expression", "subterm"),
     [
         (Z + sympy.conjugate(Z), "conjugate(z)"),
@@ -210,7 +211,7 @@ def test_numbers_out_of_range_are_refused_at_once(text):
 ONE = sympy.sin(1) ** 2 + sympy.cos(1) ** 2
 
 
-@pytest.mark.parametrize(
+@each(
     "e",
     [
         sympy.log((ONE - 1) * Z),

@@ -9,13 +9,12 @@ import torch
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from cases import each
 from holonet.calculus import dbar, derivative
 from holonet.symbolic.known_functions import FUNCTIONS, NOT_HOLOMORPHIC
 
 C128 = torch.complex128
-EACH = pytest.mark.parametrize(
-    ("function", "head"), FUNCTIONS.items(), ids=[f.__name__ for f in FUNCTIONS]
-)
+EACH = each(("function", "head"), FUNCTIONS.items(), ids=[f.__name__ for f in FUNCTIONS])
 Z = sympy.Symbol("z")
 
 
@@ -72,7 +71,7 @@ def test_obstacles_and_zeros_are_where_they_are_declared(function, head):
 
 
 @EACH
-@pytest.mark.parametrize("dtype", [torch.complex64, C128])
+@each("dtype", [torch.complex64, C128])
 def test_heads_commute_with_conjugation_and_keep_the_precision(function, head, dtype):
     z = torch.tensor([0.4 + 0.9j, -0.7 + 0.3j, 1.5 - 0.2j], dtype=dtype)
     for part in (head.record.value, head.record.derivative, head.record.second_derivative):

@@ -4,6 +4,7 @@ import mpmath
 import pytest
 import sympy
 
+from cases import each
 from holonet.symbolic.formula import parse_formula
 from holonet.symbolic.known_functions import FUNCTIONS
 from holonet.symbolic.laurent import UndecidedSeriesError, laurent
@@ -33,8 +34,8 @@ def check(e, at, series):
             assert abs(whole / n / r**order - complex(got)) < 1e-12 * (1 + abs(complex(got)))
 
 
-@pytest.mark.parametrize("floating", [False, True])
-@pytest.mark.parametrize(("text", "at"), CASES)
+@each("floating", [False, True])
+@each(("text", "at"), CASES)
 def test_series_are_contour_integrals(text, at, floating):
     e, at = parse_formula(text), parse_formula(at)
     check(e, at, laurent(e, Z, at, 8, floating=floating))
@@ -47,8 +48,8 @@ def test_every_head_has_a_series(floating):
         check(e, at, laurent(e, Z, at, 6, floating=floating))
 
 
-@pytest.mark.parametrize("text", ["exp(1/z)", "log(z)", "sqrt(z)", "asin(z + 1)", "acosh(z + 1)"])
-@pytest.mark.parametrize("floating", [False, True])
+@each("text", ["exp(1/z)", "log(z)", "sqrt(z)", "asin(z + 1)", "acosh(z + 1)"])
+@each("floating", [False, True])
 def test_where_there_is_no_series_it_says_so(text, floating):
     with pytest.raises(UndecidedSeriesError):
         laurent(parse_formula(text), Z, sympy.Integer(0), 8, floating=floating)

@@ -9,6 +9,7 @@ import sympy
 import torch
 from torch.func import jvp, vmap
 
+from cases import each
 from holonet.calculus import dbar, derivative
 from holonet.errors import ConfigError, NumericalError
 from holonet.symbolic.formula import parse_formula
@@ -46,8 +47,8 @@ def points(dtype=C128):
     return torch.tensor([0.3 + 0.4j, -0.8 + 0.6j, 1.1 - 0.5j, -0.2 - 0.9j], dtype=dtype)
 
 
-@pytest.mark.parametrize("text", FORMULAS)
-@pytest.mark.parametrize("order", [0, 1, 2])
+@each("text", FORMULAS)
+@each("order", [0, 1, 2])
 def test_every_order_is_sympys_derivative(text, order):
     formula = sympy.lambdify(Z, parse_formula(text).diff(Z, order), "mpmath")
     z = points()
@@ -57,7 +58,7 @@ def test_every_order_is_sympys_derivative(text, order):
     torch.testing.assert_close(got, torch.tensor(expected, dtype=C128), rtol=1e-12, atol=1e-12)
 
 
-@pytest.mark.parametrize("text", FORMULAS)
+@each("text", FORMULAS)
 def test_torch_differentiates_programs_in_both_modes(text):
     z = points()
     f, df, d2f = (TorchFunction(program(text), k) for k in range(3))
@@ -71,9 +72,9 @@ def test_torch_differentiates_programs_in_both_modes(text):
     torch.testing.assert_close(grad, df(z).conj(), rtol=1e-11, atol=1e-11)
 
 
-@pytest.mark.parametrize("text", FORMULAS)
-@pytest.mark.parametrize("dtype", [torch.complex64, C128])
-@pytest.mark.parametrize("shape", [(), (0,), (2, 3)])
+@each("text", FORMULAS)
+@each("dtype", [torch.complex64, C128])
+@each("shape", [(), (0,), (2, 3)])
 def test_shape_and_precision_are_kept(text, dtype, shape):
     z = 0.3 * torch.randn(shape, dtype=dtype)
     before = z.clone()
@@ -84,8 +85,8 @@ def test_shape_and_precision_are_kept(text, dtype, shape):
     assert torch.equal(z, before)
 
 
-@pytest.mark.parametrize("text", ["1/(1 + exp(-z))", "z/(1 + exp(-z))**2", "log(1 + exp(z))"])
-@pytest.mark.parametrize("order", [0, 1, 2])
+@each("text", ["1/(1 + exp(-z))", "z/(1 + exp(-z))**2", "log(1 + exp(z))"])
+@each("order", [0, 1, 2])
 def test_logistic_forms_do_not_overflow(text, order):
     z = torch.tensor([1000 + 1j, -1000 + 1j, 100j + 2], dtype=torch.complex64)
     assert TorchFunction(program(text), order)(z).isfinite().all()

@@ -13,6 +13,7 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from cases import each
 from holonet import nn
 from holonet.errors import ConfigError
 from holonet.functions import CATALOGUE
@@ -22,7 +23,7 @@ from holonet.symbolic.zero_test import ZeroTest
 
 Z, W = sympy.symbols("z w")
 conj, re, im, Abs = sympy.conjugate, sympy.re, sympy.im, sympy.Abs
-RECORDS = pytest.mark.parametrize("record", CATALOGUE.values(), ids=CATALOGUE)
+RECORDS = each("record", CATALOGUE.values(), ids=CATALOGUE)
 
 
 def by_differences(expressions, refuted):
@@ -110,12 +111,12 @@ IMPOSTORS = [
 ]
 
 
-@pytest.mark.parametrize("text", IMPOSTORS)
+@each("text", IMPOSTORS)
 def test_impostors_are_refuted_by_a_true_witness(text):
     check([parse_formula(text)], prove(text))
 
 
-@pytest.mark.parametrize(
+@each(
     "text",
     [
         "abs(z)",
@@ -132,7 +133,7 @@ def test_what_is_not_harmonic_is_refuted_by_a_true_witness(text):
     check([parse_formula(text)], prove(text, "harmonic"))
 
 
-@pytest.mark.parametrize(
+@each(
     ("text", "method"),
     [
         ("re(z) + I*im(z)", "differentiation"),
@@ -168,10 +169,8 @@ CASES = [
 ]
 
 
-@pytest.mark.parametrize(
-    "e", [*CASES, sympy.floor(Z), sympy.gamma(Z), sympy.Function("f")(Z)], ids=str
-)
-@pytest.mark.parametrize("claim", ["holomorphic", "harmonic"])
+@each("e", [*CASES, sympy.floor(Z), sympy.gamma(Z), sympy.Function("f")(Z)], ids=str)
+@each("claim", ["holomorphic", "harmonic"])
 def test_what_is_not_decided_is_unknown(e, claim):
     verdict = prove(e, claim)
     assert isinstance(verdict, Unknown)
@@ -383,7 +382,7 @@ NOT_PROVED = [
 ]
 
 
-@pytest.mark.parametrize(("text", "claim"), NOT_PROVED)
+@each(("text", "claim"), NOT_PROVED)
 def test_what_does_not_hold_almost_everywhere_is_not_proved(text, claim):
     verdict = prove(text, claim)
     assert not verdict
@@ -391,7 +390,7 @@ def test_what_does_not_hold_almost_everywhere_is_not_proved(text, claim):
         assert verdict.value != 0
 
 
-@pytest.mark.parametrize(
+@each(
     "text",
     [
         "re(asin(2 + z*conjugate(z)))",
@@ -494,7 +493,7 @@ def test_random_holomorphic_formulas_are_proved():
         assert isinstance(verdict, Proved), (false_proofs.text(tree), verdict)
 
 
-@pytest.mark.parametrize("name", ["nan", "oo", "inf", "zoo", "e", "i"])
+@each("name", ["nan", "oo", "inf", "zoo", "e", "i"])
 def test_names_that_mean_numbers_are_no_variables(name):
     with pytest.raises(ConfigError):
         prove(f"z + {name}")

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.func import jvp
 
+from cases import each
 from holonet.domains import PeriodicPoints, PointSet
 from holonet.functions import FunctionClass
 from holonet.ops.evaluate import evaluate
@@ -87,7 +88,7 @@ def check(record, e, exact, point, dtype):
                 assert abs(value - expected) <= 30 * torch.finfo(dtype).eps * float(scale), (k, w)
 
 
-@pytest.mark.parametrize(("text", "function_class", "point"), WHOLE)
+@each(("text", "function_class", "point"), WHOLE)
 def test_a_removable_singularity_is_a_point_like_others(text, function_class, point):
     e = parse_formula(text)
     record = from_sympy(e)
@@ -149,7 +150,7 @@ def test_compiled_code_follows(text, dtype):
         torch.testing.assert_close(ours, part(z), rtol=100 * torch.finfo(dtype).eps, atol=1e-6)
 
 
-@pytest.mark.parametrize(
+@each(
     ("text", "where"),
     [
         ("cos(z)/z", PointSet((0j,))),

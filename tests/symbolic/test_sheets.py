@@ -1,8 +1,8 @@
 """What holds on one sheet is not taken to hold on the others."""
 
-import pytest
 import sympy
 
+from cases import each
 from holonet.symbolic.known_functions import FUNCTIONS
 from holonet.symbolic.sheets import (
     _VALUES,
@@ -64,24 +64,24 @@ CONSTANT_SOMEWHERE = [
 ]
 
 
-@pytest.mark.parametrize("e", FIRM, ids=str)
+@each("e", FIRM, ids=str)
 def test_what_vanishes_on_no_open_set(e):
     assert vanishes_nowhere_dense(e)
 
 
-@pytest.mark.parametrize("e", ZERO_SOMEWHERE, ids=str)
+@each("e", ZERO_SOMEWHERE, ids=str)
 def test_what_vanishes_on_some_sheet(e):
     assert not vanishes_nowhere_dense(e)
     assert not vanishes_nowhere_dense(1 / (1 / (e + 1) - 1)) or e.free_symbols == set()
 
 
-@pytest.mark.parametrize("e", FIRM, ids=str)
+@each("e", FIRM, ids=str)
 def test_what_varies_everywhere(e):
     assert varies_everywhere(e)
     assert varies_everywhere(sympy.tanh(2 * e + 1))
 
 
-@pytest.mark.parametrize("e", CONSTANT_SOMEWHERE, ids=str)
+@each("e", CONSTANT_SOMEWHERE, ids=str)
 def test_what_is_constant_on_some_sheet(e):
     assert not varies_everywhere(e)
     assert not varies_everywhere(log(3 * e))

@@ -1,9 +1,9 @@
 """Signs that are read off the structure are the signs of the values."""
 
 import mpmath
-import pytest
 import sympy
 
+from cases import each
 from holonet.symbolic.signs import is_nonnegative, is_positive
 from holonet.symbolic.wirtinger import Pairs
 
@@ -35,25 +35,25 @@ def pairs():
     return Pairs({v: sympy.Dummy() for v in (z, w)})
 
 
-@pytest.mark.parametrize("e", POSITIVE, ids=str)
+@each("e", POSITIVE, ids=str)
 def test_positive(e):
     assert is_positive(e, pairs())
     assert is_nonnegative(e, pairs())
 
 
-@pytest.mark.parametrize("e", NONNEGATIVE, ids=str)
+@each("e", NONNEGATIVE, ids=str)
 def test_nonnegative(e):
     assert is_nonnegative(e, pairs())
     assert not is_positive(e, pairs())
 
 
-@pytest.mark.parametrize("e", NEITHER, ids=str)
+@each("e", NEITHER, ids=str)
 def test_neither(e):
     assert not is_nonnegative(e, pairs())
     assert not is_positive(e, pairs())
 
 
-@pytest.mark.parametrize("e", [*POSITIVE, *NONNEGATIVE], ids=str)
+@each("e", [*POSITIVE, *NONNEGATIVE], ids=str)
 def test_the_values_agree(e):
     f = sympy.lambdify([z, w], e, "mpmath")
     for k in range(8):

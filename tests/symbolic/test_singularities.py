@@ -4,6 +4,7 @@ import pytest
 import sympy
 import torch
 
+from cases import each
 from holonet.domains import PeriodicPoints, PointSet, Ray
 from holonet.errors import ConfigError, DomainError
 from holonet.functions import CATALOGUE, FunctionClass, SingularityKind
@@ -18,7 +19,7 @@ def analysis(text):
     return analyze(sympy.sympify(text, rational=True), Z)
 
 
-@pytest.mark.parametrize("record", CATALOGUE.values(), ids=CATALOGUE)
+@each("record", CATALOGUE.values(), ids=CATALOGUE)
 def test_the_catalogue_is_found_again(record):
     found = analysis(record.formula)
     assert found.function_class is record.function_class
@@ -32,7 +33,7 @@ def test_the_catalogue_is_found_again(record):
         torch.testing.assert_close(mine.distance(z), theirs.distance(z))
 
 
-@pytest.mark.parametrize(
+@each(
     ("text", "expected"),
     [
         ("3", None),
@@ -69,7 +70,7 @@ def test_sets_and_kinds():
     assert len(analysis("asinh(z) + asinh(z)**2 + asinh(2*z)").branch_cuts) == 4
 
 
-@pytest.mark.parametrize(
+@each(
     "text",
     [
         "1/(z**2*(z - 1)**3)",
@@ -106,7 +107,7 @@ def test_off_the_sets_the_function_is_holomorphic(text):
     assert negative(z[near], clearance[near] * 1.5).max() > 1e-6
 
 
-@pytest.mark.parametrize(
+@each(
     ("text", "subterm"),
     [
         ("tanh(z**2) + 1", "tanh(z**2)"),

@@ -7,6 +7,7 @@ import torch
 from torch import nn as tnn
 from torch.nn.utils import parametrizations
 
+from cases import each
 from holonet import nn
 from holonet.errors import ConfigError, NumericalError, ShapeError
 from holonet.functions import CATALOGUE, FunctionClass, moebius
@@ -75,7 +76,7 @@ def calibrated(layer, shape):
     return layer
 
 
-@pytest.mark.parametrize("name", NETWORKS)
+@each("name", NETWORKS)
 def test_the_formulas_are_what_the_network_computes(name):
     build, shape = NETWORKS[name]
     network = build()
@@ -87,7 +88,7 @@ def test_the_formulas_are_what_the_network_computes(name):
     assert not formulas.atoms(sympy.Float)
 
 
-@pytest.mark.parametrize("record", CATALOGUE.values(), ids=CATALOGUE)
+@each("record", CATALOGUE.values(), ids=CATALOGUE)
 def test_records_are_their_formula_in_any_variable(record):
     w = sympy.Symbol("w")
     expected = sympy.sympify(record.formula, rational=True).subs(sympy.Symbol("z"), w)
@@ -116,7 +117,7 @@ class Doubled(nn.Linear):
         return 2 * super().forward(input)
 
 
-@pytest.mark.parametrize(
+@each(
     ("module", "shape", "error", "match"),
     [
         (Doubled(2, 2), None, ConfigError, "Doubled"),

@@ -4,6 +4,7 @@ import mpmath
 import pytest
 import sympy
 
+from cases import each
 from holonet.symbolic.wirtinger import (
     Pairs,
     UndecidedError,
@@ -68,7 +69,7 @@ def at_point(e):
         return f(AT[z], AT[w], mpmath.conj(AT[z]), mpmath.conj(AT[w]))
 
 
-@pytest.mark.parametrize("e", MIXED, ids=str)
+@each("e", MIXED, ids=str)
 def test_formulas_agree_with_differences(e):
     with mpmath.workdps(50):
         formula = Pairs(BARS).both(e)[0]
@@ -81,7 +82,7 @@ def test_formulas_agree_with_differences(e):
         assert abs(at_point(laplacian_formula(formula, BARS)) - laplacian) < 1e-8
 
 
-@pytest.mark.parametrize("e", MIXED, ids=str)
+@each("e", MIXED, ids=str)
 def test_the_pair_is_the_function_and_its_conjugate(e):
     value, other = Pairs(BARS).both(e)
     with mpmath.workdps(40):
@@ -135,7 +136,7 @@ def test_harmonic_trees():
         assert not is_harmonic_tree(e)
 
 
-@pytest.mark.parametrize(
+@each(
     ("e", "real"),
     [
         (z * conj(z), True),

@@ -6,6 +6,7 @@ import pytest
 import sympy
 import torch
 
+from cases import each
 from holonet.domains import PeriodicPoints, PointSet
 from holonet.errors import DomainError
 from holonet.symbolic.zeros import no_closed_form, zeros
@@ -45,7 +46,7 @@ def points(places):
     return torch.tensor(found, dtype=torch.complex128)
 
 
-@pytest.mark.parametrize("e", FORMULAS, ids=str)
+@each("e", FORMULAS, ids=str)
 def test_zeros_are_zeros(e):
     at = points(zeros(e, Z))
     assert len(at) > 0
@@ -55,7 +56,7 @@ def test_zeros_are_zeros(e):
         assert abs(value) < 1e-6 * (1 + abs(z)) * (1 + slope)
 
 
-@pytest.mark.parametrize("e", FORMULAS[:-3], ids=str)
+@each("e", FORMULAS[:-3], ids=str)
 def test_no_zero_is_missed(e):
     """The argument principle on a square that keeps away from the zeros found."""
     f = sympy.lambdify(Z, e, "mpmath")
@@ -91,7 +92,7 @@ def test_what_never_vanishes_has_no_zeros(e):
     assert zeros(e, Z) == ()
 
 
-@pytest.mark.parametrize(
+@each(
     "e",
     [
         sympy.erf(Z),

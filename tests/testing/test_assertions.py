@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn as torch_nn
 
+from cases import each
 from holonet import nn
 from holonet.domains import Annulus, Disc
 from holonet.errors import DomainError, InputTypeError, ShapeError
@@ -20,8 +21,8 @@ from holonet.testing.assertions import assert_holomorphic, holomorphy_error
 Z = torch.randn(6, 3, generator=torch.Generator().manual_seed(0), dtype=torch.complex128)
 
 
-@pytest.mark.parametrize("name", [i.name for i in impostors_against("holomorphic")])
-@pytest.mark.parametrize("seed", [0, 1, 2])
+@each("name", [i.name for i in impostors_against("holomorphic")])
+@each("seed", [0, 1, 2])
 def test_every_impostor_is_rejected(name, seed):
     impostor = IMPOSTORS[name]
     with pytest.raises(AssertionError, match=r"^(not holomorphic|undecided): "):
@@ -37,7 +38,7 @@ def test_random_holomorphic_networks_are_not(seed, dtype):
     assert assert_holomorphic(network, points, seed=seed % 7) < 2e-12
 
 
-@pytest.mark.parametrize("name", sorted(CATALOGUE))
+@each("name", sorted(CATALOGUE))
 def test_records_and_activations_are_accepted_without_points(name):
     assert holomorphy_error(CATALOGUE[name]) < 1e-13
     assert holomorphy_error(nn.Activation(name)) < 1e-13

@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import nn as torch_nn
 
+from cases import each
 from holonet import nn
 from holonet.errors import NotHolomorphicError
 from holonet.functions import CATALOGUE, FunctionClass
@@ -29,7 +30,7 @@ MODULES = {
 }
 
 
-@pytest.mark.parametrize("name", MODULES)
+@each("name", MODULES)
 def test_true_declarations_pass(name):
     checks = list(checks_for(MODULES[name]()))
     assert len(checks) >= 3
@@ -63,7 +64,7 @@ LIES = {
 }
 
 
-@pytest.mark.parametrize("name", LIES)
+@each("name", LIES)
 def test_false_declarations_are_caught(name):
     claimed, f, by = LIES[name]
     failed = []

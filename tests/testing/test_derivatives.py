@@ -8,20 +8,21 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cases import each
 from holonet.errors import ConfigError, DomainError, ShapeError
 from holonet.functions import CATALOGUE
 from holonet.testing import IMPOSTORS, impostors_against
 from holonet.testing.derivatives import assert_derivative, assert_matches_reference
 
 
-@pytest.mark.parametrize("name", [i.name for i in impostors_against("derivative")])
+@each("name", [i.name for i in impostors_against("derivative")])
 def test_every_impostor_is_rejected(name):
     impostor = IMPOSTORS[name]
     with pytest.raises(AssertionError, match=r"not the derivative of \w+"):
         assert_derivative(impostor.make(), impostor.derivative, impostor.points())
 
 
-@pytest.mark.parametrize("name", sorted(CATALOGUE))
+@each("name", sorted(CATALOGUE))
 def test_records_have_the_derivatives_that_they_claim(name):
     record = CATALOGUE[name]
     assert assert_derivative(record) < 1e-13

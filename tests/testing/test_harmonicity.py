@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn as torch_nn
 
+from cases import each
 from holonet import nn
 from holonet.errors import DomainError, InputTypeError
 from holonet.functions import CATALOGUE
@@ -19,24 +20,24 @@ def normal(seed, *shape, dtype=torch.complex128):
     return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=dtype)
 
 
-@pytest.mark.parametrize("name", [i.name for i in impostors_against("harmonic")])
-@pytest.mark.parametrize("seed", [0, 1])
+@each("name", [i.name for i in impostors_against("harmonic")])
+@each("seed", [0, 1])
 def test_every_impostor_of_harmonicity_is_rejected(name, seed):
     impostor = IMPOSTORS[name]
     with pytest.raises(AssertionError, match="not harmonic"):
         assert_harmonic(impostor.make(), impostor.points(), seed=seed)
 
 
-@pytest.mark.parametrize("name", [i.name for i in impostors_against("pluriharmonic")])
-@pytest.mark.parametrize("seed", [0, 1])
+@each("name", [i.name for i in impostors_against("pluriharmonic")])
+@each("seed", [0, 1])
 def test_every_impostor_of_pluriharmonicity_is_rejected(name, seed):
     impostor = IMPOSTORS[name]
     with pytest.raises(AssertionError, match="not pluriharmonic"):
         assert_pluriharmonic(impostor.make(), impostor.points(), seed=seed)
 
 
-@pytest.mark.parametrize("name", sorted(CATALOGUE))
-@pytest.mark.parametrize("part", [torch.real, torch.imag])
+@each("name", sorted(CATALOGUE))
+@each("part", [torch.real, torch.imag])
 def test_parts_of_records_are_harmonic(name, part):
     record = CATALOGUE[name]
     assert assert_harmonic(lambda z: part(record(z)), domain=record.domain) < 1e-12
@@ -146,9 +147,9 @@ class Dropout(torch_nn.Module):
         return torch_nn.functional.dropout(z.real.reshape(len(z), -1), 0.5).sum(-1)
 
 
-@pytest.mark.parametrize("event", [(), (2,)])
-@pytest.mark.parametrize("check", [assert_harmonic, assert_pluriharmonic])
-@pytest.mark.parametrize(
+@each("event", [(), (2,)])
+@each("check", [assert_harmonic, assert_pluriharmonic])
+@each(
     "u",
     [
         lambda z: torch.randn(z.shape[:1], dtype=torch.float64),
@@ -209,8 +210,8 @@ COMPANY = {
 }
 
 
-@pytest.mark.parametrize("name", COMPANY)
-@pytest.mark.parametrize("count", [1, 5])
+@each("name", COMPANY)
+@each("count", [1, 5])
 def test_what_depends_on_the_rest_of_the_batch_is_no_function_of_a_point(name, count):
     mixing, z = COMPANY[name], normal(3, count, 2)
     with pytest.raises(AssertionError, match=r"not holomorphic.*no function of one point"):

@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import nn
 
+from cases import each
 from holonet.calculus import (
     Probes,
     dbar_along,
@@ -31,7 +32,7 @@ DERIVATIVE = impostors_against("derivative")
 
 
 def members(impostors):
-    return pytest.mark.parametrize("impostor", impostors, ids=lambda i: i.name)
+    return each("impostor", impostors, ids=lambda i: i.name)
 
 
 # ---- the witnesses, each a relative error
@@ -195,7 +196,7 @@ def test_false_gradients_disagree_with_cauchy(impostor):
 
 
 @members(HOLOMORPHIC)
-@pytest.mark.parametrize("check", NAIVE)
+@each("check", NAIVE)
 def test_naive_checks_pass_what_they_are_said_to_pass(impostor, check):
     z = impostor.points()
     tolerance = TOLERANCE[C64 if check == "single precision" else C128]
@@ -203,8 +204,8 @@ def test_naive_checks_pass_what_they_are_said_to_pass(impostor, check):
     assert passed == (check in impostor.fools)
 
 
-@pytest.mark.parametrize("f", [torch.exp, torch.sin, lambda z: z * z, lambda z: 1 / (z - 5)])
-@pytest.mark.parametrize("check", NAIVE)
+@each("f", [torch.exp, torch.sin, lambda z: z * z, lambda z: 1 / (z - 5)])
+@each("check", NAIVE)
 def test_what_is_holomorphic_passes_every_check(f, check):
     honest = dataclasses.replace(IMPOSTORS["modulus"], make=lambda: f)
     z = honest.points()

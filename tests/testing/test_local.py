@@ -8,6 +8,7 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from cases import each
 from holonet import nn
 from holonet.calculus import derivative, fourier_coefficients
 from holonet.domains import Disc
@@ -123,7 +124,7 @@ def _grid(gap):
     return [torch.tensor([complex(round(8 * gap.real), round(8 * gap.imag))], dtype=C128)]
 
 
-@pytest.mark.parametrize(
+@each(
     ("function", "formula", "radius"),
     [
         (IDENTITY, "z", 1),

@@ -7,6 +7,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cases import each
 from holonet import nn
 from holonet.calculus import Probes, dbar_norm_squared, fourier_coefficients, partial_z_along
 from holonet.errors import ConfigError, DomainError, InputTypeError, UnknownNameError
@@ -119,8 +120,8 @@ def test_over_many_seeds_everything_occurs():
     assert {len(activations_of(network)) for network in drawn} == {1, 2, 3, 4, 5, 6}
 
 
-@pytest.mark.parametrize("name", CATALOGUE)
-@pytest.mark.parametrize("block", BLOCKS)
+@each("name", CATALOGUE)
+@each("block", BLOCKS)
 def test_every_activation_in_every_block(name, block):
     network, z = random_network(3, depth=2, activations=[name], blocks=[block], dtype=C128)
     assert {m.function.name for m in activations_of(network)} == {name}
@@ -164,7 +165,7 @@ def test_records_are_accepted():
     assert set(public) == {"BLOCKS", "random_network"}
 
 
-@pytest.mark.parametrize(
+@each(
     ("arguments", "error", "match"),
     [
         ({"depth": 0}, ConfigError, "depth=0"),

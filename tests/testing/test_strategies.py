@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, Phase, find, given, settings
 from hypothesis import strategies as st
 from hypothesis.errors import NoSuchExample
 
+from cases import each
 from holonet import nn
 from holonet.calculus import Probes, dbar_norm_squared, partial_z_along
 from holonet.domains import Annulus, Disc, Domain, Plane, PointSet, Polydisc, Rectangle, SlitPlane
@@ -63,7 +64,7 @@ DOMAINS = {
     "polydisc of radii": Polydisc(CENTER, torch.tensor([0.3, 1.0, 2.0], dtype=torch.float64)),
     "unknown": Half(),
 }
-EVERY = pytest.mark.parametrize("domain", DOMAINS.values(), ids=DOMAINS)
+EVERY = each("domain", DOMAINS.values(), ids=DOMAINS)
 
 
 # ---- discs and numbers
@@ -219,7 +220,7 @@ def test_modules_come_in_single_precision(data):
     assert all(p.dtype == C64 for p in module.parameters())
 
 
-@pytest.mark.parametrize(
+@each(
     "kind",
     [nn.Linear, nn.Activation, nn.FrozenNorm, nn.Residual, nn.Product, nn.Conv2d, nn.AvgPool2d],
 )

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
+from cases import each
 from holonet.data import Dataset
 from holonet.errors import CheckpointError
 from holonet.training import AnalyticRule, EmpiricalRisk, ModelConfig, RunConfig, TrainConfig
@@ -86,7 +87,7 @@ def test_the_configuration_comes_back():
     assert kept_config(identity(), "file") == CONFIG
 
 
-@pytest.mark.parametrize("found", [None, {}, [], 3, {"run": None}, {"run": [1]}, {"run": {"a": 1}}])
+@each("found", [None, {}, [], 3, {"run": None}, {"run": [1]}, {"run": {"a": 1}}])
 def test_an_identity_without_a_configuration_is_refused(found):
     with pytest.raises(CheckpointError, match=r"^file "):
         kept_config(found, "file")

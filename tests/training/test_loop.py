@@ -18,6 +18,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset
 
+from cases import each
 from holonet.data import Dataset, load_digits
 from holonet.errors import (
     CheckpointError,
@@ -512,7 +513,7 @@ def test_accuracy_by_hand() -> None:
         assert accuracy(model, x, y, batch_size) == 2 / 5
 
 
-@pytest.mark.parametrize(
+@each(
     ("changes", "error", "message"),
     [
         ({"y": torch.zeros(6, 1, dtype=torch.int64)}, ShapeError, r"shape \(6, 1\).*reshape\(6\)"),
@@ -537,7 +538,7 @@ def test_accuracy_of_what_has_none(
         accuracy(nn.Linear(3, 2), **given)
 
 
-@pytest.mark.parametrize(
+@each(
     ("changes", "message"),
     [
         ({"data": LOADER}, "data is a DataLoader and must be a Dataset"),

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
+from cases import each
 from holonet.attacks import ThreatModel
 from holonet.data import Dataset, load_digits
 from holonet.errors import ConfigError, DomainError, NumericalError
@@ -224,7 +225,7 @@ def test_progress_is_drawn_on_stderr(
         assert ("choosing a weight" in captured.err) == shown
 
 
-@pytest.mark.parametrize(
+@each(
     "arguments",
     [
         {"weights": ()},

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn as tnn
 
+from cases import each
 from holonet import nn
 from holonet.errors import ConfigError, ShapeError, UnknownNameError
 from holonet.functions import FunctionClass
@@ -96,10 +97,8 @@ def test_the_arguments_are_used():
     assert isinstance(real[1], tnn.Tanh)
 
 
-@pytest.mark.parametrize("activation", ["square", "exp", "tanh", "sqrt"])
-@pytest.mark.parametrize(
-    "options", [{}, {"normalizer": "frozen", "residual": 1}, {"stride": 1, "pooling": 2}]
-)
+@each("activation", ["square", "exp", "tanh", "sqrt"])
+@each("options", [{}, {"normalizer": "frozen", "residual": 1}, {"stride": 1, "pooling": 2}])
 def test_it_is_holomorphic(activation, options):
     net = nn.holomorphic_convnet(
         (1, 4, 4),

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from torch import nn as tnn
 from torch.utils.flop_counter import FlopCounterMode
 
+from cases import each
 from holonet import nn
 from holonet.errors import ConfigError
 from holonet.nn.models.builders import ScaledResidual
@@ -18,7 +19,7 @@ def test_a_complex_parameter_counts_as_two():
     assert nn.real_parameter_count(nn.FrozenNorm(4)) == 16  # statistics are no parameters
 
 
-@pytest.mark.parametrize(
+@each(
     ("layer", "shape", "expected"),
     [
         (tnn.Linear(3, 2), (3,), 6),

@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch import nn as tnn
 
+from cases import each
 from holonet import nn
 from holonet.errors import ConfigError, UnknownNameError
 from holonet.functions import FunctionClass, get_function
@@ -102,8 +103,8 @@ def test_norms_stand_in_front_of_activations():
     assert [m.bias is None for m in net.backbone if isinstance(m, nn.Linear)] == [True, False]
 
 
-@pytest.mark.parametrize("activation", ["square", "sin", "tanh", "log"])
-@pytest.mark.parametrize("options", [{}, {"normalizer": "frozen"}, {"residual": 2}])
+@each("activation", ["square", "sin", "tanh", "log"])
+@each("options", [{}, {"normalizer": "frozen"}, {"residual": 2}])
 def test_it_is_holomorphic(activation, options):
     net = nn.holomorphic_mlp(4, [5], 3, activation=activation, generator=generator(), **options)
     x = torch.rand(60, 4, generator=generator())

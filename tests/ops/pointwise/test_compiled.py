@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import torch
 
+from cases import each
 from holonet.functions import CATALOGUE
 from holonet.functions.elementary import ELEMENTARY
 from holonet.ops import explain, pointwise, use
@@ -20,7 +21,7 @@ def points(*shape):
     return torch.randn(shape, dtype=torch.complex128)
 
 
-@pytest.mark.parametrize("name", CATALOGUE)
+@each("name", CATALOGUE)
 def test_thresholds_follow_from_what_torch_does(name):
     if name in {"identity", "square", "cube", "polynomial"}:
         expected = compiled.POLYNOMIAL

@@ -1,17 +1,17 @@
 """Every operation as an expression against the same operation in torch."""
 
-import pytest
 import torch
 
+from cases import each
 from holonet.functions import CATALOGUE
 from holonet.ops.evaluate import evaluate
 from holonet.ops.pointwise import reference
 from holonet.ops.pointwise.programs import INPUTS, program
 
 
-@pytest.mark.parametrize("operation", INPUTS)
-@pytest.mark.parametrize("dtype", [torch.complex64, torch.complex128])
-@pytest.mark.parametrize("name", CATALOGUE)
+@each("operation", INPUTS)
+@each("dtype", [torch.complex64, torch.complex128])
+@each("name", CATALOGUE)
 def test_it_is_the_reference(name, dtype, operation):
     record = CATALOGUE[name]
     z = 0.5 * torch.randn(200, dtype=dtype) + record.base_point

@@ -1,13 +1,13 @@
 """What each operation is, against torch's differentiation of the record's value."""
 
-import pytest
 import torch
 from torch.func import jvp
 
+from cases import each
 from holonet.functions import CATALOGUE
 from holonet.ops.pointwise import reference
 
-some = pytest.mark.parametrize("name", ["tanh", "cube", "softplus", "erf", "moebius"])
+some = each("name", ["tanh", "cube", "softplus", "erf", "moebius"])
 
 
 def points(count):
@@ -27,7 +27,7 @@ def test_push_and_pull_are_torchs(name):
 
 
 @some
-@pytest.mark.parametrize("operation", ["push", "pull"])
+@each("operation", ["push", "pull"])
 def test_their_gradients_are_torchs(name, operation):
     record = CATALOGUE[name]
     z, t, h = points(3)

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
+from cases import each
 from holonet.calculus import Probes
 from holonet.errors import ConfigError, InputTypeError
 from holonet.nn import holomorphic_mlp
@@ -66,8 +67,8 @@ def energy_by_hand(on: str, model: nn.Module, x: Tensor, y: Tensor) -> Tensor:
     return torch.stack([j.square().sum() / 2 for j in jacobians]).mean()
 
 
-@pytest.mark.parametrize("net", [real_net, holomorphic_net])
-@pytest.mark.parametrize("on", TARGETS)
+@each("net", [real_net, holomorphic_net])
+@each("on", TARGETS)
 def test_exact_value_is_the_one_by_hand(net: Callable[[], nn.Module], on: str) -> None:
     model, (x, y) = net(), batch()
     terms = AnalyticRule(0.7, on, None).terms(model, x, y)
@@ -78,8 +79,8 @@ def test_exact_value_is_the_one_by_hand(net: Callable[[], nn.Module], on: str) -
     assert torch.equal(AnalyticRule(0.7, on, None)(model, x, y), risk + energy)
 
 
-@pytest.mark.parametrize("on", TARGETS)
-@pytest.mark.parametrize("mode", ["forward", "reverse"])
+@each("on", TARGETS)
+@each("mode", ["forward", "reverse"])
 def test_probes_give_the_exact_value_in_the_mean(on: str, mode: Any) -> None:
     model, (x, y) = real_net(), batch(3)
     exact = AnalyticRule(1.0, on, None).terms(model, x, y)
@@ -90,10 +91,10 @@ def test_probes_give_the_exact_value_in_the_mean(on: str, mode: Any) -> None:
     torch.testing.assert_close(drawn[name], exact[name], rtol=0.03, atol=0)
 
 
-@pytest.mark.parametrize("net", [real_net, holomorphic_net])
-@pytest.mark.parametrize("on", TARGETS)
-@pytest.mark.parametrize("mode", ["forward", "reverse"])
-@pytest.mark.parametrize("count", [1, 2, None])
+@each("net", [real_net, holomorphic_net])
+@each("on", TARGETS)
+@each("mode", ["forward", "reverse"])
+@each("count", [1, 2, None])
 def test_a_plain_loop_lowers_the_loss_and_reaches_every_parameter(
     net: Callable[[], nn.Module], on: str, mode: Any, count: int | None
 ) -> None:
@@ -137,8 +138,8 @@ def test_probes_are_reproducible(seed, on, count):
     assert not torch.equal(values[0], values[2])
 
 
-@pytest.mark.parametrize("on", TARGETS)
-@pytest.mark.parametrize("mode", ["forward", "reverse"])
+@each("on", TARGETS)
+@each("mode", ["forward", "reverse"])
 def test_weight_zero_is_the_plain_risk(on: str, mode: Any) -> None:
     model, (x, y) = holomorphic_net(), batch()
     zero, plain = AnalyticRule(0.0, on, 1, mode)(model, x, y), EmpiricalRisk()(model, x, y)
@@ -213,8 +214,8 @@ def test_real_weights_tell_no_complex_directions() -> None:
         torch.testing.assert_close(lifted, factor * real)
 
 
-@pytest.mark.parametrize("on", TARGETS)
-@pytest.mark.parametrize("mode", ["forward", "reverse"])
+@each("on", TARGETS)
+@each("mode", ["forward", "reverse"])
 def test_the_l1_norm_is_the_gradient_norm(on: str, mode: Any) -> None:
     model, (x, y) = real_net(), batch()
     found = AnalyticRule(0.2, on, 2, mode, gradient_norm="L1").terms(model, x, y, Probes(1))
@@ -297,7 +298,7 @@ def test_a_model_without_a_map_is_refused_with_the_way_out() -> None:
         AnalyticRule(cauchy_riemann=1.0)(real_net(), *batch())
 
 
-@pytest.mark.parametrize(
+@each(
     ("arguments", "match"),
     [
         ({"gradient_norm": "Linf"}, r"gradient_norm='Linf'.*'L1' or 'L2'"),

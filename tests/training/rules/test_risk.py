@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
+from cases import each
 from holonet.attacks import ThreatModel
 from holonet.calculus import Probes
 from holonet.errors import ConfigError, DomainError, InputTypeError
@@ -57,8 +58,8 @@ class Counting(nn.Module):
         return x
 
 
-@pytest.mark.parametrize(("on", "calls"), [("logits", 1), ("loss", 1), ("probabilities", 2)])
-@pytest.mark.parametrize("mode", ["forward", "reverse"])
+@each(("on", "calls"), [("logits", 1), ("loss", 1), ("probabilities", 2)])
+@each("mode", ["forward", "reverse"])
 def test_the_forward_pass_is_shared(on: str, calls: int, mode: Any) -> None:
     counting = Counting()
     model = nn.Sequential(counting, nn.Flatten(), nn.Linear(6, 3))

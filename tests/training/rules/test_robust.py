@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
+from cases import each
 from holonet.attacks import ThreatModel
 from holonet.calculus import Probes
 from holonet.errors import ConfigError, DomainError, InputTypeError
@@ -90,8 +91,8 @@ RULES = {
 }
 
 
-@pytest.mark.parametrize("name", RULES)
-@pytest.mark.parametrize("norm", ["Linf", "L2", "L1"])
+@each("name", RULES)
+@each("norm", ["Linf", "L2", "L1"])
 def test_radius_zero_is_the_empirical_risk(name, norm):
     model, (x, y) = curved_net(), batch()
     penalties = [Penalty(DirichletEnergy(), 0.3)]
@@ -289,7 +290,7 @@ def test_it_works_where_gradients_are_off():
     torch.testing.assert_close(off, shaham(FREE)(model, x, y).detach())
 
 
-@pytest.mark.parametrize(
+@each(
     ("arguments", "match"),
     [
         ({"steps": 0}, r"steps=0.*at least 1"),

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
+from cases import each
 from holonet.attacks import ThreatModel
 from holonet.calculus import Probes
 from holonet.data import load_digits
@@ -98,7 +99,7 @@ CASES = [
 ]
 
 
-@pytest.mark.parametrize(("net", "name", "rule"), CASES)
+@each(("net", "name", "rule"), CASES)
 def test_a_plain_loop_lowers_the_loss_and_reaches_every_parameter(
     net: Callable[[], nn.Module], name: str, rule: Rule
 ) -> None:
@@ -118,7 +119,7 @@ def test_a_plain_loop_lowers_the_loss_and_reaches_every_parameter(
     assert all(m.training for m in model.modules())
 
 
-@pytest.mark.parametrize(("net", "name", "rule"), CASES)
+@each(("net", "name", "rule"), CASES)
 def test_terms_are_scalars_that_add_up_and_global_numbers_are_left_alone(
     net: Callable[[], nn.Module], name: str, rule: Rule
 ) -> None:
@@ -132,7 +133,7 @@ def test_terms_are_scalars_that_add_up_and_global_numbers_are_left_alone(
     torch.testing.assert_close(rule(model, x, y, Probes(2)), total)
 
 
-@pytest.mark.parametrize(("net", "name", "rule"), [c for c in CASES if c[0] is not batch_norm_net])
+@each(("net", "name", "rule"), [c for c in CASES if c[0] is not batch_norm_net])
 def test_a_batch_in_parts_is_the_batch(net: Callable[[], nn.Module], name: str, rule: Rule) -> None:
     """Each process sees the random numbers of its own examples, so the sums agree."""
     model, (x, y) = net(), batch(64)
@@ -144,7 +145,7 @@ def test_a_batch_in_parts_is_the_batch(net: Callable[[], nn.Module], name: str, 
     torch.testing.assert_close(parts[0] + parts[1], whole, rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.parametrize("name", SCHEDULED)
+@each("name", SCHEDULED)
 @given(progress=st.floats(0, 1), final=st.floats(0.1, 2.0))
 def test_a_moment_of_a_schedule_is_the_rule_of_that_weight(name, progress, final):
     torch.manual_seed(0)
@@ -164,7 +165,7 @@ def test_a_moment_of_a_schedule_is_the_rule_of_that_weight(name, progress, final
     )
 
 
-@pytest.mark.parametrize("name", SCHEDULED)
+@each("name", SCHEDULED)
 def test_losses_rise_with_a_ramp(name: str) -> None:
     model, (x, y) = real_net(), batch()
     rule = SCHEDULED[name](LinearRamp(2.0))
@@ -173,14 +174,14 @@ def test_losses_rise_with_a_ramp(name: str) -> None:
     assert losses[-1] > losses[0]
 
 
-@pytest.mark.parametrize("name", SCHEDULED)
-@pytest.mark.parametrize("progress", [-0.1, 1.5])
+@each("name", SCHEDULED)
+@each("progress", [-0.1, 1.5])
 def test_progress_out_of_range_is_refused(name: str, progress: float) -> None:
     with pytest.raises(ConfigError, match="fraction of training"):
         SCHEDULED[name](LinearRamp(2.0)).at(progress)
 
 
-@pytest.mark.parametrize("name", SCHEDULED)
+@each("name", SCHEDULED)
 def test_bad_weights_are_refused(name: str) -> None:
     for weight in (-1.0, float("nan"), float("inf")):
         with pytest.raises(ConfigError, match=f"{weight}"):

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cases import each
 from holonet.errors import ConfigError
 from holonet.training import Constant, CosineRamp, LinearRamp, Schedule
 from holonet.training.rules.schedule import weight_at
@@ -50,8 +51,8 @@ def test_numbers_and_constants_stay(value, p):
     assert weight_at(3, p, "w") == 3.0
 
 
-@pytest.mark.parametrize("ramp", RAMPS)
-@pytest.mark.parametrize(
+@each("ramp", RAMPS)
+@each(
     ("arguments", "match"),
     [
         ((-1.0,), "weights >= 0"),

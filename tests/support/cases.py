@@ -1,0 +1,61 @@
+"""One item for many cases, where a `pytest.mark.parametrize` would be hundreds of items."""
+
+import functools
+import inspect
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import pytest
+import torch
+
+__all__ = ["each"]
+
+
+def each(
+    names: str | Sequence[str],
+    cases: Iterable[Any],
+    ids: Iterable[str] | Callable[[Any], str] = repr,
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Run a test with every case and list those that fail; arguments as of `parametrize`.
+
+    The seed is set anew for each case. Fixtures are shared by all: none may be changed.
+    """
+    keys = [name.strip() for name in names.split(",")] if isinstance(names, str) else list(names)
+    table = [dict(zip(keys, _values(case, keys), strict=True)) for case in cases]
+    labels = [_label(row, ids) for row in table] if callable(ids) else list(ids)
+
+    def decorate(test: Callable[..., None]) -> Callable[..., None]:
+        @functools.wraps(test, updated=())
+        def run(*args: Any, **fixtures: Any) -> None:
+            faults: dict[str, BaseException] = {}
+            skips: list[BaseException] = []
+            for row, label in zip(table, labels, strict=True):
+                torch.manual_seed(0)
+                try:
+                    test(*args, **fixtures, **row)
+                except pytest.skip.Exception as skip:
+                    skips.append(skip)
+                except (Exception, pytest.fail.Exception) as fault:
+                    fault.add_note(f"case {label}")
+                    faults[f"{len(faults) + 1}) {label}"] = fault
+            if faults:
+                message = f"{len(faults)} of {len(table)} cases fail: {', '.join(faults)}"
+                raise BaseExceptionGroup(message, list(faults.values()))
+            if skips and len(skips) == len(table):
+                raise skips[0]
+
+        signature = inspect.signature(test)
+        left = [p for name, p in signature.parameters.items() if name not in keys]
+        vars(run)["__signature__"] = signature.replace(parameters=left)
+        vars(run)["pytestmark"] = list(getattr(test, "pytestmark", []))
+        return run
+
+    return decorate
+
+
+def _values(case: Any, keys: list[str]) -> Sequence[Any]:
+    return [case] if len(keys) == 1 else case
+
+
+def _label(row: dict[str, Any], ids: Callable[[Any], str]) -> str:
+    return ", ".join(str(ids(value))[:100] for value in row.values())

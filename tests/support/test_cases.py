@@ -1,0 +1,69 @@
+"""Many cases in one item: all are run, each fault is named, and marks and fixtures stay."""
+
+import inspect
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cases import each
+
+
+def test_every_fault_is_named_and_every_case_is_run():
+    visited = []
+
+    @each("a, b", [(1, 2), (3, 3), (4, 5), (6, 6)])
+    def equal(a, b):
+        visited.append(a)
+        assert a != b
+
+    with pytest.raises(ExceptionGroup, match=r"2 of 4 cases fail: 1\) 3, 3, 2\) 6, 6") as raised:
+        equal()
+    assert visited == [1, 3, 4, 6]
+    assert [e.__notes__ for e in raised.value.exceptions] == [["case 3, 3"], ["case 6, 6"]]
+
+
+def test_what_does_not_raise_and_skips_are_counted():
+    @each("name", ["a", "b"], ids=["first", "second"])
+    def silent(name):
+        if name == "a":
+            pytest.skip("nothing to see")
+        with pytest.raises(ValueError, match="never"):
+            pass
+
+    with pytest.raises(BaseExceptionGroup, match=r"1 of 2 cases fail: 1\) second"):
+        silent()
+
+    @each("name", ["a", "b"])
+    def nothing(name):
+        pytest.skip(name)
+
+    with pytest.raises(pytest.skip.Exception, match="a"):
+        nothing()
+
+
+@each("x", [1, 2])
+@each("y", [3, 4])
+@pytest.mark.filterwarnings("error")
+@given(z=st.integers())
+def nested(x, y, z, tmp_path):
+    assert (x, y) != (2, 3) or z < 10
+
+
+def test_tables_are_nested_and_fixtures_and_marks_are_left_to_pytest(tmp_path):
+    assert list(inspect.signature(nested).parameters) == ["tmp_path"]
+    assert [mark.name for mark in nested.pytestmark] == ["filterwarnings"]
+    with pytest.raises(ExceptionGroup, match=r"1 of 2 cases fail: 1\) 2"):
+        nested(tmp_path=tmp_path)
+
+
+def test_the_seed_is_the_same_for_each():
+    numbers = []
+
+    @each("k", range(3))
+    def draw(k):
+        numbers.append(float(torch.rand(())))
+
+    draw()
+    assert len(set(numbers)) == 1
