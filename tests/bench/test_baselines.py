@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import nn as tnn
 
+from cases import each
 from holonet.audit import layer_types
 from holonet.bench import baselines
 from holonet.bench.baselines import ACTIVATIONS, BaselineNetwork, affine_layers, compilers
@@ -13,7 +14,7 @@ from holonet.functions import CATALOGUE
 from holonet.nn import holomorphic_mlp
 
 
-@pytest.mark.parametrize("name", ACTIVATIONS)
+@each("name", ACTIVATIONS)
 def test_activations_are_the_records(name):
     z = 0.5 * torch.randn(50, dtype=torch.complex128) + 0.2
     torch.testing.assert_close(ACTIVATIONS[name](z), CATALOGUE[name](z))

@@ -23,10 +23,21 @@ RECORDS = each("record", CATALOGUE.values(), ids=CATALOGUE)
 PARTS = each("part", ["value", "derivative", "second_derivative"])
 BOTH = each("dtype", [torch.complex64, torch.complex128])
 EPS = torch.finfo(torch.complex128).eps
-POINTS = st.lists(st.complex_numbers(max_magnitude=6), min_size=1, max_size=20).map(
-    lambda zs: torch.tensor(zs, dtype=torch.complex128)
-)
 SEEDS = st.integers(0, 2**32)
+
+
+def with_many_more(zs: list[complex], seed: int) -> Tensor:
+    """The points and 200 others: one example is worth many."""
+    generator = torch.Generator().manual_seed(seed)
+    others = 2 * torch.randn(200, generator=generator, dtype=torch.complex128)
+    return torch.cat([torch.tensor(zs, dtype=torch.complex128), others])
+
+
+POINTS = st.builds(
+    with_many_more,
+    st.lists(st.complex_numbers(max_magnitude=6), min_size=1, max_size=20),
+    SEEDS,
+)
 
 
 def along_one(f, z: Tensor) -> Tensor:

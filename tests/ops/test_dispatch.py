@@ -9,6 +9,7 @@ from torch.autograd import forward_ad
 from torch.func import jvp, vmap
 from torch.utils.flop_counter import FlopCounterMode
 
+from cases import each
 from holonet.errors import UnknownNameError
 from holonet.functions import CATALOGUE
 from holonet.ops import BACKENDS, dispatch, explain, pointwise, use
@@ -42,8 +43,8 @@ def test_backend_depends_on_dtype_device_and_request():
     assert plan(TANH, zero) == ("reference", "the numbers do not lie in memory")
 
 
-@pytest.mark.parametrize("requires_grad", [False, True])
-@pytest.mark.parametrize("record", [TANH, SQUARE, RECIPROCAL], ids=lambda r: r.name)
+@each("requires_grad", [False, True])
+@each("record", [TANH, SQUARE, RECIPROCAL], ids=lambda r: r.name)
 def test_small_tensors_run_as_torch_code(record, requires_grad):
     smallest = compiled.threshold(record, requires_grad)
     if smallest is None:

@@ -7,8 +7,12 @@ from typing import Any
 
 import pytest
 import torch
+from hypothesis import is_hypothesis_test, settings
 
 __all__ = ["each"]
+
+LAW = 3  # a law that is asked of a table has this many times the examples of any other
+LEAST = 5  # examples of each case
 
 
 def each(
@@ -18,13 +22,21 @@ def each(
 ) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Run a test with every case and list those that fail; arguments as of `parametrize`.
 
-    The seed is set anew for each case. Fixtures are shared by all: none may be changed.
+    The seed is set anew for each case. Fixtures are shared by all: none may be changed. The
+    examples of Hypothesis are those of the law, and are divided among its cases.
     """
     keys = [name.strip() for name in names.split(",")] if isinstance(names, str) else list(names)
     table = [dict(zip(keys, _values(case, keys), strict=True)) for case in cases]
     labels = [_label(row, ids) for row in table] if callable(ids) else list(ids)
 
     def decorate(test: Callable[..., None]) -> Callable[..., None]:
+        if is_hypothesis_test(test):
+            whole = test._hypothesis_internal_use_settings
+            share = max(LEAST, LAW * whole.max_examples // len(table))
+            test._hypothesis_internal_use_settings = settings(
+                whole, max_examples=min(share, whole.max_examples)
+            )
+
         @functools.wraps(test, updated=())
         def run(*args: Any, **fixtures: Any) -> None:
             faults: dict[str, BaseException] = {}

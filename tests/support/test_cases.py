@@ -4,7 +4,7 @@ import inspect
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cases import each
@@ -56,6 +56,28 @@ def test_tables_are_nested_and_fixtures_and_marks_are_left_to_pytest(tmp_path):
     assert [mark.name for mark in nested.pytestmark] == ["filterwarnings"]
     with pytest.raises(ExceptionGroup, match=r"1 of 2 cases fail: 1\) 2"):
         nested(tmp_path=tmp_path)
+
+
+def test_examples_are_divided_among_the_cases():
+    count = dict.fromkeys(range(20), 0)
+
+    @each("k", count)
+    @settings(max_examples=40)
+    @given(x=st.integers())
+    def law(k, x):
+        count[k] += 1
+
+    law()
+    assert set(count.values()) == {6}
+
+    @each("k", [1])
+    @settings(max_examples=4)
+    @given(x=st.integers())
+    def few(k, x):
+        count[0] += 1
+
+    few()
+    assert count[0] == 6 + 4
 
 
 def test_the_seed_is_the_same_for_each():

@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch.func import jvp, vmap
 
+from cases import each
 from holonet.calculus import jet
 from holonet.functions import CATALOGUE
 from holonet.ops import BACKENDS, affine, pointwise, use
@@ -41,8 +42,8 @@ def derivatives(function, given):
     return [value, *first, *second, *plain]
 
 
-@pytest.mark.parametrize("real", [False, True])
-@pytest.mark.parametrize("backend", BACKENDS)
+@each("real", [False, True])
+@each("backend", BACKENDS)
 def test_the_law_on_every_backend(backend, real):
     given = tensors(real=real)
     with use(backend):

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from torch.autograd import gradcheck, gradgradcheck
 from torch.func import jvp, vjp, vmap
 
+from cases import each
 from holonet.calculus import jet
 from holonet.functions import CATALOGUE
 from holonet.ops import explain, pointwise, use
@@ -20,8 +21,8 @@ from holonet.symbolic import from_sympy
 TANH, SQUARE = CATALOGUE["tanh"], CATALOGUE["square"]
 FORMULA = from_sympy("z/(4 + z**2)")
 C128 = torch.complex128
-backends = pytest.mark.parametrize("backend", ["reference", "compiled"])
-some = pytest.mark.parametrize("record", [TANH, SQUARE, FORMULA], ids=lambda r: r.name)
+backends = each("backend", ["reference", "compiled"])
+some = each("record", [TANH, SQUARE, FORMULA], ids=lambda r: r.name)
 
 
 def points(*shape, dtype=C128, seed=0):
@@ -72,7 +73,7 @@ def test_derivatives_of_any_order_are_the_records(record):
 
 
 @some
-@pytest.mark.parametrize("in_dim", [0, 1, -1])
+@each("in_dim", [0, 1, -1])
 def test_vmap(record, in_dim):
     z, v = points(3, 4, 2), points(2, seed=1)
 
@@ -185,7 +186,7 @@ def test_batches_of_points_and_of_tangents(batched):
 
 
 @some
-@pytest.mark.parametrize("order", [1, 2])
+@each("order", [1, 2])
 def test_a_penalty_on_tangents_trains(record, order):
     weight, z, v = points(3, 3), points(5, 3, seed=1), points(5, 3, seed=2)
 

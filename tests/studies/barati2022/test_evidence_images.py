@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from cases import each
 from holonet.errors import DataError
 from holonet.studies.barati2022.claims import CLAIMS
 from holonet.studies.barati2022.evidence_images import (
@@ -83,8 +84,8 @@ PREDICTORS = {
 }
 
 
-@pytest.mark.parametrize("cause", sorted(PREDICTORS))
-@pytest.mark.parametrize("sign", [1, -1])
+@each("cause", sorted(PREDICTORS))
+@each("sign", [1, -1])
 def test_transfer_is_explained_by_its_cause_alone(transfers, cause, sign) -> None:
     results = transfers(lambda *m: sign * PREDICTORS[cause](*m))
     for claim in PREDICTORS:

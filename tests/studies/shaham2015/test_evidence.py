@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import torch
 
+from cases import each
 from holonet.statistics import paired_difference
 from holonet.studies.evidence import Finding, Verdict
 from holonet.studies.shaham2015.claims import CLAIMS
@@ -62,7 +63,7 @@ def test_noise_decides_nothing() -> None:
     assert set(verdicts(made_up()).values()) == {Verdict.UNDECIDED}
 
 
-@pytest.mark.parametrize(
+@each(
     ("claim", "quantity", "own", "sign"),
     [
         ("trained-attack", "one_step", True, 1),
