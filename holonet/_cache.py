@@ -1,4 +1,4 @@
-"""Results that are kept in files: each with what it is a result of, and with its digest."""
+"""Results in files: each with its identity, all that it depends on, and with its digest."""
 
 import hashlib
 import json
@@ -46,16 +46,17 @@ def read_kept(path: Path, identity: Identity) -> dict[str, Any]:
             something else.
     """
     content = read_with_digest(path, CheckpointError, limit=LIMIT)
-    found = parse_json(content, path, CheckpointError)
-    require_identity(path, found.get("identity") if isinstance(found, dict) else None, identity)
-    return found
+    result = parse_json(content, path, CheckpointError)
+    own = result.get("identity") if isinstance(result, dict) else None
+    require_identity(path, own, identity)
+    return result
 
 
 def recall(path: Path, read: Callable[[Path], T]) -> T | None:
-    """What `read` makes of a kept file; None if there is no file.
+    """What `read` makes of a file; None if there is none.
 
-    A file that cannot be read, or is not what it should be, is no result: None, and a warning
-    that says why.
+    A file that cannot be read, or is not what it should be, gives None and a warning that says
+    why.
     """
     if not os.path.lexists(path):
         return None
@@ -69,20 +70,20 @@ def recall(path: Path, read: Callable[[Path], T]) -> T | None:
     return None
 
 
-def require_identity(path: Path, found: object, asked: Identity) -> None:
+def require_identity(path: Path, own: object, expected: Identity) -> None:
     """Refuse a result of something else.
 
     Raises:
         CheckpointError: it names what differs.
     """
-    wanted = json.loads(json.dumps(asked))
-    if found == wanted:
+    expected = json.loads(json.dumps(expected))
+    if own == expected:
         return
-    own, other = _leaves(found), _leaves(wanted)
+    leaves, others = _leaves(own), _leaves(expected)
     differing = [
-        f"{key or 'identity'} is {own.get(key, 'absent')}, not {other.get(key, 'absent')}"
-        for key in {**other, **own}
-        if own.get(key) != other.get(key)
+        f"{key or 'identity'} is {leaves.get(key, 'absent')}, not {others.get(key, 'absent')}"
+        for key in {**others, **leaves}
+        if leaves.get(key) != others.get(key)
     ]
     more = f" and {len(differing) - SHOWN} more" if len(differing) > SHOWN else ""
     raise CheckpointError(

@@ -13,7 +13,7 @@ PAUSE = 10.0
 
 
 class _Bar(Progress):
-    """A bar that in a file, where rich draws it at its end alone, is written when it has moved."""
+    """A bar that writes lines to a file now and then, where rich draws it at its end alone."""
 
     def __init__(self, *columns: ProgressColumn, shown: bool) -> None:
         super().__init__(*columns, console=Console(stderr=True), disable=not shown)
@@ -38,7 +38,7 @@ def progress_bar(shown: bool, *columns: ProgressColumn) -> Progress:
     """A bar with the description of its task, and these columns behind it.
 
     Args:
-        shown: nothing is written unless it is.
+        shown: whether anything is written.
         columns: of rich.
     """
     return _Bar(TextColumn("{task.description}"), BarColumn(), *columns, shown=shown)

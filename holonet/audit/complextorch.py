@@ -23,13 +23,15 @@ class Verdict(StrEnum):
     """What an audit of a layer comes to.
 
     PIECEWISE means that dbar was 0 at all points, and yet there were negative modes: jumps
-    between holomorphic pieces. MEROMORPHIC is HOLOMORPHIC, with declared singularities.
+    between holomorphic pieces. WRONG_DERIVATIVE means that autograd's derivative is not that of
+    the values. MEROMORPHIC is HOLOMORPHIC, with declared singularities.
     """
 
     HOLOMORPHIC = "no violation found"
     MEROMORPHIC = "meromorphic (poles)"
     EVAL_ONLY = "holomorphic in eval only"
     PIECEWISE = "piecewise"
+    WRONG_DERIVATIVE = "wrong derivative"
     NOT_HOLOMORPHIC = "not holomorphic"
     REAL = "real-valued"
     FAILS = "fails"
@@ -85,22 +87,22 @@ def layer_types() -> dict[str, type[nn.Module]]:
         >>> layer_types()["gauss.Linear"].__module__
         'complextorch.nn.gauss.linear'
     """
-    found: dict[str, type[nn.Module]] = {}
-    seen: set[str] = set()
+    types: dict[str, type[nn.Module]] = {}
+    visited: set[str] = set()
 
     def visit(module: ModuleType) -> None:
-        seen.add(module.__name__)
+        visited.add(module.__name__)
         for name, value in vars(module).items():
             if inspect.ismodule(value):
-                if value.__name__.startswith("complextorch.") and value.__name__ not in seen:
+                if value.__name__.startswith("complextorch.") and value.__name__ not in visited:
                     visit(value)
             elif inspect.isclass(value) and issubclass(value, nn.Module):
-                ours = value.__module__.startswith("complextorch.")
-                if ours and not name.startswith("_") and name == value.__name__:
-                    found[_path(value)] = value
+                inside = value.__module__.startswith("complextorch.")
+                if inside and not name.startswith("_") and name == value.__name__:
+                    types[_path(value)] = value
 
     visit(complextorch)
-    return found
+    return types
 
 
 def _path(layer: type[nn.Module]) -> str:

@@ -1,13 +1,10 @@
-"""Which layers of a neighboring library are holomorphic: measured, class by class.
+"""Which layers of complextorch are holomorphic: measured, class by class.
 
 Every layer is built small, brought to double precision, moved off its initial parameters and
-shown a few batches in train mode, so that running statistics leave their start. Then two
-witnesses look at it in eval mode, and in train mode where the output differs: dbar along random
-directions, and the negative Fourier modes on circles about random points, none of which is a
-center of symmetry. Where examples of a batch depend on each other, or random numbers are drawn, a
-whole batch with a frozen draw is one point. A violation is a number; none found is not a proof.
-
-Longer than a module should be: what is found, and how it is measured, belong together.
+shown a few batches in train mode, so that running statistics leave their start. Then the three
+witnesses of `calculus` look at it in eval mode, and in train mode where the output differs. Where
+examples of a batch depend on each other, or random numbers are drawn, a whole batch with a frozen
+draw is one point. A violation is a number; none found is not a proof.
 """
 
 import copy
@@ -20,21 +17,18 @@ from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, get_type_hints
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from holonet._files import parse_json, read_with_digest, write_with_digest
+from holonet._files import write_with_digest
+from holonet._provenance import provenance
 from holonet._types import ComplexTensor, TensorFunction
 from holonet.audit.complextorch import SPECS, LayerSpec, Verdict
-from holonet.calculus import (
-    Probes,
-    directional_derivative,
-    fourier_coefficients,
-    negative_mode_fraction,
-)
-from holonet.errors import DataError, NotHolomorphicError, NumericalError, UnknownNameError
+from holonet.calculus import Probes, holomorphy_witnesses
+from holonet.calculus.witnesses import DIFFERENCE_NOISE, tangents
+from holonet.errors import NotHolomorphicError, NumericalError, UnknownNameError
 from holonet.functions import FunctionClass
 from holonet.nn import declared_class, to_precision
 from holonet.nn.module import layer_singularities
@@ -47,45 +41,44 @@ __all__ = [
     "audit",
     "audit_layer",
     "package_specs",
-    "read_audit",
     "write_audit",
 ]
 
 PACKAGES: Mapping[str, tuple[LayerSpec, ...]] = MappingProxyType({"complextorch": SPECS})
 """What can be audited."""
 
-EXAMPLES = 256
-CIRCLES = 4
-BATCH, BATCHES = 4, 4  # examples in a batch that is one point, and how many such points
-STEP = 1e-5  # of central differences
-DIFFERENCES_TOLERANCE = 1e-6  # what they leave of the relative dbar, with a margin
+EXAMPLES = 256  # at which derivatives are taken
+CIRCLES = 4  # examples with a circle
+BATCH, BATCHES = 4, 4  # examples in a batch that is one point, and the number of such points
 TRAINING_BATCHES = 5
 
 
 @dataclass(frozen=True)
 class Measurement:
-    """What the witnesses found in one mode.
+    """What the witnesses say in one mode, each at its worst point.
 
     Args:
         mode: "eval", "train", or "both" where the output is the same.
         residual: largest |df/dzbar conj(v)| over output entries, for directions v of random
             phases; for a function that acts entry by entry that is the largest |df/dzbar|.
-        relative: largest |df/dzbar conj(v)| / (|df/dz v| + |df/dzbar conj(v)|) over examples.
-        negative_modes: largest amplitude fraction of negative Fourier modes on circles about
-            random points, in random complex lines: catches what is holomorphic only piece by piece.
+        dbar: |df/dzbar conj(v)| / (|df/dz v| + |df/dzbar conj(v)|).
+        negative_modes: amplitude fraction of negative Fourier modes on circles in random complex
+            lines; it also sees what is holomorphic only piece by piece.
+        derivative: disagreement of autograd's derivatives with Cauchy's integral.
         how: where derivatives came from, and whether a whole batch was one point.
-        tolerance: what rounding, or differences, may leave of `relative`.
-        rounding: what rounding may leave of `negative_modes`.
+        tolerance: what rounding may leave of the last two.
+        dbar_tolerance: what rounding, or central differences, may leave of the first.
         real: whether the output is real.
     """
 
     mode: str
     residual: float
-    relative: float
+    dbar: float
     negative_modes: float
+    derivative: float
     how: str
     tolerance: float
-    rounding: float
+    dbar_tolerance: float
     real: bool
 
     @property
@@ -93,10 +86,12 @@ class Measurement:
         """What these numbers come to."""
         if self.real:
             return Verdict.REAL
-        if self.relative > self.tolerance:
+        if self.dbar > self.dbar_tolerance:
             return Verdict.NOT_HOLOMORPHIC
-        if self.negative_modes > self.rounding:
+        if self.negative_modes > self.tolerance:
             return Verdict.PIECEWISE
+        if self.derivative > self.tolerance:
+            return Verdict.WRONG_DERIVATIVE
         return Verdict.HOLOMORPHIC
 
 
@@ -187,7 +182,7 @@ def audit_layer(spec: LayerSpec, *, seed: int = 0) -> AuditRow:
     """Audit one layer.
 
     Raises:
-        OSError, MemoryError: the system refuses, which is no verdict on the layer.
+        OSError, MemoryError: the system refuses; that is no verdict on the layer.
 
     Example:
         >>> row = audit_layer(package_specs("complextorch", "zLeakyReLU")[0])
@@ -224,12 +219,12 @@ def audit_layer(spec: LayerSpec, *, seed: int = 0) -> AuditRow:
 
 
 def as_record(rows: Sequence[AuditRow], *, package: str, seed: int) -> dict[str, Any]:
-    """The rows in plain types, under a head that says what they hold for."""
+    """The rows in plain types, with what they hold for."""
     return {
         "package": package,
         "version": version(package),
-        "torch": str(torch.__version__),
         "seed": seed,
+        "provenance": provenance(),
         "verdicts": dict(Counter(str(row.verdict) for row in rows)),
         "rows": [
             asdict(row)
@@ -247,45 +242,6 @@ def write_audit(
     return write_with_digest(path, json.dumps(record, indent=1) + "\n")
 
 
-def read_audit(path: Path) -> list[AuditRow]:
-    """The rows that `write_audit` wrote.
-
-    Raises:
-        DataError: the file or its digest is missing or damaged, or it is no audit.
-    """
-    content = parse_json(read_with_digest(path, DataError), path, DataError)
-    try:
-        return [_row(record) for record in content["rows"]]
-    except (LookupError, TypeError, ValueError, AttributeError) as error:
-        raise DataError(
-            f"{path} is not an audit that can be read ({type(error).__name__}: {error}): "
-            "write one with `holonet audit complextorch --out PATH`"
-        ) from error
-
-
-def _row(record: dict[str, Any]) -> AuditRow:
-    derived = {name: record[name] for name in ("as_expected", "declaration_holds")}
-    fields: dict[str, Any] = {k: v for k, v in record.items() if k not in derived} | {
-        "verdict": Verdict(record["verdict"]),
-        "expected": Verdict(record["expected"]),
-        "measurements": tuple(Measurement(**m) for m in record["measurements"]),
-    }
-    row = AuditRow(**fields)
-    for part in (row, *row.measurements):
-        _require_types(part)
-    if derived != {name: getattr(row, name) for name in derived}:
-        raise ValueError(f"{row.label}: {derived} does not follow from the rest")
-    return row
-
-
-def _require_types(part: AuditRow | Measurement) -> None:
-    for name, kind in get_type_hints(type(part)).items():
-        value = getattr(part, name)
-        infinite = isinstance(value, float) and not math.isfinite(value)
-        if infinite or not isinstance(value, tuple if name == "measurements" else kind):
-            raise TypeError(f"{name} is {value!r}")
-
-
 def _declared(layer: nn.Module) -> str | None:
     try:
         return declared_class(layer).value
@@ -295,13 +251,18 @@ def _declared(layer: nn.Module) -> str | None:
 
 def _verdict(measurements: Sequence[Measurement], poles: bool) -> Verdict:
     """Over both modes: the worse one, but holomorphic in eval only is a verdict of its own."""
-    found = {m.mode: m.verdict for m in measurements}
-    if set(found.values()) == {Verdict.HOLOMORPHIC}:
+    verdicts = {m.mode: m.verdict for m in measurements}
+    if set(verdicts.values()) == {Verdict.HOLOMORPHIC}:
         return Verdict.MEROMORPHIC if poles else Verdict.HOLOMORPHIC
-    if found.get("eval") is Verdict.HOLOMORPHIC:
+    if verdicts.get("eval") is Verdict.HOLOMORPHIC:
         return Verdict.EVAL_ONLY
-    worst_first = (Verdict.REAL, Verdict.NOT_HOLOMORPHIC, Verdict.PIECEWISE)
-    return next(verdict for verdict in worst_first if verdict in found.values())
+    worst_first = (
+        Verdict.REAL,
+        Verdict.NOT_HOLOMORPHIC,
+        Verdict.PIECEWISE,
+        Verdict.WRONG_DERIVATIVE,
+    )
+    return next(verdict for verdict in worst_first if verdict in verdicts.values())
 
 
 @torch.no_grad()
@@ -348,29 +309,51 @@ def _frozen(spec: LayerSpec, layer: nn.Module) -> TensorFunction:
 
 
 def _measure(f: TensorFunction, z: ComplexTensor, radius: float, mode: str) -> Measurement:
-    """Both witnesses of f at the points z, on circles of that radius in each entry."""
+    """The witnesses of f at the points z, on circles of about that radius in each entry."""
     value = f(z[:BATCH])
-    real, rounding = not value.is_complex(), 1e4 * torch.finfo(value.dtype).eps
+    real, how = not value.is_complex(), []
     g = _complex(f) if real else f
-    how = [] if value.dtype in (torch.float64, torch.complex128) else ["in single precision"]
-    samples, circles = 64, CIRCLES
+    if value.dtype not in (torch.float64, torch.complex128):
+        how.append("in single precision")
+    circles, samples = CIRCLES, 64
     if mode == "train" or not _independent(g, z[:BATCH]):
         how.append("whole batches")
         g, z = _stacked(g), z[: BATCHES * BATCH].unflatten(0, (BATCHES, BATCH))
-        samples, circles = 16, 1  # a call for each sample
-    across, along, forward = _split(g, z, Probes(0).like(z))
+        circles, samples = 1, 16  # a call for each sample
+    v = Probes(0).like(z)
+    along, across, forward = tangents(g, z, v)
     how.append("forward mode" if forward else "central differences")
-    relative = _largest_share(across, along)
-    tolerance = rounding if forward else max(rounding, DIFFERENCES_TOLERANCE)
-    negative = _negative_modes(g, z[:circles], radius, samples)
-    if relative <= tolerance and negative > rounding:  # jumps, or high modes that alias
-        negative = _negative_modes(g, z[:circles], radius, 8 * samples)
-    residual = float(across.abs().max())
-    if not all(map(math.isfinite, (residual, relative, negative))):
-        raise NumericalError(f"derivatives are not finite (mode: {mode})")
-    return Measurement(
-        mode, residual, relative, negative, ", ".join(how), tolerance, rounding, real
+    antilinear = float((along + 1j * across).abs().max()) / 2
+    dtype = value.dtype.to_complex()
+    witnesses = holomorphy_witnesses(
+        g, z[:circles].to(dtype), v[:circles].to(dtype), radius=radius, samples=samples
     )
+    decided = bool(witnesses.decided.all())
+    dbar, negative = float(_share(along, across).max()), float(witnesses.negative_modes.max())
+    derivative, tolerance = float(witnesses.derivative.max()), witnesses.tolerance
+    if not all(map(math.isfinite, (antilinear, dbar, negative, derivative))):
+        raise NumericalError(f"derivatives are not finite (mode: {mode})")
+    dbar_tolerance = tolerance if forward else max(tolerance, DIFFERENCE_NOISE)
+    if dbar <= dbar_tolerance and not decided:
+        raise NumericalError(f"no circle could be resolved (mode: {mode})")
+    return Measurement(
+        mode,
+        antilinear,
+        dbar,
+        negative,
+        derivative,
+        ", ".join(how),
+        tolerance,
+        dbar_tolerance,
+        real,
+    )
+
+
+def _share(along: ComplexTensor, across: ComplexTensor) -> Tensor:
+    """|df/dzbar conj(v)| / (|df/dz v| + |df/dzbar conj(v)|) of each example, 0 where both are 0."""
+    parts = (along + 1j * across, along - 1j * across)
+    antilinear, linear = (torch.linalg.vector_norm(t.flatten(1), dim=1) for t in parts)
+    return antilinear / (antilinear + linear).clamp(min=torch.finfo(linear.dtype).tiny)
 
 
 def _complex(f: TensorFunction) -> TensorFunction:
@@ -385,46 +368,17 @@ def _complex(f: TensorFunction) -> TensorFunction:
 
 def _stacked(f: TensorFunction) -> TensorFunction:
     """The function that takes a whole batch for one example."""
-    return lambda batches: torch.stack([f(batch) for batch in batches.unbind(0)])
+
+    def g(batches: Tensor) -> Tensor:
+        try:
+            return torch.vmap(f, randomness="same")(batches)
+        except (RuntimeError, ValueError):  # running statistics, or a branch on values
+            return torch.stack([f(batch) for batch in batches.unbind(0)])
+
+    return g
 
 
 def _independent(f: TensorFunction, z: ComplexTensor) -> bool:
     """Whether the last example's value does not change with the others, nor with a draw."""
     together, alone = f(z)[-1:], f(z[-1:])
     return together.shape == alone.shape and torch.allclose(together, alone, atol=1e-6)
-
-
-def _split(
-    f: TensorFunction, z: ComplexTensor, v: ComplexTensor
-) -> tuple[ComplexTensor, ComplexTensor, bool]:
-    """The antilinear and the complex-linear part of Df(z)[v], and whether by forward mode.
-
-    Where torch refuses that (running statistics, functions without a jvp) by differences.
-    """
-    directions = (v, 1j * v)
-    try:
-        along, turned = (directional_derivative(f, z, w)[1] for w in directions)
-        forward = True
-    except (RuntimeError, NotImplementedError):
-        along, turned = ((f(z + STEP * w) - f(z - STEP * w)) / (2 * STEP) for w in directions)
-        forward = False
-    return (along + 1j * turned) / 2, (along - 1j * turned) / 2, forward
-
-
-def _largest_share(across: ComplexTensor, along: ComplexTensor) -> float:
-    """The largest |across| / (|across| + |along|) over examples, 0 where both vanish."""
-    a, b = (torch.linalg.vector_norm(t.flatten(1), dim=1) for t in (across, along))
-    return float((a / (a + b).clamp(min=torch.finfo(a.dtype).tiny)).max())
-
-
-def _negative_modes(f: TensorFunction, z: ComplexTensor, radius: float, samples: int) -> float:
-    """The largest amplitude fraction of negative modes on circles about the points z."""
-    fractions = []
-    for point, line in zip(z, Probes(1).like(z), strict=True):
-
-        def on_line(t: Tensor, point: Tensor = point, line: Tensor = line) -> Tensor:
-            return f(point + t.view(-1, *[1] * point.ndim) * line)
-
-        modes = fourier_coefficients(on_line, 0, radius, samples=samples)
-        fractions.append(negative_mode_fraction(modes))
-    return math.sqrt(torch.tensor(fractions, dtype=torch.float64).max())

@@ -69,10 +69,10 @@ def compilers() -> dict[str, Callable[[Any], Any]]:
     Each compiles anew: otherwise torch would give the second the code that it made for the
     first, and run the ninth network of a class as plain code.
     """
-    found = {"torch.compile": _compiled}
+    named = {"torch.compile": _compiled}
     if hasattr(functorch_config, "enable_complex_wrapper") and _ISOLATED:
-        found["torch.compile, complex wrapper"] = _wrapped
-    return found
+        named["torch.compile, complex wrapper"] = _wrapped
+    return named
 
 
 def _compiled(function: Any) -> Any:

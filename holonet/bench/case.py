@@ -18,9 +18,9 @@ __all__ = [
     "MemoryCase",
     "complex_products",
     "cross_entropy",
-    "moved",
     "of_products",
     "pulled",
+    "traffic",
     "training_step",
     "training_work",
 ]
@@ -77,7 +77,7 @@ class MemoryCase:
     lower_bounds: Mapping[str, Callable[[], Work]]
 
 
-def moved(tensor: Tensor, times: int, copied: Tensor | None = None) -> Least:
+def traffic(tensor: Tensor, times: int, copied: Tensor | None = None) -> Least:
     """Work that reads or writes the bytes of a tensor several times.
 
     Args:

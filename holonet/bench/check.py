@@ -54,15 +54,16 @@ def agree() -> None:
     for name in ACTIVATIONS:
         record = CATALOGUE[name]
         far = z[record.clearance(z) > 0.05]
-        found = []
+        results = []
         for backend in ("compiled", "reference"):
             leaf = far.clone().requires_grad_()
             with use(backend):
                 value = pointwise(record, leaf)
-                found.append((value, torch.autograd.grad(value.abs().square().sum(), leaf)[0]))
-        for ours, expected in zip(*found, strict=True):
-            if not torch.allclose(ours, expected, rtol=1e-4, atol=1e-5):
+                results.append((value, torch.autograd.grad(value.abs().square().sum(), leaf)[0]))
+        for compiled, expected in zip(*results, strict=True):
+            if not torch.allclose(compiled, expected, rtol=1e-4, atol=1e-5):
+                error = (compiled - expected).abs().max()
                 raise NumericalError(
-                    f"compiled {name} differs from torch by {(ours - expected).abs().max():.2g}, "
+                    f"compiled {name} differs from torch by {error:.2g}, "
                     "so there is nothing to time: run pytest tests/ops"
                 )

@@ -16,9 +16,9 @@ from holonet.bench.case import (
     Least,
     complex_products,
     cross_entropy,
-    moved,
     of_products,
     pulled,
+    traffic,
     training_step,
 )
 from holonet.errors import ConfigError
@@ -84,13 +84,13 @@ def _entrywise(name: str, device: str) -> Iterator[Case]:
         f"{name}, {ENTRIES} entries, forward",
         {who: partial(f, z) for who, f in functions.items()},
         copy,
-        moved(z, 2),
+        traffic(z, 2),
     )
     yield Case(
         f"{name}, {ENTRIES} entries, forward and backward",
         {who: pulled(f, leaf, g) for who, f in functions.items()},
         copy,
-        moved(z, 5),
+        traffic(z, 5),
     )
 
 

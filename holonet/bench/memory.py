@@ -56,19 +56,19 @@ def peak(build: Callable[[], Work]) -> Peak:
     Example:
         >>> import torch
         >>> def build():
-        ...     kept = torch.empty(1000, dtype=torch.uint8)
-        ...     return Work(lambda: torch.empty(300, dtype=torch.uint8), kept.zero_)
+        ...     weights = torch.empty(1000, dtype=torch.uint8)
+        ...     return Work(lambda: torch.empty(300, dtype=torch.uint8), weights.zero_)
         >>> peak(build)
         Peak(whole=1300, activations=300)
     """
-    with profile(activities=[ProfilerActivity.CPU], profile_memory=True, acc_events=True) as found:
+    with profile(activities=[ProfilerActivity.CPU], profile_memory=True, acc_events=True) as log:
         work = build()
         for _ in range(2):
             with record_function(DIFFERENTIATE):
                 work.differentiate()
             with record_function(UPDATE):
                 work.update()
-    events = _trace(found)
+    events = _trace(log)
     began, between = _last(events, DIFFERENTIATE)
     _, ended = _last(events, UPDATE)
     blocks = sorted((e for e in events if e["name"] == "[memory]"), key=lambda e: e["ts"])
@@ -93,10 +93,10 @@ def _passing(blocks: list[dict[str, Any]]) -> int:
     return max(itertools.accumulate((blocks[k]["args"]["Bytes"] for k in sorted(short)), initial=0))
 
 
-def _trace(found: profile) -> list[dict[str, Any]]:
+def _trace(log: profile) -> list[dict[str, Any]]:
     with TemporaryDirectory() as folder:
         path = Path(folder) / "trace.json"
-        found.export_chrome_trace(str(path))
+        log.export_chrome_trace(str(path))
         return json.loads(path.read_text())["traceEvents"]
 
 

@@ -55,12 +55,12 @@ def _table(rows: Sequence[Row]) -> str:
     for case in dict.fromkeys(row.case for row in rows):
         for k, row in enumerate(r for r in rows if r.case == case):
             name = f"*{row.contender}*" if row.role == "lower bound" else row.contender
-            found = (
+            numbers = (
                 f"{row.median:.3g} | {row.ratio:.2f} | {row.ratio_low:.2f} to {row.ratio_high:.2f}"
                 if row.rounds
                 else f"{row.role} | |"
             )
-            lines.append(f"| {case if k == 0 else ''} | {name} | {found} |")
+            lines.append(f"| {case if k == 0 else ''} | {name} | {numbers} |")
     return "\n".join(lines) + "\n"
 
 

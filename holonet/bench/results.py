@@ -101,10 +101,10 @@ def _runs(baseline: Contender) -> bool:
 
 def _peaks(suite: str, case: MemoryCase) -> Iterator[Row]:
     """The rows of what a step holds in all, then those of its activations."""
-    found = {name: peak(build) for name, build in {**case.contenders, **case.lower_bounds}.items()}
-    unit = found[next(iter(case.lower_bounds))]
+    peaks = {name: peak(build) for name, build in {**case.contenders, **case.lower_bounds}.items()}
+    unit = peaks[next(iter(case.lower_bounds))]
     for part in ("whole", "activations"):
-        for name, of_step in found.items():
+        for name, of_step in peaks.items():
             size = getattr(of_step, part)
             mib, share = size / MIB, size / getattr(unit, part)
             own = (suite, f"{case.name}, {part}", name, _role(case, name), "MiB", mib, mib, mib)
@@ -126,8 +126,8 @@ def write_rows(path: Path, rows: Sequence[Row], about: dict[str, str]) -> Path:
     writer = csv.DictWriter(text, [f.name for f in fields(Row)], lineterminator="\n")
     writer.writeheader()
     for row in rows:
-        found = asdict(row)
-        writer.writerow({k: f"{v:.6g}" if isinstance(v, float) else v for k, v in found.items()})
+        values = asdict(row)
+        writer.writerow({k: f"{v:.6g}" if isinstance(v, float) else v for k, v in values.items()})
     return write_with_digest(path, text.getvalue())
 
 
@@ -142,8 +142,8 @@ def read_rows(path: Path) -> tuple[list[Row], dict[str, str]]:
         lines = content.decode().splitlines()
         about = dict(line[2:].split(": ", 1) for line in lines if line.startswith("# "))
         rows = [
-            Row(**{f.name: f.type(found[f.name]) for f in fields(Row)})  # pyright: ignore[reportCallIssue]
-            for found in csv.DictReader(line for line in lines if not line.startswith("#"))
+            Row(**{f.name: f.type(record[f.name]) for f in fields(Row)})  # pyright: ignore[reportCallIssue]
+            for record in csv.DictReader(line for line in lines if not line.startswith("#"))
         ]
         if any(row.median <= 0 for row in rows):
             raise ValueError("a median that is not positive")

@@ -20,9 +20,9 @@ from holonet.bench.case import (
     MemoryCase,
     complex_products,
     cross_entropy,
-    moved,
     of_products,
     pulled,
+    traffic,
     training_step,
     training_work,
 )
@@ -82,7 +82,7 @@ def pointwise_cases(quick: bool = False) -> Iterator[Case]:
                     f"{name}, {size} entries, forward, from memory",
                     dict(zip(functions, streamed, strict=True)),
                     {"copy": copies},
-                    moved(z, 2),
+                    traffic(z, 2),
                 )
 
 
@@ -180,10 +180,10 @@ def _streamed(
     are kept from the start, so that no call is the first to touch its memory.
     """
     turn: Iterator[Tensor] = itertools.cycle(pool)
-    kept: deque[Tensor] = deque((z.clone() for z in pool), maxlen=len(pool))
+    outputs: deque[Tensor] = deque((z.clone() for z in pool), maxlen=len(pool))
 
     def streaming(function: Callable[[Tensor], Tensor]) -> Contender:
-        return lambda: kept.append(function(next(turn)))
+        return lambda: outputs.append(function(next(turn)))
 
     return [streaming(function) for function in functions]
 

@@ -79,4 +79,4 @@ def interleave(
                 calls[name] = math.ceil(SHORTEST / max(seconds, 1e-9))
         if on_round is not None:
             on_round()
-    return {name: Timing(tuple(found)) for name, found in samples.items()}
+    return {name: Timing(tuple(values)) for name, values in samples.items()}

@@ -25,6 +25,7 @@ __all__ = [
     "cauchy_derivative",
     "example_norms",
     "holomorphy_witnesses",
+    "tangents",
 ]
 
 CIRCLE_CENTER = 0.4 + 0.3j
@@ -128,7 +129,7 @@ def holomorphy_witnesses(
                 "ask whether it is harmonic"
             )
         modes, radius = _resolved_modes(f, z, v, radius, samples)
-        along, across, forward = _tangents(f, z, v)
+        along, across, forward = tangents(f, z, v)
     by_cauchy = cauchy_derivative(modes.coefficients, radius)
     unit = torch.nan_to_num(modes.scale / radius, nan=0.0)  # the points speak for themselves
     disagreement = _disagreement(f, z, v, along if forward else None, by_cauchy, unit)
@@ -158,10 +159,10 @@ def _resolved_modes(
     return modes, radius
 
 
-def _tangents(
+def tangents(
     f: TensorFunction, z: ComplexTensor, v: ComplexTensor
 ) -> tuple[ComplexTensor, ComplexTensor, bool]:
-    """Df[v], Df[iv], and whether they are by forward mode."""
+    """Df[v], Df[iv], and whether they are by forward mode; by central differences otherwise."""
     try:
         return directional_derivative(f, z, v)[1], directional_derivative(f, z, 1j * v)[1], True
     except (InputTypeError, RuntimeError, NotImplementedError):

@@ -1,28 +1,21 @@
 """`holonet audit`: which layers of another library are holomorphic."""
 
 import json
-import shutil
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
+from rich.box import SIMPLE
 from rich.markup import escape
 from rich.table import Table
 
 from holonet._files import require_place
-from holonet.audit import EXCLUDED, Verdict
-from holonet.audit.measure import (
-    AuditRow,
-    as_record,
-    audit_layer,
-    package_specs,
-    write_audit,
-)
+from holonet.audit import EXCLUDED, AuditRow, Verdict, as_record, package_specs, write_audit
+from holonet.audit import audit as measure
 from holonet.cli.options import JsonFlag, seed_option
-from holonet.cli.terminal import progress, say
+from holonet.cli.terminal import progress, say, show
 
 __all__ = ["audit"]
 
@@ -30,9 +23,17 @@ STYLES = {
     Verdict.HOLOMORPHIC: "green",
     Verdict.MEROMORPHIC: "green",
     Verdict.EVAL_ONLY: "yellow",
+    Verdict.WRONG_DERIVATIVE: "red",
     Verdict.FAILS: "red",
 }
 DECLARED = {None: "-", True: "{}", False: "[red]{}, refuted[/red]"}
+MARKS = {"b": "whole batches", "d": "central differences", "s": "single precision"}
+LEGEND = (
+    "|dbar|: largest |df/dzbar|. Witnesses: dbar, its share of the derivative; modes, negative\n"
+    "Fourier modes on circles; deriv., autograd against Cauchy's integral.\n"
+    + ", ".join(f"{mark}: {text}" for mark, text in MARKS.items())
+    + ", o: overwrites its input."
+)
 
 
 def audit(
@@ -44,9 +45,10 @@ def audit(
 ) -> None:
     """Measure which layers of another library are holomorphic, in train and in eval mode.
 
-    For each layer: the largest |df/dzbar|, the same relative to the whole derivative, and the
-    negative Fourier modes on circles. The verdict is compared with what the layer
-    was known to be and with what holonet.nn declares. About ten seconds for complextorch.
+    For each layer: the largest |df/dzbar|, and three witnesses. These are its share of the whole
+    derivative, negative Fourier modes on circles, and autograd against Cauchy's integral. The
+    verdict is compared with the known one and with what holonet.nn declares. About ten
+    seconds for complextorch.
 
     [dim]holonet audit complextorch[/dim]
     [dim]holonet audit complextorch --only norm --out reports/audit.json[/dim]
@@ -54,36 +56,32 @@ def audit(
     specs = package_specs(package, only)
     if out is not None:
         require_place(out)
-    rows = []
     with progress(hidden=as_json) as bar:
         task = bar.add_task("auditing", total=len(specs))
-        for spec in specs:
-            bar.update(task, description=f"{spec.label:40.40}")
-            rows.append(audit_layer(spec, seed=seed))
-            bar.advance(task)
+        rows = measure(specs, seed=seed, on_row=lambda row: bar.advance(task))
     if out is not None:
         write_audit(out, rows, package=package, seed=seed)
     if as_json:
         typer.echo(json.dumps(as_record(rows, package=package, seed=seed)))
         return
-    console = Console(width=max(170, shutil.get_terminal_size().columns))
-    console.print(_table(package, rows))
-    _summarize(console, rows)
+    show(_table(package, rows), least=100)
+    say(LEGEND)
+    _summarize(rows)
     if not only:
-        console.print(f"{len(EXCLUDED)} further classes are not audited:", _reasons())
+        say(f"{len(EXCLUDED)} further classes are not audited: {_reasons()}")
     if out is not None:
         say(f"The rows are in {out}.")
 
 
 def _table(package: str, rows: Sequence[AuditRow]) -> Table:
     """One line for each mode, under a heading for each reason why layers are what they are."""
-    table = Table(title=f"{package}: where is it holomorphic?")
-    table.add_column("layer", no_wrap=True)
-    table.add_column("mode")
-    for header in ("max |dbar|", "relative", "neg. modes"):
+    table = Table(title=f"{package}: where is it holomorphic?", box=SIMPLE, padding=(0, 1, 0, 0))
+    table.add_column("layer", min_width=24, overflow="fold")
+    table.add_column("mode", no_wrap=True)
+    for header in ("|dbar|", "dbar", "modes", "deriv."):
         table.add_column(header, justify="right", no_wrap=True)
-    for header in ("how", "verdict", "declared"):
-        table.add_column(header, min_width=len(max(STYLES, key=len)) if header == "verdict" else 0)
+    table.add_column("verdict", min_width=15)
+    table.add_column("declared", min_width=11)
     note = None
     for row in rows:
         if row.note != note and row.verdict is not Verdict.FAILS:
@@ -95,10 +93,15 @@ def _table(package: str, rows: Sequence[AuditRow]) -> Table:
         if not row.measurements:
             table.add_row(escape(row.label), *[""] * 5, *end)
         for first, m in zip((True, False), row.measurements, strict=False):
-            numbers = (f"{n:.2g}" for n in (m.residual, m.relative, m.negative_modes))
-            name = escape(row.label) if first else ""
-            how = m.how + " [red](overwrites its input)[/red]" * row.overwrites_input
-            table.add_row(name, m.mode, *numbers, how, *(end if first else ("", "")))
+            numbers = (m.residual, m.dbar, m.negative_modes, m.derivative)
+            marks = "".join(mark for mark, text in MARKS.items() if text in m.how)
+            marks += "o" * row.overwrites_input
+            table.add_row(
+                escape(row.label) if first else "",
+                f"{m.mode} {marks}".rstrip(),
+                *(f"{n:.1g}" if n < 1e-3 else f"{n:.2g}" for n in numbers),
+                *(end if first else ("", "")),
+            )
     return table
 
 
@@ -111,33 +114,30 @@ def _verdict_cell(row: AuditRow) -> str:
     return cell
 
 
-def _summarize(console: Console, rows: Sequence[AuditRow]) -> None:
+def _summarize(rows: Sequence[AuditRow]) -> None:
     counts = Counter(row.verdict for row in rows)
-    console.print(", ".join(f"{counts[v]} {v}" for v in Verdict if counts[v]) + ".")
+    say(", ".join(f"{counts[v]} {v}" for v in Verdict if counts[v]) + ".")
     refuted = [r for r in rows if r.declaration_holds is False]
-    _list(console, "Not what they were known to be", [r for r in rows if not r.as_expected])
-    _list(console, "Not what holonet.nn declares them to be", refuted)
+    _list("Not what they were known to be", [r for r in rows if not r.as_expected])
+    _list("Not what holonet.nn declares them to be", refuted)
     undeclared = [r for r in rows if r.declared is None and r.verdict is Verdict.HOLOMORPHIC]
     if undeclared:
-        console.print(
-            "No violation found and not declared, so that no container takes them: "
-            + escape(", ".join(r.label for r in undeclared))
-            + "."
-        )
+        labels = ", ".join(row.label for row in undeclared)
+        say(f"No violation found and not declared, so that no container takes them: {labels}.")
 
 
-def _list(console: Console, title: str, rows: Sequence[AuditRow]) -> None:
+def _list(title: str, rows: Sequence[AuditRow]) -> None:
     """The rows with their numbers, or that there are none."""
-    console.print(f"{title}: {len(rows) or 'none'}.")
+    say(f"{title}: {len(rows) or 'none'}.")
     for row in rows:
         numbers = "; ".join(
-            f"{m.mode}: max |dbar| {m.residual:.3g}, relative {m.relative:.3g}, "
-            f"negative modes {m.negative_modes:.3g}"
+            f"{m.mode}: max |dbar| {m.residual:.3g}, dbar {m.dbar:.3g}, "
+            f"negative modes {m.negative_modes:.3g}, derivative {m.derivative:.3g}"
             for m in row.measurements
         )
-        console.print(
-            f"  {escape(row.label)}: {row.verdict}, known as {row.expected}, declared "
-            f"{row.declared}. {numbers or escape(row.note)}"
+        say(
+            f"  {row.label}: {row.verdict}, known as {row.expected}, declared {row.declared}. "
+            f"{numbers or row.note}"
         )
 
 

@@ -69,10 +69,10 @@ def bench(
     with console.status("measuring") as status, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # torch.compile says of complex tensors what rows show
         for name in chosen:
-            found: Iterator[Row] = measure(
+            measured: Iterator[Row] = measure(
                 name, SUITES[name](quick), rounds=rounds, on_case=status.update
             )
-            for row in found:
+            for row in measured:
                 rows.append(row)
                 write_rows(out, rows, about)
     if page is not None:

@@ -133,8 +133,7 @@ def compare(
     """Every network under every rule: clean and robust accuracy, and what a step costs.
 
     Separates what the architecture does from what the rule does. A real twin has the real
-    parameter count of the holomorphic network. Called again after a crash, it goes on where it
-    was.
+    parameter count of the holomorphic network. Called again after a crash, it resumes.
 
     [dim]holonet compare --seeds 3[/dim]
     [dim]holonet compare --data mnist --data-root ~/data --hidden 256,256 --epochs 6
@@ -189,7 +188,7 @@ def compare(
         typer.echo(json.dumps(_as_dicts(outcomes)))
         return
     _print(outcomes, eps, attack, baseline="standard")
-    say(f"\nThe runs are in {out}; the command goes on there if it is called again.")
+    say(f"\nThe runs are in {out}; call the command again to resume.")
 
 
 def _print(

@@ -100,9 +100,9 @@ def compare(
 
     Each run has a folder of its own with metrics, checkpoints, weights and result.json, which says
     what it is the result of and has its digest beside it. Called again after a crash, finished
-    runs are read back and a broken-off one goes on from its last checkpoint; a network of another
+    runs are read back and an interrupted one resumes from its last checkpoint; a network of another
     configuration is trained anew, one under another protocol only attacked anew. A result that is
-    damaged, or of other weights than those beside it, is found again, with a warning.
+    damaged, or of other weights than those beside it, is computed again, with a warning.
 
     Args:
         contenders: networks and rules.
@@ -180,7 +180,7 @@ def _run(
         load_weights(run / WEIGHTS, model)
         if saved["weights"] != _weights_digest(model):
             for file in (run / WEIGHTS, digest_path(run / WEIGHTS)):
-                file.unlink(missing_ok=True)  # the training goes on from its checkpoints
+                file.unlink(missing_ok=True)  # training resumes from its checkpoints
             raise CheckpointError(f"{path} is the result of other weights than those beside it")
         return _outcome(contender.label, protocol, train.seed, model, saved, run)
 

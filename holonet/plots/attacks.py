@@ -69,7 +69,7 @@ def plot_evaluation(
 def plot_distances(
     distances: Mapping[str, MinimumNorms], *, ax: Axes | None = None, title: str | None = None
 ) -> Figure:
-    """The share of examples whose nearest misclassified point found is further than eps.
+    """The share of examples without a misclassified point within eps.
 
     The height at eps is the accuracy left there. A curve starts at the clean accuracy and ends
     where its search ended, or where nothing is left.
@@ -77,25 +77,22 @@ def plot_distances(
     Raises:
         DataError: nothing to draw, or distances in different norms.
     """
-    norms = {found.threat.norm for found in distances.values()}
+    norms = {result.threat.norm for result in distances.values()}
     if len(norms) != 1:
         raise DataError(f"distances in {len(norms)} norms: draw at least one, all in one norm")
     if ax is None:
         ax = new_figure(6.0, 3.9)[1][0]
-    furthest = [
-        float(np.max(_array(found.distance), where=np.isfinite(_array(found.distance)), initial=0))
-        for found in distances.values()
-    ]
-    right = 1.05 * max(furthest) or 1.0
-    for index, (name, found) in enumerate(distances.items()):
-        d = np.sort(_array(found.distance).astype(np.float64))
+    everything = np.concatenate([_array(result.distance) for result in distances.values()])
+    right = 1.05 * float(np.max(everything, where=np.isfinite(everything), initial=0)) or 1.0
+    for index, (name, result) in enumerate(distances.items()):
+        d = np.sort(_array(result.distance).astype(np.float64))
         shown = d[np.isfinite(d)]
-        x = np.concatenate([[0.0], shown, [max(0.0, *shown[-1:], min(right, found.threat.eps))]])
+        x = np.concatenate([[0.0], shown, [max(0.0, *shown[-1:], min(right, result.threat.eps))]])
         left = 100 * (len(d) - np.searchsorted(d, x, side="right")) / len(d)
         ax.step(x, left, where="post", label=name, **line_style(index))
-        if math.isfinite(found.median):
+        if math.isfinite(result.median):
             dashes = {"linestyle": (0, (4, 3)), "linewidth": 1.0}
-            ax.axvline(found.median, color=color(index), alpha=0.7, **dashes)
+            ax.axvline(result.median, color=color(index), alpha=0.7, **dashes)
     ax.set_xlim(0, right)
     ax.set_ylim(0, 102)
     label_axes(ax, f"distance ({norms.pop()}); median dashed", "still classified (%)", title)
@@ -164,7 +161,7 @@ def plot_examples(
         labels: the right classes.
         answers: what the model says at x_adv.
         shape: height and width of one example; a square unless given.
-        count: the first so many are shown.
+        count: number of examples shown.
         title: what stands above the picture.
 
     Raises:

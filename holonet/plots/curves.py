@@ -147,7 +147,7 @@ def _draw_metric(
     ax: Axes, histories: Mapping[str, Sequence[Mapping[str, Any]]], clock: str, key: str
 ) -> None:
     """One metric of every history that recorded it."""
-    drawn = []
+    heights = []
     for index, (name, records) in enumerate(histories.items()):
         points = [(r[clock], r[key]) for r in records if r.get(key) is not None]
         x, y = np.array(points, dtype=np.float64).reshape(-1, 2).T
@@ -157,8 +157,8 @@ def _draw_metric(
             y = 100 * y
         dots = {"marker": marker(index), "markersize": 4} if len(x) <= 30 else {}
         ax.plot(x, y, label=name, **line_style(index), **dots)
-        drawn.append(y[np.isfinite(y)])
-    values = np.concatenate(drawn)
+        heights.append(y[np.isfinite(y)])
+    values = np.concatenate(heights)
     if _is_fraction(key):
         ax.set_ylim(None, min(100.5, ax.get_ylim()[1]))
     elif len(values) and values.min() > 0 and values.max() >= 10 * values.min():

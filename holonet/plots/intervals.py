@@ -73,12 +73,12 @@ def plot_intervals(
         ax.axvline(reference, color=MUTED, linewidth=1.0, linestyle="--")
     for index, name in enumerate(names):
         shift = SPREAD * ((index + 0.5) / len(names) - 0.5)
-        drawn = [(k + shift, s[name]) for k, s in enumerate(rows.values()) if name in s]
+        placed = [(k + shift, s[name]) for k, s in enumerate(rows.values()) if name in s]
         look: dict[str, Any] = {"color": color(index)}
-        for y, (_, low, high) in drawn:
+        for y, (_, low, high) in placed:
             if math.isfinite(high - low):
                 ax.plot([low, high], [y, y], linewidth=LINE_WIDTH, **look)
-        heights, estimates = [y for y, _ in drawn], [interval[0] for _, interval in drawn]
+        heights, estimates = [y for y, _ in placed], [interval[0] for _, interval in placed]
         ax.plot(estimates, heights, marker(index), markersize=5, label=name, **look)
     ax.set_yticks(range(len(rows)), list(rows), parse_math=False)
     ax.set_ylim(len(rows) - 0.5, -0.5)

@@ -168,8 +168,8 @@ def _do(
     file, own = folder / f"{cell.key}.json", folder / cell.key
 
     def read(path: Path) -> dict[str, Any]:
-        kept = read_kept(path, identity)
-        entry = {name: kept[name] for name in ("identity", "key", "seconds", "result")}
+        content = read_kept(path, identity)
+        entry = {name: content[name] for name in ("identity", "key", "seconds", "result")}
         whole = entry["key"] == cell.key and isinstance(entry["result"], dict)
         if not whole or not math.isfinite(entry["seconds"]):
             raise CheckpointError(f"{path} is not what a finished cell keeps")

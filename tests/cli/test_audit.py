@@ -29,21 +29,24 @@ app.command("audit")(audit)
 
 
 def invoke(*arguments: str) -> Any:
-    return CliRunner().invoke(app, list(arguments), env={"COLUMNS": "170"})
+    return CliRunner().invoke(app, list(arguments), env={"COLUMNS": "80"})
 
 
 def test_the_table_shows_every_layer_with_verdict_and_numbers() -> None:
     result = invoke("complextorch", "--only", "relu")
     assert result.exit_code == 0, result.output
     lines = result.stdout.splitlines()
-    (line,) = (x for x in lines if x.startswith("│ zLeakyReLU "))
+    assert max(map(len, lines)) <= 100
+    (line,) = (x.split() for x in lines if x.strip().startswith("zLeakyReLU "))
     assert "piecewise" in line
-    (line,) = (x for x in lines if x.startswith("│ CReLU "))
+    (line,) = (x.split() for x in lines if x.strip().startswith("CReLU "))
     assert "0.5" in line
-    assert "not holomorphic" in line
-    assert "overwrites" in line
-    (line,) = (x for x in lines if x.startswith("│ GTReLU "))
-    assert "central differences" in line
+    assert line[1:3] == ["both", "o"]
+    assert " ".join(line).endswith("not holomorphic piecewise")
+    assert "o: overwrites its input" in result.stdout
+    (line,) = (x.split() for x in lines if x.strip().startswith("GTReLU "))
+    assert line[1:3] == ["both", "d"]
+    assert "d: central differences" in result.stdout
     assert "holomorphic on each piece" in result.stdout
     assert "Not what they were known to be: none." in result.stdout
     assert "Not what holonet.nn declares them to be: none." in result.stdout
@@ -65,9 +68,9 @@ def test_json_on_stdout_and_in_a_file(tmp_path: Path) -> None:
     assert record["seed"] == 3
     assert [row["label"] for row in record["rows"]] == ["zReLU"]
     assert record["verdicts"] == {"piecewise": 1}
-    assert module.read_audit(out) == module.audit(
-        module.package_specs("complextorch", "zrelu"), seed=3
-    )
+    rows = module.audit(module.package_specs("complextorch", "zrelu"), seed=3)
+    expected = module.as_record(rows, package="complextorch", seed=3)
+    assert record == json.loads(json.dumps(expected))
     shown = invoke("complextorch", "--only", "zrelu", "--out", str(out)).stdout
     assert f"The rows are in {out}." in shown.replace("\n", "")
 
@@ -84,9 +87,9 @@ def test_disagreements_and_failures_are_shown_with_numbers(monkeypatch) -> None:
     monkeypatch.setattr(module, "PACKAGES", {"complextorch": specs})
     result = invoke("complextorch")
     assert result.exit_code == 0, result.output
-    assert "(known: no violation found)" in result.stdout
+    assert "(known: no" in result.stdout
     assert "Not what they were known to be: 2." in result.stdout
-    assert "both: max |dbar| 1, relative 1, negative modes 1" in result.stdout
+    assert "both: max |dbar| 1, dbar 1, negative modes 1" in result.stdout
     assert "RuntimeError: [it] broke" in result.stdout
     assert "44 further classes are not audited" in result.stdout
 

@@ -23,7 +23,6 @@ import holonet.studies.registry
 from holonet._files import digest_path
 from holonet._provenance import provenance
 from holonet.attacks import ThreatModel, pgd
-from holonet.audit.measure import audit, package_specs, read_audit, write_audit
 from holonet.bench import Case, Row, write_rows
 from holonet.data import Dataset, load_dataset
 from holonet.diagnostics import RobustnessReport, evaluate_robustness
@@ -326,15 +325,6 @@ def _page(folder: Path) -> Any:
     return {part.splitlines()[0]: part for part in parts if not part.startswith("z\n")}
 
 
-def _audit(folder: Path, seed: int) -> None:
-    specs = package_specs("complextorch", "zLeakyReLU")
-    write_audit(folder / "audit.json", audit(specs, seed=seed), seed=seed)
-
-
-def _read_audit(folder: Path) -> Any:
-    return [repr(row) for row in read_audit(folder / "audit.json")]
-
-
 KEPT = ("**/batch-*", "**/identity.json")
 SUBJECTS = (
     Subject("config.toml", _npz_run, ("run/config.toml",), _evaluate, (damage.hostile_toml,) * 3),
@@ -400,9 +390,6 @@ SUBJECTS = (
         _reproduce,
     ),
     Subject("bench CSV", _tables, ("*.*",), _page, (damage.hostile_csv,) * 3, alone=True),
-    Subject(
-        *("audit JSON", _audit, ("audit.*",), _read_audit, (damage.hostile_json,) * 3), alone=True
-    ),
 )
 
 

@@ -32,7 +32,7 @@ PROBLEMS: Mapping[str, Problem] = {
 """What is solved. The ring's radii have the ratio e, so that log|z| alone solves it."""
 
 WEIGHT = 0.05
-"""Of the energy, wherever it is asked for."""
+"""Of the energy, in the conditions that have one."""
 
 
 @dataclass(frozen=True)

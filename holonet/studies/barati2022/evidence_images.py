@@ -39,27 +39,31 @@ LEVELS = 5  # of clean accuracy, on which families are compared
 LEVEL_SPAN = 0.05  # from the best that both families reach downwards
 
 
+Networks = Mapping[tuple[float, int], Result]
+"""(weight, seed) -> the result of a network."""
+
+
 def by_family(results: Results) -> dict[str, dict[tuple[float, int], Result]]:
     """The networks of the range of weights as family -> (weight, seed) -> result.
 
     Raises:
         DataError: there are none.
     """
-    found: dict[str, dict[tuple[float, int], Result]] = defaultdict(dict)
+    families: dict[str, dict[tuple[float, int], Result]] = defaultdict(dict)
     for result in of_part(results, "energy"):
-        found[result["family"]][result["weight"], result["seed"]] = result
-    if not found:
+        families[result["family"]][result["weight"], result["seed"]] = result
+    if not families:
         raise DataError("no network of the range of weights is left")
-    return found
+    return families
 
 
-def _over_weights(networks: Mapping[tuple[float, int], Result], seed: int) -> float:
+def _over_weights(networks: Networks, seed: int) -> float:
     """Mean robust accuracy over the positive weights."""
     values = [r["robust"] for (weight, s), r in networks.items() if s == seed and weight > 0]
     return sum(values) / len(values)
 
 
-def _complete_seeds(networks: Mapping[tuple[float, int], Result]) -> list[int]:
+def _complete_seeds(networks: Networks) -> list[int]:
     """The seeds with which every weight is there."""
     weights = {weight for weight, _ in networks}
     seeds = {seed for _, seed in networks}
@@ -84,7 +88,7 @@ def energy_helps(results: Results) -> Evidence:
 def energy_robustness(results: Results) -> Evidence:
     """Rank correlation of log energy with robust accuracy."""
     everything = by_family(results)
-    found = {
+    correlations = {
         family: _correlation(list(networks.values())) for family, networks in everything.items()
     }
     pooled = [r for networks in everything.values() for r in networks.values()]
@@ -94,7 +98,7 @@ def energy_robustness(results: Results) -> Evidence:
     }
     shown = ", ".join(f"{family} {weight:g}" for family, weight in best.items())
     return Evidence(
-        [Criterion(found, "below")],
+        [Criterion(correlations, "below")],
         {"all families": _correlation(pooled)},
         f"All families together: {_correlation(pooled).text(2)}. Weights of the most robust "
         f"network: {shown}.",
@@ -109,16 +113,16 @@ def _correlation(networks: Sequence[Result]) -> Interval:
 def holomorphic_robust(results: Results) -> Evidence:
     """Against both real families, at equal rule and at equal clean accuracy."""
     everything = by_family(results)
-    ours = everything.pop("holomorphic", None)
-    if ours is None:
+    holomorphic = everything.pop("holomorphic", None)
+    if holomorphic is None:
         raise DataError("no holomorphic network is left")
     same_rule, same_clean = {}, {}
-    for family, theirs in everything.items():
-        seeds = sorted(set(_complete_seeds(ours)) & set(_complete_seeds(theirs)))
+    for family, real in everything.items():
+        seeds = sorted(set(_complete_seeds(holomorphic)) & set(_complete_seeds(real)))
         same_rule[f"minus {family}, equal rule"] = paired_difference(
-            [_over_weights(ours, s) for s in seeds], [_over_weights(theirs, s) for s in seeds]
+            [_over_weights(holomorphic, s) for s in seeds], [_over_weights(real, s) for s in seeds]
         )
-        gaps = [_gap_of_fronts(ours, theirs, s) for s in seeds]
+        gaps = [_gap_of_fronts(holomorphic, real, s) for s in seeds]
         same_clean[f"minus {family}, equal clean accuracy"] = mean_interval(gaps)
     options: Any = {"factor": 100, "unit": " points", "digits": 1}
     return Evidence(
@@ -126,11 +130,9 @@ def holomorphic_robust(results: Results) -> Evidence:
     )
 
 
-def _gap_of_fronts(
-    ours: Mapping[tuple[float, int], Result], theirs: Mapping[tuple[float, int], Result], seed: int
-) -> float:
+def _gap_of_fronts(holomorphic: Networks, real: Networks, seed: int) -> float:
     """How much more robust accuracy is to be had at the same clean accuracy, in the mean."""
-    families = [[r for (_, s), r in of.items() if s == seed] for of in (ours, theirs)]
+    families = [[r for (_, s), r in of.items() if s == seed] for of in (holomorphic, real)]
     top = min(max(r["clean"] for r in family) for family in families)
     gaps = []
     for k in range(LEVELS):
@@ -151,11 +153,11 @@ def pair_matrices(results: Results) -> dict[str, Tensor]:
     Raises:
         DataError: there are fewer than `FEWEST_NETWORKS`.
     """
-    found = of_part(results, "transfer")
-    if not found or len(found[0]["networks"]) < FEWEST_NETWORKS:
-        count = len(found[0]["networks"]) if found else 0
+    cells = of_part(results, "transfer")
+    if not cells or len(cells[0]["networks"]) < FEWEST_NETWORKS:
+        count = len(cells[0]["networks"]) if cells else 0
         raise DataError(f"{count} networks are left, and {FEWEST_NETWORKS} are needed")
-    (result,) = found
+    (result,) = cells
     networks = result["networks"]
     rate = torch.tensor(result["rates"], dtype=torch.float64)
     own = rate.diagonal()

@@ -33,13 +33,13 @@ def by_seed(results: Results, condition: str, quantity: str) -> dict[str, dict[i
     Raises:
         DataError: there are none.
     """
-    found: dict[str, dict[int, Any]] = defaultdict(dict)
+    values: dict[str, dict[int, Any]] = defaultdict(dict)
     for result in of_part(results, "planar"):
         if result["condition"] == condition and quantity in result:
-            found[result["problem"]][result["seed"]] = result[quantity]
-    if not found:
+            values[result["problem"]][result["seed"]] = result[quantity]
+    if not values:
         raise DataError(f"no network of the condition {condition!r} is left")
-    return found
+    return values
 
 
 def _means(

@@ -109,7 +109,7 @@ def holomorphic_harmonic(results: Results) -> Section:
         figure=_panels(
             results, {"one-variable": "Re of holomorphic"}, {"risk": "harmonic extension"}, discs
         ),
-        caption="No energy was asked for: values on the circle were enough.",
+        caption="Trained without the energy: values on the circle were enough.",
     )
 
 

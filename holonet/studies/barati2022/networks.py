@@ -121,11 +121,11 @@ def mean_value_defect(
     with evaluating(model):
         middle = centered_logits(model, x)
 
-        def moved(points: Tensor) -> RealTensor:  # a stack of frames, each one batch long
+        def differences(points: Tensor) -> RealTensor:  # a stack of frames, each one batch long
             step = centered_logits(model, points) - middle.repeat(len(points) // len(x), 1)
             return torch.stack([step, step.square()], -1)
 
-        mean = sphere_mean(moved, x, radius, count=count, generator=generator)
+        mean = sphere_mean(differences, x, radius, count=count, generator=generator)
     gap, spread = mean.value.unbind(-1)
     squared = gap.square() - mean.standard_error[..., 0].square()  # unbiased
     return float(squared.sum() / spread.sum().clamp_min(1e-30))

@@ -74,9 +74,9 @@ def pair_correlation(
             "equal, or made of the controls; it needs values that differ beyond them"
         )
     generator = torch.Generator().manual_seed(seed)
-    drawn = torch.randint(count, (resamples, count), generator=generator)
-    found = _at(one_hot(drawn, count).sum(1), ranks, source, target)
-    z = _fisher(found[~found.isnan()])
+    draws = torch.randint(count, (resamples, count), generator=generator)
+    correlations = _at(one_hot(draws, count).sum(1), ranks, source, target)
+    z = _fisher(correlations[~correlations.isnan()])
     half = float(stdtrit(count - 1, 0.975)) * math.sqrt(count / (count - 1)) * float(z.std())
     middle = float(_fisher(torch.tensor(estimate)))
     low, high = min(estimate, math.tanh(middle - half)), max(estimate, math.tanh(middle + half))
@@ -114,8 +114,8 @@ def _partial(values: Tensor, weights: Tensor) -> RealTensor:
     rest = whole - cross @ torch.linalg.pinv(given, hermitian=True) @ cross.mT
     size = rest.diagonal(dim1=-2, dim2=-1)
     enough = (size > 1e-9 * values.shape[-1] ** 2).all(-1)
-    found = (rest[..., 0, 1] / size.clamp_min(1e-300).prod(-1).sqrt()).clamp(-1, 1)
-    return torch.where(enough, found, torch.nan)
+    correlation = (rest[..., 0, 1] / size.clamp_min(1e-300).prod(-1).sqrt()).clamp(-1, 1)
+    return torch.where(enough, correlation, torch.nan)
 
 
 def _require_square(*matrices: Tensor) -> int:

@@ -49,12 +49,12 @@ class PlanarRule(Rule):
         """`risk` and, where it has a weight, `energy`."""
         paid, free = x[y == 1], x[y == 0]
         error = model(paid).squeeze(1) - self.problem.solution(as_complex(paid))
-        found = {"risk": error.square().sum() / (self.share * len(x))}
+        terms = {"risk": error.square().sum() / (self.share * len(x))}
         if self.weight:
             energy = DirichletEnergy(count=None)(model, free)
             present = len(free) / ((1 - self.share) * len(x))
-            found["energy"] = self.weight * present * energy
-        return found
+            terms["energy"] = self.weight * present * energy
+        return terms
 
     def __repr__(self) -> str:
         return f"PlanarRule({self.problem!r}, {self.weight!r}, {self.share!r})"

@@ -35,7 +35,7 @@ def measure_planar(
     x, form = torch.view_as_real(inside), closed_form(problem, condition)
     with torch.no_grad():
         u, on_edge = (model(torch.view_as_real(z)).squeeze(1) for z in (inside, edge))
-    found: dict[str, Any] = {
+    measures: dict[str, Any] = {
         "distance": _relative(u, form(x).squeeze(1)),
         "distance_hard": _relative(u, problem.solution(inside)),
         "boundary_error": float((on_edge - problem.solution(edge)).square().mean().sqrt()),
@@ -46,20 +46,20 @@ def measure_planar(
     }
     if condition.weight:
         paid = inside if condition.filled else edge
-        mine, least = (_objective(f, problem, condition, inside, paid) for f in (model, form))
-        found["excess"] = mine / least - 1
+        own, least = (_objective(f, problem, condition, inside, paid) for f in (model, form))
+        measures["excess"] = own / least - 1
     if isinstance(problem, DiscMode):
         with torch.no_grad():
             own = harmonic_part(
                 lambda z: model(torch.view_as_real(z))[:, 0], inside, 0, 1, samples=512
             )
-        found["own_distance"] = _relative(u, own)
+        measures["own_distance"] = _relative(u, own)
     elif "log-modulus" in condition.network and isinstance(model, OneVariable):
         middle = problem.harmonic_boundary
-        found["winding"] = winding_number(
+        measures["winding"] = winding_number(
             lambda z: model.net.holomorphic_map(z[:, None])[:, 0], 0, middle
         )
-    return found
+    return measures
 
 
 @torch.no_grad()

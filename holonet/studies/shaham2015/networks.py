@@ -104,7 +104,7 @@ def attacked(
     device = next(model.parameters()).device
     baseline = baseline.to(device)
     quantities = ("one_step", "pgd", "existing", "change")
-    found: dict[str, dict[str, float]] = {quantity: {} for quantity in quantities}
+    shares: dict[str, dict[str, float]] = {quantity: {} for quantity in quantities}
     alarms: Counter[str] = Counter()
     for name, threat in threats.items():
         sums = dict.fromkeys(quantities, 0.0)
@@ -121,12 +121,12 @@ def attacked(
             sums["existing"] += accuracy(model, existing, y) * len(y)
             sums["change"] += float(_variation(model, x, many.x_adv).sum())
         for key, value in sums.items():
-            found[key][name] = value / len(data.y_test)
-    return found | {"alarms": dict(alarms)}
+            shares[key][name] = value / len(data.y_test)
+    return shares | {"alarms": dict(alarms)}
 
 
 @torch.no_grad()
-def _variation(model: nn.Module, x: Tensor, moved: Tensor) -> RealTensor:
+def _variation(model: nn.Module, x: Tensor, x_adv: Tensor) -> RealTensor:
     """Total variation between the class probabilities at both points of each pair."""
     with evaluating(model):
-        return (model(x).softmax(1) - model(moved).softmax(1)).abs().sum(1) / 2
+        return (model(x).softmax(1) - model(x_adv).softmax(1)).abs().sum(1) / 2
