@@ -17,7 +17,6 @@ __all__ = [
     "bootstrap_interval",
     "mean_interval",
     "paired_difference",
-    "rank_correlation",
     "rank_correlation_interval",
     "wilson_interval",
 ]
@@ -162,33 +161,26 @@ def paired_difference(first: Sequence[Number], second: Sequence[Number]) -> Inte
 
 
 @checked
-def rank_correlation(x: Sequence[Number], y: Sequence[Number]) -> float:
-    """Spearman's rank correlation, ties sharing their mean rank; NaN where x or y is constant.
-
-    Law: in [-1, 1]; unchanged by increasing functions of x or of y; 1 of x with itself.
-
-    Raises:
-        DataError: the lengths differ, there are fewer than 2 pairs, or a value is not finite.
-
-    Example:
-        >>> rank_correlation([1, 2, 3], [10, 1000, 100])
-        0.5
-
-    References:
-        Spearman (1904).
-    """
-    return float(_spearman(_pairs("rank_correlation", x, y)))
-
-
-@checked
 def rank_correlation_interval(
     x: Sequence[Number], y: Sequence[Number], *, resamples: int = 2000, seed: int = 0
 ) -> Interval:
     """Spearman's rank correlation with the bootstrap interval over pairs.
 
+    Ties share their mean rank.
+
+    Law: in [-1, 1]; unchanged by increasing functions of x or of y; 1 of x with itself.
+
     Raises:
-        DataError: as `rank_correlation`, or x or y is constant.
+        DataError: the lengths differ, there are fewer than 2 pairs, a value is not finite, or x
+            or y is constant.
         DomainError: resamples below 1.
+
+    Example:
+        >>> rank_correlation_interval([1, 2, 3], [10, 1000, 100]).estimate
+        0.5
+
+    References:
+        Spearman (1904).
     """
     pairs = _pairs("rank_correlation_interval", x, y)
     return bootstrap_interval(_spearman, pairs, resamples=resamples, seed=seed)

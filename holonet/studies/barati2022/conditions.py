@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
+from jaxtyping import Complex, Float
 from torch import Tensor, nn
 
-from holonet._types import ComplexTensor, RealTensor, TensorFunction
+from holonet._types import TensorFunction
 from holonet.data import DiscMode, RingPotential
 from holonet.errors import ConfigError
 from holonet.nn import HolomorphicClassifier, LogModulus, holomorphic_mlp, real_mlp
@@ -76,8 +77,8 @@ class OneVariable(nn.Module):
         super().__init__()
         self.net = net
 
-    def forward(self, x: Tensor) -> RealTensor:
-        """The value at each point of the plane, shape (batch, 2)."""
+    def forward(self, x: Float[Tensor, "batch 2"]) -> Float[Tensor, "batch 1"]:
+        """The value at each point of the plane."""
         return self.net(torch.complex(x[:, :1], x[:, 1:]))
 
 
@@ -113,6 +114,6 @@ def closed_form(problem: Problem, condition: Condition) -> TensorFunction:
     return lambda x: problem.soft_solution(as_complex(x), condition.weight)[:, None]
 
 
-def as_complex(x: Tensor) -> ComplexTensor:
+def as_complex(x: Float[Tensor, "points 2"]) -> Complex[Tensor, " points"]:
     """The points of the plane as complex numbers."""
     return torch.complex(x[:, 0], x[:, 1])

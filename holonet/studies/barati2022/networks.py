@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from holonet._types import RealTensor
@@ -86,13 +87,13 @@ def train_network(network: Network, training: Training, data: Dataset, folder: P
     return model.cpu().eval()
 
 
-def centered_logits(model: Any, x: Tensor) -> RealTensor:
+def centered_logits(model: Any, x: Float[Tensor, "batch *event"]) -> Float[Tensor, "batch classes"]:
     """The logits less their mean over the classes, which no softmax and no decision sees."""
     logits = model(x)
     return logits - logits.mean(1, keepdim=True)
 
 
-def logit_energy(model: nn.Module, x: RealTensor) -> float:
+def logit_energy(model: nn.Module, x: Float[Tensor, "batch *event"]) -> float:
     """(1/2) mean ||J||^2 of the logits in the real coordinates of the data, exactly."""
     with evaluating(model):
         return float(DirichletEnergy(count=None)(model, x).detach())
@@ -100,7 +101,12 @@ def logit_energy(model: nn.Module, x: RealTensor) -> float:
 
 @torch.no_grad()
 def mean_value_defect(
-    model: nn.Module, x: RealTensor, radius: float | int, *, count: int = 4, seed: int = 0
+    model: nn.Module,
+    x: Float[Tensor, "batch *event"],
+    radius: float | int,
+    *,
+    count: int = 4,
+    seed: int = 0,
 ) -> float:
     """How far the logits are from harmonic in the real coordinates of the data, at a distance.
 

@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 
 import torch
+from jaxtyping import Float, Num
 from torch import Tensor
 from torch.nn.functional import one_hot
 
@@ -17,8 +18,8 @@ CHUNK = 50  # resamples at once, which bounds the memory
 
 
 def pair_correlation(
-    x: Tensor,
-    y: Tensor,
+    x: Num[Tensor, "..."],
+    y: Num[Tensor, "..."],
     controls: Sequence[Tensor] = (),
     *,
     resamples: int = 1000,
@@ -40,7 +41,7 @@ def pair_correlation(
 
     Law: in [-1, 1]; unchanged by increasing functions of x, y or a control, and by a common
         renumbering of the networks (but for the draws); -x mirrors it; without controls it is
-        `statistics.rank_correlation` of the pairs.
+        Spearman's of the pairs.
 
     Raises:
         ShapeError: the matrices are not square and of one size.
@@ -83,7 +84,7 @@ def pair_correlation(
     return Interval(estimate, low, high, count, f"bootstrap over {count} networks")
 
 
-def node_effects(count: int) -> list[RealTensor]:
+def node_effects(count: int) -> list[Float[Tensor, "{count} {count}"]]:
     """Controls that take out every effect of the source alone and of the target alone.
 
     Example:

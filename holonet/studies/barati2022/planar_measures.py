@@ -4,6 +4,7 @@ import math
 from typing import Any
 
 import torch
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from holonet._types import RealTensor, TensorFunction
@@ -77,14 +78,14 @@ def profile(u: TensorFunction, problem: Problem) -> list[float]:
     return values.mean(1).tolist()
 
 
-def profile_radii(problem: Problem) -> RealTensor:
+def profile_radii(problem: Problem) -> Float[Tensor, "33"]:
     """33 radii from the inside of the domain to its outer circle."""
     start = problem.inner if isinstance(problem, RingPotential) else 0.01
     stop = problem.outer if isinstance(problem, RingPotential) else 1.0
     return torch.linspace(start, stop, 33, dtype=torch.float64)
 
 
-def harmonic_defect(u: TensorFunction, x: RealTensor) -> float:
+def harmonic_defect(u: TensorFunction, x: Float[Tensor, "points 2"]) -> float:
     """How far u is from harmonic: mean of (u_xx + u_yy)^2 over 2 mean ||Hessian||^2, in [0, 1].
 
     Law: 0 exactly where u is harmonic at the points, or has no second derivative other than 0;

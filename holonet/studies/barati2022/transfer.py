@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from holonet._types import RealTensor
@@ -95,7 +96,9 @@ def halves(data: Dataset) -> tuple[Dataset, Dataset]:
     return first, second
 
 
-def pair_measures(models: Mapping[str, nn.Module], x: RealTensor) -> dict[str, RealTensor]:
+def pair_measures(
+    models: Mapping[str, nn.Module], x: Float[Tensor, "batch *event"]
+) -> dict[str, Float[Tensor, "networks networks"]]:
     """How far the logit functions differ at the points x, for each pair, as square matrices.
 
     Returns:
