@@ -19,14 +19,17 @@ from holonet._types import AnyTensor
 from holonet.attacks import ThreatModel
 from holonet.attacks.ensemble import ATTACKS, STRONG, Attack
 from holonet.cli.options import (
-    NORMS,
+    EpsOption,
+    ExamplesOption,
     JsonFlag,
+    NormOption,
     OtherDataFlag,
-    amount,
-    count,
+    QueriesOption,
+    RestartsOption,
+    RunOption,
+    SeedOption,
+    StepsOption,
     digits,
-    norm_named,
-    seed_option,
 )
 from holonet.cli.terminal import literal, printable, progress, say, show
 from holonet.data import Dataset
@@ -61,36 +64,37 @@ TOOLKITS = {"torchattacks": from_torchattacks, "foolbox": from_foolbox, "art": f
 
 
 def attack(
-    run_dir: Annotated[Path, typer.Argument(help="Folder of a finished run.")],
+    run_dir: RunOption = Path("runs/latest"),
     names: Annotated[
         str,
         typer.Option(
-            "--attack", help="Names with commas; strong, autoattack, torchattacks:PGD and so on."
+            "--attack",
+            help="Names with commas, each on its own: pgd, apgd-ce, square, strong, autoattack, "
+            "torchattacks:PGD and so on.",
         ),
     ] = "apgd-ce,square",
-    eps: Annotated[float, amount("Radius.")] = 0.1,
-    norm: Annotated[str, typer.Option(help=f"{', '.join(NORMS)}.")] = "Linf",
-    steps: Annotated[int | None, count("Of attacks that take steps.")] = None,
-    restarts: Annotated[int | None, count("Of attacks that have them.")] = None,
-    queries: Annotated[int | None, count("Of attacks that count them.")] = None,
-    examples: Annotated[int, count("First so many of the test set.")] = 200,
-    seed: Annotated[int, seed_option("Of the attacks.")] = 0,
+    eps: EpsOption = 0.1,
+    norm: NormOption = "Linf",
+    steps: StepsOption = None,
+    restarts: RestartsOption = None,
+    queries: QueriesOption = None,
+    examples: ExamplesOption = 1000,
+    seed: SeedOption = 0,
     transfer: Annotated[
         str | None, typer.Option(help="Other finished runs, with commas: who fools whom.")
     ] = None,
     other_data: OtherDataFlag = False,
     as_json: JsonFlag = False,
 ) -> None:
-    """Attack the test set with each attack on its own, and keep what it found.
+    """Attack the test set with each attack on its own, and keep its points.
 
-    Each attack sees every example, unlike in holonet evaluate, where it sees what is left. The
+    Each attack sees every example, in holonet evaluate those alone that the earlier ones left. The
     points of each example, the numbers and a picture go to the folder attacks in the run folder.
     With --transfer, the first attack also makes points for each of the runs, to be tried on all.
 
-    [dim]holonet attack runs/mnist --attack apgd-ce,square --eps 0.1[/dim]
-    [dim]holonet attack runs/a --transfer runs/b,runs/c --attack pgd[/dim]
+    [dim]holonet attack --run-dir runs/mnist --attack apgd-ce,square --eps 0.1[/dim]
+    [dim]holonet attack --run-dir runs/a --transfer runs/b,runs/c --attack pgd[/dim]
     """
-    norm = norm_named(norm)
     threat = ThreatModel(cast("Any", norm), eps, None)  # checked before the data are read
     chosen = attacks_named(names, steps=steps, restarts=restarts, queries=queries)
     _, dataset, network = load_run(run_dir, other_data=other_data)

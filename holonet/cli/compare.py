@@ -2,7 +2,7 @@
 
 import json
 import statistics
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,51 +12,37 @@ from rich.table import Table
 from holonet.attacks import ThreatModel
 from holonet.cli.options import (
     RULE_NAMES,
+    EpsOption,
+    ExamplesOption,
     JsonFlag,
     amount,
     count,
     digits,
     given,
-    require_used,
     seed_option,
 )
+from holonet.cli.settings import configured, require_used, takes_settings
 from holonet.cli.terminal import say, show
 from holonet.errors import ConfigError, RunExistsError
 from holonet.experiments import Contender, Outcome, Protocol, relative_cost, run_demo
 from holonet.experiments import compare as run_comparison
 from holonet.interop import require_autoattack
-from holonet.training import DataConfig, ModelConfig, RuleConfig, RunConfig, TrainConfig, load_data
+from holonet.training import RunConfig, load_data
 
 __all__ = ["compare", "demo"]
 
-SETTINGS = {
-    "data_root": "data.root",
-    "hidden": "model.hidden",
-    "channels": "model.channels",
-    "dense": "model.dense",
-    "activation": "model.activation",
-    "weight": "rule.weight",
-    "train_eps": "rule.eps",
-    "schedule": "rule.schedule",
-    "warm_up": "rule.warm_up",
-}
-"""Options that some networks, rules or data ignore, by the setting that each stands for."""
 
-DataOption = Annotated[str, typer.Option(help="digits, mnist, or the path of an .npz file.")]
-RootOption = Annotated[Path | None, typer.Option(help="Folder with the files (mnist).")]
-
-
+@takes_settings(only=("data.name", "data.root"))
 def demo(
-    ctx: typer.Context,
     out: Annotated[Path, typer.Option(help="Folder of the report and the runs.")] = Path(
         "reports/demo"
     ),
-    data: DataOption = "digits",
-    data_root: RootOption = None,
     seed: Annotated[int, seed_option("Of everything random.")] = 0,
     epochs: Annotated[int, count("Passes over the training set.")] = 40,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the report.")] = False,
     as_json: JsonFlag = False,
+    *,
+    settings: Mapping[str, str],
 ) -> None:
     """Train a plain real network and a holomorphic one, attack both, write a report.
 
@@ -69,9 +55,10 @@ def demo(
     report = out / "report.html"
     if report.exists() and not overwrite:
         raise RunExistsError(f"{report} exists: give --overwrite, or another folder with --out")
-    source = DataConfig(name=data, root=data_root)
-    require_used(given(ctx, {"data_root": "data.root"}), [RunConfig(data=source)])
-    command = f"holonet demo --data {data} --seed {seed} --epochs {epochs}"
+    config = configured(RunConfig(), settings)
+    require_used(settings, [config])
+    source = config.data
+    command = f"holonet demo --data {source.name} --seed {seed} --epochs {epochs}"
     outcomes, report = run_demo(
         load_data(source),
         out,
@@ -88,47 +75,32 @@ def demo(
     say(f"\nThe report is {report.resolve()}: open it in a browser.")
 
 
+@takes_settings(
+    {"rule.steps": "train-steps", "rule.norm": "train-norm"},
+    without=("model.kind", "rule.name", "rule.eps", "train.seed"),
+)
 def compare(
     ctx: typer.Context,
     out: Annotated[Path, typer.Option(help="Folder of the runs; finished ones are kept.")] = Path(
         "runs/compare"
     ),
-    data: DataOption = "digits",
-    data_root: RootOption = None,
     networks: Annotated[
         str, typer.Option(help="Of holomorphic, real, real-parameter-matched, real-mac-matched.")
     ] = "holomorphic,real-parameter-matched",
-    rules: Annotated[
-        str,
-        typer.Option(help=f"Of {RULE_NAMES}."),
-    ] = "analytic,standard",
-    family: Annotated[str, typer.Option(help="mlp or convnet.")] = "mlp",
-    hidden: Annotated[str, typer.Option(help="Widths of the holomorphic perceptron.")] = "64,64",
-    channels: Annotated[str, typer.Option(help="Of the holomorphic convnet.")] = "16,32",
-    dense: Annotated[str, typer.Option(help="Widths behind its convolutions.")] = "100",
-    activation: Annotated[str, typer.Option(help="Of the holomorphic network.")] = "square",
-    weight: Annotated[float, amount("Of the Dirichlet energy.")] = 0.03,
+    rules: Annotated[str, typer.Option(help=f"Of {RULE_NAMES}.")] = "linearized,standard",
     train_eps: Annotated[
         float | None, amount("Radius that the rules train for; eps unless given.")
     ] = None,
-    schedule: Annotated[
-        str, typer.Option(help="How radii and weights rise: constant, linear or cosine.")
-    ] = "constant",
-    warm_up: Annotated[float, amount("Fraction of training until they are there.")] = 0.5,
-    epochs: Annotated[int, count("Passes over the training set.")] = 40,
-    batch_size: Annotated[int, count("Examples a step.")] = 64,
-    lr: Annotated[float, amount("Peak of the one-cycle schedule.")] = 1e-2,
-    weight_decay: Annotated[
-        float, amount("What multiplies the weights where they join their gradients.")
-    ] = 0.0,
     seeds: Annotated[int, count("How many seeds.")] = 1,
     first_seed: Annotated[int, seed_option("The first of them.")] = 0,
     attack: Annotated[str, typer.Option(help="pgd, strong (ours), autoattack.")] = "pgd",
-    eps: Annotated[float, amount("Radius of the l_inf attack.")] = 0.1,
+    eps: EpsOption = 0.1,
     steps: Annotated[int, count("Of PGD.")] = 40,
     restarts: Annotated[int, count("Of PGD.")] = 3,
-    examples: Annotated[int, count("Attacked test examples.")] = 1000,
+    examples: ExamplesOption = 1000,
     as_json: JsonFlag = False,
+    *,
+    settings: Mapping[str, str],
 ) -> None:
     """Every network under every rule: clean and robust accuracy, and what a step costs.
 
@@ -141,46 +113,33 @@ def compare(
     --attack autoattack --seeds 3 --out runs/mnist[/dim]
     """
     threat = ThreatModel("Linf", eps)
-    if attack != "pgd" and (idle := given(ctx, {"steps": "--steps", "restarts": "--restarts"})):
+    if attack != "pgd" and (idle := given(ctx, ("steps", "restarts"))):
         raise ConfigError(
-            f"{' and '.join(idle)} changes nothing with --attack {attack}: leave it out, or "
+            f"--{' and --'.join(idle)} changes nothing with --attack {attack}: leave it out, or "
             "choose --attack pgd"
         )
     if attack == "autoattack":
         require_autoattack()  # before the training
     protocol = Protocol(threat, (0.0, eps), steps, restarts, examples, attack)
-    model: dict[str, Any] = {
-        "family": family,
-        "hidden": hidden.split(","),
-        "channels": channels.split(","),
-        "dense": dense.split(","),
-        "activation": activation,
-    }
-    rule: dict[str, Any] = {
-        "weight": weight,
-        "eps": eps if train_eps is None else train_eps,
-        "schedule": schedule,
-        "warm_up": warm_up,
-    }
-    contenders = [
-        Contender(
-            f"{network}, {name}",
-            ModelConfig(**{**model, "kind": network}),
-            RuleConfig(**{**rule, "name": name}),
+    radius = digits(eps if train_eps is None else train_eps)
+    runs = {
+        f"{network}, {name}": configured(
+            RunConfig(),
+            {"rule.eps": radius, **settings, "model.kind": network, "rule.name": name},
         )
         for network in networks.split(",")
         for name in rules.split(",")
-    ]
-    source = DataConfig(name=data, root=data_root)
-    runs = [RunConfig(data=source, model=c.model, rule=c.rule) for c in contenders]
-    require_used(given(ctx, SETTINGS), runs)
+    }
+    trained = [] if train_eps is None else ["rule.eps"]
+    require_used([*settings, *trained], list(runs.values()))
+    base = next(iter(runs.values()))
     outcomes = run_comparison(
-        contenders,
-        load_data(source),
-        TrainConfig(epochs=epochs, batch_size=batch_size, lr=lr, weight_decay=weight_decay),
+        [Contender(label, run.model, run.rule) for label, run in runs.items()],
+        load_data(base.data),
+        base.train,
         protocol,
         folder=out,
-        source=source,
+        source=base.data,
         seeds=range(first_seed, first_seed + seeds),
         progress=not as_json,
     )

@@ -4,7 +4,6 @@ import json
 import math
 from collections.abc import Sequence
 from dataclasses import asdict, replace
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Annotated, Any, cast
 
@@ -12,17 +11,21 @@ import typer
 from rich.table import Table
 
 from holonet._files import write_atomically
+from holonet._provenance import provenance
 from holonet.attacks import ThreatModel
 from holonet.cli.attack import BATCH, attacks_named, box_of, percent, save_picture, threat_of
 from holonet.cli.options import (
-    NORMS,
+    ExamplesOption,
     JsonFlag,
+    NormOption,
     OtherDataFlag,
-    count,
+    QueriesOption,
+    RestartsOption,
+    RunOption,
+    SeedOption,
+    StepsOption,
     digits,
-    norm_named,
     parse_numbers,
-    seed_option,
 )
 from holonet.cli.terminal import literal, progress, say, show
 from holonet.diagnostics import (
@@ -43,17 +46,22 @@ CHECKS = 7
 
 
 def evaluate(
-    run_dir: Annotated[Path, typer.Argument(help="Folder of a finished run.")],
-    eps: Annotated[str, typer.Option(help="Radii, e.g. 0.05,0.1.")] = "0.1",
-    norm: Annotated[str, typer.Option(help=f"{', '.join(NORMS)}.")] = "Linf",
-    attacks: Annotated[
-        str, typer.Option(help="strong, autoattack, or names with commas: pgd, apgd-ce, square.")
+    run_dir: RunOption = Path("runs/latest"),
+    names: Annotated[
+        str,
+        typer.Option(
+            "--attack",
+            help="Names with commas, one after the other: strong, autoattack, pgd, apgd-ce, "
+            "square, torchattacks:PGD and so on.",
+        ),
     ] = "strong",
-    steps: Annotated[int | None, count("Of gradient ascent.")] = None,
-    restarts: Annotated[int | None, count("Random starts.")] = None,
-    queries: Annotated[int | None, count("Of random search.")] = None,
-    examples: Annotated[int, count("First so many of the test set.")] = 1000,
-    seed: Annotated[int, seed_option("Of the attacks.")] = 0,
+    eps: Annotated[str, typer.Option(help="Radii, such as 0.05,0.1.")] = "0.1",
+    norm: NormOption = "Linf",
+    steps: StepsOption = None,
+    restarts: RestartsOption = None,
+    queries: QueriesOption = None,
+    examples: ExamplesOption = 1000,
+    seed: SeedOption = 0,
     sanity: Annotated[bool, typer.Option(help="Look for masked gradients.")] = True,
     distances: Annotated[bool, typer.Option(help="Distance to the nearest mistake.")] = False,
     other_data: OtherDataFlag = False,
@@ -61,18 +69,17 @@ def evaluate(
 ) -> None:
     """Clean accuracy, and the worst case over an ensemble of attacks, with Wilson intervals at 95%.
 
-    Each attack sees what the ones before it left standing. The numbers are kept in
-    evaluation.json in the run folder, a picture beside it, and what was found for each example in
-    the folder evaluation; a call that is cut off goes on there. Attacks give an upper bound on
-    robust accuracy, never a guarantee: the sanity list says whether to believe it at all.
+    Each attack sees the examples that the earlier ones left. The numbers are kept in
+    evaluation.json in the run folder, a picture beside it, and the points of each example in the
+    folder evaluation; an interrupted call resumes there. Attacks give an upper bound on robust
+    accuracy, never a guarantee: the sanity checks list signs of gradient masking.
 
-    [dim]holonet evaluate runs/mnist --eps 0.1,0.2[/dim]
-    [dim]holonet evaluate runs/mnist --attacks autoattack --examples 500[/dim]
+    [dim]holonet evaluate --run-dir runs/mnist --eps 0.1,0.2[/dim]
+    [dim]holonet evaluate --run-dir runs/mnist --attack autoattack --examples 500[/dim]
     """
     # every radius and name is checked before the data are read
-    norm = norm_named(norm)
     threats = [ThreatModel(cast("Any", norm), r, None) for r in parse_numbers(eps, "--eps")]
-    chosen = attacks_named(attacks, steps=steps, restarts=restarts, queries=queries)
+    chosen = attacks_named(names, steps=steps, restarts=restarts, queries=queries)
     _, dataset, network = load_run(run_dir, other_data=other_data)
     require_inside(run_dir)
     x, y = dataset.x_test[:examples], dataset.y_test[:examples]
@@ -139,14 +146,14 @@ def evaluate(
         "reports": [report.to_json() for report in reports],
         "sanity": [check.to_json() for check in checks],
         "distances": None if found is None else found.to_json(),
-        "versions": _versions(),
+        "provenance": provenance(),
     }
     write_atomically(run_dir / "evaluation.json", json.dumps(result, indent=1))
     note = save_picture(run_dir / "evaluation.png", lambda: _picture(reports, found))
     if as_json:
         typer.echo(json.dumps(result))
         return
-    show(_table(run_dir, reports), least=80)
+    show(_table(reports), least=80)
     say(box_of(threat))
     for report in reports:
         for alarm in report.alarms:
@@ -178,10 +185,9 @@ def _picture(reports: Sequence[RobustnessReport], found: MinimumNorms | None) ->
     return figure
 
 
-def _table(run_dir: Path, reports: Sequence[RobustnessReport]) -> Table:
+def _table(reports: Sequence[RobustnessReport]) -> Table:
     names = reports[0].attacks
-    title = f"{run_dir}: accuracy % left after each attack, {reports[0].threat.norm}"
-    table = Table(title=literal(title))
+    table = Table(title=literal(f"accuracy % left after each attack, {reports[0].threat.norm}"))
     table.add_column("eps", justify="right")
     for name in names[:-1]:
         table.add_column(name, justify="right")
@@ -198,14 +204,3 @@ def _table(run_dir: Path, reports: Sequence[RobustnessReport]) -> Table:
 def _brief(check: SanityCheck) -> str:
     """A check that passed needs no advice."""
     return str(replace(check, explanation="")).removesuffix(". ")
-
-
-def _versions() -> dict[str, str]:
-    """Of the packages that the numbers depend on."""
-    found = {}
-    for name in ("holonet", "torch", "pyautoattack"):
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            continue
-    return found

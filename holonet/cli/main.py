@@ -127,7 +127,7 @@ _command(
 )
 _command(
     "attack",
-    "Attack the test set with each attack on its own, and keep what it found.",
+    "Attack the test set with each attack on its own, and keep its points.",
     lambda: import_module("holonet.cli.attack").attack,
 )
 _command(

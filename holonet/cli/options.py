@@ -1,41 +1,40 @@
-"""What several commands take and read alike."""
+"""Options that several commands have, and how they are read."""
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
+from pathlib import Path
 from typing import Annotated, Any, get_args
 
 import typer
 
 from holonet.attacks.threat import Norm
-from holonet.errors import ConfigError
-from holonet.training import RuleConfig, RunConfig
+from holonet.training import RuleConfig
 
 __all__ = [
     "LARGEST_SEED",
     "NORMS",
     "RULE_NAMES",
+    "EpsOption",
+    "ExamplesOption",
     "JsonFlag",
+    "NormOption",
     "OtherDataFlag",
+    "QueriesOption",
+    "RestartsOption",
+    "RunOption",
+    "SeedOption",
+    "StepsOption",
     "amount",
     "count",
     "digits",
     "given",
     "norm_named",
     "parse_numbers",
-    "require_used",
     "seed_option",
 ]
 
 RULE_NAMES = ", ".join(get_args(RuleConfig.model_fields["name"].annotation))
 """The training rules, for a line of help."""
-
-JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON on stdout instead of text.")]
-
-OtherDataFlag = Annotated[
-    bool,
-    typer.Option("--other-data", help="The run's data may be others than those it was trained on."),
-]
-
 
 NORMS: tuple[str, ...] = get_args(Norm)
 LARGEST_SEED = 2**63 - 1
@@ -43,17 +42,17 @@ LARGEST_SEED = 2**63 - 1
 
 def count(text: str) -> Any:
     """An option that counts something: at least 1."""
-    return typer.Option(help=text, min=1)
+    return typer.Option(help=text, min=1, metavar="INTEGER")
 
 
 def seed_option(text: str) -> Any:
     """An option for a seed, from 0 to what a generator of torch takes."""
-    return typer.Option(help=text, min=0, max=LARGEST_SEED)
+    return typer.Option(help=text, min=0, max=LARGEST_SEED, metavar="INTEGER")
 
 
 def amount(text: str) -> Any:
     """An option for a finite number that is not negative, such as a radius or a weight."""
-    return typer.Option(help=text, callback=_require_amount)
+    return typer.Option(help=text, callback=_require_amount, metavar="NUMBER")
 
 
 def _require_amount(value: float | None) -> float | None:
@@ -72,6 +71,21 @@ def norm_named(text: str) -> str:
     return next((norm for norm in NORMS if norm.lower() == text.lower()), text)
 
 
+JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON on stdout instead of text.")]
+RunOption = Annotated[Path, typer.Option(help="Folder of the run.")]
+OtherDataFlag = Annotated[
+    bool,
+    typer.Option("--other-data", help="The run's data may be others than those it was trained on."),
+]
+EpsOption = Annotated[float, amount("Radius of the attack.")]
+NormOption = Annotated[str, typer.Option(help=f"{', '.join(NORMS)}.", callback=norm_named)]
+StepsOption = Annotated[int | None, count("Steps of gradient ascent.")]
+RestartsOption = Annotated[int | None, count("Random starts.")]
+QueriesOption = Annotated[int | None, count("Queries of random search.")]
+ExamplesOption = Annotated[int, count("Number of attacked test examples, the first ones.")]
+SeedOption = Annotated[int, seed_option("Of the attacks.")]
+
+
 def digits(number: float) -> str:
     """The shortest text that reads back as this number: no two share a name.
 
@@ -84,30 +98,10 @@ def digits(number: float) -> str:
     return short if float(short) == number else repr(float(number))
 
 
-def given(ctx: typer.Context, keys: Mapping[str, str]) -> list[str]:
-    """What stands for those parameters of a command that were typed, not left at their default."""
-    sources = {name: ctx.get_parameter_source(name) for name in keys}
-    return [keys[name] for name, at in sources.items() if at and at.name == "COMMANDLINE"]
-
-
-def require_used(keys: Iterable[str], runs: Sequence[RunConfig]) -> None:
-    """Refuse options that change nothing in any of the runs.
-
-    Args:
-        keys: of the settings that were given, dotted.
-        runs: what they were made into; at least one.
-
-    Raises:
-        ConfigError: it names them, and what ignores each.
-    """
-    unused = [run.unused() for run in runs]
-    idle = [
-        f"{key} changes nothing with {' or '.join(dict.fromkeys(u[key] for u in unused))}"
-        for key in keys
-        if all(key in u for u in unused)
-    ]
-    if idle:
-        raise ConfigError(f"options: {'; '.join(idle)}. Leave them out, or choose what uses them")
+def given(ctx: typer.Context, options: Iterable[str]) -> list[str]:
+    """Those options of a command that were typed, not left at their default."""
+    sources = {name: ctx.get_parameter_source(name) for name in options}
+    return [name for name, at in sources.items() if at and at.name == "COMMANDLINE"]
 
 
 def parse_numbers(text: str, option: str) -> list[float]:

@@ -2,6 +2,7 @@
 
 import json
 import shlex
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -9,14 +10,15 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from holonet.cli.options import JsonFlag, count, given, require_used
+from holonet.cli.options import JsonFlag, count
+from holonet.cli.settings import NAMES, configured, require_used, takes_settings
 from holonet.cli.terminal import say, show
 from holonet.studies.evidence import Verdict
 from holonet.studies.registry import STUDIES, study_named
 from holonet.studies.runner import StudyResult
 from holonet.studies.runner import reproduce as reproduce_study
 from holonet.studies.study import Study
-from holonet.training import DataConfig, RunConfig, load_data
+from holonet.training import RunConfig, load_data
 
 __all__ = ["reproduce"]
 
@@ -28,8 +30,8 @@ STYLES = {
 }
 
 
+@takes_settings(only=("data.name", "data.root"))
 def reproduce(
-    ctx: typer.Context,
     name: Annotated[str, typer.Argument(help=f"The study: {', '.join(STUDIES)}.")],
     quick: Annotated[bool, typer.Option("--quick", help="The short run, of minutes.")] = False,
     out: Annotated[
@@ -37,11 +39,9 @@ def reproduce(
     ] = None,
     seeds: Annotated[int | None, count("How many, from 0; at least 2.")] = None,
     epochs: Annotated[int | None, count("Of each training.")] = None,
-    data: Annotated[str, typer.Option(help="digits, mnist, or the path of an .npz file.")] = (
-        "digits"
-    ),
-    data_root: Annotated[Path | None, typer.Option(help="Folder with the files (mnist).")] = None,
     as_json: JsonFlag = False,
+    *,
+    settings: Mapping[str, str],
 ) -> None:
     """Test what a paper claims, claim by claim, over several seeds; write a report.
 
@@ -52,15 +52,15 @@ def reproduce(
     [dim]holonet reproduce shaham2015 --data mnist --data-root ~/data --epochs 10[/dim]
     """
     kind = study_named(name)
-    source = DataConfig(name=data, root=data_root)
-    require_used(given(ctx, {"data_root": "data.root"}), [RunConfig(data=source)])
+    config = configured(RunConfig(), settings)
+    require_used(settings, [config])
     folder = out or Path("reports") / f"{name}{'-quick' * quick}"
     result = reproduce_study(
-        kind(load_data(source), seeds=seeds, epochs=epochs),
+        kind(load_data(config.data), seeds=seeds, epochs=epochs),
         folder,
         quick=quick,
         progress=not as_json,
-        command=_command(name, quick, seeds, epochs, data, data_root),
+        command=_command(name, quick, seeds, epochs, settings),
     )
     if as_json:
         typer.echo(json.dumps(result.record))
@@ -69,20 +69,15 @@ def reproduce(
 
 
 def _command(
-    name: str,
-    quick: bool,
-    seeds: int | None,
-    epochs: int | None,
-    data: str,
-    data_root: Path | None,
+    name: str, quick: bool, seeds: int | None, epochs: int | None, settings: Mapping[str, str]
 ) -> str:
     """What does this again, without the choice of the folder."""
-    parts = ["holonet", "reproduce", name, *(["--quick"] if quick else [])]
-    options = {"seeds": seeds, "epochs": epochs, "data": data, "data-root": data_root}
+    options = {"seeds": seeds, "epochs": epochs}
+    options |= {NAMES[key]: text for key, text in settings.items()}
+    command = ["holonet", "reproduce", name, *["--quick"] * quick]
     for option, value in options.items():
-        if value is not None:
-            parts += [f"--{option}", str(value)]
-    return shlex.join(parts)
+        command += [] if value is None else [f"--{option}", str(value)]
+    return shlex.join(command)
 
 
 def _print(kind: type[Study], result: StudyResult) -> None:

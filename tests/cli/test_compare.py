@@ -91,7 +91,7 @@ def test_an_option_that_changes_nothing_anywhere_is_refused(
     [
         ("--schedule", "lin", "'linear' or 'cosine'"),
         ("--networks", "unreal", "'real-parameter-matched'"),
-        ("--warm-up", "2", "warm_up = 2.0"),
+        ("--warm-up", "2", "warm_up = '2'"),
     ],
 )
 def test_a_bad_option_is_an_error_of_ours(

@@ -166,8 +166,8 @@ def test_the_command_works_with_the_core_alone(folder: Path) -> None:
         ["list"],
         ["list", "datasets"],
         ["train", *SMALL, "--hidden", "4", "--run-dir", "r"],
-        ["evaluate", "r", "--attacks", "fgsm", "--no-sanity"],
-        ["attack", "r", "--attack", "fgsm", "--json"],
+        ["evaluate", "--run-dir", "r", "--attack", "fgsm", "--no-sanity"],
+        ["attack", "--run-dir", "r", "--attack", "fgsm", "--json"],
         ["compare", *SMALL, "--hidden", "4", "--steps", "1", "--restarts", "1", "--out", "c"],
         ["audit", "--only", "Dropout2d"],
     ]
@@ -185,11 +185,11 @@ def test_what_is_missing_is_one_line_before_any_work(folder: Path) -> None:
         "reproduce shaham2015 --quick --data x.npz --out s": "holonet[plots]",
         "reproduce barati2022 --quick --data x.npz --out s": "holonet[plots]",
         "compare --data x.npz --attack autoattack --out t": "holonet[attacks]",
-        "evaluate r --attacks strong,autoattack": "holonet[attacks]",
-        "attack r --attack autoattack": "holonet[attacks]",
-        "attack r --attack torchattacks:PGD": "torchattacks",
-        "attack r --attack foolbox:LinfPGD": "foolbox",
-        "attack r --attack art:FastGradientMethod": "adversarial-robustness-toolbox",
+        "evaluate --run-dir r --attack strong,autoattack": "holonet[attacks]",
+        "attack --run-dir r --attack autoattack": "holonet[attacks]",
+        "attack --run-dir r --attack torchattacks:PGD": "torchattacks",
+        "attack --run-dir r --attack foolbox:LinfPGD": "foolbox",
+        "attack --run-dir r --attack art:FastGradientMethod": "adversarial-robustness-toolbox",
     }
     results = with_the_core_alone(folder, *(line.split() for line in lines))
     for (line, extra), (code, out, err, _) in zip(lines.items(), results, strict=True):
@@ -244,8 +244,8 @@ TINY = [*SMALL, "--hidden", "4"]
 LINES = {
     "train": ["train", *TINY, "--run-dir", "OUT", "--json"],
     "resume": ["train", "--resume", "--run-dir", "OUT", "--json"],
-    "evaluate": ["evaluate", "OUT", "--attacks", "fgsm", "--no-sanity", "--json"],
-    "attack": ["attack", "OUT", "--attack", "fgsm", "--json"],
+    "evaluate": ["evaluate", "--run-dir", "OUT", "--attack", "fgsm", "--no-sanity", "--json"],
+    "attack": ["attack", "--run-dir", "OUT", "--attack", "fgsm", "--json"],
     "compare": [
         *["compare", "--steps", "1", "--restarts", "1", "--networks", "holomorphic"],
         *["--rules", "standard", *TINY, "--out", "OUT", "--json"],
@@ -305,7 +305,7 @@ def test_a_write_that_the_system_refuses_is_one_line(
         ("train --config file/c.toml", "file/c.toml"),
         ("train --config .", "."),
         ("train --data file", "file"),
-        ("evaluate file", "file"),
+        ("evaluate --run-dir file", "file"),
         ("compare --out file/c", "file is a file, and a folder is needed there"),
         ("demo --out file/d", "file is a file, and a folder is needed there"),
         ("reproduce shaham2015 --quick --out file/s", "file is a file"),
@@ -340,8 +340,8 @@ def test_a_path_that_cannot_be_is_one_line(
     ("command", "where", "hint"),
     [
         ("train --data x.npz --run-dir i", "train.fit", "go on with holonet train --resume"),
-        ("evaluate done", "evaluate.evaluate_radii", "the same command goes on"),
-        ("attack done", "attack.evaluate_robustness", "the same command goes on"),
+        ("evaluate --run-dir done", "evaluate.evaluate_radii", "the same command goes on"),
+        ("attack --run-dir done", "attack.evaluate_robustness", "the same command goes on"),
         ("compare --data x.npz", "compare.run_comparison", "the same command goes on"),
         ("demo --data x.npz", "compare.run_demo", "the same command goes on"),
     ],
@@ -402,7 +402,7 @@ def test_the_code_tells_where_nobody_can_read(
     def full(_: str) -> int:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(sys, "argv", ["holonet", "evaluate", "/nowhere"])
+    monkeypatch.setattr(sys, "argv", ["holonet", "evaluate", "--run-dir", "/nowhere"])
     if closed:
         monkeypatch.setattr(sys, "stderr", None)
     else:
@@ -423,7 +423,7 @@ def test_memory_that_is_not_there_is_one_line(
 
     monkeypatch.chdir(finished)
     monkeypatch.setattr("holonet.cli.evaluate.evaluate_radii", fail)
-    code, err = said(monkeypatch, capsys, "evaluate", "done")
+    code, err = said(monkeypatch, capsys, "evaluate", "--run-dir", "done")
     assert (code, "not enough memory" in err) == (2, True)
 
 
@@ -445,12 +445,18 @@ def numeric_options() -> list[tuple[str, str, str]]:
         hints = get_type_hints(lazy.callback())
         for parameter in lazy.load().params:
             kinds = {hints.get(parameter.name or ""), *get_args(hints.get(parameter.name or ""))}
-            if kinds & {int, float} and bool not in kinds:
-                found.append((name, parameter.opts[0], "float" if float in kinds else "int"))
+            number = parameter.metavar in ("INTEGER", "NUMBER")
+            if number or (kinds & {int, float} and bool not in kinds):
+                whole = parameter.metavar == "INTEGER" or int in kinds
+                found.append((name, parameter.opts[0], "int" if whole else "float"))
     return found
 
 
-ARGUMENTS = {"evaluate": ["done"], "attack": ["done"], "reproduce": ["shaham2015"]}
+ARGUMENTS = {
+    "evaluate": ["--run-dir", "done"],
+    "attack": ["--run-dir", "done"],
+    "reproduce": ["shaham2015"],
+}
 
 
 def test_there_is_no_number_without_a_bound(
@@ -459,11 +465,13 @@ def test_there_is_no_number_without_a_bound(
     """A negative count is a slice to Python; NaN passes every comparison."""
     monkeypatch.chdir(finished)
     options = numeric_options()
-    assert len(options) > 40
+    assert len(options) > 60
     taken = []
     for command, option, kind in options:
         bad = ["-1", "-9" * 12, "nan", "inf"] if kind == "float" else ["-1", "-5", "1" * 25]
-        if kind == "int" and not option.endswith("seed"):
+        if option == "--clip":
+            bad.remove("inf")  # no limit
+        if kind == "int" and not option.endswith(("seed", "residual")):
             bad[2:] = ["0"]  # how many is too many is not for the command to say
         for value in bad:
             code = run(monkeypatch, command, *ARGUMENTS.get(command, []), f"{option}={value}")
@@ -474,6 +482,7 @@ def test_there_is_no_number_without_a_bound(
     assert not taken
 
 
+GENTLE = ["--epochs", "60", "--batch-size", "256", "--lr", "0.003", "--rule", "analytic"]
 HOSTILE = ["a[/b]", "[red]x", "cost$_5^$", "\x1b[31mred", ":smile:", "b\\", os.fsdecode(b"\xff")]
 
 
@@ -481,16 +490,19 @@ def test_names_of_folders_are_no_markup_no_formula_and_no_orders_to_the_terminal
     finished: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
 ) -> None:
     monkeypatch.chdir(finished)
-    assert not run(monkeypatch, "train", *TINY[:2], "--epochs", "60", "--run-dir", "good")
+    assert not run(monkeypatch, "train", *TINY[:2], *GENTLE, "--run-dir", "good")
     for name in HOSTILE:
         shutil.copytree("good", name)
         shown = printable(name)
         monkeypatch.setenv("COLUMNS", "200")
-        assert not run(monkeypatch, "attack", name, "--attack", "fgsm", "--transfer", "good")
+        assert not run(
+            monkeypatch, "attack", "--run-dir", name, "--attack", "fgsm", "--transfer", "good"
+        )
         capsys.readouterr()
-        assert not run(monkeypatch, "evaluate", name, "--attacks", "fgsm", "--no-sanity")
+        assert not run(
+            monkeypatch, "evaluate", "--run-dir", name, "--attack", "fgsm", "--no-sanity"
+        )
         out = capsys.readouterr().out
-        assert f"{shown}: accuracy" in out
         assert f"The picture is {shown}/evaluation.png" in out
         assert "\x1b[31m" not in out
         assert (finished / name / "attacks" / "Linf-0.1" / "transfer.png").exists()

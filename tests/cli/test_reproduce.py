@@ -80,7 +80,7 @@ def test_json_is_the_record_and_nothing_else(tmp_path: Path) -> None:
     assert record == json.loads((tmp_path / "results.json").read_text())
     assert record["quick"] is True
     assert record["cells"]["seed3"]["result"] == {"data": "digits", "epochs": 7}
-    assert record["command"] == "holonet reproduce toy --quick --seeds 4 --epochs 7 --data digits"
+    assert record["command"] == "holonet reproduce toy --quick --seeds 4 --epochs 7"
 
 
 @pytest.mark.usefixtures("toy")

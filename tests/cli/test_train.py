@@ -134,7 +134,7 @@ def test_train_prints_json_for_scripts(tmp_path: Path) -> None:
 
 def test_train_says_what_to_do_next(tmp_path: Path) -> None:
     result = train(tmp_path / "run")
-    assert f"holonet evaluate {tmp_path / 'run'}" in result.stdout.replace("\n", "")
+    assert f"holonet evaluate --run-dir {tmp_path / 'run'}" in result.stdout.replace("\n", "")
 
 
 def test_existing_run_is_refused_and_loses_nothing(finished: Path) -> None:

@@ -36,7 +36,7 @@ from holonet.training.checkpoint import load_tensors
 
 TIMES = {"seconds", "train_seconds", "step_ms", "versions", "hardware"}
 SMALL = ["--hidden", "6", "--batch-size", "40", "--checkpoint-every", "1", "--json"]
-EVALUATE = ["--examples", "30", "--attacks", "fgsm,pgd", "--steps", "2", "--no-sanity", "--json"]
+EVALUATE = ["--examples", "30", "--attack", "fgsm,pgd", "--steps", "2", "--no-sanity", "--json"]
 
 
 @dataclass(frozen=True)
@@ -172,7 +172,7 @@ def _broken_off_run(folder: Path, seed: int) -> None:
 
 
 def _evaluate(folder: Path) -> Any:
-    return command("evaluate", str(folder / "run"), "--eps", "0.05,0.1", *EVALUATE)
+    return command("evaluate", "--run-dir", str(folder / "run"), "--eps", "0.05,0.1", *EVALUATE)
 
 
 def _resume(folder: Path) -> Any:
@@ -187,7 +187,7 @@ def _evaluated_run(folder: Path, seed: int) -> None:
 
 def _attack(folder: Path) -> Any:
     options = ["--attack", "fgsm,pgd", "--examples", "30", "--steps", "2", "--json"]
-    return command("attack", str(folder / "run"), *options)
+    return command("attack", "--run-dir", str(folder / "run"), *options)
 
 
 def _attacked_run(folder: Path, seed: int) -> None:

@@ -19,9 +19,9 @@ class DataConfig(Section):
     root: Path | None = None
     """Folder with the four IDX files of mnist."""
     train: PositiveInt | None = None
-    """Number of training examples, the first ones."""
+    """Number of training examples, the first ones; none for all."""
     test: PositiveInt | None = None
-    """Number of test examples, the first ones."""
+    """Number of test examples, the first ones; none for all."""
     seed: Seed = 0
     """Of the split into training and test examples, and of made data."""
 
