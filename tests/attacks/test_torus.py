@@ -134,9 +134,12 @@ def test_discs_lie_in_the_polydisc_with_their_circles_on_the_torus(seed):
     torch.testing.assert_close(_disc(circle, a, c).mean(0, keepdim=True), a)
 
 
-def test_no_search_inside_finds_worse_points() -> None:
+@pytest.mark.parametrize(
+    "drawn", [(0, 1, 2, 5, 7, 10), pytest.param((3, 4, 6, 8, 9, 11), marks=pytest.mark.slow)]
+)
+def test_no_search_inside_finds_worse_points(drawn: tuple[int, ...]) -> None:
     """With at least as many passes, over random networks with a fixed seed."""
-    for seed in range(12):
+    for seed in drawn:
         n, activation = 1 + seed % 4, ENTIRE[seed % 3]
         model, x, y = network(seed, n, 1 + seed // 6, activation)
         threat = polydisc([0.1, 0.3][seed % 2])

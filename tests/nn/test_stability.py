@@ -56,8 +56,9 @@ def convnet(name, depth):
 
 @each("name", HIDDEN)
 @each("build", [perceptron, convnet])
-def test_residual_networks_are_stable_at_depths_1_to_8(name, build):
-    for depth in (1, 2, 4, 8):
+@pytest.mark.parametrize("depths", [(1, 8), pytest.param((2, 4), marks=pytest.mark.slow)])
+def test_residual_networks_are_stable_at_depths_1_to_8(name, build, depths):
+    for depth in depths:
         net = nn.data_dependent_(build(name, depth), images(200, 0))
         fresh = images(100, 5)
         outputs = net.holomorphic_map(fresh.to(torch.complex64))

@@ -22,16 +22,17 @@ Z = torch.randn(6, 3, generator=torch.Generator().manual_seed(0), dtype=torch.co
 
 
 @each("name", [i.name for i in impostors_against("holomorphic")])
-@each("seed", [0, 1, 2])
-def test_every_impostor_is_rejected(name, seed):
+@pytest.mark.parametrize("seeds", [[0], pytest.param([1, 2], marks=pytest.mark.slow)])
+def test_every_impostor_is_rejected(name, seeds):
     impostor = IMPOSTORS[name]
-    with pytest.raises(AssertionError, match=r"^(not holomorphic|undecided): "):
-        assert_holomorphic(impostor.make(), impostor.points(), seed=seed)
-    error = holomorphy_error(impostor.make(), impostor.points(), seed=seed)
-    assert not error < 1e-10
+    for seed in seeds:
+        with pytest.raises(AssertionError, match=r"^(not holomorphic|undecided): "):
+            assert_holomorphic(impostor.make(), impostor.points(), seed=seed)
+        error = holomorphy_error(impostor.make(), impostor.points(), seed=seed)
+        assert not error < 1e-10
 
 
-@settings(max_examples=10)
+@settings(max_examples=5)  # a network and its perturbed copies
 @given(seed=st.integers(0, 2**32), dtype=st.sampled_from([torch.complex64, torch.complex128]))
 def test_random_holomorphic_networks_are_not(seed, dtype):
     network, points = random_network(seed, dtype=dtype)
