@@ -67,6 +67,8 @@ CORNERS = {
 SEAM = (
     "calculus/wirtinger.py",
     "calculus/jets.py",
+    "ops/pointwise/function.py",
+    "ops/pointwise/reference.py",
 )
 SEAM_ATTRIBUTES = {"jvp", "vjp", "jacfwd", "jacrev", "hessian", "linearize", "forward_ad"}
 

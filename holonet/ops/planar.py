@@ -16,6 +16,7 @@ __all__ = [
     "Real",
     "Sheet",
     "in_order",
+    "plus",
     "product",
 ]
 
@@ -209,6 +210,11 @@ class Program:
     def double(self) -> bool:
         """Whether in double precision."""
         return self.outputs[0].re.sheet.double
+
+
+def plus(a: Real, b: Real) -> Real:
+    """The sum; a term known to be 0 costs nothing."""
+    return b if a.is_constant(0) else a if b.is_constant(0) else a + b
 
 
 def _sum(a: Real, b: Real) -> Real:

@@ -151,14 +151,14 @@ def poisoned(monkeypatch):
 
 # the two others also give what push and pull do
 @needs_triton
-@pytest.mark.parametrize("operation", ["value", "push_backward", "pull_backward"])
+@pytest.mark.parametrize("operation", ["value", "push_backward", "pull_backward", "bend_backward"])
 @pytest.mark.parametrize("name", CATALOGUE)
 def test_every_record(name, operation, monkeypatch):
     poisoned(monkeypatch)
     record = CATALOGUE[name]
     z = points(300) + record.base_point
     z = z[record.clearance(z.cpu()).to(DEVICE) > 0.1]
-    others = points(2, len(z), seed=1)
+    others = points(3, len(z), seed=1)
     inputs = [z, *others][: len(INPUTS[operation])]
     ours = generated(record, operation)(*inputs)
     expected = getattr(reference, operation)(record, *(t.to(torch.complex128) for t in inputs))

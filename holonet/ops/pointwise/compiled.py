@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any, Literal, NamedTuple
 
 import torch
@@ -31,9 +32,16 @@ Generated = Literal["compiled", "fused"]
 Functions = Mapping[str, Callable[..., list[Tensor]]]
 Thresholds = tuple[int | None, int | None]
 
-TRAINING = ("value", "pull")
-FURTHER = ("push", "push_backward", "pull_backward")
-"""What is compiled together: what training needs; what forward mode and second orders need."""
+GROUPS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "": ("value", "pull"),
+        "forward mode of ": ("push", "push_backward", "pull_backward"),
+        "second order of ": ("bend", "bend_backward"),
+    }
+)
+"""What is compiled together: what training needs, and what other users of derivatives need."""
+
+_GROUP = {name: (what, names) for what, names in GROUPS.items() for name in names}
 
 RECORDS = 512
 """Records that are remembered; the oldest is forgotten first."""
@@ -59,7 +67,7 @@ class _Known(NamedTuple):
 
     record: HolomorphicFunction
     thresholds: Thresholds
-    functions: dict[tuple[Generated, torch.dtype, tuple[str, ...]], Functions | str]
+    functions: dict[tuple[Generated, torch.dtype, str, tuple[str, ...]], Functions | str]
 
 
 _known: dict[int, _Known] = {}
@@ -76,7 +84,7 @@ def compiled_functions(
     What cannot be compiled here is not tried again in this process.
     """
     functions = _look_up(record).functions
-    key = backend, dtype, TRAINING if operation in TRAINING else FURTHER
+    key = backend, dtype, *_GROUP[operation]
     if key not in functions:
         functions[key] = _compile(record, *key)
     return functions[key]
@@ -119,15 +127,18 @@ def _look_up(record: HolomorphicFunction) -> _Known:
 
 
 def _compile(
-    record: HolomorphicFunction, backend: Generated, dtype: torch.dtype, names: tuple[str, ...]
+    record: HolomorphicFunction,
+    backend: Generated,
+    dtype: torch.dtype,
+    what: str,
+    names: tuple[str, ...],
 ) -> Functions | str:
     double = dtype == torch.complex128
     try:
         programs = {name: program(name, record, double=double) for name in names}
         if backend == "fused":
             return triton_code.compile_programs(programs)
-        what = record.name if names == TRAINING else f"further derivatives of {record.name}"
-        return native.compile_programs(programs, f"{what} in {dtype}")
+        return native.compile_programs(programs, f"{what}{record.name} in {dtype}")
     except (CompilationError, UntranslatableError) as error:
         log.info("%s runs as torch code: %s", record.name, error)
         return str(error)

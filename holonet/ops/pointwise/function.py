@@ -1,5 +1,6 @@
 """phi(z) with its derivatives in both modes of automatic differentiation."""
 
+from functools import partial
 from typing import Any
 
 import torch
@@ -42,12 +43,12 @@ def pointwise(record: HolomorphicFunction, z: Tensor) -> ComplexTensor:
     if backend == "reference":
         return record.value(z)
     if transforms_are_active() or (z.requires_grad and torch.is_grad_enabled()):
-        return _apply("value", record, backend, z)
+        return _apply("value", z, record=record, backend=backend)
     return run("value", record, backend, z)
 
 
 class _RecordFunction(torch.autograd.Function):
-    """An operation of `reference`, one of value(z), push(z, t) and pull(z, g), on a backend."""
+    """Value(z), push(z, t), pull(z, g) or bend(z, t, u) of `reference`, on a backend."""
 
     @staticmethod
     def forward(
@@ -71,47 +72,51 @@ class _RecordFunction(torch.autograd.Function):
         if not torch.is_grad_enabled():
             gradients = run(operation, ctx.record, ctx.backend, *given)
         elif operation == "pull":
-            gradients = _apply(operation, ctx.record, ctx.backend, *given)
+            gradients = _apply(operation, *given, record=ctx.record, backend=ctx.backend)
         else:
             gradients = getattr(reference, operation)(ctx.record, *given)
         return None, None, None, *(gradients if isinstance(gradients, tuple) else (gradients,))
 
     @staticmethod
     def jvp(ctx: Any, *grad_inputs: Any) -> Any:
-        along_z, *along = grad_inputs[3:]
+        tangents = grad_inputs[3:]
         # torch calls this with forward mode switched off, which drops the tangents of outer levels;
         # the saved tensors then carry this level's too
         with forward_ad._set_fwd_grad_enabled(True):
-            z, *others = (forward_ad.unpack_dual(t).primal for t in ctx.saved_tensors)
+            primals = tuple(forward_ad.unpack_dual(t).primal for t in ctx.saved_tensors)
+            apply = partial(_apply, record=ctx.record, backend=ctx.backend)
+            if ctx.operation == "bend":
+                return torch.func.jvp(partial(reference.bend, ctx.record), primals, tangents)[1]
             if ctx.operation == "value":
-                return _apply("push", ctx.record, ctx.backend, z, along_z)
-            second = ctx.record.second_derivative(z)
+                return apply("push", *primals, *tangents)
+            (z, t), (along_z, along_t) = primals, tangents
             if ctx.operation == "push":
-                bend = second * others[0] * along_z
-            else:
-                bend = (second * along_z).conj() * others[0]
-            return bend + _apply(ctx.operation, ctx.record, ctx.backend, z, *along)
+                return apply("bend", z, t, along_z) + apply("push", z, along_t)
+            return apply("bend", z, along_z, t.conj()).conj() + apply("pull", z, along_t)
 
     @staticmethod
     def vmap(info: Any, in_dims: Any, *args: Any) -> Any:
         """Entry by entry: a batch is one more axis in front."""
         del info
-        pairs = list(zip(args[3:], in_dims[3:], strict=True))
+        operation, record, backend, *batched = args
+        pairs = list(zip(batched, in_dims[3:], strict=True))
         rank = max(t.dim() - (d is not None) for t, d in pairs)
         tensors = [t if d is None else _padded(t.movedim(d, 0), rank) for t, d in pairs]
-        return _apply(*args[:3], *tensors), 0
+        return _apply(operation, *tensors, record=record, backend=backend), 0
 
 
-def _apply(*args: Any) -> Any:
+def _apply(
+    operation: str, *tensors: Tensor, record: HolomorphicFunction, backend: Generated
+) -> Any:
     """`_RecordFunction.apply`; without torch.func around it in a third of the time.
 
     `torch.autograd.Function.apply` binds the arguments to the signature of `forward` first, which
     takes longer than the value of a small tensor.
     """
     if torch._C._are_functorch_transforms_active():
-        return _RecordFunction.apply(*args)
+        return _RecordFunction.apply(operation, record, backend, *tensors)
     single_level: Any = super(torch.autograd.Function, _RecordFunction)
-    return single_level.apply(*unwrap_dead_wrappers(args))
+    return single_level.apply(operation, record, backend, *unwrap_dead_wrappers(tensors))
 
 
 def _padded(t: Tensor, rank: int) -> Tensor:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 
 from holonet.functions import HolomorphicFunction
+from holonet.ops.differentiate import derivative
 from holonet.ops.planar import Planar, Program, Sheet
 from holonet.ops.tracing import trace
 
@@ -14,8 +15,10 @@ INPUTS: Mapping[str, Sequence[str]] = MappingProxyType(
         "value": ("z",),
         "push": ("z", "t"),
         "pull": ("z", "g"),
+        "bend": ("z", "t", "u"),
         "push_backward": ("z", "t", "h"),
         "pull_backward": ("z", "g", "h"),
+        "bend_backward": ("z", "t", "u", "h"),
     }
 )
 """Name of an operation of `reference` -> its complex inputs."""
@@ -44,6 +47,10 @@ def _pull(record: HolomorphicFunction, z: Planar, g: Planar) -> list[Planar]:
     return [trace(record.derivative, z).conj().times(g)]
 
 
+def _bend(record: HolomorphicFunction, z: Planar, t: Planar, u: Planar) -> list[Planar]:
+    return [trace(record.second_derivative, z).times(t).times(u)]
+
+
 def _push_backward(record: HolomorphicFunction, z: Planar, t: Planar, h: Planar) -> list[Planar]:
     return [trace(record.second_derivative, z).times(t).conj().times(h), *_pull(record, z, h)]
 
@@ -52,12 +59,23 @@ def _pull_backward(record: HolomorphicFunction, z: Planar, g: Planar, h: Planar)
     return [trace(record.second_derivative, z).times(h).conj().times(g), *_push(record, z, h)]
 
 
+def _bend_backward(
+    record: HolomorphicFunction, z: Planar, t: Planar, u: Planar, h: Planar
+) -> list[Planar]:
+    second = trace(record.second_derivative, z)
+    third = derivative(second, z)  # which records do not tell
+    factors = third.times(t).times(u), second.times(u), second.times(t)
+    return [factor.conj().times(h) for factor in factors]
+
+
 _WRITERS: Mapping[str, Callable[..., list[Planar]]] = MappingProxyType(
     {
         "value": _value,
         "push": _push,
         "pull": _pull,
+        "bend": _bend,
         "push_backward": _push_backward,
         "pull_backward": _pull_backward,
+        "bend_backward": _bend_backward,
     }
 )

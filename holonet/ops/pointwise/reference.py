@@ -1,10 +1,21 @@
 """The pointwise operations in plain torch: what every other backend must agree with."""
 
+from functools import partial
+
+import torch
 from torch import Tensor
 
 from holonet.functions import HolomorphicFunction
 
-__all__ = ["pull", "pull_backward", "push", "push_backward", "value"]
+__all__ = [
+    "bend",
+    "bend_backward",
+    "pull",
+    "pull_backward",
+    "push",
+    "push_backward",
+    "value",
+]
 
 
 def value(record: HolomorphicFunction, z: Tensor) -> Tensor:
@@ -22,6 +33,11 @@ def pull(record: HolomorphicFunction, z: Tensor, g: Tensor) -> Tensor:
     return record.derivative(z).conj() * g
 
 
+def bend(record: HolomorphicFunction, z: Tensor, t: Tensor, u: Tensor) -> Tensor:
+    """phi''(z) t u: how `push` changes when z moves along u."""
+    return record.second_derivative(z) * t * u
+
+
 def push_backward(
     record: HolomorphicFunction, z: Tensor, t: Tensor, h: Tensor
 ) -> tuple[Tensor, Tensor]:
@@ -34,3 +50,10 @@ def pull_backward(
 ) -> tuple[Tensor, Tensor]:
     """The gradients of `pull` in z and g, for the gradient h of its result."""
     return (record.second_derivative(z) * h).conj() * g, push(record, z, h)
+
+
+def bend_backward(
+    record: HolomorphicFunction, z: Tensor, t: Tensor, u: Tensor, h: Tensor
+) -> tuple[Tensor, Tensor, Tensor]:
+    """The gradients of `bend` in z, t and u, for the gradient h of its result."""
+    return torch.func.vjp(partial(bend, record), z, t, u)[1](h)

@@ -43,12 +43,12 @@ def test_records_are_known_by_identity():
     assert compiled._known[id(second)].record is second
 
 
-def test_functions_are_compiled_once_and_in_two_groups():
+def test_functions_are_compiled_once_and_in_groups():
     training = compiled.compiled_functions(TANH, "compiled", torch.complex64)
     assert set(training) == {"value", "pull"}
     assert compiled.compiled_functions(TANH, "compiled", torch.complex64, "pull") is training
-    further = compiled.compiled_functions(TANH, "compiled", torch.complex64, "push")
-    assert set(training) | set(further) == set(INPUTS)
+    assert {name for names in compiled.GROUPS.values() for name in names} == set(INPUTS)
+    assert sum(map(len, compiled.GROUPS.values())) == len(INPUTS)
 
 
 def test_the_number_of_remembered_records_is_limited(monkeypatch):

@@ -16,7 +16,7 @@ def test_it_is_the_reference(name, dtype, operation):
     record = CATALOGUE[name]
     z = 0.5 * torch.randn(200, dtype=dtype) + record.base_point
     z = z[record.clearance(z) > 0.1]
-    inputs = dict(zip(INPUTS[operation], (z, *torch.randn(2, len(z), dtype=dtype)), strict=False))
+    inputs = dict(zip(INPUTS[operation], (z, *torch.randn(3, len(z), dtype=dtype)), strict=False))
     made = program(operation, record, double=dtype == torch.complex128)
     assert list(made.inputs) == list(inputs)
     ours = evaluate(made.outputs, inputs)

@@ -24,15 +24,17 @@ def test_push_and_pull_are_torchs(name):
     x = z.clone().requires_grad_()
     (gradient,) = torch.autograd.grad(record.value(x), x, t)
     torch.testing.assert_close(reference.pull(record, z, t), gradient)
+    bend = jvp(lambda z: jvp(record.value, (z,), (t,))[1], (z,), (z,))[1]
+    torch.testing.assert_close(reference.bend(record, z, t, z), bend)
 
 
 @some
-@each("operation", ["push", "pull"])
+@each("operation", ["push", "pull", "bend"])
 def test_their_gradients_are_torchs(name, operation):
     record = CATALOGUE[name]
-    z, t, h = points(3)
-    x, y = z.clone().requires_grad_(), t.clone().requires_grad_()
-    expected = torch.autograd.grad(getattr(reference, operation)(record, x, y), (x, y), h)
-    ours = getattr(reference, f"{operation}_backward")(record, z, t, h)
+    *inputs, h = points(4 if operation == "bend" else 3)
+    leaves = [t.clone().requires_grad_() for t in inputs]
+    expected = torch.autograd.grad(getattr(reference, operation)(record, *leaves), leaves, h)
+    ours = getattr(reference, f"{operation}_backward")(record, *inputs, h)
     for a, b in zip(ours, expected, strict=True):
         torch.testing.assert_close(a, b)
