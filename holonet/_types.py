@@ -2,16 +2,23 @@
 
 from collections.abc import Callable
 
-from jaxtyping import Bool, Complex, Float, Inexact, Int
+from jaxtyping import Bool, Complex, Float, Inexact, Int, Integer
 from torch import Tensor
 
 __all__ = [
     "AnyTensor",
     "BoolTensor",
+    "ComplexPoints",
     "ComplexTensor",
     "IntTensor",
+    "Labels",
+    "Logits",
+    "Mask",
+    "Numbers",
+    "Points",
     "RealTensor",
     "TensorFunction",
+    "Values",
 ]
 
 ComplexTensor = Complex[Tensor, "..."]
@@ -25,6 +32,21 @@ AnyTensor = Inexact[Tensor, "..."]
 
 BoolTensor = Bool[Tensor, "..."]
 IntTensor = Int[Tensor, "..."]
+
+Points = Inexact[Tensor, "batch *event"]
+"""A batch of real or complex examples."""
+
+ComplexPoints = Complex[Tensor, "batch *event"]
+Values = Inexact[Tensor, "batch *out"]
+"""What a function gives, one value for each example."""
+
+Logits = Float[Tensor, "batch classes"]
+Labels = Integer[Tensor, "batch"]
+Numbers = Float[Tensor, "batch"]
+"""One real number for each example."""
+
+Mask = Bool[Tensor, "batch"]
+"""A choice of examples."""
 
 TensorFunction = Callable[[Tensor], Tensor]
 """A map between tensors; a `torch.nn.Module` is one."""

@@ -1,105 +1,38 @@
 """One ascent that chooses its own steps: the engine of Auto-PGD."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, fields
-
 import torch
 from torch import Tensor
 
 from holonet._types import AnyTensor, BoolTensor, RealTensor
-from holonet.attacks.alarms import Evidence
-from holonet.attacks.objectives import Goal, Model, input_gradient, logits_of
+from holonet.attacks.search import Ascent, Evaluator, where_examples
 from holonet.attacks.threat import ThreatModel
+from holonet.calculus.examples import per_example
 
-__all__ = [
-    "AscentResult",
-    "Evaluation",
-    "Evaluator",
-    "adaptive_ascent",
-    "evaluator",
-    "is_zero",
-    "per_example",
-    "where_examples",
-]
+__all__ = ["adaptive_ascent"]
 
 ALPHA = 0.75  # of a step; the rest is momentum
 RHO = 0.75  # a step is too long if a smaller share of the steps improves
 
 
-@dataclass(frozen=True)
-class Evaluation:
-    """What a model shows at one point for each example."""
-
-    loss: RealTensor
-    margin: RealTensor
-    gradient: AnyTensor
-    finite: BoolTensor
-
-    def updated(self, mask: BoolTensor, new: "Evaluation") -> "Evaluation":
-        """With the examples of the mask as in `new`."""
-        return Evaluation(
-            *(
-                where_examples(mask, getattr(new, f.name), getattr(self, f.name))
-                for f in fields(Evaluation)
-            )
-        )
-
-
-Evaluator = Callable[[Tensor], Evaluation]
-
-
-def evaluator(model: Model, goal: Goal, objective: Callable[[RealTensor], RealTensor]) -> Evaluator:
-    """The function that looks at points: the objective of the logits there, and its gradient."""
-
-    def evaluate(point: Tensor) -> Evaluation:
-        with torch.enable_grad():
-            point = point.detach().requires_grad_()
-            logits = logits_of(model, point, goal.y)
-            loss = objective(logits)
-            gradient, finite = input_gradient(loss, point)
-        loss = loss.detach().nan_to_num(-torch.inf, torch.inf, -torch.inf)
-        return Evaluation(loss, goal.margin(logits.detach()), gradient, finite)
-
-    return evaluate
-
-
-@dataclass(frozen=True)
-class AscentResult:
-    """What one ascent found: the point of least margin, its margin, and the top of the loss."""
-
-    point: AnyTensor
-    margin: RealTensor
-    top: AnyTensor
-    evidence: Evidence
-
-
 def adaptive_ascent(
     evaluate: Evaluator, start: AnyTensor, x: AnyTensor, threat: ThreatModel, steps: int
-) -> AscentResult:
+) -> Ascent:
     """One ascent from `start` in the threat set about x, every iterate judged.
 
     An example whose gradient is not finite waits where it is, until it goes back to its best point
     with shorter steps.
     """
     pace = (_Sparse if threat.norm == "L1" else _Momentum)(start, x, threat, steps)
-    point, seen = start, evaluate(start)
-    first, zero, finite = seen.loss, is_zero(seen.gradient), seen.finite
-    least, margin = point, seen.margin
-    top, best = point, seen
+    point, now = start, evaluate(start)
+    ascent, best = Ascent(point, now), now
     for k in range(1, steps + 1):
-        moved = where_examples(seen.finite, pace.move(point, seen.gradient), point)
-        before, point, seen = seen.loss, moved, evaluate(moved)
-        zero, finite = zero & is_zero(seen.gradient), finite & seen.finite
-        least, margin = (
-            where_examples(seen.margin < margin, point, least),
-            margin.minimum(seen.margin),
-        )
-        higher = seen.loss > best.loss
-        top, best = where_examples(higher, point, top), best.updated(higher, seen)
-        back = pace.check(k, seen.loss > before, top, best.loss)
+        point = where_examples(now.finite, pace.move(point, now.gradient), point)
+        before, now = now.loss, evaluate(point)
+        best = best.updated(ascent.add(point, now), now)
+        back = pace.check(k, now.loss > before, ascent.top, best.loss)
         if back is not None:
-            point, seen = where_examples(back, top, point), seen.updated(back, best)
-    return AscentResult(least, margin, top, Evidence(first, best.loss, zero, finite))
+            point, now = where_examples(back, ascent.top, point), now.updated(back, best)
+    return ascent
 
 
 class _Momentum:
@@ -166,18 +99,3 @@ class _Sparse:
 
     def _count(self, point: Tensor) -> RealTensor:
         return (point != self.x).flatten(1).sum(1).to(self.x.dtype)
-
-
-def where_examples(mask: BoolTensor, yes: Tensor, no: Tensor) -> Tensor:
-    """The rows of `yes` where the mask says so, and those of `no` elsewhere."""
-    return torch.where(per_example(mask, yes), yes, no)
-
-
-def per_example(rows: Tensor, points: Tensor) -> Tensor:
-    """One number for each example, shaped to broadcast against points."""
-    return rows.view(-1, *[1] * (points.ndim - 1))
-
-
-def is_zero(gradient: AnyTensor) -> BoolTensor:
-    """For which examples every entry is exactly 0."""
-    return (gradient == 0).flatten(1).all(1)

@@ -8,15 +8,13 @@ from dataclasses import dataclass
 
 import torch
 
-from holonet._arguments import checked
-from holonet._types import AnyTensor, BoolTensor, RealTensor
-from holonet.attacks.result import Alarm, AlarmKind, AttackResult
-from holonet.errors import AttackWarning, ShapeError
+from holonet._types import Logits, Mask, Numbers
+from holonet.attacks.result import Alarm, AlarmKind
+from holonet.errors import AttackWarning
 
 __all__ = [
     "Evidence",
     "alarms_from",
-    "black_box_alarm",
     "silent",
     "warn_about",
     "warn_of_probabilities",
@@ -60,18 +58,18 @@ class Evidence:
         finite: every gradient was finite.
     """
 
-    first: RealTensor
-    last: RealTensor
-    zero: BoolTensor
-    finite: BoolTensor
+    first: Numbers
+    last: Numbers
+    zero: Mask
+    finite: Mask
 
     @property
-    def rose(self) -> BoolTensor:
+    def rose(self) -> Mask:
         """Where the objective rose above its beginning."""
         return self.last > self.first
 
 
-def alarms_from(evidence: Iterable[Evidence], standing: BoolTensor) -> tuple[Alarm, ...]:
+def alarms_from(evidence: Iterable[Evidence], standing: Mask) -> tuple[Alarm, ...]:
     """The alarms of an attack's ascents, about the examples that still stand.
 
     An example counts once: as not finite if any gradient was; else as a zero gradient if all were
@@ -93,43 +91,15 @@ def alarms_from(evidence: Iterable[Evidence], standing: BoolTensor) -> tuple[Ala
     finite = torch.stack([e.finite for e in ascents]).all(0)
     zero = torch.stack([e.zero for e in ascents]).all(0) & finite
     flat = ~torch.stack([e.rose for e in ascents]).any(0) & ~zero & finite
-    found = {
+    masks = {
         AlarmKind.NOT_FINITE: ~finite,
         AlarmKind.ZERO_GRADIENT: zero,
         AlarmKind.FLAT_LOSS: flat,
     }
-    counts = {kind: int((where & standing).sum()) for kind, where in found.items()}
+    counts = {kind: int((where & standing).sum()) for kind, where in masks.items()}
     return tuple(
         Alarm(kind, count, len(standing), ADVICE[kind]) for kind, count in counts.items() if count
     )
-
-
-@checked
-def black_box_alarm(white: AttackResult, black: AttackResult) -> tuple[Alarm, ...]:
-    """The alarm that an attack without gradients broke what one with gradients did not.
-
-    Args:
-        white: of the attack with gradients.
-        black: of the one without, on the same examples.
-
-    Raises:
-        ShapeError: they are results for different numbers of examples.
-
-    Example:
-        >>> x = torch.zeros(2, 1)
-        >>> white = AttackResult(x, torch.tensor([1.0, 1.0]))
-        >>> black = AttackResult(x, torch.tensor([-1.0, 2.0]))
-        >>> [alarm.count for alarm in black_box_alarm(white, black)]
-        [1]
-    """
-    if white.margin.shape != black.margin.shape:
-        raise ShapeError(
-            f"black_box_alarm of results for {len(white.margin)} and {len(black.margin)} examples: "
-            "attack the same ones with both"
-        )
-    count = int((black.success & ~white.success).sum())
-    kind = AlarmKind.BLACK_BOX_WINS
-    return (Alarm(kind, count, len(white.margin), ADVICE[kind]),) if count else ()
 
 
 def warn_about(alarms: Iterable[Alarm]) -> None:
@@ -146,7 +116,7 @@ def warn_about(alarms: Iterable[Alarm]) -> None:
             _warn(str(alarm))
 
 
-def warn_of_probabilities(logits: AnyTensor) -> None:
+def warn_of_probabilities(logits: Logits) -> None:
     """An `AttackWarning` if the outputs look like probabilities: nowhere negative, with sum 1.
 
     Attacks on them meet the gradients of a saturated softmax. One class, or no example, tells

@@ -2,35 +2,23 @@
 
 import functools
 from collections.abc import Callable
-from dataclasses import fields, replace
+from dataclasses import replace
 
 import torch
 from torch import Tensor
 
 from holonet._arguments import checked
-from holonet._types import AnyTensor, IntTensor, RealTensor
-from holonet.attacks.adaptive_ascent import (
-    AscentResult,
-    Evaluator,
-    adaptive_ascent,
-    evaluator,
-    where_examples,
-)
-from holonet.attacks.alarms import Evidence, alarms_from, warn_about, warn_of_probabilities
-from holonet.attacks.objectives import (
-    AttackLoss,
-    Goal,
-    Model,
-    logits_of,
-    require_examples,
-    require_targets,
-)
+from holonet._types import IntTensor, RealTensor
+from holonet.attacks.adaptive_ascent import adaptive_ascent
+from holonet.attacks.alarms import warn_of_probabilities
+from holonet.attacks.objectives import AttackLoss, Model
 from holonet.attacks.result import AttackResult
+from holonet.attacks.search import Ascent, Evaluator, WorstPoints, evaluator
 from holonet.attacks.threat import ThreatModel
-from holonet.errors import DomainError
+from holonet.errors import ConfigError
 from holonet.nn.modes import evaluating
 
-__all__ = ["WorstPoints", "apgd", "apgd_targeted"]
+__all__ = ["apgd", "apgd_targeted"]
 
 LOSSES = ("cross_entropy", "margin", "dlr")
 L1_STAGES = ((3.0, 0.3), (2.0, 0.43))  # multiples of eps, shares of the steps that are left
@@ -75,8 +63,8 @@ def apgd(
         more restarts; on a linear model of two classes it is that of `threat.maximizer`.
 
     Raises:
-        DomainError: steps or restarts below 1, unknown loss, examples outside the box, labels
-            or targets that are no class.
+        ConfigError: steps or restarts below 1, unknown loss.
+        DomainError: examples outside the box, labels or targets that are no class.
         InputTypeError, ShapeError: the model, the examples or the labels do not fit.
 
     References:
@@ -84,17 +72,18 @@ def apgd(
     """
     _require_positive("apgd", steps=steps, restarts=restarts)
     if loss not in LOSSES:
-        raise DomainError(f"apgd(loss={loss!r}): choose one of {', '.join(LOSSES)}")
+        raise ConfigError(f"apgd(loss={loss!r}): choose one of {', '.join(LOSSES)}")
     generator = torch.Generator().manual_seed(seed)
     with evaluating(model):
         worst = WorstPoints(model, x, y, threat, target)
+        warn_of_probabilities(worst.logits)
 
-        def objective(logits: RealTensor, left: IntTensor) -> RealTensor:
+        def objective(logits: RealTensor, robust: IntTensor) -> RealTensor:
             few = loss == "dlr" and logits.shape[1] < 3
-            return worst.goal.at(left).loss("margin" if few else loss, logits)
+            return worst.goal.at(robust).loss("margin" if few else loss, logits)
 
         for _ in range(restarts):
-            worst.ascend(objective, generator, steps)
+            _ascend(worst, objective, generator, steps)
     return worst.result()
 
 
@@ -122,7 +111,8 @@ def apgd_targeted(
     Law: as for `apgd`; the margin does not rise with more targets.
 
     Raises:
-        DomainError: targets, steps or restarts below 1, examples outside the box.
+        ConfigError: targets, steps or restarts below 1.
+        DomainError: examples outside the box.
         InputTypeError, ShapeError: the model, the examples or the labels do not fit.
 
     References:
@@ -132,93 +122,47 @@ def apgd_targeted(
     generator = torch.Generator().manual_seed(seed)
     with evaluating(model):
         worst = WorstPoints(model, x, y, threat)
+        warn_of_probabilities(worst.logits)
         others = worst.logits.scatter(1, y.long()[:, None], -torch.inf)
         order = others.argsort(1, descending=True)[:, : min(targets, others.shape[1] - 1)]
         for aim in [aim for _ in range(restarts) for aim in order.unbind(1)]:
-            worst.ascend(functools.partial(_aimed_dlr, y, aim), generator, steps)
+            _ascend(worst, functools.partial(_aimed_dlr, y, aim), generator, steps)
     return worst.result()
 
 
-def _aimed_dlr(y: IntTensor, aim: IntTensor, logits: RealTensor, left: IntTensor) -> RealTensor:
+def _aimed_dlr(y: IntTensor, aim: IntTensor, logits: RealTensor, robust: IntTensor) -> RealTensor:
     """How far the class `aim` is ahead of the label, over the spread of the logits."""
-    ahead, label = (logits.gather(1, k[left, None].long()).squeeze(1) for k in (aim, y))
+    ahead, label = (logits.gather(1, k[robust, None].long()).squeeze(1) for k in (aim, y))
     if logits.shape[1] < 4:
         return ahead - label
     top = logits.topk(4, dim=1).values
     return (ahead - label) / (top[:, 0] - (top[:, 2] + top[:, 3]) / 2 + 1e-12)
 
 
-class WorstPoints:
-    """The worst points found so far, the clean examples to begin with, and what was seen."""
+def _ascend(
+    worst: WorstPoints,
+    objective: Callable[[RealTensor, IntTensor], RealTensor],
+    generator: torch.Generator,
+    steps: int,
+) -> None:
+    """One ascent from random points for the examples that still stand.
 
-    def __init__(
-        self,
-        model: Model,
-        x: Tensor,
-        y: Tensor,
-        threat: ThreatModel,
-        target: IntTensor | None = None,
-    ) -> None:
-        require_examples(x, y, threat)
-        self.model, self.x, self.threat, self.goal = model, x.detach(), threat, Goal(y, target)
-        with torch.no_grad():
-            self.logits = logits_of(model, self.x, y)
-        require_targets(target, y, self.logits.shape[1])
-        warn_of_probabilities(self.logits)
-        self.x_adv, self.margin = self.x.clone(), self.goal.margin(self.logits)
-        self.evidence: list[Evidence] = []
-
-    def random_starts(self, generator: torch.Generator) -> tuple[IntTensor, AnyTensor]:
-        """The examples that still stand, and a random point about each.
-
-        Numbers are drawn for all examples, so that no example depends on the fate of the others.
-        """
-        start = self.threat.random_point(self.x, generator)
-        left = ((self.margin > 0) & (self.threat.eps > 0)).nonzero().squeeze(1)
-        return left, start[left]
-
-    def ascend(
-        self,
-        objective: Callable[[RealTensor, IntTensor], RealTensor],
-        generator: torch.Generator,
-        steps: int,
-    ) -> None:
-        """One ascent from random points for the examples that still stand.
-
-        Args:
-            objective: (logits, indices of these examples) -> what is made large.
-            generator: of the random points.
-            steps: of the ascent.
-        """
-        left, start = self.random_starts(generator)
-        if len(left):
-            goal = self.goal.at(left)
-            evaluate = evaluator(self.model, goal, lambda logits: objective(logits, left))
-            self.update(left, _search(evaluate, start, self.x[left], self.threat, steps))
-
-    def update(self, left: IntTensor, ascent: AscentResult) -> None:
-        """Keep what an ascent found for these examples, where it is worse."""
-        worse = ascent.margin < self.margin[left]
-        self.x_adv[left] = where_examples(worse, ascent.point, self.x_adv[left])
-        self.margin[left] = torch.where(worse, ascent.margin, self.margin[left])
-        nothing = torch.zeros_like(self.margin)  # of examples that were not in it
-        unmoved = Evidence(nothing, nothing, nothing == 0, nothing == 0)
-        seen = (
-            getattr(unmoved, f.name).index_copy(0, left, getattr(ascent.evidence, f.name))
-            for f in fields(Evidence)
-        )
-        self.evidence.append(Evidence(*seen))
-
-    def result(self) -> AttackResult:
-        """The worst points, with the alarms; warns about the serious ones."""
-        alarms = alarms_from(self.evidence, self.margin > 0)
-        warn_about(alarms)
-        return AttackResult(self.x_adv, self.margin, alarms)
+    Args:
+        worst: the search.
+        objective: (logits, indices of these examples) -> what is made large.
+        generator: of the random points.
+        steps: of the ascent.
+    """
+    robust, start = worst.random_starts(generator)
+    if len(robust):
+        goal = worst.goal.at(robust)
+        evaluate = evaluator(worst.model, goal, lambda logits: objective(logits, robust))
+        worst.add(robust, _search(evaluate, start, worst.x[robust], worst.threat, steps))
 
 
 def _search(
     evaluate: Evaluator, start: Tensor, x: Tensor, threat: ThreatModel, steps: int
-) -> AscentResult:
+) -> Ascent:
     """One ascent; in L1 first two in larger balls, whose best points are where the next begins."""
     if threat.norm != "L1":
         return adaptive_ascent(evaluate, start, x, threat, steps)
@@ -227,14 +171,13 @@ def _search(
         if early := int(share * steps):
             larger = replace(threat, eps=factor * threat.eps)
             steps, start = steps - early, adaptive_ascent(evaluate, start, x, larger, early).top
-    found = adaptive_ascent(evaluate, threat.project(start, x), x, threat, steps)
-    seen = evaluate(corner)
-    point = where_examples(seen.margin < found.margin, corner, found.point)
-    evidence = replace(found.evidence, last=found.evidence.last.maximum(seen.loss))
-    return AscentResult(point, found.margin.minimum(seen.margin), found.top, evidence)
+    ascent = adaptive_ascent(evaluate, threat.project(start, x), x, threat, steps)
+    at_corner = evaluate(corner)
+    ascent.add_values(corner, at_corner.loss, at_corner.margin)
+    return ascent
 
 
 def _require_positive(name: str, **options: int) -> None:
     if min(options.values()) < 1:
         given = ", ".join(f"{key}={value}" for key, value in options.items())
-        raise DomainError(f"{name}({given}): all of them are at least 1")
+        raise ConfigError(f"{name}({given}): all of them are at least 1")

@@ -1,5 +1,6 @@
 """Attacks by the gradient of a loss: one step, and projected ascent with restarts."""
 
+import functools
 import math
 from typing import Literal
 
@@ -7,21 +8,15 @@ import torch
 from torch import Tensor
 
 from holonet._arguments import checked
-from holonet._types import AnyTensor, IntTensor, RealTensor
-from holonet.attacks.alarms import Evidence, alarms_from, warn_about, warn_of_probabilities
+from holonet._types import AnyTensor, IntTensor
+from holonet.attacks.alarms import warn_of_probabilities
 from holonet.attacks.ascent import ascent_step
-from holonet.attacks.objectives import (
-    AttackLoss,
-    Goal,
-    Model,
-    input_gradient,
-    logits_of,
-    require_examples,
-    require_targets,
-)
+from holonet.attacks.objectives import AttackLoss, Model
 from holonet.attacks.result import AttackResult
+from holonet.attacks.search import Ascent, WorstPoints, evaluator, where_examples
 from holonet.attacks.threat import ThreatModel
-from holonet.errors import DomainError
+from holonet.calculus.examples import per_example
+from holonet.errors import ConfigError
 from holonet.nn.modes import evaluating
 
 __all__ = ["fgsm", "pgd"]
@@ -63,7 +58,7 @@ def fgsm(
     Law: as `pgd`.
 
     Raises:
-        DomainError, InputTypeError, ShapeError: as `pgd`.
+        ConfigError, DomainError, InputTypeError, ShapeError: as `pgd`.
 
     Example:
         >>> model = torch.nn.Linear(2, 2).requires_grad_(False)
@@ -76,18 +71,14 @@ def fgsm(
         Shaham, Yamada and Negahban (2015); Goodfellow, Shlens and Szegedy (2015); Wong, Rice and
         Kolter (2020) for the random start.
     """
-    search = _Search(model, x, y, threat, loss, target)
     with evaluating(model):
+        worst = _begin(model, x, y, threat, loss, target)
         if not random_start:
-            search.linearize()
+            _linearize(worst, loss)
         else:
-            search.begin()
-            generator = torch.Generator().manual_seed(seed)
-            start = threat.random_point(search.x, generator)
-            search.ascend(start, lengths=[1.25 * threat.eps], momentum=0.0)
-    result = search.result()
-    warn_about(result.alarms)
-    return result
+            robust, start = worst.random_starts(torch.Generator().manual_seed(seed))
+            _ascend(worst, loss, robust, start, lengths=[1.25 * threat.eps], momentum=0.0)
+    return worst.result()
 
 
 @checked
@@ -143,9 +134,9 @@ def pgd(
         2 eps).
 
     Raises:
-        DomainError: steps or restarts below 1, several restarts with no random start, negative
-            alpha or momentum, unknown loss or schedule, examples outside the box, labels or
-            targets that are no class.
+        ConfigError: steps or restarts below 1, several restarts with no random start, negative
+            alpha or momentum, unknown loss or schedule.
+        DomainError: examples outside the box, labels or targets that are no class.
         InputTypeError: examples that the threat model does not perturb, complex logits, logits
             that autograd cannot follow back to the examples.
         ShapeError: the logits are not (batch, classes), or labels or targets are missing.
@@ -158,26 +149,25 @@ def pgd(
         steps=steps, restarts=restarts, alpha=alpha, momentum=momentum, schedule=schedule
     )
     if restarts > 1 and not random_start:
-        raise DomainError(
+        raise ConfigError(
             f"pgd(restarts={restarts}, random_start=False) would repeat one ascent: take "
             "restarts=1 or random starts"
         )
-    search = _Search(model, x, y, threat, loss, target)
-    shape = [_schedule(schedule, k / steps) for k in range(steps)]
-    first = 2.5 * threat.eps / sum(shape) if alpha is None else alpha
-    lengths = [first * share for share in shape]
+    shares = [_schedule(schedule, k / steps) for k in range(steps)]
+    first = 2.5 * threat.eps / sum(shares) if alpha is None else alpha
+    lengths = [first * share for share in shares]
     generator = torch.Generator().manual_seed(seed)
     with evaluating(model):
-        if threat.norm == "Linf":
-            search.begin()
-        else:
-            search.linearize()
-        for _ in range(restarts if threat.eps > 0 else 0):
-            start = threat.random_point(search.x, generator) if random_start else search.x
-            search.ascend(start, lengths=lengths, momentum=momentum)
-    result = search.result()
-    warn_about(result.alarms)
-    return result
+        worst = _begin(model, x, y, threat, loss, target)
+        if threat.norm != "Linf":
+            _linearize(worst, loss)
+        for _ in range(restarts):
+            if random_start:
+                robust, start = worst.random_starts(generator)
+            else:
+                robust, start = worst.robust, worst.x[worst.robust]
+            _ascend(worst, loss, robust, start, lengths=lengths, momentum=momentum)
+    return worst.result()
 
 
 def _schedule(name: str, progress: float) -> float:
@@ -186,138 +176,79 @@ def _schedule(name: str, progress: float) -> float:
     return 1 - progress if name == "linear" else 1.0
 
 
-class _Search:
-    """The worst point found so far for each example, and what was seen on the way."""
-
-    def __init__(
-        self,
-        model: Model,
-        x: Tensor,
-        y: Tensor,
-        threat: ThreatModel,
-        loss: str,
-        target: IntTensor | None,
-    ) -> None:
-        if loss not in LOSSES:
-            raise DomainError(f"loss={loss!r}: choose 'margin', 'cross_entropy' or 'dlr'")
-        require_examples(x, y, threat)
-        self.model, self.x, self.threat, self.loss = model, x.detach(), threat, loss
-        self.goal = Goal(y, target)
-        self.x_adv = self.x.clone()
-        self.margin: RealTensor
-        self.evidence: list[Evidence] = []
-
-    def begin(self) -> None:
-        """Evaluate the clean examples."""
-        with torch.no_grad():
-            self._judge_clean(logits_of(self.model, self.x, self.goal.y))
-
-    def linearize(self) -> None:
-        """Evaluate the clean examples and the maximizers of their linearized losses."""
-        if self.threat.eps == 0:
-            self.begin()
-            return
-        logits, objective, gradient, finite = self._differentiate(self.x, self.goal)
-        self._judge_clean(logits)
-        left = (self.margin > 0).nonzero().squeeze(1)
-        if not len(left):
-            return
-        goal, gradient = self.goal.at(left), gradient[left]
-        point = self.threat.maximizer(gradient, self.x[left])
-        with torch.no_grad():
-            logits = logits_of(self.model, point, goal.y)
-        self._keep(left, point, logits)
-        last = goal.loss(self.loss, logits)
-        self._record(left, objective[left], last, _is_zero(gradient), finite[left])
-
-    def ascend(self, start: AnyTensor, lengths: list[float], momentum: float) -> None:
-        """Ascend from `start` with the examples that still stand, and judge every iterate."""
-        left = (self.margin > 0).nonzero().squeeze(1)
-        if not len(left) or self.threat.eps == 0:
-            return
-        x, goal, point = self.x[left], self.goal.at(left), start[left]
-        velocity = torch.zeros_like(x)
-        first, last = self.margin.new_full((2, len(left)), -torch.inf)
-        zero = finite = torch.ones_like(left, dtype=torch.bool)
-        for k, length in enumerate(lengths):
-            logits, objective, gradient, good = self._differentiate(point, goal)
-            self._keep(left, point, logits)
-            if k == 0:
-                first = objective
-            else:
-                last = last.maximum(objective)
-            zero, finite = zero & _is_zero(gradient), finite & good
-            velocity = momentum * velocity + self._unit(gradient) if momentum else gradient
-            moved = ascent_step(point, velocity, x, self.threat, length)
-            point = torch.where(good.view(-1, *[1] * (x.ndim - 1)), moved, point)
-        with torch.no_grad():
-            logits = logits_of(self.model, point, goal.y)
-        self._keep(left, point, logits)
-        self._record(left, first, last.maximum(goal.loss(self.loss, logits)), zero, finite)
-
-    def result(self) -> AttackResult:
-        """The worst points, with the alarms."""
-        return AttackResult(self.x_adv, self.margin, alarms_from(self.evidence, self.margin > 0))
-
-    def _judge_clean(self, logits: RealTensor) -> None:
-        require_targets(self.goal.target, self.goal.y, logits.shape[1])
-        warn_of_probabilities(logits)
-        self.margin = self.goal.margin(logits)
-
-    def _differentiate(
-        self, points: AnyTensor, goal: Goal
-    ) -> tuple[RealTensor, RealTensor, AnyTensor, Tensor]:
-        """Logits and objective at the points, its gradient, and where that is finite."""
-        with torch.enable_grad():
-            points = points.detach().requires_grad_()
-            logits = logits_of(self.model, points, goal.y)
-            require_targets(goal.target, goal.y, logits.shape[1])
-            objective = goal.loss(self.loss, logits)
-        gradient, finite = input_gradient(objective, points)
-        return logits.detach(), objective.detach(), gradient, finite
-
-    def _unit(self, gradient: AnyTensor) -> AnyTensor:
-        """The gradient at dual norm 1, so that none of the past outweighs the others."""
-        norm = self.threat.dual_norm(gradient)
-        norm = norm.clamp(min=torch.finfo(norm.dtype).tiny)
-        return gradient / norm.view(-1, *[1] * (gradient.ndim - 1))
-
-    def _keep(self, index: IntTensor, point: AnyTensor, logits: RealTensor) -> None:
-        """Remember the points that are worse than the worst until now."""
-        margin = self.goal.at(index).margin(logits)
-        better = margin < self.margin[index]
-        self.margin[index[better]] = margin[better]
-        self.x_adv[index[better]] = point[better]
-
-    def _record(
-        self, index: IntTensor, first: RealTensor, last: RealTensor, zero: Tensor, finite: Tensor
-    ) -> None:
-        """Keep the evidence of an ascent from these examples; the others were broken before."""
-        none = torch.zeros_like(self.margin)
-        everywhere = torch.ones_like(none, dtype=torch.bool)
-        self.evidence.append(
-            Evidence(
-                none.index_copy(0, index, first),
-                none.index_copy(0, index, last),
-                everywhere.index_copy(0, index, zero),
-                everywhere.index_copy(0, index, finite),
-            )
-        )
+def _begin(
+    model: Model,
+    x: Tensor,
+    y: Tensor,
+    threat: ThreatModel,
+    loss: str,
+    target: IntTensor | None,
+) -> WorstPoints:
+    if loss not in LOSSES:
+        raise ConfigError(f"loss={loss!r}: choose 'margin', 'cross_entropy' or 'dlr'")
+    worst = WorstPoints(model, x, y, threat, target)
+    warn_of_probabilities(worst.logits)
+    return worst
 
 
-def _is_zero(gradient: AnyTensor) -> Tensor:
-    return (gradient == 0).flatten(1).all(1)
+def _linearize(worst: WorstPoints, loss: str) -> None:
+    """Judge the points where the losses linearized at the examples are largest."""
+    robust = worst.robust
+    if len(robust):
+        x, goal = worst.x[robust], worst.goal.at(robust)
+        start = evaluator(worst.model, goal, functools.partial(goal.loss, loss))(x)
+        _finish(worst, loss, robust, Ascent(x, start), worst.threat.maximizer(start.gradient, x))
+
+
+def _ascend(
+    worst: WorstPoints,
+    loss: str,
+    robust: IntTensor,
+    start: AnyTensor,
+    lengths: list[float],
+    momentum: float,
+) -> None:
+    """Ascend from the starts of the examples that still stand, and judge every iterate."""
+    if not len(robust):
+        return
+    x, goal, threat = worst.x[robust], worst.goal.at(robust), worst.threat
+    evaluate = evaluator(worst.model, goal, functools.partial(goal.loss, loss))
+    point, now = start, evaluate(start)
+    ascent, velocity = Ascent(point, now), torch.zeros_like(x)
+    for k, length in enumerate(lengths):
+        if k:
+            now = evaluate(point)
+            ascent.add(point, now)
+        if momentum:  # each gradient at dual norm 1, so that none outweighs the others
+            size = threat.dual_norm(now.gradient)
+            size = per_example(size.clamp(min=torch.finfo(size.dtype).tiny), x)
+            velocity = momentum * velocity + now.gradient / size
+        else:
+            velocity = now.gradient
+        moved = ascent_step(point, velocity, x, threat, length)
+        point = where_examples(now.finite, moved, point)
+    _finish(worst, loss, robust, ascent, point)
+
+
+def _finish(
+    worst: WorstPoints, loss: str, robust: IntTensor, ascent: Ascent, last: AnyTensor
+) -> None:
+    """Judge the last point of an ascent, where no gradient is needed, and keep what it found."""
+    goal = worst.goal.at(robust)
+    logits = worst.logits_at(last, goal.y)
+    ascent.add_values(last, goal.loss(loss, logits), goal.margin(logits))
+    worst.add(robust, ascent)
 
 
 def _require_options(
     *, steps: int, restarts: int, alpha: float | None, momentum: float, schedule: str
 ) -> None:
     if steps < 1 or restarts < 1 or not (alpha is None or 0 <= alpha < math.inf):
-        raise DomainError(
+        raise ConfigError(
             f"pgd(steps={steps}, restarts={restarts}, alpha={alpha}): "
             "steps and restarts are at least 1, alpha is >= 0 or None"
         )
     if not 0 <= momentum < math.inf:
-        raise DomainError(f"pgd(momentum={momentum}): a weight of the past, finite and >= 0")
+        raise ConfigError(f"pgd(momentum={momentum}): a weight of the past, finite and >= 0")
     if schedule not in SCHEDULES:
-        raise DomainError(f"pgd(schedule={schedule!r}): choose 'constant', 'cosine' or 'linear'")
+        raise ConfigError(f"pgd(schedule={schedule!r}): choose 'constant', 'cosine' or 'linear'")

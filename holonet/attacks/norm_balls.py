@@ -9,72 +9,69 @@ import math
 from abc import ABC, abstractmethod
 
 import torch
+from jaxtyping import Float, Inexact
+from torch import Tensor
 
-from holonet._types import AnyTensor, RealTensor
+from holonet._types import Numbers
+from holonet.calculus.examples import DUALS, lengths, steepest_directions
 
 __all__ = ["Ball", "Bounds", "ComplexBall", "L1Ball", "L2Ball", "LinfBall", "Polydisc"]
 
-Bounds = tuple[RealTensor, RealTensor] | None
+Rows = Inexact[Tensor, "batch entries"]
+RealRows = Float[Tensor, "batch entries"]
+Bounds = tuple[RealRows, RealRows] | None
 
 
 class Ball(ABC):
     """{delta: norm(delta) <= eps}, to be cut with a box."""
 
     is_complex = False
+    order: str
+    """The norm: "L1", "L2" or "Linf" of the moduli of the entries."""
 
-    @abstractmethod
-    def norm(self, delta: AnyTensor) -> RealTensor:
+    def norm(self, delta: Rows) -> Numbers:
         """The norm of each row."""
+        return lengths(delta, self.order)
 
-    @abstractmethod
-    def dual(self, gradient: AnyTensor) -> RealTensor:
+    def dual(self, gradient: Rows) -> Numbers:
         """The largest value of Re <gradient, delta> over rows delta of norm 1."""
+        return lengths(gradient, DUALS[self.order])
 
-    @abstractmethod
-    def steepest(self, gradient: AnyTensor) -> AnyTensor:
+    def steepest(self, gradient: Rows) -> Rows:
         """A row of norm 1 where that largest value is attained; 0 for a zero gradient."""
+        return steepest_directions(gradient, DUALS[self.order])
 
     @abstractmethod
-    def project(self, delta: AnyTensor, eps: float, bounds: Bounds) -> AnyTensor:
+    def project(self, delta: Rows, eps: float, bounds: Bounds) -> Rows:
         """The nearest row of the ball of radius eps > 0 cut with the box."""
 
     @abstractmethod
-    def linear_maximizer(self, gradient: AnyTensor, eps: float, bounds: Bounds) -> AnyTensor:
+    def linear_maximizer(self, gradient: Rows, eps: float, bounds: Bounds) -> Rows:
         """A row of the ball of radius eps > 0 cut with the box where <gradient, .> is largest."""
 
     @abstractmethod
     def uniform(
         self, rows: int, entries: int, dtype: torch.dtype, generator: torch.Generator | None
-    ) -> AnyTensor:
+    ) -> Rows:
         """Rows drawn uniformly from the ball of radius 1."""
 
 
 class LinfBall(Ball):
     """Every entry moves at most eps."""
 
-    def norm(self, delta: AnyTensor) -> RealTensor:
-        """The largest modulus."""
-        return torch.linalg.vector_norm(delta, math.inf, dim=1)
+    order = "Linf"
 
-    def dual(self, gradient: AnyTensor) -> RealTensor:
-        """The sum of the moduli."""
-        return gradient.abs().sum(1)
-
-    def steepest(self, gradient: AnyTensor) -> AnyTensor:
-        """The sign of each entry."""
-        return gradient.sgn()
-
-    def project(self, delta: AnyTensor, eps: float, bounds: Bounds) -> AnyTensor:
+    def project(self, delta: Rows, eps: float, bounds: Bounds) -> Rows:
         """Each entry by itself."""
         return _clip(delta.clamp(-eps, eps), bounds)
 
-    def linear_maximizer(self, gradient: AnyTensor, eps: float, bounds: Bounds) -> AnyTensor:
+    def linear_maximizer(self, gradient: Rows, eps: float, bounds: Bounds) -> Rows:
         """The corner that the signs name."""
-        return _clip(eps * gradient.sgn(), bounds)
+        return _clip(eps * self.steepest(gradient), bounds)
 
     def uniform(
         self, rows: int, entries: int, dtype: torch.dtype, generator: torch.Generator | None
-    ) -> AnyTensor:
+    ) -> Rows:
         """Each entry by itself."""
         return torch.rand(rows, entries, generator=generator, dtype=dtype) * 2 - 1
 
@@ -82,21 +79,9 @@ class LinfBall(Ball):
 class L2Ball(Ball):
     """The Euclidean length is at most eps."""
 
-    def norm(self, delta: AnyTensor) -> RealTensor:
-        """The Euclidean length."""
-        return torch.linalg.vector_norm(delta, dim=1)
+    order = "L2"
 
-    def dual(self, gradient: AnyTensor) -> RealTensor:
-        """The Euclidean length."""
-        return torch.linalg.vector_norm(gradient, dim=1)
-
-    def steepest(self, gradient: AnyTensor) -> AnyTensor:
-        """The gradient at length 1; scaled by its largest entry first, lest squares underflow."""
-        tiny = torch.finfo(gradient.dtype).tiny
-        scaled = gradient / gradient.abs().amax(1, keepdim=True).clamp(min=tiny)
-        return scaled / self.norm(scaled).clamp(min=tiny)[:, None]
-
-    def project(self, delta: AnyTensor, eps: float, bounds: Bounds) -> AnyTensor:
+    def project(self, delta: Rows, eps: float, bounds: Bounds) -> Rows:
         """Shortened, and at the walls of the box where that leads outside of it."""
         inside = _clip(delta, bounds)
         outside = self.norm(inside)[:, None] > eps
@@ -104,7 +89,7 @@ class L2Ball(Ball):
             return torch.where(outside, delta * (eps / self.norm(delta))[:, None], inside)
         return torch.where(outside, _stretched(delta, eps, bounds), inside)
 
-    def linear_maximizer(self, gradient: AnyTensor, eps: float, bounds: Bounds) -> AnyTensor:
+    def linear_maximizer(self, gradient: Rows, eps: float, bounds: Bounds) -> Rows:
         """Along the gradient to the sphere, sliding along the walls on the way."""
         if bounds is None:
             return eps * self.steepest(gradient)
@@ -114,7 +99,7 @@ class L2Ball(Ball):
 
     def uniform(
         self, rows: int, entries: int, dtype: torch.dtype, generator: torch.Generator | None
-    ) -> AnyTensor:
+    ) -> Rows:
         """A direction of a normal vector and a radius, whose power of the dimension is uniform."""
         normal = torch.randn(rows, entries, generator=generator, dtype=dtype)
         radius = torch.rand(rows, 1, generator=generator, dtype=dtype.to_real())
@@ -125,27 +110,16 @@ class L2Ball(Ball):
 class L1Ball(Ball):
     """The moduli of all entries add up to at most eps."""
 
-    def norm(self, delta: AnyTensor) -> RealTensor:
-        """The sum of the moduli."""
-        return delta.abs().sum(1)
+    order = "L1"
 
-    def dual(self, gradient: AnyTensor) -> RealTensor:
-        """The largest modulus."""
-        return torch.linalg.vector_norm(gradient, math.inf, dim=1)
-
-    def steepest(self, gradient: AnyTensor) -> AnyTensor:
-        """The sign of the first entry of largest modulus, and 0 elsewhere."""
-        first = gradient.abs().argmax(1, keepdim=True)
-        return torch.zeros_like(gradient).scatter(1, first, gradient.gather(1, first).sgn())
-
-    def project(self, delta: AnyTensor, eps: float, bounds: Bounds) -> AnyTensor:
+    def project(self, delta: Rows, eps: float, bounds: Bounds) -> Rows:
         """Every modulus shortened by one threshold for the row, then cut to the box."""
         inside = _clip(delta, bounds)
         outside = self.norm(inside)[:, None] > eps
         kept = _kept(delta.abs(), _reach(delta, bounds), eps)
         return torch.where(outside, delta.sign() * kept, inside)
 
-    def linear_maximizer(self, gradient: AnyTensor, eps: float, bounds: Bounds) -> AnyTensor:
+    def linear_maximizer(self, gradient: Rows, eps: float, bounds: Bounds) -> Rows:
         """The steepest entries first, each as far as the box allows, until eps is used up."""
         order = gradient.abs().argsort(dim=1, descending=True, stable=True)
         reach = _reach(gradient, bounds).gather(1, order)
@@ -155,7 +129,7 @@ class L1Ball(Ball):
 
     def uniform(
         self, rows: int, entries: int, dtype: torch.dtype, generator: torch.Generator | None
-    ) -> AnyTensor:
+    ) -> Rows:
         """Shares of a stick broken in entries + 1 pieces, the last left out, with random signs."""
         sign = torch.randint(2, (rows, entries), generator=generator) * 2 - 1
         pieces = torch.empty(rows, entries + 1, dtype=dtype).exponential_(generator=generator)
@@ -167,14 +141,14 @@ class Polydisc(LinfBall):
 
     is_complex = True
 
-    def project(self, delta: AnyTensor, eps: float, bounds: Bounds) -> AnyTensor:
+    def project(self, delta: Rows, eps: float, bounds: Bounds) -> Rows:
         """Each entry by itself."""
         size = delta.abs()
         return torch.where(size > eps, delta * (eps / size), delta)
 
     def uniform(
         self, rows: int, entries: int, dtype: torch.dtype, generator: torch.Generator | None
-    ) -> AnyTensor:
+    ) -> Rows:
         """Each entry by itself: a uniform angle and a radius whose square is uniform."""
         angle, square = torch.rand(2, rows, entries, generator=generator, dtype=dtype.to_real())
         return torch.polar(square.sqrt(), 2 * math.pi * angle)
@@ -186,11 +160,11 @@ class ComplexBall(L2Ball):
     is_complex = True
 
 
-def _clip(delta: AnyTensor, bounds: Bounds) -> AnyTensor:
+def _clip(delta: Rows, bounds: Bounds) -> Rows:
     return delta if bounds is None else delta.clamp(*bounds)
 
 
-def _reach(direction: RealTensor, bounds: Bounds) -> RealTensor:
+def _reach(direction: RealRows, bounds: Bounds) -> RealRows:
     """How far each entry may go in this direction; 0 where there is none."""
     if bounds is None:
         far = torch.full_like(direction, math.inf)
@@ -199,7 +173,7 @@ def _reach(direction: RealTensor, bounds: Bounds) -> RealTensor:
     return far.masked_fill(direction == 0, 0)
 
 
-def _stretched(direction: RealTensor, eps: float, bounds: Bounds) -> RealTensor:
+def _stretched(direction: RealRows, eps: float, bounds: Bounds) -> RealRows:
     """The multiple of the direction that has Euclidean length eps once cut to the box.
 
     As the multiple grows, the entries reach their walls one after another; between two such
@@ -227,7 +201,7 @@ def _stretched(direction: RealTensor, eps: float, bounds: Bounds) -> RealTensor:
     return direction.sign() * torch.where(rests, far, (eps * share * cut).minimum(far))
 
 
-def _kept(size: RealTensor, reach: RealTensor, eps: float) -> RealTensor:
+def _kept(size: RealRows, reach: RealRows, eps: float) -> RealRows:
     """min(max(size - tau, 0), reach) for the threshold tau for which it adds up to eps.
 
     As tau falls from the largest size, entries start where tau passes their size and rest when

@@ -9,32 +9,31 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from holonet._arguments import checked
-from holonet._types import AnyTensor, BoolTensor, IntTensor, RealTensor
+from holonet._types import Labels, Logits, Mask, Numbers, Points, RealTensor
 from holonet.attacks.threat import ThreatModel
-from holonet.errors import DomainError, InputTypeError, ShapeError
+from holonet.calculus.examples import per_example
+from holonet.errors import ConfigError, DataError, DomainError, InputTypeError, ShapeError
 
 __all__ = [
     "AttackLoss",
     "Goal",
     "Model",
-    "Objective",
     "input_gradient",
     "logits_of",
     "loss_named",
     "margin_of",
     "require_examples",
     "require_labels",
+    "require_some",
     "require_targets",
 ]
 
 AttackLoss = Literal["margin", "cross_entropy", "dlr"]
 Model = nn.Module | Callable[[Tensor], Tensor]
-Objective = Callable[[RealTensor, IntTensor], RealTensor]
-"""(logits (batch, classes), labels (batch,)) -> a number for each example, large where attacked."""
 
 
 @checked
-def margin_of(logits: RealTensor, y: Tensor) -> RealTensor:
+def margin_of(logits: RealTensor, y: Tensor) -> Numbers:
     """Logit of the label minus the largest other logit; -inf where a logit is NaN.
 
     It is -inf too where the label and another class share an infinite logit: neither wins.
@@ -51,35 +50,39 @@ def margin_of(logits: RealTensor, y: Tensor) -> RealTensor:
         raise ShapeError(f"logits of shape {tuple(logits.shape)}: they must be (batch, classes)")
     require_labels(y, len(logits))
     _require_classes(logits, y)
+    return _margin(logits, y)
+
+
+def _margin(logits: Logits, y: Labels) -> Numbers:
     label = y.long()[:, None]
     others = logits.scatter(1, label, -torch.inf)
     margin = logits.gather(1, label).squeeze(1) - others.amax(1)
     return margin.masked_fill(margin.isnan(), -torch.inf)
 
 
-def loss_named(name: str, logits: RealTensor, y: IntTensor) -> RealTensor:
+def loss_named(name: str, logits: Logits, y: Labels) -> Numbers:
     """The loss of that name for each example: what an untargeted attack makes large.
 
     "margin": the largest other logit minus the label's; "cross_entropy"; "dlr": the margin over
     the spread of the logits, which no rescaling of the logits changes (at least 3 classes).
 
     Raises:
-        DomainError: unknown name, or too few classes for "dlr".
+        ConfigError: unknown name, or too few classes for "dlr".
 
     References:
         Carlini and Wagner (2017) for the margin; Croce and Hein (2020) for DLR.
     """
     if name == "margin":
-        return -margin_of(logits, y)
+        return -_margin(logits, y)
     if name == "cross_entropy":
         return functional.cross_entropy(logits, y.long(), reduction="none")
     if name != "dlr":
-        raise DomainError(f"loss={name!r}: choose 'margin', 'cross_entropy' or 'dlr'")
+        raise ConfigError(f"loss={name!r}: choose 'margin', 'cross_entropy' or 'dlr'")
     if logits.shape[1] < 3:
-        raise DomainError(f"loss='dlr' with {logits.shape[1]} classes: it needs 3, take 'margin'")
+        raise ConfigError(f"loss='dlr' with {logits.shape[1]} classes: it needs 3, take 'margin'")
     top = logits.topk(3, dim=1).values
     spread = top[:, 0] - top[:, 2]
-    return -margin_of(logits, y) / (spread + 1e-12)
+    return -_margin(logits, y) / (spread + 1e-12)
 
 
 @dataclass(frozen=True)
@@ -91,10 +94,10 @@ class Goal:
         target: the class to be reached for each example; None for any class but the label.
     """
 
-    y: IntTensor
-    target: IntTensor | None = None
+    y: Labels
+    target: Labels | None = None
 
-    def margin(self, logits: RealTensor) -> RealTensor:
+    def margin(self, logits: Logits) -> Numbers:
         """What is missing to the goal: not above 0 where it is reached, -inf where a logit is NaN.
 
         Without a target it is `margin_of`; with one, the lead of the strongest other class.
@@ -105,10 +108,10 @@ class Goal:
             tensor([2.])
         """
         if self.target is None:
-            return margin_of(logits, self.y)
-        return (-margin_of(logits, self.target)).masked_fill(logits.isnan().any(1), -torch.inf)
+            return _margin(logits, self.y)
+        return (-_margin(logits, self.target)).masked_fill(logits.isnan().any(1), -torch.inf)
 
-    def loss(self, name: str, logits: RealTensor) -> RealTensor:
+    def loss(self, name: str, logits: Logits) -> Numbers:
         """The loss of that name for each example, to be made large.
 
         With a target it is minus the loss of the target; for "dlr" over the distance of the
@@ -116,7 +119,7 @@ class Goal:
         where the target is third.
 
         Raises:
-            DomainError: as `loss_named`; "dlr" with a target needs 4 classes.
+            ConfigError: as `loss_named`; "dlr" with a target needs 4 classes.
 
         References:
             Croce and Hein (2020) for the targeted DLR.
@@ -126,12 +129,12 @@ class Goal:
         if name != "dlr":
             return -loss_named(name, logits, self.target)
         if logits.shape[1] < 4:
-            raise DomainError(
+            raise ConfigError(
                 f"loss='dlr' against targets with {logits.shape[1]} classes: it needs 4, take "
                 "'margin'"
             )
         top = logits.topk(4, dim=1).values
-        return margin_of(logits, self.target) / (top[:, 0] - top[:, 2:].mean(1) + 1e-12)
+        return _margin(logits, self.target) / (top[:, 0] - top[:, 2:].mean(1) + 1e-12)
 
     def at(self, index: Tensor) -> "Goal":
         """The goal for some of the examples."""
@@ -183,7 +186,17 @@ def require_labels(y: Tensor, examples: int) -> None:
         )
 
 
-def require_targets(target: IntTensor | None, y: IntTensor, classes: int) -> None:
+def require_some(y: Tensor, name: str) -> None:
+    """Refuse data without examples, of which there is nothing to measure.
+
+    Raises:
+        DataError: there are none.
+    """
+    if not len(y):
+        raise DataError(f"{name} of 0 examples: give at least one")
+
+
+def require_targets(target: Tensor | None, y: Labels, classes: int) -> None:
     """Refuse targets that are not one class for each label.
 
     Raises:
@@ -204,7 +217,7 @@ def require_targets(target: IntTensor | None, y: IntTensor, classes: int) -> Non
         )
 
 
-def logits_of(model: Model, x: Tensor, y: Tensor) -> RealTensor:
+def logits_of(model: Model, x: Tensor, y: Tensor) -> Logits:
     """The model's logits, checked for what an attack cannot use.
 
     Raises:
@@ -266,7 +279,7 @@ def _answer(model: Model, x: Tensor) -> Tensor:
     )
 
 
-def input_gradient(objective: Tensor, point: Tensor) -> tuple[AnyTensor, BoolTensor]:
+def input_gradient(objective: Tensor, point: Tensor) -> tuple[Points, Mask]:
     """The gradient of the summed objective at `point`, and for which examples it is finite.
 
     Where it is not finite it is set to 0. At complex points it is torch's gradient
@@ -286,5 +299,4 @@ def input_gradient(objective: Tensor, point: Tensor) -> tuple[AnyTensor, BoolTen
             "the model robust: remove detach, torch.no_grad and numpy from its forward pass"
         )
     finite = gradient.isfinite().flatten(1).all(1)
-    shape = (-1, *[1] * (gradient.ndim - 1))
-    return gradient.resolve_conj().masked_fill(~finite.view(shape), 0), finite
+    return gradient.resolve_conj().masked_fill(per_example(~finite, gradient), 0), finite

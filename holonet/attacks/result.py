@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from holonet._types import AnyTensor, BoolTensor, RealTensor
+from holonet._types import Mask, Numbers, Points
 
 __all__ = ["Alarm", "AlarmKind", "AttackResult"]
 
@@ -49,12 +49,12 @@ class AttackResult:
         alarms: reasons to doubt that the rest withstands.
     """
 
-    x_adv: AnyTensor
-    margin: RealTensor
+    x_adv: Points
+    margin: Numbers
     alarms: tuple[Alarm, ...] = ()
 
     @property
-    def success(self) -> BoolTensor:
+    def success(self) -> Mask:
         """Which examples are misclassified at x_adv (a tie counts: no strict winner is left)."""
         return ~(self.margin > 0)
 
@@ -62,3 +62,9 @@ class AttackResult:
     def accuracy(self) -> float:
         """The fraction of examples that withstood."""
         return float((~self.success).double().mean())
+
+    def __str__(self) -> str:
+        robust, total = int((~self.success).sum()), len(self.margin)
+        share = f"{100 * robust / total:.1f}%" if total else "none"
+        lines = [f"{share} withstand ({robust} of {total}), as far as this attack found"]
+        return "\n".join([*lines, *(f"  doubt: {alarm}" for alarm in self.alarms)])

@@ -9,12 +9,11 @@ from torch.nn import functional
 
 from holonet._arguments import checked
 from holonet._types import AnyTensor, IntTensor, RealTensor
-from holonet.attacks.adaptive_ascent import where_examples
-from holonet.attacks.objectives import Model, logits_of, margin_of, require_examples
+from holonet.attacks.objectives import Model
 from holonet.attacks.result import AttackResult
+from holonet.attacks.search import WorstPoints, where_examples
 from holonet.attacks.threat import ThreatModel
-from holonet.errors import DomainError
-from holonet.nn.modes import evaluating
+from holonet.errors import ConfigError
 
 __all__ = ["square"]
 
@@ -58,45 +57,41 @@ def square(
         most queries + 1 times.
 
     Raises:
-        DomainError: queries below 1, p_init not in (0, 1], examples outside
-            the box.
+        ConfigError: queries below 1, p_init not in (0, 1].
+        DomainError: examples outside the box.
         InputTypeError, ShapeError: the model, the examples or the labels do not fit.
 
     References:
         Andriushchenko et al. (2020); Croce and Hein (2021) for L1.
     """
     if queries < 1 or not 0 < p_init <= 1:
-        raise DomainError(
+        raise ConfigError(
             f"square(queries={queries}, p_init={p_init}): at least 1 query, p_init in (0, 1]"
         )
-    require_examples(x, y, threat)
+    worst = WorstPoints(model, x, y, threat)
     generator = torch.Generator().manual_seed(seed)
-    images = _images(x.detach())
+    images = _images(worst.x)
     if threat.norm in ("Linf", "polydisc"):
         windows: _Windows = _Corners(images, threat.eps, generator)
     else:
         windows = _Bumps(images, threat.eps, generator, order=1 if threat.norm == "L1" else 2)
-    with evaluating(model):
-        margin = margin_of(logits_of(model, x.detach(), y), y)
-        left = ((margin > 0) & (threat.eps > 0)).nonzero().squeeze(1)
-        point = threat.project(images + windows.start(), images)
-        reached = torch.full_like(margin, torch.inf)
-        for query in range(queries):
-            if not len(left):
-                break
-            origin, label = images[left], y[left]
-            candidate = point[left]
-            if query:
-                share = p_init / 2 ** sum(10000 * query > k * queries for k in HALVINGS)
-                moved = windows.propose(candidate - origin, left, share)
-                candidate = threat.project(origin + moved, origin)
-            found = margin_of(logits_of(model, candidate.view(-1, *x.shape[1:]), label), label)
-            better = found < reached[left]
-            point[left] = where_examples(better, candidate, point[left])
-            reached[left] = reached[left].minimum(found)
-            left = left[found > 0]
-    x_adv = where_examples(reached < margin, point, images).view(x.shape)
-    return AttackResult(x_adv, margin.minimum(reached))
+    point = threat.project(images + windows.start(), images)
+    least = torch.full_like(worst.margin, torch.inf)  # of the perturbed points alone
+    for query in range(queries):
+        robust = worst.robust
+        if not len(robust):
+            break
+        origin, goal, candidate = images[robust], worst.goal.at(robust), point[robust]
+        if query:
+            share = p_init / 2 ** sum(10000 * query > k * queries for k in HALVINGS)
+            moved = windows.propose(candidate - origin, robust, share)
+            candidate = threat.project(origin + moved, origin)
+        perturbed = candidate.view(-1, *x.shape[1:])
+        margin = goal.margin(worst.logits_at(perturbed, goal.y))
+        point[robust] = where_examples(margin < least[robust], candidate, point[robust])
+        least[robust] = least[robust].minimum(margin)
+        worst.update(robust, perturbed, margin)
+    return worst.result()
 
 
 class _Windows(ABC):
@@ -113,8 +108,8 @@ class _Windows(ABC):
         """The first perturbation of every example."""
 
     @abstractmethod
-    def propose(self, delta: AnyTensor, left: IntTensor, share: float) -> AnyTensor:
-        """A change of the perturbations of the examples `left`, on that share of the image."""
+    def propose(self, delta: AnyTensor, robust: IntTensor, share: float) -> AnyTensor:
+        """A change of the perturbations of the examples `robust`, on that share of the image."""
 
     def units(self, height: int = 1, width: int = 1) -> AnyTensor:
         """Random signs, for complex examples phases, of this shape in each channel."""
@@ -133,17 +128,17 @@ class _Windows(ABC):
         long = min(max(round(area / short), self.least), max(self.height, self.width))
         return (short, long) if self.height <= self.width else (long, short)
 
-    def place(self, left: IntTensor, height: int, width: int) -> tuple[IntTensor, ...]:
-        """The index of one random window of this size in each of the examples `left`."""
+    def place(self, robust: IntTensor, height: int, width: int) -> tuple[IntTensor, ...]:
+        """The index of one random window of this size in each of the examples `robust`."""
         corners = [
             torch.randint(whole - side + 1, (self.count,), generator=self.generator)
             for whole, side in ((self.height, height), (self.width, width))
         ]
-        top, start = (corner.to(left.device)[left] for corner in corners)
-        rows = top[:, None] + torch.arange(height, device=left.device)
-        columns = start[:, None] + torch.arange(width, device=left.device)
-        example = torch.arange(len(left), device=left.device)[:, None, None, None]
-        channel = torch.arange(self.channels, device=left.device)[None, :, None, None]
+        top, start = (corner.to(robust.device)[robust] for corner in corners)
+        rows = top[:, None] + torch.arange(height, device=robust.device)
+        columns = start[:, None] + torch.arange(width, device=robust.device)
+        example = torch.arange(len(robust), device=robust.device)[:, None, None, None]
+        channel = torch.arange(self.channels, device=robust.device)[None, :, None, None]
         return example, channel, rows[:, None, :, None], columns[:, None, None, :]
 
 
@@ -153,10 +148,10 @@ class _Corners(_Windows):
     def start(self) -> AnyTensor:
         return (self.eps * self.units(width=self.width)).expand_as(self.images)
 
-    def propose(self, delta: AnyTensor, left: IntTensor, share: float) -> AnyTensor:
-        window = self.place(left, *self.sides(share))
+    def propose(self, delta: AnyTensor, robust: IntTensor, share: float) -> AnyTensor:
+        window = self.place(robust, *self.sides(share))
         moved = delta.clone()
-        moved[window] = (self.eps * self.units()[left]).expand_as(moved[window])
+        moved[window] = (self.eps * self.units()[robust]).expand_as(moved[window])
         return moved
 
 
@@ -185,9 +180,9 @@ class _Bumps(_Windows):
         delta = functional.pad(tiles, margins)
         return delta * (self.eps / self._root(self._mass(delta, (1, 2, 3))))
 
-    def propose(self, delta: AnyTensor, left: IntTensor, share: float) -> AnyTensor:
+    def propose(self, delta: AnyTensor, robust: IntTensor, share: float) -> AnyTensor:
         height, width = self.sides(share)
-        filled, emptied = self.place(left, height, width), self.place(left, height, width)
+        filled, emptied = self.place(robust, height, width), self.place(robust, height, width)
         rest, old = delta.clone(), delta[filled]
         rest[filled] = rest[emptied] = 0
         spare = self.eps**self.order - self._mass(delta, (1, 2, 3))
@@ -196,8 +191,8 @@ class _Bumps(_Windows):
         pattern = _bumps(height, width)
         if height == width:
             turned = torch.randint(2, (self.count, 1, 1, 1), generator=self.generator) == 1
-            pattern = torch.where(turned, pattern.mT, pattern)[left.cpu()]
-        bumps = self._unit(pattern.to(self.images)) * self.units()[left]
+            pattern = torch.where(turned, pattern.mT, pattern)[robust.cpu()]
+        bumps = self._unit(pattern.to(self.images)) * self.units()[robust]
         mixed = bumps + self._unit(old)
         opposite = self._mass(mixed, (-2, -1)) < 1e-6  # then they turn over
         rest[filled] = self._unit(torch.where(opposite, bumps, mixed)) * self._root(budget)

@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 
 from holonet._arguments import checked
-from holonet._types import AnyTensor, BoolTensor, RealTensor
+from holonet._types import Mask, Numbers, Points
 from holonet.attacks.norm_balls import Ball, Bounds, ComplexBall, L1Ball, L2Ball, LinfBall, Polydisc
-from holonet.errors import DomainError, InputTypeError, ShapeError
+from holonet.errors import ConfigError, InputTypeError, ShapeError
 
 __all__ = ["Norm", "ThreatModel"]
 
@@ -27,6 +27,7 @@ _BALLS: Mapping[str, Ball] = MappingProxyType(
         "complex_ball": ComplexBall(),
     }
 )
+_NAMES = {name.lower(): name for name in _BALLS}
 
 
 @checked
@@ -37,7 +38,7 @@ class ThreatModel:
     Args:
         norm: "Linf" (every entry moves at most eps), "L2" (Euclidean length at most eps), "L1"
             (moduli add up to at most eps); for complex data "polydisc" (every complex entry moves
-            at most eps) and "complex_ball" (Euclidean length at most eps).
+            at most eps) and "complex_ball" (Euclidean length at most eps). In any case ("linf").
         eps: the radius, in units of the data; 0 leaves only the example itself.
         bounds: the box of valid data, which holds the examples; None for none, as complex data
             need.
@@ -48,7 +49,7 @@ class ThreatModel:
         gradient than `maximizer`.
 
     Raises:
-        DomainError: eps is negative, not finite, or with Linf beyond the range of the data (in the
+        ConfigError: eps is negative, not finite, or with Linf beyond the range of the data (in the
             other norms such a radius has a meaning); the norm is unknown; the box is empty, or
             there is one for complex data.
 
@@ -73,28 +74,29 @@ class ThreatModel:
         object.__setattr__(self, "eps", float(self.eps))  # numpy's numbers and fractions too
         if self.bounds is not None:
             object.__setattr__(self, "bounds", tuple(map(float, self.bounds)))
+        object.__setattr__(self, "norm", _NAMES.get(str(self.norm).lower(), self.norm))
         if self.norm not in _BALLS:
-            raise DomainError(
+            raise ConfigError(
                 f"ThreatModel(norm={self.norm!r}): choose 'Linf', 'L2' or 'L1', for complex data "
                 "'polydisc' or 'complex_ball'"
             )
         if not 0 <= self.eps < math.inf:
-            raise DomainError(
+            raise ConfigError(
                 f"ThreatModel(eps={self.eps}): a radius is a finite number >= 0, in the units of "
                 "the data (0.1 is a tenth of the range of an image in [0, 1])"
             )
         if self.bounds is None:
             return
         if self.is_complex:
-            raise DomainError(
+            raise ConfigError(
                 f"ThreatModel(norm={self.norm!r}, bounds={self.bounds}): complex data have no "
                 "box; pass bounds=None"
             )
         low, high = self.bounds
         if not low < high:
-            raise DomainError(f"ThreatModel(bounds={self.bounds}): choose lower < upper, or None")
+            raise ConfigError(f"ThreatModel(bounds={self.bounds}): choose lower < upper, or None")
         if self.norm == "Linf" and self.eps > (high - low) * (1 + 1e-6):
-            raise DomainError(
+            raise ConfigError(
                 f"ThreatModel(eps={self.eps}, bounds={self.bounds}): the radius exceeds the range "
                 f"{high - low} of the data, so every valid point is allowed; give eps in the units "
                 "of the data (8 / 255 for 8 of 255 gray levels scaled to [0, 1])"
@@ -109,7 +111,7 @@ class ThreatModel:
         """The same set with the radius times a factor.
 
         Raises:
-            DomainError: there is no such radius, see the class.
+            ConfigError: there is no such radius, see the class.
 
         Example:
             >>> ThreatModel("L2", 0.5).scaled(0.5).eps
@@ -117,7 +119,7 @@ class ThreatModel:
         """
         return self if factor == 1 else replace(self, eps=factor * self.eps)
 
-    def project(self, perturbed: Tensor, x: Tensor) -> AnyTensor:
+    def project(self, perturbed: Tensor, x: Tensor) -> Points:
         """The nearest points in the ball about x cut with the box, in Euclidean distance.
 
         Raises:
@@ -128,11 +130,11 @@ class ThreatModel:
         if self.eps == 0:
             return x.clone()
         delta = (perturbed - x).flatten(1)
-        kept = self.ball.project(delta, self.eps, self._bounds_about(x))
-        moved = self._moved(x, kept)
-        return torch.where((kept == delta).view(x.shape), self._clamped(perturbed), moved)
+        inside = self.ball.project(delta, self.eps, self._bounds_about(x))
+        moved = self._moved(x, inside)
+        return torch.where((inside == delta).view(x.shape), self._clamped(perturbed), moved)
 
-    def random_point(self, x: Tensor, generator: torch.Generator | None = None) -> AnyTensor:
+    def random_point(self, x: Tensor, generator: torch.Generator | None = None) -> Points:
         """A point of the set for each example: uniform in the ball, then moved into the box.
 
         The numbers are drawn on the CPU, so that a seed means the same on every device.
@@ -144,7 +146,7 @@ class ThreatModel:
         unit = self.ball.uniform(len(x), math.prod(x.shape[1:]), x.dtype, generator)
         return self.project(x + self.eps * unit.view(x.shape).to(x.device), x)
 
-    def steepest(self, gradient: AnyTensor) -> AnyTensor:
+    def steepest(self, gradient: Points) -> Points:
         """The direction of norm 1 along which a function with this gradient rises most.
 
         It is 0 for an example whose gradient is 0. In L1 it moves one entry. A complex gradient is
@@ -152,7 +154,7 @@ class ThreatModel:
         """
         return self.ball.steepest(gradient.flatten(1)).view(gradient.shape)
 
-    def maximizer(self, gradient: Tensor, x: Tensor) -> AnyTensor:
+    def maximizer(self, gradient: Tensor, x: Tensor) -> Points:
         """The point of the set where Re <gradient, point> is largest, exactly.
 
         Without a box it is x + eps * steepest(gradient). Entries on which the form does not depend
@@ -169,11 +171,11 @@ class ThreatModel:
             x, self.ball.linear_maximizer(gradient.flatten(1), self.eps, self._bounds_about(x))
         )
 
-    def dual_norm(self, gradient: AnyTensor) -> RealTensor:
+    def dual_norm(self, gradient: Points) -> Numbers:
         """How much a function with this gradient rises along a step of norm 1, at most."""
         return self.ball.dual(gradient.flatten(1))
 
-    def distance(self, perturbed: Tensor, x: Tensor) -> RealTensor:
+    def distance(self, perturbed: Tensor, x: Tensor) -> Numbers:
         """The norm of each perturbation.
 
         Raises:
@@ -183,7 +185,7 @@ class ThreatModel:
         self._require(x, perturbed)
         return self.ball.norm((perturbed - x).flatten(1))
 
-    def contains(self, perturbed: Tensor, x: Tensor) -> BoolTensor:
+    def contains(self, perturbed: Tensor, x: Tensor) -> Mask:
         """Whether each perturbed example is in the set, up to rounding in the size of x.
 
         Raises:
@@ -209,7 +211,7 @@ class ThreatModel:
         flat = x.flatten(1)
         return self.bounds[0] - flat, self.bounds[1] - flat
 
-    def _moved(self, x: Tensor, delta: AnyTensor) -> AnyTensor:
+    def _moved(self, x: Tensor, delta: Tensor) -> Points:
         """X + delta, exactly on a wall of the box where delta leads to it."""
         moved, bounds = x + delta.view(x.shape), self._bounds_about(x)
         if self.bounds is None or bounds is None:

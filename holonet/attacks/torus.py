@@ -10,23 +10,22 @@ from torch import Tensor, nn
 
 from holonet._arguments import checked
 from holonet._types import AnyTensor, BoolTensor, IntTensor, RealTensor
-from holonet.attacks.adaptive_ascent import (
-    AscentResult,
-    Evaluation,
-    Evaluator,
-    adaptive_ascent,
-    evaluator,
-    is_zero,
-    per_example,
-    where_examples,
-)
-from holonet.attacks.alarms import Evidence
-from holonet.attacks.apgd import WorstPoints
+from holonet.attacks.adaptive_ascent import adaptive_ascent
+from holonet.attacks.alarms import warn_of_probabilities
 from holonet.attacks.objectives import AttackLoss, Goal, Model, input_gradient, logits_of
 from holonet.attacks.result import Alarm, AlarmKind, AttackResult
+from holonet.attacks.search import (
+    Ascent,
+    Evaluation,
+    Evaluator,
+    WorstPoints,
+    evaluator,
+    where_examples,
+)
 from holonet.attacks.threat import ThreatModel
+from holonet.calculus.examples import per_example
 from holonet.domains import Domain, Plane
-from holonet.errors import DomainError, NotHolomorphicError
+from holonet.errors import ConfigError, DomainError, NotHolomorphicError
 from holonet.functions import FunctionClass
 from holonet.functions.modulus import sgn
 from holonet.nn import declared_class
@@ -86,7 +85,8 @@ def torus(
         the ascent inside, to rounding.
 
     Raises:
-        DomainError: the threat is no polydisc, steps or restarts below 1, another loss.
+        ConfigError: steps or restarts below 1, another loss.
+        DomainError: the threat is no polydisc; examples outside of the domain.
         InputTypeError, ShapeError: the model, the examples or the labels do not fit.
 
     References:
@@ -98,34 +98,35 @@ def torus(
             "ThreatModel('polydisc', eps, bounds=None), or attack this set with apgd"
         )
     if steps < 1 or restarts < 1:
-        raise DomainError(f"torus(steps={steps}, restarts={restarts}): both are at least 1")
+        raise ConfigError(f"torus(steps={steps}, restarts={restarts}): both are at least 1")
     if loss not in ("margin", "cross_entropy"):
-        raise DomainError(f"torus(loss={loss!r}): choose 'margin' or 'cross_entropy'")
+        raise ConfigError(f"torus(loss={loss!r}): choose 'margin' or 'cross_entropy'")
     generator = torch.Generator().manual_seed(seed)
     with evaluating(model):
         worst = WorstPoints(model, x, y, threat)
+        warn_of_probabilities(worst.logits)
         doubt, exact = _doubt(model, worst.x, threat.eps, generator, steps)
         for start in range(1 + restarts):
-            left, point = worst.random_starts(generator)
-            if not len(left):
+            robust, point = worst.random_starts(generator)
+            if not len(robust):
                 break
-            center, goal = worst.x[left], worst.goal.at(left)
+            center, goal = worst.x[robust], worst.goal.at(robust)
             evaluate = evaluator(model, goal, functools.partial(goal.loss, loss))
             margin_at = functools.partial(_margin_at, model, goal)
             if start:
-                unit = _drawn(margin_at, worst.x, left, threat.eps, generator, steps)
+                unit = _drawn(margin_at, worst.x, robust, threat.eps, generator, steps)
             else:
                 inside = adaptive_ascent(evaluate, point, center, threat, steps)
                 unit, margin = _pushed(margin_at, evaluate, inside, center, threat.eps, generator)
-                kept = ~exact[left] | ((margin > 0) & (inside.margin <= 0))
-                offered = inside.margin.masked_fill(~kept, torch.inf)
-                worst.update(left, replace(inside, margin=offered))
-            worst.update(left, _turned(evaluate, unit, center, threat.eps, steps))
-    found = worst.result()
+                counts = ~exact[robust] | ((margin > 0) & (inside.margin <= 0))
+                inside.margin = inside.margin.masked_fill(~counts, torch.inf)
+                worst.add(robust, inside)
+            worst.add(robust, _turned(evaluate, unit, center, threat.eps, steps))
+    result = worst.result()
     if exact.all():
-        return found
+        return result
     alarm = Alarm(AlarmKind.HEURISTIC, int((~exact).sum()), len(exact), doubt)
-    return replace(found, alarms=(*found.alarms, alarm))
+    return replace(result, alarms=(*result.alarms, alarm))
 
 
 @torch.no_grad()
@@ -142,53 +143,43 @@ def _phases(x: AnyTensor, generator: torch.Generator) -> AnyTensor:
 def _drawn(
     margin_at: Callable[[Tensor], Tensor],
     x: AnyTensor,
-    left: IntTensor,
+    robust: IntTensor,
     eps: float,
     generator: torch.Generator,
     count: int,
 ) -> AnyTensor:
-    """The best of `count` random points of the torus for the examples `left`, as units."""
-    best = _phases(x, generator)[left]
-    margin = margin_at(x[left] + eps * best)
+    """The best of `count` random points of the torus for the examples `robust`, as units."""
+    best = _phases(x, generator)[robust]
+    margin = margin_at(x[robust] + eps * best)
     for _ in range(count - 1):
-        unit = _phases(x, generator)[left]
-        found = margin_at(x[left] + eps * unit)
-        best, margin = where_examples(found < margin, unit, best), margin.minimum(found)
+        unit = _phases(x, generator)[robust]
+        drawn = margin_at(x[robust] + eps * unit)
+        best, margin = where_examples(drawn < margin, unit, best), margin.minimum(drawn)
     return best
 
 
-def _turned(
-    evaluate: Evaluator, unit: AnyTensor, x: AnyTensor, eps: float, steps: int
-) -> AscentResult:
+def _turned(evaluate: Evaluator, unit: AnyTensor, x: AnyTensor, eps: float, steps: int) -> Ascent:
     """Ascent over the phases of `unit`, each step a share of the way to the gradient's phases.
 
     The share is doubled, up to all of the way, where the loss rises, and halved where it does
     not. With a linear score the first step is the last.
     """
-    seen = evaluate(x + eps * unit)
-    first, zero, finite = seen.loss, is_zero(seen.gradient), seen.finite
-    least, margin, share = unit, seen.margin, torch.ones_like(seen.loss)
+    now = evaluate(x + eps * unit)
+    ascent, share = Ascent(x + eps * unit, now), torch.ones_like(now.loss)
     for _ in range(steps):
-        aim = torch.where(seen.gradient == 0, unit, sgn(seen.gradient))
+        aim = torch.where(now.gradient == 0, unit, sgn(now.gradient))
         trial = _on_torus(unit + per_example(share, unit) * (aim - unit), unit)
-        looked = evaluate(x + eps * trial)
-        zero, finite = zero & is_zero(looked.gradient), finite & looked.finite
-        least, margin = (
-            where_examples(looked.margin < margin, trial, least),
-            margin.minimum(looked.margin),
-        )
-        higher = looked.loss > seen.loss
-        unit, seen = where_examples(higher, trial, unit), seen.updated(higher, looked)
+        there = evaluate(x + eps * trial)
+        higher = ascent.add(x + eps * trial, there)
+        unit, now = where_examples(higher, trial, unit), now.updated(higher, there)
         share = torch.where(higher, (2 * share).clamp(max=1), share / 2)
-    return AscentResult(
-        x + eps * least, margin, x + eps * unit, Evidence(first, seen.loss, zero, finite)
-    )
+    return ascent
 
 
 def _pushed(
     margin_at: Callable[[Tensor], Tensor],
     evaluate: Evaluator,
-    inside: AscentResult,
+    inside: Ascent,
     x: AnyTensor,
     eps: float,
     generator: torch.Generator,

@@ -27,6 +27,7 @@ from holonet.calculus.circle import (
     settled,
     unit_circle,
 )
+from holonet.calculus.examples import per_example
 from holonet.domains import Domain
 from holonet.errors import ConfigError, DomainError, NumericalError, ShapeError
 
@@ -296,14 +297,10 @@ def _integral(
     """The contour integral over 2 pi i."""
 
     def quadrature(unit: ComplexTensor, values: AnyTensor) -> tuple[AnyTensor, RealTensor]:
-        integrand = radius * _along_first(unit, values) * values
+        integrand = radius * per_example(unit, values) * values
         return integrand.mean(0), integrand.abs().mean(0)
 
     return settled(quadrature, f, center, radius, samples, asked, scale=radius)
-
-
-def _along_first(weights: ComplexTensor, values: AnyTensor) -> ComplexTensor:
-    return weights.reshape(-1, *[1] * (values.ndim - 1))
 
 
 def _log_steps(values: Tensor) -> ComplexTensor:

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from holonet._types import AnyTensor
+from holonet.calculus.examples import nonzero
 
 __all__ = ["Estimate"]
 
@@ -43,8 +44,7 @@ class Estimate:
         kept = draws.detach()
         largest = kept.abs().mean(0) + torch.as_tensor(size).detach().abs()
         rounding = torch.finfo(draws.dtype).eps * largest
-        peak = kept.abs().amax(0)
-        unit = torch.where(peak == 0, 1, peak)  # squares may over- or underflow
+        unit = nonzero(kept.abs().amax(0))
         spread = (kept / unit).std(0) * unit
         error = torch.hypot(spread / math.sqrt(len(draws)), rounding)
         return cls(draws.mean(0), error)

@@ -10,6 +10,7 @@ from holonet._arguments import checked
 from holonet._types import AnyTensor, BoolTensor, ComplexTensor, RealTensor, TensorFunction
 from holonet.calculus.checks import evaluate, require_clear_disc, values_at
 from holonet.calculus.circle import agreed, powers, unit_circle
+from holonet.calculus.examples import nonzero, per_example
 from holonet.errors import DomainError, ShapeError
 from holonet.functions.modulus import modulus
 
@@ -165,7 +166,7 @@ def line_modes(
     radius = torch.as_tensor(radius, dtype=z.dtype.to_real(), device=z.device).expand(len(z))
     _require_circle(float(radius.amin()), samples, "line_modes", fewest=8)
     _require_circle(float(radius.amax()), samples, "line_modes", fewest=8)
-    step = v * radius.view(-1, *[1] * (z.ndim - 1))
+    step = v * per_example(radius, z)
     while True:
         turn = center + unit_circle(samples, 0.0, z)
         points = z + turn.view(-1, *[1] * z.ndim) * step
@@ -187,7 +188,7 @@ def _judge(values: AnyTensor) -> CircleModes:
     varying = _norm(torch.cat([amplitude[:middle], amplitude[middle + 1 :]]))
     size = torch.hypot(varying, amplitude[middle])
     scale = torch.maximum(varying, SMALLEST_VARIATION * size)
-    scale = torch.where(size == 0, 1, scale)  # identically zero: 0 / 1
+    scale = nonzero(scale)
     aliasing = highest / scale
     resolved = aliasing <= rounding
     # noise fills all modes alike and aliases come from beyond the highest: take off what those
@@ -249,7 +250,7 @@ def hardy_norm(
         peak = size.amax(0)
         if math.isinf(p):
             return peak, size
-        unit = torch.where(peak == 0, 1, peak)  # powers of what is huge or tiny would be lost
+        unit = nonzero(peak)
         return unit * (size / unit).pow(p).mean(0).pow(1 / p), size
 
     return agreed(norm, samples, "hardy_norm")
@@ -329,8 +330,7 @@ def _transform(values: AnyTensor) -> ComplexTensor:
 def _amplitudes(coefficients: ComplexTensor) -> tuple[RealTensor, RealTensor]:
     """Of (samples, batch, *out), the norm over the outputs in units of a peak, and the peak."""
     size = modulus(coefficients).unsqueeze(-1).flatten(2)
-    peak = size.amax((0, 2))  # squares of what is huge or tiny would be lost
-    peak = torch.where(peak == 0, 1, peak)
+    peak = nonzero(size.amax((0, 2)))
     return _norm((size / peak[:, None]).movedim(2, 0)), peak
 
 

@@ -18,6 +18,7 @@ from holonet.calculus.checks import (
 )
 from holonet.calculus.circle import circle_center, harmonic_series, modes_on_circle, settled
 from holonet.calculus.estimate import Estimate
+from holonet.calculus.examples import nonzero
 from holonet.calculus.mean_value import LARGEST_FRAME, frame
 from holonet.domains import Domain
 from holonet.errors import DomainError, InputTypeError, NumericalError, ShapeError
@@ -276,8 +277,7 @@ def _fraction(
     values = evaluate(u, points.flatten(0, 2), asked).unflatten(0, points.shape[:3])
     modes = torch.fft.fft(values, dim=1, norm="forward")
     modes = modes.reshape(len(squares), samples, len(z), -1).permute(2, 3, 0, 1)
-    peak = modes.abs().amax((1, 2, 3), keepdim=True)  # squares may over- or underflow
-    modes = modes / torch.where(peak == 0, 1, peak)
+    modes = modes / nonzero(modes.abs().amax((1, 2, 3), keepdim=True))
     k = torch.fft.fftfreq(samples, 1 / samples, dtype=torch.float64).abs()
     profile = squares.unsqueeze(1) ** (k / 2)  # of the harmonic mode k, of mean square 1/(k + 1)
     profile, mass, k = profile.to(modes), mass.unsqueeze(1).to(modes), k.to(modes)

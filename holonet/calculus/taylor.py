@@ -8,6 +8,7 @@ import torch
 from holonet._arguments import checked
 from holonet._types import ComplexTensor, RealTensor, TensorFunction
 from holonet.calculus.checks import evaluate, require_clear_disc
+from holonet.calculus.examples import nonzero, per_example
 from holonet.calculus.hardy import ROUNDING, circle_modes
 from holonet.errors import DomainError, NumericalError
 
@@ -104,7 +105,7 @@ def taylor_coefficients(
             f"{float(modes.aliasing):.2g}). Take a smaller radius"
         )
     peak = modes.coefficients[:, 0].abs().amax()
-    unit = torch.where(peak == 0, 1, peak)  # squares of what is huge or tiny would be lost
+    unit = nonzero(peak)
     half = len(modes.coefficients) // 2
     negative, positive = (modes.coefficients[:, 0] / unit).tensor_split([half])
     inside = torch.tensor(WITNESSES, dtype=torch.complex128)
@@ -122,7 +123,7 @@ def taylor_coefficients(
     k = torch.arange(len(positive), dtype=torch.float64)
     powers = radius**k
     kept = int(((powers > info.tiny) & powers.isfinite()).sum())  # the rest is out of range
-    k, powers = (entry.view(-1, *[1] * (positive.ndim - 1)) for entry in (k, powers))
+    k, powers = (per_example(entry, positive) for entry in (k, powers))
     eps = torch.finfo(positive.dtype).eps
     noise = LIKELY * negative.abs().square().mean(0).sqrt()  # holomorphic f has no such modes
     aliases = positive[-HIGHEST:].abs().amax(0) + gap.amax(0)

@@ -13,6 +13,7 @@ from torch import Tensor
 from holonet._arguments import checked
 from holonet._types import BoolTensor, ComplexTensor, RealTensor, TensorFunction
 from holonet.calculus.checks import values_at
+from holonet.calculus.examples import lengths, nonzero, per_example
 from holonet.calculus.hardy import ROUNDING, CircleModes, line_modes
 from holonet.calculus.wirtinger import directional_derivative, gradient
 from holonet.errors import InputTypeError
@@ -23,7 +24,6 @@ __all__ = [
     "CRITICAL",
     "Witnesses",
     "cauchy_derivative",
-    "example_norms",
     "holomorphy_witnesses",
     "tangents",
 ]
@@ -133,10 +133,10 @@ def holomorphy_witnesses(
     by_cauchy = cauchy_derivative(modes.coefficients, radius)
     unit = torch.nan_to_num(modes.scale / radius, nan=0.0)  # the points speak for themselves
     disagreement = _disagreement(f, z, v, along if forward else None, by_cauchy, unit)
-    antilinear = example_norms(along + 1j * across)
-    total = torch.maximum(antilinear + example_norms(along - 1j * across), CRITICAL * unit)
+    antilinear = lengths(along + 1j * across)
+    total = torch.maximum(antilinear + lengths(along - 1j * across), CRITICAL * unit)
     return Witnesses(
-        dbar=antilinear / torch.where(total == 0, 1, total),
+        dbar=antilinear / nonzero(total),
         negative_modes=modes.negative,
         derivative=torch.where(modes.resolved, disagreement, 0),
         forward_mode=forward,
@@ -167,7 +167,7 @@ def tangents(
         return directional_derivative(f, z, v)[1], directional_derivative(f, z, 1j * v)[1], True
     except (InputTypeError, RuntimeError, NotImplementedError):
         # no jvp, nothing that autograd follows, or running statistics updated in place
-        step = torch.finfo(z.dtype).eps ** (1 / 3) * (1 + float(example_norms(z).max()))
+        step = torch.finfo(z.dtype).eps ** (1 / 3) * (1 + float(lengths(z).max()))
         along, across = ((f(z + step * w) - f(z - step * w)) / (2 * step) for w in (v, 1j * v))
         return along, across, False
 
@@ -190,28 +190,20 @@ def _disagreement(
     unit: RealTensor,
 ) -> RealTensor:
     """Of autograd's derivatives along v with Cauchy's, relative to the largest or to `unit`."""
-    length = example_norms(by_cauchy)
+    length = lengths(by_cauchy)
     size = torch.maximum(length, unit)
     worst = torch.zeros_like(size)
     if along is not None:
-        size = torch.maximum(size, example_norms(along))
-        worst = example_norms(along - by_cauchy)
+        size = torch.maximum(size, lengths(along))
+        worst = lengths(along - by_cauchy)
     # J^H w along v must be w^H J v, with w in the direction where that is largest
-    w = by_cauchy / torch.where(length == 0, 1, length).view(-1, *[1] * (by_cauchy.ndim - 1))
+    w = by_cauchy / per_example(nonzero(length), by_cauchy)
     try:
         pulled_back = gradient(f, z, w)
     except (RuntimeError, NotImplementedError):  # no backward for complex tensors
-        return worst / torch.where(size == 0, 1, size)
+        return worst / nonzero(size)
     pulled = (pulled_back.conj() * v).unsqueeze(-1).flatten(1).sum(1)
     expected = (w.conj() * by_cauchy).unsqueeze(-1).flatten(1).sum(1)
     size = torch.maximum(size, pulled.abs())
     worst = torch.maximum(worst, (pulled - expected).abs())
-    return worst / torch.where(size == 0, 1, size)
-
-
-def example_norms(v: Tensor) -> RealTensor:
-    """Euclidean length of each example, scaled so that nothing overflows."""
-    size = v.unsqueeze(-1).flatten(1).abs()
-    peak = size.amax(1)
-    peak = torch.where(peak == 0, 1, peak)
-    return torch.linalg.vector_norm(size / peak[:, None], dim=1) * peak
+    return worst / nonzero(size)

@@ -17,7 +17,7 @@ from torch import nn
 from holonet._files import write_atomically
 from holonet._types import AnyTensor
 from holonet.attacks import ThreatModel
-from holonet.attacks.ensemble import ATTACKS, STRONG, Attack
+from holonet.attacks.worst_case import ATTACKS, STRONG, Attack
 from holonet.cli.options import (
     EpsOption,
     ExamplesOption,

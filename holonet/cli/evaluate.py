@@ -29,9 +29,9 @@ from holonet.cli.options import (
 )
 from holonet.cli.terminal import literal, progress, say, show
 from holonet.diagnostics import (
+    GradientMaskingCheck,
     MinimumNorms,
     RobustnessReport,
-    SanityCheck,
     evaluate_radii,
     gradient_masking_checks,
     minimum_norm_perturbations,
@@ -86,7 +86,7 @@ def evaluate(
     radii = sorted({0.0, *(threat.eps for threat in threats)})
     threat = threat_of(threats[0], dataset)
     batches = -(-len(y) // BATCH)
-    checks: list[SanityCheck] = []
+    checks: list[GradientMaskingCheck] = []
     found: MinimumNorms | None = None
     with progress(hidden=as_json) as bar:
         task = bar.add_task("attacking", total=len(radii) * batches)
@@ -164,7 +164,7 @@ def evaluate(
     if checks:
         say(f"\nSanity at {norm} {digits(threat.eps)}:")
         for check in checks:
-            say(f"  {check}" if check.passed is not True else f"  {_brief(check)}")
+            say(f"  {check}")
     say(note or f"\nThe picture is {run_dir / 'evaluation.png'}.")
 
 
@@ -199,8 +199,3 @@ def _table(reports: Sequence[RobustnessReport]) -> Table:
         accuracy, interval = percent(point.accuracy), percent(None, point.interval)
         table.add_row(digits(point.eps), *after, accuracy, interval, str(point.examples))
     return table
-
-
-def _brief(check: SanityCheck) -> str:
-    """A check that passed needs no advice."""
-    return str(replace(check, explanation="")).removesuffix(". ")

@@ -1,7 +1,7 @@
 """What a trained network is: holomorphic or not, robust or not, with numbers and intervals."""
 
 from holonet.diagnostics.evaluation import evaluate_radii, evaluate_robustness
-from holonet.diagnostics.gradient_masking import SanityCheck, gradient_masking_checks
+from holonet.diagnostics.gradient_masking import GradientMaskingCheck, gradient_masking_checks
 from holonet.diagnostics.holomorphy import HolomorphyCheck, holomorphy_check
 from holonet.diagnostics.minimum_norm import MinimumNorms, minimum_norm_perturbations
 from holonet.diagnostics.report import RobustnessReport, merge_alarms
@@ -9,12 +9,12 @@ from holonet.diagnostics.robustness import RobustnessPoint, robustness_curve
 from holonet.diagnostics.transfer import Rate, TransferMatrix, transfer_matrix
 
 __all__ = [
+    "GradientMaskingCheck",
     "HolomorphyCheck",
     "MinimumNorms",
     "Rate",
     "RobustnessPoint",
     "RobustnessReport",
-    "SanityCheck",
     "TransferMatrix",
     "evaluate_radii",
     "evaluate_robustness",

@@ -13,12 +13,12 @@ from torch import Tensor, nn
 from holonet._arguments import checked
 from holonet._cache import recall, tensor_digest
 from holonet._files import write_atomically
+from holonet._types import IntTensor
 from holonet.attacks import ThreatModel
-from holonet.attacks.ensemble import STRONG, Attack, worst_case
-from holonet.attacks.objectives import Model, logits_of, margin_of, require_labels
+from holonet.attacks.objectives import Model, require_labels, require_some
+from holonet.attacks.worst_case import STRONG, Attack, worst_case
 from holonet.diagnostics.report import RobustnessReport
-from holonet.errors import CheckpointError, DomainError, InputTypeError, ShapeError
-from holonet.nn.modes import evaluating
+from holonet.errors import CheckpointError, ConfigError, InputTypeError, ShapeError
 
 __all__ = ["evaluate_radii", "evaluate_robustness"]
 
@@ -34,7 +34,7 @@ def evaluate_robustness(
     seed: int = 0,
     batch_size: int = 500,
     folder: Path | None = None,
-    known: RobustnessReport | None = None,
+    smaller: RobustnessReport | None = None,
     on_batch: Callable[[], None] | None = None,
 ) -> RobustnessReport:
     """Attack every example with an ensemble until one attack breaks it.
@@ -49,22 +49,23 @@ def evaluate_robustness(
         model: real inputs to real logits; in eval mode during the attacks.
         x, y: examples and labels.
         threat: the set.
-        attacks: name -> attack, in the order in which they run; `attacks.ensemble.STRONG` unless
+        attacks: name -> attack, in the order in which they run; `attacks.STRONG` unless
             given.
         seed: of all random numbers; each batch draws the same ones.
         batch_size: examples attacked at once.
         folder: where batches are kept; None keeps them in memory alone.
-        known: a report on the same examples at a smaller radius. What it broke is broken here,
-            at the same point, and is not attacked again.
-        on_batch: called after each batch, for a progress bar.
+        smaller: the report on the same examples at a smaller radius. What is broken in it is
+            broken here, at the same point, and is not attacked again.
+        on_batch: called after each batch.
 
     Law: x_adv is in the threat set; the accuracy is at most the clean one, and at most that of
-        `known`; a run that was cut off and goes on ends with the same report.
+        `smaller`; an interrupted call that is resumed ends with the same report.
 
     Raises:
-        DomainError: no examples or no attacks, batch_size below 1, or `known` is of a larger
-            radius or another set.
-        ShapeError: `known` is of other examples, or labels are missing.
+        ConfigError: no attacks, or batch_size below 1; `smaller` is of a larger radius or another
+            set.
+        DataError: there are no examples.
+        ShapeError: `smaller` is of other examples, or labels are missing.
         InputTypeError: a folder for a model that is no module: its weights cannot be compared.
 
     Example:
@@ -76,21 +77,22 @@ def evaluate_robustness(
     """
     attacks = STRONG if attacks is None else attacks
     require_labels(y, len(x))
-    if not len(y) or batch_size < 1 or not attacks:
-        raise DomainError(
-            f"evaluate_robustness of {len(y)} examples with {len(attacks)} attacks and "
-            f"batch_size={batch_size}: at least 1 each"
+    require_some(y, "evaluate_robustness")
+    if batch_size < 1 or not attacks:
+        raise ConfigError(
+            f"evaluate_robustness with {len(attacks)} attacks and batch_size={batch_size}: at "
+            "least 1 each"
         )
-    _require_nested(known, x, threat)
+    _require_nested(smaller, x, threat)
     attack = functools.partial(_attack, model, threat, attacks, seed)
     if folder is not None:
-        identity = _identity(model, x, y, threat, attacks, seed, batch_size, known)
-        asked = (threat, tuple(attacks), seed)
-        attack = functools.partial(_keeping, attack, _home(folder, identity), identity, asked)
+        identity = _identity(model, x, y, threat, attacks, seed, batch_size, smaller)
+        settings = (threat, tuple(attacks), seed)
+        attack = functools.partial(_keeping, attack, _home(folder, identity), identity, settings)
     parts = []
     for number, first in enumerate(range(0, len(y), batch_size)):
         rows = slice(first, first + batch_size)
-        parts.append(attack(number, x[rows], y[rows], _rows(known, rows)))
+        parts.append(attack(number, x[rows], y[rows], _rows(smaller, rows)))
         if on_batch is not None:
             on_batch()
     return RobustnessReport.join(parts)
@@ -116,14 +118,15 @@ def evaluate_radii(
     Law: robust accuracy does not increase with eps; that at radius 0 is the clean one.
 
     Raises:
-        DomainError: a radius is negative or not finite, or `evaluate_robustness` refuses.
+        ConfigError: a radius is negative or not finite.
+        ConfigError, DataError, ShapeError, InputTypeError: as `evaluate_robustness`.
     """
     threats = {radius: replace(threat, eps=radius) for radius in eps}  # refused before any work
     reports: dict[float, RobustnessReport] = {}
-    known = options.pop("known", None)
+    smaller = options.pop("smaller", None)
     for radius, at_radius in sorted(threats.items()):
-        known = evaluate_robustness(model, x, y, at_radius, known=known, **options)
-        reports[radius] = known
+        smaller = evaluate_robustness(model, x, y, at_radius, smaller=smaller, **options)
+        reports[radius] = smaller
     return [reports[radius] for radius in eps]
 
 
@@ -135,71 +138,71 @@ def _attack(
     number: int,
     x: Tensor,
     y: Tensor,
-    known: RobustnessReport | None,
+    smaller: RobustnessReport | None,
 ) -> RobustnessReport:
     """The report of one batch, which does not depend on its number."""
-    x = x.detach()
-    with evaluating(model), torch.no_grad():
-        logits = logits_of(model, x, y)
-    clean = margin_of(logits, y).cpu()
-    predicted = logits.argmax(1).masked_fill(logits.isnan().any(1), -1).cpu()
-    margin, x_adv = clean.clone(), x.cpu().clone()
-    broken_by = ["" if m > 0 else "clean" for m in clean.tolist()]
-    alarms = ()
-    if known is not None:
-        margin, x_adv = known.margin.clone(), known.x_adv.clone()
-        broken_by = list(known.broken_by)
-    left = (margin > 0).nonzero().squeeze(1)
-    if len(left) and threat.eps > 0:
-        on_device = left.to(x.device)
-        found = worst_case(
-            model,
-            x[on_device],
-            y[on_device.to(y.device)],
-            threat,
-            attacks,
-            seed=seed,
-            batch_size=len(left),
-        )
-        margin[left], x_adv[left] = found.margin.cpu(), found.x_adv.detach().cpu()
-        for position, name in zip(left.tolist(), found.broken_by, strict=True):
-            broken_by[position] = name
-        alarms = found.alarms
-    return RobustnessReport(
+    del number
+    robust = torch.arange(len(y)) if smaller is None else smaller.robust_mask.nonzero().squeeze(1)
+    if smaller is not None and not len(robust):
+        return replace(smaller, threat=threat, attacks=tuple(attacks), seed=seed, alarms=())
+    there, size = robust.to(x.device), max(len(robust), 1)
+    worst = worst_case(model, x[there], y[there], threat, attacks, seed=seed, batch_size=size)
+    found = RobustnessReport(
         threat=threat,
         attacks=tuple(attacks),
         seed=seed,
-        y=y.cpu(),
-        predicted=predicted,
-        clean_margin=clean,
+        y=y[there].cpu(),
+        predicted=worst.predicted.cpu(),
+        clean_margin=worst.clean_margin.cpu(),
+        margin=worst.margin.cpu(),
+        broken_by=worst.broken_by,
+        x_adv=worst.x_adv.cpu(),
+        alarms=worst.alarms,
+    )
+    return found if smaller is None else _with_rows(smaller, robust, found)
+
+
+def _with_rows(
+    smaller: RobustnessReport, rows: IntTensor, found: RobustnessReport
+) -> RobustnessReport:
+    """The report at the larger radius: what was found for these rows, else what was known."""
+    margin, x_adv = smaller.margin.clone(), smaller.x_adv.clone()
+    margin[rows], x_adv[rows] = found.margin, found.x_adv
+    broken_by = list(smaller.broken_by)
+    for row, name in zip(rows.tolist(), found.broken_by, strict=True):
+        broken_by[row] = name
+    return replace(
+        found,
+        y=smaller.y,
+        predicted=smaller.predicted,
+        clean_margin=smaller.clean_margin,
         margin=margin,
         broken_by=tuple(broken_by),
         x_adv=x_adv,
-        alarms=alarms,
     )
 
 
-def _require_nested(known: RobustnessReport | None, x: Tensor, threat: ThreatModel) -> None:
-    """Whether what `known` found lies in this threat set too."""
-    if known is None:
+def _require_nested(smaller: RobustnessReport | None, x: Tensor, threat: ThreatModel) -> None:
+    """Whether what `smaller` found lies in this threat set too."""
+    if smaller is None:
         return
-    if known.x_adv.shape != x.shape:
+    if smaller.x_adv.shape != x.shape:
         raise ShapeError(
-            f"the known report is of examples of shape {tuple(known.x_adv.shape)}, and these have "
-            f"{tuple(x.shape)}: pass a report on the same examples"
+            f"the report at a smaller radius is of examples of shape {tuple(smaller.x_adv.shape)}, "
+            f"and these have {tuple(x.shape)}: pass a report on the same examples"
         )
-    if replace(known.threat, eps=threat.eps) != threat or known.threat.eps > threat.eps:
-        raise DomainError(
-            f"the known report is of {known.threat}, whose points need not lie in {threat}: pass "
-            "one of the same norm and box, at a smaller radius"
+    if replace(smaller.threat, eps=threat.eps) != threat or smaller.threat.eps > threat.eps:
+        raise ConfigError(
+            f"the report at a smaller radius is of {smaller.threat}, whose points need not lie in "
+            f"{threat}: pass one of the same norm and box"
         )
 
 
-def _rows(known: RobustnessReport | None, rows: slice) -> RobustnessReport | None:
-    if known is None:
+def _rows(smaller: RobustnessReport | None, rows: slice) -> RobustnessReport | None:
+    if smaller is None:
         return None
     tensors = ("y", "predicted", "clean_margin", "margin", "broken_by", "x_adv")
-    return replace(known, **{name: getattr(known, name)[rows] for name in tensors})
+    return replace(smaller, **{name: getattr(smaller, name)[rows] for name in tensors})
 
 
 def _home(folder: Path, identity: Mapping[str, Any]) -> Path:
@@ -215,11 +218,11 @@ def _keeping(
     attack: Callable[..., RobustnessReport],
     home: Path,
     evaluation: Mapping[str, Any],
-    asked: tuple[ThreatModel, tuple[str, ...], int],
+    settings: tuple[ThreatModel, tuple[str, ...], int],
     number: int,
     x: Tensor,
     y: Tensor,
-    known: RobustnessReport | None,
+    smaller: RobustnessReport | None,
 ) -> RobustnessReport:
     """The report of a batch that was finished before; else attacks it, and keeps the report."""
     path = home / f"batch-{number:05d}.npz"
@@ -228,14 +231,14 @@ def _keeping(
     def read(path: Path) -> RobustnessReport:
         report = RobustnessReport.load(path, identity)
         same_points = (report.x_adv.shape, report.x_adv.dtype) == (x.shape, x.dtype)
-        same_attacks = (report.threat, report.attacks, report.seed) == asked
+        same_attacks = (report.threat, report.attacks, report.seed) == settings
         if not (same_attacks and same_points and torch.equal(report.y, y.cpu())):
             raise CheckpointError(f"{path} is a report of other examples or attacks")
         return report
 
     report = recall(path, read)
     if report is None:
-        report = attack(number, x, y, known)
+        report = attack(number, x, y, smaller)
         report.save(path, identity)
     return report
 
@@ -248,7 +251,7 @@ def _identity(
     attacks: Mapping[str, Attack],
     seed: int,
     batch_size: int,
-    known: RobustnessReport | None,
+    smaller: RobustnessReport | None,
 ) -> dict[str, Any]:
     """Everything that the result depends on, as JSON."""
     if not isinstance(model, nn.Module):
@@ -257,7 +260,9 @@ def _identity(
             "digest of the weights, so wrap the function in an nn.Module, or pass folder=None"
         )
     weights = dict(sorted(model.state_dict().items()))
-    carried = None if known is None else tensor_digest([known.margin, known.x_adv], known.broken_by)
+    carried = None
+    if smaller is not None:
+        carried = tensor_digest([smaller.margin, smaller.x_adv], smaller.broken_by)
     return {
         "data": tensor_digest([x, y]),
         "model": tensor_digest(weights.values(), (*weights, repr(model))),
@@ -265,7 +270,7 @@ def _identity(
         "attacks": [[name, _describe(attack)] for name, attack in attacks.items()],
         "seed": seed,
         "batch_size": batch_size,
-        "known": carried,
+        "smaller": carried,
     }
 
 

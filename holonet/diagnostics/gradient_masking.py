@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from holonet._arguments import checked
-from holonet._types import AnyTensor, BoolTensor
-from holonet.attacks import AttackResult, ThreatModel, pgd
+from holonet._types import AnyTensor, BoolTensor, Logits
+from holonet.attacks import AttackResult, ThreatModel, pgd, square
 from holonet.attacks.alarms import silent
 from holonet.attacks.objectives import (
     Model,
@@ -20,17 +20,18 @@ from holonet.attacks.objectives import (
     loss_named,
     margin_of,
     require_examples,
+    require_some,
 )
-from holonet.attacks.square import square
-from holonet.errors import DomainError, InputTypeError
+from holonet.attacks.search import is_zero
+from holonet.errors import ConfigError, DataError, DomainError, InputTypeError
 from holonet.nn import double_copy
 from holonet.nn.modes import evaluating
 
-__all__ = ["SanityCheck", "gradient_masking_checks"]
+__all__ = ["GradientMaskingCheck", "gradient_masking_checks"]
 
 
 @dataclass(frozen=True)
-class SanityCheck:
+class GradientMaskingCheck:
     """One check.
 
     Args:
@@ -38,17 +39,23 @@ class SanityCheck:
         passed: whether nothing suspicious was found; None if the check could not be done.
         numbers: what was measured, accuracies as fractions.
         explanation: what the numbers mean, and what to do if the check failed.
+        accuracies: which of the numbers are accuracies, to be read in percent.
     """
 
     name: str
     passed: bool | None
     numbers: dict[str, Any]
     explanation: str
+    accuracies: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         mark = {True: "passed", False: "FAILED", None: "not done"}[self.passed]
-        numbers = ", ".join(f"{key} {_short(value)}" for key, value in self.numbers.items())
-        return f"{mark}: {self.name} ({numbers}). {self.explanation}"
+        numbers = ", ".join(
+            f"{key} {_percent(value) if key in self.accuracies else _short(value)}"
+            for key, value in self.numbers.items()
+        )
+        advice = "" if self.passed else f". {self.explanation}"
+        return f"{mark}: {self.name} ({numbers}){advice}"
 
     def to_json(self) -> dict[str, Any]:
         """The check as JSON holds it."""
@@ -67,7 +74,7 @@ def gradient_masking_checks(
     tolerance: float = 0.05,
     seed: int = 0,
     on_check: Callable[[], None] | None = None,
-) -> list[SanityCheck]:
+) -> list[GradientMaskingCheck]:
     """The checks that robust accuracy must pass before it is believed.
 
     deterministic: two forward passes agree. gradient: the cross-entropy has one at every correct
@@ -87,35 +94,37 @@ def gradient_masking_checks(
         queries: of Square.
         tolerance: a gap in accuracy that is put down to chance.
         seed: of the attacks.
-        on_check: called after each check, for a progress bar.
+        on_check: called after each check.
 
     Law: the same arguments give the same numbers.
 
     Raises:
-        DomainError: no examples, no correct one, radius 0, no steps, or a tolerance out of [0, 1).
+        DataError: no examples, or no correct one.
+        ConfigError: radius 0, no steps, or a tolerance out of [0, 1).
 
     References:
         Athalye, Carlini and Wagner (2018); Carlini et al. (2019); Croce and Hein (2020).
     """
     require_examples(x, y, threat)
-    if not len(y) or not threat.eps > 0 or steps < 1 or not 0 <= tolerance < 1:
-        raise DomainError(
-            f"gradient_masking_checks of {len(y)} examples under {threat} with steps={steps} and "
-            f"tolerance={tolerance}: give examples, a positive radius, steps and 0 <= tolerance < 1"
+    require_some(y, "gradient_masking_checks")
+    if not threat.eps > 0 or steps < 1 or not 0 <= tolerance < 1:
+        raise ConfigError(
+            f"gradient_masking_checks under {threat} with steps={steps} and tolerance={tolerance}: "
+            "give a positive radius, steps and 0 <= tolerance < 1"
         )
     x = x.detach()
     slack = max(1.0, tolerance * len(y))
     checks = []
     with silent():  # what the attacks doubt is in the checks already
-        look = _Look(model, x, y, threat, steps, queries, slack, seed)
+        run = _Checks(model, x, y, threat, steps, queries, slack, seed)
         for check in (
-            look.deterministic,
-            look.gradient,
-            look.precision,
-            look.scale_free,
-            look.steps_enough,
-            look.black_box,
-            look.radius,
+            run.deterministic,
+            run.gradient,
+            run.precision,
+            run.scale_free,
+            run.steps_enough,
+            run.black_box,
+            run.radius,
         ):
             checks.append(check())
             if on_check is not None:
@@ -123,8 +132,8 @@ def gradient_masking_checks(
     return checks
 
 
-class _Look:
-    """The checks, and the attacks that several of them share."""
+class _Checks:
+    """The checks, and the two attacks that several of them compare with."""
 
     def __init__(
         self,
@@ -139,26 +148,29 @@ class _Look:
     ) -> None:
         self.model, self.x, self.y, self.threat = model, x, y, threat
         self.count, self.queries, self.slack, self.seed = steps, queries, slack, seed
-        with evaluating(model), torch.no_grad():
-            self.logits = logits_of(model, x, y)
+        self.logits = self.forward()
         if not (margin_of(self.logits, y) > 0).any():
-            raise DomainError("the model is right on none of the examples: there is no robustness")
+            raise DataError("the model is right on none of the examples: there is no robustness")
         self.scale_free_loss = "dlr" if self.logits.shape[1] >= 3 else "margin"
         self.plain = self.attack("cross_entropy", steps)
         self.scaleless = self.attack(self.scale_free_loss, steps)
+
+    def forward(self) -> Logits:
+        """The logits of the clean examples."""
+        with evaluating(self.model), torch.no_grad():
+            return logits_of(self.model, self.x, self.y)
 
     def attack(self, loss: str, steps: int, threat: ThreatModel | None = None) -> AttackResult:
         """Plain gradient ascent: what masked gradients hide from."""
         threat = self.threat if threat is None else threat
         return pgd(self.model, self.x, self.y, threat, steps=steps, loss=loss, seed=self.seed)
 
-    def deterministic(self) -> SanityCheck:
+    def deterministic(self) -> GradientMaskingCheck:
         """Two forward passes agree, relative to the size of the logits."""
-        with evaluating(self.model), torch.no_grad():
-            again = logits_of(self.model, self.x, self.y)
+        again = self.forward()
         size = float(self.logits.nan_to_num(0, 0, 0).abs().max())
         gap = float((again - self.logits).nan_to_num(0, 0, 0).abs().max()) / (size or 1.0)
-        return SanityCheck(
+        return GradientMaskingCheck(
             "deterministic",
             gap <= 1e-4,
             {"largest difference": gap},
@@ -166,16 +178,16 @@ class _Look:
             '(autoattack with version="rand").',
         )
 
-    def gradient(self) -> SanityCheck:
+    def gradient(self) -> GradientMaskingCheck:
         """The cross-entropy has a finite gradient that is not 0 at each correct example."""
         right = margin_of(self.logits, self.y) > 0
         with evaluating(self.model), torch.enable_grad():
             point = self.x.clone().requires_grad_()
             loss = loss_named("cross_entropy", logits_of(self.model, point, self.y), self.y)
             gradient, finite = input_gradient(loss, point)
-        flat = (gradient == 0).flatten(1).all(1) & finite & right
+        flat = is_zero(gradient) & finite & right
         zero, undefined = int(flat.sum()), int((~finite & right).sum())
-        return SanityCheck(
+        return GradientMaskingCheck(
             "gradient",
             zero == undefined == 0,
             {"zero": zero, "not finite": undefined, "examples": int(right.sum())},
@@ -184,7 +196,7 @@ class _Look:
             "double precision, and trust black-box attacks.",
         )
 
-    def precision(self) -> SanityCheck:
+    def precision(self) -> GradientMaskingCheck:
         """PGD breaks as much in double precision."""
         explanation = (
             "If more breaks in double precision, rounding hid the gradient: report the result of "
@@ -192,7 +204,7 @@ class _Look:
         )
         double, module = double_copy(self.model)
         if module is None:
-            return SanityCheck("precision", None, {}, "Only a module can be converted.")
+            return GradientMaskingCheck("precision", None, {}, "Only a module can be converted.")
         try:
             found = pgd(
                 double,
@@ -205,12 +217,12 @@ class _Look:
             )
         except (RuntimeError, InputTypeError) as error:
             reason = str(error).splitlines()[0]
-            return SanityCheck(
+            return GradientMaskingCheck(
                 "precision", None, {}, f"The model does not run in double precision: {reason}"
             )
         return self._gap("precision", {"as it is": self.plain, "double": found}, explanation)
 
-    def scale_free(self) -> SanityCheck:
+    def scale_free(self) -> GradientMaskingCheck:
         """A loss that no rescaling of the logits changes breaks no more."""
         return self._gap(
             "scale-free loss",
@@ -220,7 +232,7 @@ class _Look:
             one_sided=True,
         )
 
-    def steps_enough(self) -> SanityCheck:
+    def steps_enough(self) -> GradientMaskingCheck:
         """Ten times the steps break no more."""
         long = self.attack("cross_entropy", 10 * self.count)
         return self._gap(
@@ -230,29 +242,31 @@ class _Look:
             one_sided=True,
         )
 
-    def black_box(self) -> SanityCheck:
+    def black_box(self) -> GradientMaskingCheck:
         """Square breaks hardly anything that gradients do not."""
         white = self.plain.success | self.scaleless.success
         try:
             found = square(
                 self.model, self.x, self.y, self.threat, queries=self.queries, seed=self.seed
             )
-        except (DomainError, InputTypeError) as error:
-            return SanityCheck("black box", None, {}, f"Square refuses this set: {error}")
+        except (ConfigError, DomainError, InputTypeError) as error:
+            return GradientMaskingCheck("black box", None, {}, f"Square refuses this set: {error}")
         extra = int((found.success & ~white).sum())
-        return SanityCheck(
+        return GradientMaskingCheck(
             "black box",
             extra <= max(1.0, self.slack / 5),
             {
                 "gradients": _accuracy(~white),
                 "square": found.accuracy,
                 "broken by square alone": extra,
+                "examples": len(self.y),
             },
             "An attack that sees only the logits must not do what gradients cannot: if it does, "
             "the gradients are masked and the robust accuracy is too high.",
+            ("gradients", "square"),
         )
 
-    def radius(self) -> SanityCheck:
+    def radius(self) -> GradientMaskingCheck:
         """Accuracy falls with eps, to 0 at the radius that reaches everywhere."""
         radii = _radii(self.threat, self.x)
         accuracies = [
@@ -261,12 +275,13 @@ class _Look:
         ]
         slack = self.slack / len(self.y)
         falling = all(b <= a + slack for a, b in itertools.pairwise(accuracies))
-        return SanityCheck(
+        return GradientMaskingCheck(
             "radius",
             falling and accuracies[-1] == 0,
             {"eps": radii, "accuracy": accuracies},
             "At a radius that holds every other image no network can stand: where one does, the "
             "attack is broken, or the network answers one class everywhere.",
+            ("accuracy",),
         )
 
     def _gap(
@@ -276,12 +291,12 @@ class _Look:
         explanation: str,
         *,
         one_sided: bool = False,
-    ) -> SanityCheck:
+    ) -> GradientMaskingCheck:
         """Whether the second result breaks as much as the first; or, one-sided, not more."""
         first, second = (int((~result.success).sum()) for result in results.values())
         gap = first - second if one_sided else abs(first - second)
         numbers = {label: result.accuracy for label, result in results.items()}
-        return SanityCheck(name, gap <= self.slack, numbers, explanation)
+        return GradientMaskingCheck(name, gap <= self.slack, numbers, explanation, tuple(numbers))
 
 
 def _radii(threat: ThreatModel, x: AnyTensor) -> list[float]:
@@ -304,6 +319,12 @@ def _radii(threat: ThreatModel, x: AnyTensor) -> list[float]:
 
 def _accuracy(standing: BoolTensor) -> float:
     return float(standing.double().mean())
+
+
+def _percent(value: object) -> str:
+    if isinstance(value, list):
+        return "[" + ", ".join(map(_percent, value)) + "]"
+    return f"{100 * value:.1f}%" if isinstance(value, float) else str(value)
 
 
 def _short(value: object) -> str:

@@ -9,12 +9,20 @@ import torch
 from torch import Tensor
 
 from holonet._arguments import checked
-from holonet._types import AnyTensor, IntTensor, RealTensor
+from holonet._types import AnyTensor, IntTensor, Numbers, Points, RealTensor
 from holonet.attacks import ThreatModel
 from holonet.attacks.norm_balls import Bounds
-from holonet.attacks.objectives import Model, input_gradient, logits_of, margin_of, require_examples
+from holonet.attacks.objectives import (
+    Model,
+    input_gradient,
+    logits_of,
+    margin_of,
+    require_examples,
+    require_some,
+)
+from holonet.calculus.examples import per_example
 from holonet.diagnostics.robustness import RobustnessPoint
-from holonet.errors import DomainError
+from holonet.errors import ConfigError, DataError
 from holonet.nn.modes import evaluating
 
 __all__ = ["MinimumNorms", "minimum_norm_perturbations"]
@@ -31,8 +39,8 @@ class MinimumNorms:
     """
 
     threat: ThreatModel
-    distance: RealTensor
-    x_adv: AnyTensor
+    distance: Numbers
+    x_adv: Points
 
     @property
     def median(self) -> float:
@@ -43,10 +51,10 @@ class MinimumNorms:
         """Accuracy left at each radius: the examples whose distance is larger.
 
         Raises:
-            DomainError: a radius is larger than the limit: nothing was looked for there.
+            ConfigError: a radius is larger than the limit: nothing was looked for there.
         """
         if any(not 0 <= radius <= self.threat.eps for radius in eps):
-            raise DomainError(
+            raise ConfigError(
                 f"accuracy at {list(eps)} from distances that were looked for up to "
                 f"{self.threat.eps}: stay in between, or search with a larger eps"
             )
@@ -55,9 +63,15 @@ class MinimumNorms:
 
     def to_json(self) -> dict[str, Any]:
         """The distances, with None for infinity."""
-        found = [d if math.isfinite(d) else None for d in self.distance.tolist()]
+        distance = [d if math.isfinite(d) else None for d in self.distance.tolist()]
         median = self.median if math.isfinite(self.median) else None
-        return {"threat": asdict(self.threat), "median": median, "distance": found}
+        return {"threat": asdict(self.threat), "median": median, "distance": distance}
+
+    def __str__(self) -> str:
+        limit, total = f"{self.threat.eps:g}", len(self.distance)
+        found = f"{int(self.distance.isfinite().sum())} of {total} found within {limit}"
+        median = f"{self.median:.4g}" if math.isfinite(self.median) else f"above {limit}"
+        return f"median {self.threat.norm} distance to a mistake: {median} ({found})"
 
 
 @checked
@@ -89,23 +103,25 @@ def minimum_norm_perturbations(
         steps: of ascent in each ball.
         rounds: of bisection; the resolution is limit / 2^rounds, finer where a point was found.
         batch_size: examples searched at once.
-        on_batch: called after each batch, for a progress bar.
+        on_batch: called after each batch.
 
     Law: each x_adv is in the set of radius `distance` and misclassified. For a linear model
         without box the distance is min_k (z_y - z_k) / ||w_y - w_k||*, in the dual norm, up to
         the resolution or a relative 2^-12, whichever is larger.
 
     Raises:
-        DomainError: no examples, radius 0, or targets, steps, rounds or batch_size below 1.
+        DataError: there are no examples.
+        ConfigError: radius 0, or targets, steps, rounds or batch_size below 1.
 
     References:
         Croce and Hein (2020) for targets and the first-order order of classes; Carlini and Wagner
         (2017) for the search of minimal norms.
     """
     require_examples(x, y, threat)
-    if not len(y) or not threat.eps > 0 or min(targets, steps, rounds, batch_size) < 1:
-        raise DomainError(
-            f"minimum_norm_perturbations of {len(y)} examples within {threat.eps} with "
+    require_some(y, "minimum_norm_perturbations")
+    if not threat.eps > 0 or min(targets, steps, rounds, batch_size) < 1:
+        raise ConfigError(
+            f"minimum_norm_perturbations within {threat.eps} with "
             f"targets={targets}, steps={steps}, rounds={rounds}, batch_size={batch_size}: all are "
             "at least 1, and the radius positive"
         )
@@ -149,7 +165,7 @@ class _Search:
             point = self.x.clone().requires_grad_()
             logits = logits_of(self.model, point, self.y)
             if logits.shape[1] < 2:
-                raise DomainError(
+                raise DataError(
                     "the distance to another class, of a model that knows one class alone: give a "
                     "model with two logits or more"
                 )
@@ -182,7 +198,7 @@ class _Search:
             broken = found <= radius * (1 + 1e-5)
             high = torch.where(broken, found, high)
             low = torch.where(broken, low, radius)
-            delta = torch.where(_like(broken, delta), self.x_adv[rows] - self.x[rows], delta)
+            delta = torch.where(per_example(broken, delta), self.x_adv[rows] - self.x[rows], delta)
             if is_first:  # where the whole ball holds nothing, smaller ones do not either
                 low = torch.where(broken, 0.0, high)
             is_first = False
@@ -192,7 +208,7 @@ class _Search:
     ) -> RealTensor:
         """The distance of the nearest misclassified point on the way up, kept if it is the best."""
         x, y = self.x[rows], self.y[rows]
-        radius = _like(radius, x)
+        radius = per_example(radius, x)
         nearest = torch.full_like(self.distance[rows], math.inf)
         best = x.clone()
         point = self.inside(x, delta, radius)
@@ -204,13 +220,13 @@ class _Search:
             distance = self.threat.distance(point.detach(), x).to(nearest)
             closer = ~(margin_of(logits.detach(), y) > 0) & (distance < nearest)
             nearest = torch.where(closer, distance, nearest)
-            best = torch.where(_like(closer, x), point.detach(), best)
+            best = torch.where(per_example(closer, x), point.detach(), best)
             if k < self.steps:
                 gradient, _ = input_gradient(gap, point)
                 point = self.step(x, point.detach(), gradient, radius, k)
         better = nearest < self.distance[rows]
         self.distance[rows] = torch.where(better, nearest, self.distance[rows])
-        self.x_adv[rows] = torch.where(_like(better, x), best, self.x_adv[rows])
+        self.x_adv[rows] = torch.where(per_example(better, x), best, self.x_adv[rows])
         return nearest
 
     def step(
@@ -248,13 +264,16 @@ class _Search:
         """Move each point towards its example, as far as it stays misclassified."""
         rows = (self.distance.isfinite() & (self.distance > 0)).nonzero().squeeze(1)
         x, y, far = self.x[rows], self.y[rows], self.x_adv[rows]
-        low, high = torch.zeros_like(self.distance[rows]), torch.ones_like(self.distance[rows])
+        low, high = (
+            torch.zeros_like(self.distance[rows]),
+            torch.ones_like(self.distance[rows]),
+        )
         best = far.clone()
         for _ in range(rounds if len(rows) else 0):
             middle = (low + high) / 2
-            point = x + (far - x) * _like(middle, x)
+            point = x + (far - x) * per_example(middle, x)
             broken = ~(self.margin(point, y) > 0)
-            best = torch.where(_like(broken, x), point, best)
+            best = torch.where(per_example(broken, x), point, best)
             low, high = torch.where(broken, low, middle), torch.where(broken, middle, high)
         self.x_adv[rows] = best
         self.distance[rows] = self.threat.distance(best, x).to(self.distance)
@@ -263,8 +282,3 @@ class _Search:
         """Of the logits there."""
         with torch.no_grad():
             return margin_of(logits_of(self.model, points, y), y)
-
-
-def _like(values: Tensor, x: AnyTensor) -> Tensor:
-    """One number for each example, shaped to broadcast against the examples."""
-    return values.view(-1, *[1] * (x.ndim - 1))

@@ -15,10 +15,10 @@ from torch import Tensor
 from holonet._arguments import checked
 from holonet._cache import require_identity
 from holonet._files import MIB, read_with_digest, write_with_digest
-from holonet._types import AnyTensor, BoolTensor, IntTensor, RealTensor
+from holonet._types import Labels, Mask, Numbers, Points
 from holonet.attacks import Alarm, AlarmKind, ThreatModel
 from holonet.diagnostics.robustness import RobustnessPoint
-from holonet.errors import CheckpointError, DomainError, ShapeError
+from holonet.errors import CheckpointError, DataError, ShapeError
 
 __all__ = ["RobustnessReport", "merge_alarms"]
 
@@ -48,18 +48,18 @@ class RobustnessReport:
 
     Raises:
         ShapeError: not every field has one entry for each example.
-        DomainError: `broken_by` and `margin` disagree about which examples are broken.
+        DataError: `broken_by` and `margin` disagree about which examples are broken.
     """
 
     threat: ThreatModel
     attacks: tuple[str, ...]
     seed: int
-    y: IntTensor
-    predicted: IntTensor
-    clean_margin: RealTensor
-    margin: RealTensor
+    y: Labels
+    predicted: Labels
+    clean_margin: Numbers
+    margin: Numbers
     broken_by: tuple[str, ...]
-    x_adv: AnyTensor
+    x_adv: Points
     alarms: tuple[Alarm, ...] = ()
 
     def __post_init__(self) -> None:
@@ -69,14 +69,14 @@ class RobustnessReport:
             raise ShapeError(
                 f"a report needs one entry for each example in every field, and has {counts}"
             )
-        if [by == "" for by in self.broken_by] != self.standing.tolist():
-            raise DomainError(
+        if [by == "" for by in self.broken_by] != self.robust_mask.tolist():
+            raise DataError(
                 'a report whose broken_by and margin disagree: broken_by is "" where the margin '
                 "is positive, and nowhere else"
             )
 
     @property
-    def standing(self) -> BoolTensor:
+    def robust_mask(self) -> Mask:
         """Which examples no attack broke."""
         return self.margin > 0
 
@@ -88,7 +88,7 @@ class RobustnessReport:
     @property
     def robust(self) -> RobustnessPoint:
         """Accuracy in the worst case over the ensemble; an upper bound, never a guarantee."""
-        return RobustnessPoint(float(self.threat.eps), int(self.standing.sum()), len(self.y))
+        return RobustnessPoint(float(self.threat.eps), int(self.robust_mask.sum()), len(self.y))
 
     @property
     def after(self) -> dict[str, RobustnessPoint]:
@@ -103,6 +103,12 @@ class RobustnessReport:
             correct = sum(by == "" or by in later for by in self.broken_by)
             points[name] = RobustnessPoint(float(self.threat.eps), correct, len(self.y))
         return points
+
+    def __str__(self) -> str:
+        title = f"accuracy under {self.threat.norm} at eps={self.threat.eps:g}, in %"
+        after = (f"  after {name}: {point}" for name, point in self.after.items())
+        lines = [title, f"  clean: {self.clean}", *after, f"  worst case: {self.robust}"]
+        return "\n".join([*lines, *(f"  doubt: {alarm}" for alarm in self.alarms)])
 
     def to_json(self) -> dict[str, Any]:
         """The accuracies with their intervals, how they were found, and the alarms."""

@@ -8,8 +8,8 @@ from torch import Tensor, nn
 
 from holonet._arguments import checked
 from holonet.attacks import ThreatModel, pgd
-from holonet.attacks.objectives import require_examples
-from holonet.errors import DomainError
+from holonet.attacks.objectives import require_examples, require_some
+from holonet.errors import ConfigError
 from holonet.statistics import wilson_interval
 
 __all__ = ["RobustnessPoint", "robustness_curve"]
@@ -20,7 +20,7 @@ class RobustnessPoint:
     """Accuracy at one radius, with its Wilson interval at 95%.
 
     Raises:
-        DomainError: more examples are correct than there are, or there are none.
+        ConfigError: more examples are correct than there are, or there are none.
     """
 
     eps: float
@@ -29,7 +29,7 @@ class RobustnessPoint:
 
     def __post_init__(self) -> None:
         if not 0 <= self.correct <= self.examples or self.examples < 1:
-            raise DomainError(
+            raise ConfigError(
                 f"RobustnessPoint({self.correct} correct of {self.examples} examples): at least "
                 "one example, and at most all of them correct"
             )
@@ -43,6 +43,11 @@ class RobustnessPoint:
     def interval(self) -> tuple[float, float]:
         """Wilson's interval of it."""
         return wilson_interval(self.correct, self.examples).ends
+
+    def __str__(self) -> str:
+        low, high = self.interval
+        share = f"{100 * self.accuracy:.1f} ({100 * low:.1f} to {100 * high:.1f})"
+        return f"{share}, {self.correct} of {self.examples}"
 
 
 @checked
@@ -71,33 +76,34 @@ def robustness_curve(
         threat: norm and box; its own radius is not used. l_inf on [0, 1] unless given.
         steps, restarts, seed: of `attacks.pgd`.
         batch_size: examples attacked at once.
-        on_batch: called after each batch at each different radius, for a progress bar.
+        on_batch: called after each batch at each different radius.
 
     Law: not increasing in eps.
 
     Raises:
         ShapeError, InputTypeError: not one class index for each example.
-        DomainError: there are no examples, or some outside the box, a radius is negative or not
-            finite, batch_size is below 1, or `attacks.pgd` refuses.
+        DataError: there are no examples.
+        DomainError: some are outside the box.
+        ConfigError: a radius is negative or not finite, batch_size is below 1, or `attacks.pgd`
+            refuses.
     """
     threat = ThreatModel() if threat is None else threat
     require_examples(x, y, threat)
-    if not len(y) or batch_size < 1:
-        raise DomainError(
-            f"robustness_curve of {len(y)} examples with batch_size={batch_size}: at least 1 each"
-        )
+    require_some(y, "robustness_curve")
+    if batch_size < 1:
+        raise ConfigError(f"robustness_curve(batch_size={batch_size}): at least 1")
     threats = {radius: replace(threat, eps=radius) for radius in eps}  # refused before any work
-    standing = torch.ones(len(y), dtype=torch.bool)
+    robust = torch.ones(len(y), dtype=torch.bool)
     points = {}
     for radius, at_radius in sorted(threats.items()):
         for batch in torch.arange(len(y)).split(batch_size):
-            index = batch[standing[batch]]
+            index = batch[robust[batch]]
             if len(index):
                 result = pgd(
                     model, x[index], y[index], at_radius, steps=steps, restarts=restarts, seed=seed
                 )
-                standing[index] = ~result.success.cpu()
+                robust[index] = ~result.success.cpu()
             if on_batch is not None:
                 on_batch()
-        points[radius] = RobustnessPoint(radius, int(standing.sum()), len(y))
+        points[radius] = RobustnessPoint(radius, int(robust.sum()), len(y))
     return [points[radius] for radius in eps]

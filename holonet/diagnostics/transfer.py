@@ -10,9 +10,10 @@ from torch import Tensor
 from holonet._arguments import checked
 from holonet._types import AnyTensor, IntTensor, RealTensor
 from holonet.attacks import Alarm, AlarmKind, ThreatModel, pgd
-from holonet.attacks.ensemble import Attack
 from holonet.attacks.objectives import Model, input_gradient, logits_of, loss_named, require_labels
-from holonet.errors import DataError, DomainError
+from holonet.attacks.worst_case import Attack
+from holonet.calculus.examples import per_example
+from holonet.errors import ConfigError, DataError
 from holonet.nn.modes import evaluating
 from holonet.statistics import wilson_interval
 
@@ -107,21 +108,21 @@ def transfer_matrix(
         attack: makes the points; PGD on the margin with 40 steps unless given.
         seed: of the attack and the noise.
         batch_size: examples at once.
-        on_batch: called after each batch of each source, for a progress bar.
+        on_batch: called after each batch of each source.
 
     Law: a model against itself transfers as its white-box attack succeeds, with cosine 1 where
         its gradient is not 0; the cosines are symmetric.
 
     Raises:
         DataError: no point is classified correctly by all models.
-        DomainError: no models, or batch_size below 1.
+        ConfigError: no models, or batch_size below 1.
 
     References:
         Szegedy et al. (2014); Demontis et al. (2019) for the cosine of gradients.
     """
     require_labels(y, len(x))
     if not models or batch_size < 1:
-        raise DomainError(
+        raise ConfigError(
             f"transfer_matrix of {len(models)} models with batch_size={batch_size}: at least 1 each"
         )
     x = x.detach()
@@ -239,5 +240,5 @@ def _equal_norm_noise(x: AnyTensor, threat: ThreatModel, seed: int) -> AnyTensor
         signs = torch.polar(torch.ones_like(angles), angles).to(x)
     else:
         signs = (torch.randint(0, 2, x.shape, generator=generator) * 2 - 1).to(x)
-    length = threat.distance(x + signs, x).view(-1, *[1] * (x.ndim - 1))
+    length = per_example(threat.distance(x + signs, x), x)
     return threat.project(x + signs * (threat.eps / length), x)

@@ -154,14 +154,14 @@ def _require_attackable(
     if threat.norm not in ("Linf", "L2", "L1") or threat.bounds != (0.0, 1.0):
         raise DomainError(
             f"autoattack under {threat}: AutoAttack knows Linf, L2 and L1 on the box [0, 1]; scale "
-            "the data to it, inside of the model as well, or take attacks.ensemble.STRONG"
+            "the data to it, inside of the model as well, or take attacks.STRONG"
         )
     with evaluating(model), torch.no_grad():
         classes = logits_of(model, x[:1], y[:1]).shape[1]
     if classes < 4:
         raise DomainError(
             f"autoattack of a model with {classes} classes: its targeted DLR loss needs 4; take "
-            "attacks.ensemble.STRONG"
+            "attacks.STRONG"
         )
 
 

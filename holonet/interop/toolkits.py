@@ -12,11 +12,11 @@ from torch import Tensor, nn
 
 from holonet._arguments import checked
 from holonet._optional import is_installed
-from holonet._types import AnyTensor, IntTensor
-from holonet.attacks import Alarm, AlarmKind, AttackResult, ThreatModel
+from holonet._types import IntTensor
+from holonet.attacks import Alarm, AlarmKind, Attack, AttackResult, ThreatModel
 from holonet.attacks.alarms import warn_about
-from holonet.attacks.ensemble import Attack
-from holonet.attacks.objectives import Model, logits_of, margin_of
+from holonet.attacks.objectives import Model
+from holonet.attacks.search import WorstPoints, where_examples
 from holonet.errors import (
     DomainError,
     InputTypeError,
@@ -104,28 +104,25 @@ def accept(
             f"{name} returned points of shape {tuple(points.shape)} for examples of shape "
             f"{tuple(x.shape)}: return one perturbed example for each"
         )
-    x = x.detach()
-    found = points.detach().to(x)
-    undefined = ~found.isfinite().flatten(1).all(1)
-    found = torch.where(_like(undefined, x), x, found)
-    inside = threat.project(found, x)
+    worst = WorstPoints(model, x, y, threat)
+    points = points.detach().to(x)
+    undefined = ~points.isfinite().flatten(1).all(1)
+    points = where_examples(undefined, worst.x, points)
+    inside = threat.project(points, worst.x)
     # single precision, whatever the model's: most toolkits compute in it
-    slack = 1e-5 * (1 + x.abs().flatten(1).amax(1))
-    moved = (inside - found).abs().flatten(1).amax(1) > slack
-    with evaluating(model), torch.no_grad():
-        clean = margin_of(logits_of(model, x, y), y)
-        margin = margin_of(logits_of(model, inside, y), y)
-    worse = margin < clean
+    slack = 1e-5 * (1 + worst.x.abs().flatten(1).amax(1))
+    outside = (inside - points).abs().flatten(1).amax(1) > slack
+    margin = worst.goal.margin(worst.logits_at(inside, y))
+    worst.update(torch.arange(len(y), device=points.device), inside, margin)
     alarms = []
     for doubtful, kind, advice in (
-        (moved, AlarmKind.HEURISTIC, f"{name} left the threat set and was moved back into it"),
+        (outside, AlarmKind.HEURISTIC, f"{name} left the threat set and was moved back into it"),
         (undefined, AlarmKind.NOT_FINITE, f"{name} returned points that are not finite"),
     ):
         if doubtful.any():
             text = f"{advice}: check its norm, radius and box; another attack may find more"
             alarms.append(Alarm(kind, int(doubtful.sum()), len(x), text))
-    x_adv = torch.where(_like(worse, x), inside, x)
-    return AttackResult(x_adv, torch.where(worse, margin, clean), tuple(alarms))
+    return AttackResult(worst.x_adv, worst.margin, tuple(alarms))
 
 
 @checked
@@ -321,8 +318,3 @@ def _seeded(seed: int) -> Iterator[None]:
         finally:
             random.setstate(python)
             np.random.set_state(numpy)
-
-
-def _like(mask: Tensor, x: AnyTensor) -> Tensor:
-    """A mask over examples, shaped to broadcast against them."""
-    return mask.view(-1, *[1] * (x.ndim - 1))

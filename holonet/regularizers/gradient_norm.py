@@ -9,12 +9,11 @@ from torch import Tensor
 from holonet._arguments import checked
 from holonet._types import AnyTensor, RealTensor, TensorFunction
 from holonet.calculus import Probes, directional_derivative, pullback
+from holonet.calculus.examples import inner_products, lengths, steepest_directions
 from holonet.errors import ConfigError, InputTypeError
-from holonet.functions.modulus import modulus, sgn
-from holonet.regularizers.regularizer import Regularizer, batch_mean, square_norms
-from holonet.regularizers.sampled import inner_products
+from holonet.regularizers.regularizer import Regularizer, batch_mean
 
-__all__ = ["GradientNorm", "lengths", "steepest_directions"]
+__all__ = ["GradientNorm"]
 
 
 @checked
@@ -157,46 +156,3 @@ class GradientNorm(Regularizer):
                 units = units.scatter(1, pair[:, 1:], -1.0)
             drawn.append(units.view_as(value))
         return drawn
-
-
-def lengths(v: Tensor, norm: str) -> RealTensor:
-    """The norm of each example; complex entries count by their moduli, as in `square_norms`.
-
-    Law: its gradient is finite everywhere, 0 where v is 0.
-
-    Example:
-        >>> lengths(torch.tensor([[3 + 4j, 2j]]), "L1")
-        tensor([7.])
-    """
-    flat = v.unsqueeze(-1).flatten(1)
-    if norm == "L2":
-        peak = flat.detach().abs().amax(1)
-        unit = torch.where(peak == 0, 1, peak)  # squares may over- or underflow
-        return unit * _safe_root(square_norms(flat / unit.unsqueeze(1)))
-    moduli = modulus(flat) if flat.is_complex() else flat.abs()
-    return moduli.sum(1) if norm == "L1" else moduli.amax(1)
-
-
-def steepest_directions(gradient: AnyTensor, norm: str) -> AnyTensor:
-    """The direction v with Re <gradient, v> = `lengths(gradient, norm)`, of dual norm 1.
-
-    Example:
-        >>> steepest_directions(torch.tensor([[3.0, -4.0]]), "L2")
-        tensor([[ 0.6000, -0.8000]])
-    """
-    if norm == "L1":
-        return sgn(gradient)
-    if norm == "L2":
-        size = lengths(gradient, "L2").view(-1, *[1] * (gradient.ndim - 1))
-        return torch.where(size > 0, gradient / size, 0)
-    flat = gradient.unsqueeze(-1).flatten(1)
-    largest = flat.abs().argmax(1, keepdim=True)
-    return (
-        torch.zeros_like(flat).scatter(1, largest, sgn(flat).gather(1, largest)).view_as(gradient)
-    )
-
-
-def _safe_root(squares: RealTensor) -> RealTensor:
-    """The square root, with the gradient 0 at 0."""
-    positive = squares > 0
-    return torch.where(positive, torch.where(positive, squares, 1).sqrt(), 0)

@@ -8,9 +8,9 @@ from torch import Tensor
 from holonet._arguments import checked
 from holonet._types import AnyTensor, ComplexTensor, RealTensor, TensorFunction
 from holonet.calculus import Probes
+from holonet.calculus.examples import square_norms
 from holonet.errors import ConfigError
 from holonet.regularizers.mean_value import require_radius
-from holonet.regularizers.regularizer import square_norms
 from holonet.regularizers.sampled import (
     SampledRegularizer,
     require_complex_points,

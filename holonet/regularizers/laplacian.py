@@ -5,9 +5,9 @@ import torch
 from holonet._arguments import checked
 from holonet._types import AnyTensor, RealTensor, TensorFunction
 from holonet.calculus import Probes, second_directional_derivative
+from holonet.calculus.examples import inner_products, square_norms
 from holonet.calculus.laplacian import laplacian
-from holonet.regularizers.regularizer import square_norms
-from holonet.regularizers.sampled import SampledRegularizer, inner_products
+from holonet.regularizers.sampled import SampledRegularizer
 
 __all__ = ["LaplacianPenalty"]
 

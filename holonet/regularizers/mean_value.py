@@ -7,9 +7,9 @@ import torch
 from holonet._arguments import checked
 from holonet._types import AnyTensor, RealTensor, TensorFunction
 from holonet.calculus import Probes
+from holonet.calculus.examples import inner_products, square_norms
 from holonet.errors import ConfigError
-from holonet.regularizers.regularizer import square_norms
-from holonet.regularizers.sampled import SampledRegularizer, inner_products, sphere_directions
+from holonet.regularizers.sampled import SampledRegularizer, sphere_directions
 
 __all__ = ["MeanValuePenalty"]
 

@@ -5,8 +5,8 @@ from torch import Tensor
 from holonet._arguments import checked
 from holonet._types import AnyTensor, RealTensor, TensorFunction
 from holonet.calculus import Probes, pullback
+from holonet.calculus.examples import square_norms
 from holonet.calculus.laplacian import complex_hessian
-from holonet.regularizers.regularizer import square_norms
 from holonet.regularizers.sampled import SampledRegularizer, require_complex_points
 
 __all__ = ["PluriharmonicPenalty"]

@@ -10,10 +10,11 @@ from holonet._arguments import checked
 from holonet._types import AnyTensor, RealTensor, TensorFunction
 from holonet.calculus import Probes
 from holonet.calculus.estimate import Estimate
+from holonet.calculus.examples import square_norms
 from holonet.errors import ConfigError
 from holonet.nn.modes import running_statistics
 
-__all__ = ["Regularizer", "batch_mean", "mean_square_norm", "square_norms"]
+__all__ = ["Regularizer", "batch_mean", "mean_square_norm"]
 
 
 @checked
@@ -65,19 +66,6 @@ class Regularizer(ABC):
         probes = Probes() if probes is None else probes
         draws = torch.stack([self(f, z, probes).detach() for _ in range(repeats)])
         return Estimate(draws.mean(), draws.std() / math.sqrt(repeats))
-
-
-def square_norms(v: Tensor) -> RealTensor:
-    """The squared Euclidean norm of each example, with a gradient that is finite everywhere.
-
-    torch differentiates abs by dividing by the modulus, which is nan at subnormal numbers.
-
-    Example:
-        >>> square_norms(torch.tensor([[3 + 4j, 1j], [0, 2]]))
-        tensor([26.,  4.])
-    """
-    parts = torch.view_as_real(v.resolve_conj()) if v.is_complex() else v
-    return parts.square().unsqueeze(-1).flatten(1).sum(1)
 
 
 def mean_square_norm(v: Tensor) -> RealTensor:

@@ -14,7 +14,6 @@ from holonet.regularizers.regularizer import Regularizer
 __all__ = [
     "SampledRegularizer",
     "ThinnedProbes",
-    "inner_products",
     "require_complex_points",
     "require_complex_values",
     "sphere_directions",
@@ -151,13 +150,6 @@ def sphere_directions(z: AnyTensor, probes: Probes) -> AnyTensor:
     if z.is_complex():
         unit = torch.view_as_complex(unit.unflatten(1, (entries, 2)))
     return unit.view(z.shape).to(z)
-
-
-def inner_products(a: Tensor, b: Tensor) -> RealTensor:
-    """Re <a, b> of each example."""
-    if a.is_complex():
-        a, b = torch.view_as_real(a.resolve_conj()), torch.view_as_real(b.resolve_conj())
-    return (a * b).unsqueeze(-1).flatten(1).sum(1)
 
 
 def unit_directions(z: AnyTensor) -> list[AnyTensor]:

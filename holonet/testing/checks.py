@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from holonet._arguments import checked
 from holonet._types import ComplexTensor, RealTensor
 from holonet.calculus import levi_form, second_directional_derivative
-from holonet.calculus.witnesses import example_norms
+from holonet.calculus.examples import lengths
 from holonet.functions import FunctionClass, HolomorphicFunction
 from holonet.nn import HolomorphicClassifier, declared_class, double_copy
 from holonet.testing.assertions import assert_holomorphic
@@ -96,10 +96,8 @@ def _check_affine(module: nn.Module, z: ComplexTensor, seed: int) -> None:
     with torch.no_grad():
         value, second = second_directional_derivative(f, z, v, w)
         middle = f((z + v) / 2) - (f(z) + f(v)) / 2
-    unit = 1 + example_norms(value)
-    _require(
-        "affine", module, z, torch.maximum(example_norms(second), example_norms(middle)) / unit
-    )
+    unit = 1 + lengths(value)
+    _require("affine", module, z, torch.maximum(lengths(second), lengths(middle)) / unit)
 
 
 def _check_subharmonic(module: nn.Module, z: ComplexTensor, seed: int) -> None:
@@ -111,10 +109,8 @@ def _check_subharmonic(module: nn.Module, z: ComplexTensor, seed: int) -> None:
         value = f(z)
         mean = f((z + turn * v).flatten(0, 1)).unflatten(0, (CIRCLE_SAMPLES, len(z))).mean(0)
         levi = levi_form(f, z, v)
-    unit = 1 + example_norms(value)
-    dip = torch.maximum(
-        example_norms((value - mean).clamp(min=0)), example_norms((-levi).clamp(min=0))
-    )
+    unit = 1 + lengths(value)
+    dip = torch.maximum(lengths((value - mean).clamp(min=0)), lengths((-levi).clamp(min=0)))
     _require("subharmonic", module, z, dip / unit)
 
 
@@ -124,8 +120,8 @@ def _check_examples(module: nn.Module, z: ComplexTensor) -> None:
         copied.eval()
     with torch.no_grad():
         together, alone = f(z), torch.cat([f(example) for example in z.split(1)])
-    unit = 1 + example_norms(together)
-    _require("acting on each example on its own", module, z, example_norms(together - alone) / unit)
+    unit = 1 + lengths(together)
+    _require("acting on each example on its own", module, z, lengths(together - alone) / unit)
 
 
 def _check_precision(module: nn.Module, z: ComplexTensor) -> None:

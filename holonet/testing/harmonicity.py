@@ -12,8 +12,9 @@ from holonet._arguments import checked
 from holonet._types import AnyTensor, BoolTensor, ComplexTensor, RealTensor, TensorFunction
 from holonet.calculus import laplacian, levi_form, line_modes
 from holonet.calculus.checks import values_at
+from holonet.calculus.examples import lengths, nonzero, per_example
 from holonet.calculus.hardy import ROUNDING, CircleModes
-from holonet.calculus.witnesses import CIRCLE_CENTER, example_norms
+from holonet.calculus.witnesses import CIRCLE_CENTER
 from holonet.domains import Domain
 from holonet.errors import InputTypeError
 from holonet.testing.specimens import (
@@ -200,13 +201,13 @@ def _line_gap(
     # every other sample aliases the modes that are half of the samples apart
     coarse = fine + torch.roll(fine, samples // 2, 0)
     coarse = coarse[samples // 4 : samples - samples // 4]
-    step = v * radius.view(-1, *[1] * (z.ndim - 1))
+    step = v * per_example(radius, z)
     gaps, changes = [], []
     for w in INTERIOR:
         extension = _extension(fine, w)
         values = u(z + (CIRCLE_CENTER + w) * step)
-        gaps.append(example_norms(values - extension) / modes.scale)
-        changes.append(example_norms(extension - _extension(coarse, w)) / modes.scale)
+        gaps.append(lengths(values - extension) / modes.scale)
+        changes.append(lengths(extension - _extension(coarse, w)) / modes.scale)
     gap, change = torch.stack(gaps).amax(0), torch.stack(changes).amax(0)
     beyond = (gap - CHANGE_MARGIN * change).clamp(min=0)
     return torch.where(modes.resolved, gap, beyond), modes.scale, radius, modes.resolved
@@ -261,7 +262,7 @@ def _smooth_circles(
             modes, radii = _settled_modes(u, z, v, reach(z, v))
         else:
             plane = torch.randn(2, *z.shape, generator=generator, dtype=z.dtype)
-            plane = plane / example_norms(plane.flatten(0, 1)).view(2, -1, *[1] * (z.ndim - 1))
+            plane = plane / lengths(plane.flatten(0, 1)).view(2, -1, *[1] * (z.ndim - 1))
 
             def on_plane(w: Tensor, plane: Tensor = plane) -> Tensor:
                 x, y = (c.view(-1, len(z), *[1] * (z.ndim - 1)) for c in (w.real, w.imag))
@@ -284,25 +285,24 @@ def _sphere_gap(
     halves = [u((z + sign * v).flatten(0, 1)).unflatten(0, v.shape[:2]) for sign in (1, -1)]
     pairs = ((halves[0] + halves[1]) / 2).unsqueeze(-1).flatten(2)
     center = u(z).unsqueeze(-1).flatten(1)
-    gap = example_norms(pairs.mean(0) - center)
-    error = example_norms(_spread(pairs)) / math.sqrt(SPHERE_POINTS)
-    varying = example_norms(_spread(torch.cat(halves).unsqueeze(-1).flatten(2)))
-    unit = torch.maximum(varying, SMALLEST_VARIATION * example_norms(center))
-    unit = torch.where(unit == 0, 1, unit)
+    gap = lengths(pairs.mean(0) - center)
+    error = lengths(_spread(pairs)) / math.sqrt(SPHERE_POINTS)
+    varying = lengths(_spread(torch.cat(halves).unsqueeze(-1).flatten(2)))
+    unit = torch.maximum(varying, SMALLEST_VARIATION * lengths(center))
+    unit = nonzero(unit)
     return torch.where(gap > SIGMAS * error + TOLERANCE * unit, gap, 0) / unit, unit
 
 
 def _spread(draws: AnyTensor) -> RealTensor:
     """The standard deviation over the first axis, of what is huge or tiny too."""
-    peak = draws.abs().amax(0)
-    unit = torch.where(peak == 0, 1, peak)
+    unit = nonzero(draws.abs().amax(0))
     return (draws / unit).std(0) * unit
 
 
 def _bend(second: TensorFunction, z: AnyTensor, unit: RealTensor) -> RealTensor:
     """|second(z)| over the unit; 0 where u has no forward mode, and only its values can tell."""
     try:
-        return example_norms(second(z)) / unit
+        return lengths(second(z)) / unit
     except (InputTypeError, RuntimeError, NotImplementedError):
         return torch.zeros_like(unit)
 

@@ -11,7 +11,8 @@ from torch import Tensor, nn
 
 from holonet._types import AnyTensor, ComplexTensor, RealTensor, TensorFunction
 from holonet.calculus.checks import values_at
-from holonet.calculus.witnesses import CIRCLE_CENTER, CIRCLE_REACH, example_norms
+from holonet.calculus.examples import lengths, per_example
+from holonet.calculus.witnesses import CIRCLE_CENTER, CIRCLE_REACH
 from holonet.domains import Domain, Plane
 from holonet.errors import DomainError, InputTypeError, ShapeError
 from holonet.nn import DeclaredModule
@@ -106,7 +107,7 @@ def require_examples_apart(
     """
     generator = torch.Generator().manual_seed(0)
     aside = torch.randn(z.shape, generator=generator, dtype=z.dtype)
-    company = torch.cat([z + ASIDE * radius * aside / example_norms(aside).max(), z])
+    company = torch.cat([z + ASIDE * radius * aside / lengths(aside).max(), z])
     shared, again = (
         values_at(specimen.f, company, f"a check of {name}")[len(z) :][:LONELY] for _ in range(2)
     )
@@ -115,8 +116,8 @@ def require_examples_apart(
     alone = torch.cat(
         [values_at(specimen.f, point[None], f"a check of {name}") for point in z[:LONELY]]
     )
-    size = torch.maximum(example_norms(shared).max(), example_norms(alone).max())
-    change = example_norms(shared - alone)
+    size = torch.maximum(lengths(shared).max(), lengths(alone).max())
+    change = lengths(shared - alone)
     if bool((change > math.sqrt(torch.finfo(alone.dtype).eps) * size).any()):
         at = int(change.argmax())
         raise AssertionError(
@@ -160,7 +161,7 @@ def default_radius(z: AnyTensor, radius: float | int | None) -> float:
         DomainError: a radius that is not positive and finite.
     """
     if radius is None:
-        return max(0.5, 0.5 * float(example_norms(z).square().mean().sqrt()))
+        return max(0.5, 0.5 * float(lengths(z).square().mean().sqrt()))
     if not 0 < radius < math.inf:
         raise DomainError(f"a check with {radius=} was asked: give a positive finite radius")
     return float(radius)
@@ -172,7 +173,7 @@ def random_lines(z: ComplexTensor, generator: torch.Generator) -> ComplexTensor:
     Entries of equal modulus would not do: in such directions |z1|^2 - |z2|^2 looks pluriharmonic.
     """
     v = torch.randn(z.shape, generator=generator, dtype=z.dtype)
-    return v / example_norms(v).view(-1, *[1] * (z.ndim - 1))
+    return v / per_example(lengths(v), v)
 
 
 def radii_inside(

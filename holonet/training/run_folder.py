@@ -10,7 +10,7 @@ from torch import nn
 
 from holonet._arguments import checked
 from holonet._files import LOCK, folder_lock, remove_leftovers, write_atomically
-from holonet.attacks.ensemble import ATTACKS, STRONG
+from holonet.attacks.worst_case import ATTACKS, STRONG
 from holonet.data import Dataset, load_dataset
 from holonet.errors import CheckpointError, ConfigError, DataError, RunExistsError
 from holonet.training.checkpoint import kept_steps, load_state, load_tensors, remove_checkpoints

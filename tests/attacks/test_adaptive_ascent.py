@@ -7,17 +7,8 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from holonet.attacks import ThreatModel
-from holonet.attacks.adaptive_ascent import (
-    Evaluation,
-    _Momentum,
-    _Sparse,
-    adaptive_ascent,
-    evaluator,
-    is_zero,
-    per_example,
-    where_examples,
-)
-from holonet.attacks.objectives import Goal
+from holonet.attacks.adaptive_ascent import _Momentum, _Sparse, adaptive_ascent
+from holonet.attacks.search import Evaluation
 
 seeds = st.integers(0, 2**32)
 
@@ -150,23 +141,3 @@ def test_a_step_with_momentum_by_hand() -> None:
     pace.step = torch.tensor([1.0])
     second = pace.move(torch.zeros(1, 2), gradient)
     torch.testing.assert_close(second, torch.tensor([[0.75 * 0.6 - 0.25, 0.75 * 0.8 - 0.25]]))
-
-
-def test_rows_by_hand() -> None:
-    mask = torch.tensor([True, False])
-    yes, no = torch.ones(2, 1, 2), torch.zeros(2, 1, 2)
-    assert where_examples(mask, yes, no).tolist() == [[[1.0, 1.0]], [[0.0, 0.0]]]
-    assert where_examples(mask, yes[:, 0, 0], no[:, 0, 0]).tolist() == [1.0, 0.0]
-    assert per_example(mask, yes).shape == (2, 1, 1)
-    assert is_zero(torch.tensor([[0.0, 0.0], [0.0, 1e-30]])).tolist() == [True, False]
-
-
-def test_what_a_judge_sees() -> None:
-    goal = Goal(torch.tensor([0, 1]))
-    evaluate = evaluator(lambda p: p * torch.tensor([1.0, 3.0]), goal, lambda z: z[:, 1] ** 2)
-    with torch.no_grad():
-        seen = evaluate(torch.tensor([[1.0, 2.0], [float("nan"), 1.0]]))
-    assert seen.loss.tolist() == [36.0, 9.0]
-    assert seen.margin.tolist() == [-5.0, -torch.inf]
-    assert seen.gradient.tolist() == [[0.0, 36.0], [0.0, 18.0]]
-    assert not seen.loss.requires_grad

@@ -9,15 +9,14 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from cases import each
-from holonet.attacks import Alarm, AlarmKind, AttackResult
+from holonet.attacks import Alarm, AlarmKind
 from holonet.attacks.alarms import (
     Evidence,
     alarms_from,
-    black_box_alarm,
     warn_about,
     warn_of_probabilities,
 )
-from holonet.errors import AttackWarning, ShapeError
+from holonet.errors import AttackWarning
 
 flags = st.lists(st.booleans(), min_size=6, max_size=6)
 
@@ -64,19 +63,6 @@ def test_an_example_counts_once_and_only_where_it_stands(rows, standing):
 def test_an_objective_that_is_nan_did_not_rise() -> None:
     one = torch.ones(1)
     assert not Evidence(one, one * torch.nan, one > 2, one > 0).rose.any()
-
-
-def result(*margins: float) -> AttackResult:
-    return AttackResult(torch.zeros(len(margins), 1), torch.tensor(margins))
-
-
-def test_a_black_box_ahead() -> None:
-    white, black = result(1.0, 1.0, -1.0, -2.0), result(0.0, -3.0, 5.0, -1.0)
-    (alarm,) = black_box_alarm(white, black)
-    assert (alarm.kind, alarm.count, alarm.examples) == (AlarmKind.BLACK_BOX_WINS, 2, 4)
-    assert black_box_alarm(black, result(-1.0, -1.0, 1.0, -3.0)) == ()
-    with pytest.raises(ShapeError, match="4 and 1 examples"):
-        black_box_alarm(white, result(1.0))
 
 
 @each(

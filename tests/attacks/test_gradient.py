@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from cases import each
 from holonet.attacks import AlarmKind, ThreatModel, fgsm, margin_of, pgd
 from holonet.data import load_digits
-from holonet.errors import AttackWarning, DomainError, InputTypeError, ShapeError
+from holonet.errors import AttackWarning, ConfigError, DomainError, InputTypeError, ShapeError
 from holonet.nn import holomorphic_mlp
 from holonet.training import EmpiricalRisk, TrainConfig, fit
 
@@ -522,7 +522,7 @@ def test_complex_logits_and_complex_examples_are_refused() -> None:
     ],
 )
 def test_options_out_of_range(options: dict[str, Any], message: str) -> None:
-    with pytest.raises(DomainError, match=message):
+    with pytest.raises(ConfigError, match=message):
         pgd(net(), *batch(), ThreatModel(), **options)
 
 

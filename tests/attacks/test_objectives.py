@@ -18,7 +18,7 @@ from holonet.attacks.objectives import (
     require_examples,
     require_targets,
 )
-from holonet.errors import DomainError, InputTypeError, ShapeError
+from holonet.errors import ConfigError, DomainError, InputTypeError, ShapeError
 
 seeds = st.integers(0, 2**32)
 
@@ -67,9 +67,9 @@ def test_losses_by_hand(seed, classes):
 
 def test_losses_that_cannot_be() -> None:
     logits, y = torch.zeros(1, 2), torch.tensor([0])
-    with pytest.raises(DomainError, match="2 classes: it needs 3"):
+    with pytest.raises(ConfigError, match="2 classes: it needs 3"):
         loss_named("dlr", logits, y)
-    with pytest.raises(DomainError, match="loss='hinge'"):
+    with pytest.raises(ConfigError, match="loss='hinge'"):
         loss_named("hinge", logits, y)
 
 
@@ -85,7 +85,7 @@ def test_goals(seed, loss):
     if loss == "dlr":
         ranked = logits.sort(1, descending=True).values
         expected = -aimed.margin(logits) / (ranked[:, 0] - (ranked[:, 2] + ranked[:, 3]) / 2)
-        with pytest.raises(DomainError, match="3 classes: it needs 4"):
+        with pytest.raises(ConfigError, match="3 classes: it needs 4"):
             aimed.loss(loss, logits[:, :3])
     else:
         expected = -loss_named(loss, logits, (y + 1) % 4)

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from holonet.attacks import ThreatModel, margin_of, pgd
 from holonet.attacks.square import _Bumps, _bumps, _Corners, _images, square
-from holonet.errors import DomainError, ShapeError
+from holonet.errors import ConfigError, DomainError, ShapeError
 from holonet.nn import HolomorphicClassifier, Linear
 
 seeds = st.integers(0, 2**32)
@@ -254,7 +254,7 @@ def test_bad_requests_are_refused() -> None:
     model, x, y = net(4), torch.rand(3, 4), torch.zeros(3, dtype=torch.int64)
     bad: list[dict[str, Any]] = [{"queries": 0}, {"p_init": 0.0}, {"p_init": 1.5}]
     for options in bad:
-        with pytest.raises(DomainError, match="at least 1 query"):
+        with pytest.raises(ConfigError, match="at least 1 query"):
             square(model, x, y, ThreatModel(), **options)
     with pytest.raises(DomainError, match="outside the box"):
         square(model, x + 1, y, ThreatModel())

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from cases import each
 from holonet.attacks import ThreatModel
-from holonet.errors import DomainError, InputTypeError, ShapeError
+from holonet.errors import ConfigError, InputTypeError, ShapeError
 
 REAL = ["Linf", "L2", "L1"]
 COMPLEX = ["polydisc", "complex_ball"]
@@ -220,18 +220,18 @@ def test_contains_says_no() -> None:
 
 @pytest.mark.parametrize("eps", [-0.1, math.nan, math.inf])
 def test_bad_radii(eps: float) -> None:
-    with pytest.raises(DomainError, match=f"eps={eps}"):
+    with pytest.raises(ConfigError, match=f"eps={eps}"):
         ThreatModel(eps=eps)
 
 
 @pytest.mark.parametrize("bounds", [(1.0, 0.0), (0.5, 0.5), (math.nan, 1.0)])
 def test_empty_boxes(bounds: tuple[float, float]) -> None:
-    with pytest.raises(DomainError, match="lower < upper"):
+    with pytest.raises(ConfigError, match="lower < upper"):
         ThreatModel(bounds=bounds)
 
 
 def test_unknown_norms() -> None:
-    with pytest.raises(DomainError, match=r"norm='L7'.*'Linf', 'L2' or 'L1'.*'polydisc'"):
+    with pytest.raises(ConfigError, match=r"norm='L7'.*'Linf', 'L2' or 'L1'.*'polydisc'"):
         ThreatModel("L7")
 
 
@@ -239,7 +239,7 @@ def test_unknown_norms() -> None:
     ("eps", "bounds"), [(8.0, (0.0, 1.0)), (1.01, (0.0, 1.0)), (5.0, (-1.0, 3.0))]
 )
 def test_radii_beyond_the_range_of_the_data(eps: float, bounds: tuple[float, float]) -> None:
-    with pytest.raises(DomainError, match=rf"eps={eps}.*range {bounds[1] - bounds[0]} of the data"):
+    with pytest.raises(ConfigError, match=rf"eps={eps}.*range {bounds[1] - bounds[0]} of the data"):
         ThreatModel("Linf", eps, bounds)
     for norm in ("L2", "L1"):
         ThreatModel(norm, eps, bounds)
@@ -249,7 +249,7 @@ def test_radii_beyond_the_range_of_the_data(eps: float, bounds: tuple[float, flo
 
 @pytest.mark.parametrize("norm", COMPLEX)
 def test_complex_data_have_no_box(norm: str) -> None:
-    with pytest.raises(DomainError, match="pass bounds=None"):
+    with pytest.raises(ConfigError, match="pass bounds=None"):
         ThreatModel(norm)
     threat = ThreatModel(norm, bounds=None)
     x = torch.zeros(2, 3)

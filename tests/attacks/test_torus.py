@@ -15,12 +15,11 @@ from torch import nn as torch_nn
 from cases import each
 from holonet import nn
 from holonet.attacks import AlarmKind, AttackResult, ThreatModel, margin_of, pgd
-from holonet.attacks.adaptive_ascent import AscentResult, evaluator
-from holonet.attacks.alarms import Evidence
 from holonet.attacks.apgd import apgd
 from holonet.attacks.objectives import Goal
+from holonet.attacks.search import Ascent, Evaluation, evaluator
 from holonet.attacks.torus import _disc, _margin_at, _pushed, torus
-from holonet.errors import DomainError, InputTypeError
+from holonet.errors import ConfigError, DomainError, InputTypeError
 
 pytestmark = pytest.mark.filterwarnings("ignore::holonet.errors.AttackWarning")
 ENTIRE = ["square", "exp", "sin"]
@@ -107,7 +106,7 @@ def test_no_point_inside_is_worse_than_where_it_is_pushed(n, depth, activation, 
     evaluate = evaluator(model, goal, functools.partial(goal.loss, "margin"))
     flags = torch.ones(len(x), dtype=torch.bool)
     margin = goal.margin(model(inside))
-    ascent = AscentResult(inside, margin, inside, Evidence(margin, margin, ~flags, flags))
+    ascent = Ascent(inside, Evaluation(margin, margin, torch.ones_like(inside), flags))
     unit, found = _pushed(
         functools.partial(_margin_at, model, goal), evaluate, ascent, x, eps, generator
     )
@@ -280,6 +279,6 @@ def test_bad_requests_are_refused() -> None:
         torus(model, x.real, y, polydisc(0.1))
     bad: list[dict[str, Any]] = [{"steps": 0}, {"restarts": 0}, {"loss": "dlr"}]
     for options in bad:
-        with pytest.raises(DomainError, match=next(iter(options))):
+        with pytest.raises(ConfigError, match=next(iter(options))):
             torus(model, x, y, polydisc(0.1), **options)
     assert len(torus(model, x[:0], y[:0], polydisc(0.1)).margin) == 0

@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from holonet.attacks.ensemble import ATTACKS, STRONG
+from holonet.attacks.worst_case import ATTACKS, STRONG
 from holonet.cli.attack import attacks_named, percent, save_picture
 from holonet.cli.main import app
 from holonet.diagnostics import RobustnessReport
-from holonet.errors import ConfigError, DataError, DomainError, HolonetError, UnknownNameError
+from holonet.errors import ConfigError, DataError, HolonetError, UnknownNameError
 from holonet.interop import autoattack
 from holonet.plots import new_figure
 from holonet.training import load_run
@@ -116,7 +116,7 @@ def test_transfer_is_between_runs_on_the_same_data(run: Path, tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("options", "kind"),
     [
-        (["--norm", "L0"], DomainError),
+        (["--norm", "L0"], ConfigError),
         (["--attack", "pgd,nothing"], UnknownNameError),
         (["--transfer", "/no/run"], HolonetError),
     ],

@@ -11,14 +11,13 @@ import torch
 from typer.testing import CliRunner
 
 from holonet.attacks import ThreatModel
-from holonet.attacks.ensemble import ATTACKS, worst_case
+from holonet.attacks.worst_case import ATTACKS, worst_case
 from holonet.cli.main import app
 from holonet.diagnostics import RobustnessReport
 from holonet.errors import (
     CheckpointError,
     ConfigError,
     DataError,
-    DomainError,
     HolonetError,
     UnknownNameError,
 )
@@ -171,8 +170,8 @@ def test_without_matplotlib_the_numbers_stay(
 @pytest.mark.parametrize(
     ("options", "kind", "hint"),
     [
-        (["--eps", "-0.1"], DomainError, "eps=-0.1"),
-        (["--norm", "L7"], DomainError, "L7"),
+        (["--eps", "-0.1"], ConfigError, "eps=-0.1"),
+        (["--norm", "L7"], ConfigError, "L7"),
         (["--attack", "pdg"], UnknownNameError, "'pgd'"),
         (["--attack", "cleverhans:PGD"], UnknownNameError, "torchattacks:<name>"),
     ],

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from holonet._files import write_with_digest
 from holonet.attacks import Alarm, AlarmKind, AttackResult, ThreatModel, margin_of, pgd
 from holonet.diagnostics import RobustnessReport, evaluate_radii, evaluate_robustness
-from holonet.errors import DomainError, InputTypeError, ShapeError
+from holonet.errors import ConfigError, DataError, InputTypeError, ShapeError
 from holonet.nn import holomorphic_mlp
 
 QUICK = {"weak": partial(pgd, steps=1), "pgd": partial(pgd, steps=3)}
@@ -140,7 +140,7 @@ def test_batches_are_told_and_none_is_larger_than_asked() -> None:
 
 
 def test_the_ensemble_of_record_is_the_default() -> None:
-    from holonet.attacks.ensemble import STRONG
+    from holonet.attacks.worst_case import STRONG
 
     model, x, y = problem(n=6)
     report = evaluate_robustness(model, x, y, ThreatModel("Linf", 0.3))
@@ -178,7 +178,9 @@ def test_what_a_smaller_radius_broke_is_not_attacked_again() -> None:
     model, x, y = points(0.1, 0.3, 0.9)
     small = evaluate_robustness(model, x, y, replace(WIDE, eps=0.2), attacks={"a": Scripted(0.2)})
     attack = Scripted(0.0)
-    large = evaluate_robustness(model, x, y, WIDE, attacks={"b": attack}, known=small, batch_size=2)
+    large = evaluate_robustness(
+        model, x, y, WIDE, attacks={"b": attack}, smaller=small, batch_size=2
+    )
     assert attack.seen == pytest.approx([0.3, 0.9])
     assert large.broken_by == ("a", "", "")
     assert large.after["b"].correct == 2
@@ -249,7 +251,7 @@ def test_another_known_report_is_another_evaluation(folder: Path) -> None:
     run = partial(evaluate_robustness, model, x, y, WIDE, attacks={"a": Scripted(0.0)})
     run(folder=folder)
     small = evaluate_robustness(model, x, y, replace(WIDE, eps=0.2), attacks={"a": Scripted(0.15)})
-    assert run(folder=folder, known=small).robust.correct == 1
+    assert run(folder=folder, smaller=small).robust.correct == 1
 
 
 def test_a_damaged_batch_is_attacked_again(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -333,7 +335,7 @@ def test_a_function_has_no_weights_to_compare(folder: Path) -> None:
 )
 def test_nothing_to_do_is_refused(options: dict[str, Any], message: str) -> None:
     model, x, y = points(0.1)
-    with pytest.raises(DomainError, match=message):
+    with pytest.raises((ConfigError, DataError), match=message):
         evaluate_robustness(**{"model": model, "x": x, "y": y, "threat": WIDE, **options})
 
 
@@ -345,7 +347,7 @@ def test_bad_radii_are_refused_before_any_work(bad: float) -> None:
         def forward(self, x: Tensor) -> Tensor:
             raise AssertionError
 
-    with pytest.raises(DomainError, match="eps="):
+    with pytest.raises(ConfigError, match="eps="):
         evaluate_radii(Never(), x, y, [0.1, bad], WIDE)
 
 
@@ -355,14 +357,14 @@ def test_bad_radii_are_refused_before_any_work(bad: float) -> None:
 def test_a_known_report_of_another_set_is_refused(threat: ThreatModel) -> None:
     model, x, y = points(0.1)
     known = evaluate_robustness(model, x, y, WIDE, attacks={"a": Scripted(0.0)})
-    with pytest.raises(DomainError, match="known report"):
-        evaluate_robustness(model, x, y, threat, attacks={"a": Scripted(0.0)}, known=known)
+    with pytest.raises(ConfigError, match="at a smaller radius"):
+        evaluate_robustness(model, x, y, threat, attacks={"a": Scripted(0.0)}, smaller=known)
 
 
 def test_other_examples_and_missing_labels_are_refused() -> None:
     model, x, y = points(0.1, 0.2)
     known = evaluate_robustness(model, x, y, WIDE, attacks={"a": Scripted(0.0)})
-    with pytest.raises(ShapeError, match="known report"):
-        evaluate_robustness(model, x[:1], y[:1], WIDE, known=known)
+    with pytest.raises(ShapeError, match="at a smaller radius"):
+        evaluate_robustness(model, x[:1], y[:1], WIDE, smaller=known)
     with pytest.raises(ShapeError, match="2 examples and 1 labels"):
         evaluate_robustness(model, x, y[:1], WIDE)

@@ -13,9 +13,9 @@ from torch import Tensor, nn
 from cases import each
 from holonet.attacks import ThreatModel
 from holonet.data import load_dataset
-from holonet.diagnostics import SanityCheck
+from holonet.diagnostics import GradientMaskingCheck
 from holonet.diagnostics import gradient_masking_checks as whole_list
-from holonet.errors import DomainError
+from holonet.errors import ConfigError, DataError
 from holonet.nn import holomorphic_mlp, real_mlp
 
 NAMES = [
@@ -71,7 +71,7 @@ def holomorphic() -> nn.Module:
     return trained(holomorphic_mlp(64, [16], 10, generator=torch.Generator().manual_seed(0)))
 
 
-def verdicts(checks: list[SanityCheck]) -> dict[str, bool | None]:
+def verdicts(checks: list[GradientMaskingCheck]) -> dict[str, bool | None]:
     assert [check.name for check in checks] == NAMES
     return {check.name: check.passed for check in checks}
 
@@ -191,9 +191,11 @@ def test_the_numbers_repeat_and_are_told(
 
 @pytest.mark.parametrize(("passed", "word"), [(True, "passed"), (False, "FAILED"), (None, "not")])
 def test_a_check_reads_as_a_sentence(passed: bool | None, word: str) -> None:
-    text = str(SanityCheck("steps", passed, {"40": 0.5, "eps": [0.1, 1 / 3]}, "What to do."))
+    numbers = {"40": 0.505, "eps": [0.1, 1 / 3]}
+    text = str(GradientMaskingCheck("steps", passed, numbers, "What to do.", ("40",)))
     assert text.startswith(word)
-    assert text.endswith("steps (40 0.5, eps [0.1, 0.333]). What to do.")
+    advice = "" if passed else ". What to do."  # which a check that passed needs not
+    assert text.endswith(f"steps (40 50.5%, eps [0.1, 0.333]){advice}")
 
 
 @each(
@@ -213,5 +215,5 @@ def test_bad_input(
     if "y" in options and len(options["y"]) == 40:
         options = {"y": (holomorphic(examples[0]).argmax(1) + 1) % 10}
     asked = {"model": holomorphic, "x": examples[0], "y": examples[1], "threat": THREAT, **options}
-    with pytest.raises(DomainError):
+    with pytest.raises((ConfigError, DataError)):
         gradient_masking_checks(**asked)

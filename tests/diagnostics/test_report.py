@@ -15,7 +15,7 @@ from torch import Tensor
 from holonet._files import write_with_digest
 from holonet.attacks import Alarm, AlarmKind, ThreatModel
 from holonet.diagnostics import RobustnessReport, merge_alarms
-from holonet.errors import CheckpointError, DomainError, ShapeError
+from holonet.errors import CheckpointError, DataError, ShapeError
 from holonet.statistics import wilson_interval
 
 NAMES = ("one", "two", "three")
@@ -51,7 +51,7 @@ def test_accuracy_falls_from_clean_to_robust(broken_by: list[str]) -> None:
     left = [report.clean.correct, *(p.correct for p in report.after.values())]
     assert left == sorted(left, reverse=True)
     assert list(report.after) == list(NAMES)
-    assert left[-1] == report.robust.correct == broken_by.count("") == int(report.standing.sum())
+    assert left[-1] == report.robust.correct == broken_by.count("") == int(report.robust_mask.sum())
     assert report.clean.correct == len(broken_by) - broken_by.count("clean")
     assert left[1] == sum(by in ("", "two", "three") for by in broken_by)
     assert {p.examples for p in report.after.values()} == {len(broken_by)}
@@ -175,7 +175,7 @@ def test_a_report_of_something_else_is_refused(tmp_path: Path) -> None:
 
 def test_a_report_agrees_with_itself() -> None:
     report = made(["", "one"])
-    with pytest.raises(DomainError, match="broken_by and margin disagree"):
+    with pytest.raises(DataError, match="broken_by and margin disagree"):
         replace(report, broken_by=("one", "one"))
     with pytest.raises(ShapeError, match="one entry for each example"):
         replace(report, y=report.y[:1])

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from holonet.attacks import AttackResult, ThreatModel, margin_of, pgd
 from holonet.diagnostics import RobustnessPoint, robustness_curve
-from holonet.errors import AttackWarning, DomainError
+from holonet.errors import AttackWarning, ConfigError, DataError
 from holonet.nn import holomorphic_mlp
 from holonet.statistics import wilson_interval
 
@@ -131,20 +131,20 @@ def test_bad_radii_are_refused_before_any_work(bad: float) -> None:
         def forward(self, x: Tensor) -> Tensor:
             raise AssertionError
 
-    with pytest.raises(DomainError, match="eps="):
+    with pytest.raises(ConfigError, match="eps="):
         robustness_curve(Never(), x, y, [0.1, bad])
 
 
 def test_no_examples_and_no_batch() -> None:
     model, x, y = problem()
-    with pytest.raises(DomainError, match="of 0 examples"):
+    with pytest.raises(DataError, match="of 0 examples"):
         robustness_curve(model, x[:0], y[:0], [0.1])
-    with pytest.raises(DomainError, match="batch_size=0"):
+    with pytest.raises(ConfigError, match="batch_size=0"):
         robustness_curve(model, x, y, [0.1], batch_size=0)
     assert robustness_curve(model, x, y, []) == []
 
 
 @pytest.mark.parametrize(("correct", "examples"), [(3, 2), (-1, 2), (0, 0)])
 def test_counts_that_cannot_be_are_refused(correct: int, examples: int) -> None:
-    with pytest.raises(DomainError, match=f"{correct} correct of {examples}"):
+    with pytest.raises(ConfigError, match=f"{correct} correct of {examples}"):
         RobustnessPoint(0.1, correct, examples)

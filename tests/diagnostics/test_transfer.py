@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from holonet.attacks import AlarmKind, AttackResult, ThreatModel, margin_of, pgd
 from holonet.diagnostics import Rate, transfer_matrix
-from holonet.errors import AttackWarning, DataError, DomainError, ShapeError
+from holonet.errors import AttackWarning, ConfigError, DataError, ShapeError
 from holonet.nn import holomorphic_mlp, real_mlp
 from holonet.statistics import wilson_interval
 
@@ -199,9 +199,9 @@ def test_json_and_progress_and_repetition() -> None:
 
 def test_bad_input() -> None:
     models, x, y = nets(0)
-    with pytest.raises(DomainError, match="of 0 models"):
+    with pytest.raises(ConfigError, match="of 0 models"):
         transfer_matrix({}, x, y, ThreatModel())
-    with pytest.raises(DomainError, match="batch_size=0"):
+    with pytest.raises(ConfigError, match="batch_size=0"):
         transfer_matrix(models, x, y, ThreatModel(), batch_size=0)
     with pytest.raises(ShapeError, match="12 examples and 3 labels"):
         transfer_matrix(models, x, y[:3], ThreatModel())

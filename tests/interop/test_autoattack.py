@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from cases import each
 from holonet.attacks import AlarmKind, ThreatModel, margin_of
-from holonet.attacks.ensemble import worst_case
+from holonet.attacks.worst_case import worst_case
 from holonet.data import load_dataset
 from holonet.errors import (
     AttackWarning,

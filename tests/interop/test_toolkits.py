@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from holonet.attacks import AlarmKind, ThreatModel, margin_of
-from holonet.attacks.ensemble import worst_case
+from holonet.attacks.worst_case import worst_case
 from holonet.errors import (
     AttackWarning,
     DomainError,

@@ -23,7 +23,6 @@ from holonet.regularizers import (
 from holonet.regularizers.sampled import (
     SampledRegularizer,
     ThinnedProbes,
-    inner_products,
     require_complex_points,
     require_complex_values,
     sphere_directions,
@@ -147,14 +146,6 @@ def test_sphere_directions_are_isotropic_unit_vectors(dtype, event):
     if d > 1:
         mixed = (x[:, 0] * x[:, 1]).square().mean() - 1 / (d * (d + 2))
         assert mixed.abs() < bound
-
-
-@pytest.mark.parametrize("dtype", DTYPES)
-def test_inner_products_are_real_parts(dtype):
-    a, b = torch.randn(2, 4, 2, 3, dtype=dtype)
-    expected = (a * b.conj()).sum((1, 2)).real if dtype.is_complex else (a * b).sum((1, 2))
-    torch.testing.assert_close(inner_products(a, b), expected)
-    torch.testing.assert_close(inner_products(a.conj(), b.conj()), expected)
 
 
 def test_unit_directions_are_the_coordinates():

@@ -7,9 +7,10 @@ from holonet._arguments import checked
 from holonet._types import AnyTensor, IntTensor, RealTensor
 from holonet.attacks.threat import ThreatModel
 from holonet.calculus import Probes, pullback
+from holonet.calculus.examples import lengths
 from holonet.errors import ConfigError
 from holonet.nn.modes import running_statistics
-from holonet.regularizers.gradient_norm import GradientNorm, lengths
+from holonet.regularizers.gradient_norm import GradientNorm
 from holonet.training.rules.risk import EmpiricalRisk
 from holonet.training.rules.rule import Model, Penalty
 from holonet.training.rules.schedule import Weight, weight_at

@@ -151,7 +151,7 @@ def test_the_first_order_loss_of_a_linear_model_by_hand(seed, eps):
 
 
 def test_dual_norms_agree_with_those_of_the_threat_model():
-    from holonet.regularizers.gradient_norm import lengths
+    from holonet.calculus.examples import lengths
 
     for norm in ("Linf", "L2", "L1", "polydisc", "complex_ball"):
         threat = ThreatModel(norm, 0.1, None)

@@ -4,7 +4,7 @@ import functools
 import random
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Protocol, runtime_checkable
 
@@ -12,20 +12,19 @@ import torch
 from torch import Tensor
 
 from holonet._arguments import checked
-from holonet._types import IntTensor, RealTensor
-from holonet.attacks.adaptive_ascent import where_examples
+from holonet._types import Labels, Numbers
 from holonet.attacks.alarms import ADVICE, warn_about
 from holonet.attacks.apgd import apgd, apgd_targeted
 from holonet.attacks.gradient import fgsm, pgd
-from holonet.attacks.objectives import Model, logits_of, margin_of, require_examples
+from holonet.attacks.objectives import Model, require_examples
 from holonet.attacks.result import Alarm, AlarmKind, AttackResult
+from holonet.attacks.search import WorstPoints
 from holonet.attacks.square import square
 from holonet.attacks.threat import ThreatModel
 from holonet.attacks.torus import torus
-from holonet.errors import DomainError
-from holonet.nn.modes import evaluating
+from holonet.errors import ConfigError
 
-__all__ = ["ATTACKS", "STRONG", "Attack", "EnsembleResult", "worst_case"]
+__all__ = ["ATTACKS", "STRONG", "Attack", "WorstCase", "worst_case"]
 
 BLACK_BOX_SHARE = 0.002  # of the examples: what a black box may break by luck
 
@@ -35,7 +34,7 @@ class Attack(Protocol):
     """What every attack can be asked, whatever other options it has."""
 
     def __call__(
-        self, model: Model, x: Tensor, y: IntTensor, threat: ThreatModel, *, seed: int
+        self, model: Model, x: Tensor, y: Tensor, threat: ThreatModel, *, seed: int
     ) -> AttackResult:
         """The worst points found in the threat set about x."""
         ...
@@ -63,15 +62,19 @@ ATTACKS: Mapping[str, Attack] = MappingProxyType(
 
 
 @dataclass(frozen=True)
-class EnsembleResult(AttackResult):
-    """The worst points that an ensemble found.
+class WorstCase(AttackResult):
+    """The worst points that several attacks found.
 
     Args:
         broken_by: for each example the attack that broke it, "clean" if it is misclassified
             without one, "" if it stands.
+        clean_margin: of each example as it is.
+        predicted: its class as it is; -1 where a logit is NaN.
     """
 
-    broken_by: list[str] = field(default_factory=list)
+    broken_by: tuple[str, ...] = ()
+    clean_margin: Numbers = field(default_factory=lambda: torch.zeros(0))
+    predicted: Labels = field(default_factory=lambda: torch.zeros(0).long())
 
 
 @checked
@@ -85,7 +88,7 @@ def worst_case(
     seed: int = 0,
     batch_size: int = 500,
     on_batch: Callable[[], None] | None = None,
-) -> EnsembleResult:
+) -> WorstCase:
     """Run the attacks in their order, each on the examples that still stand.
 
     Every attack gets a seed of its own for each batch, made of `seed`, the name of the attack and
@@ -108,55 +111,53 @@ def worst_case(
         margin, broken_by and x_adv agree with each other.
 
     Raises:
-        DomainError: no attacks, batch_size below 1, examples outside the box.
+        ConfigError: no attacks, or batch_size below 1.
+        DomainError: examples outside the box.
         InputTypeError, ShapeError: the model, the examples or the labels do not fit.
 
     References:
         Croce and Hein (2020).
     """
     if not attacks or batch_size < 1:
-        raise DomainError(
+        raise ConfigError(
             f"worst_case of {len(attacks)} attacks with batch_size={batch_size}: at least 1 each"
         )
     require_examples(x, y, threat)
-    x = x.detach()
-    found = EnsembleResult(x.clone(), _clean_margin(model, x, y, batch_size))
-    found.broken_by.extend("" if margin > 0 else "clean" for margin in found.margin.tolist())
+    parts: list[WorstCase] = []
     alarms: Counter[tuple[AlarmKind, str]] = Counter()
-    for number, index in enumerate(torch.arange(len(y), device=x.device).split(batch_size)):
+    batches = zip(x.split(batch_size), y.split(batch_size), strict=True)
+    for number, (part_x, part_y) in enumerate(batches):
+        worst = WorstPoints(model, part_x, part_y, threat)
+        clean_margin, broken_by = worst.margin.clone(), [""] * len(part_y)
+        for example in (~(clean_margin > 0)).nonzero().squeeze(1).tolist():
+            broken_by[example] = "clean"
         for name, attack in attacks.items():
-            left = index[found.margin[index] > 0]
-            if len(left):
+            robust = worst.robust
+            if len(robust):
                 own_seed = _mixed(seed, name, number)
-                result = attack(model, x[left], y[left], threat, seed=own_seed)
-                _merge(found, left, result, name)
+                result = attack(model, worst.x[robust], part_y[robust], threat, seed=own_seed)
+                worst.update(robust, result.x_adv.detach(), result.margin)
+                for example in robust[result.success].tolist():
+                    broken_by[example] = name
                 for alarm in result.alarms:
                     alarms[alarm.kind, f"{name}: {alarm.advice}"] += alarm.count
             if on_batch is not None:
                 on_batch()
+        predicted = worst.logits.argmax(1).masked_fill(worst.logits.isnan().any(1), -1)
+        by, clean = tuple(broken_by), clean_margin
+        parts.append(WorstCase(worst.x_adv, worst.margin, (), by, clean, predicted))
+    tensors = ("x_adv", "margin", "clean_margin", "predicted")
+    joined = {name: torch.cat([getattr(part, name) for part in parts]) for name in tensors}
+    broken_by = sum((part.broken_by for part in parts), ())
     collected = tuple(Alarm(kind, n, len(y), advice) for (kind, advice), n in alarms.items())
-    surprise = _black_box_alarm(found.broken_by, attacks)
+    surprise = _black_box_alarm(broken_by, attacks)
     warn_about(surprise)
-    return replace(found, alarms=(*collected, *surprise))
+    return WorstCase(**joined, broken_by=broken_by, alarms=(*collected, *surprise))
 
 
-@torch.no_grad()
-def _clean_margin(model: Model, x: Tensor, y: IntTensor, batch_size: int) -> RealTensor:
-    with evaluating(model):
-        batches = zip(x.split(batch_size), y.split(batch_size), strict=True)
-        return torch.cat([margin_of(logits_of(model, *batch), batch[1]) for batch in batches])
-
-
-def _merge(found: EnsembleResult, left: IntTensor, result: AttackResult, name: str) -> None:
-    """Keep what the attack `name` found for the examples `left`, where it is worse."""
-    worse = result.margin < found.margin[left]
-    found.x_adv[left] = where_examples(worse, result.x_adv, found.x_adv[left])
-    found.margin[left] = torch.where(worse, result.margin, found.margin[left])
-    for example in left[result.success].tolist():
-        found.broken_by[example] = name
-
-
-def _black_box_alarm(broken_by: list[str], attacks: Mapping[str, Attack]) -> tuple[Alarm, ...]:
+def _black_box_alarm(
+    broken_by: tuple[str, ...], attacks: Mapping[str, Attack]
+) -> tuple[Alarm, ...]:
     """The alarm that black boxes broke what every attack with gradients had left standing."""
     black = [name for name, attack in attacks.items() if _is_black_box(attack)]
     white = [name for name in attacks if name not in black]

@@ -11,11 +11,11 @@ from torch import Tensor, nn
 
 from holonet.attacks import Alarm, AlarmKind, AttackResult, ThreatModel, margin_of
 from holonet.attacks.apgd import apgd, apgd_targeted
-from holonet.attacks.ensemble import ATTACKS, STRONG, EnsembleResult, worst_case
 from holonet.attacks.gradient import pgd
 from holonet.attacks.square import square
 from holonet.attacks.torus import torus
-from holonet.errors import AttackWarning, DomainError, ShapeError
+from holonet.attacks.worst_case import ATTACKS, STRONG, WorstCase, worst_case
+from holonet.errors import AttackWarning, ConfigError, DomainError, ShapeError
 from holonet.nn import holomorphic_mlp
 
 pytestmark = pytest.mark.filterwarnings("ignore::holonet.errors.AttackWarning")
@@ -75,7 +75,7 @@ def test_each_attack_meets_what_stands() -> None:
     assert [numbers for numbers, _ in first.calls] == [[1, 2, 3], [4, 5, 6]]
     assert [numbers for numbers, _ in second.calls] == [[2, 3], [5, 6]]
     assert [numbers for numbers, _ in third.calls] == [[3], [5, 6]]
-    assert found.broken_by == ["clean", "first", "second", "", "first", "", ""]
+    assert found.broken_by == ("clean", "first", "second", "", "first", "", "")
     assert found.margin.tolist() == [0.0, -1.0, -1.0, 0.25, -1.0, 0.25, 0.25]
     assert found.x_adv[:, 1].tolist() == [0.0] + [0.5] * 6  # the least margin, broken or not
     assert found.accuracy == pytest.approx(3 / 7)
@@ -108,7 +108,7 @@ def test_alarms_are_collected() -> None:
     ]
 
 
-def black_box_wins(found: EnsembleResult) -> int:
+def black_box_wins(found: WorstCase) -> int:
     return sum(a.count for a in found.alarms if a.kind is AlarmKind.BLACK_BOX_WINS)
 
 
@@ -191,7 +191,7 @@ def test_the_lists() -> None:
         found = attack(model, x, y, threat, seed=0, **options)
         assert isinstance(found, AttackResult)
     result = worst_case(model, x, y, threat, {"fgsm": ATTACKS["fgsm"]})
-    assert isinstance(result, EnsembleResult)
+    assert isinstance(result, WorstCase)
 
 
 def test_complex_examples_and_few_classes() -> None:
@@ -209,9 +209,9 @@ def test_complex_examples_and_few_classes() -> None:
 
 def test_bad_requests_are_refused() -> None:
     model, x, y, threat = numbered()
-    with pytest.raises(DomainError, match="0 attacks"):
+    with pytest.raises(ConfigError, match="0 attacks"):
         worst_case(model, x, y, threat, {})
-    with pytest.raises(DomainError, match="batch_size=0"):
+    with pytest.raises(ConfigError, match="batch_size=0"):
         worst_case(model, x, y, threat, QUICK, batch_size=0)
     with pytest.raises(ShapeError, match="7 examples and 6 labels"):
         worst_case(model, x, y[:6], threat)
