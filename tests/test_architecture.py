@@ -28,6 +28,7 @@ ROWS = {
     "regularizers": 6,
     "attacks": 6,
     "certify": 6,
+    "_subject": 6,
     "symbolic": 6,
     "audit": 6,
     "training": 7,
@@ -62,15 +63,11 @@ CORNERS = {
     "tomli_w": ("training/config/run.py",),
 }
 
-# the seam to torch's automatic differentiation of complex tensors; and operations that leave
-# derivatives to torch
-SEAM = (
-    "calculus/wirtinger.py",
-    "calculus/jets.py",
-    "ops/pointwise/function.py",
-    "ops/pointwise/reference.py",
-)
-SEAM_ATTRIBUTES = {"jvp", "vjp", "jacfwd", "jacrev", "hessian", "linearize", "forward_ad"}
+# where torch is asked to differentiate: functions, a real number in the examples of an attack;
+# operations that declare their own derivatives; and measurements
+SEAM = ("calculus/wirtinger.py", "attacks/objectives.py", "functions/analytic.py", "ops/", "bench/")
+SEAM_NAMES = {"jvp", "vjp", "jacfwd", "jacrev", "hessian", "linearize", "forward_ad", "functional"}
+SEAM_NAMES |= {"grad", "grad_and_value"}
 
 
 def violations(source: str, path: str) -> list[str]:
@@ -95,15 +92,24 @@ def violations(source: str, path: str) -> list[str]:
                 found.append(f"{path}: import of a computed name")
                 continue
             names = [str(first.value)]
-        elif isinstance(node, ast.Attribute) and node.attr in SEAM_ATTRIBUTES:
-            if path not in SEAM and "torch" in ast.unparse(node.value):
+        elif isinstance(node, ast.Attribute):
+            if _differentiates(ast.unparse(node)) and not path.startswith(SEAM):
                 found.append(f"{path}: {ast.unparse(node)} outside of calculus")
             continue
         else:
             continue
         for name in names:
             found += _judge(name, unit, path)
+            if _differentiates(name) and not path.startswith(SEAM):
+                found.append(f"{path}: {name} outside of calculus")
     return found
+
+
+def _differentiates(name: str) -> bool:
+    """Whether a dotted name is one of torch's functions for derivatives."""
+    parts = name.split(".")
+    home = parts[-2] if len(parts) > 1 else ""
+    return home in ("torch", "autograd", "func") and parts[-1] in SEAM_NAMES
 
 
 def _called(node: ast.Call) -> str:
@@ -178,6 +184,12 @@ def test_root_imports_no_optional_package() -> None:
         ("ops/pointwise/reference.py", "import triton", "corner"),
         ("nn/linear.py", "from torch import *", "star"),
         ("regularizers/dirichlet.py", "import torch\ntorch.func.jvp", "outside of calculus"),
+        ("attacks/gradient.py", "import torch\ntorch.autograd.grad(a, b)", "outside of calculus"),
+        ("nn/linear.py", "from torch.autograd import forward_ad", "outside of calculus"),
+        ("nn/linear.py", "from torch import autograd\nautograd.grad(a, b)", "outside of calculus"),
+        ("nn/linear.py", "from torch.func import vjp", "outside of calculus"),
+        ("attacks/objectives.py", "import torch\ntorch.autograd.grad(a, b)", "allowed"),
+        ("nn/linear.py", "from torch.nn import functional", "allowed"),
     ],
 )
 def test_planted_violations_are_found(path: str, source: str, fault: str) -> None:

@@ -279,7 +279,9 @@ def _answer(model: Model, x: Tensor) -> Tensor:
     )
 
 
-def input_gradient(objective: Tensor, point: Tensor) -> tuple[Points, Mask]:
+def input_gradient(
+    objective: Tensor, point: Tensor, *, retain_graph: bool = False
+) -> tuple[Points, Mask]:
     """The gradient of the summed objective at `point`, and for which examples it is finite.
 
     Where it is not finite it is set to 0. At complex points it is torch's gradient
@@ -292,7 +294,9 @@ def input_gradient(objective: Tensor, point: Tensor) -> tuple[Points, Mask]:
     if objective.requires_grad:
         with torch.enable_grad():
             total = objective.sum()
-        (gradient,) = torch.autograd.grad(total, point, allow_unused=True)
+        (gradient,) = torch.autograd.grad(
+            total, point, allow_unused=True, retain_graph=retain_graph
+        )
     if gradient is None:
         raise InputTypeError(
             "autograd cannot follow the logits back to the examples, so the attack would call "

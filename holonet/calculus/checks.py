@@ -99,9 +99,9 @@ def require_count(name: str, count: int, least: int, asked: str) -> None:
 
 
 def require_radius(radius: float | int, asked: str) -> None:
-    """Raises DomainError unless the radius is positive and finite."""
+    """Raises ConfigError unless the radius is positive and finite."""
     if not 0 < radius < math.inf:
-        raise DomainError(f"{asked}: radius={radius}, but it must be positive and finite")
+        raise ConfigError(f"{asked}: radius={radius}, but it must be positive and finite")
 
 
 def clearance_of(

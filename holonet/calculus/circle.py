@@ -9,7 +9,7 @@ from torch import Tensor
 
 from holonet._types import AnyTensor, ComplexTensor, RealTensor, TensorFunction
 from holonet.calculus.checks import evaluate, require_count, require_radius
-from holonet.errors import DomainError, NumericalError, ShapeError
+from holonet.errors import ConfigError, NumericalError, ShapeError
 
 __all__ = [
     "FEWEST_SAMPLES",
@@ -56,7 +56,7 @@ def circle_center(
     else:
         at = torch.tensor(center, dtype=torch.complex128)
     if not bool(at.isfinite()):
-        raise DomainError(f"{asked}: center={complex(at)}, but it must be finite")
+        raise ConfigError(f"{asked}: center={complex(at)}, but it must be finite")
     return at
 
 
@@ -195,7 +195,7 @@ def _require_digits(
 
 
 def modes_of(samples: int) -> int:
-    """How many modes 0, 1, ... so many points on a circle tell apart from negative ones."""
+    """How many of the modes 0, 1, ... that number of points tells apart from negative ones."""
     return (samples + 1) // 2
 
 

@@ -65,7 +65,8 @@ def contour_integral(
 
     Raises:
         DomainError: the circle touches a singularity, a branch cut or the edge of the domain
-            (obstacles inside are no matter); or the circle is no circle.
+            (obstacles inside are no matter).
+        ConfigError: the radius or the center is not finite, or the radius not positive.
         NumericalError: a value is not finite, or the result does not settle up to 4096 samples.
         ShapeError: f is no function of batches.
 
@@ -104,8 +105,8 @@ def residue(
         radius: of a circle about it with no other singularity on it or inside.
 
     Raises:
-        DomainError, NumericalError, ShapeError: as `contour_integral` does; DomainError also
-            where the domain says that another singularity or a branch cut is inside.
+        ConfigError, DomainError, NumericalError, ShapeError: as `contour_integral` does;
+            DomainError also where another singularity or a branch cut is inside.
 
     Example:
         >>> residue(lambda z: torch.exp(z) / z**3, 0, 1).real  # the coefficient of z^2 in exp
@@ -162,9 +163,10 @@ def cauchy_formula(
         Shape (*z.shape, *rest).
 
     Raises:
-        DomainError: a point of z lies on the circle or outside; f is not holomorphic on the
-            closed disc; or the circle is no circle.
-        ConfigError: a negative order, or one too high for the samples.
+        DomainError: a point of z lies on the circle or outside; or f is not holomorphic on the
+            closed disc.
+        ConfigError: a negative order, or one too high for the samples; a radius or a center that
+            is not finite.
         NumericalError: a value is not finite, or the result does not settle up to 4096 samples.
         ShapeError: f is no function of batches.
 
@@ -246,7 +248,7 @@ def winding_number(
         samples: points on the circle, used as given; None doubles them.
 
     Raises:
-        DomainError: as `contour_integral` does.
+        ConfigError, DomainError: as `contour_integral` does.
         NumericalError: a value is not finite; f vanishes on the circle, or has a zero or a pole
             too near to it for 65536 points.
         ShapeError: f gives more than one number for each point.

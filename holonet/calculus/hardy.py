@@ -11,7 +11,7 @@ from holonet._types import AnyTensor, BoolTensor, ComplexTensor, RealTensor, Ten
 from holonet.calculus.checks import evaluate, require_clear_disc, values_at
 from holonet.calculus.circle import agreed, powers, unit_circle
 from holonet.calculus.examples import nonzero, per_example
-from holonet.errors import DomainError, ShapeError
+from holonet.errors import ConfigError, DomainError, ShapeError
 from holonet.functions.modulus import modulus
 
 __all__ = [
@@ -54,7 +54,7 @@ def fourier_coefficients(
     Law: Parseval: the squared moduli sum to the mean of |f|^2 over the points.
 
     Raises:
-        DomainError: a radius that is not positive and finite, or no samples.
+        ConfigError: a radius that is not positive and finite, or no samples.
         NumericalError: a value that is not finite; the message names the point.
 
     Example:
@@ -123,7 +123,7 @@ def circle_modes(
         samples: points on it, at first; at most 1024, or as many as given if that is more.
 
     Raises:
-        DomainError: a radius that is not positive and finite, or below 8 samples.
+        ConfigError: a radius that is not positive and finite, or below 8 samples.
 
     Example:
         >>> found = circle_modes(lambda z: z**60, 0, 1)  # 60 = -4 modulo 64 points
@@ -158,7 +158,7 @@ def line_modes(
         samples: points on each circle, at first.
 
     Raises:
-        DomainError: a radius that is not positive and finite, or below 8 samples.
+        ConfigError: a radius that is not positive and finite, or below 8 samples.
         ShapeError: v has not the shape of z.
     """
     if z.shape != v.shape:
@@ -171,14 +171,14 @@ def line_modes(
         turn = center + unit_circle(samples, 0.0, z)
         points = z + turn.view(-1, *[1] * z.ndim) * step
         values = values_at(f, points.flatten(0, 1), "line_modes")
-        modes = _judge(values.unflatten(0, (samples, len(z))))
-        acquitted = modes.resolved & (modes.negative == 0)
-        if bool((acquitted | modes.negative.isnan()).all()) or 2 * samples > MOST_SAMPLES:
+        modes = _compare(values.unflatten(0, (samples, len(z))))
+        has_none = modes.resolved & (modes.negative == 0)
+        if bool((has_none | modes.negative.isnan()).all()) or 2 * samples > MOST_SAMPLES:
             return modes
         samples *= 2
 
 
-def _judge(values: AnyTensor) -> CircleModes:
+def _compare(values: AnyTensor) -> CircleModes:
     coefficients = _transform(values)
     rounding = ROUNDING * torch.finfo(coefficients.dtype).eps
     amplitude, peak = _amplitudes(coefficients)
@@ -226,9 +226,9 @@ def hardy_norm(
     Law: H^2: its square is the sum of |c_k|^2 over the Fourier modes (Parseval).
 
     Raises:
-        DomainError: p below 1, a radius that is not positive and finite, no samples, or f
-            declares a domain that does not hold the closed disc; the message names the largest
-            admissible radius.
+        ConfigError: p below 1, a radius that is not positive and finite, or no samples.
+        DomainError: f declares a domain that does not hold the closed disc; the message names the
+            largest admissible radius.
         NumericalError: a value that is not finite (the message names the point), or the norm does
             not settle.
 
@@ -240,7 +240,7 @@ def hardy_norm(
         Duren (1970), chapter 1.
     """
     if not p >= 1:
-        raise DomainError(f"hardy_norm(p={p}): the exponent is at least 1, infinity allowed")
+        raise ConfigError(f"hardy_norm(p={p}): the exponent is at least 1, infinity allowed")
     _require_circle(radius, 1 if samples is None else samples, "hardy_norm")
     point = torch.tensor(center, dtype=torch.complex128)
     require_clear_disc(f, None, point, radius, "hardy_norm")
@@ -280,7 +280,8 @@ def szego_projection(
         about the center to 0.
 
     Raises:
-        DomainError: a point outside of the disc, a radius that is not positive and finite.
+        ConfigError: a radius that is not positive and finite.
+        DomainError: a point outside of the disc.
         NumericalError: a value that is not finite (the message names the point), the result does
             not settle, or is the rounding of values that cancel.
 
@@ -312,7 +313,7 @@ def szego_projection(
 
 def _require_circle(radius: float | int, samples: int, asked: str, fewest: int = 1) -> None:
     if not 0 < radius < math.inf or samples < fewest:
-        raise DomainError(
+        raise ConfigError(
             f"{asked} with radius={radius}, samples={samples}: give a positive finite radius and "
             f"at least {fewest} samples"
         )

@@ -67,8 +67,8 @@ def harmonic_part(
 
     Raises:
         InputTypeError: the points are real.
-        DomainError: a point is outside, the circle is no circle, or touches an obstacle.
-        ConfigError: fewer than 1 sample.
+        DomainError: a point is outside, or the circle touches an obstacle.
+        ConfigError: the circle is no circle, or fewer than 1 sample.
         NumericalError: a value is not finite, or the result does not settle up to 4096 samples.
         ShapeError: u is no function of batches.
 
@@ -134,10 +134,10 @@ def poisson_integral(
         Value and standard error, both of shape (batch, *rest).
 
     Raises:
-        DomainError: a point is not inside, or a radius that is not positive and finite.
-        ConfigError: fewer than 2 frames.
-        NumericalError: a value is not finite; or a point is so near to the sphere that so many
-            frames are worth fewer than 30 points of equal weight.
+        DomainError: a point is not inside.
+        ConfigError: a radius that is not positive and finite, or fewer than 2 frames.
+        NumericalError: a value is not finite; or a point is so near to the sphere that the frames
+            are worth fewer than 30 points of equal weight.
         ShapeError: the points do not have the shape (batch, *center.shape).
 
     Example:
@@ -219,9 +219,8 @@ def nonharmonic_fraction(
 
     Raises:
         InputTypeError: z is real.
-        DomainError: the disc reaches out of the domain (see `mean_value.circle_mean`), or a
-            radius that is not positive and finite.
-        ConfigError: fewer than 4 samples.
+        DomainError: the disc reaches out of the domain (see `mean_value.circle_mean`).
+        ConfigError: a radius that is not positive and finite, or fewer than 4 samples.
         NumericalError: a value is not finite, or 77 samples do not settle the fraction to 1e-3.
         ShapeError: z has several coordinates and no direction is given, or another shape than
             the direction; or u is no function of batches.
@@ -269,7 +268,7 @@ def nonharmonic_fraction(
 def _fraction(
     u: TensorFunction, z: ComplexTensor, direction: ComplexTensor, samples: int, asked: str
 ) -> RealTensor:
-    """`nonharmonic_fraction` on the discs z + w v, |w| <= 1, with so many samples."""
+    """`nonharmonic_fraction` on the discs z + w v, |w| <= 1, with that number of samples."""
     squares, mass = _gauss_legendre(samples // 2)  # |w|^2, which is uniform on [0, 1]
     angle = torch.arange(samples, dtype=torch.float64) * (2 * math.pi / samples)
     w = torch.polar(squares.sqrt().unsqueeze(1), angle.unsqueeze(0)).to(z)

@@ -48,8 +48,8 @@ def circle_mean(
     Raises:
         InputTypeError: z is real.
         DomainError: f is not holomorphic on all discs of radius radius max|v| about the entries
-            of z; or a radius that is not positive and finite.
-        ConfigError: fewer than 1 sample.
+            of z.
+        ConfigError: a radius that is not positive and finite, or fewer than 1 sample.
         NumericalError: a value is not finite, or the means do not settle, or are the rounding of
             values that cancel.
         ShapeError: z has no batch axis, or f is no function of batches.
@@ -112,8 +112,8 @@ def sphere_mean(
         Value and standard error (rounding included), both of shape (batch, *rest).
 
     Raises:
-        DomainError: a radius that is not positive and finite, or reaching out of the domain.
-        ConfigError: fewer than 2 frames.
+        DomainError: the ball reaches out of the domain.
+        ConfigError: a radius that is not positive and finite, or fewer than 2 frames.
         InputTypeError: z is of an integer dtype.
         NumericalError: a value is not finite.
         ShapeError: z has no batch axis, or u is no function of batches.

@@ -10,7 +10,7 @@ from holonet._types import ComplexTensor, RealTensor, TensorFunction
 from holonet.calculus.checks import evaluate, require_clear_disc
 from holonet.calculus.examples import nonzero, per_example
 from holonet.calculus.hardy import ROUNDING, circle_modes
-from holonet.errors import DomainError, NumericalError
+from holonet.errors import NumericalError, ShapeError
 
 __all__ = [
     "ConvergenceRadius",
@@ -70,9 +70,9 @@ def taylor_coefficients(
     Law: those of a polynomial are its coefficients.
 
     Raises:
-        DomainError: a radius that is not positive and finite, below 8 samples, or f declares a
-            domain that does not hold the closed disc; the message names the largest admissible
-            radius.
+        ConfigError: a radius that is not positive and finite, or below 8 samples.
+        DomainError: f declares a domain that does not hold the closed disc; the message names the
+            largest admissible radius.
         NumericalError: f is not finite on the circle, has negative modes there or other values
             inside than its series (it is not holomorphic on the disc), or is not resolved to 8
             digits by 1024 samples.
@@ -177,7 +177,8 @@ def radius_of_convergence(
         samples: points on it, at first.
 
     Raises:
-        DomainError: f has several outputs, or the circle is at fault.
+        ShapeError: f has several outputs.
+        ConfigError, DomainError: as `taylor_coefficients`.
         NumericalError: as `taylor_coefficients`, or a decay too fast or too slow to be read: the
             message says which way to change the radius.
 
@@ -191,7 +192,7 @@ def radius_of_convergence(
     """
     found = taylor_coefficients(f, center, radius, samples=samples)
     if found.values.ndim != 1:
-        raise DomainError(
+        raise ShapeError(
             f"radius_of_convergence of a function with outputs {tuple(found.values.shape[1:])}: "
             "choose one of them, lambda z: f(z)[..., 0]"
         )

@@ -6,8 +6,8 @@ antilinear part, Df(z)[v] = (df/dz) v + (df/dzbar) conj(v), whence
     df/dz v          = (Df[v] - i Df[iv]) / 2,
     df/dzbar conj(v) = (Df[v] + i Df[iv]) / 2.
 
-Forward mode is used throughout: torch's complex backward multiplies by conj(f'), so a backward
-that lies can make reverse-mode derivatives of conj(z) look holomorphic. `docs/conventions.md`
+Forward mode is used throughout: torch's complex backward multiplies by conj(f'), so a wrong
+backward can make reverse-mode derivatives of conj(z) look holomorphic. `docs/conventions.md`
 says what torch's gradient means.
 """
 

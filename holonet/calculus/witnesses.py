@@ -1,7 +1,8 @@
 """Three witnesses of holomorphy: derivatives, contours, and whether the two agree.
 
-Each alone is fooled. A pointwise d/dzbar passes what is holomorphic piece by piece, a circle about
-a center of symmetry passes what is symmetric, and autograd believes a backward that lies.
+Each alone has false negatives. A pointwise d/dzbar passes what is holomorphic piece by piece, a
+circle about a center of symmetry passes what is symmetric, and autograd takes a wrong backward rule
+for the derivative.
 """
 
 import math
@@ -96,7 +97,7 @@ def holomorphy_witnesses(
 
     Args:
         f: takes a batch of complex points to complex values, each example on its own.
-        z: (batch, *event), in double precision if leaks are hunted.
+        z: (batch, *event), in double precision where small errors matter.
         v: directions, in the shape of z; random ones see whatever is antilinear.
         radius: of the circles, in units of v; one number or one for each point. The circles
             reach 1.5 radius v from the points; f should be holomorphic on the disc up to there.
@@ -107,7 +108,7 @@ def holomorphy_witnesses(
 
     Raises:
         InputTypeError: z is real, or f is real-valued.
-        DomainError: a radius that is not positive and finite, below 8 samples.
+        ConfigError: a radius that is not positive and finite, or below 8 samples.
         ShapeError: v has not the shape of z.
 
     Example:

@@ -193,7 +193,7 @@ class _Checks:
             {"zero": zero, "not finite": undefined, "examples": int(right.sum())},
             "Where it is 0 gradient attacks stand still: confident logits underflow the softmax, "
             "or a step in the forward pass is piecewise constant. Attack the margin or DLR, in "
-            "double precision, and trust black-box attacks.",
+            "double precision, and with black-box attacks.",
         )
 
     def precision(self) -> GradientMaskingCheck:

@@ -4,13 +4,14 @@ import math
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
+from jaxtyping import Float
+from torch import Tensor
 
 from holonet._arguments import checked
-from holonet._types import AnyTensor, ComplexTensor, TensorFunction
+from holonet._subject import Subject
+from holonet._types import AnyTensor, TensorFunction
 from holonet.calculus import Probes, holomorphy_witnesses
-from holonet.errors import DomainError, InputTypeError
-from holonet.nn import double_copy
+from holonet.errors import ConfigError
 
 __all__ = ["HolomorphyCheck", "holomorphy_check"]
 
@@ -25,7 +26,7 @@ class HolomorphyCheck:
         negative_modes: amplitude fraction of negative Fourier modes on off-center circles in
             random complex lines; catches what is holomorphic only piece by piece.
         derivative: disagreement of autograd's derivatives with Cauchy's integral; catches a
-            backward or forward rule that lies.
+            backward or forward rule that is wrong.
         tolerance: what rounding may leave.
         modes: the coefficients on the circle where `negative_modes` is largest, summed in
             modulus over outputs, modes -samples/2 upward.
@@ -37,13 +38,24 @@ class HolomorphyCheck:
     negative_modes: float
     derivative: float
     tolerance: float
-    modes: Tensor
+    modes: Float[Tensor, " samples"]
 
     @property
     def passed(self) -> bool:
         """Whether no violation was found; that is evidence, not proof. False if a number is NaN."""
-        found = (self.dbar, self.negative_modes, self.derivative)
-        return all(number <= self.tolerance for number in found)
+        return all(number <= self.tolerance for number in self._numbers)
+
+    @property
+    def _numbers(self) -> tuple[float, float, float]:
+        return self.dbar, self.negative_modes, self.derivative
+
+    def __str__(self) -> str:
+        verdict = "no violation of holomorphy found" if self.passed else "undecided"
+        if any(number > self.tolerance for number in self._numbers):
+            verdict = "not holomorphic"
+        witnesses = ("dbar", "negative modes", "derivative against Cauchy's integral")
+        numbers = (f"{name} {n:.1e}" for name, n in zip(witnesses, self._numbers, strict=True))
+        return f"{verdict}: {', '.join(numbers)} (limit {self.tolerance:.1e})"
 
 
 @checked
@@ -76,7 +88,8 @@ def holomorphy_check(
         verdict is the same for f and c f.
 
     Raises:
-        DomainError: no points, a radius that is not positive and finite, or below 8 samples.
+        DomainError: there are no points.
+        ConfigError: a radius that is not positive and finite, or below 8 samples.
         InputTypeError: f takes real points, or gives real values: check the map in front of the
             readout.
 
@@ -86,20 +99,13 @@ def holomorphy_check(
         >>> holomorphy_check(lambda z: z + 1e-6 * z.conj(), torch.randn(8, 3)).passed
         False
     """
-    if not z.numel() or samples < 8 or not (radius is None or 0 < radius < math.inf):
-        raise DomainError(
-            f"holomorphy_check of points of shape {tuple(z.shape)} with radius={radius}, "
-            f"samples={samples}: give at least one point, a positive finite radius or None, and "
-            "8 samples or more"
-        )
-    f, module = double_copy(f)
-    z = z.detach().to(torch.complex128)
-    _require_complex_input(f, module, z)
-    if radius is None:
-        norms = torch.linalg.vector_norm(z.reshape(len(z), -1), dim=1)
-        radius = max(0.5, 0.5 * float(norms.square().mean().sqrt()))
+    if samples < 8:
+        raise ConfigError(f"holomorphy_check(samples={samples}): at least 8 samples are needed")
+    subject = Subject(f, z, radius=radius)
+    subject.require_complex_input()
+    z = subject.z
     v = Probes(seed).like(z) / math.sqrt(z[0].numel())
-    found = holomorphy_witnesses(f, z, v, radius=radius, samples=samples)
+    found = holomorphy_witnesses(subject.f, z, v, radius=subject.radius, samples=samples)
     negative = torch.where(found.decided, found.negative_modes, math.nan)
     worst = int(negative.argmax())  # the first NaN, if there is one
     modes = found.modes.coefficients[:, worst]
@@ -110,21 +116,3 @@ def holomorphy_check(
         tolerance=found.tolerance,
         modes=modes.abs().reshape(len(modes), -1).sum(1),
     )
-
-
-def _require_complex_input(f: TensorFunction, module: nn.Module | None, z: ComplexTensor) -> None:
-    """Refuse a module of real parameters that does not run at complex points.
-
-    Raises:
-        InputTypeError: it does not.
-    """
-    if module is None or any(p.is_complex() for p in module.parameters()):
-        return
-    try:
-        f(z[:1])
-    except (RuntimeError, NotImplementedError) as error:
-        raise InputTypeError(
-            f"{type(module).__name__} has real parameters and takes no complex points "
-            f"({str(error).splitlines()[0]}): holomorphy is a question to functions of complex "
-            "numbers. Ask testing.assert_harmonic, or build it of holonet.nn's layers"
-        ) from error

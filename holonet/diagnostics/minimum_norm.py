@@ -175,7 +175,7 @@ class _Search:
             gaps = label - logits.gather(1, classes)
             distances = []
             for gap in gaps.unbind(1):
-                (gradient,) = torch.autograd.grad(gap.sum(), point, retain_graph=True)
+                gradient, _ = input_gradient(gap, point, retain_graph=True)
                 slope = self.threat.dual_norm(gradient)
                 distances.append(gap.detach() / slope.to(gap).clamp(min=1e-30))
         nearest = torch.stack(distances, 1).nan_to_num(nan=math.inf).sort(dim=1)

@@ -15,7 +15,7 @@ from torch import Tensor
 from holonet._arguments import checked
 from holonet._cache import require_identity
 from holonet._files import MIB, read_with_digest, write_with_digest
-from holonet._types import Labels, Mask, Numbers, Points
+from holonet._types import AnyTensor, IntTensor, Mask, RealTensor
 from holonet.attacks import Alarm, AlarmKind, ThreatModel
 from holonet.diagnostics.robustness import RobustnessPoint
 from holonet.errors import CheckpointError, DataError, ShapeError
@@ -54,12 +54,12 @@ class RobustnessReport:
     threat: ThreatModel
     attacks: tuple[str, ...]
     seed: int
-    y: Labels
-    predicted: Labels
-    clean_margin: Numbers
-    margin: Numbers
+    y: IntTensor
+    predicted: IntTensor
+    clean_margin: RealTensor
+    margin: RealTensor
     broken_by: tuple[str, ...]
-    x_adv: Points
+    x_adv: AnyTensor
     alarms: tuple[Alarm, ...] = ()
 
     def __post_init__(self) -> None:

@@ -25,7 +25,7 @@ from holonet._types import IntTensor
 from holonet.attacks import Alarm, AlarmKind, AttackResult, ThreatModel
 from holonet.attacks.alarms import warn_about
 from holonet.attacks.objectives import Model, logits_of
-from holonet.errors import DomainError, HolonetError, InputTypeError
+from holonet.errors import ConfigError, HolonetError, InputTypeError
 from holonet.interop.layout import ImageLayout
 from holonet.interop.toolkits import accept
 from holonet.nn.modes import evaluating
@@ -73,7 +73,7 @@ def autoattack(
     """Croce and Hein's parameter-free ensemble: APGD-CE, targeted APGD, targeted FAB, Square.
 
     Its points are moved into the threat set where rounding left them outside, and judged by a
-    forward pass of ours. Its log lines of warning (random, probabilities for logits, zero
+    forward pass of the model. Its log lines of warning (random, probabilities for logits, zero
     gradients, dynamic, Square better than the rest) become alarms. For fewer than 10 classes the
     targets are all other classes.
 
@@ -95,7 +95,7 @@ def autoattack(
         withstanding example comes back as it was.
 
     Raises:
-        DomainError: another norm or box, below 4 classes, or a batch size or threads below 1.
+        ConfigError: another norm or box, below 4 classes, or a batch size or threads below 1.
         InputTypeError: the model cannot be pickled.
         MissingDependencyError: pyautoattack is not installed.
         HolonetError: the process failed; the message is its own.
@@ -108,7 +108,7 @@ def autoattack(
         return AutoAttackResult(x.detach().clone(), x.new_zeros(0))
     _require_attackable(model, x, y, threat, version)
     if batch_size < 1 or not (threads is None or threads >= 1):
-        raise DomainError(
+        raise ConfigError(
             f"autoattack(batch_size={batch_size}, threads={threads}): at least 1 each"
         )
     x = x.detach()
@@ -150,16 +150,16 @@ def _require_attackable(
     model: Model, x: Tensor, y: Tensor, threat: ThreatModel, version: str
 ) -> None:
     if version not in ("standard", "plus", "rand"):
-        raise DomainError(f"autoattack(version={version!r}): choose 'standard', 'plus' or 'rand'")
+        raise ConfigError(f"autoattack(version={version!r}): choose 'standard', 'plus' or 'rand'")
     if threat.norm not in ("Linf", "L2", "L1") or threat.bounds != (0.0, 1.0):
-        raise DomainError(
+        raise ConfigError(
             f"autoattack under {threat}: AutoAttack knows Linf, L2 and L1 on the box [0, 1]; scale "
             "the data to it, inside of the model as well, or take attacks.STRONG"
         )
     with evaluating(model), torch.no_grad():
         classes = logits_of(model, x[:1], y[:1]).shape[1]
     if classes < 4:
-        raise DomainError(
+        raise ConfigError(
             f"autoattack of a model with {classes} classes: its targeted DLR loss needs 4; take "
             "attacks.STRONG"
         )

@@ -1,4 +1,4 @@
-"""Attacks of other toolkits as attacks of ours, their points checked before they count."""
+"""Attacks of other toolkits, their points checked before they count."""
 
 import os
 import random
@@ -18,7 +18,7 @@ from holonet.attacks.alarms import warn_about
 from holonet.attacks.objectives import Model
 from holonet.attacks.search import WorstPoints, where_examples
 from holonet.errors import (
-    DomainError,
+    ConfigError,
     InputTypeError,
     MissingDependencyError,
     ShapeError,
@@ -43,10 +43,10 @@ Finder = Callable[[nn.Module, Tensor, Tensor, ThreatModel], Tensor]
 
 @checked
 def external(find: Finder, *, name: str) -> Attack:
-    """An attack of ours from any function that perturbs examples.
+    """An `Attack` from any function that perturbs examples.
 
-    What the function returns is never trusted: points outside the threat set are moved back into
-    it, with an alarm, and every point is judged by a forward pass of ours. Where the clean
+    What the function returns is checked: points outside the threat set are moved back into
+    it, with an alarm, and every point is judged by a forward pass of the model. Where the clean
     example is the worse one for the model, it is the result. The global random streams of torch,
     numpy and Python are seeded for the function and put back afterwards.
 
@@ -136,7 +136,7 @@ def from_torchattacks(
     another is moved into the set and alarmed.
 
     Raises:
-        DomainError: when called on a box other than [0, 1], the only one that torchattacks knows.
+        ConfigError: when called on a box other than [0, 1], the only one that torchattacks knows.
         UnknownNameError: when called and torchattacks has no such attack.
         MissingDependencyError: when called by name and torchattacks is not installed.
 
@@ -148,7 +148,7 @@ def from_torchattacks(
 
     def find(model: nn.Module, x: Tensor, y: Tensor, threat: ThreatModel) -> Tensor:
         if threat.bounds != (0.0, 1.0):
-            raise DomainError(
+            raise ConfigError(
                 f"{name} on bounds={threat.bounds}: torchattacks knows the box [0, 1] alone; scale "
                 "the data to it, inside of the model as well"
             )
@@ -171,7 +171,7 @@ def from_foolbox(make: str | Callable[[ThreatModel], Any], **options: Any) -> At
     """An attack of foolbox, by the name it has in `foolbox.attacks` or made from the threat.
 
     Raises:
-        DomainError: when called without a box, which foolbox needs.
+        ConfigError: when called without a box, which foolbox needs.
         UnknownNameError: when called and foolbox has no such attack.
         MissingDependencyError: when called and foolbox is not installed.
 
@@ -183,7 +183,7 @@ def from_foolbox(make: str | Callable[[ThreatModel], Any], **options: Any) -> At
 
     def find(model: nn.Module, x: Tensor, y: Tensor, threat: ThreatModel) -> Tensor:
         if threat.bounds is None:
-            raise DomainError(f"{name} needs a box: give ThreatModel(bounds=(low, high))")
+            raise ConfigError(f"{name} needs a box: give ThreatModel(bounds=(low, high))")
         os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")  # else it fails where git is absent
         try:
             import foolbox  # pyright: ignore[reportMissingImports]
@@ -271,7 +271,7 @@ def _kind_named(module: Any, name: str) -> Any:
 
 
 class _MissingToolkitError(MissingDependencyError):
-    """A toolkit that no extra of ours installs."""
+    """A toolkit that no extra of holonet installs."""
 
     def __init__(self, package: str, name: str, error: ImportError | str) -> None:
         ImportError.__init__(self, f"{name} needs {package}, and {error}: pip install {package}")

@@ -32,7 +32,7 @@ class CauchyRiemannPenalty(SampledRegularizer):
             pass. "forward": (df/dzbar) conj(v) for directions v of the input, by forward mode. A
             backward pass that is wrong (conj(z) posing as z) deceives "reverse" and not
             "forward".
-        every: one of so many examples is probed, see below.
+        every: of that many examples one is probed, see below.
 
     On 784-256-256-10 with split tanh or z^2 (complex64, batch 256, one thread), the penalty of all
     examples costs as much as 3.8 forward-backward passes ("reverse") or 5.2 ("forward"). One

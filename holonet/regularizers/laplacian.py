@@ -31,7 +31,7 @@ class LaplacianPenalty(SampledRegularizer):
     Args:
         count: independent estimates, averaged; None for the exact penalty, at the cost of four
             forward passes for every real coordinate and the backward pass through them.
-        every: one of so many examples is probed, see below.
+        every: of that many examples one is probed, see below.
 
     On 784-256-256-10 (batch 256, one thread) the penalty of all examples costs as much as 12 to 13
     forward-backward passes of a real network and 24 to 26 of a complex one, hence the default

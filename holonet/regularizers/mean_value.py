@@ -36,7 +36,7 @@ class MeanValuePenalty(SampledRegularizer):
         count: independent estimates, averaged. None for the exact penalty, by quadrature with 64
             points, which exists for one real or one complex coordinate alone: on spheres of more
             dimensions no rule with few points is exact on harmonic functions, take a larger count.
-        every: one of so many examples is probed; on 784-256-256-10 and a batch of 256, value,
+        every: of that many examples one is probed; on 784-256-256-10 and a batch of 256, value,
             penalty and their backward pass cost 2.4 forward-backward passes
             (tests/benchmarks/penalty_cost.py).
 
@@ -77,7 +77,7 @@ class MeanValuePenalty(SampledRegularizer):
             raise ConfigError(
                 f"MeanValuePenalty(count=None) at points with {coordinates} coordinates: the mean "
                 "over a sphere is computed exactly for one real or one complex coordinate only. "
-                "Give a count, and estimate(f, z, repeats) for the standard error"
+                "Give a count, and estimate(f, z, count) for the standard error"
             )
         if z.is_complex():
             angles = [2 * math.pi * k / QUADRATURE for k in range(QUADRATURE)]

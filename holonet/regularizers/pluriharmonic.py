@@ -28,7 +28,7 @@ class PluriharmonicPenalty(SampledRegularizer):
     Args:
         count: independent estimates, averaged; None for the exact penalty, which builds the
             complex Hessian from 8 n (n + 1) forward passes.
-        every: one of so many examples is probed; on that network and a batch of 256, value,
+        every: of that many examples one is probed; on that network and a batch of 256, value,
             penalty and their backward pass cost 2.5 forward-backward passes
             (tests/benchmarks/penalty_cost.py).
 

@@ -43,29 +43,29 @@ class Regularizer(ABC):
         return self.value_and_penalty(f, z, probes)[1]
 
     def estimate(
-        self, f: TensorFunction, z: AnyTensor, repeats: int, probes: Probes | None = None
+        self, f: TensorFunction, z: AnyTensor, count: int, probes: Probes | None = None
     ) -> Estimate:
-        """The penalty as a number with its standard error, from `repeats` draws of the probes.
+        """The penalty as a number with its standard error, from `count` draws of the probes.
 
         The error is that of the probes at these points; what other points would give is not in
-        it. One call of the penalty has the standard deviation standard_error * sqrt(repeats).
+        it. One call of the penalty has the standard deviation standard_error * sqrt(count).
 
         Args:
             f, z: as for the penalty; the result is detached from the parameters of f.
-            repeats: how often the penalty is drawn, at least 2.
+            count: how often the penalty is drawn, at least 2.
             probes: where the draws come from; default torch's global generator.
 
         Raises:
-            ConfigError: `repeats` is below 2.
+            ConfigError: `count` is below 2.
         """
-        if repeats < 2:
+        if count < 2:
             raise ConfigError(
-                f"{type(self).__name__}.estimate(repeats={repeats}): at least 2 draws are needed, "
+                f"{type(self).__name__}.estimate(count={count}): at least 2 draws are needed, "
                 "since the standard error comes from their spread"
             )
         probes = Probes() if probes is None else probes
-        draws = torch.stack([self(f, z, probes).detach() for _ in range(repeats)])
-        return Estimate(draws.mean(), draws.std() / math.sqrt(repeats))
+        draws = torch.stack([self(f, z, probes).detach() for _ in range(count)])
+        return Estimate(draws.mean(), draws.std() / math.sqrt(count))
 
 
 def mean_square_norm(v: Tensor) -> RealTensor:

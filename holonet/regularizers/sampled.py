@@ -26,7 +26,7 @@ class SampledRegularizer(Regularizer):
 
     Args:
         count: independent estimates, averaged; None for the exact mode, on every example.
-        every: each estimate probes one example, chosen at random, of every so many; 1 for all.
+        every: size of the groups of which one example, chosen at random, is probed; 1 for all.
             A batch smaller than that has one of its examples probed.
 
     Law: the mean over probes does not depend on `count` or `every`.

@@ -8,20 +8,13 @@ from holonet.testing.assertions import assert_holomorphic, holomorphy_error
 from holonet.testing.checks import Check, checks_for
 from holonet.testing.derivatives import assert_derivative, assert_matches_reference
 from holonet.testing.harmonicity import assert_harmonic, assert_pluriharmonic
-from holonet.testing.impostors import (
-    ASSERTIONS,
-    IMPOSTORS,
-    NAIVE_CHECKS,
-    Impostor,
-    impostors_against,
-)
+from holonet.testing.impostors import ASSERTIONS, IMPOSTORS, Impostor, impostors_against
 from holonet.testing.networks import BLOCKS, random_network
 
 __all__ = [
     "ASSERTIONS",
     "BLOCKS",
     "IMPOSTORS",
-    "NAIVE_CHECKS",
     "Check",
     "Impostor",
     "assert_derivative",

@@ -1,4 +1,4 @@
-"""Assertions for a user's own tests: holomorphic, or caught in the act.
+"""Assertions that a function is holomorphic, for a user's own tests.
 
 They fail to find a violation; none of them proves anything (`symbolic.prove` does).
 """
@@ -11,24 +11,12 @@ import torch
 from torch import Tensor
 
 from holonet._arguments import checked
-from holonet._types import BoolTensor, ComplexTensor, RealTensor, TensorFunction
+from holonet._subject import Subject, Variant, brief, random_lines
+from holonet._types import Mask, Numbers, TensorFunction
 from holonet.calculus import holomorphy_witnesses
 from holonet.calculus.witnesses import DIFFERENCE_NOISE, Witnesses
 from holonet.domains import Domain
 from holonet.nn import HolomorphicClassifier
-from holonet.testing.specimens import (
-    Specimen,
-    brief,
-    default_points,
-    default_radius,
-    domain_of,
-    lifted,
-    name_of,
-    radii_inside,
-    random_lines,
-    require_examples_apart,
-    specimens,
-)
 
 __all__ = ["assert_holomorphic", "holomorphy_error"]
 
@@ -64,7 +52,7 @@ def holomorphy_error(
         radius: of the larger circles, in the Euclidean norm; default half the root mean square
             norm of the points, at least 0.5. They reach 1.5 radius from the points, and f is to
             be holomorphic up to there, unless a declared domain says otherwise. A module that
-            overflows on them is looked at on smaller ones, any other function is not acquitted.
+            overflows on them is looked at on smaller ones, any other function is undecided.
         samples: on each circle, at first; doubled where f is not resolved.
         seed: of directions, points and perturbations.
         perturb: whether to look at perturbed parameters too.
@@ -77,7 +65,8 @@ def holomorphy_error(
 
     Raises:
         DomainError: a point on a declared singularity or branch cut; no points.
-        InputTypeError: f is real-valued.
+        ConfigError: a radius that is not positive and finite.
+        InputTypeError: f takes real points, or is real-valued.
         ShapeError: no points are given, and a module does not say which shape it takes.
 
     Example:
@@ -89,8 +78,8 @@ def holomorphy_error(
     References:
         Hartogs (1906); the blind spots of the single witnesses are in docs/theory.
     """
-    findings = list(_findings(f, z, domain, radius, samples, seed, perturb))
-    errors = [finding.error for finding in findings]
+    subject = _subject(f, z, domain, radius, seed)
+    errors = [finding.error for finding in _findings(subject, samples, perturb)]
     return math.nan if any(map(math.isnan, errors)) else max(errors)
 
 
@@ -116,7 +105,7 @@ def assert_holomorphic(
         The error, for the record.
 
     Raises:
-        AssertionError: which witness objects, where, in which situation, and what that means.
+        AssertionError: which witness objects, where, of which variant, and what that means.
 
     Example:
         >>> error = assert_holomorphic(torch.exp)
@@ -124,56 +113,50 @@ def assert_holomorphic(
         Traceback (most recent call last):
         AssertionError: not holomorphic...
     """
-    worst = 0.0
-    for finding in _findings(f, z, domain, radius, samples, seed, perturb):
-        room = float(finding.radius.min())
-        require_examples_apart(finding.specimen, finding.z, room, "holomorphic", name_of(f))
-        allowed = finding.tolerance if tolerance is None else tolerance
+    subject, worst = _subject(f, z, domain, radius, seed), 0.0
+    for finding in _findings(subject, samples, perturb):
+        subject.require_examples_apart(finding.variant, float(finding.radius.min()), "holomorphic")
+        allowed = finding.witnesses.tolerance if tolerance is None else tolerance
         if not finding.error <= allowed:
-            raise AssertionError(finding.describe(f, allowed))
+            raise AssertionError(finding.describe(allowed))
         worst = max(worst, finding.error)
     return worst
 
 
 @dataclass(frozen=True)
 class _Finding:
-    """What the witnesses said in one situation, on circles of one size."""
+    """What the witnesses found of one variant, on circles of one size."""
 
-    specimen: Specimen
-    z: ComplexTensor
-    radius: RealTensor
+    subject: Subject
+    variant: Variant
+    radius: Numbers
     witnesses: Witnesses
-
-    @property
-    def tolerance(self) -> float:
-        return self.witnesses.tolerance
 
     @property
     def error(self) -> float:
         """The worst point's; NaN where one is undecided."""
-        error = self.witnesses.error
         undecided = ~self.witnesses.decided & self._finite
         if bool(undecided.any()):
             return math.nan
-        return float(error[~undecided].max())
+        return float(self.witnesses.error[~undecided].max())
 
     def _is_followed(self) -> bool:
         """Whether autograd follows the function at all."""
         with torch.enable_grad():
-            return self.specimen.f(self.z.detach().requires_grad_()).requires_grad
+            return self.variant.f(self.subject.z.detach().requires_grad_()).requires_grad
 
     @property
-    def _finite(self) -> BoolTensor:
+    def _finite(self) -> Mask:
         return ~self.witnesses.negative_modes.isnan()
 
-    def describe(self, f: object, allowed: float | int) -> str:
+    def describe(self, allowed: float | int) -> str:
         w = self.witnesses
-        where = f"{name_of(f)}, {self.specimen.situation}"
+        z, where = self.subject.z, f"{self.subject.name}, {self.variant.name}"
         if not bool(self._finite.all()):
             at = int((~self._finite).nonzero()[0])
             return (
                 f"undecided: {where}, is not finite on a circle of radius "
-                f"{float(self.radius[at]):.3g} about the point {brief(self.z[at])}. Give points "
+                f"{float(self.radius[at]):.3g} about the point {brief(z[at])}. Give points "
                 "inside the domain, or a smaller radius"
             )
         if math.isnan(self.error):
@@ -201,7 +184,7 @@ class _Finding:
             )
         by = "forward mode" if w.forward_mode else "central differences, for want of a jvp"
         return (
-            f"not holomorphic: {where}, at {brief(self.z[at])}, error {w.error[at]:.3g} > "
+            f"not holomorphic: {where}, at {brief(z[at])}, error {w.error[at]:.3g} > "
             f"{allowed:.2g}: {'; '.join(meaning)}.\n"
             f"  d/dzbar ({by}): {w.dbar[at]:.3g}\n"
             f"  negative modes on a circle of radius {self.radius[at]:.3g}: "
@@ -210,29 +193,31 @@ class _Finding:
         )
 
 
-def _findings(
+def _subject(
     f: TensorFunction,
     z: Tensor | None,
     domain: Domain | None,
     radius: float | int | None,
-    samples: int,
     seed: int,
-    perturb: bool,
-) -> Iterator[_Finding]:
+) -> Subject:
     if isinstance(f, HolomorphicClassifier):
         f = f.holomorphic_map
-    z = default_points(f, domain, seed) if z is None else lifted(z)
-    radius = default_radius(z, radius)
-    generator = torch.Generator().manual_seed(seed)
-    for specimen in specimens(f, z, perturb=perturb, seed=seed):
+    subject = Subject(f, z, domain=domain, radius=radius, seed=seed)
+    subject.require_complex_input()
+    return subject
+
+
+def _findings(subject: Subject, samples: int, perturb: bool) -> Iterator[_Finding]:
+    generator = torch.Generator().manual_seed(subject.seed)
+    for variant in subject.variants(perturb=perturb):
         for scale in SCALES:
-            v = random_lines(z, generator)
-            radii = radii_inside(specimen, domain_of(f, domain), z, v, scale * radius)
-            found = holomorphy_witnesses(specimen.f, z, v, radius=radii, samples=samples)
-            for _ in range(OVERFLOWS if specimen.module is not None else 0):
+            v = random_lines(subject.z, generator)
+            radii = subject.radii(variant, v, scale * subject.radius)
+            found = holomorphy_witnesses(variant.f, subject.z, v, radius=radii, samples=samples)
+            for _ in range(OVERFLOWS if variant.module is not None else 0):
                 infinite = found.negative_modes.isnan()
                 if not bool(infinite.any()):
                     break
                 radii = torch.where(infinite, radii / 4, radii)
-                found = holomorphy_witnesses(specimen.f, z, v, radius=radii, samples=samples)
-            yield _Finding(specimen, z, radii, found)
+                found = holomorphy_witnesses(variant.f, subject.z, v, radius=radii, samples=samples)
+            yield _Finding(subject, variant, radii, found)

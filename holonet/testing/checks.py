@@ -1,4 +1,4 @@
-"""The checks that follow from what a module declares: a declaration is never trusted blindly."""
+"""The checks that follow from what a module declares."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -7,15 +7,15 @@ import torch
 from torch import Tensor, nn
 
 from holonet._arguments import checked
-from holonet._types import ComplexTensor, RealTensor
+from holonet._subject import Subject, brief, name_of, random_lines
+from holonet._types import Numbers
 from holonet.calculus import levi_form, second_directional_derivative
 from holonet.calculus.examples import lengths
 from holonet.functions import FunctionClass, HolomorphicFunction
-from holonet.nn import HolomorphicClassifier, declared_class, double_copy
+from holonet.nn import HolomorphicClassifier, declared_class
 from holonet.testing.assertions import assert_holomorphic
 from holonet.testing.derivatives import assert_derivative
 from holonet.testing.harmonicity import assert_pluriharmonic
-from holonet.testing.specimens import brief, default_points, lifted, name_of, random_lines
 
 __all__ = ["Check", "checks_for"]
 
@@ -67,42 +67,43 @@ def checks_for(module: nn.Module, z: Tensor | None = None, *, seed: int = 0) -> 
         'meromorphic: three witnesses of holomorphy'
     """
     declared = declared_class(module, name_of(module))
-    z = default_points(module, None, seed) if z is None else lifted(z)
+    subject = Subject(module, z, seed=seed)
+    z = subject.z
     if isinstance(module, HolomorphicClassifier) or declared.is_holomorphic:
         yield Check(
             f"{declared.value}: three witnesses of holomorphy",
             lambda: assert_holomorphic(module, z, seed=seed),
         )
     if declared is FunctionClass.AFFINE:
-        yield Check("affine: no second derivative", lambda: _check_affine(module, z, seed))
+        yield Check("affine: no second derivative", lambda: _check_affine(subject))
     if declared is FunctionClass.HARMONIC:
         yield Check(
             "harmonic: pluriharmonic in several variables",
             lambda: assert_pluriharmonic(module, z, seed=seed),
         )
     if declared is FunctionClass.SUBHARMONIC:
-        yield Check("subharmonic", lambda: _check_subharmonic(module, z, seed))
+        yield Check("subharmonic", lambda: _check_subharmonic(subject))
     record = getattr(module, "function", None)
     if isinstance(record, HolomorphicFunction):
         yield Check("the derivative of its record", lambda: assert_derivative(record, z=z))
-    yield Check("each example on its own", lambda: _check_examples(module, z))
-    yield Check("precision is kept", lambda: _check_precision(module, z))
+    yield Check("each example on its own", lambda: _check_examples(subject))
+    yield Check("precision is kept", lambda: _check_precision(subject))
 
 
-def _check_affine(module: nn.Module, z: ComplexTensor, seed: int) -> None:
-    f, _ = double_copy(module)
-    generator = torch.Generator().manual_seed(seed)
+def _check_affine(subject: Subject) -> None:
+    f, z = subject.f, subject.z
+    generator = torch.Generator().manual_seed(subject.seed)
     v, w = random_lines(z, generator), random_lines(z, generator)
     with torch.no_grad():
         value, second = second_directional_derivative(f, z, v, w)
         middle = f((z + v) / 2) - (f(z) + f(v)) / 2
     unit = 1 + lengths(value)
-    _require("affine", module, z, torch.maximum(lengths(second), lengths(middle)) / unit)
+    _require("affine", subject, torch.maximum(lengths(second), lengths(middle)) / unit)
 
 
-def _check_subharmonic(module: nn.Module, z: ComplexTensor, seed: int) -> None:
-    f, _ = double_copy(module)
-    v = random_lines(z, torch.Generator().manual_seed(seed))
+def _check_subharmonic(subject: Subject) -> None:
+    f, z = subject.f, subject.z
+    v = random_lines(z, torch.Generator().manual_seed(subject.seed))
     angle = torch.arange(CIRCLE_SAMPLES, dtype=torch.float64) * (2 * torch.pi / CIRCLE_SAMPLES)
     turn = torch.polar(torch.full_like(angle, CIRCLE_RADIUS), angle).view(-1, *[1] * z.ndim)
     with torch.no_grad():
@@ -111,35 +112,33 @@ def _check_subharmonic(module: nn.Module, z: ComplexTensor, seed: int) -> None:
         levi = levi_form(f, z, v)
     unit = 1 + lengths(value)
     dip = torch.maximum(lengths((value - mean).clamp(min=0)), lengths((-levi).clamp(min=0)))
-    _require("subharmonic", module, z, dip / unit)
+    _require("subharmonic", subject, dip / unit)
 
 
-def _check_examples(module: nn.Module, z: ComplexTensor) -> None:
-    f, copied = double_copy(module)
-    if copied is not None:
-        copied.eval()
+def _check_examples(subject: Subject) -> None:
+    variant, z = next(subject.variants(perturb=False)), subject.z  # in eval mode
+    f = variant.f
     with torch.no_grad():
         together, alone = f(z), torch.cat([f(example) for example in z.split(1)])
     unit = 1 + lengths(together)
-    _require("acting on each example on its own", module, z, lengths(together - alone) / unit)
+    _require("acting on each example on its own", subject, lengths(together - alone) / unit)
 
 
-def _check_precision(module: nn.Module, z: ComplexTensor) -> None:
-    f, _ = double_copy(module)
+def _check_precision(subject: Subject) -> None:
     with torch.no_grad():
-        value = f(z)
+        value = subject.f(subject.z)
     expected = torch.complex128 if value.is_complex() else torch.float64
     if value.dtype != expected:
         raise AssertionError(
-            f"{name_of(module)} gives {value.dtype} for complex128 points and parameters: keep "
+            f"{subject.name} gives {value.dtype} for complex128 points and parameters: keep "
             "the precision of the input"
         )
 
 
-def _require(claim: str, module: nn.Module, z: ComplexTensor, error: RealTensor) -> None:
+def _require(claim: str, subject: Subject, error: Numbers) -> None:
     at = int(error.argmax())
     if not float(error[at]) <= ROUNDING:
         raise AssertionError(
-            f"not {claim}: {name_of(module)} at {brief(z[at])}, relative error "
+            f"not {claim}: {subject.name} at {brief(subject.z[at])}, relative error "
             f"{float(error[at]):.3g} > {ROUNDING:.2g}"
         )

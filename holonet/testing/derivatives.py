@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from holonet._arguments import checked
+from holonet._subject import Subject, brief
 from holonet._types import TensorFunction
 from holonet.calculus import derivative as derivative_of
 from holonet.calculus import line_modes
@@ -14,7 +15,6 @@ from holonet.calculus.witnesses import CIRCLE_CENTER, CIRCLE_REACH, CRITICAL, ca
 from holonet.domains import Domain, Plane
 from holonet.errors import ConfigError, DomainError, ShapeError
 from holonet.functions import HolomorphicFunction
-from holonet.testing.specimens import brief, default_points, domain_of, lifted, name_of
 
 __all__ = ["assert_derivative", "assert_matches_reference"]
 
@@ -61,8 +61,8 @@ def assert_derivative(
         Traceback (most recent call last):
         AssertionError: not the derivative of sin...
     """
-    declared = domain_of(f, domain)
-    z = (default_points(f, domain, seed) if z is None else lifted(z)).flatten()
+    subject = Subject(f, z, domain=domain, seed=seed)
+    declared, z = subject.domain, subject.z.flatten()
     claim = _claimed(f, derivative)
     radii = torch.full_like(z.real, float(radius))
     if declared is not None and not isinstance(declared, Plane):
@@ -84,14 +84,14 @@ def assert_derivative(
     at = int(error.argmax())
     if not float(error[at]) <= allowed:
         raise AssertionError(
-            f"not the derivative of {name_of(f)}: at {brief(z[at])} it is claimed to be "
+            f"not the derivative of {subject.name}: at {brief(z[at])} it is claimed to be "
             f"{brief(got[at])}, and Cauchy's integral gives {brief(expected[at])}, relative error "
             f"{float(error[at]):.3g} > {allowed:.2g}"
         )
     if not bool(modes.resolved.all()):
         at = int((~modes.resolved).nonzero()[0])
         raise AssertionError(
-            f"undecided whether it is the derivative of {name_of(f)}: a circle of radius "
+            f"undecided whether it is the derivative of {subject.name}: a circle of radius "
             f"{float(radii[at]):.3g} about {brief(z[at])} is not resolved, as a function with "
             "steps or noise is not. If it is smooth but grows fast give a smaller radius"
         )
@@ -140,15 +140,15 @@ def assert_matches_reference(
             f"a reference of shape {tuple(reference.shape)} for points of shape "
             f"{None if z is None else tuple(z.shape)}: give the points that it belongs to"
         )
-    z = default_points(f, domain, seed) if z is None else z
-    lifted(z)
+    subject = Subject(f, z, domain=domain, seed=seed)  # refuses what is not points
+    z = subject.z if z is None else z
     if isinstance(reference, Tensor):
         expected = reference.to(torch.complex128)
     else:
         values = [complex(reference(point)) for point in z.flatten().to(torch.complex128).tolist()]
         expected = torch.tensor(values, dtype=torch.complex128).view(z.shape)
     with torch.no_grad():
-        got = _one_each(f(z), z, name_of(f)).to(torch.complex128)
+        got = _one_each(f(z), z, subject.name).to(torch.complex128)
         slope = derivative_of(f, z).abs() if z.is_complex() else torch.zeros_like(z)
     scale = torch.maximum(expected.abs(), (z.abs() * slope).double())
     unit = torch.finfo(z.dtype).eps * scale
@@ -156,7 +156,7 @@ def assert_matches_reference(
     at = int(error.argmax())
     if not float(error[at]) <= factor:
         raise AssertionError(
-            f"{name_of(f)} does not match its reference: at {brief(z.flatten()[at])} it gives "
+            f"{subject.name} does not match its reference: at {brief(z.flatten()[at])} it gives "
             f"{brief(got.flatten()[at])} instead of {brief(expected.flatten()[at])}, off by "
             f"{float(error[at]):.3g} eps times scale, more than {factor}"
         )

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from holonet._arguments import checked
+from holonet._subject import Subject, Variant, brief, random_lines
 from holonet._types import AnyTensor, BoolTensor, ComplexTensor, RealTensor, TensorFunction
 from holonet.calculus import laplacian, levi_form, line_modes
 from holonet.calculus.checks import values_at
@@ -17,18 +18,6 @@ from holonet.calculus.hardy import ROUNDING, CircleModes
 from holonet.calculus.witnesses import CIRCLE_CENTER
 from holonet.domains import Domain
 from holonet.errors import InputTypeError
-from holonet.testing.specimens import (
-    brief,
-    default_points,
-    default_radius,
-    domain_of,
-    lifted,
-    name_of,
-    radii_inside,
-    random_lines,
-    require_examples_apart,
-    specimens,
-)
 
 __all__ = ["assert_harmonic", "assert_pluriharmonic"]
 
@@ -40,7 +29,7 @@ CIRCLES = 3  # in random planes about each point of more than two coordinates
 SHRINKINGS = 6  # of circles that 1024 samples do not resolve, where nothing looks rough
 ROUGH = 0.25  # of an octave of modes on the next: 1.4 for noise, 0.7 for jumps, 0.35 for kinks
 SPHERE_POINTS = 512  # pairs of antipodes of a Monte Carlo mean
-SIGMAS = 6.0  # standard errors that convict: one false alarm in 10^9
+SIGMAS = 6.0  # standard errors that count: one false positive in 10^9
 SMALLEST_VARIATION = 1e-2  # of u, against its size: below, rounding would show
 TOLERANCE = ROUNDING * torch.finfo(torch.float64).eps
 
@@ -82,6 +71,7 @@ def assert_harmonic(
     Raises:
         AssertionError: which witness objects, and where; or u is undecided.
         DomainError: a point on a declared singularity or branch cut; no points.
+        ConfigError: a radius that is not positive and finite.
 
     Example:
         >>> error = assert_harmonic(lambda x: x[:, 0] ** 2 - x[:, 1] ** 2, torch.randn(5, 2))
@@ -89,31 +79,31 @@ def assert_harmonic(
         Traceback (most recent call last):
         AssertionError: not harmonic...
     """
-    z = _double(default_points(u, domain, seed) if z is None else z)
-    radius = default_radius(z, radius)
+    subject = Subject(u, z, domain=domain, radius=radius, lift=False, seed=seed)
+    z, radius = subject.z, subject.radius
     generator = torch.Generator().manual_seed(seed)
     worst = 0.0
-    for specimen in specimens(u, z, perturb=perturb, seed=seed):
-        require_examples_apart(specimen, z, radius, "harmonic", name_of(u))
+    for variant in subject.variants(perturb=perturb):
+        subject.require_examples_apart(variant, radius, "harmonic")
         count = z[0].numel() * (2 if z.is_complex() else 1)
-        values, inside = _in_double(specimen.f), domain_of(u, domain)
+        values = _in_double(subject, variant)
         with torch.no_grad():
             if count == 2:
                 planar, points = _planar(values, z)
                 radii = torch.full((len(z),), radius, dtype=points.dtype.to_real())
                 if z.is_complex():
-                    radii = radii_inside(specimen, inside, z, torch.ones_like(z), radius)
+                    radii = subject.radii(variant, torch.ones_like(z))
                 line = torch.ones_like(points)
                 gap, unit, radii, resolved = _line_gap(planar, points, line, radii)
             else:
-                reach = functools.partial(radii_inside, specimen, inside, radius=radius)
+                reach = functools.partial(subject.radii, variant)
                 radii, resolved = _smooth_circles(values, z, radius, generator, reach)
-                if specimen.module is not None:  # other directions may have less room
+                if variant.module is not None:  # other directions may have less room
                     radii = radii / 2
                 gap, unit = _sphere_gap(values, z, radii, generator)
-            bend = _bend(functools.partial(laplacian, specimen.f), z, unit)
+            bend = _bend(functools.partial(laplacian, variant.f), z, unit)
         bend = bend * radii.square() / (2 * count)
-        judge = functools.partial(_judge, "harmonic", u, specimen.situation, z, radii)
+        judge = functools.partial(_judge, "harmonic", subject, variant, radii)
         worst = max(worst, judge(gap, bend, resolved, tolerance))
     return worst
 
@@ -148,6 +138,7 @@ def assert_pluriharmonic(
         AssertionError: which witness objects, and where; or u is undecided.
         InputTypeError: the points are real.
         DomainError: a point on a declared singularity or branch cut; no points.
+        ConfigError: a radius that is not positive and finite.
 
     Example:
         >>> z = torch.randn(5, 2, dtype=torch.complex128)
@@ -156,34 +147,34 @@ def assert_pluriharmonic(
         Traceback (most recent call last):
         AssertionError: not pluriharmonic...
     """
-    z = _double(default_points(u, domain, seed) if z is None else z)
+    subject = Subject(u, z, domain=domain, radius=radius, lift=False, seed=seed)
+    z = subject.z
     if not z.is_complex():
         raise InputTypeError(
             "assert_pluriharmonic at real points: it is about complex lines. Lift the points, "
             "z.to(torch.complex128), or ask assert_harmonic"
         )
-    radius = default_radius(z, radius)
     generator = torch.Generator().manual_seed(seed)
     worst = 0.0
-    for specimen in specimens(u, z, perturb=perturb, seed=seed):
-        require_examples_apart(specimen, z, radius, "pluriharmonic", name_of(u))
+    for variant in subject.variants(perturb=perturb):
+        subject.require_examples_apart(variant, subject.radius, "pluriharmonic")
         v = random_lines(z, generator)
-        radii = radii_inside(specimen, domain_of(u, domain), z, v, radius)
+        radii = subject.radii(variant, v)
         with torch.no_grad():
-            gap, unit, radii, resolved = _line_gap(_in_double(specimen.f), z, v, radii)
-            bend = _bend(lambda points, v=v, f=specimen.f: levi_form(f, points, v), z, unit)
+            gap, unit, radii, resolved = _line_gap(_in_double(subject, variant), z, v, radii)
+            bend = _bend(lambda points, v=v, f=variant.f: levi_form(f, points, v), z, unit)
         bend = bend * radii.square()
-        judge = functools.partial(_judge, "pluriharmonic", u, specimen.situation, z, radii)
+        judge = functools.partial(_judge, "pluriharmonic", subject, variant, radii)
         worst = max(worst, judge(gap, bend, resolved, tolerance))
     return worst
 
 
-def _in_double(u: TensorFunction) -> TensorFunction:
-    """U with values in double precision, whatever it was computed in."""
+def _in_double(subject: Subject, variant: Variant) -> TensorFunction:
+    """The variant with values in double precision, whatever it was computed in."""
 
     def values(z: Tensor) -> Tensor:
-        found = values_at(u, z, f"a check of {name_of(u)}")
-        return found.to(torch.complex128 if found.is_complex() else torch.float64)
+        w = values_at(variant.f, z, f"a check of {subject.name}")
+        return w.to(torch.complex128 if w.is_complex() else torch.float64)
 
     return values
 
@@ -248,18 +239,18 @@ def _smooth_circles(
     z: AnyTensor,
     radius: float,
     generator: torch.Generator,
-    reach: Callable[[ComplexTensor, ComplexTensor], RealTensor],
+    reach: Callable[[ComplexTensor], RealTensor],
 ) -> tuple[RealTensor, BoolTensor]:
     """Radii of circles in random planes through each z, and whether u is resolved on them.
 
-    The planes are complex lines for complex z, where `reach(z, v)` says how far u may be asked.
+    The planes are complex lines for complex z, where `reach(v)` says how far u may be asked.
     """
     least = torch.full((len(z),), radius, dtype=z.dtype.to_real())
     resolved = torch.ones(len(z), dtype=torch.bool)
     for _ in range(CIRCLES):
         if z.is_complex():
             v = random_lines(z, generator)
-            modes, radii = _settled_modes(u, z, v, reach(z, v))
+            modes, radii = _settled_modes(u, z, v, reach(v))
         else:
             plane = torch.randn(2, *z.shape, generator=generator, dtype=z.dtype)
             plane = plane / lengths(plane.flatten(0, 1)).view(2, -1, *[1] * (z.ndim - 1))
@@ -320,21 +311,20 @@ def _planar(u: TensorFunction, z: AnyTensor) -> tuple[TensorFunction, ComplexTen
 
 def _judge(
     claim: str,
-    u: object,
-    situation: str,
-    z: AnyTensor,
+    subject: Subject,
+    variant: Variant,
     radii: RealTensor,
     gap: RealTensor,
     bend: RealTensor,
     resolved: BoolTensor,
     tolerance: float | int,
 ) -> float:
-    error = torch.maximum(gap, bend)
+    z, error = subject.z, torch.maximum(gap, bend)
     at = int(error.argmax())
     if not float(error[at]) <= tolerance:
         operator = "Laplacian radius^2 / 2d" if claim == "harmonic" else "Levi form radius^2"
         raise AssertionError(
-            f"not {claim}: {name_of(u)}, {situation}, at {brief(z[at])}, error "
+            f"not {claim}: {subject.name}, {variant.name}, at {brief(z[at])}, error "
             f"{float(error[at]):.3g} > {tolerance:.2g}, relative to the variation of the "
             f"function.\n  {operator}: {float(bend[at]):.3g}\n"
             f"  mean-value property: {float(gap[at]):.3g}"
@@ -342,14 +332,9 @@ def _judge(
     if not bool(resolved.all()):
         at = int((~resolved).nonzero()[0])
         raise AssertionError(
-            f"undecided, so not {claim} as far as can be seen: {name_of(u)}, {situation}, is not "
-            f"resolved on a circle of radius {float(radii[at]):.3g} about {brief(z[at])}, as a "
+            f"undecided, so not {claim} as far as can be seen: {subject.name}, {variant.name}, is "
+            f"not resolved on a circle of radius {float(radii[at]):.3g} about {brief(z[at])}, as a "
             "function with steps, kinks or noise is not, or one computed in single precision. If "
             "it is smooth but grows fast give a smaller radius"
         )
     return float(error[at])
-
-
-def _double(z: Tensor) -> AnyTensor:
-    lifted(z)  # refuses what is not points
-    return z.detach().to(torch.complex128 if z.is_complex() else torch.float64)

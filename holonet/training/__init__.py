@@ -12,7 +12,6 @@ from holonet.training.journal import Journal, read_journal
 from holonet.training.loop import accuracy, fit
 from holonet.training.rules import (
     AnalyticRule,
-    Constant,
     CosineRamp,
     EmpiricalRisk,
     LinearizedRobustOptimization,
@@ -35,7 +34,6 @@ from holonet.training.selection import Trial, WeightChoice, choose_weight
 __all__ = [
     "AnalyticRule",
     "Checkpoint",
-    "Constant",
     "CosineRamp",
     "DataConfig",
     "EmpiricalRisk",

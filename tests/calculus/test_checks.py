@@ -105,7 +105,7 @@ def test_a_function_that_mixes_the_batch_is_refused(f):
 
 @pytest.mark.parametrize("radius", [0, -1, -0.5, math.inf, math.nan])
 def test_a_radius_is_positive_and_finite(radius):
-    with pytest.raises(DomainError, match=f"asked: radius={radius}.*positive"):
+    with pytest.raises(ConfigError, match=f"asked: radius={radius}.*positive"):
         require_radius(radius, "asked")
 
 

@@ -18,7 +18,7 @@ from holonet.calculus import (
     negative_mode_fraction,
     szego_projection,
 )
-from holonet.errors import DomainError, NumericalError, ShapeError
+from holonet.errors import ConfigError, DomainError, NumericalError, ShapeError
 from holonet.functions import CATALOGUE
 
 centers = st.complex_numbers(max_magnitude=2)
@@ -237,17 +237,17 @@ def test_circles_need_a_radius(radius):
         lambda: hardy_norm(torch.sin, 0, radius),
         lambda: szego_projection(torch.sin, z, 0, radius),
     ):
-        with pytest.raises(DomainError, match="radius"):
+        with pytest.raises(ConfigError, match="radius"):
             ask()
 
 
 def test_bad_requests_are_refused():
     z = torch.zeros(2, dtype=torch.complex128)
-    with pytest.raises(DomainError, match=r"p=0.5"):
+    with pytest.raises(ConfigError, match=r"p=0.5"):
         hardy_norm(torch.sin, 0, 1, p=0.5)
     with pytest.raises(DomainError, match="Enlarge the disc"):
         szego_projection(torch.sin, z + 2, 0, 1)
-    with pytest.raises(DomainError, match="8 samples"):
+    with pytest.raises(ConfigError, match="8 samples"):
         circle_modes(torch.sin, 0, 1, samples=4)
     with pytest.raises(ShapeError, match="one each"):
         line_modes(torch.sin, z, z[:1], radius=1)

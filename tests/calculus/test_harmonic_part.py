@@ -236,7 +236,7 @@ def test_bad_balls():
     u = lambda x: x.sum(1)  # noqa: E731
     with pytest.raises(DomainError, match="poisson_integral: the point"):
         poisson_integral(u, x + 1, center, 1.0)
-    with pytest.raises(DomainError, match="poisson_integral: radius=-1"):
+    with pytest.raises(ConfigError, match="poisson_integral: radius=-1"):
         poisson_integral(u, x, center, -1)
     with pytest.raises(ConfigError, match="poisson_integral: count=1"):
         poisson_integral(u, x, center, 1.0, count=1)
@@ -394,9 +394,9 @@ def test_bad_discs():
 
 @pytest.mark.parametrize("radius", [0, -1.0, math.inf, math.nan])
 def test_bad_radii(radius):
-    with pytest.raises(DomainError, match=f"nonharmonic_fraction: radius={radius}"):
+    with pytest.raises(ConfigError, match=f"nonharmonic_fraction: radius={radius}"):
         nonharmonic_fraction(torch.exp, point([0]), radius)
-    with pytest.raises(DomainError, match=f"harmonic_part: radius={radius}"):
+    with pytest.raises(ConfigError, match=f"harmonic_part: radius={radius}"):
         harmonic_part(torch.exp, point([0]), 0, radius)
 
 

@@ -322,9 +322,9 @@ def test_constants():
 @each("name", MEANS)
 @each("radius", [0, -1.0, math.inf, math.nan])
 def test_bad_radii(name, radius):
-    with pytest.raises(DomainError, match=f"{name}: radius={radius}"):
+    with pytest.raises(ConfigError, match=f"{name}: radius={radius}"):
         MEANS[name](torch.sin, torch.ones(2), radius)
-    with pytest.raises(DomainError, match=f"circle_mean: radius={radius}"):
+    with pytest.raises(ConfigError, match=f"circle_mean: radius={radius}"):
         circle_mean(torch.sin, point([1]), point([1]), radius)
 
 

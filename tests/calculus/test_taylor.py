@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from cases import each
 from holonet.calculus import radius_of_convergence, taylor_coefficients
-from holonet.errors import DomainError, NumericalError
+from holonet.errors import ConfigError, DomainError, NumericalError, ShapeError
 from holonet.functions import CATALOGUE
 
 seeds = st.integers(0, 2**32)
@@ -132,9 +132,9 @@ def test_what_cannot_be_read_is_said():
         taylor_coefficients(lambda z: (200 * z).exp(), 0, 3)
     with pytest.raises(DomainError, match=r"choose a radius below 1\.5708"):
         taylor_coefficients(CATALOGUE["tan"], 0, 2)
-    with pytest.raises(DomainError, match="choose one"):
+    with pytest.raises(ShapeError, match="choose one"):
         radius_of_convergence(lambda z: torch.stack([z, z], 1), 0, 1)
-    with pytest.raises(DomainError, match="radius"):
+    with pytest.raises(ConfigError, match="radius"):
         taylor_coefficients(torch.exp, 0, -1)
 
 

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from cases import each
 from holonet.diagnostics import HolomorphyCheck, holomorphy_check
-from holonet.errors import DomainError, InputTypeError
+from holonet.errors import ConfigError, DomainError, InputTypeError
 from holonet.functions import FunctionClass
 from holonet.functions.catalogue import CATALOGUE
 from holonet.nn import (
@@ -260,11 +260,11 @@ def test_a_real_valued_function_is_refused() -> None:
 def test_arguments_out_of_range(
     z: Tensor, radius: float | None, samples: int, message: str
 ) -> None:
-    with pytest.raises(DomainError, match=message):
+    with pytest.raises((ConfigError, DomainError), match=message):
         holomorphy_check(torch.sin, z, radius=radius, samples=samples)
 
 
-def test_the_verdict_needs_both_numbers_to_be_small() -> None:
+def test_a_check_passes_when_all_three_numbers_are_below_the_limit() -> None:
     def check(dbar: float, negative: float) -> bool:
         return HolomorphyCheck(dbar, negative, 0.0, 1e-12, torch.zeros(8)).passed
 
@@ -272,6 +272,20 @@ def test_the_verdict_needs_both_numbers_to_be_small() -> None:
     for bad in (1e-11, math.nan, math.inf):
         assert not check(bad, 0.0)
         assert not check(0.0, bad)
+
+
+@pytest.mark.parametrize(
+    ("numbers", "verdict"),
+    [
+        ((0.0, 1e-13, 0.0), "no violation of holomorphy found"),
+        ((0.5, 1e-13, math.nan), "not holomorphic"),
+        ((0.0, math.nan, 0.0), "undecided"),
+    ],
+)
+def test_a_check_prints_its_verdict(numbers: tuple[float, float, float], verdict: str) -> None:
+    text = str(HolomorphyCheck(*numbers, 1e-12, torch.zeros(8)))
+    assert text.startswith(f"{verdict}: dbar {numbers[0]:.1e}, negative modes {numbers[1]:.1e}")
+    assert text.endswith("(limit 1.0e-12)")
 
 
 def test_the_same_seed_gives_the_same_numbers_and_global_ones_are_left_alone() -> None:

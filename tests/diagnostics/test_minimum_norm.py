@@ -188,7 +188,7 @@ def test_the_curve_counts_what_is_further() -> None:
     found = made(0.0, 0.1, 0.2, math.inf)
     assert [p.correct for p in found.curve([0.0, 0.05, 0.1, 0.3, 0.5])] == [3, 3, 2, 1, 1]
     assert {p.examples for p in found.curve([0.5])} == {4}
-    with pytest.raises(ConfigError, match="larger limit"):
+    with pytest.raises(ConfigError, match="larger eps"):
         found.curve([0.6])
 
 

@@ -100,6 +100,15 @@ def test_alarms_are_merged_by_kind_and_advice() -> None:
     )
 
 
+def test_a_report_prints_accuracies_after_each_attack() -> None:
+    lines = str(made(["", "clean", "one", "three"], (ALARM,))).splitlines()
+    assert lines[0] == "accuracy under Linf at eps=0.1, in %"
+    assert lines[1].startswith("  clean: 75.0 (")
+    assert [line.split(":")[0] for line in lines[2:5]] == [f"  after {name}" for name in NAMES]
+    assert lines[5].startswith("  worst case: 25.0 (4.6 to 69.9), 1 of 4")
+    assert lines[6] == f"  doubt: {ALARM}"
+
+
 def test_json_has_the_numbers_and_their_intervals() -> None:
     report = made(["", "clean", "one", "three"], (ALARM,))
     found = json.loads(json.dumps(report.to_json()))

@@ -16,7 +16,7 @@ from holonet.attacks.worst_case import worst_case
 from holonet.data import load_dataset
 from holonet.errors import (
     AttackWarning,
-    DomainError,
+    ConfigError,
     HolonetError,
     InputTypeError,
     MissingDependencyError,
@@ -160,7 +160,7 @@ def test_other_sets_and_options_are_refused(
     model, x, y = problem()
     try:
         autoattack(model, x, y, threat, **options)
-    except DomainError as error:
+    except ConfigError as error:
         assert message.replace("\\", "") in str(error)  # noqa: PT017
     except Exception as error:  # a version that the annotation refuses already
         assert "version" in options, error  # noqa: PT017
@@ -171,7 +171,7 @@ def test_other_sets_and_options_are_refused(
 @needs_it
 def test_fewer_than_four_classes_are_refused() -> None:
     model, x, y = problem(classes=3)
-    with pytest.raises(DomainError, match=r"3 classes.*needs 4"):
+    with pytest.raises(ConfigError, match=r"3 classes.*needs 4"):
         autoattack(model, x, y, BOX)
 
 

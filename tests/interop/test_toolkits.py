@@ -16,7 +16,7 @@ from holonet.attacks import AlarmKind, ThreatModel, margin_of
 from holonet.attacks.worst_case import worst_case
 from holonet.errors import (
     AttackWarning,
-    DomainError,
+    ConfigError,
     InputTypeError,
     MissingDependencyError,
     ShapeError,
@@ -189,7 +189,7 @@ def test_torchattacks_made_by_hand_and_its_box() -> None:
     attack = from_torchattacks(make)
     attack(model, x, y, BOX, seed=0)
     assert given == [BOX]
-    with pytest.raises(DomainError, match=r"box \[0, 1\]"):
+    with pytest.raises(ConfigError, match=r"box \[0, 1\]"):
         attack(model, x, y, ThreatModel("L2", 0.1, None), seed=0)
 
 
@@ -211,7 +211,7 @@ def test_foolbox_gets_bounds_and_radius(monkeypatch: pytest.MonkeyPatch) -> None
     from_foolbox(lambda threat: PGD(int(threat.eps * 100)))(model, x, y, BOX, seed=0)
     expected = (((0.0, 1.0), x.device), 0.1, torch.int64)
     assert called == [9, expected, 10, expected]
-    with pytest.raises(DomainError, match="needs a box"):
+    with pytest.raises(ConfigError, match="needs a box"):
         from_foolbox("PGD")(model, x, y, ThreatModel("L2", 0.1, None), seed=0)
 
 

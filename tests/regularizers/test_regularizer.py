@@ -68,10 +68,10 @@ def test_an_estimate_is_detached_and_exact_without_probes():
     torch.testing.assert_close(found.value, layer.weight.detach().square().sum() / 2)
 
 
-@pytest.mark.parametrize("repeats", [1, 0, -3])
-def test_an_error_needs_two_draws(repeats):
-    with pytest.raises(ConfigError, match=rf"repeats={repeats}"):
-        Size().estimate(torch.sin, torch.randn(2, 3), repeats)
+@pytest.mark.parametrize("count", [1, 0, -3])
+def test_an_error_needs_two_draws(count):
+    with pytest.raises(ConfigError, match=rf"count={count}"):
+        Size().estimate(torch.sin, torch.randn(2, 3), count)
 
 
 @pytest.mark.parametrize(

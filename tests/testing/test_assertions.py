@@ -13,7 +13,7 @@ from torch import nn as torch_nn
 from cases import each
 from holonet import nn
 from holonet.domains import Annulus, Disc
-from holonet.errors import DomainError, InputTypeError, ShapeError
+from holonet.errors import ConfigError, DomainError, InputTypeError, ShapeError
 from holonet.functions import CATALOGUE
 from holonet.testing import IMPOSTORS, impostors_against, random_network
 from holonet.testing.assertions import assert_holomorphic, holomorphy_error
@@ -158,7 +158,7 @@ def test_bad_requests_are_refused():
         assert_holomorphic(torch.sin, torch.ones(3, dtype=torch.int64))
     with pytest.raises(DomainError, match="at least one"):
         assert_holomorphic(torch.sin, torch.ones(0))
-    with pytest.raises(DomainError, match="radius=-1"):
+    with pytest.raises(ConfigError, match="radius=-1"):
         assert_holomorphic(torch.sin, Z, radius=-1)
     with pytest.raises(ShapeError, match=r"Conv2d.*give points"):
         assert_holomorphic(nn.Sequential(nn.Conv2d(1, 2, 3), nn.Square()))

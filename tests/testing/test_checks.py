@@ -1,4 +1,4 @@
-"""The checks that follow from declarations: true ones pass, false ones are caught."""
+"""The checks that follow from declarations: true ones pass, false ones fail."""
 
 import dataclasses
 
@@ -49,7 +49,7 @@ class Declared(DeclaredModule):
 
 
 F = FunctionClass
-LIES = {
+FALSE_CLAIMS = {
     "conj is affine over R": (F.AFFINE, torch.conj, "three witnesses"),
     "square is not affine": (F.AFFINE, torch.square, "affine"),
     "modulus squared is not harmonic": (F.HARMONIC, lambda z: z.abs() ** 2, "harmonic"),
@@ -64,9 +64,9 @@ LIES = {
 }
 
 
-@each("name", LIES)
-def test_false_declarations_are_caught(name):
-    claimed, f, by = LIES[name]
+@each("name", FALSE_CLAIMS)
+def test_false_declarations_fail_their_check(name):
+    claimed, f, by = FALSE_CLAIMS[name]
     failed = []
     for check in checks_for(Declared(claimed, f)):
         try:
@@ -76,7 +76,7 @@ def test_false_declarations_are_caught(name):
     assert any(by in check for check in failed), failed
 
 
-def test_a_record_with_a_false_derivative_is_caught():
+def test_a_record_with_a_false_derivative_fails():
     record = dataclasses.replace(CATALOGUE["sin"], name="sine", derivative=torch.sin)
     (check,) = [c for c in checks_for(nn.Activation(record)) if "record" in c.name]
     with pytest.raises(AssertionError, match="not the derivative"):

@@ -8,7 +8,7 @@ from torch import nn as torch_nn
 
 from cases import each
 from holonet import nn
-from holonet.errors import DomainError, InputTypeError
+from holonet.errors import ConfigError, DomainError, InputTypeError
 from holonet.functions import CATALOGUE
 from holonet.testing import IMPOSTORS, assert_holomorphic, impostors_against
 from holonet.testing.harmonicity import assert_harmonic, assert_pluriharmonic
@@ -187,7 +187,7 @@ def test_poles_near_the_circles_are_met_by_smaller_ones():
 def test_bad_requests_are_refused():
     with pytest.raises(InputTypeError, match="complex lines"):
         assert_pluriharmonic(torch.sum, torch.ones(3, 2))
-    with pytest.raises(DomainError, match="radius=0"):
+    with pytest.raises(ConfigError, match="radius=0"):
         assert_harmonic(torch.real, normal(0, 3), radius=0)
     with pytest.raises(DomainError, match="branch cut"):
         assert_harmonic(CATALOGUE["log"], torch.tensor([-1 + 0j]))

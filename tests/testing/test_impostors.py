@@ -1,4 +1,4 @@
-"""Every impostor passes the naive checks it is said to pass, no other, and fails a thorough one."""
+"""Every impostor fails a thorough check, what is right passes it, and each entry is complete."""
 
 import copy
 import dataclasses
@@ -21,10 +21,9 @@ from holonet.calculus import (
 )
 from holonet.errors import HolonetError, UnknownNameError
 from holonet.nn import to_precision
-from holonet.testing import ASSERTIONS, IMPOSTORS, NAIVE_CHECKS, Impostor, impostors_against
+from holonet.testing import ASSERTIONS, IMPOSTORS, Impostor, impostors_against
 
-C64, C128 = torch.complex64, torch.complex128
-TOLERANCE = {C64: 1e-5, C128: 1e-10}
+C128 = torch.complex128
 HOLOMORPHIC = impostors_against("holomorphic")
 HARMONIC = impostors_against("harmonic")
 PLURIHARMONIC = impostors_against("pluriharmonic")
@@ -86,11 +85,6 @@ def circles_error(f, z, v):
     )
 
 
-def centered_error(f, z, v):
-    origin = torch.zeros_like(z[0])
-    return max(circle_error(f, origin, w, 0, r) for w in v[:3] for r in (0.3, 0.5, 0.7, 1.1))
-
-
 def derivative_errors(f, z, v):
     """Both modes of autograd against the first Fourier mode, which is Cauchy's integral."""
     radius = 0.3
@@ -112,7 +106,7 @@ def derivative_errors(f, z, v):
     )
 
 
-# ---- thorough and less thorough ways to use them
+# ---- all of them together
 
 
 def modes_of(thing):
@@ -122,14 +116,14 @@ def modes_of(thing):
     return [copy.deepcopy(thing).train(), copy.deepcopy(thing).eval()]
 
 
-def built(impostor, dtype=C128, perturb=True):
+def built(impostor):
     thing = impostor.make()
     if not isinstance(thing, nn.Module):
         return thing
-    thing = to_precision(thing, dtype)
+    thing = to_precision(thing, C128)
     with torch.no_grad():
         for parameter in thing.parameters():
-            parameter.add_(0.1 * perturb * torch.randn_like(parameter))
+            parameter.add_(0.1 * torch.randn_like(parameter))
     return thing
 
 
@@ -137,36 +131,6 @@ def everything(f, z, v):
     """The worst of all witnesses."""
     error = max(dbar_error(f, z, v), circles_error(f, z, v), reverse_error(f, z, v))
     return error if error > 1e-5 else max(error, *derivative_errors(f, z, v))
-
-
-def along_first(f, z):
-    """f as a function of its first coordinate, the others as in the first point."""
-    return lambda t: f(torch.cat([t, z[0, 1:].expand(len(t), -1)], -1))
-
-
-NAIVE = {
-    "reverse mode": lambda i, z, v: [reverse_error(f, z, v) for f in modes_of(built(i))],
-    "pointwise dbar": lambda i, z, v: [dbar_error(f, z, v) for f in modes_of(built(i))],
-    "centered circle": lambda i, z, v: [centered_error(f, z, v) for f in modes_of(built(i))],
-    "evaluation mode": lambda i, z, v: [everything(modes_of(built(i))[-1], z, v)],
-    "training mode": lambda i, z, v: [everything(modes_of(built(i))[0], z, v)],
-    "initialization": lambda i, z, v: [
-        everything(f, z, v) for f in modes_of(built(i, perturb=False))
-    ],
-    "single precision": lambda i, z, v: [
-        everything(lambda z, f=f: f(z.to(C64)), z.to(C64), v.to(C64))
-        for f in modes_of(built(i, C64))
-    ],
-    "unimodular lines": lambda i, z, v: [
-        everything(f, z, Probes(0).like(z)) for f in modes_of(built(i))
-    ],
-    "first coordinate": lambda i, z, v: [
-        everything(along_first(f, z), z[:, :1], v[:, :1]) for f in modes_of(built(i))
-    ],
-    "first output": lambda i, z, v: [
-        everything(lambda z, f=f: f(z).reshape(len(z), -1)[:, 0], z, v) for f in modes_of(built(i))
-    ],
-}
 
 
 @members(HOLOMORPHIC)
@@ -195,22 +159,9 @@ def test_false_gradients_disagree_with_cauchy(impostor):
     assert (forward > 0.1) == (impostor.name == "twice_doubled_exp")
 
 
-@members(HOLOMORPHIC)
-@each("check", NAIVE)
-def test_naive_checks_pass_what_they_are_said_to_pass(impostor, check):
-    z = impostor.points()
-    tolerance = TOLERANCE[C64 if check == "single precision" else C128]
-    passed = max(NAIVE[check](impostor, z, lines(z))) < tolerance
-    assert passed == (check in impostor.fools)
-
-
 @each("f", [torch.exp, torch.sin, lambda z: z * z, lambda z: 1 / (z - 5)])
-@each("check", NAIVE)
-def test_what_is_holomorphic_passes_every_check(f, check):
-    honest = dataclasses.replace(IMPOSTORS["modulus"], make=lambda: f)
-    z = honest.points()
-    tolerance = TOLERANCE[C64 if check == "single precision" else C128]
-    assert max(NAIVE[check](honest, z, lines(z))) < tolerance
+def test_what_is_holomorphic_passes_a_thorough_check(f):
+    z = IMPOSTORS["modulus"].points()
     assert everything(f, z, lines(z)) < 1e-10
 
 
@@ -241,9 +192,6 @@ def mean_value_error(u, z, v, radius):
     return float(max(gaps))
 
 
-ORIGIN = torch.zeros(1, 1, dtype=C128)
-
-
 @members(HARMONIC)
 def test_circles_find_what_is_not_harmonic(impostor):
     z, u = impostor.points(), impostor.make()
@@ -255,21 +203,6 @@ def test_circles_find_what_is_not_harmonic(impostor):
 def test_circles_in_complex_lines_find_what_is_not_pluriharmonic(impostor):
     z, u = impostor.points(), impostor.make()
     assert mean_value_error(u, z, lines(z), 0.35) > 1e-9
-
-
-@members(PLURIHARMONIC)
-def test_naive_checks_of_harmonicity_pass_what_they_are_said_to_pass(impostor):
-    z, u = impostor.points(), impostor.make()
-    v = lines(z)
-    passed = {
-        "pointwise laplacian": laplacian(u, z) < 1e-10,
-        "unimodular lines": mean_value_error(u, z, Probes(0).like(z), 0.35) < 1e-10,
-        "first coordinate": mean_value_error(along_first(u, z), z[:, :1], v[:, :1], 0.35) < 1e-10,
-        "single precision": mean_value_error(lambda z: u(z.to(C64)), z, v, 0.35) < 1e-5,
-    }
-    if z.shape[1:] == (1,) and bool(u(ORIGIN).isfinite().all()):
-        passed["centered circle"] = mean_value_error(u, ORIGIN, ORIGIN + 1, 0.6) < 1e-10
-    assert {check for check, result in passed.items() if result} == impostor.fools
 
 
 @pytest.mark.parametrize("u", [lambda z: z.exp().real, lambda z: (z * z).imag])
@@ -294,34 +227,6 @@ def test_cauchy_finds_a_wrong_derivative(impostor):
     assert norm(impostor.derivative(z) - true) > 1e-8 * norm(true)
 
 
-@members(DERIVATIVE)
-def test_naive_checks_of_derivatives_pass_what_they_are_said_to_pass(impostor):
-    z, f = impostor.points(), impostor.make()
-    claimed = impostor.derivative
-    one = torch.ones_like(z)
-    x, low = z.real.to(C128), z.to(C64)
-
-    def gap(a, b):
-        return float(norm(a - b) / norm(b))
-
-    _, backward = pullback(f, z)
-
-    def along_one(z):
-        return directional_derivative(f, z, torch.ones_like(z))[1]
-
-    truth = torch.exp if impostor.name in TELLTALE else along_one
-    passed = {
-        "reverse mode": gap(claimed(z), backward(one).conj()) < 1e-10,
-        "forward mode": gap(claimed(z), along_one(z)) < 1e-10,
-        "real axis": gap(claimed(x), truth(x)) < 1e-10,
-        "modulus": gap(claimed(z).abs(), truth(z).abs()) < 1e-10,
-        "single precision": gap(claimed(low), truth(low)) < 1e-5,
-    }
-    fooled = {check for check, result in passed.items() if result}
-    assert fooled == impostor.fools & set(passed)
-    assert impostor.fools <= set(passed) | set(NAIVE)
-
-
 # ---- the registry
 
 
@@ -335,8 +240,6 @@ def test_there_are_enough_of_them():
 def test_the_registry_is_read_only():
     with pytest.raises(TypeError):
         IMPOSTORS["new"] = next(iter(IMPOSTORS.values()))  # pyright: ignore
-    with pytest.raises(TypeError):
-        NAIVE_CHECKS["new"] = ""  # pyright: ignore
     with pytest.raises(dataclasses.FrozenInstanceError):
         IMPOSTORS["modulus"].name = "new"  # pyright: ignore
 
@@ -347,8 +250,6 @@ def test_an_impostor_is_complete(impostor):
     assert IMPOSTORS[impostor.name] is impostor
     assert impostor.against
     assert impostor.against <= ASSERTIONS
-    assert impostor.fools <= set(NAIVE_CHECKS)
-    assert impostor.description.split("\n")[0].endswith(".")
     assert (impostor.derivative is not None) == ("derivative" in impostor.against)
     z = impostor.points()
     assert z.dtype == C128
@@ -377,10 +278,6 @@ def test_making_one_is_seeded_and_fresh(impostor):
 def test_examples_do_not_see_one_another(impostor):
     thing, z = built(impostor), impostor.points()
     torch.testing.assert_close(thing(z)[3], thing(z[3:4])[0])
-
-
-def test_every_naive_check_is_fooled_by_some():
-    assert set().union(*(i.fools for i in IMPOSTORS.values())) == set(NAIVE_CHECKS)
 
 
 def test_an_unknown_assertion_is_refused():

@@ -12,12 +12,11 @@ from holonet.training.rules.robust import (
     shaham,
 )
 from holonet.training.rules.rule import Penalty, PenaltyTarget, Rule
-from holonet.training.rules.schedule import Constant, CosineRamp, LinearRamp, Schedule, Weight
+from holonet.training.rules.schedule import CosineRamp, LinearRamp, Schedule, Weight
 from holonet.training.rules.trades import Trades
 
 __all__ = [
     "AnalyticRule",
-    "Constant",
     "CosineRamp",
     "EmpiricalRisk",
     "InnerSolver",

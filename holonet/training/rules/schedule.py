@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from holonet._arguments import checked
 from holonet.errors import ConfigError
 
-__all__ = ["Constant", "CosineRamp", "LinearRamp", "Schedule", "Weight", "weight_at"]
+__all__ = ["CosineRamp", "LinearRamp", "Schedule", "Weight", "weight_at"]
 
 
 @checked
@@ -25,25 +25,6 @@ class Schedule(ABC):
 
 Weight = float | int | Schedule
 """A number >= 0, or a schedule of them."""
-
-
-@checked
-@dataclass(frozen=True)
-class Constant(Schedule):
-    """The same weight all the time.
-
-    Raises:
-        ConfigError: it is negative or not finite.
-    """
-
-    value: float | int
-
-    def __post_init__(self) -> None:
-        _require_weights(self, self.value)
-
-    def __call__(self, progress: float) -> float:
-        """The weight."""
-        return float(self.value)
 
 
 @dataclass(frozen=True)

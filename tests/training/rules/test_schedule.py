@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from cases import each
 from holonet.errors import ConfigError
-from holonet.training import Constant, CosineRamp, LinearRamp, Schedule
+from holonet.training import CosineRamp, LinearRamp, Schedule
 from holonet.training.rules.schedule import weight_at
 
 fractions = st.floats(0, 1)
@@ -46,8 +46,8 @@ def test_ramps_by_formula(p):
 
 
 @given(value=weights, p=fractions)
-def test_numbers_and_constants_stay(value, p):
-    assert weight_at(value, p, "w") == weight_at(Constant(value), p, "w") == value
+def test_numbers_stay(value, p):
+    assert weight_at(value, p, "w") == value
     assert weight_at(3, p, "w") == 3.0
 
 
@@ -68,11 +68,6 @@ def test_faulty_ramps_are_refused(ramp, arguments, match):
         ramp(*arguments)
 
 
-def test_a_faulty_constant_is_refused():
-    with pytest.raises(ConfigError, match=r"Constant\(value=-1.0\): choose finite weights >= 0"):
-        Constant(-1.0)
-
-
 @pytest.mark.parametrize("progress", [-0.1, 1.1, math.nan])
 def test_progress_is_a_fraction(progress):
     with pytest.raises(ConfigError, match=f"progress={progress}: give the fraction"):
@@ -91,8 +86,8 @@ def test_a_schedule_of_ones_own_is_checked_where_it_is_used():
 
 
 def test_repr_shows_the_schedule():
-    shown = {repr(s) for s in (LinearRamp(1.0), CosineRamp(1.0), LinearRamp(2.0), Constant(1.0))}
+    shown = {repr(s) for s in (LinearRamp(1.0), CosineRamp(1.0), LinearRamp(2.0))}
     shown |= {repr(s) for s in (LinearRamp(1.0, end=0.5), LinearRamp(1.0, start=0.5))}
-    assert len(shown) == 6
+    assert len(shown) == 5
     assert repr(LinearRamp(1.0, 0.5)) == "LinearRamp(final=1.0, initial=0.5, start=0.0, end=1.0)"
     assert LinearRamp(1.0) != CosineRamp(1.0)
