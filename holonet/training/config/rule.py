@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, field_validator
 
 from holonet.attacks.threat import ThreatModel
-from holonet.errors import DomainError
+from holonet.errors import ConfigError
 from holonet.training.config.section import NonNegative, PositiveInt, Section
 from holonet.training.rules import (
     AnalyticRule,
@@ -92,7 +92,7 @@ class RuleConfig(Section):
         if {"norm", "eps"} <= info.data.keys():  # else they have faults of their own
             try:
                 _threat(info.data["norm"], info.data["eps"], value)
-            except DomainError as error:
+            except ConfigError as error:
                 raise ValueError(f"{error}; 'none' is for no box") from None
         return value
 
