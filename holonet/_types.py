@@ -17,6 +17,7 @@ __all__ = [
     "Numbers",
     "Points",
     "RealTensor",
+    "Scalar",
     "TensorFunction",
     "Values",
 ]
@@ -44,6 +45,8 @@ Logits = Float[Tensor, "batch classes"]
 Labels = Integer[Tensor, "batch"]
 Numbers = Float[Tensor, "batch"]
 """One real number for each example."""
+
+Scalar = Float[Tensor, ""]
 
 Mask = Bool[Tensor, "batch"]
 """A choice of examples."""

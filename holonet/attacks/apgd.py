@@ -47,15 +47,9 @@ def apgd(
     2 eps. With 2 classes "dlr", which needs 3, is replaced by the margin.
 
     Args:
-        model: examples (batch, ...) to real logits (batch, classes); in eval mode meanwhile.
-        x: examples, in the box of the threat model.
-        y: labels.
-        threat: the set.
+        model, x, y, threat, loss, target: as in `pgd`.
         steps: from each start.
         restarts: random starts, each for the examples that still stand.
-        loss: what is made large: "cross_entropy", "margin" or "dlr".
-        target: the class to be reached for each example, None for any but the label. With one,
-            the margin of the result is the lead of the strongest other class over the target.
         seed: of the random starts. The result depends on the batch that an example is in: the
             numbers are drawn for all examples of a batch at once.
 

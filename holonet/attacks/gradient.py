@@ -46,13 +46,8 @@ def fgsm(
     is kept where the step does not make it worse, and where it is misclassified already.
 
     Args:
-        model: examples (batch, ...) to real logits (batch, classes); in eval mode meanwhile.
-        x: examples, in the box of the threat model.
-        y: labels.
-        threat: the set.
-        loss: what is made large: "cross_entropy", "margin" or "dlr".
+        model, x, y, threat, loss, target: as in `pgd`.
         random_start: begin at a random point of the threat set.
-        target: the class to be reached for each example; None for any but the label.
         seed: of the random start.
 
     Law: as `pgd`.
@@ -111,9 +106,9 @@ def pgd(
     an `AttackWarning`.
 
     Args:
-        model: examples (batch, ...) to real logits (batch, classes).
-        x: examples, in the box of the threat model.
-        y: labels.
+        model: examples (batch, *event) to real logits (batch, classes); in eval mode meanwhile.
+        x: examples (batch, *event), in the box of the threat model.
+        y: labels (batch,).
         threat: the set.
         steps: ascent steps from each start.
         alpha: length of the first step in the threat's norm; None lets the steps of the schedule

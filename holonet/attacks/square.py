@@ -43,10 +43,7 @@ def square(
     example is one row, and its squares are intervals.
 
     Args:
-        model: examples (batch, ...) to real logits (batch, classes); in eval mode meanwhile.
-        x: examples, in the box of the threat model.
-        y: labels.
-        threat: the set.
+        model, x, y, threat: as in `pgd`.
         queries: perturbed points tried for each example, at most.
         p_init: share of the image that the first squares cover; it is halved on the paper's
             schedule, compressed to the number of queries.

@@ -232,13 +232,18 @@ class ThreatModel:
         if x.is_complex() and not self.is_complex:
             raise InputTypeError(
                 f"ThreatModel({self.norm!r}) perturbs real inputs and got complex ones "
-                f"({x.dtype}): attack the real data in front of the lift, or choose 'polydisc' or "
-                "'complex_ball' with bounds=None"
+                f"({x.dtype}): attack the real data in front of the lift, or choose the norm "
+                "'polydisc' or 'complex_ball' (--norm polydisc) with bounds=None"
             )
         if self.is_complex and not x.is_complex():
             raise InputTypeError(
                 f"ThreatModel({self.norm!r}) perturbs complex inputs and got real ones "
                 f"({x.dtype}): choose 'Linf', 'L2' or 'L1'"
+            )
+        if x.ndim < 2:
+            raise ShapeError(
+                f"ThreatModel got examples of shape {tuple(x.shape)}: the first axis is the batch, "
+                "so give one example as x[None]"
             )
         if other.shape != x.shape:
             raise ShapeError(

@@ -70,10 +70,7 @@ def torus(
     turn towards those of the gradient, by steps that are taken only if the loss rises.
 
     Args:
-        model: complex examples (batch, ...) to real logits (batch, classes); in eval mode
-            meanwhile.
-        x: complex examples.
-        y: labels.
+        model, x, y: as in `pgd`, for complex examples.
         threat: a polydisc.
         steps: of the ascent inside and of each ascent of phases.
         restarts: random starts, after the one from inside.

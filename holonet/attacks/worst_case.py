@@ -98,14 +98,11 @@ def worst_case(
     passed them by, the result carries an alarm that the gradients mislead.
 
     Args:
-        model: examples (batch, ...) to real logits (batch, classes); in eval mode meanwhile.
-        x: examples, in the box of the threat model.
-        y: labels.
-        threat: the set.
+        model, x, y, threat: as in `pgd`.
         attacks: name -> attack, in the order in which they run; put `square` last.
         seed: of all random numbers.
         batch_size: examples attacked at once.
-        on_batch: called once for each attack and batch, for a progress bar.
+        on_batch: called once for each attack and batch.
 
     Law: x_adv is in the threat set; the accuracy is at most that of every prefix of the attacks;
         margin, broken_by and x_adv agree with each other.
@@ -128,9 +125,8 @@ def worst_case(
     batches = zip(x.split(batch_size), y.split(batch_size), strict=True)
     for number, (part_x, part_y) in enumerate(batches):
         worst = WorstPoints(model, part_x, part_y, threat)
-        clean_margin, broken_by = worst.margin.clone(), [""] * len(part_y)
-        for example in (~(clean_margin > 0)).nonzero().squeeze(1).tolist():
-            broken_by[example] = "clean"
+        clean = worst.margin.clone()
+        names = ["" if margin > 0 else "clean" for margin in clean.tolist()]
         for name, attack in attacks.items():
             robust = worst.robust
             if len(robust):
@@ -138,17 +134,16 @@ def worst_case(
                 result = attack(model, worst.x[robust], part_y[robust], threat, seed=own_seed)
                 worst.update(robust, result.x_adv.detach(), result.margin)
                 for example in robust[result.success].tolist():
-                    broken_by[example] = name
+                    names[example] = name
                 for alarm in result.alarms:
                     alarms[alarm.kind, f"{name}: {alarm.advice}"] += alarm.count
             if on_batch is not None:
                 on_batch()
         predicted = worst.logits.argmax(1).masked_fill(worst.logits.isnan().any(1), -1)
-        by, clean = tuple(broken_by), clean_margin
-        parts.append(WorstCase(worst.x_adv, worst.margin, (), by, clean, predicted))
+        parts.append(WorstCase(worst.x_adv, worst.margin, (), tuple(names), clean, predicted))
     tensors = ("x_adv", "margin", "clean_margin", "predicted")
     joined = {name: torch.cat([getattr(part, name) for part in parts]) for name in tensors}
-    broken_by = sum((part.broken_by for part in parts), ())
+    broken_by = tuple(by for part in parts for by in part.broken_by)
     collected = tuple(Alarm(kind, n, len(y), advice) for (kind, advice), n in alarms.items())
     surprise = _black_box_alarm(broken_by, attacks)
     warn_about(surprise)

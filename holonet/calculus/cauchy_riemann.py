@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from holonet._arguments import checked
-from holonet._types import AnyTensor, ComplexTensor, RealTensor, TensorFunction
+from holonet._types import AnyTensor, ComplexTensor, Numbers, TensorFunction
 from holonet.calculus.wirtinger import complex_tangents, dbar
 from holonet.errors import DomainError, ShapeError, UnknownNameError
 
@@ -53,7 +53,7 @@ def cauchy_riemann(f: TensorFunction, z: Tensor, form: str = "wirtinger") -> Com
 
 
 @checked
-def directional_defect(f: TensorFunction, z: Tensor, v: Tensor) -> RealTensor:
+def directional_defect(f: TensorFunction, z: Tensor, v: Tensor) -> Numbers:
     """||Df(z)[iv] - i Df(z)[v]|| of each example: whether Df commutes with i, in a direction v.
 
     Args:
@@ -79,7 +79,7 @@ def directional_defect(f: TensorFunction, z: Tensor, v: Tensor) -> RealTensor:
 
 
 @checked
-def relative_defect(f: TensorFunction, z: Tensor, v: Tensor) -> RealTensor:
+def relative_defect(f: TensorFunction, z: Tensor, v: Tensor) -> Numbers:
     """`directional_defect` over ||Df(z)[v]|| + ||Df(z)[iv]||, a number between 0 and 1.
 
     Law: the same for f and c f, and for v and c v; 0 where Df vanishes in both directions, 1

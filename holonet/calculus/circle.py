@@ -105,71 +105,73 @@ def settled(
         ConfigError: fewer than 1 sample.
         NumericalError: a value is not finite, the result does not settle, or it is rounding.
     """
-    previous: Tensor | None = None
-    error = math.inf
     turn = 0.0 if samples is not None else TURN
-    for count in counts(samples, fewest, MOST_SAMPLES, asked):
+
+    def compute(count: int) -> Quadrated:
         unit = unit_circle(count, turn, center)
-        values = evaluate(f, center + radius * unit, asked)
-        eps = torch.finfo(values.dtype).eps
-        real = unit.dtype.to_real()
-        result, size = quadrature(unit, values.to(torch.promote_types(values.dtype, real)))
-        if samples is not None:
-            return result
-        if previous is not None:
-            change = (result - previous).detach().abs()
-            moving = ~(change <= SETTLED * eps * size)
-            if not bool(moving.any()):
-                _require_digits(result, eps * size, scale * _typical(values), asked)
-                return result
-            error = float((change / size)[moving].max())
-        previous = result
-    raise NumericalError(
-        f"{asked} over the circle |z - ({complex(center):.6g})| = {radius} has not settled with "
-        f"{MOST_SAMPLES} samples: it still changes by {error:.1e} of the size of the integrand. f "
-        "has a singularity near the circle, jumps across it, or is less exact than its dtype: "
-        "choose another radius, or take what a number of samples= gives"
-    )
+        values = evaluate(f, center + radius * unit, asked)  # their dtype says how exact f is
+        dtype = torch.promote_types(values.dtype, unit.dtype.to_real())
+        result, size = quadrature(unit, values.to(dtype))
+        return result, values, size
+
+    circle = f"{asked} over the circle |z - ({complex(center):.6g})| = {radius}"
+    return agreed(compute, samples, asked, circle, fewest=fewest, scale=scale)
+
+
+Quadrated = tuple[AnyTensor, AnyTensor, RealTensor | None]
+"""(result, the values that it was made of, points first, its size for judging what rounding is)."""
 
 
 def agreed(
-    compute: Callable[[int], tuple[AnyTensor, AnyTensor]], samples: int | None, asked: str
+    compute: Callable[[int], Quadrated],
+    samples: int | None,
+    asked: str,
+    circle: str = "",
+    *,
+    fewest: int = FEWEST_SAMPLES,
+    scale: float | int = 1,
 ) -> AnyTensor:
     """What a number of points on circles gives, doubled until two results agree.
 
-    They agree where the change is rounding against the mean modulus of the values. Where that
-    needs more than 4096 points, as for a function with corners, a change of 1e-3 is taken.
+    They agree where the change is rounding against the size of the result. Without a size that is
+    the mean modulus of the values, and where more than 4096 points would be needed, as for a
+    function with corners, a change of 1e-3 is taken.
 
     Args:
-        compute: a number of points to a result and to the values that it was made of, points first.
+        compute: a number of points to a result, the values and the size.
         samples: a number of points to be used as given; None doubles them.
         asked: what it is for, which opens the messages.
+        circle: the same with the circle in it.
+        fewest: points to begin with.
+        scale: what a constant f would be multiplied by.
 
     Raises:
         ConfigError: fewer than 1 sample.
         NumericalError: two results still differ, or what is left of values that cancel is rounding.
     """
     previous: Tensor | None = None
-    change, size = torch.zeros(()), torch.ones(())
-    for count in counts(samples, FEWEST_SAMPLES, MOST_SAMPLES, asked):
-        result, values = compute(count)
+    error = math.inf
+    for count in counts(samples, fewest, MOST_SAMPLES, asked):
+        result, values, size = compute(count)
         if samples is not None:
             return result
-        eps, size = torch.finfo(values.dtype).eps, values.detach().abs().mean(0)
+        modulus, eps = values.detach().abs(), torch.finfo(values.dtype).eps
+        rounding = eps * (modulus.amax(0) if size is None else size)
+        is_last = size is None and 2 * count > MOST_SAMPLES
+        size = modulus.mean(0) if size is None else size
         if previous is not None:
             change = (result - previous).detach().abs()
-        last = 2 * count > MOST_SAMPLES
-        allowed = LOOSELY_SETTLED if last else SETTLED * eps
-        if previous is not None and bool((change <= allowed * size).all()):
-            largest = values.detach().abs().amax(0)
-            _require_digits(result, eps * largest, _typical(values), asked)
-            return result
+            moving = ~(change <= (LOOSELY_SETTLED if is_last else SETTLED * eps) * size)
+            if not bool(moving.any()):
+                _require_digits(result, rounding, scale * _typical(values), asked)
+                return result
+            error = float((change / size)[moving].max())
         previous = result
     raise NumericalError(
-        f"{asked} has not settled with {MOST_SAMPLES} points on the circle: the result still "
-        f"changes by {float((change / size).max()):.1e} of the size of the values. f has a "
-        "singularity near the circle or jumps across it: choose another radius, or take what a "
-        "number of samples= gives"
+        f"{circle or asked} has not settled with {MOST_SAMPLES} samples: it still changes by "
+        f"{error:.1e} of the size of the values. f has a singularity near the circle, jumps across "
+        "it, or is less exact than its dtype: choose another radius, or take what a number of "
+        "samples= gives"
     )
 
 

@@ -4,12 +4,13 @@ import math
 from dataclasses import dataclass
 
 import torch
+from jaxtyping import Complex
 from torch import Tensor
 
 from holonet._arguments import checked
-from holonet._types import AnyTensor, BoolTensor, ComplexTensor, RealTensor, TensorFunction
+from holonet._types import AnyTensor, ComplexTensor, Mask, Numbers, RealTensor, TensorFunction
 from holonet.calculus.checks import evaluate, require_clear_disc, values_at
-from holonet.calculus.circle import agreed, powers, unit_circle
+from holonet.calculus.circle import Quadrated, agreed, powers, unit_circle
 from holonet.calculus.examples import nonzero, per_example
 from holonet.errors import ConfigError, DomainError, ShapeError
 from holonet.functions.modulus import modulus
@@ -30,6 +31,9 @@ SMALLEST_VARIATION = 1e-2  # of f on a circle, against its size: below, rounding
 ALIASING_MARGIN = 10.0  # times the highest modes seen: aliases of higher ones are smaller
 CHANGE_MARGIN = 3.0  # times what half of the samples give otherwise
 
+Modes = Complex[Tensor, "samples *out"]
+BatchModes = Complex[Tensor, "samples batch *out"]
+
 
 @checked
 def fourier_coefficients(
@@ -38,7 +42,7 @@ def fourier_coefficients(
     radius: float | int,
     *,
     samples: int = 64,
-) -> ComplexTensor:
+) -> Modes:
     """Fourier coefficients of t -> f(center + radius exp(it)), shape (samples, *rest).
 
     Mode k, from -samples//2 up to (samples-1)//2, stands at index k + samples//2. Where f is
@@ -67,7 +71,7 @@ def fourier_coefficients(
 
 
 @checked
-def negative_mode_fraction(coefficients: ComplexTensor) -> float:
+def negative_mode_fraction(coefficients: Modes) -> float:
     """Energy of the negative modes over that of all modes but the mean; 0 for holomorphic f.
 
     It is the anti-holomorphic part of the energy on the circle. Aliases of high modes count as
@@ -104,11 +108,11 @@ class CircleModes:
             negative modes is undecided: take more samples or a smaller radius.
     """
 
-    coefficients: ComplexTensor
-    negative: RealTensor
-    aliasing: RealTensor
-    scale: RealTensor
-    resolved: BoolTensor
+    coefficients: BatchModes
+    negative: Numbers
+    aliasing: Numbers
+    scale: Numbers
+    resolved: Mask
 
 
 @checked
@@ -245,13 +249,13 @@ def hardy_norm(
     point = torch.tensor(center, dtype=torch.complex128)
     require_clear_disc(f, None, point, radius, "hardy_norm")
 
-    def norm(count: int) -> tuple[RealTensor, RealTensor]:
+    def norm(count: int) -> Quadrated:
         size = evaluate(f, _circle(center, radius, count), "hardy_norm").abs()
         peak = size.amax(0)
         if math.isinf(p):
-            return peak, size
+            return peak, size, None
         unit = nonzero(peak)
-        return unit * (size / unit).pow(p).mean(0).pow(1 / p), size
+        return unit * (size / unit).pow(p).mean(0).pow(1 / p), size, None
 
     return agreed(norm, samples, "hardy_norm")
 
@@ -302,11 +306,11 @@ def szego_projection(
             f"{radius}: the projection is given by its circle inside of it only. Enlarge the disc"
         )
 
-    def project(count: int) -> tuple[ComplexTensor, AnyTensor]:
+    def project(count: int) -> Quadrated:
         values = evaluate(f, _circle(center, radius, count), "szego_projection")
         modes = _transform(values)[count // 2 :]
         table = powers(w.flatten(), len(modes)).unflatten(0, w.shape)
-        return torch.tensordot(table, modes.to(table.dtype), dims=1), values
+        return torch.tensordot(table, modes.to(table.dtype), dims=1), values, None
 
     return agreed(project, samples, "szego_projection")
 

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from holonet._arguments import checked
-from holonet._types import AnyTensor, ComplexTensor, RealTensor, TensorFunction
+from holonet._types import AnyTensor, ComplexTensor, Numbers, RealTensor, TensorFunction
 from holonet.calculus.checks import (
     evaluate,
     require_clear_circle,
@@ -191,7 +191,7 @@ def nonharmonic_fraction(
     direction: Tensor | None = None,
     samples: int | None = None,
     domain: Domain | None = None,
-) -> RealTensor:
+) -> Numbers:
     """The part of the variance of u on a disc that no harmonic function accounts for.
 
     It is min ||u - h||^2 / min ||u - c||^2 in the mean square over the disc, over all harmonic h
@@ -267,7 +267,7 @@ def nonharmonic_fraction(
 
 def _fraction(
     u: TensorFunction, z: ComplexTensor, direction: ComplexTensor, samples: int, asked: str
-) -> RealTensor:
+) -> Numbers:
     """`nonharmonic_fraction` on the discs z + w v, |w| <= 1, with that number of samples."""
     squares, mass = _gauss_legendre(samples // 2)  # |w|^2, which is uniform on [0, 1]
     angle = torch.arange(samples, dtype=torch.float64) * (2 * math.pi / samples)

@@ -6,6 +6,7 @@ where it is.
 """
 
 import torch
+from jaxtyping import Inexact
 from torch import Tensor
 
 from holonet._arguments import checked
@@ -19,9 +20,11 @@ __all__ = ["jet", "taylor_polynomial"]
 
 _RULES = {**MAPS, **FUNCTIONS}
 
+Coefficients = Inexact[Tensor, "powers *out"]
+
 
 @checked
-def jet(f: TensorFunction, z: Tensor, v: Tensor, order: int) -> AnyTensor:
+def jet(f: TensorFunction, z: Tensor, v: Tensor, order: int) -> Coefficients:
     """The Taylor coefficients of t -> f(z + t v) at t = 0, up to t^order, stacked.
 
     Entry k is the k-th derivative along v divided by k!; entry 0 is f(z). f may be any Python
@@ -82,7 +85,9 @@ def jet(f: TensorFunction, z: Tensor, v: Tensor, order: int) -> AnyTensor:
 
 
 @checked
-def taylor_polynomial(coefficients: AnyTensor, t: AnyTensor | complex | float | int) -> AnyTensor:
+def taylor_polynomial(
+    coefficients: Coefficients, t: AnyTensor | complex | float | int
+) -> AnyTensor:
     """The sum of coefficients[k] t^k by Horner's rule.
 
     Args:

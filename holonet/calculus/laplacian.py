@@ -19,11 +19,12 @@ import math
 from collections.abc import Iterator
 
 import torch
+from jaxtyping import Complex, Float
 from torch import Tensor
 from torch.nn.functional import one_hot
 
 from holonet._arguments import checked
-from holonet._types import AnyTensor, ComplexTensor, IntTensor, RealTensor, TensorFunction
+from holonet._types import AnyTensor, ComplexTensor, IntTensor, TensorFunction, Values
 from holonet.calculus.estimate import Estimate
 from holonet.calculus.probes import Probes
 from holonet.calculus.wirtinger import second_directional_derivative
@@ -39,9 +40,13 @@ __all__ = [
     "pluriharmonic_defect",
 ]
 
+ComplexValues = Complex[Tensor, "batch *out"]
+RealValues = Float[Tensor, "batch *out"]
+Hessians = Complex[Tensor, "batch *out n n"]
+
 
 @checked
-def laplacian(u: TensorFunction, z: Tensor, *, chunk: int = 32) -> AnyTensor:
+def laplacian(u: TensorFunction, z: Tensor, *, chunk: int = 32) -> Values:
     """The sum of the second derivatives of u over all real coordinates of z, exactly.
 
     Those are the n coordinates of a real z, and the 2n of a complex z = x + iy: u_xx + u_yy, as
@@ -76,7 +81,7 @@ def laplacian(u: TensorFunction, z: Tensor, *, chunk: int = 32) -> AnyTensor:
 
 
 @checked
-def laplacian_over_real_part(u: TensorFunction, z: Tensor, *, chunk: int = 32) -> AnyTensor:
+def laplacian_over_real_part(u: TensorFunction, z: Tensor, *, chunk: int = 32) -> Values:
     """The sum of u_xx over the n real parts of z = x + iy only: over the directions of real data.
 
     Not the Laplacian on C^n: for Re z^2 = x^2 - y^2 this one is 2, `laplacian` is 0. Where u is
@@ -154,7 +159,7 @@ def laplacian_estimate(
 
 
 @checked
-def levi_form(u: TensorFunction, z: Tensor, v: Tensor) -> AnyTensor:
+def levi_form(u: TensorFunction, z: Tensor, v: Tensor) -> Values:
     """The sum of (d2u / dz_j dzbar_k) v_j conj(v_k): a quarter of the Laplacian along v C.
 
     Args:
@@ -186,7 +191,7 @@ def levi_form(u: TensorFunction, z: Tensor, v: Tensor) -> AnyTensor:
 
 
 @checked
-def levi_form_polarized(u: TensorFunction, z: Tensor, v: Tensor, w: Tensor) -> ComplexTensor:
+def levi_form_polarized(u: TensorFunction, z: Tensor, v: Tensor, w: Tensor) -> ComplexValues:
     """The sum of (d2u / dz_j dzbar_k) v_j conj(w_k).
 
     Args:
@@ -213,7 +218,7 @@ def levi_form_polarized(u: TensorFunction, z: Tensor, v: Tensor, w: Tensor) -> C
 
 
 @checked
-def complex_hessian(u: TensorFunction, z: Tensor, *, chunk: int = 32) -> ComplexTensor:
+def complex_hessian(u: TensorFunction, z: Tensor, *, chunk: int = 32) -> Hessians:
     """The matrices d2u / dz_j dzbar_k, shape (batch, *out, n, n) for n complex coordinates.
 
     Args:
@@ -253,7 +258,7 @@ def complex_hessian(u: TensorFunction, z: Tensor, *, chunk: int = 32) -> Complex
 
 
 @checked
-def pluriharmonic_defect(u: TensorFunction, z: Tensor, *, chunk: int = 32) -> RealTensor:
+def pluriharmonic_defect(u: TensorFunction, z: Tensor, *, chunk: int = 32) -> RealValues:
     """The Frobenius norm of `complex_hessian` at each example, for each output.
 
     Pluriharmonic means harmonic along every complex line, which is more than harmonic:

@@ -6,9 +6,9 @@ import torch
 from torch import Tensor
 
 from holonet._arguments import checked
-from holonet._types import AnyTensor, TensorFunction
+from holonet._types import AnyTensor, TensorFunction, Values
 from holonet.calculus.checks import evaluate, require_clear_disc, require_count, require_radius
-from holonet.calculus.circle import agreed, unit_circle
+from holonet.calculus.circle import Quadrated, agreed, unit_circle
 from holonet.calculus.estimate import Estimate
 from holonet.domains import Domain
 from holonet.errors import InputTypeError, ShapeError
@@ -27,7 +27,7 @@ def circle_mean(
     *,
     samples: int | None = None,
     domain: Domain | None = None,
-) -> AnyTensor:
+) -> Values:
     """The mean of f over the circle z + radius exp(it) v in the complex line through z along v.
 
     Law: f(z) where f is holomorphic or pluriharmonic. Exact where t -> f(z + radius exp(it) v)
@@ -70,11 +70,11 @@ def circle_mean(
         )
     require_clear_disc(f, domain, z, radius * float(v.abs().max()), asked)
 
-    def mean(count: int) -> tuple[AnyTensor, AnyTensor]:
+    def mean(count: int) -> Quadrated:
         turn = radius * unit_circle(count, 0.0, z)
         points = z + turn.reshape(-1, *[1] * z.ndim) * v
         values = evaluate(f, points.flatten(0, 1), asked).unflatten(0, points.shape[:2])
-        return values.mean(0), values
+        return values.mean(0), values, None
 
     return agreed(mean, samples, asked)
 

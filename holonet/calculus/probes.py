@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from holonet._arguments import checked
-from holonet._types import AnyTensor
+from holonet._types import Points
 from holonet.errors import ShapeError
 
 __all__ = ["Probes"]
@@ -40,7 +40,7 @@ class Probes:
         self._first = first
         self._total = total
 
-    def like(self, z: AnyTensor) -> AnyTensor:
+    def like(self, z: Points) -> Points:
         """One direction for each example (first axis) of z, in its shape, dtype and device.
 
         Raises:

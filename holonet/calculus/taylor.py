@@ -4,9 +4,11 @@ import math
 from dataclasses import dataclass
 
 import torch
+from jaxtyping import Complex, Float
+from torch import Tensor
 
 from holonet._arguments import checked
-from holonet._types import ComplexTensor, RealTensor, TensorFunction
+from holonet._types import RealTensor, TensorFunction
 from holonet.calculus.checks import evaluate, require_clear_disc
 from holonet.calculus.examples import nonzero, per_example
 from holonet.calculus.hardy import ROUNDING, circle_modes
@@ -34,6 +36,10 @@ LONGEST_RUN = 4  # coefficients of which the largest stands for all
 STEEPENING = 0.2  # share of k log k in the decay, 1 / order for an entire function
 
 
+Coefficients = Complex[Tensor, "count *out"]
+Errors = Float[Tensor, "count *out"]
+
+
 @dataclass(frozen=True)
 class TaylorCoefficients:
     """Coefficients a_k of f(z) = sum a_k (z - center)^k, each with its error.
@@ -44,8 +50,8 @@ class TaylorCoefficients:
             as the modes of the circle and values inside show them; inf where a value overflows.
     """
 
-    values: ComplexTensor
-    error: RealTensor
+    values: Coefficients
+    error: Errors
 
 
 @checked

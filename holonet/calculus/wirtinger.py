@@ -21,7 +21,7 @@ from torch import Tensor
 from torch.autograd import forward_ad
 
 from holonet._arguments import checked
-from holonet._types import AnyTensor, ComplexTensor, RealTensor, TensorFunction
+from holonet._types import AnyTensor, ComplexTensor, Numbers, TensorFunction
 from holonet.calculus.probes import Probes
 from holonet.errors import ConfigError, InputTypeError
 
@@ -259,7 +259,7 @@ def dbar_along(f: TensorFunction, z: Tensor, v: Tensor) -> ComplexTensor:
 @checked
 def dbar_norm_squared(
     f: TensorFunction, z: Tensor, *, count: int = 1, probes: Probes | None = None
-) -> RealTensor:
+) -> Numbers:
     """Unbiased estimate of ||df/dzbar||_F^2 at every example, with no Jacobian built.
 
     The mean of |(df/dzbar) conj(v)|^2 over `count` random directions v with E[v v^H] = 1; cost

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from holonet._arguments import checked
-from holonet._types import BoolTensor, ComplexTensor, RealTensor, TensorFunction
+from holonet._types import ComplexPoints, ComplexTensor, Mask, Numbers, RealTensor, TensorFunction
 from holonet.calculus.checks import values_at
 from holonet.calculus.examples import lengths, nonzero, per_example
 from holonet.calculus.hardy import ROUNDING, CircleModes, line_modes
@@ -59,11 +59,11 @@ class Witnesses:
         modes: on the circles.
     """
 
-    dbar: RealTensor
-    negative_modes: RealTensor
-    derivative: RealTensor
+    dbar: Numbers
+    negative_modes: Numbers
+    derivative: Numbers
     forward_mode: bool
-    decided: BoolTensor
+    decided: Mask
     modes: CircleModes
 
     @property
@@ -72,7 +72,7 @@ class Witnesses:
         return ROUNDING * torch.finfo(self.dbar.dtype).eps
 
     @property
-    def error(self) -> RealTensor:
+    def error(self) -> Numbers:
         """The largest of the three at each point, (batch,); NaN where undecided or not finite."""
         dbar = self.dbar
         if not self.forward_mode:
@@ -147,8 +147,8 @@ def holomorphy_witnesses(
 
 
 def _resolved_modes(
-    f: TensorFunction, z: ComplexTensor, v: ComplexTensor, radius: RealTensor, samples: int
-) -> tuple[CircleModes, RealTensor]:
+    f: TensorFunction, z: ComplexPoints, v: ComplexPoints, radius: Numbers, samples: int
+) -> tuple[CircleModes, Numbers]:
     """The modes on circles, those halved that could not be resolved and show nothing."""
     modes = line_modes(f, z, v, radius=radius, center=CIRCLE_CENTER, samples=samples)
     for _ in range(SHRINKINGS):
@@ -161,7 +161,7 @@ def _resolved_modes(
 
 
 def tangents(
-    f: TensorFunction, z: ComplexTensor, v: ComplexTensor
+    f: TensorFunction, z: ComplexPoints, v: ComplexPoints
 ) -> tuple[ComplexTensor, ComplexTensor, bool]:
     """Df[v], Df[iv], and whether they are by forward mode; by central differences otherwise."""
     try:
@@ -184,12 +184,12 @@ def cauchy_derivative(coefficients: ComplexTensor, radius: RealTensor) -> Comple
 
 def _disagreement(
     f: TensorFunction,
-    z: ComplexTensor,
-    v: ComplexTensor,
+    z: ComplexPoints,
+    v: ComplexPoints,
     along: ComplexTensor | None,
     by_cauchy: ComplexTensor,
-    unit: RealTensor,
-) -> RealTensor:
+    unit: Numbers,
+) -> Numbers:
     """Of autograd's derivatives along v with Cauchy's, relative to the largest or to `unit`."""
     length = lengths(by_cauchy)
     size = torch.maximum(length, unit)

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from holonet._arguments import checked
-from holonet._types import AnyTensor, ComplexTensor, RealTensor, TensorFunction
+from holonet._types import AnyTensor, ComplexTensor, Numbers, Points, TensorFunction
 from holonet.calculus import Probes, directional_derivative, pullback
 from holonet.calculus.examples import square_norms
 from holonet.errors import ConfigError
@@ -67,7 +67,7 @@ class CauchyRiemannPenalty(SampledRegularizer):
     def _require(self, z: Tensor) -> None:
         require_complex_points(z, type(self).__name__)
 
-    def _estimate(self, f: TensorFunction, z: AnyTensor, probes: Probes) -> RealTensor:
+    def _estimate(self, f: TensorFunction, z: Points, probes: Probes) -> Numbers:
         if self.mode == "forward":
             return square_norms(_along(f, z, probes.like(z)))
         value, backward = pullback(f, z)
@@ -75,7 +75,7 @@ class CauchyRiemannPenalty(SampledRegularizer):
         w = probes.like(value)
         return square_norms((backward(w) + 1j * backward(1j * w)) / 2)
 
-    def _exact(self, f: TensorFunction, z: AnyTensor) -> RealTensor:
+    def _exact(self, f: TensorFunction, z: Points) -> Numbers:
         if self.mode == "forward":
             columns = (_along(f, z, v) for v in unit_directions(z))
             return torch.stack([square_norms(c) for c in columns]).sum(0)
@@ -85,7 +85,7 @@ class CauchyRiemannPenalty(SampledRegularizer):
         return torch.stack([square_norms(r) for r in rows]).sum(0)
 
 
-def _along(f: TensorFunction, z: AnyTensor, v: AnyTensor) -> ComplexTensor:
+def _along(f: TensorFunction, z: Points, v: AnyTensor) -> ComplexTensor:
     """(df/dzbar) conj(v), both tangents in one forward pass."""
     value, tangents = directional_derivative(f, torch.cat([z, z]), torch.cat([v, 1j * v]))
     require_complex_values(value, "CauchyRiemannPenalty")

@@ -3,7 +3,7 @@
 import torch
 
 from holonet._arguments import checked
-from holonet._types import AnyTensor, RealTensor, TensorFunction
+from holonet._types import Points, Scalar, TensorFunction, Values
 from holonet.calculus import Probes, directional_derivative, pullback
 from holonet.errors import ConfigError
 from holonet.regularizers.regularizer import Regularizer, mean_square_norm
@@ -57,8 +57,8 @@ class DirichletEnergy(Regularizer):
         self.mode = mode
 
     def value_and_penalty(
-        self, f: TensorFunction, z: AnyTensor, probes: Probes | None = None
-    ) -> tuple[AnyTensor, RealTensor]:
+        self, f: TensorFunction, z: Points, probes: Probes | None = None
+    ) -> tuple[Values, Scalar]:
         """f(z) and the energy, averaged over the batch."""
         if self.count is None:
             return self._exact(f, z)
@@ -68,20 +68,16 @@ class DirichletEnergy(Regularizer):
         others = [draw(f, z, probes)[1] for _ in range(self.count - 1)]
         return value, torch.stack([first, *others]).mean()
 
-    def _forward(
-        self, f: TensorFunction, z: AnyTensor, probes: Probes
-    ) -> tuple[AnyTensor, RealTensor]:
+    def _forward(self, f: TensorFunction, z: Points, probes: Probes) -> tuple[Values, Scalar]:
         value, tangent = directional_derivative(f, z, probes.like(z))
         return value, mean_square_norm(tangent) / 2
 
-    def _reverse(
-        self, f: TensorFunction, z: AnyTensor, probes: Probes
-    ) -> tuple[AnyTensor, RealTensor]:
+    def _reverse(self, f: TensorFunction, z: Points, probes: Probes) -> tuple[Values, Scalar]:
         value, backward = pullback(f, z)
         gradient = backward(probes.like(value))
         return value, mean_square_norm(gradient) * _reverse_factor(z, value) / 2
 
-    def _exact(self, f: TensorFunction, z: AnyTensor) -> tuple[AnyTensor, RealTensor]:
+    def _exact(self, f: TensorFunction, z: Points) -> tuple[Values, Scalar]:
         value, backward = pullback(f, z)
         flat = value.unsqueeze(-1).flatten(1)
         energy = torch.zeros((), dtype=value.dtype.to_real(), device=value.device)
@@ -94,7 +90,7 @@ class DirichletEnergy(Regularizer):
         return value, energy * _reverse_factor(z, value) / 2
 
 
-def _reverse_factor(z: AnyTensor, value: AnyTensor) -> float:
+def _reverse_factor(z: Points, value: Values) -> float:
     """What the mean square of a pulled-back probe must be multiplied by to give the energy.
 
     Pulled back, a complex w gives conj(df/dz) w + (df/dzbar) conj(w). For complex z and f the

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from holonet._arguments import checked
-from holonet._types import AnyTensor, RealTensor, TensorFunction
+from holonet._types import Numbers, Points, RealTensor, Scalar, TensorFunction, Values
 from holonet.calculus import Probes, directional_derivative, pullback
 from holonet.calculus.examples import inner_products, lengths, steepest_directions
 from holonet.errors import ConfigError, InputTypeError
@@ -96,8 +96,8 @@ class GradientNorm(Regularizer):
         self.outputs = outputs
 
     def value_and_penalty(
-        self, f: TensorFunction, z: AnyTensor, probes: Probes | None = None
-    ) -> tuple[AnyTensor, RealTensor]:
+        self, f: TensorFunction, z: Points, probes: Probes | None = None
+    ) -> tuple[Values, Scalar]:
         """f(z) and the penalty, averaged over the batch."""
         probes = Probes() if probes is None else probes
         forward = self.mode == "forward" and self.count is not None
@@ -105,14 +105,14 @@ class GradientNorm(Regularizer):
         return value, batch_mean(torch.stack(norms).pow(self.power))
 
     def _reverse(
-        self, f: TensorFunction, z: AnyTensor, probes: Probes
-    ) -> tuple[RealTensor, list[RealTensor]]:
+        self, f: TensorFunction, z: Points, probes: Probes
+    ) -> tuple[Values, list[Numbers]]:
         value, backward = pullback(f, z)
         return value, [lengths(backward(w), self.norm) for w in self._functionals(value, probes)]
 
     def _forward(
-        self, f: TensorFunction, z: AnyTensor, probes: Probes
-    ) -> tuple[RealTensor, list[RealTensor]]:
+        self, f: TensorFunction, z: Points, probes: Probes
+    ) -> tuple[Values, list[Numbers]]:
         with torch.no_grad():
             value, backward = pullback(f, z)
             functionals = self._functionals(value, probes)

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from holonet._arguments import checked
-from holonet._types import AnyTensor, ComplexTensor, RealTensor, TensorFunction
+from holonet._types import ComplexTensor, Numbers, Points, TensorFunction
 from holonet.calculus import Probes
 from holonet.calculus.examples import square_norms
 from holonet.errors import ConfigError
@@ -77,13 +77,13 @@ class HardyPenalty(SampledRegularizer):
     def _require(self, z: Tensor) -> None:
         require_complex_points(z, type(self).__name__)
 
-    def _estimate(self, f: TensorFunction, z: AnyTensor, probes: Probes) -> RealTensor:
+    def _estimate(self, f: TensorFunction, z: Points, probes: Probes) -> Numbers:
         return self._energy(f, z, probes.like(z))
 
-    def _exact(self, f: TensorFunction, z: AnyTensor) -> RealTensor:
+    def _exact(self, f: TensorFunction, z: Points) -> Numbers:
         return torch.stack([self._energy(f, z, v) for v in unit_directions(z)]).sum(0)
 
-    def _energy(self, f: TensorFunction, z: ComplexTensor, v: ComplexTensor) -> RealTensor:
+    def _energy(self, f: TensorFunction, z: ComplexTensor, v: ComplexTensor) -> Numbers:
         """The energy of the negative modes of each example on its line."""
         turns = [2 * math.pi * k / self.samples for k in range(self.samples)]
         steps = [self.radius * complex(math.cos(t), math.sin(t)) for t in turns]

@@ -3,7 +3,7 @@
 import torch
 
 from holonet._arguments import checked
-from holonet._types import AnyTensor, RealTensor, TensorFunction
+from holonet._types import Numbers, Points, TensorFunction
 from holonet.calculus import Probes, second_directional_derivative
 from holonet.calculus.examples import inner_products, square_norms
 from holonet.calculus.laplacian import laplacian
@@ -62,7 +62,7 @@ class LaplacianPenalty(SampledRegularizer):
     def __init__(self, count: int | None = 1, every: int = 32) -> None:
         super().__init__(count, every)
 
-    def _estimate(self, f: TensorFunction, z: AnyTensor, probes: Probes) -> RealTensor:
+    def _estimate(self, f: TensorFunction, z: Points, probes: Probes) -> Numbers:
         v, w = probes.like(z), probes.like(z)
         along = [v, 1j * v, w, 1j * w] if z.is_complex() else [v, w]
         directions, points = torch.cat(along), torch.cat([z] * len(along))
@@ -70,5 +70,5 @@ class LaplacianPenalty(SampledRegularizer):
         first, other = second.unflatten(0, (2, len(along) // 2, len(z))).sum(1)
         return inner_products(first, other)
 
-    def _exact(self, f: TensorFunction, z: AnyTensor) -> RealTensor:
+    def _exact(self, f: TensorFunction, z: Points) -> Numbers:
         return square_norms(laplacian(f, z))

@@ -5,7 +5,7 @@ import math
 import torch
 
 from holonet._arguments import checked
-from holonet._types import AnyTensor, RealTensor, TensorFunction
+from holonet._types import AnyTensor, Numbers, Points, TensorFunction
 from holonet.calculus import Probes
 from holonet.calculus.examples import inner_products, square_norms
 from holonet.errors import ConfigError
@@ -64,14 +64,14 @@ class MeanValuePenalty(SampledRegularizer):
         super().__init__(count, every)
         self.radius = float(radius)
 
-    def _estimate(self, f: TensorFunction, z: AnyTensor, probes: Probes) -> RealTensor:
+    def _estimate(self, f: TensorFunction, z: Points, probes: Probes) -> Numbers:
         units = (1, 1j, -1, -1j) if z.is_complex() else (1, -1)
         v, w = sphere_directions(z, probes), sphere_directions(z, probes)
         offsets = [unit * direction for direction in (v, w) for unit in units]
         first, other = self._gaps(f, z, offsets, 2)
         return inner_products(first, other)
 
-    def _exact(self, f: TensorFunction, z: AnyTensor) -> RealTensor:
+    def _exact(self, f: TensorFunction, z: Points) -> Numbers:
         coordinates = math.prod(z.shape[1:])
         if coordinates != 1:
             raise ConfigError(
@@ -88,7 +88,7 @@ class MeanValuePenalty(SampledRegularizer):
         return square_norms(self._gaps(f, z, offsets, 1)[0])
 
     def _gaps(
-        self, f: TensorFunction, z: AnyTensor, offsets: list[AnyTensor], parts: int
+        self, f: TensorFunction, z: Points, offsets: list[AnyTensor], parts: int
     ) -> AnyTensor:
         """Means of f over as many equal parts of the offsets, minus f(z): (parts, batch, *out)."""
         values = f(torch.cat([z, *(z + self.radius * offset for offset in offsets)]))

@@ -3,7 +3,7 @@
 from torch import Tensor
 
 from holonet._arguments import checked
-from holonet._types import AnyTensor, RealTensor, TensorFunction
+from holonet._types import AnyTensor, Numbers, Points, TensorFunction
 from holonet.calculus import Probes, pullback
 from holonet.calculus.examples import square_norms
 from holonet.calculus.laplacian import complex_hessian
@@ -56,11 +56,11 @@ class PluriharmonicPenalty(SampledRegularizer):
     def _require(self, z: Tensor) -> None:
         require_complex_points(z, type(self).__name__)
 
-    def _estimate(self, f: TensorFunction, z: AnyTensor, probes: Probes) -> RealTensor:
+    def _estimate(self, f: TensorFunction, z: Points, probes: Probes) -> Numbers:
         value = f(z.clone())
         w, v = probes.like(value), probes.like(z)
 
-        def gradient(z: AnyTensor) -> AnyTensor:
+        def gradient(z: Points) -> AnyTensor:
             """2 ds/dzbar."""
             return pullback(f, z)[1](w)
 
@@ -68,5 +68,5 @@ class PluriharmonicPenalty(SampledRegularizer):
         hessian_v = (twice(v) - 1j * twice(1j * v)) / 4
         return square_norms(hessian_v) * (2 if value.is_complex() else 1)
 
-    def _exact(self, f: TensorFunction, z: AnyTensor) -> RealTensor:
+    def _exact(self, f: TensorFunction, z: Points) -> Numbers:
         return square_norms(complex_hessian(f, z))

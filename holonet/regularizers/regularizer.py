@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from holonet._arguments import checked
-from holonet._types import AnyTensor, RealTensor, TensorFunction
+from holonet._types import Points, RealTensor, Scalar, TensorFunction, Values
 from holonet.calculus import Probes
 from holonet.calculus.estimate import Estimate
 from holonet.calculus.examples import square_norms
@@ -30,20 +30,20 @@ class Regularizer(ABC):
 
     @abstractmethod
     def value_and_penalty(
-        self, f: TensorFunction, z: AnyTensor, probes: Probes | None = None
-    ) -> tuple[AnyTensor, RealTensor]:
+        self, f: TensorFunction, z: Points, probes: Probes | None = None
+    ) -> tuple[Values, Scalar]:
         """f(z) and the penalty; a rule that needs both saves a forward pass."""
 
-    def __call__(self, f: TensorFunction, z: AnyTensor, probes: Probes | None = None) -> RealTensor:
+    def __call__(self, f: TensorFunction, z: Points, probes: Probes | None = None) -> Scalar:
         """The penalty, averaged over the batch; batch norm shows its running statistics."""
         with running_statistics(f):
             return self._penalty(f, z, probes)
 
-    def _penalty(self, f: TensorFunction, z: AnyTensor, probes: Probes | None) -> RealTensor:
+    def _penalty(self, f: TensorFunction, z: Points, probes: Probes | None) -> Scalar:
         return self.value_and_penalty(f, z, probes)[1]
 
     def estimate(
-        self, f: TensorFunction, z: AnyTensor, count: int, probes: Probes | None = None
+        self, f: TensorFunction, z: Points, count: int, probes: Probes | None = None
     ) -> Estimate:
         """The penalty as a number with its standard error, from `count` draws of the probes.
 
@@ -68,12 +68,12 @@ class Regularizer(ABC):
         return Estimate(draws.mean(), draws.std() / math.sqrt(count))
 
 
-def mean_square_norm(v: Tensor) -> RealTensor:
+def mean_square_norm(v: Tensor) -> Scalar:
     """Mean over the batch of the squared Euclidean norm of each example; 0 for no examples."""
     return batch_mean(square_norms(v))
 
 
-def batch_mean(numbers: RealTensor) -> RealTensor:
+def batch_mean(numbers: RealTensor) -> Scalar:
     """The mean over all entries; 0 where there are none, as a sum over no examples is.
 
     Example:

@@ -6,7 +6,7 @@ from abc import abstractmethod
 import torch
 from torch import Tensor
 
-from holonet._types import AnyTensor, IntTensor, RealTensor, TensorFunction
+from holonet._types import Labels, Numbers, Points, Scalar, TensorFunction, Values
 from holonet.calculus import Probes
 from holonet.errors import ConfigError, InputTypeError
 from holonet.regularizers.regularizer import Regularizer
@@ -48,13 +48,13 @@ class SampledRegularizer(Regularizer):
         self.every = every
 
     def value_and_penalty(
-        self, f: TensorFunction, z: AnyTensor, probes: Probes | None = None
-    ) -> tuple[AnyTensor, RealTensor]:
+        self, f: TensorFunction, z: Points, probes: Probes | None = None
+    ) -> tuple[Values, Scalar]:
         """f(z), and the penalty averaged over the batch."""
         penalty = self(f, z, probes)
         return f(z.clone()), penalty
 
-    def _penalty(self, f: TensorFunction, z: Tensor, probes: Probes | None) -> RealTensor:
+    def _penalty(self, f: TensorFunction, z: Tensor, probes: Probes | None) -> Scalar:
         """The penalty averaged over the batch, 0 for no examples; f never sees all of z."""
         self._require(z)
         if not len(z):
@@ -65,7 +65,7 @@ class SampledRegularizer(Regularizer):
         draws = [self._draw(f, z, probes) for _ in range(self.count)]
         return torch.stack(draws).mean()
 
-    def _draw(self, f: TensorFunction, z: AnyTensor, probes: Probes) -> RealTensor:
+    def _draw(self, f: TensorFunction, z: Points, probes: Probes) -> Scalar:
         thinned = ThinnedProbes(probes, len(z), self.every)
         rows, weights = thinned.choose()
         found = self._estimate(f, z[rows.to(z.device)], thinned)
@@ -76,11 +76,11 @@ class SampledRegularizer(Regularizer):
         del z
 
     @abstractmethod
-    def _exact(self, f: TensorFunction, z: AnyTensor) -> RealTensor:
+    def _exact(self, f: TensorFunction, z: Points) -> Numbers:
         """The penalty of each example."""
 
     @abstractmethod
-    def _estimate(self, f: TensorFunction, z: AnyTensor, probes: Probes) -> RealTensor:
+    def _estimate(self, f: TensorFunction, z: Points, probes: Probes) -> Numbers:
         """An unbiased estimate of the penalty of each example."""
 
 
@@ -105,7 +105,7 @@ class ThinnedProbes(Probes):
         self._size = max(1, min(every, examples))
         self._groups = examples // self._size
 
-    def choose(self) -> tuple[IntTensor, RealTensor]:
+    def choose(self) -> tuple[Labels, Numbers]:
         """A random example of each group, and the share of the batch that the group is."""
         groups, size = self._groups, self._size
         full = groups * size
@@ -117,7 +117,7 @@ class ThinnedProbes(Probes):
         weights[-1:] += (self._examples - full) / max(self._examples, 1)
         return grid.argmin(1) + size * torch.arange(groups), weights
 
-    def like(self, z: AnyTensor) -> AnyTensor:
+    def like(self, z: Points) -> Points:
         """One direction for each chosen example, in the shape, dtype and device of z."""
         entries = math.prod(z.shape[1:])
         width = -(-entries // self._size)
@@ -126,7 +126,7 @@ class ThinnedProbes(Probes):
         return together[:, :entries].reshape(z.shape)
 
 
-def sphere_directions(z: AnyTensor, probes: Probes) -> AnyTensor:
+def sphere_directions(z: Points, probes: Probes) -> Points:
     """A direction for each example, uniform on the unit sphere of all its real coordinates.
 
     Normal variates by Box and Muller from the random phases of the probes, normalized.
@@ -152,7 +152,7 @@ def sphere_directions(z: AnyTensor, probes: Probes) -> AnyTensor:
     return unit.view(z.shape).to(z)
 
 
-def unit_directions(z: AnyTensor) -> list[AnyTensor]:
+def unit_directions(z: Points) -> list[Points]:
     """The coordinate directions, each for the whole batch."""
     entries = math.prod(z.shape[1:])
     units = torch.eye(entries, dtype=z.dtype, device=z.device).view(entries, 1, *z.shape[1:])

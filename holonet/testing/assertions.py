@@ -184,8 +184,8 @@ class _Finding:
             )
         by = "forward mode" if w.forward_mode else "central differences, for want of a jvp"
         return (
-            f"not holomorphic: {where}, at {brief(z[at])}, error {w.error[at]:.3g} > "
-            f"{allowed:.2g}: {'; '.join(meaning)}.\n"
+            f"not holomorphic: {where}, at point {at} of the batch, {brief(z[at])}: error "
+            f"{w.error[at]:.3g} > {allowed:.2g}: {'; '.join(meaning)}.\n"
             f"  d/dzbar ({by}): {w.dbar[at]:.3g}\n"
             f"  negative modes on a circle of radius {self.radius[at]:.3g}: "
             f"{w.negative_modes[at]:.3g}\n"

@@ -324,9 +324,10 @@ def _judge(
     if not float(error[at]) <= tolerance:
         operator = "Laplacian radius^2 / 2d" if claim == "harmonic" else "Levi form radius^2"
         raise AssertionError(
-            f"not {claim}: {subject.name}, {variant.name}, at {brief(z[at])}, error "
-            f"{float(error[at]):.3g} > {tolerance:.2g}, relative to the variation of the "
-            f"function.\n  {operator}: {float(bend[at]):.3g}\n"
+            f"not {claim}: {subject.name}, {variant.name}, at point {at} of the batch, "
+            f"{brief(z[at])}: error {float(error[at]):.3g} > {tolerance:.2g}, relative to the "
+            f"variation of the function within radius {float(radii[at]):.3g}.\n"
+            f"  {operator}: {float(bend[at]):.3g}\n"
             f"  mean-value property: {float(gap[at]):.3g}"
         )
     if not bool(resolved.all()):
