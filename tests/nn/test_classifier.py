@@ -1,5 +1,6 @@
 """HolomorphicClassifier: real in, real out, holomorphic in between."""
 
+import os
 import subprocess
 import sys
 
@@ -141,7 +142,11 @@ same(torch.jit.load(buffer), (1, 300), derived=False)
 
 def test_torch_compiles_exports_and_traces_it():
     done = subprocess.run(
-        [sys.executable, "-c", READ_BY_TORCH], capture_output=True, text=True, check=False
+        [sys.executable, "-c", READ_BY_TORCH],
+        env={**os.environ, "HOLONET_BACKEND": "auto"},
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, done.stderr[-3000:]
 
