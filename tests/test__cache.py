@@ -54,7 +54,7 @@ def test_the_message_names_what_differs(tmp_path):
 
 
 @given(st.data())
-def test_no_damage_is_believed(tmp_path_factory, data):
+def test_a_damaged_file_gives_no_result(tmp_path_factory, data):
     path = tmp_path_factory.mktemp("kept") / "result.json"
     keep(path, {"seed": 1}, result=[1.5, 2.5])
     content = bytearray(path.read_bytes())

@@ -102,7 +102,7 @@ def test_margins_between_the_verdicts_are_wide(rows) -> None:
                 assert min(m.dbar, m.negative_modes) > 1e-3
 
 
-def test_how_the_numbers_came_about(rows) -> None:
+def test_differences_and_whole_batches_where_they_are_needed(rows) -> None:
     by_differences = {
         (r.name, m.mode) for r in rows.values() for m in r.measurements if "differences" in m.how
     }

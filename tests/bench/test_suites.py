@@ -97,7 +97,7 @@ def test_penalized_steps_are_the_loss_and_the_penalty():
     torch.testing.assert_close(found, nn.functional.cross_entropy(model(x), y) + energy)
 
 
-def test_memory_is_told_of_rules_and_penalties():
+def test_the_memory_suite_has_rules_and_penalties():
     for case in SUITES["memory"](True):
         assert {"analytic", "pgd", "LaplacianPenalty"} < set(case.contenders)
         analytic, standard = (

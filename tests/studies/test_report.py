@@ -85,7 +85,7 @@ def test_each_claim_has_its_source_its_test_and_its_verdict_before_its_own_text(
     assert "Source (reconstructed): Abstract." in second.text
 
 
-def test_failures_and_provenance_are_told():
+def test_the_report_lists_failures_and_provenance():
     found = report()
     assert found.notes == ["A note.", "Cell y failed: NumericalError: NaN"]
     assert found.facts["seeds"] == "0, 1"

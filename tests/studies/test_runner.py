@@ -142,7 +142,7 @@ def test_other_settings_are_done_anew_with_nothing_of_the_old(tmp_path: Path) ->
     )
 
 
-def test_so_is_a_broken_off_cell_of_other_settings(tmp_path: Path) -> None:
+def test_an_interrupted_cell_of_other_settings_is_done_anew(tmp_path: Path) -> None:
     with pytest.raises(Crash):
         reproduce(Toy(errors={"seed0": Crash()}), tmp_path)
     other = Toy(scale=2)
@@ -150,7 +150,7 @@ def test_so_is_a_broken_off_cell_of_other_settings(tmp_path: Path) -> None:
     assert other.found_on_arrival[0] == ["identity.json", "identity.json.sha256"]
 
 
-def test_so_is_an_earlier_revision(tmp_path: Path) -> None:
+def test_a_cell_of_an_earlier_revision_is_done_anew(tmp_path: Path) -> None:
     class Revised(Toy):
         revision = 2
 
@@ -188,7 +188,7 @@ def _deep(cells: Path) -> None:
 
 
 @pytest.mark.parametrize("damage", [_altered, _exchanged, _without_result, _deep])
-def test_what_is_not_the_cells_result_is_not_believed(
+def test_a_damaged_cell_is_computed_anew(
     tmp_path: Path, damage: Callable[[Path], None], caplog: pytest.LogCaptureFixture
 ) -> None:
     first = reproduce(Toy(), tmp_path)
@@ -200,7 +200,7 @@ def test_what_is_not_the_cells_result_is_not_believed(
     assert "seed1.json" in caplog.text
 
 
-def test_a_study_that_is_at_work_refuses_a_second_one(tmp_path: Path) -> None:
+def test_a_running_study_refuses_a_second_one(tmp_path: Path) -> None:
     with folder_lock(tmp_path, RunExistsError), ThreadPoolExecutor(1) as another:
         second = another.submit(reproduce, Toy(), tmp_path)
         with pytest.raises(RunExistsError, match=f"in use by process {os.getpid()}"):
@@ -216,7 +216,7 @@ def test_a_folder_that_is_not_ours_is_not_removed(tmp_path: Path) -> None:
     assert precious.read_text() == "kept"
 
 
-def test_a_failed_cell_is_recorded_told_and_tried_again(tmp_path: Path) -> None:
+def test_a_failed_cell_is_reported_and_tried_again(tmp_path: Path) -> None:
     done = reproduce(Toy(errors={"seed1": NumericalError("NaN at step 3")}), tmp_path)
     assert done.failed == {"seed1": "NumericalError: NaN at step 3"}
     assert set(done.results) == {"seed0", "seed2", "seed3"}
@@ -264,7 +264,7 @@ def test_too_little_for_any_finding_is_not_testable(tmp_path: Path) -> None:
     assert "at least one value" in done.findings[0].text
 
 
-def test_quick_is_passed_on_and_told(tmp_path: Path) -> None:
+def test_quick_is_in_the_cells_and_the_report(tmp_path: Path) -> None:
     done = reproduce(Toy(), tmp_path, quick=True)
     assert set(done.results) == {"seed0", "seed1"}
     assert done.record["quick"] is True
@@ -292,7 +292,7 @@ def test_progress_is_drawn_on_stderr(tmp_path: Path, capsys: pytest.CaptureFixtu
         ({"scale": object()}, "not JSON"),
     ],
 )
-def test_what_a_study_must_not_do(tmp_path: Path, options: dict[str, Any], match: str) -> None:
+def test_bad_keys_and_settings_are_refused(tmp_path: Path, options: dict[str, Any], match: str) -> None:
     with pytest.raises(ConfigError, match=match):
         reproduce(Toy(**options), tmp_path)
 

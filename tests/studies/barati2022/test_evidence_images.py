@@ -93,7 +93,7 @@ def test_transfer_is_explained_by_its_cause_alone(transfers, cause, sign) -> Non
         assert verdict(claim, results) in expected, claim
 
 
-def test_texts_show_every_number(transfers) -> None:
+def test_the_text_of_a_finding_has_every_number(transfers) -> None:
     for claim, cause in PREDICTORS.items():
         finding = CLAIM[claim].evidence(transfers(cause)).finding(claim)
         assert all(name in finding.text for name in finding.numbers)
@@ -114,7 +114,7 @@ def test_sources_stand_in_rows(transfers) -> None:
     )
 
 
-def test_few_networks_settle_nothing(transfers) -> None:
+def test_fewer_than_12_networks_are_refused(transfers) -> None:
     with pytest.raises(DataError, match="11 networks are left, and 12 are needed"):
         pair_matrices(transfers(PREDICTORS["transfer-data"], count=11))
     with pytest.raises(DataError, match="0 networks"):

@@ -62,7 +62,7 @@ def test_harmonic_means_no_defect(plane, defect, expected) -> None:
     assert verdict("data-coordinates", plane(two_variables=values)) is wanted
 
 
-def test_one_seed_settles_nothing(plane) -> None:
+def test_one_seed_is_not_testable(plane) -> None:
     for claim in CLAIM:
         assert verdict(claim, plane(seeds=1)) is Verdict.NOT_TESTABLE
 
@@ -82,6 +82,6 @@ def test_seeds_are_paired_though_some_are_missing(plane) -> None:
     assert verdict("dirichlet-principle", results) is Verdict.CONFIRMED
 
 
-def test_missing_arms_are_an_error(plane) -> None:
+def test_a_missing_condition_is_an_error(plane) -> None:
     with pytest.raises(DataError, match="'filled'"):
         by_seed({k: r for k, r in plane().items() if "filled" not in k}, "filled", "distance")

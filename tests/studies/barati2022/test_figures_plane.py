@@ -29,7 +29,7 @@ def test_the_mean_profile_and_the_closed_form_are_drawn(plane) -> None:
     assert lines["minimizer, closed form"][-1] == pytest.approx(1 / 1.1)
 
 
-def test_the_table_has_a_row_for_every_arm_and_problem(plane) -> None:
+def test_the_table_has_a_row_for_every_condition_and_problem(plane) -> None:
     table = CLAIM["dirichlet-principle"].figure(plane()).table
     assert len(table.rows) == 10
     assert ["risk", "disc-2", 0.03, 0.03, 0.5, 1.0, 1e-6] in [

@@ -116,7 +116,7 @@ def test_what_is_common_to_all_logits_is_not_seen() -> None:
 
 
 @pytest.mark.parametrize("family", sorted(FAMILIES))
-def test_the_weight_lowers_the_energy_and_training_is_gone_on_with(family, tmp_path) -> None:
+def test_the_weight_lowers_the_energy_and_training_resumes(family, tmp_path) -> None:
     data = load_digits().subset(train=200, test=30)
     models = {
         weight: train_network(Network(family, weight, 0), TRAINING, data, tmp_path / str(weight))

@@ -8,7 +8,7 @@ from holonet.studies.barati2022 import Barati2022
 from holonet.studies.barati2022.settings import of_part
 
 
-def test_parts_are_told_apart() -> None:
+def test_of_part_selects_by_part() -> None:
     results = {"a": {"part": "planar"}, "b": {"part": "energy"}, "c": {"part": "planar"}}
     assert of_part(results, "planar") == [results["a"], results["c"]]
 

@@ -43,7 +43,7 @@ def test_both_sizes_have_what_the_claims_need() -> None:
         assert {n.half for n in networks} == {0, 1}
 
 
-def test_options_are_heard() -> None:
+def test_options_change_the_cells() -> None:
     cells = Barati2022(load_digits(), seeds=7, epochs=3).cells(True)
     assert {c.settings.seed for c in cells if hasattr(c.settings, "seed")} == set(range(7))
     assert all(c.settings.training.epochs == 3 for c in cells)
@@ -95,7 +95,7 @@ def test_lost_parts_cost_their_own_claims_only(plane) -> None:
     assert "energy-helps" not in shown
 
 
-def test_weights_of_another_family_are_not_gone_on_with(tiny, tmp_path) -> None:
+def test_weights_of_another_family_are_not_resumed(tiny, tmp_path) -> None:
     """Same data, rule, sizes and seed: the activation alone is another."""
     relu, softplus = (
         next(c for c in tiny.cells(True) if c.key == f"{family}-weight0-seed0")

@@ -103,7 +103,7 @@ def test_seeds_are_paired_and_lost_ones_left_out() -> None:
     assert found["l_inf"]["count"] == 4
 
 
-def test_what_one_step_overstates_is_told() -> None:
+def test_the_gap_between_one_step_and_pgd_is_in_the_finding() -> None:
     results = made_up()
     for result in results.values():
         result["one_step"] = dict.fromkeys(RADII, 0.9)
@@ -114,7 +114,7 @@ def test_what_one_step_overstates_is_told() -> None:
     assert "l_inf {'flat loss': 4}" in finding.text
 
 
-def test_one_seed_tests_nothing() -> None:
+def test_one_seed_is_not_testable() -> None:
     assert set(verdicts(made_up(1)).values()) == {Verdict.NOT_TESTABLE}
 
 
