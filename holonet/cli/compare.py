@@ -4,7 +4,7 @@ import json
 import statistics
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.table import Table
@@ -69,7 +69,7 @@ def demo(
         progress=not as_json,
     )
     if as_json:
-        typer.echo(json.dumps({"report": str(report), "outcomes": _as_dicts(outcomes)}))
+        typer.echo(json.dumps({"report": str(report), "outcomes": [o.to_json() for o in outcomes]}))
         return
     _print(outcomes, 0.1, "PGD")
     say(f"\nThe report is {report.resolve()}: open it in a browser.")
@@ -144,7 +144,7 @@ def compare(
         progress=not as_json,
     )
     if as_json:
-        typer.echo(json.dumps(_as_dicts(outcomes)))
+        typer.echo(json.dumps([o.to_json() for o in outcomes]))
         return
     _print(outcomes, eps, attack, baseline="standard")
     say(f"\nThe runs are in {out}; call the command again to resume.")
@@ -184,19 +184,3 @@ def _spread(values: Sequence[float]) -> str:
     if len(values) == 1:
         return f"{values[0]:.1f}"
     return f"{statistics.fmean(values):.2f} ({min(values):.2f} to {max(values):.2f})"
-
-
-def _as_dicts(outcomes: Sequence[Outcome]) -> list[dict[str, Any]]:
-    return [
-        {
-            "label": o.label,
-            "seed": o.seed,
-            "parameters": o.parameters,
-            "clean": o.clean,
-            "robust": {str(p.eps): p.accuracy for p in o.curve},
-            "step_ms": o.step_ms,
-            "train_seconds": o.train_seconds,
-            "folder": str(o.folder),
-        }
-        for o in outcomes
-    ]

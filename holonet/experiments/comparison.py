@@ -60,17 +60,17 @@ class Outcome:
     folder: Path
 
     def to_json(self) -> dict[str, Any]:
-        """Accuracies with their intervals, times and parameters."""
-        curve = [
-            {**asdict(p), "accuracy": p.accuracy, "interval": list(p.interval)} for p in self.curve
-        ]
+        """Accuracies by radius with their intervals, parameters and times."""
         return {
+            "label": self.label,
             "seed": self.seed,
             "parameters": self.parameters,
             "clean": self.clean,
-            "robust": curve,
+            "robust": {str(p.eps): p.accuracy for p in self.curve},
+            "intervals": {str(p.eps): list(p.interval) for p in self.curve},
             "step_ms": self.step_ms,
             "train_seconds": self.train_seconds,
+            "folder": str(self.folder),
         }
 
     def at(self, eps: float) -> RobustnessPoint:

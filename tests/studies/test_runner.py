@@ -292,7 +292,7 @@ def test_progress_is_drawn_on_stderr(tmp_path: Path, capsys: pytest.CaptureFixtu
         ({"scale": object()}, "not JSON"),
     ],
 )
-def test_bad_keys_and_settings_are_refused(tmp_path: Path, options: dict[str, Any], match: str) -> None:
+def test_bad_keys_and_settings_are_refused(tmp_path, options, match) -> None:
     with pytest.raises(ConfigError, match=match):
         reproduce(Toy(**options), tmp_path)
 
