@@ -4,6 +4,8 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
 import torch
+from jaxtyping import Complex, Float
+from torch import Tensor
 
 from holonet._arguments import checked
 from holonet._types import ComplexTensor, RealTensor
@@ -19,7 +21,7 @@ class Obstacle(ABC):
     """
 
     @abstractmethod
-    def distance(self, z: ComplexTensor) -> RealTensor:
+    def distance(self, z: Complex[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
         """Euclidean distance from each z to the set."""
 
 
@@ -39,7 +41,7 @@ class PointSet(Obstacle):
         if not self.points:
             raise DomainError("PointSet(()) is empty: give at least one point")
 
-    def distance(self, z: ComplexTensor) -> RealTensor:
+    def distance(self, z: Complex[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
         """Distance to the nearest point."""
         return torch.stack([(z - p).abs() for p in self.points]).amin(0)
 
@@ -68,7 +70,7 @@ class PeriodicPoints(Obstacle):
         if self.period == 0:
             raise DomainError(f"{self} repeats one point: choose a period that is not 0")
 
-    def distance(self, z: ComplexTensor) -> RealTensor:
+    def distance(self, z: Complex[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
         """Distance to the nearest point."""
         nearest, reach = _nearest(z, self.offset, self.period), len(self.without)
         moduli = []
@@ -98,7 +100,7 @@ class Ray(Obstacle):
         if self.direction == 0:
             raise DomainError(f"{self} goes nowhere: choose a direction that is not 0")
 
-    def distance(self, z: ComplexTensor) -> RealTensor:
+    def distance(self, z: Complex[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
         """Distance to the nearest point of the half-line."""
         return _ray_distance(z - self.start, self.direction)
 
@@ -128,7 +130,7 @@ class PeriodicRays(Obstacle):
                 "choose both not 0 and at a right angle"
             )
 
-    def distance(self, z: ComplexTensor) -> RealTensor:
+    def distance(self, z: Complex[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
         """Distance to the nearest half-line."""
         k = _nearest(z, self.offset, self.period)
         return _ray_distance(z - self.offset - k * self.period, self.direction)

@@ -4,6 +4,8 @@ import math
 from dataclasses import dataclass
 
 import torch
+from jaxtyping import Complex, Float
+from torch import Tensor
 
 from holonet._arguments import checked
 from holonet._types import ComplexTensor, RealTensor
@@ -33,11 +35,11 @@ def _circle(count: int, dtype: torch.dtype) -> ComplexTensor:
 class Plane(Domain):
     """All of C: the domain of an entire function. Samples are standard circular normal."""
 
-    def clearance(self, z: ComplexTensor) -> RealTensor:
+    def clearance(self, z: Complex[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
         """Infinite everywhere."""
         return torch.full_like(z.real, math.inf)
 
-    def distance_to(self, z: ComplexTensor) -> RealTensor:
+    def distance_to(self, z: Complex[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
         """Zero everywhere."""
         return torch.zeros_like(z.real)
 
@@ -47,11 +49,13 @@ class Plane(Domain):
         *,
         generator: torch.Generator | None = None,
         dtype: torch.dtype = torch.complex128,
-    ) -> ComplexTensor:
+    ) -> Complex[Tensor, " count"]:
         """Standard circular normal points, E|z|^2 = 1."""
         return torch.randn(count, generator=generator, dtype=dtype)
 
-    def boundary(self, count: int, *, dtype: torch.dtype = torch.complex128) -> ComplexTensor:
+    def boundary(
+        self, count: int, *, dtype: torch.dtype = torch.complex128
+    ) -> Complex[Tensor, " points"]:
         """Empty: the plane has no boundary."""
         return torch.empty(0, dtype=dtype)
 
@@ -72,12 +76,12 @@ class Annulus(Domain):
                 "choose 0 <= inner < outer"
             )
 
-    def clearance(self, z: ComplexTensor) -> RealTensor:
+    def clearance(self, z: Complex[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
         """Distance to the nearer of the two circles."""
         r = (z - self.center).abs()
         return torch.minimum(self.outer - r, r - self.inner).clamp(min=0)
 
-    def distance_to(self, z: ComplexTensor) -> RealTensor:
+    def distance_to(self, z: Complex[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
         """Distance to the closed ring."""
         r = (z - self.center).abs()
         return torch.maximum(r - self.outer, self.inner - r).clamp(min=0)
@@ -88,13 +92,15 @@ class Annulus(Domain):
         *,
         generator: torch.Generator | None = None,
         dtype: torch.dtype = torch.complex128,
-    ) -> ComplexTensor:
+    ) -> Complex[Tensor, " count"]:
         """Points uniform in area."""
         u, angle = _uniform(count, generator, dtype)
         r = (self.inner**2 + u * (self.outer**2 - self.inner**2)).sqrt()
         return self.center + torch.polar(r, angle * (2 * math.pi))
 
-    def boundary(self, count: int, *, dtype: torch.dtype = torch.complex128) -> ComplexTensor:
+    def boundary(
+        self, count: int, *, dtype: torch.dtype = torch.complex128
+    ) -> Complex[Tensor, " points"]:
         """Equally spaced points, half on each circle."""
         within = count // 2 if self.inner > 0 else 0
         return self.center + torch.cat(
@@ -119,11 +125,11 @@ class Disc(Domain):
         if not self.radius > 0:
             raise DomainError(f"Disc(radius={self.radius}) is empty: choose radius > 0")
 
-    def clearance(self, z: ComplexTensor) -> RealTensor:
+    def clearance(self, z: Complex[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
         """Distance to the circle, from inside."""
         return (self.radius - (z - self.center).abs()).clamp(min=0)
 
-    def distance_to(self, z: ComplexTensor) -> RealTensor:
+    def distance_to(self, z: Complex[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
         """Distance to the closed disc."""
         return ((z - self.center).abs() - self.radius).clamp(min=0)
 
@@ -133,12 +139,14 @@ class Disc(Domain):
         *,
         generator: torch.Generator | None = None,
         dtype: torch.dtype = torch.complex128,
-    ) -> ComplexTensor:
+    ) -> Complex[Tensor, " count"]:
         """Points uniform in area."""
         u, angle = _uniform(count, generator, dtype)
         return self.center + torch.polar(self.radius * u.sqrt(), angle * (2 * math.pi))
 
-    def boundary(self, count: int, *, dtype: torch.dtype = torch.complex128) -> ComplexTensor:
+    def boundary(
+        self, count: int, *, dtype: torch.dtype = torch.complex128
+    ) -> Complex[Tensor, " points"]:
         """Equally spaced points of the circle, counter-clockwise from the right."""
         return self.center + self.radius * _circle(count, dtype)
 
@@ -157,11 +165,11 @@ class Rectangle(Domain):
         if not (self.left < self.right and self.bottom < self.top):
             raise DomainError(f"{self} is empty: choose left < right and bottom < top")
 
-    def clearance(self, z: ComplexTensor) -> RealTensor:
+    def clearance(self, z: Complex[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
         """Distance to the nearest side, from inside."""
         return self._depth(z).amin(0).clamp(min=0)
 
-    def distance_to(self, z: ComplexTensor) -> RealTensor:
+    def distance_to(self, z: Complex[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
         """Distance to the closed rectangle."""
         over = (-self._depth(z)).clamp(min=0)
         return torch.hypot(torch.maximum(over[0], over[1]), torch.maximum(over[2], over[3]))
@@ -177,14 +185,16 @@ class Rectangle(Domain):
         *,
         generator: torch.Generator | None = None,
         dtype: torch.dtype = torch.complex128,
-    ) -> ComplexTensor:
+    ) -> Complex[Tensor, " count"]:
         """Points uniform in area."""
         u, v = _uniform(count, generator, dtype)
         return torch.complex(
             self.left + u * (self.right - self.left), self.bottom + v * (self.top - self.bottom)
         )
 
-    def boundary(self, count: int, *, dtype: torch.dtype = torch.complex128) -> ComplexTensor:
+    def boundary(
+        self, count: int, *, dtype: torch.dtype = torch.complex128
+    ) -> Complex[Tensor, " points"]:
         """Points equally spaced in arc length, counter-clockwise from the lower left corner."""
         width, height = self.right - self.left, self.top - self.bottom
         t = torch.arange(count, dtype=dtype.to_real()) * (2 * (width + height) / max(count, 1))
@@ -217,11 +227,11 @@ class SlitPlane(Domain):
         if not self.obstacles:
             raise DomainError("SlitPlane(()) has no slit: use Plane() for all of C")
 
-    def clearance(self, z: ComplexTensor) -> RealTensor:
+    def clearance(self, z: Complex[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
         """Distance to the nearest obstacle."""
         return torch.stack([o.distance(z) for o in self.obstacles]).amin(0)
 
-    def distance_to(self, z: ComplexTensor) -> RealTensor:
+    def distance_to(self, z: Complex[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
         """Zero everywhere: the obstacles have no interior."""
         return torch.zeros_like(z.real)
 
@@ -231,7 +241,7 @@ class SlitPlane(Domain):
         *,
         generator: torch.Generator | None = None,
         dtype: torch.dtype = torch.complex128,
-    ) -> ComplexTensor:
+    ) -> Complex[Tensor, " count"]:
         """Circular normal points about the center that keep the margin."""
         parts: list[ComplexTensor] = []
         missing = count
@@ -246,6 +256,8 @@ class SlitPlane(Domain):
             "choose a smaller margin or another center"
         )
 
-    def boundary(self, count: int, *, dtype: torch.dtype = torch.complex128) -> ComplexTensor:
+    def boundary(
+        self, count: int, *, dtype: torch.dtype = torch.complex128
+    ) -> Complex[Tensor, " points"]:
         """Empty: slits are not sampled; use their `distance` instead."""
         return torch.empty(0, dtype=dtype)

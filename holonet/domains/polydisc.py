@@ -4,6 +4,8 @@ import math
 from dataclasses import dataclass
 
 import torch
+from jaxtyping import Complex, Float
+from torch import Tensor
 
 from holonet._arguments import checked
 from holonet._types import ComplexTensor, RealTensor
@@ -39,12 +41,12 @@ class Polydisc(Domain):
     def _excess(self, z: ComplexTensor) -> RealTensor:
         return (z - self.center).abs() - self._radii()
 
-    def clearance(self, z: ComplexTensor) -> RealTensor:
-        """Largest r such that z plus the polydisc of radius r stays inside; shape z.shape[:-1]."""
+    def clearance(self, z: Complex[Tensor, "*batch n"]) -> Float[Tensor, "*batch"]:
+        """Largest r such that z plus the polydisc of radius r stays inside."""
         return (-self._excess(z)).amin(-1).clamp(min=0)
 
-    def distance_to(self, z: ComplexTensor) -> RealTensor:
-        """Euclidean distance to the closed polydisc; shape z.shape[:-1]."""
+    def distance_to(self, z: Complex[Tensor, "*batch n"]) -> Float[Tensor, "*batch"]:
+        """Euclidean distance to the closed polydisc."""
         return self._excess(z).clamp(min=0).norm(dim=-1)
 
     def sample(
@@ -53,16 +55,18 @@ class Polydisc(Domain):
         *,
         generator: torch.Generator | None = None,
         dtype: torch.dtype = torch.complex128,
-    ) -> ComplexTensor:
-        """Points uniform in volume, shape (count, n)."""
+    ) -> Complex[Tensor, "count n"]:
+        """Points uniform in volume."""
         u, turn = torch.rand(
             2, count, *self.center.shape, generator=generator, dtype=dtype.to_real()
         )
         offset = torch.polar(self._radii().to(u.dtype) * u.sqrt(), turn * (2 * math.pi))
         return (self.center + offset).to(dtype)
 
-    def boundary(self, count: int, *, dtype: torch.dtype = torch.complex128) -> ComplexTensor:
-        """Points of the distinguished boundary |z_j - center_j| = radius_j, shape (count, n).
+    def boundary(
+        self, count: int, *, dtype: torch.dtype = torch.complex128
+    ) -> Complex[Tensor, "count n"]:
+        """Points of the distinguished boundary |z_j - center_j| = radius_j.
 
         The phases follow the R-sequence of Roberts: multiples of powers of the root of
         x^(n+1) = x + 1, which fill the torus evenly in any dimension.

@@ -1,5 +1,6 @@
 """Formulas as torch functions: a list of instructions that carries Taylor jets along."""
 
+import functools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -49,8 +50,8 @@ class Program:
     def jet(self, z: ComplexTensor, order: int) -> _Jet:
         """The value and the derivatives up to that order; constants may be numbers."""
         jets: list[_Jet] = []
-        for name, *rest in self.steps:
-            jets.append(_RULES.get(str(name), _head)(z, order, jets, str(name), rest))
+        for step in self.steps:
+            jets.append(_run(step, z, order, jets))
         return jets[-1]
 
 
@@ -76,12 +77,14 @@ def _times(a: _Value, b: _Value) -> _Value:
     """The product, where a 0 or a 1 among the constants costs nothing."""
     if _is(a, 0) or _is(b, 0):
         return 0
-    if isinstance(a, Tensor) == isinstance(b, Tensor):
-        return a * b
-    return scaled(a, b) if isinstance(a, Tensor) else scaled(b, a)  # pyright: ignore[reportArgumentType]
+    if isinstance(a, Tensor) and not isinstance(b, Tensor):
+        return scaled(a, b)
+    if isinstance(b, Tensor) and not isinstance(a, Tensor):
+        return scaled(b, a)
+    return a * b
 
 
-def _side(z: Tensor, u: Tensor) -> Tensor:
+def _side(z: Tensor, u: Any) -> Tensor:
     """An argument of a function with a cut: zeros that were computed count as positive.
 
     Only z itself brings its side of the cut along.
@@ -115,70 +118,55 @@ def _chain(outer: Callable[[int], _Value], inner: _Jet) -> _Jet:
     return tuple(jet)
 
 
-def _variable(z: Tensor, order: int, jets: list[_Jet], name: str, rest: list) -> _Jet:
-    del jets, name, rest
-    return (z, 1, 0)[: order + 1]
+def _run(step: tuple[Any, ...], z: Tensor, order: int, jets: list[_Jet]) -> _Jet:
+    """The jet of one step, from those of the earlier ones."""
+    name, *rest = step
+    match name:
+        case "variable":
+            return (z, 1, 0)[: order + 1]
+        case "constant":
+            return (rest[0], 0, 0)[: order + 1]
+        case "sum":
+            parts = zip(*(jets[i] for i in rest), strict=True)
+            return tuple(functools.reduce(_plus, part) for part in parts)
+        case "product":
+            return functools.reduce(_leibniz, (jets[i] for i in rest))
+        case "power":
+            return _power(jets[rest[0]], rest[1])
+        case "root power":
+            return _root_power(jets[rest[0]], rest[1], z)
+        case "complex power":
+            return _complex_power(jets[rest[0]], rest[1], z)
+        case "patched":
+            return _patched(z, order, *rest)
+    return _of_record(_RECORDS[name], jets[rest[0]], z)
 
 
-def _constant(z: Tensor, order: int, jets: list[_Jet], name: str, rest: list) -> _Jet:
-    del z, jets, name
-    return (rest[0], 0, 0)[: order + 1]
-
-
-def _sum(z: Tensor, order: int, jets: list[_Jet], name: str, rest: list) -> _Jet:
-    del z, order, name
-    total = jets[rest[0]]
-    for i in rest[1:]:
-        total = tuple(_plus(a, b) for a, b in zip(total, jets[i], strict=True))
-    return total
-
-
-def _product(z: Tensor, order: int, jets: list[_Jet], name: str, rest: list) -> _Jet:
-    del z, order, name
-    total = jets[rest[0]]
-    for i in rest[1:]:
-        total = _leibniz(total, jets[i])
-    return total
-
-
-def _power(z: Tensor, order: int, jets: list[_Jet], name: str, rest: list) -> _Jet:
-    del z, order, name
-    i, n = rest
-    u = jets[i][0]
+def _power(u: _Jet, n: int) -> _Jet:
     falling = (1, n, n * (n - 1))
-    return _chain(
-        lambda k: _times(falling[k], _integer_power(u, n - k)) if falling[k] else 0, jets[i]
-    )
+    return _chain(lambda k: _times(falling[k], _integer_power(u[0], n - k)) if falling[k] else 0, u)
 
 
-def _root_power(z: Tensor, order: int, jets: list[_Jet], name: str, rest: list) -> _Jet:
-    del order, name
-    i, n = rest
-    root = torch.sqrt(_side(z, jets[i][0]))
+def _root_power(u: _Jet, n: int, z: Tensor) -> _Jet:
+    root = torch.sqrt(_side(z, u[0]))
     falling = (1, n / 2, (n / 2) * (n / 2 - 1))
-    return _chain(lambda k: _times(falling[k], _integer_power(root, n - 2 * k)), jets[i])
+    return _chain(lambda k: _times(falling[k], _integer_power(root, n - 2 * k)), u)
 
 
-def _complex_power(z: Tensor, order: int, jets: list[_Jet], name: str, rest: list) -> _Jet:
-    del order, name
-    i, c = rest
-    log = torch.log(_side(z, jets[i][0]))
+def _complex_power(u: _Jet, c: _Number, z: Tensor) -> _Jet:
+    log = torch.log(_side(z, u[0]))
     falling = (1, c, c * (c - 1))
-    return _chain(lambda k: _times(falling[k], torch.exp(scaled(log, c - k))), jets[i])
+    return _chain(lambda k: _times(falling[k], torch.exp(scaled(log, c - k))), u)
 
 
-def _head(z: Tensor, order: int, jets: list[_Jet], name: str, rest: list) -> _Jet:
-    del order
-    record, u = _RECORDS[name], jets[rest[0]]
-    at = _side(z, u[0]) if record.branch_cuts else u[0]
+def _of_record(record: HolomorphicFunction, u: _Jet, z: Tensor) -> _Jet:
+    at: Any = _side(z, u[0]) if record.branch_cuts else u[0]
     parts = (record.value, record.derivative, record.second_derivative)
     return _chain(lambda k: parts[k](at), u)
 
 
-def _patched(z: Tensor, order: int, jets: list[_Jet], name: str, rest: list) -> _Jet:
+def _patched(z: Tensor, order: int, program: Program, *patches: Patch) -> _Jet:
     """Off the patches the other program, which is never run where it divides by 0."""
-    del jets, name
-    program, *patches = rest
     away, parts = z, []
     for patch in patches:
         # a difference is 0 where it does not count: neither it nor its gradient may overflow
@@ -210,18 +198,6 @@ def _horner(coefficients: list[_Number], t: Tensor) -> Tensor:
 
 def _as_tensor(value: _Value, z: Tensor) -> Tensor:
     return value if isinstance(value, Tensor) else torch.full_like(z, value)
-
-
-_RULES = {
-    "variable": _variable,
-    "constant": _constant,
-    "sum": _sum,
-    "product": _product,
-    "power": _power,
-    "root power": _root_power,
-    "complex power": _complex_power,
-    "patched": _patched,
-}
 
 
 def _integer_power(u: _Value, n: int) -> _Value:
