@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help demo check test test-slow gpu lint format clean
+.PHONY: help demo check test test-slow gpu lint format constraints clean
 
 help:
 	@echo "make demo       train, attack and report on bundled data (about a minute after installation)"
@@ -14,6 +14,7 @@ help:
 	@echo "make gpu        on a machine with a card: check its kernels' memory accesses, then time them"
 	@echo "make lint       ruff and pyright"
 	@echo "make format     let ruff rewrite what it can"
+	@echo "make constraints  write the versions of this environment to constraints.txt"
 	@echo "make clean      remove the environment and all caches"
 
 $(READY): pyproject.toml constraints.txt
@@ -47,6 +48,10 @@ lint: $(READY)
 format: $(READY)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+constraints: $(READY)
+	{ sed -n '/^#/p' constraints.txt; $(BIN)/python -m pip freeze --all --exclude-editable | sed 's/+cpu$$//' | grep -vE '^(pip|nvidia-|cuda-)'; } > $(VENV)/constraints.txt
+	mv $(VENV)/constraints.txt constraints.txt
 
 clean:
 	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis

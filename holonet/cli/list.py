@@ -9,6 +9,7 @@ import typer
 from rich.table import Table
 
 from holonet.cli.options import JsonFlag
+from holonet.cli.settings import FIELDS, described
 from holonet.cli.terminal import literal, say, show
 from holonet.data import DATASETS
 from holonet.functions import CATALOGUE
@@ -25,18 +26,26 @@ class Kind(StrEnum):
 
     ACTIVATIONS = "activations"
     DATASETS = "datasets"
+    SETTINGS = "settings"
 
 
 def list_names(
     kind: Annotated[Kind, typer.Argument(help="What to list.")] = Kind.ACTIVATIONS,
     as_json: JsonFlag = False,
 ) -> None:
-    """List the activations (class, formula, where they are less exact) or the data sets.
+    """List the activations, the data sets, or the settings of a run.
+
+    The settings are the keys of a configuration file: data.name is name in the section [data].
 
     [dim]holonet list activations[/dim]
     [dim]holonet list datasets --json[/dim]
+    [dim]holonet list settings[/dim]
     """
-    rows = _activations() if kind is Kind.ACTIVATIONS else _datasets()
+    rows = {
+        Kind.ACTIVATIONS: _activations,
+        Kind.DATASETS: _datasets,
+        Kind.SETTINGS: _settings,
+    }[kind]()
     if as_json:
         typer.echo(json.dumps(rows, indent=1))
         return
@@ -44,7 +53,7 @@ def list_names(
     headers = [header for header in rows[0] if wide or header not in NOTES]
     table = Table(title=kind.value)
     for header in headers:
-        table.add_column(header, no_wrap=header in ("name", "class"), overflow="fold")
+        table.add_column(header, no_wrap=header in ("name", "class", "key"), overflow="fold")
     for row in rows:
         table.add_row(*(literal(row[header]) for header in headers))
     show(table)
@@ -68,3 +77,8 @@ def _activations() -> list[dict[str, Any]]:
 
 def _datasets() -> list[dict[str, Any]]:
     return [{"name": name, "what": entry.description} for name, entry in DATASETS.items()]
+
+
+def _settings() -> list[dict[str, Any]]:
+    rows = [(key, *described(key)) for key in FIELDS]
+    return [{"key": key, "default": default, "what": text} for key, text, default in rows]

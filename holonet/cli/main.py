@@ -157,7 +157,7 @@ _command(
 )
 _command(
     "list",
-    "List the activations (class, formula, where they are less exact) or the data sets.",
+    "List the activations, the data sets, or the settings of a run.",
     lambda: import_module("holonet.cli.list").list_names,
 )
 

@@ -11,7 +11,7 @@ import typer
 from holonet.errors import ConfigError
 from holonet.training import RunConfig
 
-__all__ = ["NAMES", "configured", "described", "require_used", "takes_settings"]
+__all__ = ["FIELDS", "NAMES", "configured", "described", "require_used", "takes_settings"]
 
 FIELDS: Mapping[str, Any] = {  # pydantic FieldInfo
     f"{section}.{name}": field

@@ -3,13 +3,12 @@
 from holonet.data.catalogue import DATASETS, DatasetEntry, load_dataset
 from holonet.data.dataset import Dataset, stratified_split
 from holonet.data.images import load_digits, load_idx, load_mnist, read_idx
-from holonet.data.lift import LIFTS, analytic_signal, embed, get_lift, pair, phase
+from holonet.data.lift import analytic_signal, embed, pair, phase
 from holonet.data.synthetic import DiscMode, HarmonicProblem, RingPotential, two_rings
 from holonet.data.tabular import load_npz
 
 __all__ = [
     "DATASETS",
-    "LIFTS",
     "Dataset",
     "DatasetEntry",
     "DiscMode",
@@ -17,7 +16,6 @@ __all__ = [
     "RingPotential",
     "analytic_signal",
     "embed",
-    "get_lift",
     "load_dataset",
     "load_digits",
     "load_idx",

@@ -1,17 +1,15 @@
 """Lifts of real features to complex ones: where a real data set enters the holomorphic world."""
 
 import math
-from collections.abc import Callable, Mapping
-from types import MappingProxyType
 
 import torch
 from torch import Tensor
 
 from holonet._arguments import checked
 from holonet._types import ComplexTensor, RealTensor
-from holonet.errors import InputTypeError, ShapeError, UnknownNameError
+from holonet.errors import InputTypeError, ShapeError
 
-__all__ = ["LIFTS", "analytic_signal", "embed", "get_lift", "pair", "phase"]
+__all__ = ["analytic_signal", "embed", "pair", "phase"]
 
 
 @checked
@@ -99,28 +97,6 @@ def analytic_signal(x: Tensor) -> ComplexTensor:
     if n % 2 == 0:
         weight[n // 2] = 1
     return torch.fft.ifft(torch.fft.fft(x) * weight)
-
-
-LIFTS: Mapping[str, Callable[[Tensor], ComplexTensor]] = MappingProxyType(
-    {"analytic_signal": analytic_signal, "embed": embed, "pair": pair, "phase": phase}
-)
-"""Every lift by its name, read-only."""
-
-
-@checked
-def get_lift(name: str) -> Callable[[Tensor], ComplexTensor]:
-    """The lift of that name.
-
-    Raises:
-        UnknownNameError: there is none.
-
-    Example:
-        >>> get_lift("phase") is phase
-        True
-    """
-    if name not in LIFTS:
-        raise UnknownNameError("lift", name, LIFTS)
-    return LIFTS[name]
 
 
 def _real(x: Tensor, lift: str) -> RealTensor:

@@ -40,7 +40,6 @@ from holonet.nn.pooling import (
 )
 from holonet.nn.precision import double_copy, to_precision
 from holonet.nn.readout import ImagPart, LogModulus, Modulus, Readout, RealPart
-from holonet.nn.stability import data_dependent_
 
 __all__ = [
     "AFFINE_LAYERS",
@@ -80,7 +79,6 @@ __all__ = [
     "Tanh",
     "admissible_radius",
     "calibrate",
-    "data_dependent_",
     "declare",
     "declared_class",
     "double_copy",

@@ -1,5 +1,11 @@
 """Rules, the loop that follows them, configuration and checkpoints."""
 
+# ruff: noqa: E402 - what is missing is said before it is imported
+from holonet._optional import require
+
+for _package, _distribution in (("pydantic", "pydantic"), ("rich", "rich"), ("tomli_w", "tomli-w")):
+    require(_package, _distribution, "train", "holonet.training")
+
 from holonet.training.checkpoint import (
     Checkpoint,
     latest_checkpoint,

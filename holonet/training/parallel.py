@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from holonet._optional import require
 from holonet.errors import ConfigError
 from holonet.training.config import TrainConfig
 
@@ -50,6 +51,7 @@ def launch(config: TrainConfig) -> Processes:
 
 def _launch_several(config: TrainConfig, asked: str) -> Processes:
     """One process a device, by Fabric, which takes a second to import."""
+    require("lightning_fabric", "lightning-fabric", "train", "Training on several devices")
     from lightning_fabric import Fabric
     from lightning_fabric.strategies import DDPStrategy
     from lightning_fabric.utilities.exceptions import MisconfigurationException

@@ -9,6 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from holonet.cli.main import app, main
+from holonet.cli.settings import FIELDS
 from holonet.data import DATASETS
 from holonet.functions import CATALOGUE
 
@@ -50,3 +51,11 @@ def test_names_are_never_cut(columns: str, encoding: str, monkeypatch: pytest.Mo
     words = set(re.findall(r"[\w-]+", text))
     assert set(CATALOGUE) | {r.function_class.value for r in CATALOGUE.values()} <= words
     assert "\x1b" not in text
+
+
+@pytest.mark.parametrize("columns", ["60", "80"])
+def test_keys_of_settings_are_never_cut(columns: str) -> None:
+    shown = CliRunner().invoke(app, ["list", "settings"], env={"COLUMNS": columns}).stdout
+    assert set(FIELDS) <= set(re.findall(r"[\w.]+", shown))
+    rows = json.loads(CliRunner().invoke(app, ["list", "settings", "--json"]).stdout)
+    assert {row["key"] for row in rows} == set(FIELDS)

@@ -199,6 +199,42 @@ def test_what_is_missing_is_one_line_before_any_work(folder: Path) -> None:
     assert not [name for name in "mdst" if (folder / name).exists()]
 
 
+def test_the_command_without_its_extra_is_one_line(folder: Path) -> None:
+    train = ["train", *SMALL, "--run-dir", "n"]
+    for package, extra, line in [
+        ("typer", "cli", ["--help"]),
+        ("rich", "cli", ["--version"]),
+        ("pydantic", "cli", train),
+        ("tomli_w", "train", train),
+        ("lightning_fabric", "train", [*train, "--devices", "2", "--accelerator", "cpu"]),
+    ]:
+        ((code, out, err, _),) = with_the_core_alone(folder, line, blocked=package)
+        assert (code, err.count("\n")) == (5, 1), err
+        assert f"pip install 'holonet[{extra}]'" in err
+        assert not out or package == "lightning_fabric"
+
+
+COMMAND = ("typer", "rich", "pydantic", "pydantic_core", "tomli_w", "lightning_fabric")
+UNITS = ("attacks", "calculus", "data", "diagnostics", "domains", "functions", "nn", "ops",
+         "regularizers")  # fmt: skip
+
+
+def test_the_library_is_imported_without_the_packages_of_command_and_training() -> None:
+    blocked = sorted({*EXTRAS.split(","), *COMMAND} - {"pytest"})
+    code = [
+        "import sys",
+        f"for n in {blocked}: sys.modules[n] = None",
+        *(f"import holonet.{unit}" for unit in UNITS),
+        "from holonet import nn",
+        "import torch",
+        "nn.HolomorphicClassifier(nn.Linear(3, 2))(torch.rand(1, 3)).sum().backward()",
+        "try:\n    import holonet.training",
+        "except ImportError as error:\n    assert 'holonet[train]' in str(error)",
+        "else:\n    raise AssertionError",
+    ]
+    subprocess.run([sys.executable, "-c", "\n".join(code)], check=True)
+
+
 def test_every_module_but_those_that_draw_is_imported_with_the_core_alone() -> None:
     may = ("holonet.plots", "holonet.experiments.demo_report",
            "holonet.studies.barati2022.figures_", "holonet.testing.strategies")  # fmt: skip

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cases import each
-from holonet.data import LIFTS, analytic_signal, embed, get_lift, pair, phase
-from holonet.errors import InputTypeError, ShapeError, UnknownNameError
+from holonet.data import analytic_signal, embed, pair, phase
+from holonet.errors import InputTypeError, ShapeError
 
 # torch scripts its forward-mode decompositions on first use, which Python is told is deprecated
 pytestmark = pytest.mark.filterwarnings(
@@ -17,6 +17,7 @@ pytestmark = pytest.mark.filterwarnings(
 )
 
 REAL = [torch.float32, torch.float64]
+LIFTS = {lift.__name__: lift for lift in (analytic_signal, embed, pair, phase)}
 batches = st.lists(st.integers(1, 3), max_size=2)
 seeds = st.integers(0, 2**31)
 
@@ -122,12 +123,3 @@ def test_pair_needs_an_even_last_axis(shape):
 def test_the_analytic_signal_needs_a_last_axis(shape):
     with pytest.raises(ShapeError, match="must have at least one entry"):
         analytic_signal(torch.zeros(shape))
-
-
-def test_lifts_are_found_by_name_and_cannot_be_changed():
-    assert {name: get_lift(name) for name in LIFTS} == dict(LIFTS)
-    assert get_lift("pair") is pair
-    with pytest.raises(UnknownNameError, match="unknown lift 'phas': did you mean 'phase'"):
-        get_lift("phas")
-    with pytest.raises(TypeError):
-        LIFTS["new"] = embed  # type: ignore[index]

@@ -44,7 +44,7 @@ def holomorphic_convnet(
 
     Images are made smaller by strides or by average pooling, both linear; there is no holomorphic
     maximum. A fixed gain suits only shallow networks and one scale of images: set the scales on
-    examples with `nn.data_dependent_`.
+    examples with `nn.init.data_dependent_`.
 
     Args:
         in_shape: (channels, height, width) of one example.

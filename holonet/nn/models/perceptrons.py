@@ -38,7 +38,7 @@ def holomorphic_mlp(
 
     Deep chains of z^2 are unstable at any gain: a relative error of the size of a pre-activation
     doubles at every layer. Make a deep network of few hidden layers with several `residual` blocks
-    each, and set its scales on examples with `nn.data_dependent_`.
+    each, and set its scales on examples with `nn.init.data_dependent_`.
 
     Args:
         in_features: entries of one example.

@@ -18,9 +18,9 @@ from holonet.nn import (
     Modulus,
     RealPart,
     calibrate,
-    data_dependent_,
     holomorphic_convnet,
     holomorphic_mlp,
+    init,
     macs,
     matched_widths,
     real_convnet,
@@ -219,7 +219,7 @@ class ModelConfig(Section):
             )
         chosen = examples[:: max(1, len(examples) // CALIBRATION)][:CALIBRATION]
         if self.gain == "data":
-            data_dependent_(network, chosen)
+            init.data_dependent_(network, chosen)
         else:
             calibrate(network, chosen)
         return network

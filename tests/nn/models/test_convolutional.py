@@ -111,7 +111,7 @@ def test_it_is_holomorphic(activation, options):
         **options,
     )
     x = torch.rand(60, 1, 4, 4, generator=generator())
-    nn.data_dependent_(net, x)
+    nn.init.data_dependent_(net, x)
     assert_holomorphic(net.holomorphic_map, x[:4], radius=0.1)
 
 
@@ -121,7 +121,7 @@ def test_training_steps_bring_the_loss_down(build):
     x = torch.rand(40, 1, 8, 8, generator=generator())
     y = torch.arange(40) % 4
     if isinstance(net, nn.HolomorphicClassifier):
-        nn.data_dependent_(net, x)
+        nn.init.data_dependent_(net, x)
     optimizer = torch.optim.Adam(net.parameters(), lr=0.01)
     losses = []
     for _ in range(30):

@@ -108,7 +108,7 @@ def test_norms_stand_in_front_of_activations():
 def test_it_is_holomorphic(activation, options):
     net = nn.holomorphic_mlp(4, [5], 3, activation=activation, generator=generator(), **options)
     x = torch.rand(60, 4, generator=generator())
-    nn.data_dependent_(net, x)
+    nn.init.data_dependent_(net, x)
     assert_holomorphic(net.holomorphic_map, x[:6], radius=0.1)
 
 

@@ -1,6 +1,5 @@
-"""Initialization of complex weights: the right variance, and distance from singularities."""
+"""First scales of deep networks, set on examples: layer-sequential, away from singularities."""
 
-import math
 from collections import Counter
 from collections.abc import Callable
 
@@ -8,104 +7,100 @@ import torch
 from torch import Tensor, nn
 
 from holonet._arguments import checked
-from holonet._types import ComplexTensor
-from holonet.errors import DomainError, InputTypeError
+from holonet.errors import ConfigError, DomainError
 from holonet.functions import HolomorphicFunction
 from holonet.nn.module import forward_hooks
+from holonet.nn.normalization import FrozenNorm
 
-__all__ = [
-    "circular_normal_",
-    "data_driven_",
-    "kaiming_normal_",
-    "kaiming_uniform_",
-    "xavier_normal_",
-    "xavier_uniform_",
-]
+__all__ = ["data_dependent_", "data_driven_"]
 
 
 @torch.no_grad()
 @checked
-def circular_normal_(
-    weight: Tensor, std: float | int = 1.0, *, generator: torch.Generator | None = None
-) -> ComplexTensor:
-    """Circular normal entries: E|w|^2 = std^2, half of it in each part, and E w^2 = 0.
-
-    `torch.nn.init.normal_` splits the variance so and `uniform_` does not; here both do.
-
-    Raises:
-        InputTypeError: a real weight.
-    """
-    _parts(weight).normal_(0, std / math.sqrt(2), generator=generator)
-    return weight
-
-
-@torch.no_grad()
-def _circular_uniform_(
-    weight: Tensor, std: float | int, *, generator: torch.Generator | None
-) -> ComplexTensor:
-    """Both parts uniform on [-a, a] with a = std sqrt(3/2), so that E|w|^2 = std^2."""
-    bound = std * math.sqrt(1.5)
-    _parts(weight).uniform_(-bound, bound, generator=generator)
-    return weight
-
-
-@checked
-def xavier_normal_(
-    weight: Tensor, gain: float | int = 1.0, *, generator: torch.Generator | None = None
-) -> ComplexTensor:
-    """Glorot: E|w|^2 = 2 gain^2 / (fan_in + fan_out), circular normal.
-
-    References:
-        Glorot and Bengio (2010); Trabelsi et al. (2018) for complex weights.
-    """
-    return circular_normal_(weight, _xavier_std(weight, gain), generator=generator)
-
-
-@checked
-def xavier_uniform_(
-    weight: Tensor, gain: float | int = 1.0, *, generator: torch.Generator | None = None
-) -> ComplexTensor:
-    """Glorot: E|w|^2 = 2 gain^2 / (fan_in + fan_out), uniform parts."""
-    return _circular_uniform_(weight, _xavier_std(weight, gain), generator=generator)
-
-
-@checked
-def kaiming_normal_(
-    weight: Tensor,
-    gain: float | int = 1.0,
+def data_dependent_(
+    network: nn.Module,
+    x: Tensor,
     *,
-    mode: str = "fan_in",
-    generator: torch.Generator | None = None,
-) -> ComplexTensor:
-    """He: E|w|^2 = gain^2 / fan, circular normal.
+    scale: float | int = 0.35,
+    clearance: float | int = 0.2,
+    logit_scale: float | int = 1.0,
+) -> nn.Module:
+    """Set norms, pre-activations and logits of a network by what they are on examples.
+
+    In one pass: every `FrozenNorm` measures its statistics, every pre-activation is centered at
+    the base point of its activation and scaled by `data_driven_`, and the last affine map
+    is scaled and shifted so that the outputs have mean 0 and root mean square `logit_scale`.
+
+    Nothing is assumed about the scale of the examples. What holds, holds on these examples and
+    before training: other examples may come nearer to a singularity, and training moves the
+    weights freely. `margin` says at any time how near a network comes, example by example.
 
     Args:
-        weight: shape (out, in, *kernel).
-        gain: 1 keeps E|Wz|^2 = E|z|^2 with mode "fan_in".
-        mode: "fan_in" (keep the signal) or "fan_out" (keep the gradient).
-        generator: source of randomness.
+        network: a holomorphic network that ends with an affine map, or a classifier of one.
+        x: examples, some hundreds; real ones are lifted.
+        scale: the root mean square of pre-activations about the base point; 0.35 keeps what is
+            three times larger away from where exp, erf and their like grow fast. It is less where
+            an example would come nearer to a singularity or a branch cut than `clearance`.
+        clearance: the distance to singularities and branch cuts that is kept on x.
+        logit_scale: the root mean square of the outputs.
+
+    Law: afterwards `network.margin(x) >= clearance`, to rounding, and the outputs in front of the
+        readout have mean 0 and root mean square `logit_scale` on x.
 
     Raises:
-        DomainError: an unknown mode, a gain that is negative or not finite, or a weight of fewer
-            than two axes.
-        InputTypeError: a real weight.
+        ConfigError: no examples, or the network's output is not that of an affine map with bias.
+        DomainError: a pre-activation that cannot be set (`data_driven_` says which), outputs
+            that are constant or not finite, or a logit_scale that is not positive.
 
-    References:
-        He et al. (2015); Trabelsi et al. (2018) for complex weights.
+    Example:
+        >>> from holonet.nn import holomorphic_mlp
+        >>> x = torch.rand(100, 20, generator=torch.Generator().manual_seed(0))
+        >>> net = data_dependent_(holomorphic_mlp(20, [30, 30], 5, activation="tanh"), x)
+        >>> bool((net.margin(x.to(torch.complex64)) > 0.19).all())
+        True
     """
-    return circular_normal_(weight, _kaiming_std(weight, gain, mode), generator=generator)
+    if not logit_scale > 0:
+        raise DomainError(f"data_dependent_(logit_scale={logit_scale}): choose a positive scale")
+    if not len(x):
+        raise ConfigError("data_dependent_ has no examples: give some hundreds of training images")
+    backbone = network.get_submodule("backbone") if hasattr(network, "backbone") else network
+    z = x.to(next((p.dtype for p in backbone.parameters() if p.is_complex()), torch.complex64))
+
+    def measure(norm: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+        if isinstance(norm, FrozenNorm):
+            norm.measure(inputs[0])
+
+    data_driven_(backbone, z, scale=scale, clearance=clearance, before=measure)
+    _set_outputs_(backbone, z, logit_scale)
+    return network
 
 
-@checked
-def kaiming_uniform_(
-    weight: Tensor,
-    gain: float | int = 1.0,
-    *,
-    mode: str = "fan_in",
-    generator: torch.Generator | None = None,
-) -> ComplexTensor:
-    """He: E|w|^2 = gain^2 / fan, uniform parts."""
-    return _circular_uniform_(weight, _kaiming_std(weight, gain, mode), generator=generator)
+def _set_outputs_(backbone: nn.Module, z: Tensor, scale: float | int) -> None:
+    """Compose the last affine map with h -> s (h - mean h)."""
+    last: list[tuple[nn.Linear, Tensor]] = []
+
+    def remember(layer: nn.Module, _: tuple[Tensor, ...], output: Tensor) -> None:
+        if isinstance(layer, nn.Linear):
+            last[:] = [(layer, output)]
+
+    with forward_hooks(m.register_forward_hook(remember) for m in backbone.modules()):
+        output = backbone(z)
+    if not last or last[0][1] is not output or last[0][0].bias is None:
+        raise ConfigError(
+            "the scale of the logits cannot be set: the network does not end with an nn.Linear "
+            "with bias. Append one, or set the pre-activations alone with nn.init.data_driven_"
+        )
+    centered = output - output.mean(0)
+    rms = float(centered.abs().square().mean().sqrt())
+    if not 0 < rms < float("inf"):
+        raise DomainError(
+            f"the outputs vary by {rms} on the examples, which no factor makes {scale}: give "
+            "different examples, or make the network less deep"
+        )
+    factor = scale / rms
+    linear = last[0][0]
+    linear.weight.mul_(factor)
+    linear.bias.copy_(factor * (linear.bias - output.mean(0)))
 
 
 @torch.no_grad()
@@ -231,41 +226,3 @@ def _channel_axis(layer: nn.Module) -> int | None:
         return None
     spatial = getattr(layer, "kernel_size", ())
     return getattr(layer, "feature_axis", -1 - len(spatial))
-
-
-def _parts(weight: Tensor) -> Tensor:
-    """The real view of a complex tensor."""
-    if not weight.is_complex():
-        raise InputTypeError(
-            f"holonet.nn.init fills complex weights and got {weight.dtype}: "
-            "use torch.nn.init for real ones"
-        )
-    return torch.view_as_real(weight)
-
-
-def _xavier_std(weight: Tensor, gain: float | int) -> float:
-    fan_in, fan_out = _fans(weight)
-    return _finite(gain) * math.sqrt(2 / max(fan_in + fan_out, 1))
-
-
-def _kaiming_std(weight: Tensor, gain: float | int, mode: str) -> float:
-    fan_in, fan_out = _fans(weight)
-    if mode not in ("fan_in", "fan_out"):
-        raise DomainError(f"mode={mode!r}: choose 'fan_in' or 'fan_out'")
-    return _finite(gain) / math.sqrt(max(fan_in if mode == "fan_in" else fan_out, 1))
-
-
-def _finite(gain: float | int) -> float | int:
-    if not 0 <= gain < math.inf:
-        raise DomainError(f"gain={gain}: a finite number >= 0, weights have E|w|^2 = gain^2 / fan")
-    return gain
-
-
-def _fans(weight: Tensor) -> tuple[int, int]:
-    """Inputs to each output and outputs of each input of a weight (out, in, *kernel)."""
-    if weight.ndim < 2:
-        raise DomainError(
-            f"a weight of shape {tuple(weight.shape)} has no fan: give at least (out, in)"
-        )
-    kernel = math.prod(weight.shape[2:])
-    return weight.shape[1] * kernel, weight.shape[0] * kernel
