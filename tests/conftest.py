@@ -22,10 +22,15 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "dev"))
 torch.set_num_threads(1)
 
 
+def pytest_collection() -> None:
+    """What is imported and collected lives until the end: the garbage collector passes it over."""
+    gc.disable()
+
+
 def pytest_collection_finish() -> None:
-    """Thousands of items live until the end: the garbage collector need not visit them."""
-    gc.collect()
+    """Collect garbage again, but none of what there is."""
     gc.freeze()
+    gc.enable()
 
 
 @pytest.fixture(scope="module", autouse=True)
