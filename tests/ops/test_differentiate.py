@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from cases import each
 from holonet.functions import CATALOGUE
 from holonet.ops.differentiate import derivative
 from holonet.ops.evaluate import OPERATIONS, evaluate
@@ -12,9 +13,9 @@ from holonet.ops.tracing import trace
 PLACES = {"unit": 0.5, "big": 8.0, "huge": 60.0, "tiny": 1e-9}
 
 
-@pytest.mark.parametrize("place", PLACES)
-@pytest.mark.parametrize("axis", ["plane", "real", "imaginary", "diagonal"])
-@pytest.mark.parametrize("name", CATALOGUE)
+@each("place", PLACES)
+@each("axis", ["plane", "real", "imaginary", "diagonal"])
+@each("name", CATALOGUE)
 def test_third_derivatives(name, axis, place):
     record = CATALOGUE[name]
     if name == "asinh" and axis == "imaginary":

@@ -13,6 +13,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from cases import each
 from holonet._optional import is_installed
 from holonet.functions import CATALOGUE
 from holonet.ops import explain, pointwise, triton_code, use
@@ -149,12 +150,17 @@ def poisoned(monkeypatch):
     monkeypatch.setattr(torch, "empty_like", lambda t: empty_like(t).fill_(complex("nan+nanj")))
 
 
+@pytest.fixture
+def poisoned_memory(monkeypatch):
+    poisoned(monkeypatch)
+
+
 # the two others also give what push and pull do
 @needs_triton
-@pytest.mark.parametrize("operation", ["value", "push_backward", "pull_backward", "bend_backward"])
-@pytest.mark.parametrize("name", CATALOGUE)
-def test_every_record(name, operation, monkeypatch):
-    poisoned(monkeypatch)
+@each("operation", ["value", "push_backward", "pull_backward", "bend_backward"])
+@each("name", CATALOGUE)
+@pytest.mark.usefixtures("poisoned_memory")
+def test_every_record(name, operation):
     record = CATALOGUE[name]
     z = points(300) + record.base_point
     z = z[record.clearance(z.cpu()).to(DEVICE) > 0.1]
