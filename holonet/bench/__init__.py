@@ -1,4 +1,4 @@
-"""Time and memory of the operations and of training, beside what one would otherwise run."""
+"""Time and memory of operations and training steps, beside baselines and lower bounds."""
 
 from holonet.bench.case import Case, Least, MemoryCase
 from holonet.bench.check import require_green

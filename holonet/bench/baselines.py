@@ -1,4 +1,4 @@
-"""What a user would otherwise run: plain torch, and complextorch."""
+"""Baselines: plain torch, torch.compile and complextorch."""
 
 import inspect
 import itertools
@@ -23,7 +23,7 @@ ACTIVATIONS: Mapping[str, Callable[[Tensor], Tensor]] = MappingProxyType(
         "tanh": torch.tanh,
     }
 )
-"""The shortest way to write them in torch, whatever they overflow at."""
+"""The shortest torch code for each; some overflow early."""
 
 
 _ISOLATED: dict[str, Any] = (  # since torch 2.13
@@ -34,7 +34,7 @@ _ISOLATED: dict[str, Any] = (  # since torch 2.13
 
 
 class BaselineNetwork(nn.Module):
-    """A complex perceptron as one would write it: lift, affine maps, activations, real part.
+    """A plain complex perceptron: lift, affine maps, activations, real part.
 
     Args:
         layers: the affine maps.

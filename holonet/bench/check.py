@@ -1,4 +1,4 @@
-"""No timing of wrong numbers: the fused operations must be right before they are timed."""
+"""The compiled operations must agree with torch before they are timed."""
 
 import subprocess
 import sys
@@ -44,7 +44,7 @@ def require_green(tests: Path = TESTS) -> str:
 
 
 def agree() -> None:
-    """Values and gradients of what is timed, compiled against torch.
+    """Compare values and gradients of the compiled functions with torch.
 
     Raises:
         NumericalError: they differ by more than rounding.

@@ -1,4 +1,4 @@
-"""The most memory that a training step holds, from what torch's profiler records."""
+"""Peak tensor memory of a training step, from torch's profiler."""
 
 import bisect
 import itertools
@@ -31,13 +31,13 @@ class Work:
 
 @dataclass(frozen=True)
 class Peak:
-    """Bytes of tensors that a step holds at most.
+    """Peak bytes of tensors during a step.
 
     Args:
         whole: of everything made since `build` was called: parameters, gradients, the
             optimizer's state, data, activations.
-        activations: of what `differentiate` makes and lets go again: activations, directions,
-            an attack's iterates, but neither parameters nor the gradients that it leaves.
+        activations: of what `differentiate` allocates and frees: activations, directions, an
+            attack's iterates, but neither parameters nor gradients.
     """
 
     whole: int
@@ -45,13 +45,13 @@ class Peak:
 
 
 def peak(build: Callable[[], Work]) -> Peak:
-    """The peak of a step's second run, the first of which makes the optimizer's state.
+    """The peak of a step's second run; the first run makes the optimizer's state.
 
-    Counted are the blocks that torch's allocator hands out on the CPU, so what a library takes
-    for itself inside a product is not seen. Building is recorded too, since the profiler does not
-    see the end of a block whose beginning it has missed.
+    It counts the blocks of torch's allocator on the CPU. Memory that a library allocates for itself
+    is not counted. Building is recorded too: the profiler misses the end of a block whose
+    beginning it has missed.
 
-    Law: the same at every call, whatever else the machine does.
+    Law: the same at every call, whatever the load on the machine.
 
     Example:
         >>> import torch

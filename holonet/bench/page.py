@@ -1,4 +1,4 @@
-"""What was measured on a machine as a page of tables."""
+"""Benchmark results as a page of tables."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -35,7 +35,7 @@ UNITS = {"rules": STANDARD, "penalties": STANDARD, "memory": STANDARD}
 
 
 def performance_page(files: Sequence[Path]) -> str:
-    """Markdown: for each file what it was measured on, and a table for each suite."""
+    """Markdown: for each file its provenance, and a table for each suite."""
     parts = [INTRODUCTION]
     for path in files:
         rows, about = read_rows(path)

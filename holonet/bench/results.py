@@ -1,4 +1,4 @@
-"""Times and peaks of memory as rows of a file, with what they were measured on."""
+"""Times and peaks of memory as rows of a file, with their provenance."""
 
 import csv
 import io
@@ -24,12 +24,12 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Row:
-    """One contender in one case: what it takes, and that over what the unit of the case takes.
+    """One contender in one case: its time or memory, and its ratio to the unit of the case.
 
     The role is "contender", "lower bound" or, of a baseline that raises an error, "does not run",
     with NaN for its numbers. Times are in ms, with the quartiles over rounds and those of ratios
     within rounds. Peaks of memory are in MiB; they are the same in every round, and there is one.
-    Where the case has a roofline, `least` is what the work takes at the least, in bytes or flops.
+    Where the case has a roofline, `least` is its least work, in bytes or flops.
     """
 
     suite: str
@@ -116,10 +116,7 @@ def _role(case: Case | MemoryCase, name: str) -> str:
 
 
 def write_rows(path: Path, rows: Sequence[Row], about: dict[str, str]) -> Path:
-    """A CSV file whose first lines, which start with #, say what it was measured on.
-
-    Its digest lies beside it.
-    """
+    """A CSV file with its digest beside it; lines that start with # give the provenance."""
     text = io.StringIO()
     for name, value in about.items():
         text.write(f"# {name}: {value}\n")
@@ -132,7 +129,7 @@ def write_rows(path: Path, rows: Sequence[Row], about: dict[str, str]) -> Path:
 
 
 def read_rows(path: Path) -> tuple[list[Row], dict[str, str]]:
-    """The rows of a file, and what it was measured on.
+    """The rows of a file, and their provenance.
 
     Raises:
         DataError: the file or its digest is missing or damaged, or it is not one of `write_rows`.

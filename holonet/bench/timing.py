@@ -1,4 +1,4 @@
-"""Times of several contenders, taken in turn, so that a busy machine is unfair to none."""
+"""Times of several contenders in turn, so that load on the machine affects all alike."""
 
 import math
 import random
@@ -36,7 +36,7 @@ class Timing:
 
 
 def ratio(slow: Timing, fast: Timing) -> Timing:
-    """How many times longer one takes than the other, round by round."""
+    """The time of one over that of the other, round by round."""
     return Timing(tuple(a / b for a, b in zip(slow.samples, fast.samples, strict=True)))
 
 

@@ -1,4 +1,4 @@
-"""Train several networks under several rules and seeds, attack each, keep what is finished."""
+"""Train several networks under several rules and seeds, and attack each."""
 
 import logging
 import math
@@ -47,7 +47,7 @@ class Contender:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What one contender reached with one seed."""
+    """The result of one contender with one seed."""
 
     label: str
     seed: int
@@ -96,10 +96,10 @@ def compare(
     seeds: Sequence[int] = (0,),
     progress: bool = False,
 ) -> list[Outcome]:
-    """Train and attack every contender with every seed; what is finished is not done again.
+    """Train and attack every contender with every seed; finished runs are read back.
 
-    Each run has a folder of its own with metrics, checkpoints, weights and result.json, which says
-    what it is the result of and has its digest beside it. Called again after a crash, finished
+    Each run has a folder of its own with metrics, checkpoints, weights and result.json. That file
+    holds its identity, and its digest lies beside it. Called again after a crash, finished
     runs are read back and an interrupted one resumes from its last checkpoint; a network of another
     configuration is trained anew, one under another protocol only attacked anew. A result that is
     damaged, or of other weights than those beside it, is computed again, with a warning.
@@ -110,7 +110,7 @@ def compare(
         train: epochs, batches, rates; its seed is replaced by each of `seeds`.
         protocol: the attack.
         folder: where the runs go.
-        source: what `data` were loaded from. With it each run is one that `load_run` reads.
+        source: of `data`. With it `load_run` reads each run.
         seeds: of weights, batches, probes.
         progress: draw progress bars on stderr.
 

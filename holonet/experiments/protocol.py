@@ -24,9 +24,9 @@ BATCH = 250  # examples attacked at once by the ensembles
 class Protocol:
     """The attack on the first test examples at each radius.
 
-    "pgd" climbs the margin; "strong" is `attacks.STRONG`, the worst case over APGD on two losses,
-    targeted APGD and Square; "autoattack" is AutoAttack's standard version, the attack of record.
-    Steps and restarts are of PGD. The box of the threat is replaced by the data's own.
+    "pgd" is PGD on the margin. "strong" is `attacks.STRONG`, the worst case over APGD on two
+    losses, targeted APGD and Square. "autoattack" is AutoAttack's standard version. Steps and
+    restarts are those of PGD. The bounds of the data replace those of the threat.
 
     Raises:
         ConfigError: an unknown attack, or no examples.
@@ -54,8 +54,8 @@ def measure_robustness(
 ) -> list[RobustnessPoint]:
     """The accuracy at each radius; radius 0 is the clean accuracy on the same examples.
 
-    An example broken at a radius counts as broken at every larger one, since the point found lies
-    in those sets too, and the ensembles do not attack it again.
+    An example broken at a radius counts as broken at every larger one, whose sets contain the
+    same point. The ensembles do not attack it again.
 
     Args:
         model: real inputs to real logits.
@@ -77,14 +77,14 @@ def measure_robustness(
             batch_size=len(y),
             on_batch=on_batch,
         )
-    attacks = {"autoattack": _of_record} if protocol.attack == "autoattack" else STRONG
+    attacks = {"autoattack": _autoattack} if protocol.attack == "autoattack" else STRONG
     reports = evaluate_radii(
         model, x, y, protocol.eps, threat, attacks=attacks, batch_size=BATCH, on_batch=on_batch
     )
     return [report.robust for report in reports]
 
 
-def _of_record(
+def _autoattack(
     model: Model, x: Tensor, y: IntTensor, threat: ThreatModel, *, seed: int
 ) -> AttackResult:
     """AutoAttack with the seed that its results are reported with, whatever the batch's."""

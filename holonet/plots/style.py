@@ -35,8 +35,8 @@ PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#0
 white, is left out."""
 
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
-"""A second cue beside the color, so that a gray print can be read. One longer than the palette,
-so that color and marker together repeat only after 56 lines."""
+"""A second cue beside the color, for gray prints. One longer than the palette: color and marker
+together repeat after 56 lines."""
 
 DASHES = ("-", (0, (6, 2)), (0, (1.5, 1.5)), (0, (7, 2, 1.5, 2)), (0, (3, 1.5)))
 """A third cue, of lines without markers."""

@@ -1,4 +1,4 @@
-"""Problems in the plane, and the networks that are put to them."""
+"""Problems in the plane, and the conditions that are compared on them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -38,15 +38,15 @@ WEIGHT = 0.05
 
 @dataclass(frozen=True)
 class Condition:
-    """A network, and where it pays for what.
+    """A network with its risk and energy.
 
     Args:
         network: "real" (tanh, on R^2), "one variable" (holomorphic in z = x + iy, real part),
             "log-modulus" (the same, log|.|), "affine log-modulus" (of an affine map), "two
             variables" (holomorphic on C^2, at real points).
         weight: of the Dirichlet energy.
-        filled: whether the risk is taken all over the domain instead of on its boundary.
-        problems: for which it is run.
+        filled: whether the risk is taken over the whole domain instead of its boundary.
+        problems: by name.
     """
 
     network: str

@@ -1,4 +1,4 @@
-"""The plane, where harmonic solutions are known: what minimizing risk plus energy comes to."""
+"""Training on problems in the plane, whose harmonic solutions are known."""
 
 import copy
 import math

@@ -82,11 +82,11 @@ def attacked(
     steps: int,
     seed: int,
 ) -> dict[str, dict[str, float] | dict[str, int]]:
-    """What is left of a network on the test images, for each threat.
+    """Accuracies of a network on the test images, for each threat.
 
     Args:
         model: the network.
-        baseline: another one, for whom examples are made that `model` is shown.
+        baseline: another one, whose adversarial examples `model` is shown too.
         data: its test images are attacked.
         threats: by name.
         steps: of PGD.
