@@ -121,8 +121,8 @@ def _condition(e: Expr) -> ExcludedSet | None:
         elif exponent.is_negative:
             return _at_zero(base)
     elif type(e) in FUNCTIONS and FUNCTIONS[type(e)].excluded:
-        head = FUNCTIONS[type(e)]
-        return ExcludedSet(e.args[0], head.record.obstacles, f"{e.args[0]} in {head.excluded}")
+        known = FUNCTIONS[type(e)]
+        return ExcludedSet(e.args[0], known.record.obstacles, f"{e.args[0]} in {known.excluded}")
     elif isinstance(e, sympy.Abs | sympy.sign):
         return _at_zero(e.args[0])
     elif isinstance(e, sympy.arg):

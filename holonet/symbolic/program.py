@@ -26,7 +26,7 @@ _Value = Tensor | complex | float | int
 _Jet = tuple[_Value, ...]
 _RECORDS: dict[str, HolomorphicFunction] = {
     **CATALOGUE,
-    **{head.record.name: head.record for head in FUNCTIONS.values()},
+    **{known.record.name: known.record for known in FUNCTIONS.values()},
 }
 
 

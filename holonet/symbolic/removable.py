@@ -217,14 +217,14 @@ def _least_order(e: Expr, z: sympy.Symbol, q: Expr, terms: int) -> int:
     try:
         return laurent(e, z, q, terms).order
     except UndecidedSeriesError:
-        head = FUNCTIONS.get(type(e))
+        known = FUNCTIONS.get(type(e))
         if e.is_Add:
             orders = [_least_order(term, z, q, terms) for term in e.args]
             polar = [term for term, order in zip(e.args, orders, strict=True) if order < 0]
             if len(polar) < len(e.args):
                 whole = laurent(sympy.Add(*polar), z, q, terms).order if polar else 0
                 return min(whole, 0)
-        entire = head is not None and not head.record.obstacles
+        entire = known is not None and not known.record.obstacles
         if entire and _least_order(e.args[0], z, q, terms) >= 0:
             return 0
         raise

@@ -123,8 +123,8 @@ def _power(base: Expr, exponent: Expr, z: sympy.Symbol) -> Analysis:
 
 
 def _function(e: Expr, z: sympy.Symbol) -> Analysis:
-    head = FUNCTIONS.get(type(e))
-    if head is None:
+    known = FUNCTIONS.get(type(e))
+    if known is None:
         raise ConfigError(
             f"{quote(e)}: no rule for {type(e).__name__}. Known: "
             f"{', '.join(sorted(f.__name__ for f in FUNCTIONS))}"
@@ -133,11 +133,11 @@ def _function(e: Expr, z: sympy.Symbol) -> Analysis:
     inner = analyze(u, z)
     if isinstance(e, sympy.log):
         return Analysis(FunctionClass.HOLOMORPHIC).with_sets_of(inner, _cut_of_log(u, z))
-    if head.record.obstacles:
-        return Analysis(_composed(head.record.function_class, inner)).with_sets_of(
-            inner, _pulled_back(head.record, u, e, z)
+    if known.record.obstacles:
+        return Analysis(_composed(known.record.function_class, inner)).with_sets_of(
+            inner, _pulled_back(known.record, u, e, z)
         )
-    return _compose(head.record, inner)
+    return _compose(known.record, inner)
 
 
 def _compose(record: HolomorphicFunction, inner: Analysis) -> Analysis:

@@ -78,9 +78,9 @@ def exact_zeros(e: Expr, z: sympy.Symbol) -> tuple[Points, ...]:
         return (Points(tuple(roots)),) if roots else ()
     if e.is_rational_function(z):
         return exact_zeros(sympy.fraction(sympy.together(e))[0], z)
-    head, line = FUNCTIONS.get(type(e)), affine(e.args[0], z)
-    if head is not None and head.zeros is not None and line is not None:
-        return tuple(exact_points(o, *line) for o in head.zeros)
+    known, line = FUNCTIONS.get(type(e)), affine(e.args[0], z)
+    if known is not None and known.zeros is not None and line is not None:
+        return tuple(exact_points(o, *line) for o in known.zeros)
     return _periodic_zeros(e, z)
 
 

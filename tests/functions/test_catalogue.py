@@ -109,13 +109,13 @@ def test_records_are_accurate(name, dtype, bound):
     assert max(error_ratios(name, dtype)) <= bound
 
 
-def test_the_list_is_complete():
+def test_the_catalogue_is_complete():
     assert set(CATALOGUE) == set(REFERENCES)
     assert all(name == record.name for name, record in CATALOGUE.items())
     assert all(record.reference for record in CATALOGUE.values())
 
 
-def test_the_list_is_read_only():
+def test_the_catalogue_is_read_only():
     assert isinstance(CATALOGUE, MappingProxyType)
     with pytest.raises(TypeError):
         CATALOGUE["relu"] = CATALOGUE["exp"]  # pyright: ignore[reportIndexIssue]

@@ -103,7 +103,7 @@ def test_dbar_measures_a_small_leak():
     assert negative_modes(lambda z: z) < 1e-28
 
 
-def test_reverse_mode_believes_the_lying_backward():
+def test_reverse_mode_cannot_see_a_wrong_backward():
     """Why dbar is computed by forward mode."""
     _, backward = pullback(lying_conj, Z)
     w = torch.ones_like(Z)
@@ -124,13 +124,13 @@ def test_circles_find_what_is_holomorphic_piece_by_piece(f):
 
 
 @pytest.mark.parametrize("f", [mod_relu, by_modulus])
-def test_circles_about_the_center_of_symmetry_see_nothing(f):
+def test_circles_about_the_center_of_symmetry_have_no_negative_modes(f):
     """Why the circles are off-center."""
     assert negative_modes(f, 0, 0.8) < 1e-26
     assert negative_modes(f) > 1e-5
 
 
 @pytest.mark.parametrize("f", [torch.sin, torch.exp, torch.square, lambda z: 1 / (z - 2)])
-def test_the_honest_pass_both_witnesses(f):
+def test_holomorphic_functions_pass_both_witnesses(f):
     assert (dbar(f, Z).abs() < 1e-13).all()
     assert negative_modes(f) < 1e-18  # the pole of 1 / (z - 2) aliases

@@ -129,7 +129,7 @@ def test_files_of_others_are_refused(tmp_path, monkeypatch):
         require_own_file(path)
 
 
-def test_variables_choose_the_place(tmp_path, monkeypatch):
+def test_variables_choose_the_folder(tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     for name in ("HOLONET_CACHE_DIR", "XDG_CACHE_HOME"):
         monkeypatch.delenv(name, raising=False)

@@ -101,7 +101,7 @@ def test_real_functions_of_a_real_part(name):
     torch.testing.assert_close(ours, function(z), rtol=1e-13, atol=1e-14)
 
 
-def test_a_function_may_have_another_one_read():
+def test_tracing_may_be_nested():
     def function(z):
         trace(torch.tanh, Sheet().complex_input("z"))
         return z * z

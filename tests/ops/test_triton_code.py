@@ -299,6 +299,6 @@ def test_gradients_of_gradients_are_torchs():
 
 
 @needs_triton
-def test_what_it_does_not_do_is_said():
+def test_explain_says_that_triton_is_in_single_precision():
     with use("fused"):
         assert "single precision" in explain(TANH, points(3).to(torch.complex128))

@@ -85,7 +85,7 @@ coordinates = st.floats(-3, 3).filter(lambda x: abs(x) > 1e-6)
 
 
 @given(x=coordinates, y=coordinates)
-def test_points_are_told_to_be_in_a_set_or_not(x, y):
+def test_contains_decides_whether_a_point_is_excluded(x, y):
     (cut,) = sets_of(log(z**2 + 1))
     assert cut.contains({"z": 1j * y}) is (abs(y) >= 1)
     assert not cut.contains({"z": x + 1j * y})

@@ -64,7 +64,7 @@ def test_the_record_of_a_random_formula_is_the_formula(e):
 
 
 @each("record", CATALOGUE.values(), ids=CATALOGUE)
-def test_there_and_back_again(record):
+def test_to_sympy_inverts_from_sympy(record):
     e = sympy.sympify(record.formula, rational=True)
     twin = from_sympy(e)
     assert to_sympy(twin) == e
@@ -255,7 +255,7 @@ def test_the_time_is_limited():
         from_sympy("1/(z**97 + z + 1)", time_limit=0.3)
 
 
-def test_formulas_nested_too_deeply_are_told():
+def test_formulas_nested_too_deeply_are_refused():
     deep = sympy.Symbol("z")
     for _ in range(3000):
         deep = sympy.sin(deep, evaluate=False)

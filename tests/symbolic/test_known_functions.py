@@ -1,4 +1,4 @@
-"""Every head is what sympy says it is, with its derivatives, zeros and obstacles."""
+"""Every known is what sympy says it is, with its derivatives, zeros and obstacles."""
 
 import pickle
 
@@ -14,7 +14,7 @@ from holonet.calculus import dbar, derivative
 from holonet.symbolic.known_functions import FUNCTIONS, NOT_HOLOMORPHIC
 
 C128 = torch.complex128
-EACH = each(("function", "head"), FUNCTIONS.items(), ids=[f.__name__ for f in FUNCTIONS])
+EACH = each(("function", "known"), FUNCTIONS.items(), ids=[f.__name__ for f in FUNCTIONS])
 Z = sympy.Symbol("z")
 
 
@@ -26,12 +26,12 @@ def exact(expression, z):
 
 @EACH
 @given(z=st.lists(st.complex_numbers(max_magnitude=4), min_size=1, max_size=4))
-def test_value_and_derivatives_are_sympys(function, head, z):
+def test_value_and_derivatives_are_sympys(function, known, z):
     z = torch.tensor(z, dtype=C128)
-    z = z[head.record.clearance(z) > 0.05]
+    z = z[known.record.clearance(z) > 0.05]
     assume(len(z) > 0)
     expression = function(Z)
-    record = head.record
+    record = known.record
     scale = 1.0
     for part in (record.value, record.derivative, record.second_derivative):
         expected = exact(expression, z)
@@ -41,9 +41,9 @@ def test_value_and_derivatives_are_sympys(function, head, z):
 
 
 @EACH
-def test_autograd_agrees_on_all_sides(function, head):
+def test_autograd_agrees_on_all_sides(function, known):
     z = torch.tensor([1.3 + 0.7j, -1.3 + 0.7j, -1.3 - 0.7j, 1.3 - 0.7j, 0.2 - 0.4j], dtype=C128)
-    record = head.record
+    record = known.record
     for f, df in (
         (record.value, record.derivative),
         (record.derivative, record.second_derivative),
@@ -56,25 +56,25 @@ def test_autograd_agrees_on_all_sides(function, head):
 
 
 @EACH
-def test_obstacles_and_zeros_are_where_they_are_declared(function, head):
+def test_obstacles_and_zeros_are_where_they_are_declared(function, known):
     """Obstacles: off them the circle modes vanish, tested by the laws; here the zeros."""
-    for place in head.zeros or ():
+    for place in known.zeros or ():
         points = getattr(place, "points", None) or (
             place.offset + place.period,
             place.offset - 3 * place.period,
         )
-        assert head.record.value(torch.tensor(points, dtype=C128)).abs().max() < 1e-7
-    if head.zeros == ():
+        assert known.record.value(torch.tensor(points, dtype=C128)).abs().max() < 1e-7
+    if known.zeros == ():
         z = torch.randn(200, dtype=C128) * 3
-        z = z[head.record.clearance(z) > 0]
-        assert (head.record.value(z).abs() > 0).all()
+        z = z[known.record.clearance(z) > 0]
+        assert (known.record.value(z).abs() > 0).all()
 
 
 @EACH
 @each("dtype", [torch.complex64, C128])
-def test_heads_commute_with_conjugation_and_keep_the_precision(function, head, dtype):
+def test_known_functions_commute_with_conjugation_and_keep_the_precision(function, known, dtype):
     z = torch.tensor([0.4 + 0.9j, -0.7 + 0.3j, 1.5 - 0.2j], dtype=dtype)
-    for part in (head.record.value, head.record.derivative, head.record.second_derivative):
+    for part in (known.record.value, known.record.derivative, known.record.second_derivative):
         out = part(z)
         assert out.dtype is dtype
         torch.testing.assert_close(part(z.conj().resolve_conj()), out.conj().resolve_conj())
@@ -96,9 +96,9 @@ def test_known_functions_are_holomorphic():
 
 
 @EACH
-def test_the_records_can_be_pickled(function, head):
+def test_the_records_can_be_pickled(function, known):
     del function
-    twin = pickle.loads(pickle.dumps(head.record))
-    assert twin == head.record
+    twin = pickle.loads(pickle.dumps(known.record))
+    assert twin == known.record
     z = torch.tensor([0.3 + 0.4j], dtype=C128)
-    assert torch.equal(twin.second_derivative(z), head.record.second_derivative(z))
+    assert torch.equal(twin.second_derivative(z), known.record.second_derivative(z))

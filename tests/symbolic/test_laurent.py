@@ -42,7 +42,7 @@ def test_series_are_contour_integrals(text, at, floating):
 
 
 @pytest.mark.parametrize("floating", [False, True])
-def test_every_head_has_a_series(floating):
+def test_every_known_function_has_a_series(floating):
     for head in FUNCTIONS:
         e, at = head(Z / 3), sympy.Rational(4, 5) + sympy.I
         check(e, at, laurent(e, Z, at, 6, floating=floating))
@@ -55,7 +55,7 @@ def test_where_there_is_no_series_it_says_so(text, floating):
         laurent(parse_formula(text), Z, sympy.Integer(0), 8, floating=floating)
 
 
-def test_small_is_not_zero():
+def test_a_small_coefficient_is_not_zero():
     tiny = sympy.Rational(1, 10**60)
     assert laurent((sympy.sin(Z) + tiny) / Z, Z, sympy.Integer(0), 8).order == -1
     with pytest.raises(UndecidedSeriesError, match="may be 0"):

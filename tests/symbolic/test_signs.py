@@ -48,7 +48,7 @@ def test_nonnegative(e):
 
 
 @each("e", NEITHER, ids=str)
-def test_neither(e):
+def test_formulas_of_both_signs_are_neither(e):
     assert not is_nonnegative(e, pairs())
     assert not is_positive(e, pairs())
 

@@ -27,11 +27,11 @@ def test_identities_simplify_to_zero(e):
 
 
 @pytest.mark.parametrize("e", NONZERO, ids=str)
-def test_others_do_not(e):
+def test_other_formulas_do_not_simplify_to_zero(e):
     assert not simplifies_to_zero(e)
 
 
-def test_all_must_vanish():
+def test_is_zero_needs_every_expression_to_be_zero():
     assert is_zero(ZERO, 60) is ZeroTest.ZERO
     assert is_zero([*ZERO[:2], NONZERO[1]], 60) is ZeroTest.OPEN
 

@@ -12,7 +12,7 @@ from holonet.ops.pointwise.programs import INPUTS, program
 @each("operation", INPUTS)
 @each("dtype", [torch.complex64, torch.complex128])
 @each("name", CATALOGUE)
-def test_it_is_the_reference(name, dtype, operation):
+def test_programs_agree_with_the_reference(name, dtype, operation):
     record = CATALOGUE[name]
     z = 0.5 * torch.randn(200, dtype=dtype) + record.base_point
     z = z[record.clearance(z) > 0.1]
