@@ -27,7 +27,7 @@ __all__ = ["RuleConfig"]
 
 _PENALTY = (
     "weight",
-    "on",
+    "target",
     "probes",
     "mode",
     "gradient_norm",
@@ -67,7 +67,7 @@ class RuleConfig(Section):
     """Weight of the divergence, of trades."""
     weight: NonNegative = 0.3
     """Weight of the gradient penalty, of the analytic rules."""
-    on: Literal["logits", "probabilities", "loss"] = "logits"
+    target: Literal["logits", "probabilities", "loss"] = "logits"
     """The function whose gradient is penalized."""
     probes: PositiveInt | Literal["exact"] = 1
     """Number of random directions of the penalty's estimate, or exact."""
@@ -135,7 +135,7 @@ class RuleConfig(Section):
     def _analytic(self) -> dict[str, Any]:
         return {
             "weight": self._scheduled(self.weight),
-            "on": self.on,
+            "target": self.target,
             "count": None if self.probes == "exact" else self.probes,
             "mode": self.mode,
             "gradient_norm": self.gradient_norm,

@@ -29,13 +29,13 @@ class AnalyticRule(EmpiricalRisk):
 
     Args:
         weight: of the energy, a number or a schedule.
-        on: "logits", "probabilities", "loss", or "map" for the complex map.
+        target: "logits", "probabilities", "loss", or "map" for the complex map.
         count: random directions for each example; None for the exact energy.
         mode: "reverse" (double backward) or "forward", see `regularizers.DirichletEnergy` and
             `regularizers.GradientNorm`.
         gradient_norm: "L2" for the Dirichlet energy; "L1" for E ||grad||_1
-            (`regularizers.GradientNorm`), dual to an l_inf threat. With on="loss" and weight=eps
-            that is the first-order robust loss, exact where the loss is linear.
+            (`regularizers.GradientNorm`), dual to an l_inf threat. With target="loss" and
+            weight=eps that is the first-order robust loss, exact where the loss is linear.
         directions: "real", those that real data can move in; or "complex", those of all of C^n
             about them. For the complex map of a holomorphic network the two energies are equal.
             For its logits, real parts, "complex" is the mean of the energies along x and along
@@ -68,7 +68,7 @@ class AnalyticRule(EmpiricalRisk):
     def __init__(
         self,
         weight: Weight = 0.3,
-        on: PenaltyTarget | str = "logits",
+        target: PenaltyTarget | str = "logits",
         count: int | None = 1,
         mode: Literal["forward", "reverse"] | str = "reverse",
         *,
@@ -80,7 +80,7 @@ class AnalyticRule(EmpiricalRisk):
     ) -> None:
         penalties = analytic_penalties(
             weight,
-            on,
+            target,
             count,
             mode,
             gradient_norm=gradient_norm,
@@ -94,7 +94,7 @@ class AnalyticRule(EmpiricalRisk):
 @checked
 def analytic_penalties(
     weight: Weight = 0.3,
-    on: PenaltyTarget | str = "logits",
+    target: PenaltyTarget | str = "logits",
     count: int | None = 1,
     mode: Literal["forward", "reverse"] | str = "reverse",
     *,
@@ -118,9 +118,9 @@ def analytic_penalties(
         if gradient_norm == "L2"
         else GradientNorm("L1", 1, count, mode)
     )
-    penalties = [Penalty(size, weight, on, lift)]
+    penalties = [Penalty(size, weight, target, lift)]
     if cauchy_riemann != 0:
         penalties.append(Penalty(CauchyRiemannPenalty(), cauchy_riemann, "map", lift=True))
     if harmonic != 0:
-        penalties.append(Penalty(LaplacianPenalty(), harmonic, on, lift))
+        penalties.append(Penalty(LaplacianPenalty(), harmonic, target, lift))
     return penalties

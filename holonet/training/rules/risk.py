@@ -86,10 +86,10 @@ class EmpiricalRisk(Rule):
                     continue
                 f = penalty.function(model, lambda logits: self._losses(logits, y))
                 points = penalty.points(model, x)
-                shared = not (frozen or penalty.lift) and penalty.on in ("logits", "loss")
+                shared = not (frozen or penalty.lift) and penalty.target in ("logits", "loss")
                 if risk is None and shared:
                     value, amount = penalty.regularizer.value_and_penalty(f, points, probes)
-                    losses = value if penalty.on == "loss" else self._losses(value, y)
+                    losses = value if penalty.target == "loss" else self._losses(value, y)
                     risk = losses.mean()
                 else:
                     amount = penalty.regularizer(f, points, probes)

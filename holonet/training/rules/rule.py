@@ -76,7 +76,7 @@ class Penalty:
     Args:
         regularizer: of a function about points.
         weight: a number or a schedule.
-        on: which function. "map" is the complex one in front of the readout, a method
+        target: which function. "map" is the complex one in front of the readout, a method
             `holomorphic_map` of the model.
         lift: give real points to the regularizer as complex ones, so that all complex directions
             count and not the real ones alone.
@@ -87,21 +87,21 @@ class Penalty:
 
     regularizer: Regularizer
     weight: Weight
-    on: PenaltyTarget | str = "logits"
+    target: PenaltyTarget | str = "logits"
     lift: bool = False
 
     def __post_init__(self) -> None:
         self.weight_at(1.0)
-        if self.on not in ("logits", "probabilities", "loss", "map"):
+        if self.target not in ("logits", "probabilities", "loss", "map"):
             raise ConfigError(
-                f"Penalty(on={self.on!r}): choose 'logits', 'probabilities' or 'loss', or 'map' "
-                "for the complex map in front of the readout"
+                f"Penalty(target={self.target!r}): choose 'logits', 'probabilities' or 'loss', or "
+                "'map' for the complex map in front of the readout"
             )
 
     @property
     def name(self) -> str:
         """What the journal calls it."""
-        return f"{type(self.regularizer).__name__}({self.on}{', lifted' if self.lift else ''})"
+        return f"{type(self.regularizer).__name__}({self.target}{', lifted' if self.lift else ''})"
 
     def weight_at(self, progress: float) -> float:
         """The weight when that fraction of training is done."""
@@ -129,11 +129,11 @@ class Penalty:
         Raises:
             InputTypeError: the map is asked for of a model that names none.
         """
-        if self.on == "logits":
+        if self.target == "logits":
             return model
-        if self.on == "probabilities":
+        if self.target == "probabilities":
             return lambda x: model(x).softmax(-1)
-        if self.on == "loss":
+        if self.target == "loss":
             return lambda x: losses(model(x))
         complex_map = getattr(model, "holomorphic_map", None)
         if complex_map is None:
@@ -153,9 +153,8 @@ class Penalty:
         }
         arguments = ", ".join(f"{k}={v!r}" for k, v in plain.items())
         points = " at complex points" if self.lift else ""
-        return (
-            f"{self.weight!r} * {type(self.regularizer).__name__}({arguments}) on {self.on}{points}"
-        )
+        penalty = f"{type(self.regularizer).__name__}({arguments})"
+        return f"{self.weight!r} * {penalty} on {self.target}{points}"
 
 
 def lifted(model: object, x: AnyTensor) -> ComplexTensor:

@@ -36,7 +36,7 @@ RULE_NAMES = [
 def test_rules_are_built() -> None:
     assert type(RuleConfig(name="standard").build()) is EmpiricalRisk
     rule = RuleConfig(
-        name="analytic", weight=2.0, on="loss", probes="exact", mode="forward"
+        name="analytic", weight=2.0, target="loss", probes="exact", mode="forward"
     ).build()
     assert repr(rule) == repr(AnalyticRule(2.0, "loss", None, "forward"))
     rule = RuleConfig(
@@ -108,7 +108,7 @@ def test_schedules_raise_weights_and_radii(schedule: Any, ramp: Any) -> None:
 
 RULE_ALTERNATIVES: dict[str, Any] = {
     "weight": 0.7,
-    "on": "loss",
+    "target": "loss",
     "probes": 3,
     "mode": "forward",
     "gradient_norm": "L1",

@@ -69,7 +69,7 @@ CONFIGS = st.builds(
         RuleConfig,
         name=st.sampled_from(RULE_NAMES),
         weight=rates | st.just(0.0),
-        on=st.sampled_from(["logits", "probabilities", "loss"]),
+        target=st.sampled_from(["logits", "probabilities", "loss"]),
         probes=positive | st.just("exact"),
         mode=st.sampled_from(["forward", "reverse"]),
         gradient_norm=st.sampled_from(["L1", "L2"]),

@@ -235,7 +235,7 @@ def test_a_rule_without_schedules_is_itself_at_any_moment() -> None:
 
 
 def test_unknown_targets_are_refused() -> None:
-    with pytest.raises(ConfigError, match=r"on='logit'.*'logits', 'probabilities' or 'loss'"):
+    with pytest.raises(ConfigError, match=r"target='logit'.*'logits', 'probabilities' or 'loss'"):
         Penalty(DirichletEnergy(), 1.0, "logit")
     for weight in (-1.0, float("nan")):
         with pytest.raises(ConfigError, match=f"weight={weight}"):
