@@ -17,7 +17,7 @@ RHO = 0.75  # a step is too long if a smaller share of the steps improves
 def adaptive_ascent(
     evaluate: Evaluator, start: AnyTensor, x: AnyTensor, threat: ThreatModel, steps: int
 ) -> Ascent:
-    """One ascent from `start` in the threat set about x, every iterate judged.
+    """One ascent from `start` in the threat set about x, with the margin of every iterate.
 
     An example whose gradient is not finite waits where it is, until it goes back to its best point
     with shorter steps.

@@ -42,14 +42,14 @@ def apgd(
     The first step is the maximizer of the loss linearized at a random start: for Linf that is
     the step of length 2 eps of the paper, projected. At checkpoints that come ever closer, a step
     is halved if fewer than 3/4 of the steps since the last one improved, or if neither the step
-    nor the best loss has changed since. Every iterate is judged by its margin, the clean example
+    nor the best loss has changed since. The worst iterate by margin is kept, the clean example
     included. In L1 the steps are sparse, with no momentum, and begin in balls of radius 3 eps and
     2 eps. With 2 classes "dlr", which needs 3, is replaced by the margin.
 
     Args:
         model, x, y, threat, loss, target: as in `pgd`.
         steps: from each start.
-        restarts: random starts, each for the examples that still stand.
+        restarts: random starts, each for the examples that are still classified correctly.
         seed: of the random starts. The result depends on the batch that an example is in: the
             numbers are drawn for all examples of a batch at once.
 
@@ -96,7 +96,8 @@ def apgd_targeted(
     """Auto-PGD against the likeliest wrong classes in turn, on the targeted DLR loss.
 
     The classes are in the order of the clean logits; with fewer than 4 classes the loss is the
-    difference of the two logits. Later classes meet only the examples that still stand.
+    difference of the two logits. Later classes are tried on the examples that are still classified
+    correctly.
 
     Args:
         model, x, y, threat, steps, restarts, seed: as in `apgd`.

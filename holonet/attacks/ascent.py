@@ -29,9 +29,8 @@ def ascend(
 ) -> AnyTensor:
     """The last iterate of `steps` projected steps of length alpha from `start`.
 
-    Nothing is recorded and nothing judged, so that it costs as many forward and backward passes
-    as there are steps: what training needs. An example whose gradient is not finite stays where
-    it is.
+    Nothing is recorded. It costs as many forward and backward passes as there are steps. An example
+    whose gradient is not finite stays where it is.
 
     Args:
         objective: points -> a number for each example, to be made large. It is called as it is: a

@@ -141,13 +141,13 @@ class WorstPoints:
 
     @property
     def robust(self) -> IntTensor:
-        """The index of each example that still stands; none if the set holds nothing else."""
+        """The indices of the examples that are classified correctly so far; none at radius 0."""
         return ((self.margin > 0) & (self.threat.eps > 0)).nonzero().squeeze(1)
 
     def random_starts(self, generator: torch.Generator) -> tuple[IntTensor, AnyTensor]:
-        """The examples that still stand, and a random point about each.
+        """The examples that are classified correctly so far, and a random point about each.
 
-        Numbers are drawn for all examples, so that no example depends on the fate of the others.
+        Numbers are drawn for all examples, so that no example depends on the others.
         """
         start = self.threat.random_point(self.x, generator)
         return self.robust, start[self.robust]

@@ -1,4 +1,4 @@
-"""The worst case over several attacks, each on what the ones before left standing."""
+"""The worst case over several attacks, each on what the ones before did not break."""
 
 import functools
 import random
@@ -89,13 +89,13 @@ def worst_case(
     batch_size: int = 500,
     on_batch: Callable[[], None] | None = None,
 ) -> WorstCase:
-    """Run the attacks in their order, each on the examples that still stand.
+    """Run the attacks in their order, each on the examples that are still classified correctly.
 
     Every attack gets a seed of its own for each batch, made of `seed`, the name of the attack and
     the number of the batch: the same call gives the same result, and another batch size another
-    one. The alarms of the attacks are collected with the attack's name in front. If `square`,
-    which sees no gradients, breaks more than 0.2% of all examples after every other attack has
-    passed them by, the result carries an alarm that the gradients mislead.
+    one. The alarms of the attacks are collected with the attack's name in front. If `square`, which
+    uses no gradients, breaks more than 0.2% of all examples after every other attack has failed
+    on them, the result has an alarm that the gradients mislead.
 
     Args:
         model, x, y, threat: as in `pgd`.
