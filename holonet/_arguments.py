@@ -155,6 +155,8 @@ def _holds(value: Any, origin: type, inner: tuple[Any, ...]) -> bool:
 def _refusal(function: str, parameter: str, value: object, hint: Any) -> str:
     wanted = _wanted(hint)
     message = f"{function}: {parameter} is {_what(value)} and must be {wanted}"
+    if advice := getattr(hint, "argument_advice", ""):
+        return f"{message}, {advice}"
     if isinstance(value, Tensor) and "floating" in wanted and not value.is_complex():
         return f"{message}: {parameter}.float()"
     if "tensor" not in wanted or isinstance(value, Tensor | nn.Module | str) or callable(value):

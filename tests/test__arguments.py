@@ -184,3 +184,15 @@ def test_a_seed_is_one_that_a_generator_can_start_from(seed: int) -> None:
 @pytest.mark.parametrize("seed", [0, -1, 2**63 - 1, -(2**63)])
 def test_every_other_seed_is_one(seed: int) -> None:
     assert two_rings(2, 2, seed=seed).num_classes == 2
+
+
+def test_a_type_may_say_what_to_give_instead() -> None:
+    class Recipe:
+        argument_advice = "such as Recipe()"
+
+    @checked
+    def cook(recipe: Recipe) -> None:
+        del recipe
+
+    with pytest.raises(InputTypeError, match=r"cook: recipe is 'x' and must be .*, such as Rec"):
+        cook("x")  # type: ignore[arg-type]

@@ -5,6 +5,7 @@ import hashlib
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -49,6 +50,11 @@ class Dataset:
         >>> Dataset(x, y, x[:2], y[:2], num_classes=2, name="toy")
         Dataset('toy': 4 train, 2 test, features (2,) float32, 2 classes)
     """
+
+    argument_advice: ClassVar[str] = (
+        "all in memory. For a loader write the loop: for x, y in loader: optimizer.zero_grad(); "
+        "rule(model, x, y).backward(); optimizer.step()"
+    )
 
     x_train: Tensor
     y_train: Tensor

@@ -213,14 +213,21 @@ def build_model(config: RunConfig, data: Dataset) -> nn.Module:
     """The untrained network for a data set, its weights drawn from the training seed.
 
     Raises:
-        ConfigError: a real network for complex data.
+        ConfigError: a real network, or a rule with a norm of real data, for complex data.
     """
     if data.is_complex and config.model.kind != "holomorphic":
         raise ConfigError(
             f"model.kind = {config.model.kind!r} for {data.name!r}, which is complex: a real "
-            "network takes real data, holonet.data.pair makes them (real and imaginary parts side "
-            "by side); or choose model.kind = 'holomorphic'"
+            "network takes real data, save torch.view_as_real(x).flatten(1) (real and imaginary "
+            "parts side by side); or choose model.kind = 'holomorphic'"
         )
+    if data.is_complex and "norm" not in sum(config.rule.ignored().values(), ()):
+        norm = config.rule.norm
+        if norm in ("Linf", "L2", "L1"):
+            raise ConfigError(
+                f"rule.norm = {norm!r} for {data.name!r}, which is complex: choose 'polydisc' (the "
+                "modulus of each entry) or 'complex_ball' (--norm polydisc)"
+            )
     return config.model.build(
         data.x_train.shape[1:], data.num_classes, seed=config.train.seed, examples=data.x_train
     )

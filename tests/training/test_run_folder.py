@@ -197,7 +197,7 @@ def test_weights_alone_do_not_say_what_they_are_of(tmp_path: Path) -> None:
 def test_complex_data_are_refused_by_real_networks(tmp_path: Path) -> None:
     np.savez(tmp_path / "c.npz", x=np.ones((9, 5), np.complex64), y=np.arange(9) % 3)
     data = load_data(DataConfig(name=str(tmp_path / "c.npz")))
-    with pytest.raises(ConfigError, match=r"kind = 'real' .* is complex: .*holonet\.data\.pair"):
+    with pytest.raises(ConfigError, match=r"kind = 'real' .* is complex: .*view_as_real"):
         build_model(RunConfig(model=ModelConfig(kind="real")), data)
 
 

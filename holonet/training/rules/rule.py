@@ -30,6 +30,8 @@ class Rule(ABC):
     Where weights have schedules: `rule.at(progress)(model, x, y).backward()`.
     """
 
+    argument_advice = "such as EmpiricalRisk() or RuleConfig(name='pgd').build()"
+
     @abstractmethod
     def terms(
         self, model: Model, x: AnyTensor, y: IntTensor, probes: Probes | None = None
