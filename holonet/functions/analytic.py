@@ -86,5 +86,5 @@ def with_derivative(z: Tensor, value: TensorFunction, derivative: TensorFunction
         return handle_torch_function(with_derivative, (z,), z, value, derivative)
     if torch.jit.is_tracing():  # TorchScript stores operations of torch alone
         return value(z)
-    kind = _Traced if torch.compiler.is_dynamo_compiling() else _WithDerivative
-    return kind.apply(z, value, derivative)  # pyright: ignore[reportReturnType]
+    function: Any = _Traced if torch.compiler.is_dynamo_compiling() else _WithDerivative
+    return function.apply(z, value, derivative)

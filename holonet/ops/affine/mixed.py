@@ -98,8 +98,8 @@ def rounded_product(
         tensor([[2.]])
     """
     # torch.compile refuses functions with a jvp of their own
-    kind = _Product if torch.compiler.is_compiling() else _Transformable
-    return kind.apply(a, b)  # pyright: ignore[reportReturnType]
+    product: Any = _Product if torch.compiler.is_compiling() else _Transformable
+    return product.apply(a, b)
 
 
 def _rows(z: Tensor) -> Tensor:
@@ -128,9 +128,10 @@ class _Product(torch.autograd.Function):
                 return a @ b
             if a.device.type != "cuda":
                 return low[0].float() @ low[1].float()
+            mm: Any = torch.mm if a.dim() == 2 else torch.bmm  # torch's stubs lack out_dtype
             if a.dim() == 2:
-                return torch.mm(*low, out_dtype=torch.float32)  # pyright: ignore[reportCallIssue]
-            flat = torch.bmm(*(t.flatten(0, -3) for t in low), out_dtype=torch.float32)  # pyright: ignore[reportCallIssue]
+                return mm(*low, out_dtype=torch.float32)
+            flat = mm(*(t.flatten(0, -3) for t in low), out_dtype=torch.float32)
             return flat.unflatten(0, a.shape[:-2])
 
     @staticmethod
