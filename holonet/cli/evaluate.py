@@ -41,7 +41,7 @@ from holonet.training.run_folder import require_inside
 
 __all__ = ["evaluate"]
 
-LOOKED_AT = 200  # examples for the sanity list
+LOOKED_AT = 200  # examples for the checks of gradient masking
 CHECKS = 7
 
 

@@ -31,10 +31,10 @@ if hasattr(signal, "SIGHUP"):  # not on Windows
 """What is said of an end by a signal, by the exit code."""
 READER_GONE = 141  # what a shell says of a program that a closed pipe ended
 
-AGAIN = "What was finished is kept: the same command goes on from there."
+AGAIN = "What was finished is kept: the same command resumes there."
 KEPT = {
     "train": "What was finished is kept: once a run has begun, the same command with --resume "
-    "goes on from its last checkpoint.",
+    "resumes at its last checkpoint.",
     "evaluate": AGAIN,
     "attack": AGAIN,
     "compare": AGAIN,
@@ -42,7 +42,7 @@ KEPT = {
     "reproduce": AGAIN,
     "bench": "The cases that were finished are in its file.",
 }
-"""What is left of a command that was cut off, and how to go on."""
+"""What an interrupted command leaves, and how to resume."""
 AFTER_SIGNAL = {command: hint for command, hint in KEPT.items() if command != "train"}
 """On a signal train itself says which step is kept."""
 
@@ -163,7 +163,7 @@ _command(
 
 
 def main() -> None:
-    """Run the command line; a failure that is no defect of ours is a line on stderr and a code.
+    """Run the command line; a failure that is no defect of holonet is a line on stderr and a code.
 
     A signal to end is raised in the command like an interrupt, so that open files are put away.
     """

@@ -47,8 +47,8 @@ def train(
 ) -> None:
     """Train a network and keep everything in a run folder.
 
-    Interrupt it at any time; with --resume it goes on from its last whole checkpoint, and the
-    weights are bit-identical in the end. An .npz file has the arrays x_train, y_train, x_test and
+    Interrupt it at any time: --resume continues from the last whole checkpoint, and the final
+    weights are bit-identical. An .npz file has the arrays x_train, y_train, x_test and
     y_test, or x and y, which are split.
 
     [dim]holonet train --run-dir runs/digits[/dim]

@@ -52,7 +52,7 @@ def declare(
         singularities: its poles, branch points and essential singularities.
 
     Raises:
-        ConfigError: the type is one of ours, which declares itself.
+        ConfigError: the type is a DeclaredModule, which declares itself.
 
     Example:
         >>> class Double(nn.Module):

@@ -97,7 +97,7 @@ def prepare_run(
 def _require_room(folder: Path, config: RunConfig, resume: bool, overwrite: bool) -> None:
     if resume and overwrite:
         raise ConfigError(
-            "resume and overwrite (--resume, --overwrite): the one goes on with a run, the other "
+            "resume and overwrite (--resume, --overwrite): the one resumes a run, the other "
             "replaces it; choose one"
         )
     if folder.exists() and not folder.is_dir():

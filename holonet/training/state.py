@@ -100,7 +100,7 @@ class RunState:
                 yield Batch(self.step, index)
 
     def finish_step(self, terms: dict[str, float], seconds: float) -> None:
-        """Count a step that took so many seconds, move the schedule, log."""
+        """Count a step and its seconds, move the schedule, log."""
         loss = sum(terms.values())
         rate = self.optimizer.param_groups[0]["lr"]
         self.step += 1

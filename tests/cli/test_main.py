@@ -376,10 +376,10 @@ def test_a_path_that_cannot_be_is_one_line(
     ("command", "where", "hint"),
     [
         ("train --data x.npz --run-dir i", "train.fit", "go on with holonet train --resume"),
-        ("evaluate --run-dir done", "evaluate.evaluate_radii", "the same command goes on"),
-        ("attack --run-dir done", "attack.evaluate_robustness", "the same command goes on"),
-        ("compare --data x.npz", "compare.run_comparison", "the same command goes on"),
-        ("demo --data x.npz", "compare.run_demo", "the same command goes on"),
+        ("evaluate --run-dir done", "evaluate.evaluate_radii", "the same command resumes"),
+        ("attack --run-dir done", "attack.evaluate_robustness", "the same command resumes"),
+        ("compare --data x.npz", "compare.run_comparison", "the same command resumes"),
+        ("demo --data x.npz", "compare.run_demo", "the same command resumes"),
     ],
 )
 def test_a_signal_ends_the_command_with_how_to_go_on(

@@ -58,12 +58,12 @@ def test_a_real_dtype_is_refused(dtype):
 
 
 def test_torchs_double_leaves_complex64():
-    """If this fails torch has repaired `double`: nothing of ours is needed for it."""
+    """If this fails torch has repaired `double`: holonet needs nothing for it."""
     assert tnn.Linear(2, 2, dtype=C64).double().weight.dtype is C64
 
 
 def test_torchs_to_float64_drops_the_imaginary_part():
-    """If this fails torch has repaired `to`: nothing of ours is needed for it."""
+    """If this fails torch has repaired `to`: holonet needs nothing for it."""
     layer = tnn.Linear(2, 2, dtype=C64)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -80,7 +80,7 @@ def ours():
 
 
 def holder(inner):
-    """A module of the user's around one of ours."""
+    """A module of the user's around one of holonet's."""
     outer = tnn.Module()
     outer.inner = inner
     outer.register_buffer("steps", torch.tensor(3))

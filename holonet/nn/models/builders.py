@@ -1,12 +1,11 @@
 """The parts that ready networks are put together from, holomorphic or real, behind one interface.
 
-`perceptrons` and `convolutional` say how parts are joined, a kit says what a part is: so a
-holomorphic network and its real twin have the same form by construction.
+`perceptrons` and `convolutional` join the parts, a builder makes them. A holomorphic network and
+its real twin have the same form by construction.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
@@ -25,58 +24,6 @@ from holonet.nn.pooling import AvgPool2d
 __all__ = ["HolomorphicBuilder", "LayerBuilder", "RealBuilder", "ScaledResidual", "residual_blocks"]
 
 NORMALIZERS = ("none", "frozen")
-
-
-@runtime_checkable
-class LayerBuilder(Protocol):
-    """What every kit offers; `features` and `axis` are the feature axis of a layer's output."""
-
-    def linear(self, inner: int, outer: int, *, hidden: bool = True) -> nn.Module:
-        """An affine map; not `hidden` is the last one."""
-        ...
-
-    def conv(self, inner: int, outer: int, kernel_size: int, stride: int = 1) -> nn.Module:
-        """A convolution of images, padded by half the kernel."""
-        ...
-
-    def activate(self, features: int, axis: int) -> list[nn.Module]:
-        """What stands behind an affine map of a hidden layer."""
-        ...
-
-    def stem(self, features: int, axis: int) -> list[nn.Module]:
-        """What stands in front of residual blocks."""
-        ...
-
-    def residual(self, body: Sequence[nn.Module], features: int, axis: int) -> nn.Module:
-        """The block z + alpha * body(z)."""
-        ...
-
-    def pool(self, size: int) -> nn.Module:
-        """Average over windows of an image."""
-        ...
-
-    def flatten(self) -> nn.Module:
-        """All axes but the first as one."""
-        ...
-
-
-def residual_blocks(
-    kit: LayerBuilder, affine: Callable[[], nn.Module], features: int, axis: int, count: int
-) -> list[nn.Module]:
-    """`count` blocks z + alpha * phi(affine(z)), each with an affine map of its own.
-
-    What they add to is normalized first, if the kit normalizes, or else alpha would mean nothing.
-
-    Raises:
-        ConfigError: a negative count.
-    """
-    if count < 0:
-        raise ConfigError(f"residual={count}: give the number of residual blocks, 0 for none")
-    blocks = [
-        kit.residual([affine(), *kit.activate(features, axis)], features, axis)
-        for _ in range(count)
-    ]
-    return [*kit.stem(features, axis), *blocks] if blocks else []
 
 
 @dataclass(frozen=True)
@@ -229,6 +176,29 @@ class ScaledResidual(nn.Module):
     def forward(self, input: Tensor) -> RealTensor:
         """The input plus the scaled output of the body."""
         return input + self.scale * self.body(input)
+
+
+LayerBuilder = HolomorphicBuilder | RealBuilder
+"""What the ready networks are made by; `features` and `axis` are the feature axis of an output."""
+
+
+def residual_blocks(
+    build: LayerBuilder, affine: Callable[[], nn.Module], features: int, axis: int, count: int
+) -> list[nn.Module]:
+    """`count` blocks z + alpha * phi(affine(z)), each with an affine map of its own.
+
+    A builder that normalizes does so in front of them, or alpha would have no fixed meaning.
+
+    Raises:
+        ConfigError: a negative count.
+    """
+    if count < 0:
+        raise ConfigError(f"residual={count}: give the number of residual blocks, 0 for none")
+    blocks = [
+        build.residual([affine(), *build.activate(features, axis)], features, axis)
+        for _ in range(count)
+    ]
+    return [*build.stem(features, axis), *blocks] if blocks else []
 
 
 def _built(build: Callable[[], nn.Module], generator: torch.Generator | None) -> nn.Module:

@@ -75,9 +75,9 @@ def holomorphic_convnet(
         >>> net(torch.rand(2, 1, 28, 28)).shape, real_parameter_count(net)
         (torch.Size([2, 10]), 342316)
     """
-    kit = HolomorphicBuilder(activation, gain, normalizer, alpha, generator, dtype)
+    build = HolomorphicBuilder(activation, gain, normalizer, alpha, generator, dtype)
     layers = _conv_layers(
-        kit, in_shape, channels, num_classes, kernel_size, stride, pooling, dense, residual
+        build, in_shape, channels, num_classes, kernel_size, stride, pooling, dense, residual
     )
     return HolomorphicClassifier(Sequential(*layers), readout)
 
@@ -104,16 +104,16 @@ def real_convnet(
     Raises:
         ShapeError, ConfigError: as there.
     """
-    kit = RealBuilder(activation, alpha, generator)
+    build = RealBuilder(activation, alpha, generator)
     return nn.Sequential(
         *_conv_layers(
-            kit, in_shape, channels, num_classes, kernel_size, stride, pooling, dense, residual
+            build, in_shape, channels, num_classes, kernel_size, stride, pooling, dense, residual
         )
     )
 
 
 def _conv_layers(
-    kit: LayerBuilder,
+    build: LayerBuilder,
     in_shape: Sequence[int],
     channels: Sequence[int],
     num_classes: int,
@@ -137,13 +137,13 @@ def _conv_layers(
                 f"{len(channels)} with stride {stride} and pooling {pooling}: take fewer stages, "
                 "a smaller stride or pooling=1"
             )
-        layers += [kit.conv(inner, outer, kernel_size, stride), *kit.activate(outer, -3)]
-        layers += [kit.pool(pooling)] if pooling > 1 else []
+        layers += [build.conv(inner, outer, kernel_size, stride), *build.activate(outer, -3)]
+        layers += [build.pool(pooling)] if pooling > 1 else []
         layers += residual_blocks(
-            kit, lambda c=outer: kit.conv(c, c, kernel_size), outer, -3, residual
+            build, lambda c=outer: build.conv(c, c, kernel_size), outer, -3, residual
         )
         inner = outer
-    return layers + dense_layers(kit, inner * height * width, dense, num_classes, residual)
+    return layers + dense_layers(build, inner * height * width, dense, num_classes, residual)
 
 
 def _require_sizes(

@@ -48,7 +48,7 @@ def macs(module: nn.Module, in_shape: Sequence[int]) -> int:
     inputs they are a share of about 1 / n.
 
     Args:
-        module: layers of ours and torch's affine maps, convolutions and average pools, at any
+        module: layers of holonet and torch's affine maps, convolutions and average pools, at any
             depth; layers without parameters count as nothing. Evaluated in eval mode.
         in_shape: of one example, without the batch axis.
 

@@ -59,8 +59,8 @@ def holomorphic_mlp(
         ConfigError: an unknown normalizer, or a negative number of blocks.
         UnknownNameError: no such activation.
     """
-    kit = HolomorphicBuilder(activation, gain, normalizer, alpha, generator, dtype)
-    layers = dense_layers(kit, in_features, hidden, num_classes, residual)
+    build = HolomorphicBuilder(activation, gain, normalizer, alpha, generator, dtype)
+    layers = dense_layers(build, in_features, hidden, num_classes, residual)
     return HolomorphicClassifier(Sequential(*layers), readout)
 
 
@@ -83,18 +83,18 @@ def real_mlp(
     Raises:
         ConfigError: a negative number of blocks.
     """
-    kit = RealBuilder(activation, alpha, generator)
-    return nn.Sequential(*dense_layers(kit, in_features, hidden, num_classes, residual))
+    build = RealBuilder(activation, alpha, generator)
+    return nn.Sequential(*dense_layers(build, in_features, hidden, num_classes, residual))
 
 
 def dense_layers(
-    kit: LayerBuilder, in_features: int, hidden: Sequence[int], num_classes: int, residual: int
+    build: LayerBuilder, in_features: int, hidden: Sequence[int], num_classes: int, residual: int
 ) -> list[nn.Module]:
     """Flatten, the hidden layers with their residual blocks, and the last affine map."""
-    layers = [kit.flatten()]
+    layers = [build.flatten()]
     inner = in_features
     for width in hidden:
-        layers += [kit.linear(inner, width), *kit.activate(width, -1)]
-        layers += residual_blocks(kit, lambda w=width: kit.linear(w, w), width, -1, residual)
+        layers += [build.linear(inner, width), *build.activate(width, -1)]
+        layers += residual_blocks(build, lambda w=width: build.linear(w, w), width, -1, residual)
         inner = width
-    return [*layers, kit.linear(inner, num_classes, hidden=False)]
+    return [*layers, build.linear(inner, num_classes, hidden=False)]

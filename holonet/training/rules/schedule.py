@@ -1,4 +1,4 @@
-"""Weights that change while training goes on."""
+"""Weights that change during training."""
 
 import math
 from abc import ABC, abstractmethod

@@ -325,7 +325,7 @@ def test_each_weight_has_its_schedule() -> None:
 
 
 def test_the_repr_is_that_of_older_runs() -> None:
-    """Runs that were begun before the rule had more terms are still gone on with."""
+    """Runs that were begun before the rule had more terms still resume."""
     old = "AnalyticRule(0.3 * DirichletEnergy(count=1, mode='reverse') on logits)"
     assert repr(AnalyticRule()) == old
 
