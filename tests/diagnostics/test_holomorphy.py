@@ -30,7 +30,7 @@ from holonet.nn import (
     to_precision,
 )
 
-FEW = settings(max_examples=3)
+FEW = settings(max_examples=2)
 ENTIRE = [
     name
     for name, record in CATALOGUE.items()
