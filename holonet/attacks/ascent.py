@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from holonet._arguments import checked
-from holonet._types import AnyTensor
+from holonet._types import Points
 from holonet.attacks.objectives import input_gradient
 from holonet.attacks.threat import ThreatModel
 
@@ -20,13 +20,13 @@ L1_SHARE = 0.02
 @checked
 def ascend(
     objective: Callable[[Tensor], Tensor],
-    start: AnyTensor,
-    x: AnyTensor,
+    start: Points,
+    x: Points,
     threat: ThreatModel,
     *,
     steps: int,
     alpha: float,
-) -> AnyTensor:
+) -> Points:
     """The last iterate of `steps` projected steps of length alpha from `start`.
 
     Nothing is recorded. It costs as many forward and backward passes as there are steps. An example
@@ -63,8 +63,8 @@ def ascend(
 
 
 def ascent_step(
-    point: AnyTensor, gradient: AnyTensor, x: AnyTensor, threat: ThreatModel, alpha: float
-) -> AnyTensor:
+    point: Points, gradient: Points, x: Points, threat: ThreatModel, alpha: float
+) -> Points:
     """One step of length alpha along the steepest direction, projected.
 
     In L1 the steepest direction moves a single entry, which takes as many steps as there are

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from holonet._arguments import checked
-from holonet._types import AnyTensor, IntTensor, RealTensor
+from holonet._types import IntTensor, Labels, Points, RealTensor
 from holonet.attacks import Alarm, AlarmKind, ThreatModel, pgd
 from holonet.attacks.objectives import Model, input_gradient, logits_of, loss_named, require_labels
 from holonet.attacks.worst_case import Attack
@@ -216,14 +216,14 @@ def _masked(names: Sequence[str], fooled: Sequence[Sequence[Rate]]) -> tuple[Ala
     return tuple(alarms)
 
 
-def _classes(model: Model, x: AnyTensor, y: IntTensor) -> IntTensor:
+def _classes(model: Model, x: Points, y: Labels) -> Labels:
     """What the model answers; -1 where a logit is NaN."""
     with evaluating(model), torch.no_grad():
         logits = logits_of(model, x, y)
     return logits.argmax(1).masked_fill(logits.isnan().any(1), -1)
 
 
-def _direction(model: Model, x: AnyTensor, y: IntTensor) -> RealTensor:
+def _direction(model: Model, x: Points, y: Labels) -> RealTensor:
     """The gradient of the margin loss at length 1, complex entries as pairs of real ones."""
     with evaluating(model), torch.enable_grad():
         point = x.clone().requires_grad_()
@@ -232,7 +232,7 @@ def _direction(model: Model, x: AnyTensor, y: IntTensor) -> RealTensor:
     return torch.nn.functional.normalize(flat.flatten(1).double(), dim=1)
 
 
-def _equal_norm_noise(x: AnyTensor, threat: ThreatModel, seed: int) -> AnyTensor:
+def _equal_norm_noise(x: Points, threat: ThreatModel, seed: int) -> Points:
     """The examples moved by eps in the threat's norm along random signs, inside the box."""
     generator = torch.Generator().manual_seed(seed)
     if x.is_complex():

@@ -3,13 +3,17 @@
 import math
 
 import torch
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from holonet._arguments import checked
-from holonet._types import RealTensor
+from holonet._types import Logits
 from holonet.attacks.objectives import Model
 
 __all__ = ["ImageLayout"]
+
+Images = Float[Tensor, "batch channels height width"]
+RealPoints = Float[Tensor, "batch *event"]
 
 SMALLEST = 5  # the side that AutoAttack's Square needs for L2
 
@@ -35,7 +39,7 @@ class ImageLayout(nn.Module):
         torch.Size([3, 1, 5, 5])
     """
 
-    def __init__(self, model: Model, x: RealTensor) -> None:
+    def __init__(self, model: Model, x: RealPoints) -> None:
         super().__init__()
         self.model = model
         self.shape, self.dtype = x.shape[1:], x.dtype
@@ -43,7 +47,7 @@ class ImageLayout(nn.Module):
         self.pixels = math.prod(self.shape)
         self.side = max(SMALLEST, math.isqrt(self.pixels - 1) + 1)
 
-    def spread(self, x: RealTensor) -> RealTensor:
+    def spread(self, x: RealPoints) -> Images:
         """Examples as images."""
         if self.is_image:
             return x.float()
@@ -51,11 +55,11 @@ class ImageLayout(nn.Module):
         unseen = flat.new_full((len(x), self.side**2 - self.pixels), 0.5)
         return torch.cat([flat, unseen], 1).view(-1, 1, self.side, self.side)
 
-    def gather(self, images: RealTensor) -> RealTensor:
+    def gather(self, images: Images) -> RealPoints:
         """Images back as examples, in their precision."""
         seen = images if self.is_image else images.flatten(1)[:, : self.pixels]
         return seen.reshape(-1, *self.shape).to(self.dtype)
 
-    def forward(self, images: Tensor) -> RealTensor:
+    def forward(self, images: Images) -> Logits:
         """Logits in single precision."""
         return self.model(self.gather(images)).float()

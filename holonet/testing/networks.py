@@ -8,7 +8,7 @@ from torch import nn as torch_nn
 
 from holonet import nn
 from holonet._arguments import checked
-from holonet._types import ComplexTensor
+from holonet._types import ComplexPoints, ComplexTensor
 from holonet.errors import ConfigError, UnknownNameError
 from holonet.functions import (
     CATALOGUE,
@@ -39,7 +39,7 @@ def random_network(
     dtype: torch.dtype = torch.complex64,
     activations: Sequence[str | HolomorphicFunction] | None = None,
     blocks: Sequence[str] | None = None,
-) -> tuple[nn.Sequential, ComplexTensor]:
+) -> tuple[nn.Sequential, ComplexPoints]:
     """A random holomorphic network and 12 points that it is holomorphic about.
 
     Blocks of affine layers and activations, on vectors of 1 to 5 entries or on small images, end
