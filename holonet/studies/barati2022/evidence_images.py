@@ -190,6 +190,7 @@ def _transfer(
     """Evidence on a predictor of the transfer rate, others beside it, and what else is fixed."""
 
     def evidence(results: Results) -> Evidence:
+        """The predictor's correlation with the transfer rate over pairs of networks."""
         pairs = pair_matrices(results)
         rate, controls = pairs["rate"], [pairs["source"], pairs["target"]]
         judged = pair_correlation(pairs[predictor], rate, controls)
