@@ -150,14 +150,6 @@ def test_weight_decay_of_adam_is_added_to_the_gradient() -> None:
         torch.testing.assert_close(p, q)
 
 
-def test_a_run_from_before_there_were_optimizers_is_gone_on_with(tmp_path: Path) -> None:
-    state = state_of()
-    state.save(tmp_path)
-    (checkpoint,) = tmp_path.glob("*.safetensors")
-    kept = read_checkpoint(checkpoint).state["identity"]["train"]
-    assert set(kept) == {"epochs", "batch_size", "lr", "clip", "seed"}
-
-
 def test_records_of_steps_and_epochs() -> None:
     state = state_of(10, epochs=2, log_every=4)
     walk(state)
