@@ -74,7 +74,7 @@ def test_a_damaged_file_gives_no_result(tmp_path_factory, data):
 
 
 @pytest.mark.parametrize("kind", ["folder", "pipe", "loop", "dangling", "no digest", "deep"])
-def test_what_is_no_file_of_ours_is_no_result(
+def test_foreign_files_are_no_results(
     tmp_path: Path, kind: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     path = tmp_path / "result.json"

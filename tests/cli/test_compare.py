@@ -94,7 +94,7 @@ def test_an_option_that_changes_nothing_anywhere_is_refused(
         ("--warm-up", "2", "warm_up = '2'"),
     ],
 )
-def test_a_bad_option_is_an_error_of_ours(
+def test_a_bad_option_is_a_holonet_error(
     tmp_path: Path, option: str, value: str, message: str
 ) -> None:
     result = invoke("compare", "--out", str(tmp_path), option, value)

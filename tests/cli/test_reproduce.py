@@ -101,7 +101,7 @@ def test_folders_of_quick_and_full_runs_are_apart(
         (["shaham2015", "--data", "mnist"], DataError),
     ],
 )
-def test_wrong_usage_is_an_error_of_ours(arguments: list[str], error: type[Exception]) -> None:
+def test_wrong_usage_is_a_holonet_error(arguments: list[str], error: type[Exception]) -> None:
     assert isinstance(invoke(*arguments).exception, error)
 
 

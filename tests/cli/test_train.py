@@ -273,7 +273,7 @@ def test_unknown_key_in_the_file_gets_near_misses(tmp_path: Path) -> None:
         (["--hidden", "8,x"], ConfigError, "model.hidden"),
     ],
 )
-def test_bad_options_get_an_error_of_ours(
+def test_bad_options_get_a_holonet_error(
     tmp_path: Path, options: list[str], kind: type[HolonetError], hint: str
 ) -> None:
     error = failure(invoke("train", "--run-dir", str(tmp_path / "run"), *options))
@@ -290,7 +290,7 @@ def test_bad_options_get_an_error_of_ours(
         ("y", -1, "label"),
     ],
 )
-def test_bad_data_gets_an_error_of_ours(tmp_path: Path, key: str, value: float, hint: str) -> None:
+def test_bad_data_gets_a_holonet_error(tmp_path: Path, key: str, value: float, hint: str) -> None:
     rng = np.random.default_rng(0)
     arrays = {
         "x_train": rng.random((20, 4), dtype=np.float32),

@@ -232,7 +232,7 @@ def _shifted(model: nn.Module) -> nn.Module:
 
 
 @pytest.mark.parametrize("change", [*CHANGES, "nothing"])
-def test_only_the_same_evaluation_is_gone_on_with(folder: Path, change: str) -> None:
+def test_only_the_same_evaluation_is_resumed(folder: Path, change: str) -> None:
     model, x, y = points(0.1, 0.2)
     attacks = {"a": partial(pgd, steps=2)}
     asked: dict[str, Any] = {"model": model, "x": x, "y": y, "threat": WIDE, "attacks": attacks}

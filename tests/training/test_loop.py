@@ -223,7 +223,7 @@ def test_records_that_are_not_this_runs_are_said_and_measured_anew(
     assert last["test_accuracy"] == expected["test_accuracy"]
 
 
-def test_weights_of_another_run_are_not_gone_on_with(done: Path) -> None:
+def test_weights_of_another_run_are_not_resumed(done: Path) -> None:
     shutil.rmtree(done / "checkpoints")
     for change in ({"lr": 0.02}, {"seed": 1}):
         config = TrainConfig(**{**CONFIG.model_dump(), **change})
@@ -273,7 +273,7 @@ def test_all_damaged_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("change", ["data", "rule", "config", "network"])
-def test_another_run_is_not_gone_on_with(tmp_path: Path, change: str) -> None:
+def test_another_run_is_not_resumed(tmp_path: Path, change: str) -> None:
     with pytest.raises(Stop):
         train(tmp_path, on_step=stop_at(3))
     model, data, rule, config = network(), DATA, AnalyticRule(), CONFIG

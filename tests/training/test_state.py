@@ -223,7 +223,7 @@ def test_no_checkpoint_is_no_restoring(tmp_path: Path) -> None:
         ({"accelerator": "cpu", "devices": 2, "backend": "gloo"}, False),
     ],
 )
-def test_only_the_same_trajectory_is_gone_on_with(
+def test_only_the_same_trajectory_is_resumed(
     tmp_path: Path, settings: dict[str, Any], refused: bool
 ) -> None:
     state_of().save(tmp_path)

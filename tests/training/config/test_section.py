@@ -91,7 +91,7 @@ def test_faults_are_named(tmp_path: Path, text: str, messages: list[str]) -> Non
         (RunConfig, {"train": {"lr": 0.0}}, "RunConfig: train.lr = 0.0: "),
     ],
 )
-def test_construction_raises_errors_of_ours(
+def test_construction_raises_holonet_errors(
     section: Any, fault: dict[str, Any], message: str
 ) -> None:
     with pytest.raises(ConfigError) as caught:
