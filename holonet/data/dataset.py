@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
+from jaxtyping import Int
 from torch import Tensor
 
 from holonet._arguments import checked
-from holonet._types import IntTensor
 from holonet.errors import DataError, DomainError
 
 __all__ = ["Dataset", "check_examples", "count_classes", "stratified_split"]
@@ -236,8 +236,8 @@ def count_classes(labels: Sequence[Tensor], source: str, at_least: int = 1) -> i
 
 @checked
 def stratified_split(
-    labels: IntTensor, *, test_fraction: float = 0.2, seed: int = 0
-) -> tuple[IntTensor, IntTensor]:
+    labels: Int[Tensor, "examples"], *, test_fraction: float = 0.2, seed: int = 0
+) -> tuple[Int[Tensor, "train"], Int[Tensor, "test"]]:
     """Indices of a shuffled training and test part, each class cut in the same proportion.
 
     Law: the two parts are disjoint and together are all indices; of a class with n examples,

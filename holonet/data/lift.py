@@ -3,17 +3,18 @@
 import math
 
 import torch
+from jaxtyping import Complex, Shaped
 from torch import Tensor
 
 from holonet._arguments import checked
-from holonet._types import ComplexTensor, RealTensor
+from holonet._types import RealTensor
 from holonet.errors import InputTypeError, ShapeError
 
 __all__ = ["analytic_signal", "embed", "pair", "phase"]
 
 
 @checked
-def embed(x: Tensor) -> ComplexTensor:
+def embed(x: Shaped[Tensor, "*shape"]) -> Complex[Tensor, "*shape"]:
     """The number x + 0i: the real line in the plane.
 
     Law: `embed(x).real` is x.
@@ -30,7 +31,7 @@ def embed(x: Tensor) -> ComplexTensor:
 
 
 @checked
-def phase(x: Tensor) -> ComplexTensor:
+def phase(x: Shaped[Tensor, "*shape"]) -> Complex[Tensor, "*shape"]:
     """exp(i pi x): onto the torus, [0, 1] onto the upper half circle.
 
     Law: the modulus is 1, and the angle is pi * x for x in [0, 1].
@@ -47,7 +48,7 @@ def phase(x: Tensor) -> ComplexTensor:
 
 
 @checked
-def pair(x: Tensor) -> ComplexTensor:
+def pair(x: Shaped[Tensor, "*batch"]) -> Complex[Tensor, "*half"]:
     """x_0 + i x_1, x_2 + i x_3, ...: adjacent features of the last axis as one number.
 
     Law: half as many features, none lost: `torch.view_as_real(pair(x)).flatten(-2)` is x.
@@ -70,7 +71,7 @@ def pair(x: Tensor) -> ComplexTensor:
 
 
 @checked
-def analytic_signal(x: Tensor) -> ComplexTensor:
+def analytic_signal(x: Shaped[Tensor, "*shape"]) -> Complex[Tensor, "*shape"]:
     """The signal x + i H x along the last axis, H the discrete periodic Hilbert transform.
 
     Law: the real part is x, and the discrete Fourier transform vanishes at negative frequencies,

@@ -9,6 +9,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
 import torch
+from jaxtyping import Float, Shaped
 from torch import Tensor
 
 from holonet._arguments import checked
@@ -18,6 +19,9 @@ from holonet.domains import Annulus, Disc
 from holonet.errors import DomainError
 
 __all__ = ["DiscMode", "HarmonicProblem", "RingPotential", "two_rings"]
+
+PlanePoints = Shaped[Tensor, "*shape"]
+PlaneValues = Float[Tensor, "*shape"]
 
 
 class HarmonicProblem(ABC):
@@ -41,11 +45,11 @@ class HarmonicProblem(ABC):
     domain: Disc | Annulus
 
     @abstractmethod
-    def solution(self, z: Tensor) -> RealTensor:
+    def solution(self, z: PlanePoints) -> PlaneValues:
         """The harmonic extension at points of the closed domain; g on its boundary."""
 
     @abstractmethod
-    def soft_solution(self, z: Tensor, weight: float | int) -> RealTensor:
+    def soft_solution(self, z: PlanePoints, weight: float | int) -> PlaneValues:
         """The minimizer of the boundary's mean square error plus weight * energy."""
 
     @property
@@ -78,16 +82,16 @@ class DiscMode(HarmonicProblem):
         if self.k < 1:
             raise DomainError(f"DiscMode(k={self.k}): choose k >= 1, a constant has no energy")
 
-    def solution(self, z: Tensor) -> RealTensor:
+    def solution(self, z: PlanePoints) -> PlaneValues:
         """Re z^k."""
         return (z**self.k).real
 
-    def soft_solution(self, z: Tensor, weight: float | int) -> RealTensor:
+    def soft_solution(self, z: PlanePoints, weight: float | int) -> PlaneValues:
         """Re z^k / (1 + weight k): the higher the mode, the more of it is given up."""
         _require_weight("soft_solution", weight)
         return self.solution(z) / (1 + weight * self.k)
 
-    def filled_solution(self, z: Tensor, weight: float | int) -> RealTensor:
+    def filled_solution(self, z: PlanePoints, weight: float | int) -> PlaneValues:
         """The minimizer of mean (u - Re z^k)^2 over the whole disc plus weight * energy.
 
         It solves u - (weight/2) Laplacian(u) = Re z^k with no slope at the circle, so it is not
@@ -153,11 +157,11 @@ class RingPotential(HarmonicProblem):
         """The ring about 0."""
         return Annulus(0, self.inner, self.outer)
 
-    def solution(self, z: Tensor) -> RealTensor:
+    def solution(self, z: PlanePoints) -> PlaneValues:
         """log(|z| / inner) / log(outer / inner)."""
         return (z.abs() / self.inner).log() / math.log(self.outer / self.inner)
 
-    def soft_solution(self, z: Tensor, weight: float | int) -> RealTensor:
+    def soft_solution(self, z: PlanePoints, weight: float | int) -> PlaneValues:
         """The sum d + (1 - 2d) times the solution, d = 2 weight energy / (1 + 4 weight energy)."""
         _require_weight("soft_solution", weight)
         d = 2 * weight * self.energy / (1 + 4 * weight * self.energy)

@@ -4,7 +4,7 @@ import torch
 from torch.nn import functional
 
 from holonet._arguments import checked
-from holonet._types import AnyTensor, IntTensor, RealTensor
+from holonet._types import Labels, Points, Scalar
 from holonet.attacks.threat import ThreatModel
 from holonet.calculus import Probes, pullback
 from holonet.calculus.examples import lengths
@@ -77,8 +77,8 @@ class LinearizedRobustOptimization(EmpiricalRisk):
         self.radius = radius
 
     def terms(
-        self, model: Model, x: AnyTensor, y: IntTensor, probes: Probes | None = None
-    ) -> dict[str, RealTensor]:
+        self, model: Model, x: Points, y: Labels, probes: Probes | None = None
+    ) -> dict[str, Scalar]:
         """`risk` of the raised logits.
 
         Raises:

@@ -4,7 +4,7 @@ import copy
 from collections.abc import Sequence
 
 from holonet._arguments import checked
-from holonet._types import AnyTensor, IntTensor, RealTensor
+from holonet._types import Labels, Points, Scalar
 from holonet.calculus import Probes
 from holonet.errors import ConfigError
 from holonet.training.rules.rule import Model, Rule
@@ -39,11 +39,11 @@ class Mixture(Rule):
         self.parts = tuple(parts)
 
     def terms(
-        self, model: Model, x: AnyTensor, y: IntTensor, probes: Probes | None = None
-    ) -> dict[str, RealTensor]:
+        self, model: Model, x: Points, y: Labels, probes: Probes | None = None
+    ) -> dict[str, Scalar]:
         """The terms of the parts, weighted; those of one name are added."""
         probes = Probes() if probes is None else probes
-        found: dict[str, RealTensor] = {}
+        found: dict[str, Scalar] = {}
         for weight, rule in self.parts:
             factor = weight_at(weight, 1.0, "Mixture: weight")
             for name, term in rule.terms(model, x, y, probes).items():

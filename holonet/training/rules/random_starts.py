@@ -4,7 +4,7 @@ import math
 
 import torch
 
-from holonet._types import AnyTensor, RealTensor
+from holonet._types import Points, RealTensor
 from holonet.attacks.threat import ThreatModel
 from holonet.calculus import Probes
 from holonet.regularizers.sampled import sphere_directions
@@ -12,7 +12,7 @@ from holonet.regularizers.sampled import sphere_directions
 __all__ = ["normal_like", "random_start", "uniform_like"]
 
 
-def random_start(x: AnyTensor, threat: ThreatModel, probes: Probes) -> AnyTensor:
+def random_start(x: Points, threat: ThreatModel, probes: Probes) -> Points:
     """A point of the threat set for each example: uniform in the ball, then moved into the box.
 
     The law is that of `ThreatModel.random_point`; the numbers come from the probes.
@@ -48,7 +48,7 @@ def uniform_like(x: RealTensor, probes: Probes) -> RealTensor:
     return (probes.like(template).angle() / (2 * math.pi) + 0.5).clamp(0, 1).to(x.device)
 
 
-def normal_like(x: AnyTensor, probes: Probes) -> AnyTensor:
+def normal_like(x: Points, probes: Probes) -> Points:
     """Normal numbers of variance 1 in the shape, dtype and device of x, by Box and Muller.
 
     Real and imaginary parts of complex ones have the variance 1 each.

@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from holonet._arguments import checked
-from holonet._types import AnyTensor, IntTensor, RealTensor
+from holonet._types import Labels, Points, RealTensor, Scalar
 from holonet.attacks.objectives import require_labels
 from holonet.calculus import Probes
 from holonet.errors import ConfigError, DomainError, InputTypeError
@@ -47,8 +47,8 @@ class EmpiricalRisk(Rule):
         self.label_smoothing = label_smoothing
 
     def terms(
-        self, model: Model, x: AnyTensor, y: IntTensor, probes: Probes | None = None
-    ) -> dict[str, RealTensor]:
+        self, model: Model, x: Points, y: Labels, probes: Probes | None = None
+    ) -> dict[str, Scalar]:
         """`risk`, and an entry for each regularizer and target: the sum of their penalties.
 
         Raises:
@@ -72,12 +72,12 @@ class EmpiricalRisk(Rule):
         self.penalties = tuple(penalty.at(progress) for penalty in self.penalties)
 
     def _penalized(
-        self, model: Model, x: AnyTensor, y: IntTensor, probes: Probes | None
-    ) -> tuple[dict[str, RealTensor], RealTensor | None]:
+        self, model: Model, x: Points, y: Labels, probes: Probes | None
+    ) -> tuple[dict[str, Scalar], Scalar | None]:
         """The penalties at x by name, and the risk there if a penalty had it in passing."""
         probes = Probes() if probes is None else probes
-        found: dict[str, RealTensor] = {}
-        risk: RealTensor | None = None
+        found: dict[str, Scalar] = {}
+        risk: Scalar | None = None
         with running_statistics(model) as frozen:
             for penalty in self.penalties:
                 weight, name = penalty.weight_at(1.0), penalty.name

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from holonet._arguments import checked
-from holonet._types import AnyTensor, IntTensor, RealTensor
+from holonet._types import AnyTensor, Labels, Points, RealTensor, Scalar
 from holonet.attacks.ascent import ascend
 from holonet.attacks.objectives import input_gradient, logits_of, loss_named
 from holonet.attacks.threat import ThreatModel
@@ -113,8 +113,8 @@ class RobustOptimization(EmpiricalRisk):
         self.solver = solver
 
     def terms(
-        self, model: Model, x: AnyTensor, y: IntTensor, probes: Probes | None = None
-    ) -> dict[str, RealTensor]:
+        self, model: Model, x: Points, y: Labels, probes: Probes | None = None
+    ) -> dict[str, Scalar]:
         """`risk` at the perturbed points, and the penalties.
 
         Raises:
@@ -129,9 +129,7 @@ class RobustOptimization(EmpiricalRisk):
         found, _ = self._penalized(model, x, y, probes)
         return {"risk": self._losses(model(perturbed.clone()), y).mean(), **found}
 
-    def perturb(
-        self, model: Model, x: AnyTensor, y: IntTensor, probes: Probes | None = None
-    ) -> AnyTensor:
+    def perturb(self, model: Model, x: Points, y: Labels, probes: Probes | None = None) -> Points:
         """The points that the rule learns from, with no gradient."""
 
         def objective(points: Tensor) -> RealTensor:
@@ -232,7 +230,7 @@ def require_steps(asked: str, steps: int, alpha: float | None) -> None:
         )
 
 
-def require_inside(x: AnyTensor, threat: ThreatModel) -> None:
+def require_inside(x: Points, threat: ThreatModel) -> None:
     """The examples must lie in the box of the threat, lest it move them by more than its radius.
 
     Raises:

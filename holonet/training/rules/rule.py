@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from holonet._arguments import checked
-from holonet._types import AnyTensor, ComplexTensor, IntTensor, RealTensor
+from holonet._types import ComplexPoints, Labels, Points, Scalar
 from holonet.attacks.objectives import logits_of, require_labels
 from holonet.calculus import Probes
 from holonet.errors import ConfigError, HolonetError, InputTypeError
@@ -34,13 +34,11 @@ class Rule(ABC):
 
     @abstractmethod
     def terms(
-        self, model: Model, x: AnyTensor, y: IntTensor, probes: Probes | None = None
-    ) -> dict[str, RealTensor]:
+        self, model: Model, x: Points, y: Labels, probes: Probes | None = None
+    ) -> dict[str, Scalar]:
         """The summands of the loss by name, each already weighted, averaged over the batch."""
 
-    def __call__(
-        self, model: Model, x: AnyTensor, y: Tensor, probes: Probes | None = None
-    ) -> RealTensor:
+    def __call__(self, model: Model, x: Points, y: Tensor, probes: Probes | None = None) -> Scalar:
         """The loss, the sum of the terms.
 
         Raises:
@@ -113,7 +111,7 @@ class Penalty:
         """The penalty with the weight of that moment."""
         return replace(self, weight=self.weight_at(progress))
 
-    def points(self, model: Model, x: AnyTensor) -> AnyTensor:
+    def points(self, model: Model, x: Points) -> Points:
         """Where the regularizer looks.
 
         Raises:
@@ -159,7 +157,7 @@ class Penalty:
         return f"{self.weight!r} * {penalty} on {self.target}{points}"
 
 
-def lifted(model: object, x: AnyTensor) -> ComplexTensor:
+def lifted(model: object, x: Points) -> ComplexPoints:
     """The points as complex ones, in the precision of the model.
 
     Raises:

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from holonet._arguments import checked
-from holonet._types import AnyTensor, IntTensor, RealTensor
+from holonet._types import Labels, Logits, Numbers, Points, RealTensor, Scalar
 from holonet.attacks.ascent import ascend
 from holonet.attacks.objectives import logits_of
 from holonet.attacks.threat import ThreatModel
@@ -81,8 +81,8 @@ class Trades(EmpiricalRisk):
         self.alpha = alpha
 
     def terms(
-        self, model: Model, x: AnyTensor, y: IntTensor, probes: Probes | None = None
-    ) -> dict[str, RealTensor]:
+        self, model: Model, x: Points, y: Labels, probes: Probes | None = None
+    ) -> dict[str, Scalar]:
         """`risk`, `divergence` (weighted by beta) and the penalties.
 
         Raises:
@@ -113,9 +113,7 @@ class Trades(EmpiricalRisk):
     def _current(self) -> ThreatModel:
         return self.threat.scaled(weight_at(self.radius, 1.0, "Trades: radius"))
 
-    def perturb(
-        self, model: Model, x: AnyTensor, y: IntTensor, probes: Probes | None = None
-    ) -> AnyTensor:
+    def perturb(self, model: Model, x: Points, y: Labels, probes: Probes | None = None) -> Points:
         """The points x', with no gradient; y only tells the shape of the logits."""
         x, threat = x.detach(), self._current()
         require_inside(x, threat)
@@ -136,7 +134,7 @@ class Trades(EmpiricalRisk):
         return [repr(self.threat), *radius, *own, *super()._arguments()]
 
 
-def _divergence(log_p: RealTensor, logits: RealTensor) -> RealTensor:
+def _divergence(log_p: Logits, logits: Logits) -> Numbers:
     """KL(p || q) of each example, p by its logarithm and q by its logits."""
     return torch.nn.functional.kl_div(
         logits.log_softmax(1), log_p, reduction="none", log_target=True
