@@ -147,7 +147,7 @@ def holomorphy_witnesses(
 
 
 def _resolved_modes(
-    f: TensorFunction, z: ComplexPoints, v: ComplexPoints, radius: Numbers, samples: int
+    f: TensorFunction, z: ComplexPoints, v: ComplexTensor, radius: Numbers, samples: int
 ) -> tuple[CircleModes, Numbers]:
     """The modes on circles, those halved that could not be resolved and show nothing."""
     modes = line_modes(f, z, v, radius=radius, center=CIRCLE_CENTER, samples=samples)
