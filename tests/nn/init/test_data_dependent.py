@@ -15,7 +15,7 @@ from holonet.errors import ConfigError, DomainError
 from holonet.functions import CATALOGUE
 from holonet.nn import init
 
-C128 = torch.complex128
+C64, C128 = torch.complex64, torch.complex128
 UNSUITABLE = {
     "identity": "adds no nonlinearity",
     "cube": "an input twice as large adds eight times as much, and outliers run away with depth",
@@ -166,22 +166,6 @@ def test_what_cannot_be_set_is_refused():
         nn.init.data_dependent_(nn.holomorphic_mlp(4, [3], 2), x / 0)
     with pytest.raises(DomainError, match="clearance 2 asked of tanh"):
         nn.init.data_dependent_(nn.holomorphic_mlp(4, [3], 2, activation="tanh"), x, clearance=2)
-
-
-C64, C128 = torch.complex64, torch.complex128
-
-FAN_IN, FAN_OUT = 80 * 6, 120 * 6
-
-CASES = [
-    ("circular_normal_", init.circular_normal_, {}, 1.0),
-    ("circular_normal_(2)", init.circular_normal_, {"std": 2}, 4.0),
-    ("xavier_normal_", init.xavier_normal_, {}, 2 / (FAN_IN + FAN_OUT)),
-    ("xavier_uniform_", init.xavier_uniform_, {"gain": 3}, 18 / (FAN_IN + FAN_OUT)),
-    ("kaiming_normal_", init.kaiming_normal_, {}, 1 / FAN_IN),
-    ("kaiming_normal_(out)", init.kaiming_normal_, {"mode": "fan_out"}, 1 / FAN_OUT),
-    ("kaiming_uniform_", init.kaiming_uniform_, {"gain": 0.5}, 0.25 / FAN_IN),
-    ("kaiming_uniform_(out)", init.kaiming_uniform_, {"mode": "fan_out"}, 1 / FAN_OUT),
-]
 
 
 def network(name, widths=(5, 6, 6, 2), dtype=C128):
