@@ -216,12 +216,12 @@ def test_paths_may_be_texts_and_moved_data_leave_the_network(tmp_path) -> None:
     file = tmp_path / "own.npz"
     numpy.savez(file, x=x.clamp(0, 1).numpy(), y=y.numpy())
     run = RunConfig.from_mapping({"data": {"name": str(file)}, "train": {"epochs": 1}})
-    from holonet.training import load_data, prepare_run
+    from holonet.training import load_data, open_run
 
     folder = str(tmp_path / "run")
-    prepare_run(folder, run)
     data = load_data(run.data)
-    fit(build_model(run, data), data, run.rule.build(), run=run, run_dir=folder)
+    with open_run(folder, run):
+        fit(build_model(run, data), data, run.rule.build(), run=run, run_dir=folder)
     assert load_run(folder)[1].name == "own"
     file.unlink()
     with pytest.raises(DataError, match="load_model needs no data"):

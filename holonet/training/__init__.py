@@ -28,13 +28,11 @@ from holonet.training.rules import (
     Rule,
     Schedule,
     Trades,
-    analytic_penalties,
     fgsm_rs,
     first_order_loss,
-    pgd7,
     shaham,
 )
-from holonet.training.run_folder import build_model, load_data, load_model, load_run, prepare_run
+from holonet.training.run_folder import build_model, load_data, load_model, load_run, open_run
 from holonet.training.selection import Trial, WeightChoice, choose_weight
 
 __all__ = [
@@ -59,7 +57,6 @@ __all__ = [
     "Trial",
     "WeightChoice",
     "accuracy",
-    "analytic_penalties",
     "build_model",
     "choose_weight",
     "fgsm_rs",
@@ -70,8 +67,7 @@ __all__ = [
     "load_model",
     "load_run",
     "load_weights",
-    "pgd7",
-    "prepare_run",
+    "open_run",
     "read_checkpoint",
     "read_journal",
     "save_weights",

@@ -1,7 +1,6 @@
 """What a run is of: its data, rule and configuration, kept with its weights and compared later."""
 
 import re
-from collections.abc import Mapping
 from typing import Any
 
 from torch import nn
@@ -12,7 +11,7 @@ from holonet.errors import CheckpointError, ConfigError
 from holonet.training.config import RunConfig, TrainConfig
 from holonet.training.rules import Rule
 
-__all__ = ["differences", "identity_of", "kept_config", "of_other_data"]
+__all__ = ["identity_of", "kept_config", "of_other_data"]
 
 FREE = {
     f"train.{key}"
@@ -62,24 +61,6 @@ def identity_of(
             for section, values in run.model_dump(mode="json", exclude_none=True).items()
         }
     return identity
-
-
-def differences(kept: object, asked: object, key: str = "") -> list[str]:
-    """Dotted keys with both values where two identities differ.
-
-    Example:
-        >>> differences({"a": {"b": 1, "c": 2}}, {"a": {"b": 3, "c": 2}})
-        ['a.b: 1 and 3']
-    """
-    if isinstance(kept, Mapping) and isinstance(asked, Mapping):
-        return [
-            difference
-            for name in sorted(kept.keys() | asked.keys(), key=str)
-            for difference in differences(
-                kept.get(name, "nothing"), asked.get(name, "nothing"), f"{key}.{name}".lstrip(".")
-            )
-        ]
-    return [] if kept == asked else [f"{key}: {kept} and {asked}".removeprefix(": ")]
 
 
 def kept_config(identity: object, source: str) -> RunConfig:

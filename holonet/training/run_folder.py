@@ -24,7 +24,6 @@ __all__ = [
     "load_model",
     "load_run",
     "open_run",
-    "prepare_run",
     "require_inside",
     "require_trained_on",
 ]
@@ -49,6 +48,7 @@ _RESULTS = re.compile(
 """Names that holonet evaluate and holonet attack write in a run folder."""
 
 
+@checked
 @contextmanager
 def open_run(
     folder: str | Path, config: RunConfig, *, resume: bool = False, overwrite: bool = False
@@ -79,19 +79,6 @@ def open_run(
             remove_leftovers(stored)
             write_atomically(stored, config.to_toml())
         yield
-
-
-@checked
-def prepare_run(
-    folder: str | Path, config: RunConfig, *, resume: bool = False, overwrite: bool = False
-) -> None:
-    """Make the folder ready and write config.toml, as `open_run` does.
-
-    Raises:
-        RunExistsError, ConfigError: as there.
-    """
-    with open_run(folder, config, resume=resume, overwrite=overwrite):
-        pass
 
 
 def _require_room(folder: Path, config: RunConfig, resume: bool, overwrite: bool) -> None:

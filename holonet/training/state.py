@@ -23,7 +23,8 @@ from holonet.training.checkpoint import (
     save_weights,
 )
 from holonet.training.config import RunConfig, TrainConfig
-from holonet.training.identity import differences, identity_of
+from holonet.training.config.section import differences
+from holonet.training.identity import identity_of
 from holonet.training.journal import Journal
 from holonet.training.rules import Rule
 

@@ -13,7 +13,8 @@ from holonet.data import Dataset
 from holonet.errors import CheckpointError
 from holonet.training import AnalyticRule, EmpiricalRisk, ModelConfig, RunConfig, TrainConfig
 from holonet.training.config import DataConfig, RuleConfig
-from holonet.training.identity import differences, identity_of, kept_config, of_other_data
+from holonet.training.config.section import differences
+from holonet.training.identity import identity_of, kept_config, of_other_data
 
 X, Y = torch.arange(8.0)[:, None] / 8, torch.arange(8) % 2
 DATA = Dataset(X, Y, X, Y, num_classes=2, name="toy")

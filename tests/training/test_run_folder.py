@@ -24,7 +24,7 @@ from holonet.training import (
     load_data,
     load_model,
     load_run,
-    prepare_run,
+    open_run,
 )
 from holonet.training.checkpoint import load_tensors, save_tensors
 from holonet.training.run_folder import forget_run
@@ -38,8 +38,13 @@ OTHER = CONFIG.model_copy(update={"train": TrainConfig(epochs=1, batch_size=50, 
 SHORT = TrainConfig(epochs=1, batch_size=50)
 
 
+def prepare(folder: Path, config: RunConfig, **options: bool) -> None:
+    with open_run(folder, config, **options):
+        pass
+
+
 def run(folder: Path, config: RunConfig = CONFIG) -> tuple[nn.Module, list[dict[str, Any]]]:
-    prepare_run(folder, config)
+    prepare(folder, config)
     data = load_data(config.data)
     model = build_model(config, data)
     return model, fit(model, data, config.rule.build(), run_dir=folder, run=config)
@@ -218,19 +223,19 @@ def test_a_folder_is_of_one_process(mine: Path) -> None:
         assert other.stdout.readline() == "held\n"
         for options in ({"resume": True}, {"overwrite": True}):
             with pytest.raises(RunExistsError, match=f"in use by process {other.pid}:"):
-                prepare_run(mine, CONFIG, **options)
+                prepare(mine, CONFIG, **options)
         data = load_data(CONFIG.data)
         with pytest.raises(RunExistsError, match=f"in use by process {other.pid}:"):
             fit(build_model(CONFIG, data), data, CONFIG.rule.build(), run=CONFIG, run_dir=mine)
         assert content(mine) == before
         other.communicate("\n")
-    prepare_run(mine, CONFIG, resume=True)
+    prepare(mine, CONFIG, resume=True)
 
 
 def test_resuming_and_overwriting_at_once_is_refused(mine: Path) -> None:
     before = content(mine)
     with pytest.raises(ConfigError, match="choose one"):
-        prepare_run(mine, CONFIG, resume=True, overwrite=True)
+        prepare(mine, CONFIG, resume=True, overwrite=True)
     assert content(mine) == before
 
 
@@ -246,23 +251,23 @@ def test_an_existing_run_is_refused_and_nothing_lost(tmp_path: Path, config: Run
     run(tmp_path)
     before = content(tmp_path)
     with pytest.raises(RunExistsError, match=r"--resume.*--overwrite.*--run-dir"):
-        prepare_run(tmp_path, config)
+        prepare(tmp_path, config)
     assert content(tmp_path) == before
 
 
 def test_resuming_changes_nothing(tmp_path: Path) -> None:
     run(tmp_path)
     before = content(tmp_path)
-    prepare_run(tmp_path, CONFIG, resume=True)
+    prepare(tmp_path, CONFIG, resume=True)
     assert content(tmp_path) == before
     with pytest.raises(ConfigError) as caught:
-        prepare_run(tmp_path, OTHER, resume=True)
+        prepare(tmp_path, OTHER, resume=True)
     assert "train.lr: 0.01 and 0.5; train.seed: 3 and 0" in str(caught.value)
     assert content(tmp_path) == before
 
 
 def test_resuming_without_a_run_starts_one(tmp_path: Path) -> None:
-    prepare_run(tmp_path / "new", CONFIG, resume=True)
+    prepare(tmp_path / "new", CONFIG, resume=True)
     assert RunConfig.read(tmp_path / "new" / "config.toml") == CONFIG
 
 
@@ -313,7 +318,7 @@ def test_overwriting_removes_the_run_and_keeps_what_is_not_of_it(
     mine: Path, foreign: list[str]
 ) -> None:
     put(mine, foreign + RESULTS)
-    prepare_run(mine, OTHER, overwrite=True)
+    prepare(mine, OTHER, overwrite=True)
     left = {str(p.relative_to(mine)) for p in content(mine)}
     assert left == {"config.toml", *foreign}
     assert RunConfig.read(mine / "config.toml") == OTHER
@@ -323,7 +328,7 @@ def test_overwriting_removes_the_run_and_keeps_what_is_not_of_it(
 def test_where_there_is_no_run_nothing_is_removed(tmp_path: Path) -> None:
     put(tmp_path, FOREIGN + RESULTS)
     before = content(tmp_path)
-    prepare_run(tmp_path, CONFIG, overwrite=True)
+    prepare(tmp_path, CONFIG, overwrite=True)
     assert {p: c for p, c in content(tmp_path).items() if p.name != "config.toml"} == before
     data = load_data(CONFIG.data)
     model = build_model(CONFIG, data)
@@ -340,7 +345,7 @@ def test_files_that_a_run_would_replace_are_not_taken_for_one(tmp_path: Path, na
     with pytest.raises(
         RunExistsError, match=f"no run to replace, but {name.split('/', maxsplit=1)[0]}"
     ):
-        prepare_run(tmp_path, CONFIG, overwrite=True)
+        prepare(tmp_path, CONFIG, overwrite=True)
     assert (tmp_path / name).read_text() == name
 
 
@@ -348,10 +353,10 @@ def test_files_that_a_run_would_replace_are_not_taken_for_one(tmp_path: Path, na
 def test_a_configuration_of_something_else_is_not_replaced(tmp_path: Path, text: str) -> None:
     (tmp_path / "config.toml").write_text(text)
     if text == "":  # all defaults: a run's
-        prepare_run(tmp_path, CONFIG, overwrite=True)
+        prepare(tmp_path, CONFIG, overwrite=True)
         return
     with pytest.raises(RunExistsError, match=r"holds a config\.toml that is not a run's"):
-        prepare_run(tmp_path, CONFIG, overwrite=True)
+        prepare(tmp_path, CONFIG, overwrite=True)
     assert (tmp_path / "config.toml").read_text() == text
 
 
@@ -359,7 +364,7 @@ def test_what_a_process_left_that_was_killed_at_once_does_not_count(tmp_path: Pa
     (tmp_path / ".config.toml.0123456789abcdef.tmp").touch()
     with folder_lock(tmp_path, RunExistsError):
         pass
-    prepare_run(tmp_path, CONFIG)
+    prepare(tmp_path, CONFIG)
     assert [p.name for p in content(tmp_path)] == ["config.toml"]
 
 
@@ -373,7 +378,7 @@ def test_results_go_before_the_configuration_changes(
 
     monkeypatch.setattr("holonet.training.run_folder.write_atomically", crash)
     with pytest.raises(KeyboardInterrupt):
-        prepare_run(tmp_path, OTHER, overwrite=True)
+        prepare(tmp_path, OTHER, overwrite=True)
     assert RunConfig.read(tmp_path / "config.toml") == CONFIG
     assert not list(tmp_path.glob("checkpoints/*"))
 
@@ -382,20 +387,20 @@ def test_a_folder_with_other_things_is_refused(tmp_path: Path) -> None:
     (tmp_path / "thesis.tex").write_text("years of work")
     for resume in (False, True):
         with pytest.raises(RunExistsError, match="not empty and holds no run"):
-            prepare_run(tmp_path, CONFIG, resume=resume)
-    prepare_run(tmp_path, CONFIG, overwrite=True)
+            prepare(tmp_path, CONFIG, resume=resume)
+    prepare(tmp_path, CONFIG, overwrite=True)
     assert (tmp_path / "thesis.tex").read_text() == "years of work"
     with pytest.raises(RunExistsError, match="is a file"):
-        prepare_run(tmp_path / "thesis.tex", CONFIG)
+        prepare(tmp_path / "thesis.tex", CONFIG)
 
 
 def test_an_empty_folder_is_welcome(tmp_path: Path) -> None:
-    prepare_run(tmp_path, CONFIG)
+    prepare(tmp_path, CONFIG)
     assert (tmp_path / "config.toml").exists()
 
 
 def test_an_unfinished_run_is_refused(tmp_path: Path) -> None:
-    prepare_run(tmp_path, CONFIG)
+    prepare(tmp_path, CONFIG)
     with pytest.raises(CheckpointError, match=r"not finished.*--resume --run-dir"):
         load_run(tmp_path)
 
@@ -438,8 +443,8 @@ def test_nothing_is_removed_or_written_through_a_link_out_of_the_run(
     before = content(tmp_path)
     data = load_data(CONFIG.data)
     for act in (
-        lambda: prepare_run(tmp_path / "mine", OTHER, overwrite=True),
-        lambda: prepare_run(tmp_path / "mine", CONFIG, resume=True),
+        lambda: prepare(tmp_path / "mine", OTHER, overwrite=True),
+        lambda: prepare(tmp_path / "mine", CONFIG, resume=True),
         lambda: fit(
             build_model(CONFIG, data), data, CONFIG.rule.build(), SHORT, run_dir=tmp_path / "mine"
         ),

@@ -18,7 +18,6 @@ from holonet.training.rules import (
     Rule,
     Trades,
     Weight,
-    analytic_penalties,
     fgsm_rs,
     shaham,
 )
@@ -127,7 +126,7 @@ class RuleConfig(Section):
             "trades": lambda: Trades(threat, radius=radius, beta=self.beta, steps=self.steps),
             "linearized": lambda: LinearizedRobustOptimization(threat, radius=radius),
             "analytic+fgsm-rs": lambda: fgsm_rs(
-                threat, radius=radius, penalties=analytic_penalties(**self._analytic())
+                threat, radius=radius, penalties=AnalyticRule(**self._analytic()).penalties
             ),
         }
         return rules[self.name]()

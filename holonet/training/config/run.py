@@ -12,7 +12,7 @@ from holonet.errors import ConfigError
 from holonet.training.config.data import DataConfig
 from holonet.training.config.model import ModelConfig
 from holonet.training.config.rule import RuleConfig
-from holonet.training.config.section import InvalidSettingsError, Section
+from holonet.training.config.section import InvalidSettingsError, Section, differences
 from holonet.training.config.train import TrainConfig
 
 __all__ = ["RunConfig"]
@@ -71,10 +71,4 @@ class RunConfig(Section):
 
     def differences(self, other: "RunConfig") -> list[str]:
         """Dotted keys with both values where two configurations differ."""
-        mine, theirs = self.model_dump(), other.model_dump()
-        return [
-            f"{section}.{key}: {mine[section][key]} and {theirs[section][key]}"
-            for section in mine
-            for key in mine[section]
-            if mine[section][key] != theirs[section][key]
-        ]
+        return differences(self.model_dump(), other.model_dump())

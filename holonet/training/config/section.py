@@ -16,6 +16,7 @@ __all__ = [
     "Section",
     "Seed",
     "Widths",
+    "differences",
 ]
 
 PositiveInt = Annotated[int, Field(ge=1, lt=2**31)]
@@ -62,6 +63,24 @@ class Section(BaseModel):
         if isinstance(value, bool):  # which pydantic would read as 0 or 1
             raise ValueError("no setting is true or false")
         return value
+
+
+def differences(first: object, second: object, key: str = "") -> list[str]:
+    """Dotted keys with both values where two mappings differ.
+
+    Example:
+        >>> differences({"a": {"b": 1, "c": 2}}, {"a": {"b": 3, "c": 2}})
+        ['a.b: 1 and 3']
+    """
+    if isinstance(first, Mapping) and isinstance(second, Mapping):
+        return [
+            difference
+            for name in sorted(first.keys() | second.keys(), key=str)
+            for difference in differences(
+                first.get(name, "nothing"), second.get(name, "nothing"), f"{key}.{name}".lstrip(".")
+            )
+        ]
+    return [] if first == second else [f"{key}: {first} and {second}".removeprefix(": ")]
 
 
 def _faults(section: type[BaseModel], error: ValidationError) -> list[tuple[str, str, str]]:

@@ -1,6 +1,6 @@
 """Training rules: what a model is asked to make small on a batch."""
 
-from holonet.training.rules.analytic import AnalyticRule, analytic_penalties
+from holonet.training.rules.analytic import AnalyticRule
 from holonet.training.rules.linearized import LinearizedRobustOptimization, first_order_loss
 from holonet.training.rules.mixture import Mixture
 from holonet.training.rules.risk import EmpiricalRisk
@@ -8,7 +8,6 @@ from holonet.training.rules.robust import (
     InnerSolver,
     RobustOptimization,
     fgsm_rs,
-    pgd7,
     shaham,
 )
 from holonet.training.rules.rule import Penalty, PenaltyTarget, Rule
@@ -30,9 +29,7 @@ __all__ = [
     "Schedule",
     "Trades",
     "Weight",
-    "analytic_penalties",
     "fgsm_rs",
     "first_order_loss",
-    "pgd7",
     "shaham",
 ]

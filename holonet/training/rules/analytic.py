@@ -14,7 +14,7 @@ from holonet.training.rules.risk import EmpiricalRisk
 from holonet.training.rules.rule import Penalty, PenaltyTarget
 from holonet.training.rules.schedule import Weight
 
-__all__ = ["AnalyticRule", "analytic_penalties"]
+__all__ = ["AnalyticRule"]
 
 
 @checked
@@ -47,6 +47,8 @@ class AnalyticRule(EmpiricalRisk):
             real parts of holomorphic functions are harmonic in the latter, not in the former.
         label_smoothing: of the cross-entropy.
 
+    Another rule takes the penalties too: `fgsm_rs(threat, penalties=AnalyticRule(0.3).penalties)`.
+
     Raises:
         ConfigError: an unknown gradient_norm or directions, or what a regularizer refuses.
 
@@ -78,49 +80,21 @@ class AnalyticRule(EmpiricalRisk):
         harmonic: Weight = 0.0,
         label_smoothing: float = 0.0,
     ) -> None:
-        penalties = analytic_penalties(
-            weight,
-            target,
-            count,
-            mode,
-            gradient_norm=gradient_norm,
-            directions=directions,
-            cauchy_riemann=cauchy_riemann,
-            harmonic=harmonic,
+        if gradient_norm not in ("L1", "L2"):
+            raise ConfigError(f"AnalyticRule(gradient_norm={gradient_norm!r}): choose 'L1' or 'L2'")
+        if directions not in ("real", "complex"):
+            raise ConfigError(
+                f"AnalyticRule(directions={directions!r}): choose 'real' or 'complex'"
+            )
+        lift = directions == "complex"
+        size = (
+            DirichletEnergy(count, mode)
+            if gradient_norm == "L2"
+            else GradientNorm("L1", 1, count, mode)
         )
+        penalties = [Penalty(size, weight, target, lift)]
+        if cauchy_riemann != 0:
+            penalties.append(Penalty(CauchyRiemannPenalty(), cauchy_riemann, "map", lift=True))
+        if harmonic != 0:
+            penalties.append(Penalty(LaplacianPenalty(), harmonic, target, lift))
         super().__init__(penalties, label_smoothing)
-
-
-@checked
-def analytic_penalties(
-    weight: Weight = 0.3,
-    target: PenaltyTarget | str = "logits",
-    count: int | None = 1,
-    mode: Literal["forward", "reverse"] | str = "reverse",
-    *,
-    gradient_norm: Literal["L1", "L2"] | str = "L2",
-    directions: Literal["real", "complex"] | str = "real",
-    cauchy_riemann: Weight = 0.0,
-    harmonic: Weight = 0.0,
-) -> list[Penalty]:
-    """The penalties of `AnalyticRule`, for use in another rule: `fgsm_rs(threat, penalties=...)`.
-
-    Raises:
-        ConfigError: an unknown gradient_norm or directions, or what a regularizer refuses.
-    """
-    if gradient_norm not in ("L1", "L2"):
-        raise ConfigError(f"AnalyticRule(gradient_norm={gradient_norm!r}): choose 'L1' or 'L2'")
-    if directions not in ("real", "complex"):
-        raise ConfigError(f"AnalyticRule(directions={directions!r}): choose 'real' or 'complex'")
-    lift = directions == "complex"
-    size = (
-        DirichletEnergy(count, mode)
-        if gradient_norm == "L2"
-        else GradientNorm("L1", 1, count, mode)
-    )
-    penalties = [Penalty(size, weight, target, lift)]
-    if cauchy_riemann != 0:
-        penalties.append(Penalty(CauchyRiemannPenalty(), cauchy_riemann, "map", lift=True))
-    if harmonic != 0:
-        penalties.append(Penalty(LaplacianPenalty(), harmonic, target, lift))
-    return penalties

@@ -20,7 +20,7 @@ from holonet.training.rules.risk import EmpiricalRisk
 from holonet.training.rules.rule import Model, Penalty
 from holonet.training.rules.schedule import Weight, weight_at
 
-__all__ = ["InnerSolver", "RobustOptimization", "fgsm_rs", "pgd7", "shaham"]
+__all__ = ["InnerSolver", "RobustOptimization", "fgsm_rs", "shaham"]
 
 BatchObjective = Callable[[Tensor], Tensor]
 InnerSolver = Callable[[BatchObjective, AnyTensor, AnyTensor, ThreatModel], Tensor]
@@ -203,18 +203,6 @@ def fgsm_rs(
         Wong, Rice and Kolter (2020).
     """
     return RobustOptimization(threat, radius=radius, penalties=penalties)
-
-
-@checked
-def pgd7(
-    threat: ThreatModel, *, radius: Weight = 1.0, penalties: Sequence[Penalty] = ()
-) -> RobustOptimization:
-    """Seven steps of 2.5 eps / 7 from a uniform point of the set.
-
-    References:
-        Madry et al. (2018).
-    """
-    return RobustOptimization(threat, radius=radius, steps=7, penalties=penalties)
 
 
 def require_steps(asked: str, steps: int, alpha: float | None) -> None:

@@ -27,44 +27,9 @@ Weight = float | int | Schedule
 """A number >= 0, or a schedule of them."""
 
 
-@dataclass(frozen=True)
-class _Ramp(Schedule):
-    """From `initial` to `final` between two moments, level before and after them.
-
-    Args:
-        final: the weight from `end` on.
-        initial: the weight up to `start`.
-        start, end: fractions of training.
-
-    Law: monotone; `initial` at 0 if start > 0 or start < end, `final` at 1.
-
-    Raises:
-        ConfigError: a weight is negative or not finite, or not 0 <= start < end <= 1.
-    """
-
-    final: float | int
-    initial: float | int = 0.0
-    start: float | int = 0.0
-    end: float | int = 1.0
-
-    def __post_init__(self) -> None:
-        _require_weights(self, self.initial, self.final)
-        if not 0 <= self.start < self.end <= 1:
-            raise ConfigError(f"{self}: 0 <= start < end <= 1, fractions of training")
-
-    def __call__(self, progress: float) -> float:
-        """The weight when that fraction of training is done."""
-        share = min(max((progress - self.start) / (self.end - self.start), 0.0), 1.0)
-        share = self._bend(share)
-        return (1 - share) * self.initial + share * self.final
-
-    @abstractmethod
-    def _bend(self, share: float) -> float:
-        """Where between `initial` and `final`, from 0 to 1."""
-
-
 @checked
-class LinearRamp(_Ramp):
+@dataclass(frozen=True)
+class LinearRamp(Schedule):
     """Linear from `initial` to `final` between the moments `start` and `end`, else level.
 
     Args:
@@ -83,23 +48,31 @@ class LinearRamp(_Ramp):
         [0.0, 0.15, 0.3, 0.3]
     """
 
+    final: float | int
+    initial: float | int = 0.0
+    start: float | int = 0.0
+    end: float | int = 1.0
+
+    def __post_init__(self) -> None:
+        if not all(0 <= weight < math.inf for weight in (self.initial, self.final)):
+            raise ConfigError(f"{self}: choose finite weights >= 0")
+        if not 0 <= self.start < self.end <= 1:
+            raise ConfigError(f"{self}: 0 <= start < end <= 1, fractions of training")
+
+    def __call__(self, progress: float) -> float:
+        """The weight when that fraction of training is done."""
+        share = min(max((progress - self.start) / (self.end - self.start), 0.0), 1.0)
+        share = self._bend(share)
+        return (1 - share) * self.initial + share * self.final
+
     def _bend(self, share: float) -> float:
+        """Where between `initial` and `final`, from 0 to 1."""
         return share
 
 
 @checked
-class CosineRamp(_Ramp):
+class CosineRamp(LinearRamp):
     """Half a cosine wave from `initial` to `final`: `LinearRamp` with level ends.
-
-    Args:
-        final: the weight from `end` on.
-        initial: the weight up to `start`.
-        start, end: fractions of training.
-
-    Law: monotone; `final` at the end of training.
-
-    Raises:
-        ConfigError: a weight is negative or not finite, or not 0 <= start < end <= 1.
 
     Example:
         >>> round(CosineRamp(1.0)(0.5), 6), round(CosineRamp(1.0)(0.25), 6)
@@ -128,8 +101,3 @@ def weight_at(weight: Weight, progress: float, asked: str) -> float:
     if not 0 <= value < math.inf:
         raise ConfigError(f"{asked}={value}: choose a finite weight >= 0")
     return value
-
-
-def _require_weights(asked: Schedule, *weights: float | int) -> None:
-    if not all(0 <= weight < math.inf for weight in weights):
-        raise ConfigError(f"{asked}: choose finite weights >= 0")

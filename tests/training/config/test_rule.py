@@ -15,9 +15,7 @@ from holonet.training import (
     Rule,
     RuleConfig,
     Trades,
-    analytic_penalties,
     fgsm_rs,
-    pgd7,
     shaham,
 )
 
@@ -64,14 +62,18 @@ def test_rules_that_perturb_are_built() -> None:
         "pgd": RobustOptimization(threat, steps=3),
         "trades": Trades(threat, beta=6.0, steps=3),
         "linearized": LinearizedRobustOptimization(threat),
-        "analytic+fgsm-rs": fgsm_rs(threat, penalties=analytic_penalties(0.1, gradient_norm="L1")),
+        "analytic+fgsm-rs": fgsm_rs(
+            threat, penalties=AnalyticRule(0.1, gradient_norm="L1").penalties
+        ),
     }
     for name, rule in expected.items():
         found = RuleConfig(
             name=name, steps=3, beta=6.0, weight=0.1, gradient_norm="L1", **given
         ).build()
         assert repr(found) == repr(rule)
-    assert repr(RuleConfig(name="pgd").build()) == repr(pgd7(ThreatModel("Linf", 0.1)))
+    assert repr(RuleConfig(name="pgd").build()) == repr(
+        RobustOptimization(ThreatModel("Linf", 0.1), steps=7)
+    )
 
 
 def test_rules_without_a_box() -> None:
@@ -95,11 +97,11 @@ def test_schedules_raise_weights_and_radii(schedule: Any, ramp: Any) -> None:
     perturbing = {
         "fgsm": shaham(threat, radius=radius),
         "fgsm-rs": fgsm_rs(threat, radius=radius),
-        "pgd": pgd7(threat, radius=radius),
+        "pgd": RobustOptimization(threat, radius=radius, steps=7),
         "trades": Trades(threat, radius=radius),
         "linearized": LinearizedRobustOptimization(threat, radius=radius),
         "analytic+fgsm-rs": fgsm_rs(
-            threat, radius=radius, penalties=analytic_penalties(weight(0.3))
+            threat, radius=radius, penalties=AnalyticRule(weight(0.3)).penalties
         ),
     }
     for name, expected in perturbing.items():

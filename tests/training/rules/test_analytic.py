@@ -24,7 +24,6 @@ from holonet.training import (
     EmpiricalRisk,
     LinearRamp,
     Rule,
-    analytic_penalties,
 )
 
 C128 = torch.complex128
@@ -189,7 +188,7 @@ def test_on_logits_complex_directions_are_the_mean_of_x_and_ix(seed):
         list(AnalyticRule(1.0, "logits", None, directions=d).terms(model, x, y).values())[1]
         for d in ("real", "complex")
     )
-    turned = EmpiricalRisk(analytic_penalties(1.0, "logits", None)).terms(
+    turned = EmpiricalRisk(AnalyticRule(1.0, "logits", None).penalties).terms(
         lambda t: model(x + 1j * t), torch.zeros_like(x), y
     )["DirichletEnergy(logits)"]
     torch.testing.assert_close(lifted, (real + turned) / 2)

@@ -22,7 +22,6 @@ from holonet.training import (
     TrainConfig,
     fgsm_rs,
     fit,
-    pgd7,
     shaham,
 )
 
@@ -78,14 +77,15 @@ def test_with_two_classes_one_step_is_the_robust_loss(seed, eps):
     margin = (model.weight[0] - model.weight[1]).abs().sum() * eps
     logits = model(x)
     wrong = logits.gather(1, 1 - y[:, None]) - logits.gather(1, y[:, None]) + margin
-    for rule in (shaham(ThreatModel("Linf", eps, None)), pgd7(ThreatModel("Linf", eps, None))):
+    threat = ThreatModel("Linf", eps, None)
+    for rule in (shaham(threat), RobustOptimization(threat, steps=7)):
         torch.testing.assert_close(rule(model, x, y), nn.functional.softplus(wrong).mean())
 
 
 RULES = {
     "shaham": shaham,
     "fgsm-rs": fgsm_rs,
-    "pgd7": pgd7,
+    "seven steps": lambda threat: RobustOptimization(threat, steps=7),
     "margin": lambda threat: RobustOptimization(threat, steps=3, loss="margin"),
     "no start": lambda threat: RobustOptimization(threat, steps=3, random_start=False),
 }
@@ -121,11 +121,11 @@ def test_presets_are_what_they_are_named_after():
     threat = ThreatModel("Linf", 0.08)
     assert repr(shaham(threat)) == repr(RobustOptimization(threat, steps=1, random_start=False))
     assert repr(fgsm_rs(threat)) == repr(RobustOptimization(threat, steps=1, random_start=True))
-    assert repr(pgd7(threat)) == repr(RobustOptimization(threat, steps=7))
     model, (x, y) = curved_net(), batch()
-    for preset, steps, alpha in ((fgsm_rs, 1, 0.1), (pgd7, 7, 0.2 / 7)):
+    for steps, alpha in ((1, 0.1), (7, 0.2 / 7)):
+        usual = RobustOptimization(threat, steps=steps)
         explicit = RobustOptimization(threat, steps=steps, alpha=alpha)
-        pair = [r.perturb(model, x, y, Probes(2)) for r in (preset(threat), explicit)]
+        pair = [r.perturb(model, x, y, Probes(2)) for r in (usual, explicit)]
         torch.testing.assert_close(*pair)
 
 
@@ -237,7 +237,7 @@ def test_complex_data_are_perturbed_in_the_polydisc():
     model = holomorphic_mlp(4, [5], 3, dtype=torch.complex128)
     x, y = batch()
     z = torch.complex(x, x.flip(1))
-    rule = pgd7(threat)
+    rule = RobustOptimization(threat, steps=7)
     perturbed = rule.perturb(model, z, y, Probes(0))
     assert threat.contains(perturbed, z).all()
     assert rule(model, z, y, Probes(0)) > EmpiricalRisk()(model, z, y)

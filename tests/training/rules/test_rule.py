@@ -29,11 +29,9 @@ from holonet.training import (
     Rule,
     Trades,
     TrainConfig,
-    analytic_penalties,
     fgsm_rs,
     first_order_loss,
     fit,
-    pgd7,
     shaham,
 )
 from holonet.training.rules.rule import lifted
@@ -48,11 +46,11 @@ RULES: dict[str, Rule] = {
     "shaham": shaham(THREAT),
     "shaham, L2": shaham(ThreatModel("L2", 0.3)),
     "fgsm-rs": fgsm_rs(THREAT),
-    "pgd7": pgd7(THREAT),
+    "seven steps": RobustOptimization(THREAT, steps=7),
     "trades": Trades(THREAT, beta=3.0, steps=3),
     "linearized": LinearizedRobustOptimization(THREAT),
     "first order": first_order_loss(THREAT),
-    "analytic + one step": fgsm_rs(THREAT, penalties=analytic_penalties(0.1)),
+    "analytic + one step": fgsm_rs(THREAT, penalties=AnalyticRule(0.1).penalties),
     "half and half": Mixture([(0.5, EmpiricalRisk()), (0.5, shaham(THREAT))]),
 }
 COMPLEX_RULES: dict[str, Rule] = {
@@ -65,7 +63,7 @@ SCHEDULED: dict[str, Callable[[Any], Rule]] = {
     "trades, radius": lambda w: Trades(THREAT, radius=w, steps=2),
     "shaham, radius": lambda w: shaham(THREAT, radius=w),
     "fgsm-rs, radius": lambda w: fgsm_rs(THREAT, radius=w),
-    "pgd7, radius": lambda w: pgd7(THREAT, radius=w),
+    "seven steps, radius": lambda w: RobustOptimization(THREAT, radius=w, steps=7),
     "linearized": lambda w: LinearizedRobustOptimization(THREAT, radius=w),
     "robust": lambda w: RobustOptimization(THREAT, penalties=[Penalty(DirichletEnergy(), w)]),
     "mixture": lambda w: Mixture([(1.0, EmpiricalRisk()), (w, AnalyticRule(w))]),
