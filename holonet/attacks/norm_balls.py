@@ -20,6 +20,8 @@ __all__ = ["Ball", "Bounds", "ComplexBall", "L1Ball", "L2Ball", "LinfBall", "Pol
 Rows = Inexact[Tensor, "batch entries"]
 RealRows = Float[Tensor, "batch entries"]
 Bounds = tuple[RealRows, RealRows] | None
+Shape = tuple[int, int]
+Generator = torch.Generator | None
 
 
 class Ball(ABC):
@@ -50,9 +52,7 @@ class Ball(ABC):
         """A row of the ball of radius eps > 0 cut with the box where <gradient, .> is largest."""
 
     @abstractmethod
-    def uniform(
-        self, rows: int, entries: int, dtype: torch.dtype, generator: torch.Generator | None
-    ) -> Rows:
+    def uniform(self, shape: Shape, dtype: torch.dtype, generator: Generator) -> Rows:
         """Rows drawn uniformly from the ball of radius 1."""
 
 
@@ -69,11 +69,9 @@ class LinfBall(Ball):
         """The corner that the signs name."""
         return _clip(eps * self.steepest(gradient), bounds)
 
-    def uniform(
-        self, rows: int, entries: int, dtype: torch.dtype, generator: torch.Generator | None
-    ) -> Rows:
+    def uniform(self, shape: Shape, dtype: torch.dtype, generator: Generator) -> Rows:
         """Each entry by itself."""
-        return torch.rand(rows, entries, generator=generator, dtype=dtype) * 2 - 1
+        return torch.rand(shape, generator=generator, dtype=dtype) * 2 - 1
 
 
 class L2Ball(Ball):
@@ -97,13 +95,11 @@ class L2Ball(Ball):
         fits = self.norm(corner)[:, None] <= eps
         return torch.where(fits, corner, _stretched(gradient, eps, bounds))
 
-    def uniform(
-        self, rows: int, entries: int, dtype: torch.dtype, generator: torch.Generator | None
-    ) -> Rows:
+    def uniform(self, shape: Shape, dtype: torch.dtype, generator: Generator) -> Rows:
         """A direction of a normal vector and a radius, whose power of the dimension is uniform."""
-        normal = torch.randn(rows, entries, generator=generator, dtype=dtype)
-        radius = torch.rand(rows, 1, generator=generator, dtype=dtype.to_real())
-        dimension = entries * (2 if dtype.is_complex else 1)
+        normal = torch.randn(shape, generator=generator, dtype=dtype)
+        radius = torch.rand(shape[0], 1, generator=generator, dtype=dtype.to_real())
+        dimension = shape[1] * (2 if dtype.is_complex else 1)
         return self.steepest(normal) * radius ** (1 / dimension)
 
 
@@ -127,12 +123,10 @@ class L1Ball(Ball):
         taken = (eps - used).clamp(min=0).minimum(reach)
         return gradient.sign() * torch.zeros_like(gradient).scatter(1, order, taken)
 
-    def uniform(
-        self, rows: int, entries: int, dtype: torch.dtype, generator: torch.Generator | None
-    ) -> Rows:
+    def uniform(self, shape: Shape, dtype: torch.dtype, generator: Generator) -> Rows:
         """Shares of a stick broken in entries + 1 pieces, the last left out, with random signs."""
-        sign = torch.randint(2, (rows, entries), generator=generator) * 2 - 1
-        pieces = torch.empty(rows, entries + 1, dtype=dtype).exponential_(generator=generator)
+        sign = torch.randint(2, shape, generator=generator) * 2 - 1
+        pieces = torch.empty(shape[0], shape[1] + 1, dtype=dtype).exponential_(generator=generator)
         return sign * (pieces / pieces.sum(1, keepdim=True))[:, :-1]
 
 
@@ -146,11 +140,9 @@ class Polydisc(LinfBall):
         size = delta.abs()
         return torch.where(size > eps, delta * (eps / size), delta)
 
-    def uniform(
-        self, rows: int, entries: int, dtype: torch.dtype, generator: torch.Generator | None
-    ) -> Rows:
+    def uniform(self, shape: Shape, dtype: torch.dtype, generator: Generator) -> Rows:
         """Each entry by itself: a uniform angle and a radius whose square is uniform."""
-        angle, square = torch.rand(2, rows, entries, generator=generator, dtype=dtype.to_real())
+        angle, square = torch.rand(2, *shape, generator=generator, dtype=dtype.to_real())
         return torch.polar(square.sqrt(), 2 * math.pi * angle)
 
 

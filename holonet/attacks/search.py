@@ -67,13 +67,10 @@ def evaluator(model: Model, goal: Goal, objective: Objective) -> Evaluator:
             logits = logits_of(model, point, goal.y)
             loss = objective(logits)
             gradient, finite = input_gradient(loss, point)
-        return Evaluation(_finite_loss(loss), goal.margin(logits.detach()), gradient, finite)
+        loss = loss.detach().nan_to_num(-torch.inf, torch.inf, -torch.inf)
+        return Evaluation(loss, goal.margin(logits.detach()), gradient, finite)
 
     return evaluate
-
-
-def _finite_loss(loss: Numbers) -> Numbers:
-    return loss.detach().nan_to_num(-torch.inf, torch.inf, -torch.inf)
 
 
 class Ascent:

@@ -52,6 +52,9 @@ class ThreatModel:
         ConfigError: eps is negative, not finite, or with Linf beyond the range of the data (in the
             other norms such a radius has a meaning); the norm is unknown; the box is empty, or
             there is one for complex data.
+        InputTypeError: by the methods, for examples that the norm does not perturb, or that are
+            not floating point.
+        ShapeError: by the methods, for points or gradients of another shape than the examples.
 
     Example:
         >>> threat = ThreatModel("Linf", 0.1)
@@ -120,12 +123,7 @@ class ThreatModel:
         return self if factor == 1 else replace(self, eps=factor * self.eps)
 
     def project(self, perturbed: Tensor, x: Tensor) -> Points:
-        """The nearest points in the ball about x cut with the box, in Euclidean distance.
-
-        Raises:
-            InputTypeError: x is not what the norm perturbs, or not floating point.
-            ShapeError: the two have different shapes.
-        """
+        """The nearest points in the ball about x cut with the box, in Euclidean distance."""
         self._require(x, perturbed)
         if self.eps == 0:
             return x.clone()
@@ -138,12 +136,9 @@ class ThreatModel:
         """A point of the set for each example: uniform in the ball, then moved into the box.
 
         The numbers are drawn on the CPU, so that a seed means the same on every device.
-
-        Raises:
-            InputTypeError: x is not what the norm perturbs, or not floating point.
         """
         self._require(x, x)
-        unit = self.ball.uniform(len(x), math.prod(x.shape[1:]), x.dtype, generator)
+        unit = self.ball.uniform((len(x), math.prod(x.shape[1:])), x.dtype, generator)
         return self.project(x + self.eps * unit.view(x.shape).to(x.device), x)
 
     def steepest(self, gradient: Points) -> Points:
@@ -159,10 +154,6 @@ class ThreatModel:
 
         Without a box it is x + eps * steepest(gradient). Entries on which the form does not depend
         stay as they are.
-
-        Raises:
-            InputTypeError: x is not what the norm perturbs, or not floating point.
-            ShapeError: the two have different shapes.
         """
         self._require(x, gradient)
         if self.eps == 0:
@@ -176,22 +167,12 @@ class ThreatModel:
         return self.ball.dual(gradient.flatten(1))
 
     def distance(self, perturbed: Tensor, x: Tensor) -> Numbers:
-        """The norm of each perturbation.
-
-        Raises:
-            InputTypeError: x is not what the norm perturbs, or not floating point.
-            ShapeError: the two have different shapes.
-        """
+        """The norm of each perturbation."""
         self._require(x, perturbed)
         return self.ball.norm((perturbed - x).flatten(1))
 
     def contains(self, perturbed: Tensor, x: Tensor) -> Mask:
-        """Whether each perturbed example is in the set, up to rounding in the size of x.
-
-        Raises:
-            InputTypeError: x is not what the norm perturbs, or not floating point.
-            ShapeError: the two have different shapes.
-        """
+        """Whether each perturbed example is in the set, up to rounding in the size of x."""
         slack = 4 * torch.finfo(x.dtype).eps if x.is_floating_point() or x.is_complex() else 0.0
         size = self.distance(x, torch.zeros_like(x))
         inside = self.distance(perturbed, x) <= self.eps + slack * (self.eps + size)

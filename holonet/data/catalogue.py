@@ -37,14 +37,6 @@ class DatasetEntry:
         return bool(self.source)
 
 
-def _digits(root: str | Path | None, seed: int) -> Dataset:
-    return load_digits(seed)
-
-
-def _rings(root: str | Path | None, seed: int) -> Dataset:
-    return two_rings(seed=seed)
-
-
 def _mnist(root: str | Path | None, seed: int) -> Dataset:
     if root is None:
         raise DataError(
@@ -58,7 +50,9 @@ def _mnist(root: str | Path | None, seed: int) -> Dataset:
 DATASETS: Mapping[str, DatasetEntry] = MappingProxyType(
     {
         "digits": DatasetEntry(
-            "1797 handwritten digits, 8x8, bundled with scikit-learn; split by seed", "", _digits
+            "1797 handwritten digits, 8x8, bundled with scikit-learn; split by seed",
+            "",
+            lambda _, seed: load_digits(seed),
         ),
         "mnist": DatasetEntry(
             "70000 handwritten digits, 28x28, from IDX files; split as published",
@@ -66,7 +60,9 @@ DATASETS: Mapping[str, DatasetEntry] = MappingProxyType(
             _mnist,
         ),
         "rings": DatasetEntry(
-            "800 points on two circles of the plane, one for each class; drawn by seed", "", _rings
+            "800 points on two circles of the plane, one for each class; drawn by seed",
+            "",
+            lambda _, seed: two_rings(seed=seed),
         ),
     }
 )

@@ -53,12 +53,6 @@ class Plane(Domain):
         """Standard circular normal points, E|z|^2 = 1."""
         return torch.randn(count, generator=generator, dtype=dtype)
 
-    def boundary(
-        self, count: int, *, dtype: torch.dtype = torch.complex128
-    ) -> Complex[Tensor, " points"]:
-        """Empty: the plane has no boundary."""
-        return torch.empty(0, dtype=dtype)
-
 
 @checked
 @dataclass(frozen=True)
@@ -213,7 +207,7 @@ class SlitPlane(Domain):
     """C without some points and rays: the domain of a function with poles and branch cuts.
 
     Samples are standard circular normal about `center`, redrawn while they come within `margin`
-    of an obstacle.
+    of an obstacle. `boundary` is empty: slits are not sampled.
 
     Raises:
         DomainError: no obstacle is given (the domain is a `Plane`), or sampling finds no room.
@@ -255,9 +249,3 @@ class SlitPlane(Domain):
             f"{self} leaves almost no room near its center {self.center}: "
             "choose a smaller margin or another center"
         )
-
-    def boundary(
-        self, count: int, *, dtype: torch.dtype = torch.complex128
-    ) -> Complex[Tensor, " points"]:
-        """Empty: slits are not sampled; use their `distance` instead."""
-        return torch.empty(0, dtype=dtype)

@@ -44,28 +44,19 @@ class _Moebius:
 
 @dataclass(frozen=True)
 class _DerivedMoebius:
-    """numerator / (c z + d)^2."""
+    """numerator / (c z + d)^power."""
 
     numerator: complex
     c: complex
     d: complex
+    power: int
 
     def __call__(self, z: Tensor) -> Tensor:
         r = torch.reciprocal(scaled(z, self.c) + self.d)
-        return self.numerator * r * r
-
-
-@dataclass(frozen=True)
-class _TwiceDerivedMoebius:
-    """numerator / (c z + d)^3."""
-
-    numerator: complex
-    c: complex
-    d: complex
-
-    def __call__(self, z: Tensor) -> Tensor:
-        r = torch.reciprocal(scaled(z, self.c) + self.d)
-        return self.numerator * r * r * r
+        total = self.numerator * r
+        for _ in range(self.power - 1):
+            total = total * r
+        return total
 
 
 @dataclass(frozen=True)
@@ -125,8 +116,8 @@ def moebius(
         name="moebius",
         formula=f"({wa}*z + {wb})/({wc}*z + {wd})",
         value=_Moebius(a, b, c, d),
-        derivative=_DerivedMoebius(determinant, c, d),
-        second_derivative=_TwiceDerivedMoebius(-2 * c * determinant, c, d),
+        derivative=_DerivedMoebius(determinant, c, d, 2),
+        second_derivative=_DerivedMoebius(-2 * c * determinant, c, d, 3),
         function_class=FunctionClass.AFFINE if pole is None else FunctionClass.RATIONAL,
         singularities=() if pole is None else (Singularity(PointSet((pole,))),),
         real_on_real=all((x * largest.conjugate()).imag == 0 for x in entries),

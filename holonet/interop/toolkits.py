@@ -1,5 +1,7 @@
 """Attacks of other toolkits, their points checked before they count."""
 
+import importlib
+import inspect
 import os
 import random
 from collections.abc import Callable, Iterator
@@ -154,11 +156,8 @@ def from_torchattacks(
             )
         layout = ImageLayout(model, x).eval()
         if isinstance(make, str):
-            try:
-                import torchattacks  # pyright: ignore[reportMissingImports]
-            except ImportError as error:
-                raise _MissingToolkitError("torchattacks", name, error) from None
-            attack = _build(_kind_named(torchattacks, make), (layout,), threat, options)
+            kind = _kind_named(_imported("torchattacks", name), make)
+            attack = _build(kind, (layout,), threat, options)
         else:
             attack = make(layout, threat)
         return layout.gather(attack(layout.spread(x), y))
@@ -185,10 +184,7 @@ def from_foolbox(make: str | Callable[[ThreatModel], Any], **options: Any) -> At
         if threat.bounds is None:
             raise ConfigError(f"{name} needs a box: give ThreatModel(bounds=(low, high))")
         os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")  # else it fails where git is absent
-        try:
-            import foolbox  # pyright: ignore[reportMissingImports]
-        except ImportError as error:
-            raise _MissingToolkitError("foolbox", name, error) from None
+        foolbox = _imported("foolbox", name)
         wrapped = foolbox.PyTorchModel(model, bounds=threat.bounds, device=x.device)
         if isinstance(make, str):
             attack = _kind_named(foolbox.attacks, make)(**options)
@@ -217,17 +213,11 @@ def from_art(make: str | Callable[[Any, ThreatModel], Any], **options: Any) -> A
     name = f"art.{title}"
 
     def find(model: nn.Module, x: Tensor, y: Tensor, threat: ThreatModel) -> Tensor:
-        try:
-            from art.attacks import evasion  # pyright: ignore[reportMissingImports]
-            from art.estimators.classification import (  # pyright: ignore[reportMissingImports]
-                PyTorchClassifier,
-            )
-        except ImportError as error:
-            package = "adversarial-robustness-toolbox"
-            raise _MissingToolkitError(package, name, error) from None
+        attacks = _imported("art.attacks", name)
+        estimators = _imported("art.estimators.classification", name)
         with torch.no_grad():
             classes = model(x[:1]).shape[1]
-        estimator = PyTorchClassifier(
+        estimator = estimators.PyTorchClassifier(
             model,
             loss=nn.CrossEntropyLoss(),
             input_shape=tuple(x.shape[1:]),
@@ -237,7 +227,7 @@ def from_art(make: str | Callable[[Any, ThreatModel], Any], **options: Any) -> A
         )
         if isinstance(make, str):
             norms = {"Linf": np.inf, "L2": 2, "L1": 1}
-            kind = _kind_named(evasion, make)
+            kind = _kind_named(attacks.evasion, make)
             attack = _build(kind, (estimator,), threat, options, norms.get(threat.norm))
         else:
             attack = make(estimator, threat)
@@ -258,8 +248,15 @@ def require_toolkit(module: str, name: str) -> None:
         MissingDependencyError: the toolkit is not installed.
     """
     if not is_installed(module):
-        package = "adversarial-robustness-toolbox" if module == "art" else module
-        raise _MissingToolkitError(package, name, "it is not installed")
+        raise _MissingToolkitError(module, name, "it is not installed")
+
+
+def _imported(module: str, name: str) -> Any:
+    """A module of a toolkit."""
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
+        raise _MissingToolkitError(module, name, error) from None
 
 
 def _kind_named(module: Any, name: str) -> Any:
@@ -273,7 +270,9 @@ def _kind_named(module: Any, name: str) -> Any:
 class _MissingToolkitError(MissingDependencyError):
     """A toolkit that no extra of holonet installs."""
 
-    def __init__(self, package: str, name: str, error: ImportError | str) -> None:
+    def __init__(self, module: str, name: str, error: ImportError | str) -> None:
+        top = module.split(".", maxsplit=1)[0]
+        package = "adversarial-robustness-toolbox" if top == "art" else top
         ImportError.__init__(self, f"{name} needs {package}, and {error}: pip install {package}")
 
 
@@ -297,8 +296,6 @@ def _build(
     norm: Any = None,
 ) -> Any:
     """The attack object, with the radius and the norm of the threat if it takes them."""
-    import inspect
-
     taken = inspect.signature(kind).parameters
     given = {"eps": threat.eps, "norm": threat.norm if norm is None else norm}
     return kind(*arguments, **{k: v for k, v in given.items() if k in taken} | options)

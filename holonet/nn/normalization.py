@@ -17,7 +17,7 @@ from holonet.nn.module import (
     require_size,
 )
 
-__all__ = ["FrozenNorm", "calibrate"]
+__all__ = ["FrozenNorm", "calibrate", "measure_input"]
 
 
 class FrozenNorm(HolomorphicModule):
@@ -118,17 +118,16 @@ class FrozenNorm(HolomorphicModule):
         return f"{self.num_features}, feature_axis={self.feature_axis}"
 
 
+def measure_input(layer: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+    """A hook in front of every layer: a `FrozenNorm` measures what it is given."""
+    if isinstance(layer, FrozenNorm):
+        layer.measure(inputs[0])
+
+
 @checked
 def calibrate(network: nn.Module, z: Tensor) -> nn.Module:
     """Measure the statistics of every FrozenNorm inside, in the order of the forward pass."""
-
-    def measure(layer: nn.Module, inputs: tuple[Tensor, ...]) -> None:
-        if isinstance(layer, FrozenNorm):
-            layer.measure(inputs[0])
-
-    with (
-        torch.no_grad(),
-        forward_hooks(m.register_forward_pre_hook(measure) for m in network.modules()),
-    ):
+    hooks = forward_hooks(m.register_forward_pre_hook(measure_input) for m in network.modules())
+    with torch.no_grad(), hooks:
         network(z)
     return network

@@ -15,7 +15,7 @@ from types import MappingProxyType
 
 from holonet.ops.planar import Planar, Real, product
 
-__all__ = ["ELEMENTARY", "divide", "modulus", "real_part_only"]
+__all__ = ["ELEMENTARY", "divide", "modulus", "real_number"]
 
 
 @dataclass(frozen=True)
@@ -45,13 +45,9 @@ def _constant(like: Real, value: float | int) -> Real:
     return like.sheet.constant(value)
 
 
-def _real(x: Real) -> Planar:
+def real_number(x: Real) -> Planar:
+    """The number whose imaginary part is known to be 0."""
     return Planar(x, _constant(x, 0.0))
-
-
-def real_part_only(z: Planar, op: str) -> Planar:
-    """A real function of a number that is known to be real."""
-    return _real(z.re.map(op))
 
 
 def _larger(x: Real, y: Real) -> tuple[Real, Real]:
@@ -116,7 +112,7 @@ def divide(a: Planar, b: Planar) -> Planar:
 
 
 def _reciprocal(z: Planar) -> Planar:
-    return divide(_real(_constant(z.re, 1.0)), z)
+    return divide(real_number(_constant(z.re, 1.0)), z)
 
 
 def _exp(z: Planar) -> Planar:

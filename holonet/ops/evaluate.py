@@ -52,7 +52,8 @@ def evaluate(outputs: Sequence[Planar], inputs: Mapping[str, ComplexTensor]) -> 
         [tensor([-1.+0.j])]
     """
     like = next(iter(inputs.values())).real
-    parts = {f"{name}_{p}": t for name, z in inputs.items() for p, t in _parts(z)}
+    parts = {f"{name}_re": z.real for name, z in inputs.items()}
+    parts |= {f"{name}_im": z.imag for name, z in inputs.items()}
     known: dict[int, Tensor] = {}
     for node in in_order([part for output in outputs for part in output]):
         if node.op == "constant":
@@ -62,7 +63,3 @@ def evaluate(outputs: Sequence[Planar], inputs: Mapping[str, ComplexTensor]) -> 
         else:
             known[id(node)] = OPERATIONS[node.op](*(known[id(a)] for a in node.args))
     return [torch.complex(known[id(re)], known[id(im)]) for re, im in outputs]
-
-
-def _parts(z: Tensor) -> list[tuple[str, Tensor]]:
-    return [("re", z.real), ("im", z.imag)]

@@ -14,7 +14,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves, tree_map_only
 
 from holonet.errors import HolonetError
-from holonet.ops.elementary import ELEMENTARY, divide, modulus, real_part_only
+from holonet.ops.elementary import ELEMENTARY, divide, modulus, real_number
 from holonet.ops.evaluate import OPERATIONS
 from holonet.ops.new_thread import in_new_thread
 from holonet.ops.planar import Planar, Real
@@ -184,9 +184,9 @@ class _Reader:
             if not z.is_real:
                 return ELEMENTARY[name](z)
             if name in OPERATIONS:
-                return real_part_only(z, name)
+                return real_number(z.re.map(name))
             if name in _REAL_ON_REALS:
-                return self.planar(0.0)._replace(re=ELEMENTARY[name](z).re)
+                return real_number(ELEMENTARY[name](z).re)
         raise UntranslatableError(
             f"{target} has no translation into planar code: the function runs as torch code"
         )
@@ -215,34 +215,15 @@ def _compare(relation: Callable[[Any, Any], Real]) -> Callable[..., Real]:
     return lambda reader, a, b: relation(reader.real(a), reader.real(b))
 
 
-def _scaled(value: Any, alpha: Any) -> Any:
-    return value if alpha == 1 else value * alpha
-
-
 def _abs(reader: _Reader, z: Any) -> Planar:
     z = reader.planar(z)
-    return reader.planar(0.0)._replace(re=abs(z.re) if z.is_real else modulus(z))
-
-
-def _real_map(op: str) -> Callable[..., Planar]:
-    return lambda reader, z, *_: real_part_only(reader.planar(z), op)
-
-
-def _atan2(reader: _Reader, y: Any, x: Any) -> Planar:
-    return reader.planar(0.0)._replace(re=reader.real(y).map("atan2", reader.real(x)))
-
-
-def _frac(reader: _Reader, z: Any) -> Planar:
-    x = reader.real(z)
-    return reader.planar(0.0)._replace(re=x - x.map("trunc"))
+    return real_number(abs(z.re) if z.is_real else modulus(z))
 
 
 def _clamp(reader: _Reader, z: Any, low: Any = None, high: Any = None) -> Planar:
     x = reader.real(z)
     x = x if low is None else x.map("maximum", reader.real(low))
-    return reader.planar(0.0)._replace(
-        re=x if high is None else x.map("minimum", reader.real(high))
-    )
+    return real_number(x if high is None else x.map("minimum", reader.real(high)))
 
 
 def _where(reader: _Reader, condition: Any, yes: Any, no: Any) -> Planar:
@@ -272,22 +253,22 @@ def _select(reader: _Reader, parts: Any, axis: int, index: int) -> Planar:
     if not isinstance(parts, _Parts):
         raise UntranslatableError("indexing of the input: not entrywise")
     del axis
-    return reader.planar(0.0)._replace(re=parts.of[index])
+    return real_number(parts.of[index])
 
 
 _RULES: Mapping[str, Callable[..., Any]] = MappingProxyType(
     {
         "abs": _abs,
         "add": lambda r, a, b: r.planar(a).plus(r.planar(b)),
-        "atan2": _atan2,
+        "atan2": lambda r, y, x: real_number(r.real(y).map("atan2", r.real(x))),
         "bitwise_and": lambda r, a, b: a & b,
-        "ceil": _real_map("ceil"),
+        "ceil": lambda r, x: real_number(r.real(x).map("ceil")),
         "clamp": _clamp,
         "complex": lambda r, a, b: Planar(r.real(a), r.real(b)),
         "conj": lambda r, z: r.planar(z).conj(),
         "detach": lambda r, z: z,
         "div": lambda r, a, b: divide(r.planar(a), r.planar(b)),
-        "frac": _frac,
+        "frac": lambda r, x: real_number(r.real(x) - r.real(x).map("trunc")),
         "full_like": lambda r, z, value, *_: r.planar(value),
         "ge": _compare(operator.ge),
         "gt": _compare(operator.gt),

@@ -1,7 +1,6 @@
 """The Cauchy-Riemann penalty: how far a complex network is from holomorphic."""
 
 import torch
-from torch import Tensor
 
 from holonet._arguments import checked
 from holonet._types import AnyTensor, ComplexTensor, Numbers, Points, TensorFunction
@@ -10,7 +9,6 @@ from holonet.calculus.examples import square_norms
 from holonet.errors import ConfigError
 from holonet.regularizers.sampled import (
     SampledRegularizer,
-    require_complex_points,
     require_complex_values,
     unit_directions,
 )
@@ -58,14 +56,13 @@ class CauchyRiemannPenalty(SampledRegularizer):
         Hutchinson (1990).
     """
 
+    at_complex_points = True
+
     def __init__(self, count: int | None = 1, mode: str = "reverse", every: int = 4) -> None:
         if mode not in ("forward", "reverse"):
             raise ConfigError(f"CauchyRiemannPenalty(mode={mode!r}): choose 'forward' or 'reverse'")
         super().__init__(count, every)
         self.mode = mode
-
-    def _require(self, z: Tensor) -> None:
-        require_complex_points(z, type(self).__name__)
 
     def _estimate(self, f: TensorFunction, z: Points, probes: Probes) -> Numbers:
         if self.mode == "forward":

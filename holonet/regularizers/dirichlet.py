@@ -7,6 +7,7 @@ from holonet._types import Points, Scalar, TensorFunction, Values
 from holonet.calculus import Probes, directional_derivative, pullback
 from holonet.errors import ConfigError
 from holonet.regularizers.regularizer import Regularizer, mean_square_norm
+from holonet.regularizers.sampled import unit_directions
 
 __all__ = ["DirichletEnergy"]
 
@@ -79,14 +80,10 @@ class DirichletEnergy(Regularizer):
 
     def _exact(self, f: TensorFunction, z: Points) -> tuple[Values, Scalar]:
         value, backward = pullback(f, z)
-        flat = value.unsqueeze(-1).flatten(1)
-        energy = torch.zeros((), dtype=value.dtype.to_real(), device=value.device)
         units = (1, 1j) if value.is_complex() else (1,)
-        for k in range(flat.shape[1]):
-            for unit in units:
-                w = torch.zeros_like(flat)
-                w[:, k].fill_(unit)
-                energy = energy + mean_square_norm(backward(w.view_as(value))) / len(units)
+        functionals = [unit * w for w in unit_directions(value) for unit in units]
+        energies = [mean_square_norm(backward(w)) for w in functionals]
+        energy = torch.stack(energies).sum() / len(units)
         return value, energy * _reverse_factor(z, value) / 2
 
 

@@ -12,6 +12,7 @@ from holonet.calculus import Probes, directional_derivative, pullback
 from holonet.calculus.examples import inner_products, lengths, steepest_directions
 from holonet.errors import ConfigError, InputTypeError
 from holonet.regularizers.regularizer import Regularizer, batch_mean
+from holonet.regularizers.sampled import unit_directions
 
 __all__ = ["GradientNorm"]
 
@@ -134,13 +135,10 @@ class GradientNorm(Regularizer):
 
     def _all(self, value: RealTensor) -> list[RealTensor]:
         """Every functional w, u = <w, f>, for the whole batch."""
-        outputs = value.shape[1:].numel()
-        units = torch.eye(outputs, dtype=value.dtype, device=value.device)
-        if self.outputs == "differences" and outputs > 1:
-            rows = [units[k] - units[m] for k, m in itertools.combinations(range(outputs), 2)]
-        else:
-            rows = list(units)
-        return [row.view(value.shape[1:]).expand_as(value) for row in rows]
+        units = unit_directions(value)
+        if self.outputs == "differences" and len(units) > 1:
+            return [first - second for first, second in itertools.combinations(units, 2)]
+        return units
 
     def _drawn(self, value: RealTensor, probes: Probes) -> list[RealTensor]:
         """A random functional for each example, `count` times."""

@@ -3,7 +3,6 @@
 import math
 
 import torch
-from torch import Tensor
 
 from holonet._arguments import checked
 from holonet._types import ComplexTensor, Numbers, Points, TensorFunction
@@ -13,7 +12,6 @@ from holonet.errors import ConfigError
 from holonet.regularizers.mean_value import require_radius
 from holonet.regularizers.sampled import (
     SampledRegularizer,
-    require_complex_points,
     require_complex_values,
     unit_directions,
 )
@@ -61,6 +59,8 @@ class HardyPenalty(SampledRegularizer):
         Krantz (2001), chapter 1, for the Szego projection.
     """
 
+    at_complex_points = True
+
     def __init__(
         self, radius: float, samples: int = 8, count: int | None = 1, every: int = 8
     ) -> None:
@@ -73,9 +73,6 @@ class HardyPenalty(SampledRegularizer):
         super().__init__(count, every)
         self.radius = float(radius)
         self.samples = samples
-
-    def _require(self, z: Tensor) -> None:
-        require_complex_points(z, type(self).__name__)
 
     def _estimate(self, f: TensorFunction, z: Points, probes: Probes) -> Numbers:
         return self._energy(f, z, probes.like(z))

@@ -1,13 +1,11 @@
 """The pluriharmonic penalty: how far a network is from the real part of a holomorphic one."""
 
-from torch import Tensor
-
 from holonet._arguments import checked
 from holonet._types import AnyTensor, Numbers, Points, TensorFunction
 from holonet.calculus import Probes, pullback
 from holonet.calculus.examples import square_norms
 from holonet.calculus.laplacian import complex_hessian
-from holonet.regularizers.sampled import SampledRegularizer, require_complex_points
+from holonet.regularizers.sampled import SampledRegularizer
 
 __all__ = ["PluriharmonicPenalty"]
 
@@ -50,11 +48,10 @@ class PluriharmonicPenalty(SampledRegularizer):
         Hutchinson (1990).
     """
 
+    at_complex_points = True
+
     def __init__(self, count: int | None = 1, every: int = 8) -> None:
         super().__init__(count, every)
-
-    def _require(self, z: Tensor) -> None:
-        require_complex_points(z, type(self).__name__)
 
     def _estimate(self, f: TensorFunction, z: Points, probes: Probes) -> Numbers:
         value = f(z.clone())

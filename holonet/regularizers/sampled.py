@@ -35,6 +35,9 @@ class SampledRegularizer(Regularizer):
         ConfigError: `count` or `every` below 1.
     """
 
+    at_complex_points = False
+    """Whether real points are refused."""
+
     def __init__(self, count: int | None, every: int) -> None:
         name = type(self).__name__
         if count is not None and count < 1:
@@ -56,7 +59,8 @@ class SampledRegularizer(Regularizer):
 
     def _penalty(self, f: TensorFunction, z: Tensor, probes: Probes | None) -> Scalar:
         """The penalty averaged over the batch, 0 for no examples; f never sees all of z."""
-        self._require(z)
+        if self.at_complex_points:
+            require_complex_points(z, type(self).__name__)
         if not len(z):
             return torch.zeros((), dtype=z.dtype.to_real(), device=z.device)
         if self.count is None:
@@ -70,10 +74,6 @@ class SampledRegularizer(Regularizer):
         rows, weights = thinned.choose()
         found = self._estimate(f, z[rows.to(z.device)], thinned)
         return (weights.to(found) * found).sum()
-
-    def _require(self, z: Tensor) -> None:
-        """Refuse points that the penalty is not about: none, unless a penalty has its own."""
-        del z
 
     @abstractmethod
     def _exact(self, f: TensorFunction, z: Points) -> Numbers:

@@ -18,6 +18,7 @@ from holonet.functions import (
     polynomial,
 )
 from holonet.nn.module import complex_dtype, forward_hooks
+from holonet.nn.normalization import measure_input
 
 __all__ = ["BLOCKS", "random_network"]
 
@@ -77,9 +78,8 @@ def random_network(
     network = nn.Sequential(*layers)
     points = _SCALE * draw.normal(_POINTS, *shape)
     draw.fill(network)
-    norms = [layer for layer in network.modules() if isinstance(layer, nn.FrozenNorm)]
     with (
-        forward_hooks(norm.register_forward_pre_hook(_measure) for norm in norms),
+        forward_hooks(m.register_forward_pre_hook(measure_input) for m in network.modules()),
         forward_hooks(layer.register_forward_hook(_scale) for layer in draw.unfollowed),
     ):
         nn.init.data_driven_(network, points, scale=_SCALE, clearance=_CLEARANCE)
@@ -205,12 +205,6 @@ def _scale(layer: torch_nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -
         return output
     layer.get_parameter("weight").div_(size)
     return output / size
-
-
-def _measure(layer: torch_nn.Module, inputs: tuple[Tensor, ...]) -> None:
-    """Freeze the statistics of what a norm is given, as `nn.calibrate` does."""
-    if isinstance(layer, nn.FrozenNorm):
-        layer.measure(inputs[0])
 
 
 def _linear(before: int, after: int) -> nn.Linear:

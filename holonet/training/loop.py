@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from jaxtyping import Int
 from rich.progress import MofNCompleteColumn, TextColumn, TimeRemainingColumn
 from torch import Tensor, nn
 
@@ -39,7 +40,7 @@ from holonet.training.parallel import (
 )
 from holonet.training.rules import Rule
 from holonet.training.run_folder import CHECKPOINTS, WEIGHTS, forget_run, require_inside
-from holonet.training.state import Batch, RunState, mix_seed
+from holonet.training.state import RunState, mix_seed
 
 __all__ = ["accuracy", "fit"]
 
@@ -124,7 +125,7 @@ def fit(
                 forget_run(kept)
             state.journal.clear()
         if state.epoch_lost:
-            state.log_lost_epoch(accuracy(model, data.x_test, data.y_test))
+            state.log_epoch(accuracy(model, data.x_test, data.y_test), None)
         shown = MofNCompleteColumn(), TimeRemainingColumn(), TextColumn("{task.fields[note]}")
         with progress_bar(progress and first, *shown) as bar:
             task = bar.add_task("training", total=state.total_steps, completed=state.step, note="")
@@ -210,22 +211,22 @@ def accuracy(model: nn.Module, x: Tensor, y: Tensor, batch_size: int = 1000) -> 
 
 
 def _step(
-    processes: Processes, rule: Rule, state: RunState, data: Dataset, batch: Batch
+    processes: Processes, rule: Rule, state: RunState, data: Dataset, batch: Int[Tensor, " batch"]
 ) -> dict[str, float]:
     """One optimizer step on this process's part of the batch; the terms over all of it.
 
     Raises:
         NumericalError: a term or the gradient is not finite; the weights are left as they were.
     """
-    whole = len(batch.index)
-    parts = batch.index.tensor_split(processes.world_size)
+    whole = len(batch)
+    parts = batch.tensor_split(processes.world_size)
     mine = parts[processes.rank]
     first = sum(len(p) for p in parts[: processes.rank])
-    probes = Probes(mix_seed(state.config.seed, 2, batch.step), first=first, total=whole)
+    probes = Probes(mix_seed(state.config.seed, 2, state.step), first=first, total=whole)
     state.optimizer.zero_grad()
     x, y = (t[mine].to(processes.device) for t in (data.x_train, data.y_train))
     share = len(mine) / whole
-    seed = mix_seed(state.config.seed, 3 + processes.rank, batch.step)
+    seed = mix_seed(state.config.seed, 3 + processes.rank, state.step)
     with _drawing(seed, processes.device), torch.enable_grad():
         now = rule.at(state.progress)
         terms = now.terms(state.model, x, y, probes) if len(mine) else {}

@@ -3,11 +3,11 @@
 import logging
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
+from jaxtyping import Int
 from torch import Tensor, nn
 from torch.optim import SGD, Adam, Optimizer
 from torch.optim.lr_scheduler import ConstantLR, LRScheduler, OneCycleLR
@@ -28,17 +28,9 @@ from holonet.training.identity import identity_of
 from holonet.training.journal import Journal
 from holonet.training.rules import Rule
 
-__all__ = ["Batch", "RunState", "mix_seed"]
+__all__ = ["RunState", "mix_seed"]
 
 logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Batch:
-    """Positions in the training set of a whole batch, for all processes."""
-
-    step: int
-    index: Tensor
 
 
 class RunState:
@@ -91,14 +83,16 @@ class RunState:
         """Whether the latest step was the last one of its epoch."""
         return self.step > 0 and self.step % self.steps_per_epoch == 0
 
-    def batches(self) -> Iterator[Batch]:
-        """The batches that are still to be trained on; epoch e is shuffled by (seed, e)."""
+    def batches(self) -> Iterator[Int[Tensor, " batch"]]:
+        """The positions in the training set of each batch that is still to be trained on.
+
+        Batches are those of all processes; epoch e is shuffled by (seed, e).
+        """
         while self.step < self.total_steps:
             epoch, position = divmod(self.step, self.steps_per_epoch)
             generator = torch.Generator().manual_seed(mix_seed(self.config.seed, 1, epoch))
             order = torch.randperm(self.size, generator=generator)
-            for index in order.split(self.config.batch_size)[position:]:
-                yield Batch(self.step, index)
+            yield from order.split(self.config.batch_size)[position:]
 
     def finish_step(self, terms: dict[str, float], seconds: float) -> None:
         """Count a step and its seconds, move the schedule, log."""
@@ -120,7 +114,7 @@ class RunState:
 
     def finish_epoch(self, test_accuracy: float) -> None:
         """Log the epoch."""
-        self._log_epoch(test_accuracy, self._epoch_loss / self.steps_per_epoch)
+        self.log_epoch(test_accuracy, self._epoch_loss / self.steps_per_epoch)
         self._epoch_loss = 0.0
 
     @property
@@ -128,11 +122,8 @@ class RunState:
         """Whether an epoch ended with the latest step and its record is gone."""
         return self.epoch_ended and self.epoch not in self._recorded_epochs()
 
-    def log_lost_epoch(self, test_accuracy: float) -> None:
-        """Log the epoch that ended with the latest step, whose mean loss nobody knows any more."""
-        self._log_epoch(test_accuracy, None)
-
-    def _log_epoch(self, test_accuracy: float, train_loss: float | None) -> None:
+    def log_epoch(self, test_accuracy: float, train_loss: float | None) -> None:
+        """Log the epoch that ended with the latest step; its mean loss is None where it is lost."""
         self.journal.write(
             kind="epoch",
             epoch=self.epoch,

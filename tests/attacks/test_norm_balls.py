@@ -129,7 +129,7 @@ def test_the_dual_norm_is_attained_at_the_steepest(ball, seed, entries, log):
     direction = ball.steepest(g)
     torch.testing.assert_close(ball.norm(direction), torch.ones(4).double())
     torch.testing.assert_close(inner(g, direction), ball.dual(g), rtol=1e-12, atol=0)
-    others = ball.uniform(200, entries, g.dtype, torch.Generator().manual_seed(seed))
+    others = ball.uniform((200, entries), g.dtype, torch.Generator().manual_seed(seed))
     for other in others:
         assert bool((inner(g, other.expand_as(g)) <= ball.dual(g)).all())
     torch.testing.assert_close(
@@ -151,7 +151,7 @@ def test_samples_are_uniform(ball: Ball) -> None:
     """Radii by the volume of smaller balls; directions by their second and fourth moments."""
     n, rows = 3, 20000
     dtype = torch.complex128 if ball.is_complex else torch.float64
-    points = ball.uniform(rows, n, dtype, torch.Generator().manual_seed(0))
+    points = ball.uniform((rows, n), dtype, torch.Generator().manual_seed(0))
     assert points.dtype == dtype
     dimension = 2 * n if ball.is_complex else n
     norm = ball.norm(points)

@@ -10,7 +10,7 @@ from holonet._arguments import checked
 from holonet.errors import ConfigError, DomainError
 from holonet.functions import HolomorphicFunction
 from holonet.nn.module import forward_hooks
-from holonet.nn.normalization import FrozenNorm
+from holonet.nn.normalization import measure_input
 
 __all__ = ["data_dependent_", "data_driven_"]
 
@@ -65,12 +65,7 @@ def data_dependent_(
         raise ConfigError("data_dependent_ has no examples: give some hundreds of training images")
     backbone = network.get_submodule("backbone") if hasattr(network, "backbone") else network
     z = x.to(next((p.dtype for p in backbone.parameters() if p.is_complex()), torch.complex64))
-
-    def measure(norm: nn.Module, inputs: tuple[Tensor, ...]) -> None:
-        if isinstance(norm, FrozenNorm):
-            norm.measure(inputs[0])
-
-    data_driven_(backbone, z, scale=scale, clearance=clearance, before=measure)
+    data_driven_(backbone, z, scale=scale, clearance=clearance, before=measure_input)
     _set_outputs_(backbone, z, logit_scale)
     return network
 
