@@ -13,11 +13,18 @@ PAUSE = 10.0
 
 
 class _Bar(Progress):
-    """A bar that writes lines to a file now and then, where rich draws it at its end alone."""
+    """A bar that is gone from a terminal when its work ends, and writes lines to a file."""
 
     def __init__(self, *columns: ProgressColumn, shown: bool) -> None:
-        super().__init__(*columns, console=Console(stderr=True), disable=not shown)
+        console = Console(stderr=True)
+        super().__init__(*columns, console=console, disable=not shown, transient=True)
         self._written = -PAUSE
+
+    def stop(self) -> None:
+        self.live.stop()
+        if self._written >= 0:  # what never moved leaves nothing in a file
+            self._written = -PAUSE
+            self._write()
 
     def update(self, *args: Any, **fields: Any) -> None:
         super().update(*args, **fields)

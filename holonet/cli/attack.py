@@ -4,6 +4,7 @@ import functools
 import inspect
 import io
 import json
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +16,7 @@ from rich.table import Table
 from torch import nn
 
 from holonet._files import write_atomically
+from holonet._progress import progress_bar
 from holonet._types import AnyTensor
 from holonet.attacks import ThreatModel
 from holonet.attacks.worst_case import ATTACKS, STRONG, Attack
@@ -31,7 +33,7 @@ from holonet.cli.options import (
     StepsOption,
     digits,
 )
-from holonet.cli.terminal import literal, printable, progress, say, show
+from holonet.cli.terminal import literal, printable, say, show
 from holonet.data import Dataset
 from holonet.diagnostics import RobustnessReport, TransferMatrix, evaluate_robustness
 from holonet.diagnostics import transfer_matrix as transfer_between
@@ -109,11 +111,8 @@ def attack(
     batches = -(-len(y) // BATCH)
     reports: dict[str, RobustnessReport] = {}
     matrix = None
-    with progress(hidden=as_json) as bar:
-        task = bar.add_task("attacking", total=len(chosen) * batches + len(others))
-        advance = functools.partial(bar.advance, task)
+    with progress_bar(not as_json) as bar:
         for name, one in chosen.items():
-            bar.update(task, description=name)
             reports[name] = evaluate_robustness(
                 network,
                 x,
@@ -123,14 +122,20 @@ def attack(
                 seed=seed,
                 batch_size=BATCH,
                 folder=folder / "batches",
-                on_batch=advance,
+                on_batch=functools.partial(bar.advance, bar.add_task(name, total=batches)),
             )
-            reports[name].save(folder / f"{_file_name(name)}.npz")
+            reports[name].save(folder / f"{re.sub('[:/]', '-', name)}.npz")
         if others:
-            bar.update(task, description="transfer")
-            first = next(iter(chosen.values()))
+            task = bar.add_task("transfer", total=len(others))
             matrix = transfer_between(
-                others, x, y, threat, attack=first, seed=seed, batch_size=BATCH, on_batch=advance
+                others,
+                x,
+                y,
+                threat,
+                attack=next(iter(chosen.values())),
+                seed=seed,
+                batch_size=BATCH,
+                on_batch=functools.partial(bar.advance, task),
             )
     result: dict[str, Any] = {
         "run": str(run_dir),
@@ -276,10 +281,6 @@ def _networks(folders: Sequence[Path], dataset: Dataset, other_data: bool) -> di
                 "runs on data with the same classes"
             )
     return found
-
-
-def _file_name(name: str) -> str:
-    return name.replace(":", "-").replace("/", "-")
 
 
 def _draw(

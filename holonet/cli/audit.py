@@ -12,10 +12,11 @@ from rich.markup import escape
 from rich.table import Table
 
 from holonet._files import require_place
+from holonet._progress import progress_bar
 from holonet.audit import EXCLUDED, AuditRow, Verdict, as_record, package_specs, write_audit
 from holonet.audit import audit as measure
 from holonet.cli.options import JsonFlag, seed_option
-from holonet.cli.terminal import progress, say, show
+from holonet.cli.terminal import say, show
 
 __all__ = ["audit"]
 
@@ -56,7 +57,7 @@ def audit(
     specs = package_specs(package, only)
     if out is not None:
         require_place(out)
-    with progress(hidden=as_json) as bar:
+    with progress_bar(not as_json) as bar:
         task = bar.add_task("auditing", total=len(specs))
         rows = measure(specs, seed=seed, on_row=lambda row: bar.advance(task))
     if out is not None:

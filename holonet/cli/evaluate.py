@@ -11,6 +11,7 @@ import typer
 from rich.table import Table
 
 from holonet._files import write_atomically
+from holonet._progress import progress_bar
 from holonet._provenance import provenance
 from holonet.attacks import ThreatModel
 from holonet.cli.attack import BATCH, attacks_named, box_of, percent, save_picture, threat_of
@@ -27,7 +28,7 @@ from holonet.cli.options import (
     digits,
     parse_numbers,
 )
-from holonet.cli.terminal import literal, progress, say, show
+from holonet.cli.terminal import literal, say, show
 from holonet.diagnostics import (
     GradientMaskingCheck,
     MinimumNorms,
@@ -88,7 +89,7 @@ def evaluate(
     batches = -(-len(y) // BATCH)
     checks: list[GradientMaskingCheck] = []
     found: MinimumNorms | None = None
-    with progress(hidden=as_json) as bar:
+    with progress_bar(not as_json) as bar:
         task = bar.add_task("attacking", total=len(radii) * batches)
         reports = evaluate_radii(
             network,

@@ -7,10 +7,9 @@ import sys
 
 import typer
 from rich.console import Console, RenderableType
-from rich.progress import Progress
 from rich.text import Text
 
-__all__ = ["drop_stdout", "literal", "printable", "progress", "reader_is_gone", "say", "show"]
+__all__ = ["drop_stdout", "literal", "printable", "reader_is_gone", "say", "show"]
 
 
 def printable(text: str) -> str:
@@ -46,12 +45,6 @@ def show(renderable: RenderableType, *, least: int = 0) -> None:
 def say(text: str) -> None:
     """Print lines on stdout, with what a terminal would obey in backslashes."""
     typer.echo(printable(text))
-
-
-def progress(hidden: bool) -> Progress:
-    """A bar on stderr that is gone when its work ends, well or badly; none in a file."""
-    console = Console(stderr=True)
-    return Progress(console=console, transient=True, disable=hidden or not console.is_terminal)
 
 
 def reader_is_gone() -> bool:
