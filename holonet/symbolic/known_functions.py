@@ -160,6 +160,7 @@ def _d2_erfc(z: Tensor) -> Tensor:
 
 
 _Part = Callable[[Tensor], Tensor]
+_Parts = tuple[_Part, _Part, _Part]
 
 
 @dataclass(frozen=True)
@@ -173,20 +174,20 @@ class _Turned:
         return turned(self.g(turned(z)), self.quarters)
 
 
-def _turned(parts: tuple[_Part, _Part, _Part], quarters: int) -> tuple[_Part, _Part, _Part]:
+def _turned(parts: _Parts, quarters: int) -> _Parts:
     """The function i^quarters g(iz) and its two derivatives, from those of g."""
     g, dg, d2g = parts
     return _Turned(g, quarters), _Turned(dg, quarters + 1), _Turned(d2g, quarters + 2)
 
 
-def _parts(name: str) -> tuple[_Part, _Part, _Part]:
+def _parts(name: str) -> _Parts:
     record = CATALOGUE[name]
     return record.value, record.derivative, record.second_derivative
 
 
 def _record(
     name: str,
-    parts: tuple[_Part, _Part, _Part],
+    parts: _Parts,
     function_class: FunctionClass,
     singularity: Singularity | None = None,
     cuts: tuple[Obstacle, ...] = (),
@@ -213,7 +214,30 @@ _BOTH_SIDES = (Ray(1 + 0j, 1 + 0j), Ray(-1 + 0j, -1 + 0j))
 _ENDS = Singularity(PointSet((1 + 0j, -1 + 0j)), SingularityKind.BRANCH_POINT)
 _OUTWARD = "(-oo, -1] or [1, oo)"
 _UPWARD = "I*[1, oo) or -I*[1, oo)"
-_MERO, _HOLO, _ENTIRE = FunctionClass.MEROMORPHIC, FunctionClass.HOLOMORPHIC, FunctionClass.ENTIRE
+_ENTIRE = FunctionClass.ENTIRE
+_SECH = (_reciprocal_cosh, _d_sech, _d2_sech)
+_CSCH = (_reciprocal_sinh, _d_csch, _d2_csch)
+_COTH = (_coth, _d_coth, _d2_coth)
+
+
+def _meromorphic(
+    name: str, parts: _Parts, poles: Obstacle, zeros: tuple[Obstacle, ...], excluded: str
+) -> KnownFunction:
+    record = _record(name, parts, FunctionClass.MEROMORPHIC, Singularity(poles))
+    return KnownFunction(record, zeros, excluded)
+
+
+def _branched(
+    name: str,
+    parts: _Parts,
+    cuts: tuple[Obstacle, ...],
+    zeros: tuple[Obstacle, ...],
+    excluded: str,
+) -> KnownFunction:
+    """A function with branch points at 1 and -1."""
+    record = _record(name, parts, FunctionClass.HOLOMORPHIC, _ENDS, cuts)
+    return KnownFunction(record, zeros, excluded)
+
 
 FUNCTIONS: Mapping[type, KnownFunction] = MappingProxyType(
     {
@@ -230,80 +254,21 @@ FUNCTIONS: Mapping[type, KnownFunction] = MappingProxyType(
         sympy.erf: KnownFunction(CATALOGUE["erf"], None),
         sympy.erfc: KnownFunction(_record("erfc", (erfc, _d_erfc, _d2_erfc), _ENTIRE), None),
         sympy.erfi: KnownFunction(_record("erfi", _turned(_parts("erf"), 3), _ENTIRE), None),
-        sympy.sech: KnownFunction(
-            _record(
-                "sech",
-                (_reciprocal_cosh, _d_sech, _d2_sech),
-                _MERO,
-                Singularity(_ZEROS_OF_COSH),
-            ),
-            (),
-            "I*pi/2 + I*pi*k",
+        sympy.sech: _meromorphic("sech", _SECH, _ZEROS_OF_COSH, (), "I*pi/2 + I*pi*k"),
+        sympy.csch: _meromorphic("csch", _CSCH, _MULTIPLES_OF_PI_I, (), "I*pi*k"),
+        sympy.coth: _meromorphic("coth", _COTH, _MULTIPLES_OF_PI_I, (_ZEROS_OF_COSH,), "I*pi*k"),
+        sympy.sec: _meromorphic("sec", _turned(_SECH, 0), _ZEROS_OF_COS, (), "pi/2 + pi*k"),
+        sympy.csc: _meromorphic("csc", _turned(_CSCH, 1), _MULTIPLES_OF_PI, (), "pi*k"),
+        sympy.cot: _meromorphic(
+            "cot", _turned(_COTH, 1), _MULTIPLES_OF_PI, (_ZEROS_OF_COS,), "pi*k"
         ),
-        sympy.csch: KnownFunction(
-            _record(
-                "csch",
-                (_reciprocal_sinh, _d_csch, _d2_csch),
-                _MERO,
-                Singularity(_MULTIPLES_OF_PI_I),
-            ),
-            (),
-            "I*pi*k",
+        sympy.asin: _branched("asin", (_asin, _d_asin, _d2_asin), _BOTH_SIDES, _AT_0, _OUTWARD),
+        sympy.acos: _branched("acos", (_acos, _d_acos, _d2_acos), _BOTH_SIDES, _AT_1, _OUTWARD),
+        sympy.acosh: _branched(
+            "acosh", (_acosh, _d_acosh, _d2_acosh), (Ray(1 + 0j, -1 + 0j),), _AT_1, "(-oo, 1]"
         ),
-        sympy.coth: KnownFunction(
-            _record("coth", (_coth, _d_coth, _d2_coth), _MERO, Singularity(_MULTIPLES_OF_PI_I)),
-            (_ZEROS_OF_COSH,),
-            "I*pi*k",
-        ),
-        sympy.sec: KnownFunction(
-            _record(
-                "sec",
-                _turned((_reciprocal_cosh, _d_sech, _d2_sech), 0),
-                _MERO,
-                Singularity(_ZEROS_OF_COS),
-            ),
-            (),
-            "pi/2 + pi*k",
-        ),
-        sympy.csc: KnownFunction(
-            _record(
-                "csc",
-                _turned((_reciprocal_sinh, _d_csch, _d2_csch), 1),
-                _MERO,
-                Singularity(_MULTIPLES_OF_PI),
-            ),
-            (),
-            "pi*k",
-        ),
-        sympy.cot: KnownFunction(
-            _record(
-                "cot",
-                _turned((_coth, _d_coth, _d2_coth), 1),
-                _MERO,
-                Singularity(_MULTIPLES_OF_PI),
-            ),
-            (_ZEROS_OF_COS,),
-            "pi*k",
-        ),
-        sympy.asin: KnownFunction(
-            _record("asin", (_asin, _d_asin, _d2_asin), _HOLO, _ENDS, _BOTH_SIDES),
-            _AT_0,
-            _OUTWARD,
-        ),
-        sympy.acos: KnownFunction(
-            _record("acos", (_acos, _d_acos, _d2_acos), _HOLO, _ENDS, _BOTH_SIDES),
-            _AT_1,
-            _OUTWARD,
-        ),
-        sympy.acosh: KnownFunction(
-            _record("acosh", (_acosh, _d_acosh, _d2_acosh), _HOLO, _ENDS, (Ray(1 + 0j, -1 + 0j),)),
-            _AT_1,
-            "(-oo, 1]",
-        ),
-        sympy.atanh: KnownFunction(
-            _record("atanh", (_atanh, _d_atanh, _d2_atanh), _HOLO, _ENDS, _BOTH_SIDES),
-            _AT_0,
-            _OUTWARD,
+        sympy.atanh: _branched(
+            "atanh", (_atanh, _d_atanh, _d2_atanh), _BOTH_SIDES, _AT_0, _OUTWARD
         ),
     }
 )

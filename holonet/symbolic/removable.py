@@ -5,6 +5,7 @@ exact coefficients; what is undecided stays a pole. About a removable point the 
 floating-point arithmetic, so its Taylor polynomial takes its place there.
 """
 
+import cmath
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -191,7 +192,7 @@ class _Search:
         if period:
             limit = min(limit, abs(period) / 4)
         radius = min(_natural_radius(coefficients, abs(point)), limit)
-        if not (math.isfinite(radius) and radius > 0 and all(map(_is_finite, coefficients))):
+        if not (math.isfinite(radius) and radius > 0 and all(map(cmath.isfinite, coefficients))):
             raise UndecidedSeriesError("the coefficients leave double precision")
         return Patch(point, radius, _shortened(coefficients, radius), period)
 
@@ -300,10 +301,6 @@ def _exact_point(p: complex | float | int, exact: Sequence[Points]) -> Expr | No
             if abs(double(q) - p) <= 1e-14 * max(1.0, abs(p)) and not q.has(sympy.Float):
                 return q
     return None
-
-
-def _is_finite(c: complex) -> bool:
-    return math.isfinite(c.real) and math.isfinite(c.imag)
 
 
 def _distance(point: complex, places: Sequence[Obstacle]) -> float:

@@ -139,8 +139,8 @@ class _Sheets:
         turns = _turns(_MOST_SHEETS / finite, len(endless))
         branches = [_branches(node, turns) for node in branched]
         choices = _choices([len(b) for b in branches])
-        self.chosen = {
-            node: (b, choices[:, k])
+        self.chosen = {  # node -> the sign and the offset of its branch, on every sheet
+            node: np.array(b)[choices[:, k]].T
             for k, (node, b) in enumerate(zip(branched, branches, strict=True))
         }
         columns = [k for k, node in enumerate(branched) if node in endless]
@@ -186,25 +186,15 @@ class _Sheets:
             elif e.is_Mul:
                 result = math.prod(arguments)
             elif e.is_Pow:
-                logarithm = np.log(arguments[0]) + self.turns(e)
-                result = np.exp(arguments[1] * logarithm)
+                _, turns = self.chosen.get(e, (1, 0))
+                result = np.exp(arguments[1] * (np.log(arguments[0]) + turns))
             else:
                 result = _VALUES[type(e)](arguments[0])
                 if e in self.chosen:
-                    branches, index = self.chosen[e]
-                    result = (
-                        np.array([b(1) - b(0) for b in branches])[index] * result
-                        + np.array([b(0) for b in branches])[index]
-                    )
+                    sign, offset = self.chosen[e]
+                    result = sign * result + offset
         known[e] = result * (1 + shift * np.exp(1j * draw.uniform(-math.pi, math.pi)))
         return known[e]
-
-    def turns(self, e: Expr) -> Any:
-        """What to add to the logarithm of the base of a power, on every sheet."""
-        if e not in self.chosen:
-            return 0
-        branches, index = self.chosen[e]
-        return np.array([b(0) for b in branches])[index]
 
     def all_nonzero_at(self, k: int) -> bool:
         """Whether no sheet vanishes at the k-th point; sheets far off may be out of range."""
@@ -224,13 +214,8 @@ class _Sheets:
         return tuple(dict.fromkeys(complex(round(c.real, 6), round(c.imag, 6)) for c in a[common]))
 
 
-_Branch = Callable[[complex | float | int], complex]
-
-
-def _branch(sign: float | int, shift: complex | float | int) -> _Branch:
-    """The map from the principal value to another one: up to a sign and a shift."""
-    return lambda value: sign * value + shift
-
+_Branch = tuple[float | int, complex | float]
+"""The sign and the offset that take the principal value to another one."""
 
 _Turns = tuple[int, ...]
 _Branches = Callable[[_Turns], tuple[_Branch, ...]]
@@ -244,16 +229,16 @@ def _turns(most: float, times: int) -> _Turns:
 
 
 def _periods(period: complex | float) -> _Branches:
-    return lambda turns: tuple(_branch(1, k * period) for k in turns)
+    return lambda turns: tuple((1, k * period) for k in turns)
 
 
 def _mirrored(period: complex | float) -> _Branches:
-    return lambda turns: tuple(_branch((-1) ** k, k * period) for k in turns)
+    return lambda turns: tuple(((-1) ** k, k * period) for k in turns)
 
 
 def _both_signs(period: complex | float) -> _Branches:
     return lambda turns: tuple(
-        _branch(sign, k * period) for k in turns[: (len(turns) + 1) // 2] for sign in (1, -1)
+        (sign, k * period) for k in turns[: (len(turns) + 1) // 2] for sign in (1, -1)
     )
 
 
@@ -281,7 +266,7 @@ def _branches(e: Expr, turns: _Turns) -> tuple[_Branch, ...]:
     """The principal value's siblings; for a power, those of the logarithm of its base."""
     if _is_infinite(e):
         return _BRANCHES[sympy.log if e.is_Pow else type(e)](turns)
-    return tuple(_branch(1, 2j * math.pi * k) for k in range(int(e.exp.q)))
+    return tuple((1, 2j * math.pi * k) for k in range(int(e.exp.q)))
 
 
 def _is_infinite(e: Expr) -> bool:

@@ -116,7 +116,6 @@ def _each(function: Callable[[Expr], Expr]) -> Rule:
     """The rule of a readout: a function of every entry."""
 
     def rule(module: tnn.Module, z: np.ndarray) -> np.ndarray:
-        del module
         return _map(function, z)
 
     return rule
@@ -127,7 +126,6 @@ def _map(function: Callable[[Expr], Expr], z: np.ndarray) -> np.ndarray:
 
 
 def _identity(module: tnn.Module, z: np.ndarray) -> np.ndarray:
-    del module
     return z
 
 
