@@ -26,7 +26,6 @@ __all__ = [
     "open_regular",
     "parse_json",
     "read_bounded",
-    "read_json",
     "read_with_digest",
     "remove_leftovers",
     "require_place",
@@ -168,15 +167,6 @@ def _why(reason: OSError | ValueError | MemoryError) -> str:
         return "does not exist"
     text = reason.strerror if isinstance(reason, OSError) else ""
     return f"cannot be read: {text or reason or 'it does not fit into memory'}"
-
-
-def read_json(path: Path, error: Refusal, *, limit: int = 64 * MIB) -> Any:
-    """The value in a JSON file.
-
-    Raises:
-        What `error` makes: the file cannot be read (`read_bounded`) or is no JSON.
-    """
-    return parse_json(read_bounded(path, error, limit=limit), path, error)
 
 
 def parse_json(content: bytes, path: Path, error: Refusal) -> Any:

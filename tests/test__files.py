@@ -18,8 +18,8 @@ from holonet._files import (
     digest_path,
     folder_lock,
     in_the_way,
+    parse_json,
     read_bounded,
-    read_json,
     read_with_digest,
     remove_leftovers,
     write_atomically,
@@ -113,10 +113,9 @@ def test_only_regular_files_within_the_limit_are_read(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "{", "[" * 100_000, "\xff", "9" * 5000])
-def test_what_is_no_json_is_refused(tmp_path: Path, text: str) -> None:
-    path = write_atomically(tmp_path / "file.json", text.encode("latin-1"))
+def test_what_is_no_json_is_refused(text: str) -> None:
     with pytest.raises(ConfigError, match=r"file\.json is no JSON"):
-        read_json(path, ConfigError)
+        parse_json(text.encode("latin-1"), Path("file.json"), ConfigError)
 
 
 @given(content=st.binary(max_size=50), place=st.integers(0, 49), bit=st.integers(0, 7))

@@ -135,13 +135,11 @@ def rule_cases(quick: bool = False) -> Iterator[Case]:
 
 def penalty_cases(quick: bool = False) -> Iterator[Case]:
     """Cross-entropy and a penalty at lifted points, in units of the standard step at real ones."""
-    del quick
     yield from _against_standard("penalties", _penalties())
 
 
 def memory_cases(quick: bool = False) -> Iterator[MemoryCase]:
     """The peaks of rules and penalties in units of that of the standard step."""
-    del quick
     losses = {**_rules(["analytic", "linearized", "pgd"]), **_penalties()}
     for activation in ("square", "sin"):
         yield MemoryCase(

@@ -21,13 +21,11 @@ _rule = RuleBook()
 
 @_rule("add")
 def _add(order: int, func: Any, input: Any, other: Any, *, alpha: Any = 1) -> list[Tensor]:
-    del order, func
     return series.total(terms_of(input), [c if alpha == 1 else alpha * c for c in terms_of(other)])
 
 
 @_rule("sub subtract")
 def _sub(order: int, func: Any, input: Any, other: Any, *, alpha: Any = 1) -> list[Tensor]:
-    del order, func
     return series.total(
         terms_of(input), [-c if alpha == 1 else -alpha * c for c in terms_of(other)]
     )
@@ -35,13 +33,11 @@ def _sub(order: int, func: Any, input: Any, other: Any, *, alpha: Any = 1) -> li
 
 @_rule("mul multiply")
 def _mul(order: int, func: Any, input: Any, other: Any) -> list[Tensor]:
-    del func
     return series.product(terms_of(input), terms_of(other), order)
 
 
 @_rule("div divide true_divide")
 def _div(order: int, func: Any, input: Any, other: Any) -> list[Tensor]:
-    del func
     return series.quotient(terms_of(input), terms_of(other), order)
 
 
@@ -104,7 +100,6 @@ def _rotation(
     sine: TensorFunction, cosine: TensorFunction, sign: int, which: int
 ) -> Callable[[int, Any, Jet], list[Tensor]]:
     def rule(order: int, func: Any, input: Jet) -> list[Tensor]:
-        del func
         x = input.value
         return series.rotation(sine(x), cosine(x), sign, input.terms, order)[which]
 

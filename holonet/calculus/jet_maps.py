@@ -42,7 +42,6 @@ _rule = RuleBook()
 )
 def _linear(order: int, func: Any, input: Jet, *args: Any, **kwargs: Any) -> Any:
     """What is linear in the input; of other arguments only the looks matter."""
-    del order
     args = tuple(map(value_of, args))
     results = [func(c, *args, **kwargs) for c in input.terms]
     if isinstance(results[0], Sequence):
@@ -90,14 +89,12 @@ def _affine(
 
 @_rule("pad")
 def _pad(order: int, func: Any, input: Jet, pad: Any, **kwargs: Any) -> list[Tensor]:
-    del order
     first = func(input.value, pad, **kwargs)
     return [first, *(func(c, pad, **{**kwargs, "value": None}) for c in input.terms[1:])]
 
 
 @_rule("masked_fill")
 def _masked_fill(order: int, func: Any, input: Jet, mask: Tensor, value: Any) -> list[Tensor]:
-    del order
     return [func(input.value, mask, value), *(func(c, mask, 0) for c in input.terms[1:])]
 
 
@@ -105,14 +102,12 @@ def _masked_fill(order: int, func: Any, input: Jet, mask: Tensor, value: Any) ->
 def _addmm(
     order: int, func: Any, input: Any, first: Any, second: Any, *, beta: Any = 1, alpha: Any = 1
 ) -> list[Tensor]:
-    del func
     change = _multilinear(order, torch.matmul, first, second)
     return series.total([beta * c for c in terms_of(input)], [alpha * c for c in change])
 
 
 @_rule("cat concat stack hstack vstack")
 def _join(order: int, func: Any, tensors: Any, *args: Any, **kwargs: Any) -> list[Tensor]:
-    del order
     rows = [terms_of(x) for x in tensors]
     return [
         func([x[k] if k < len(x) else torch.zeros_like(x[0]) for x in rows], *args, **kwargs)
@@ -123,7 +118,6 @@ def _join(order: int, func: Any, tensors: Any, *args: Any, **kwargs: Any) -> lis
 @_rule("where")
 def _where(order: int, func: Any, condition: Any, input: Any, other: Any) -> list[Tensor]:
     """The case is that of the value, so t = 0 must not be where it switches."""
-    del order
     if isinstance(condition, Jet):
         raise refuse("where", " with a jet as the condition: compare it to something")
     a, b = terms_of(input), terms_of(other)
@@ -170,7 +164,6 @@ def _mixed(order: int, func: Any, *args: Any, **kwargs: Any) -> Any:
 
 @_rule("complex")
 def _complex(order: int, func: Any, real: Any, imag: Any) -> list[Tensor]:
-    del order, func
     return series.total(terms_of(real), [1j * c for c in terms_of(imag)])
 
 

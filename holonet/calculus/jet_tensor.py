@@ -90,23 +90,19 @@ class _Traced(Tensor):
     @staticmethod
     def __new__(cls: type, value: Tensor, *rest: Any) -> Any:
         """A wrapper of the looks of `value`."""
-        del rest
         return Tensor._make_wrapper_subclass(
             cls, value.shape, dtype=value.dtype, device=value.device
         )
 
     def __init__(self, value: Tensor, *rest: Any) -> None:
-        del rest
         self.value = value
 
     def __repr__(self, *, tensor_contents: Any = None) -> str:
-        del tensor_contents
         return f"{type(self).__name__}({self.value})"
 
     @classmethod
     def __torch_dispatch__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         """Reached only where torch bypasses `__torch_function__`, as its own transforms do."""
-        del types, args, kwargs
         raise refuse(str(func))
 
 
@@ -124,7 +120,6 @@ def _define_operators(name: str, function: Any) -> None:
         return handle_torch_function(function, (self, other), other, self)
 
     def in_place(self: Tensor, other: Any) -> Any:
-        del self, other
         raise refuse(f"{function.__name__}_")
 
     for prefix, operation in {"": forward, "r": reflected, "i": in_place}.items():

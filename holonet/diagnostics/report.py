@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from holonet._arguments import checked
 from holonet._cache import require_identity
@@ -138,7 +137,7 @@ class RobustnessReport:
             "alarms": [{**asdict(a), "kind": a.kind.value} for a in self.alarms],
         }
         content = io.BytesIO()
-        arrays = {name: _array(getattr(self, name)) for name in _TENSORS}
+        arrays = {name: getattr(self, name).numpy(force=True) for name in _TENSORS}
         np.savez(content, header=np.array(json.dumps(header)), allow_pickle=False, **arrays)
         return write_with_digest(path, content.getvalue())
 
@@ -225,7 +224,3 @@ def _arrays(content: bytes) -> dict[str, np.ndarray]:
             raise ValueError("it is compressed")
     with np.load(io.BytesIO(content), allow_pickle=False) as file:
         return {name: file[name] for name in ("header", *_TENSORS)}
-
-
-def _array(tensor: Tensor) -> np.ndarray:
-    return tensor.detach().cpu().resolve_conj().resolve_neg().numpy()

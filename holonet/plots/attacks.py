@@ -2,12 +2,10 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from torch import Tensor
 
 from holonet._arguments import checked
 from holonet._types import AnyTensor, IntTensor
@@ -82,10 +80,14 @@ def plot_distances(
         raise DataError(f"distances in {len(norms)} norms: draw at least one, all in one norm")
     if ax is None:
         ax = new_figure(6.0, 3.9)[1][0]
-    everything = np.concatenate([_array(result.distance) for result in distances.values()])
+    ordered = {
+        name: np.sort(result.distance.double().numpy(force=True))
+        for name, result in distances.items()
+    }
+    everything = np.concatenate(list(ordered.values()))
     right = 1.05 * float(np.max(everything, where=np.isfinite(everything), initial=0)) or 1.0
     for index, (name, result) in enumerate(distances.items()):
-        d = np.sort(_array(result.distance).astype(np.float64))
+        d = ordered[name]
         shown = d[np.isfinite(d)]
         x = np.concatenate([[0.0], shown, [max(0.0, *shown[-1:], min(right, result.threat.eps))]])
         left = 100 * (len(d) - np.searchsorted(d, x, side="right")) / len(d)
@@ -169,7 +171,7 @@ def plot_examples(
         ShapeError: not as many attacked examples, labels or answers, or examples that have not
             this shape.
     """
-    clean, attacked = (_array(part)[:count].real for part in (x, x_adv))
+    clean, attacked = (np.real(part[:count].numpy(force=True)) for part in (x, x_adv))
     right, said = ([int(v) for v in values][:count] for values in (labels, answers))
     if not len(clean):
         raise DataError("there is no example to show: give at least one")
@@ -222,7 +224,3 @@ def _image_shape(examples: np.ndarray, shape: tuple[int, int] | None) -> tuple[i
             "shape=(height, width)"
         )
     return shape
-
-
-def _array(tensor: Tensor) -> Any:
-    return tensor.detach().cpu().resolve_conj().resolve_neg().numpy()

@@ -280,7 +280,7 @@ def _evaluate(
                     f"f gave shape {tuple(value.shape)} for {len(part)} points of shape "
                     f"{tuple(part.shape)}: it must return one complex number for each point"
                 )
-            values.append(value.cpu().to(torch.complex128).resolve_conj().numpy())
+            values.append(value.to(torch.complex128).numpy(force=True))
     return np.concatenate(values) if values else np.empty(0, dtype=np.complex128)
 
 

@@ -51,7 +51,7 @@ def plot_modes(
         'Fourier mode'
     """
     if isinstance(coefficients, Tensor):
-        coefficients = coefficients.detach().cpu().resolve_conj().numpy()
+        coefficients = coefficients.numpy(force=True)
     values = np.asarray(coefficients)
     if values.ndim != 1 or len(values) < 2:
         raise ShapeError(
