@@ -218,10 +218,12 @@ def _array(hint: Any) -> str:
     if not (isinstance(hint, type) and issubclass(hint, AbstractArray)):
         return ""
     kind = hint.__name__.split("[")[0].lower()
-    kind = {"float": "real floating", "inexact": "floating", "int": "integer"}.get(kind, kind)
-    article = "an" if kind[0] in "aeiou" else "a"
-    shape = "" if hint.dim_str == "..." else f" of shape ({', '.join(hint.dim_str.split())})"
-    return f"{article} {kind} tensor{shape}"
+    words = {"float": "real floating", "inexact": "floating", "int": "integer", "shaped": ""}
+    tensor = f"{words.get(kind, kind)} tensor".strip()
+    article = "an" if tensor[0] in "aeiou" else "a"
+    is_any = hint.dim_str in ("...", "*shape")
+    shape = "" if is_any else f" of shape ({', '.join(hint.dim_str.split())})"
+    return f"{article} {tensor}{shape}"
 
 
 def _named(hint: Any) -> str:

@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import torch
+from jaxtyping import Shaped
 from torch import Tensor, nn
 
-from holonet._types import ComplexPoints, ComplexTensor, Numbers, Points, TensorFunction
+from holonet._types import ComplexPoints, ComplexTensor, Entries, Numbers, Points, TensorFunction
 from holonet.calculus.checks import values_at
 from holonet.calculus.examples import lengths, per_example
 from holonet.calculus.witnesses import CIRCLE_CENTER, CIRCLE_REACH
@@ -210,14 +211,14 @@ def name_of(f: object) -> str:
     return type(f).__name__ if isinstance(f, nn.Module) else getattr(f, "__name__", repr(f))
 
 
-def brief(z: Tensor) -> str:
+def brief(z: Entries) -> str:
     """A point in a message: its first entries."""
     entries = z.flatten()
     shown = ", ".join(f"{entry:.4g}" for entry in entries[:3].tolist())
     return shown if len(entries) == 1 else f"({shown}{', ...' if len(entries) > 3 else ''})"
 
 
-def in_double(z: Tensor, *, lift: bool = True) -> Points:
+def in_double(z: Shaped[Tensor, "batch *event"], *, lift: bool = True) -> Points:
     """The points in double precision, complex ones if they are lifted.
 
     Raises:

@@ -2,14 +2,16 @@
 
 from collections.abc import Callable
 
-from jaxtyping import Bool, Complex, Float, Inexact, Int, Integer
+from jaxtyping import Bool, Complex, Float, Inexact, Int, Integer, Shaped
 from torch import Tensor
 
 __all__ = [
     "AnyTensor",
     "BoolTensor",
+    "ComplexEntries",
     "ComplexPoints",
     "ComplexTensor",
+    "Entries",
     "IntTensor",
     "Labels",
     "Logits",
@@ -30,6 +32,11 @@ RealTensor = Float[Tensor, "..."]
 
 AnyTensor = Inexact[Tensor, "..."]
 """Real floating or complex, any shape."""
+
+Entries = Shaped[Tensor, "*shape"]
+"""Numbers of any kind; all that a function takes and gives under this name have one shape."""
+
+ComplexEntries = Complex[Tensor, "*shape"]
 
 BoolTensor = Bool[Tensor, "..."]
 IntTensor = Int[Tensor, "..."]

@@ -10,6 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch._functorch import config as functorch_config
 
+from holonet._types import Logits, Points
+
 __all__ = ["ACTIVATIONS", "BaselineNetwork", "affine_layers", "compilers"]
 
 ACTIVATIONS: Mapping[str, Callable[[Tensor], Tensor]] = MappingProxyType(
@@ -46,7 +48,7 @@ class BaselineNetwork(nn.Module):
         self.layers = nn.ModuleList(layers)
         self.activation = activation
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Points) -> Logits:
         """Real logits."""
         z = x.flatten(1).to(torch.complex64)
         for layer in self.layers[:-1]:

@@ -4,17 +4,19 @@ import itertools
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 
+from holonet._types import Entries, Labels, Points, Scalar, TensorFunction
 from holonet.bench.memory import Work
 
 __all__ = [
     "Case",
     "Contender",
     "Least",
+    "Loss",
     "MemoryCase",
     "complex_products",
     "cross_entropy",
@@ -26,6 +28,8 @@ __all__ = [
 ]
 
 Contender = Callable[[], object]
+Loss = Callable[[Any, Points, Labels], Scalar]
+"""(model, examples, labels) -> what a training step descends."""
 
 
 @dataclass(frozen=True)
@@ -77,17 +81,14 @@ class MemoryCase:
     lower_bounds: Mapping[str, Callable[[], Work]]
 
 
-def traffic(tensor: Tensor, times: int, copied: Tensor | None = None) -> Least:
+def traffic(tensor: Entries, times: int) -> Least:
     """Work that reads or writes the bytes of a tensor several times.
 
     Args:
         tensor: one that is read or written.
         times: how many such tensors are read or written; a copy is 2.
-        copied: what the lower bound "copy" copies; the tensor unless given.
     """
-    return Least(
-        "B", times * tensor.nbytes, "copy", 2 * (tensor if copied is None else copied).nbytes
-    )
+    return Least("B", times * tensor.nbytes, "copy", 2 * tensor.nbytes)
 
 
 def of_products(widths: Sequence[int], batch: int) -> Least:
@@ -124,17 +125,17 @@ def _random(*shape: int, device: str) -> Tensor:
     return torch.randn(shape, dtype=torch.complex64, device=device)
 
 
-def pulled(function: Callable[[Tensor], Tensor], leaf: Tensor, g: Tensor) -> Contender:
+def pulled(function: TensorFunction, leaf: Entries, g: Entries) -> Contender:
     """The gradient of a function at a leaf, forwards and backwards."""
     return lambda: torch.autograd.grad(function(leaf), leaf, g)
 
 
-def cross_entropy(model: nn.Module, x: Tensor, y: Tensor) -> Tensor:
+def cross_entropy(model: nn.Module, x: Points, y: Labels) -> Scalar:
     """Of the logits of a model."""
     return nn.functional.cross_entropy(model(x), y)
 
 
-def training_step(model: nn.Module, loss: Callable[..., Tensor], x: Tensor, y: Tensor) -> Contender:
+def training_step(model: nn.Module, loss: Loss, x: Points, y: Labels) -> Contender:
     """Loss, backward pass and Adam's update."""
     work = training_work(model, loss, x, y)
 
@@ -145,7 +146,7 @@ def training_step(model: nn.Module, loss: Callable[..., Tensor], x: Tensor, y: T
     return step
 
 
-def training_work(model: nn.Module, loss: Callable[..., Tensor], x: Tensor, y: Tensor) -> Work:
+def training_work(model: nn.Module, loss: Loss, x: Points, y: Labels) -> Work:
     """The two halves of a training step."""
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-5)
 

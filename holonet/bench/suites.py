@@ -17,6 +17,7 @@ from holonet.bench.baselines import ACTIVATIONS, BaselineNetwork, affine_layers,
 from holonet.bench.case import (
     Case,
     Contender,
+    Loss,
     MemoryCase,
     complex_products,
     cross_entropy,
@@ -39,8 +40,6 @@ from holonet.regularizers import (
 from holonet.training import ModelConfig, RuleConfig
 
 __all__ = ["SUITES"]
-
-Loss = Callable[[HolomorphicClassifier, Tensor, Tensor], Tensor]
 
 LARGE = 2_000_000
 SIZES = (64, 512, 4096, 65_536, LARGE)

@@ -6,7 +6,14 @@ import torch
 from torch import Tensor
 
 from holonet._arguments import checked
-from holonet._types import AnyTensor, ComplexTensor, Numbers, TensorFunction
+from holonet._types import (
+    AnyTensor,
+    ComplexEntries,
+    ComplexTensor,
+    Entries,
+    Numbers,
+    TensorFunction,
+)
 from holonet.calculus.wirtinger import complex_tangents, dbar
 from holonet.errors import DomainError, ShapeError, UnknownNameError
 
@@ -14,7 +21,7 @@ __all__ = ["cauchy_riemann", "directional_defect", "relative_defect"]
 
 
 @checked
-def cauchy_riemann(f: TensorFunction, z: Tensor, form: str = "wirtinger") -> ComplexTensor:
+def cauchy_riemann(f: TensorFunction, z: Entries, form: str = "wirtinger") -> ComplexEntries:
     """The residual of the Cauchy-Riemann equations of a function that acts entry by entry.
 
     With f = u + iv, z = x + iy = r exp(i theta) and subscripts for partial derivatives, the forms
@@ -53,7 +60,7 @@ def cauchy_riemann(f: TensorFunction, z: Tensor, form: str = "wirtinger") -> Com
 
 
 @checked
-def directional_defect(f: TensorFunction, z: Tensor, v: Tensor) -> Numbers:
+def directional_defect(f: TensorFunction, z: Entries, v: Entries) -> Numbers:
     """||Df(z)[iv] - i Df(z)[v]|| of each example: whether Df commutes with i, in a direction v.
 
     Args:
@@ -79,7 +86,7 @@ def directional_defect(f: TensorFunction, z: Tensor, v: Tensor) -> Numbers:
 
 
 @checked
-def relative_defect(f: TensorFunction, z: Tensor, v: Tensor) -> Numbers:
+def relative_defect(f: TensorFunction, z: Entries, v: Entries) -> Numbers:
     """`directional_defect` over ||Df(z)[v]|| + ||Df(z)[iv]||, a number between 0 and 1.
 
     Law: the same for f and c f, and for v and c v; 0 where Df vanishes in both directions, 1

@@ -7,7 +7,7 @@ from typing import cast
 import torch
 from torch import Tensor
 
-from holonet._types import AnyTensor, ComplexTensor, RealTensor, TensorFunction
+from holonet._types import AnyTensor, ComplexTensor, Entries, RealTensor, TensorFunction
 from holonet.domains import Domain
 from holonet.errors import ConfigError, DomainError, InputTypeError, NumericalError, ShapeError
 
@@ -17,6 +17,7 @@ __all__ = [
     "evaluate",
     "require_clear_circle",
     "require_clear_disc",
+    "require_complex",
     "require_count",
     "require_finite",
     "require_radius",
@@ -96,6 +97,15 @@ def require_count(name: str, count: int, least: int, asked: str) -> None:
     """Raises ConfigError where a number of samples, points or modes is too small."""
     if count < least:
         raise ConfigError(f"{asked}: {name}={count}, but at least {least} is needed")
+
+
+def require_complex(z: Tensor, asked: str, hint: str = "") -> None:
+    """Raises InputTypeError at real points; the hint says what else can be asked."""
+    if not z.is_complex():
+        raise InputTypeError(
+            f"{asked} at real points ({z.dtype}): complex ones are needed. Lift the points first: "
+            f"z.to(torch.complex128){hint}"
+        )
 
 
 def require_radius(radius: float | int, asked: str) -> None:
@@ -199,7 +209,7 @@ def require_clear_circle(
         angle = torch.cat([angle - half, angle + half])
 
 
-def show(point: Tensor) -> str:
+def show(point: Entries) -> str:
     """A number in short form, or the first numbers of a tensor."""
     first = point.detach().flatten()[:4].tolist()
     shown = [f"{number:.6g}" for number in first]

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from holonet._arguments import checked
-from holonet._types import AnyTensor, ComplexTensor, RealTensor, TensorFunction
+from holonet._types import AnyTensor, ComplexTensor, Entries, RealTensor, TensorFunction
 from holonet.calculus.checks import (
     RESOLUTION,
     clearance_of,
@@ -135,7 +135,7 @@ def residue(
 @checked
 def cauchy_formula(
     f: TensorFunction,
-    z: Tensor,
+    z: Entries,
     center: complex | float | int | Tensor,
     radius: float | int,
     *,

@@ -9,7 +9,13 @@ from torch import Tensor
 
 from holonet._arguments import checked
 from holonet._types import AnyTensor, ComplexTensor, Mask, Numbers, RealTensor, TensorFunction
-from holonet.calculus.checks import evaluate, require_clear_disc, values_at
+from holonet.calculus.checks import (
+    evaluate,
+    require_clear_disc,
+    require_count,
+    require_radius,
+    values_at,
+)
 from holonet.calculus.circle import Quadrated, agreed, powers, unit_circle
 from holonet.calculus.examples import nonzero, per_example
 from holonet.errors import ConfigError, DomainError, ShapeError
@@ -66,7 +72,8 @@ def fourier_coefficients(
         >>> modes[4:].real.round().tolist()  # (1 + 2w)^2 = 1 + 4w + 4w^2
         [1.0, 4.0, 4.0, 0.0]
     """
-    _require_circle(radius, samples, "fourier_coefficients")
+    require_radius(radius, "fourier_coefficients")
+    require_count("samples", samples, 1, "fourier_coefficients")
     return _transform(evaluate(f, _circle(center, radius, samples), "fourier_coefficients"))
 
 
@@ -168,8 +175,9 @@ def line_modes(
     if z.shape != v.shape:
         raise ShapeError(f"lines through points {tuple(z.shape)} along {tuple(v.shape)}: one each")
     radius = torch.as_tensor(radius, dtype=z.dtype.to_real(), device=z.device).expand(len(z))
-    _require_circle(float(radius.amin()), samples, "line_modes", fewest=8)
-    _require_circle(float(radius.amax()), samples, "line_modes", fewest=8)
+    require_radius(float(radius.amin()), "line_modes")
+    require_radius(float(radius.amax()), "line_modes")
+    require_count("samples", samples, 8, "line_modes")
     step = v * per_example(radius, z)
     while True:
         turn = center + unit_circle(samples, 0.0, z)
@@ -245,7 +253,7 @@ def hardy_norm(
     """
     if not p >= 1:
         raise ConfigError(f"hardy_norm(p={p}): the exponent is at least 1, infinity allowed")
-    _require_circle(radius, 1 if samples is None else samples, "hardy_norm")
+    require_radius(radius, "hardy_norm")
     point = torch.tensor(center, dtype=torch.complex128)
     require_clear_disc(f, None, point, radius, "hardy_norm")
 
@@ -297,7 +305,7 @@ def szego_projection(
     References:
         Duren (1970), chapter 3.
     """
-    _require_circle(radius, 1 if samples is None else samples, "szego_projection")
+    require_radius(radius, "szego_projection")
     w = (z - center) / radius
     if bool((w.abs() > 1 + 1e-12).any()):
         far = float(w.abs().max()) * radius
@@ -313,14 +321,6 @@ def szego_projection(
         return torch.tensordot(table, modes.to(table.dtype), dims=1), values, None
 
     return agreed(project, samples, "szego_projection")
-
-
-def _require_circle(radius: float | int, samples: int, asked: str, fewest: int = 1) -> None:
-    if not 0 < radius < math.inf or samples < fewest:
-        raise ConfigError(
-            f"{asked} with radius={radius}, samples={samples}: give a positive finite radius and "
-            f"at least {fewest} samples"
-        )
 
 
 def _circle(center: complex | float | int, radius: float | int, samples: int) -> ComplexTensor:

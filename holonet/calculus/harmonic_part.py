@@ -7,11 +7,19 @@ import torch
 from torch import Tensor
 
 from holonet._arguments import checked
-from holonet._types import AnyTensor, ComplexTensor, Numbers, RealTensor, TensorFunction
+from holonet._types import (
+    AnyTensor,
+    ComplexTensor,
+    Entries,
+    Numbers,
+    RealTensor,
+    TensorFunction,
+)
 from holonet.calculus.checks import (
     evaluate,
     require_clear_circle,
     require_clear_disc,
+    require_complex,
     require_count,
     require_radius,
     show,
@@ -21,7 +29,7 @@ from holonet.calculus.estimate import Estimate
 from holonet.calculus.examples import nonzero
 from holonet.calculus.mean_value import LARGEST_FRAME, frame
 from holonet.domains import Domain
-from holonet.errors import DomainError, InputTypeError, NumericalError, ShapeError
+from holonet.errors import DomainError, NumericalError, ShapeError
 
 __all__ = ["harmonic_part", "nonharmonic_fraction", "poisson_integral"]
 
@@ -38,7 +46,7 @@ FEWEST_EFFECTIVE = 30
 @checked
 def harmonic_part(
     u: TensorFunction,
-    points: Tensor,
+    points: Entries,
     center: complex | float | int,
     radius: float | int,
     *,
@@ -81,11 +89,7 @@ def harmonic_part(
         Axler, Bourdon and Ramey (2001), chapter 1.
     """
     asked = "harmonic_part"
-    if not points.is_complex():
-        raise InputTypeError(
-            f"{asked} at real points ({points.dtype}): a disc is in the complex plane. Lift the "
-            "points, z.to(torch.complex128); for balls of R^n ask for poisson_integral"
-        )
+    require_complex(points, asked, "; for balls of R^n ask for poisson_integral")
     at = circle_center(center, radius, asked, like=points)
     require_clear_circle(u, domain, at, radius, asked)
     w = ((points - at) / radius).flatten()
@@ -233,11 +237,7 @@ def nonharmonic_fraction(
     asked = "nonharmonic_fraction"
     require_radius(radius, asked)
     require_count("samples", 4 if samples is None else samples, 4, asked)
-    if not z.is_complex():
-        raise InputTypeError(
-            f"{asked} at real points ({z.dtype}): a disc is in a complex line. Lift the points, "
-            "z.to(torch.complex128)"
-        )
+    require_complex(z, asked)
     if direction is None and z.ndim and z.numel() == len(z):
         direction = torch.ones_like(z)
     if direction is None or direction.shape != z.shape or not z.ndim:

@@ -25,10 +25,11 @@ from torch.nn.functional import one_hot
 
 from holonet._arguments import checked
 from holonet._types import AnyTensor, ComplexTensor, IntTensor, TensorFunction, Values
+from holonet.calculus.checks import require_complex, require_count
 from holonet.calculus.estimate import Estimate
 from holonet.calculus.probes import Probes
 from holonet.calculus.wirtinger import second_directional_derivative
-from holonet.errors import ConfigError, InputTypeError, ShapeError
+from holonet.errors import InputTypeError, ShapeError
 
 __all__ = [
     "complex_hessian",
@@ -105,7 +106,8 @@ def laplacian_over_real_part(u: TensorFunction, z: Tensor, *, chunk: int = 32) -
         >>> laplacian_over_real_part(lambda z: (z**2).real.sum(1), z)  # Re z^2 has u_xx = 2
         tensor([4.])
     """
-    _require_complex(z, "laplacian_over_real_part", "at real points ask for laplacian")
+    require_complex(z, "laplacian_over_real_part", "; at real points ask for laplacian")
+    _require_points(z, "laplacian_over_real_part")
     return _trace(u, z, (1,), chunk, "laplacian_over_real_part")
 
 
@@ -144,11 +146,7 @@ def laplacian_estimate(
         Hutchinson (1990).
     """
     _require_points(z, "laplacian_estimate")
-    if count < 2:
-        raise ConfigError(
-            f"laplacian_estimate(count={count}): at least 2 directions are needed, since the "
-            "standard error comes from their spread"
-        )
+    require_count("count", count, 2, "laplacian_estimate")
     probes = Probes() if probes is None else probes
     factor = 2 if z.is_complex() else 1
     directions = (probes.like(z).unsqueeze(0) for _ in range(count))
@@ -240,8 +238,9 @@ def complex_hessian(u: TensorFunction, z: Tensor, *, chunk: int = 32) -> Hessian
         tensor([[[0.0000+0.j, 0.5000+0.j],
                  [0.5000+0.j, 0.0000+0.j]]])
     """
-    _require_complex(z, "complex_hessian", "at real points there is no complex Hessian")
-    _require_chunk(chunk, "complex_hessian")
+    require_complex(z, "complex_hessian", "; at real points there is no complex Hessian")
+    _require_points(z, "complex_hessian")
+    require_count("chunk", chunk, 1, "complex_hessian")
     n = math.prod(z.shape[1:])
     rows, columns = torch.triu_indices(n, n, device=z.device)
     above, below = [], []
@@ -290,7 +289,7 @@ def _trace(
     u: TensorFunction, z: Tensor, units: tuple[complex | int, ...], chunk: int, asked: str
 ) -> AnyTensor:
     """The sum of D2u[v, v] over the coordinate directions times each of the units."""
-    _require_chunk(chunk, asked)
+    require_count("chunk", chunk, 1, asked)
     sums = [_second(u, z, v, v, asked).sum(0) for v in _coordinates(z, units, chunk)]
     return torch.stack(sums).sum(0)
 
@@ -345,17 +344,9 @@ def _require_points(z: Tensor, asked: str) -> None:
         )
 
 
-def _require_complex(z: Tensor, asked: str, hint: str) -> None:
-    if not z.is_complex():
-        raise InputTypeError(
-            f"{asked} at {z.dtype} points: complex ones are needed, z.to(torch.complex128) lifts "
-            f"them; {hint}"
-        )
-    _require_points(z, asked)
-
-
 def _require_directions(z: Tensor, asked: str, *directions: Tensor) -> None:
-    _require_complex(z, asked, "along a real direction there is no Levi form")
+    require_complex(z, asked, "; along a real direction there is no Levi form")
+    _require_points(z, asked)
     for v in directions:
         if v.shape != z.shape:
             raise ShapeError(
@@ -363,11 +354,3 @@ def _require_directions(z: Tensor, asked: str, *directions: Tensor) -> None:
                 f"{tuple(z.shape)}: one direction for each point is needed; v.expand_as(z) gives "
                 "all examples the same"
             )
-
-
-def _require_chunk(chunk: int, asked: str) -> None:
-    if chunk < 1:
-        raise ConfigError(
-            f"{asked}(chunk={chunk}): at least 1 direction at a time; more are faster and need "
-            "more memory"
-        )

@@ -6,8 +6,14 @@ import torch
 from torch import Tensor
 
 from holonet._arguments import checked
-from holonet._types import AnyTensor, TensorFunction, Values
-from holonet.calculus.checks import evaluate, require_clear_disc, require_count, require_radius
+from holonet._types import AnyTensor, Entries, TensorFunction, Values
+from holonet.calculus.checks import (
+    evaluate,
+    require_clear_disc,
+    require_complex,
+    require_count,
+    require_radius,
+)
 from holonet.calculus.circle import Quadrated, agreed, unit_circle
 from holonet.calculus.estimate import Estimate
 from holonet.domains import Domain
@@ -21,8 +27,8 @@ LARGEST_FRAME = 32
 @checked
 def circle_mean(
     f: TensorFunction,
-    z: Tensor,
-    v: Tensor,
+    z: Entries,
+    v: Entries,
     radius: float | int,
     *,
     samples: int | None = None,
@@ -62,12 +68,7 @@ def circle_mean(
     asked = "circle_mean"
     _require_points(z, asked)
     require_radius(radius, asked)
-    require_count("samples", 1 if samples is None else samples, 1, asked)
-    if not z.is_complex():
-        raise InputTypeError(
-            f"{asked} at real points ({z.dtype}): a circle needs a complex line. Lift the points "
-            "first, z.to(torch.complex128), or ask for the mean over a sphere, sphere_mean"
-        )
+    require_complex(z, asked, ", or ask for the mean over a sphere, sphere_mean")
     require_clear_disc(f, domain, z, radius * float(v.abs().max()), asked)
 
     def mean(count: int) -> Quadrated:

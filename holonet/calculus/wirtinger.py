@@ -17,13 +17,23 @@ from contextvars import ContextVar
 from typing import Any
 
 import torch
+from jaxtyping import Shaped
 from torch import Tensor
 from torch.autograd import forward_ad
 
 from holonet._arguments import checked
-from holonet._types import AnyTensor, ComplexTensor, Numbers, TensorFunction
+from holonet._types import (
+    AnyTensor,
+    ComplexEntries,
+    ComplexTensor,
+    Entries,
+    Numbers,
+    TensorFunction,
+)
+from holonet.calculus.checks import require_complex, require_count
+from holonet.calculus.examples import square_norms
 from holonet.calculus.probes import Probes
-from holonet.errors import ConfigError, InputTypeError
+from holonet.errors import InputTypeError
 
 __all__ = [
     "dbar",
@@ -183,7 +193,7 @@ def gradient(f: TensorFunction, z: AnyTensor, w: AnyTensor) -> AnyTensor:
 
 
 @checked
-def partial_z(f: TensorFunction, z: Tensor) -> ComplexTensor:
+def partial_z(f: TensorFunction, z: Entries) -> ComplexEntries:
     """df/dz of a function that acts entry by entry, at every entry of z.
 
     Law: equals `derivative` where f is holomorphic, and 0 where f is antiholomorphic.
@@ -203,7 +213,7 @@ def partial_z(f: TensorFunction, z: Tensor) -> ComplexTensor:
 
 
 @checked
-def dbar(f: TensorFunction, z: Tensor) -> ComplexTensor:
+def dbar(f: TensorFunction, z: Entries) -> ComplexEntries:
     """df/dzbar of a function that acts entry by entry: 0 exactly where Cauchy-Riemann holds.
 
     Raises:
@@ -218,7 +228,7 @@ def dbar(f: TensorFunction, z: Tensor) -> ComplexTensor:
 
 
 @checked
-def derivative(f: TensorFunction, z: Tensor) -> ComplexTensor:
+def derivative(f: TensorFunction, z: Entries) -> ComplexEntries:
     """f'(z) of a holomorphic function that acts entry by entry, by a single forward pass.
 
     Trusts that f is holomorphic: for others it is the derivative along the real axis.
@@ -226,12 +236,12 @@ def derivative(f: TensorFunction, z: Tensor) -> ComplexTensor:
     Raises:
         InputTypeError: z is real.
     """
-    _require_complex(z, "derivative")
+    require_complex(z, "derivative")
     return directional_derivative(f, z, torch.ones_like(z))[1]
 
 
 @checked
-def partial_z_along(f: TensorFunction, z: Tensor, v: Tensor) -> ComplexTensor:
+def partial_z_along(f: TensorFunction, z: Entries, v: Entries) -> ComplexTensor:
     """(df/dz) v for f: C^n -> C^m and a direction v of the shape of z.
 
     Law: complex-linear in v.
@@ -244,7 +254,7 @@ def partial_z_along(f: TensorFunction, z: Tensor, v: Tensor) -> ComplexTensor:
 
 
 @checked
-def dbar_along(f: TensorFunction, z: Tensor, v: Tensor) -> ComplexTensor:
+def dbar_along(f: TensorFunction, z: Entries, v: Entries) -> ComplexTensor:
     """(df/dzbar) conj(v) for f: C^n -> C^m and a direction v of the shape of z.
 
     Law: antilinear in v.
@@ -258,7 +268,11 @@ def dbar_along(f: TensorFunction, z: Tensor, v: Tensor) -> ComplexTensor:
 
 @checked
 def dbar_norm_squared(
-    f: TensorFunction, z: Tensor, *, count: int = 1, probes: Probes | None = None
+    f: TensorFunction,
+    z: Shaped[Tensor, "batch *event"],
+    *,
+    count: int = 1,
+    probes: Probes | None = None,
 ) -> Numbers:
     """Unbiased estimate of ||df/dzbar||_F^2 at every example, with no Jacobian built.
 
@@ -277,22 +291,15 @@ def dbar_norm_squared(
         InputTypeError: z is real, or f is real-valued.
         ConfigError: `count` is below 1.
     """
-    _require_complex(z, "dbar")
-    if count < 1:
-        raise ConfigError(f"dbar_norm_squared(count={count}): at least 1 direction is needed")
+    require_complex(z, "dbar")
+    require_count("count", count, 1, "dbar_norm_squared")
     probes = Probes() if probes is None else probes
-    squares = [
-        torch.view_as_real(dbar_along(f, z, probes.like(z)).resolve_conj())
-        .square()
-        .flatten(1)
-        .sum(1)
-        for _ in range(count)
-    ]
+    squares = [square_norms(dbar_along(f, z, probes.like(z))) for _ in range(count)]
     return torch.stack(squares).mean(0)
 
 
 def complex_tangents(
-    f: TensorFunction, z: Tensor, v: Tensor, asked: str
+    f: TensorFunction, z: Entries, v: Entries, asked: str
 ) -> tuple[ComplexTensor, ComplexTensor]:
     """Df(z)[v] and Df(z)[iv] where both points and values must be complex.
 
@@ -312,13 +319,5 @@ def complex_tangents(
 
 def _tangents(f: TensorFunction, z: Tensor, v: Tensor, asked: str) -> tuple[Tensor, Tensor]:
     """Df(z)[v] and Df(z)[iv]."""
-    _require_complex(z, asked)
+    require_complex(z, asked)
     return directional_derivative(f, z, v)[1], directional_derivative(f, z, 1j * v)[1]
-
-
-def _require_complex(z: Tensor, asked: str) -> None:
-    if not z.is_complex():
-        raise InputTypeError(
-            f"{asked} of a function at real points ({z.dtype}): it needs both real directions "
-            "of the complex plane. Lift the points first: z.to(torch.complex128)"
-        )

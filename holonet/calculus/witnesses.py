@@ -9,11 +9,20 @@ import math
 from dataclasses import dataclass
 
 import torch
+from jaxtyping import Shaped
 from torch import Tensor
 
 from holonet._arguments import checked
-from holonet._types import ComplexPoints, ComplexTensor, Mask, Numbers, RealTensor, TensorFunction
-from holonet.calculus.checks import values_at
+from holonet._types import (
+    ComplexPoints,
+    ComplexTensor,
+    Entries,
+    Mask,
+    Numbers,
+    RealTensor,
+    TensorFunction,
+)
+from holonet.calculus.checks import require_complex, values_at
 from holonet.calculus.examples import lengths, nonzero, per_example
 from holonet.calculus.hardy import ROUNDING, CircleModes, line_modes
 from holonet.calculus.wirtinger import directional_derivative, gradient
@@ -84,8 +93,8 @@ class Witnesses:
 @checked
 def holomorphy_witnesses(
     f: TensorFunction,
-    z: Tensor,
-    v: Tensor,
+    z: Shaped[Tensor, "batch *event"],
+    v: Entries,
     *,
     radius: RealTensor | float | int,
     samples: int = 64,
@@ -117,10 +126,7 @@ def holomorphy_witnesses(
         >>> bool((found.error < found.tolerance).all())
         True
     """
-    if not z.is_complex():
-        raise InputTypeError(
-            f"holomorphy at real points ({z.dtype}) was asked: lift them, z.to(torch.complex128)"
-        )
+    require_complex(z, "holomorphy_witnesses")
     radius = torch.as_tensor(radius, dtype=z.dtype.to_real(), device=z.device).expand(len(z))
     with torch.no_grad():
         if not values_at(f, z, "holomorphy_witnesses").is_complex():

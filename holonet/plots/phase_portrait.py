@@ -286,7 +286,7 @@ def _evaluate(
 
 @checked
 def complex_line(
-    f: Callable[[Tensor], Tensor], point: AnyTensor, direction: AnyTensor
+    f: TensorFunction, point: AnyTensor, direction: AnyTensor
 ) -> Callable[[ComplexTensor], AnyTensor]:
     """The function t -> f(point + t direction) of one complex variable.
 

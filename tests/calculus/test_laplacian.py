@@ -452,13 +452,13 @@ every = each("name", FUNCTIONS)
 
 @every
 def test_integers_are_refused(name):
-    with pytest.raises(InputTypeError, match=r"at torch.int64 points.*z\.to"):
+    with pytest.raises(InputTypeError, match=r"torch.int64.*z\.to"):
         FUNCTIONS[name](torch.square, torch.ones(2, 3, dtype=torch.int64))
 
 
 @pytest.mark.parametrize("name", sorted(FUNCTIONS.keys() - REAL_TOO))
 def test_real_points_are_refused_where_i_is_needed(name):
-    with pytest.raises(InputTypeError, match=r"complex ones are needed, z\.to"):
+    with pytest.raises(InputTypeError, match=r"complex ones are needed\..*z\.to"):
         FUNCTIONS[name](torch.square, torch.ones(2, 3))
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from holonet.errors import DataError
@@ -142,7 +143,7 @@ def _gap_of_fronts(holomorphic: Networks, real: Networks, seed: int) -> float:
     return sum(gaps) / LEVELS
 
 
-def pair_matrices(results: Results) -> dict[str, Tensor]:
+def pair_matrices(results: Results) -> dict[str, Float[Tensor, "networks networks"]]:
     """Everything about pairs of networks, sources in rows, targets in columns.
 
     Returns:
