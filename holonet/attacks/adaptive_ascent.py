@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from holonet._types import AnyTensor, BoolTensor, RealTensor
+from holonet._types import BoolTensor, Points, RealTensor
 from holonet.attacks.search import Ascent, Evaluator, where_examples
 from holonet.attacks.threat import ThreatModel
 from holonet.calculus.examples import per_example
@@ -15,7 +15,7 @@ RHO = 0.75  # a step is too long if a smaller share of the steps improves
 
 
 def adaptive_ascent(
-    evaluate: Evaluator, start: AnyTensor, x: AnyTensor, threat: ThreatModel, steps: int
+    evaluate: Evaluator, start: Points, x: Points, threat: ThreatModel, steps: int
 ) -> Ascent:
     """One ascent from `start` in the threat set about x, with the margin of every iterate.
 

@@ -58,8 +58,7 @@ def apgd(
 
     Raises:
         ConfigError: steps or restarts below 1, unknown loss.
-        DomainError: examples outside the box, labels or targets that are no class.
-        InputTypeError, ShapeError: the model, the examples or the labels do not fit.
+        DomainError, InputTypeError, ShapeError: as `pgd`.
 
     References:
         Croce and Hein (2020); Croce and Hein (2021) for L1.
@@ -107,8 +106,7 @@ def apgd_targeted(
 
     Raises:
         ConfigError: targets, steps or restarts below 1.
-        DomainError: examples outside the box.
-        InputTypeError, ShapeError: the model, the examples or the labels do not fit.
+        DomainError, InputTypeError, ShapeError: as `pgd`.
 
     References:
         Croce and Hein (2020).

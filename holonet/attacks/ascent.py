@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from holonet._arguments import checked
-from holonet._types import Points
+from holonet._types import Numbers, Points
 from holonet.attacks.objectives import input_gradient
 from holonet.attacks.threat import ThreatModel
 
@@ -19,7 +19,7 @@ L1_SHARE = 0.02
 
 @checked
 def ascend(
-    objective: Callable[[Tensor], Tensor],
+    objective: Callable[[Points], Numbers],
     start: Points,
     x: Points,
     threat: ThreatModel,

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import torch
+from jaxtyping import Int
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -49,7 +50,7 @@ def margin_of(logits: RealTensor, y: Tensor) -> Numbers:
     if logits.ndim != 2:
         raise ShapeError(f"logits of shape {tuple(logits.shape)}: they must be (batch, classes)")
     require_labels(y, len(logits))
-    _require_classes(logits, y)
+    _require_classes(y, logits.shape[1])
     return _margin(logits, y)
 
 
@@ -136,7 +137,7 @@ class Goal:
         top = logits.topk(4, dim=1).values
         return _margin(logits, self.target) / (top[:, 0] - top[:, 2:].mean(1) + 1e-12)
 
-    def at(self, index: Tensor) -> "Goal":
+    def at(self, index: Int[Tensor, " some"]) -> "Goal":
         """The goal for some of the examples."""
         return Goal(self.y[index], None if self.target is None else self.target[index])
 
@@ -210,11 +211,7 @@ def require_targets(target: Tensor | None, y: Labels, classes: int) -> None:
             f"got {len(target) if target.ndim == 1 else tuple(target.shape)} targets for {len(y)} "
             "labels: give one class index for each"
         )
-    if len(y) and not 0 <= int(target.min()) <= int(target.max()) < classes:
-        raise DomainError(
-            f"targets from {int(target.min())} to {int(target.max())} for logits of {classes} "
-            "classes: a target is one of them"
-        )
+    _require_classes(target, classes, "targets")
 
 
 def logits_of(model: Model, x: Tensor, y: Tensor) -> Logits:
@@ -243,16 +240,16 @@ def logits_of(model: Model, x: Tensor, y: Tensor) -> Logits:
             f"the model returns logits of shape {tuple(logits.shape)} for {len(y)} labels: they "
             "must be (batch, classes)"
         )
-    _require_classes(logits, y)
+    _require_classes(y, logits.shape[1])
     return logits
 
 
-def _require_classes(logits: Tensor, y: Tensor) -> None:
+def _require_classes(y: Labels, classes: int, name: str = "labels") -> None:
     y = y.long()  # of unsigned numbers torch has no least one
-    if len(y) and not 0 <= int(y.min()) <= int(y.max()) < logits.shape[1]:
+    if len(y) and not 0 <= int(y.min()) <= int(y.max()) < classes:
         raise DomainError(
-            f"labels from {int(y.min())} to {int(y.max())} for logits of {logits.shape[1]} "
-            "classes: number the classes from 0"
+            f"{name} from {int(y.min())} to {int(y.max())} for logits of {classes} classes: "
+            "number the classes from 0"
         )
 
 
@@ -280,7 +277,7 @@ def _answer(model: Model, x: Tensor) -> Tensor:
 
 
 def input_gradient(
-    objective: Tensor, point: Tensor, *, retain_graph: bool = False
+    objective: Numbers, point: Points, *, retain_graph: bool = False
 ) -> tuple[Points, Mask]:
     """The gradient of the summed objective at `point`, and for which examples it is finite.
 

@@ -4,9 +4,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, fields
 
 import torch
+from jaxtyping import Float, Inexact, Int, Shaped
 from torch import Tensor
 
-from holonet._types import AnyTensor, IntTensor, Labels, Logits, Mask, Numbers, Points
+from holonet._types import Labels, Logits, Mask, Numbers, Points
 from holonet.attacks.alarms import Evidence, alarms_from, warn_about
 from holonet.attacks.objectives import (
     Goal,
@@ -137,11 +138,13 @@ class WorstPoints:
             return logits_of(self.model, points, y)
 
     @property
-    def robust(self) -> IntTensor:
+    def robust(self) -> Int[Tensor, " robust"]:
         """The indices of the examples that are classified correctly so far; none at radius 0."""
         return ((self.margin > 0) & (self.threat.eps > 0)).nonzero().squeeze(1)
 
-    def random_starts(self, generator: torch.Generator) -> tuple[IntTensor, AnyTensor]:
+    def random_starts(
+        self, generator: torch.Generator
+    ) -> tuple[Int[Tensor, " robust"], Inexact[Tensor, "robust *event"]]:
         """The examples that are classified correctly so far, and a random point about each.
 
         Numbers are drawn for all examples, so that no example depends on the others.
@@ -149,13 +152,18 @@ class WorstPoints:
         start = self.threat.random_point(self.x, generator)
         return self.robust, start[self.robust]
 
-    def update(self, index: Tensor, points: Tensor, margin: Tensor) -> None:
+    def update(
+        self,
+        index: Int[Tensor, " some"],
+        points: Inexact[Tensor, "some *event"],
+        margin: Float[Tensor, " some"],
+    ) -> None:
         """Keep the points found for these examples where they are worse."""
         worse = margin < self.margin[index]
         self.x_adv[index] = where_examples(worse, points, self.x_adv[index])
         self.margin[index] = torch.where(worse, margin, self.margin[index])
 
-    def add(self, index: Tensor, ascent: Ascent) -> None:
+    def add(self, index: Int[Tensor, " some"], ascent: Ascent) -> None:
         """Keep the worst points of an ascent from these examples, and its evidence."""
         self.update(index, ascent.point, ascent.margin)
         nothing = torch.zeros_like(self.margin)  # of examples that were not in it
@@ -173,7 +181,9 @@ class WorstPoints:
         return AttackResult(self.x_adv, self.margin, alarms)
 
 
-def where_examples(mask: Mask, yes: Tensor, no: Tensor) -> Tensor:
+def where_examples(
+    mask: Mask, yes: Shaped[Tensor, "batch *event"], no: Shaped[Tensor, "batch *event"]
+) -> Shaped[Tensor, "batch *event"]:
     """The rows of `yes` where the mask says so, and those of `no` elsewhere."""
     return torch.where(per_example(mask, yes), yes, no)
 

@@ -55,8 +55,7 @@ def square(
 
     Raises:
         ConfigError: queries below 1, p_init not in (0, 1].
-        DomainError: examples outside the box.
-        InputTypeError, ShapeError: the model, the examples or the labels do not fit.
+        DomainError, InputTypeError, ShapeError: as `pgd`.
 
     References:
         Andriushchenko et al. (2020); Croce and Hein (2021) for L1.

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from holonet._arguments import checked
-from holonet._types import Labels, Numbers
+from holonet._types import Labels, Numbers, Points
 from holonet.attacks.alarms import ADVICE, warn_about
 from holonet.attacks.apgd import apgd, apgd_targeted
 from holonet.attacks.gradient import fgsm, pgd
@@ -34,7 +34,7 @@ class Attack(Protocol):
     """What every attack can be asked, whatever other options it has."""
 
     def __call__(
-        self, model: Model, x: Tensor, y: Tensor, threat: ThreatModel, *, seed: int
+        self, model: Model, x: Points, y: Labels, threat: ThreatModel, *, seed: int
     ) -> AttackResult:
         """The worst points found in the threat set about x."""
         ...
@@ -109,8 +109,7 @@ def worst_case(
 
     Raises:
         ConfigError: no attacks, or batch_size below 1.
-        DomainError: examples outside the box.
-        InputTypeError, ShapeError: the model, the examples or the labels do not fit.
+        DomainError, InputTypeError, ShapeError: as `pgd`.
 
     References:
         Croce and Hein (2020).

@@ -208,7 +208,7 @@ def check_examples(
         )
 
 
-def count_classes(labels: Sequence[Tensor], source: str, at_least: int = 1) -> int:
+def count_classes(labels: Sequence[Int[Tensor, "..."]], source: str, at_least: int = 1) -> int:
     """The largest label plus one; classes that no example has are told in a logged warning.
 
     Raises:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from jaxtyping import Shaped
 from torch import Tensor
 
 from holonet._arguments import checked
@@ -127,7 +128,7 @@ def load_idx(
 
 
 @checked
-def read_idx(path: str | Path) -> Tensor:
+def read_idx(path: str | Path) -> Shaped[Tensor, "*shape"]:
     """The tensor in an IDX file, gzipped or plain, in the dtype the file declares.
 
     Law: what an IDX writer wrote is read back exactly; a file cut short anywhere is refused. No

@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor
 
+from holonet._types import TensorFunction
 from holonet.domains import PeriodicPoints, PointSet, Ray
 from holonet.functions.analytic import with_derivative
 from holonet.functions.classes import FunctionClass
@@ -86,6 +87,20 @@ def _d2_sqrt(z: Tensor) -> Tensor:
     return -0.5 * _d_sqrt(z) / z
 
 
+def _entire(
+    name: str,
+    value: TensorFunction,
+    derivative: TensorFunction,
+    second_derivative: TensorFunction,
+    reference: str,
+) -> HolomorphicFunction:
+    """The record of an entire function, whose formula is its name."""
+    formula, kind = f"{name}(z)", FunctionClass.ENTIRE
+    return HolomorphicFunction(
+        name, formula, value, derivative, second_derivative, kind, reference=reference
+    )
+
+
 def _branch_points(*points: complex) -> tuple[Singularity, ...]:
     return (Singularity(PointSet(points), SingularityKind.BRANCH_POINT),)
 
@@ -99,33 +114,9 @@ _CUTS_OF_ATAN = (Ray(1j, 1j), Ray(-1j, -1j))
 _CUT_OF_LOG = (Ray(0j, -1 + 0j),)
 
 ELEMENTARY = (
-    HolomorphicFunction(
-        name="exp",
-        formula="exp(z)",
-        value=torch.exp,
-        derivative=torch.exp,
-        second_derivative=torch.exp,
-        function_class=FunctionClass.ENTIRE,
-        reference="DLMF 4.2(iii)",
-    ),
-    HolomorphicFunction(
-        name="sin",
-        formula="sin(z)",
-        value=torch.sin,
-        derivative=torch.cos,
-        second_derivative=_neg_sin,
-        function_class=FunctionClass.ENTIRE,
-        reference="DLMF 4.14, 4.20",
-    ),
-    HolomorphicFunction(
-        name="cos",
-        formula="cos(z)",
-        value=torch.cos,
-        derivative=_neg_sin,
-        second_derivative=_neg_cos,
-        function_class=FunctionClass.ENTIRE,
-        reference="DLMF 4.14, 4.20",
-    ),
+    _entire("exp", torch.exp, torch.exp, torch.exp, "DLMF 4.2(iii)"),
+    _entire("sin", torch.sin, torch.cos, _neg_sin, "DLMF 4.14, 4.20"),
+    _entire("cos", torch.cos, _neg_sin, _neg_cos, "DLMF 4.14, 4.20"),
     HolomorphicFunction(
         name="tan",
         formula="tan(z)",
@@ -137,24 +128,8 @@ ELEMENTARY = (
         reference="DLMF 4.14, 4.20",
         accuracy=_NEAR_ONE.format("1 + tan^2"),
     ),
-    HolomorphicFunction(
-        name="sinh",
-        formula="sinh(z)",
-        value=torch.sinh,
-        derivative=torch.cosh,
-        second_derivative=torch.sinh,
-        function_class=FunctionClass.ENTIRE,
-        reference="DLMF 4.28, 4.34",
-    ),
-    HolomorphicFunction(
-        name="cosh",
-        formula="cosh(z)",
-        value=torch.cosh,
-        derivative=torch.sinh,
-        second_derivative=torch.cosh,
-        function_class=FunctionClass.ENTIRE,
-        reference="DLMF 4.28, 4.34",
-    ),
+    _entire("sinh", torch.sinh, torch.cosh, torch.sinh, "DLMF 4.28, 4.34"),
+    _entire("cosh", torch.cosh, torch.sinh, torch.cosh, "DLMF 4.28, 4.34"),
     HolomorphicFunction(
         name="tanh",
         formula="tanh(z)",

@@ -4,9 +4,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum
 
+from jaxtyping import Complex, Float
 from torch import Tensor
 
-from holonet._types import ComplexTensor, RealTensor
+from holonet._types import ComplexTensor
 from holonet.domains import Domain, Obstacle, Plane, SlitPlane
 from holonet.functions.classes import FunctionClass
 
@@ -79,6 +80,6 @@ class HolomorphicFunction:
         """Where the function is holomorphic: the plane without its obstacles."""
         return SlitPlane(self.obstacles, self.base_point) if self.obstacles else Plane()
 
-    def clearance(self, z: ComplexTensor) -> RealTensor:
+    def clearance(self, z: Complex[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
         """Radius of the largest disc about z on which the function is holomorphic."""
         return self.domain.clearance(z)

@@ -106,7 +106,7 @@ def autoattack(
     require_autoattack()
     if not len(x):
         return AutoAttackResult(x.detach().clone(), x.new_zeros(0))
-    _require_attackable(model, x, y, threat, version)
+    _require_attackable(model, x, y, threat)
     if batch_size < 1 or not (threads is None or threads >= 1):
         raise ConfigError(
             f"autoattack(batch_size={batch_size}, threads={threads}): at least 1 each"
@@ -146,11 +146,7 @@ def require_autoattack() -> None:
     require("pyautoattack", "pyautoattack", "attacks", "AutoAttack")
 
 
-def _require_attackable(
-    model: Model, x: Tensor, y: Tensor, threat: ThreatModel, version: str
-) -> None:
-    if version not in ("standard", "plus", "rand"):
-        raise ConfigError(f"autoattack(version={version!r}): choose 'standard', 'plus' or 'rand'")
+def _require_attackable(model: Model, x: Tensor, y: Tensor, threat: ThreatModel) -> None:
     if threat.norm not in ("Linf", "L2", "L1") or threat.bounds != (0.0, 1.0):
         raise ConfigError(
             f"autoattack under {threat}: AutoAttack knows Linf, L2 and L1 on the box [0, 1]; scale "

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from holonet._arguments import checked
 from holonet._optional import is_installed
-from holonet._types import IntTensor
+from holonet._types import IntTensor, Labels, Points
 from holonet.attacks import Alarm, AlarmKind, Attack, AttackResult, ThreatModel
 from holonet.attacks.alarms import warn_about
 from holonet.attacks.objectives import Model
@@ -39,7 +39,7 @@ __all__ = [
     "require_toolkit",
 ]
 
-Finder = Callable[[nn.Module, Tensor, Tensor, ThreatModel], Tensor]
+Finder = Callable[[nn.Module, Points, Labels, ThreatModel], Points]
 """(model in eval mode, examples, labels, threat) -> one perturbed example for each."""
 
 
@@ -86,7 +86,7 @@ def external(find: Finder, *, name: str) -> Attack:
 
 
 def accept(
-    model: Model, x: Tensor, y: IntTensor, threat: ThreatModel, points: object, name: str
+    model: Model, x: Points, y: Labels, threat: ThreatModel, points: object, name: str
 ) -> AttackResult:
     """The result of an attack that returned `points`: moved into the set and judged anew.
 

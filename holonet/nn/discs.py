@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from holonet._arguments import checked
-from holonet._types import BoolTensor, ComplexTensor, RealTensor
+from holonet._types import BoolTensor, ComplexPoints, ComplexTensor, Numbers
 from holonet.domains import Plane
 from holonet.errors import DomainError
 from holonet.nn.module import forward_hooks, layer_domain, of_this_thread
@@ -21,14 +21,14 @@ MOST_GROWTH = 1e6  # towers of exponentials are not sampled where they tower
 @checked
 def admissible_radius(
     module: nn.Module,
-    z: ComplexTensor,
-    v: ComplexTensor,
+    z: ComplexPoints,
+    v: ComplexPoints,
     radius: float | int,
     *,
     center: complex | float | int = 0,
     samples: int = 32,
     halvings: int = 24,
-) -> RealTensor:
+) -> Numbers:
     """The largest r = radius / 2^k whose disc {z + r (center + w) v: |w| <= 1} stays inside.
 
     Inside means that every layer gets the disc in its domain, and the values do not explode. By

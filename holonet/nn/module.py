@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
-from holonet._types import Numbers
+from holonet._types import Numbers, Points
 from holonet.domains import Domain, Plane
 from holonet.errors import DomainError, InputTypeError, NotHolomorphicError, ShapeError
 from holonet.functions import FunctionClass, Singularity
@@ -91,7 +91,7 @@ class DeclaredModule(nn.Module, metaclass=_Declaring):
     domain: Domain | None = Plane()
 
     @torch.no_grad()
-    def margin(self, z: Tensor) -> Numbers:
+    def margin(self, z: Points) -> Numbers:
         """Distance of each example (first axis) of z to the module's singularities and cuts.
 
         It is measured in front of every layer inside, in that layer's coordinate, and the least

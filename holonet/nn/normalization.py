@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from holonet._arguments import checked
-from holonet._types import ComplexTensor
+from holonet._types import ComplexTensor, Points
 from holonet.errors import DomainError, NumericalError, ShapeError
 from holonet.functions import FunctionClass
 from holonet.nn.module import (
@@ -125,7 +125,7 @@ def measure_input(layer: nn.Module, inputs: tuple[Tensor, ...]) -> None:
 
 
 @checked
-def calibrate(network: nn.Module, z: Tensor) -> nn.Module:
+def calibrate(network: nn.Module, z: Points) -> nn.Module:
     """Measure the statistics of every FrozenNorm inside, in the order of the forward pass."""
     hooks = forward_hooks(m.register_forward_pre_hook(measure_input) for m in network.modules())
     with torch.no_grad(), hooks:

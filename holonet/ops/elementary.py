@@ -179,11 +179,6 @@ def _tanh(z: Planar) -> Planar:
     return Planar(((t * inverse) * (t + 2)).map("copysign", z.re), four * inverse * sine)
 
 
-def _tan(z: Planar) -> Planar:
-    turned = _tanh(Planar(-z.im, z.re))
-    return Planar(turned.im, -turned.re)
-
-
 def _log(z: Planar) -> Planar:
     return Planar(_log_modulus(z.re, z.im), z.im.map("atan2", z.re))
 
@@ -231,11 +226,6 @@ def _atan(z: Planar) -> Planar:
     return Planar(real, part.map("copysign", y))
 
 
-def _atanh(z: Planar) -> Planar:
-    turned = _atan(Planar(-z.im, z.re))
-    return Planar(turned.im, -turned.re)
-
-
 def _roots(below: Real, above: Real, y: Real, turn: float) -> tuple[Planar, Planar]:
     """Half the roots of two numbers of imaginary parts turn y and y."""
     roots = _sqrt(Planar(below, product(_constant(y, turn), y))), _sqrt(Planar(above, y))
@@ -248,11 +238,6 @@ def _asin(z: Planar) -> Planar:
     below, above = _roots(1 - x, 1 + x, y, -1.0)
     height = below.conj().times(above).im
     return Planar((0.25 * x).map("atan2", below.times(above).re), _real_asinh(height, excess))
-
-
-def _asinh(z: Planar) -> Planar:
-    turned = _asin(Planar(-z.im, z.re))
-    return Planar(turned.im, -turned.re)
 
 
 def _acos(z: Planar) -> Planar:
@@ -271,14 +256,24 @@ def _acosh(z: Planar) -> Planar:
     return Planar(_real_asinh(width, excess), 2 * below.im.map("atan2", above.re))
 
 
+def _turned(function: Callable[[Planar], Planar]) -> Callable[[Planar], Planar]:
+    """-i f(iz): tan of tanh, and so on."""
+
+    def turned(z: Planar) -> Planar:
+        value = function(z.times_i())
+        return Planar(value.im, -value.re)
+
+    return turned
+
+
 ELEMENTARY: Mapping[str, Callable[[Planar], Planar]] = MappingProxyType(
     {
         "acos": _acos,
         "acosh": _acosh,
         "asin": _asin,
-        "asinh": _asinh,
+        "asinh": _turned(_asin),
         "atan": _atan,
-        "atanh": _atanh,
+        "atanh": _turned(_atan),
         "cos": _cos,
         "cosh": _cosh,
         "exp": _exp,
@@ -289,7 +284,7 @@ ELEMENTARY: Mapping[str, Callable[[Planar], Planar]] = MappingProxyType(
         "sin": _sin,
         "sinh": _sinh,
         "sqrt": _sqrt,
-        "tan": _tan,
+        "tan": _turned(_tanh),
         "tanh": _tanh,
     }
 )

@@ -13,6 +13,7 @@ from torch.utils import _python_dispatch
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves, tree_map_only
 
+from holonet._types import TensorFunction
 from holonet.errors import HolonetError
 from holonet.ops.elementary import ELEMENTARY, divide, modulus, real_number
 from holonet.ops.evaluate import OPERATIONS
@@ -28,7 +29,7 @@ class UntranslatableError(HolonetError, NotImplementedError):
     """A function uses an operation that has no translation; it still runs as torch code."""
 
 
-def trace(function: Callable[[Tensor], Tensor], z: Planar) -> Planar:
+def trace(function: TensorFunction, z: Planar) -> Planar:
     """What the function does with every entry, written on the sheet of z.
 
     The function is run once on a tensor whose operations are recorded, without autograd, in the
@@ -46,7 +47,7 @@ def trace(function: Callable[[Tensor], Tensor], z: Planar) -> Planar:
     return _Reader(z).read(_record(function, z.re.sheet.double))
 
 
-def count_operations(function: Callable[[Tensor], Tensor]) -> int:
+def count_operations(function: TensorFunction) -> int:
     """How many operations of torch lead from the argument to the value.
 
     Example:
@@ -106,7 +107,7 @@ class _Recorder(TorchDispatchMode):
         return result
 
 
-def _record(function: Callable[[Tensor], Tensor], double: bool) -> _Recording:
+def _record(function: TensorFunction, double: bool) -> _Recording:
     """The operations of one run at two points, where no transform or mode is active.
 
     Two, so that numbers that were computed from the points in some other way are seen to differ.

@@ -4,10 +4,11 @@ import math
 from abc import ABC, abstractmethod
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from holonet._arguments import checked
-from holonet._types import Points, RealTensor, Scalar, TensorFunction, Values
+from holonet._types import Points, Scalar, TensorFunction, Values
 from holonet.calculus import Probes
 from holonet.calculus.estimate import Estimate
 from holonet.calculus.examples import square_norms
@@ -68,12 +69,12 @@ class Regularizer(ABC):
         return Estimate(draws.mean(), draws.std() / math.sqrt(count))
 
 
-def mean_square_norm(v: Tensor) -> Scalar:
+def mean_square_norm(v: Points) -> Scalar:
     """Mean over the batch of the squared Euclidean norm of each example; 0 for no examples."""
     return batch_mean(square_norms(v))
 
 
-def batch_mean(numbers: RealTensor) -> Scalar:
+def batch_mean(numbers: Float[Tensor, "*shape"]) -> Scalar:
     """The mean over all entries; 0 where there are none, as a sum over no examples is.
 
     Example:

@@ -4,9 +4,11 @@ from collections import Counter
 from collections.abc import Callable
 
 import torch
+from jaxtyping import Shaped
 from torch import Tensor, nn
 
 from holonet._arguments import checked
+from holonet._types import Points
 from holonet.errors import ConfigError, DomainError
 from holonet.functions import HolomorphicFunction
 from holonet.nn.module import forward_hooks
@@ -19,7 +21,7 @@ __all__ = ["data_dependent_", "data_driven_"]
 @checked
 def data_dependent_(
     network: nn.Module,
-    x: Tensor,
+    x: Shaped[Tensor, "batch *event"],
     *,
     scale: float | int = 0.35,
     clearance: float | int = 0.2,
@@ -102,7 +104,7 @@ def _set_outputs_(backbone: nn.Module, z: Tensor, scale: float | int) -> None:
 @checked
 def data_driven_(
     network: nn.Module,
-    z: Tensor,
+    z: Points,
     *,
     scale: float | int = 1.0,
     clearance: float | int = 0.1,

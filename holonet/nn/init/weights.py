@@ -3,10 +3,10 @@
 import math
 
 import torch
+from jaxtyping import Complex, Shaped
 from torch import Tensor
 
 from holonet._arguments import checked
-from holonet._types import ComplexTensor
 from holonet.errors import DomainError, InputTypeError
 
 __all__ = [
@@ -17,12 +17,15 @@ __all__ = [
     "xavier_uniform_",
 ]
 
+Weight = Shaped[Tensor, "*shape"]
+ComplexWeight = Complex[Tensor, "*shape"]
+
 
 @torch.no_grad()
 @checked
 def circular_normal_(
-    weight: Tensor, std: float | int = 1.0, *, generator: torch.Generator | None = None
-) -> ComplexTensor:
+    weight: Weight, std: float | int = 1.0, *, generator: torch.Generator | None = None
+) -> ComplexWeight:
     """Circular normal entries: E|w|^2 = std^2, half of it in each part, and E w^2 = 0.
 
     `torch.nn.init.normal_` splits the variance so and `uniform_` does not; here both do.
@@ -36,8 +39,8 @@ def circular_normal_(
 
 @torch.no_grad()
 def _circular_uniform_(
-    weight: Tensor, std: float | int, *, generator: torch.Generator | None
-) -> ComplexTensor:
+    weight: Weight, std: float | int, *, generator: torch.Generator | None
+) -> ComplexWeight:
     """Both parts uniform on [-a, a] with a = std sqrt(3/2), so that E|w|^2 = std^2."""
     bound = std * math.sqrt(1.5)
     _parts(weight).uniform_(-bound, bound, generator=generator)
@@ -46,8 +49,8 @@ def _circular_uniform_(
 
 @checked
 def xavier_normal_(
-    weight: Tensor, gain: float | int = 1.0, *, generator: torch.Generator | None = None
-) -> ComplexTensor:
+    weight: Weight, gain: float | int = 1.0, *, generator: torch.Generator | None = None
+) -> ComplexWeight:
     """Glorot: E|w|^2 = 2 gain^2 / (fan_in + fan_out), circular normal.
 
     References:
@@ -58,20 +61,20 @@ def xavier_normal_(
 
 @checked
 def xavier_uniform_(
-    weight: Tensor, gain: float | int = 1.0, *, generator: torch.Generator | None = None
-) -> ComplexTensor:
+    weight: Weight, gain: float | int = 1.0, *, generator: torch.Generator | None = None
+) -> ComplexWeight:
     """Glorot: E|w|^2 = 2 gain^2 / (fan_in + fan_out), uniform parts."""
     return _circular_uniform_(weight, _xavier_std(weight, gain), generator=generator)
 
 
 @checked
 def kaiming_normal_(
-    weight: Tensor,
+    weight: Weight,
     gain: float | int = 1.0,
     *,
     mode: str = "fan_in",
     generator: torch.Generator | None = None,
-) -> ComplexTensor:
+) -> ComplexWeight:
     """He: E|w|^2 = gain^2 / fan, circular normal.
 
     Args:
@@ -93,12 +96,12 @@ def kaiming_normal_(
 
 @checked
 def kaiming_uniform_(
-    weight: Tensor,
+    weight: Weight,
     gain: float | int = 1.0,
     *,
     mode: str = "fan_in",
     generator: torch.Generator | None = None,
-) -> ComplexTensor:
+) -> ComplexWeight:
     """He: E|w|^2 = gain^2 / fan, uniform parts."""
     return _circular_uniform_(weight, _kaiming_std(weight, gain, mode), generator=generator)
 

@@ -31,12 +31,7 @@ class HolomorphicBuilder:
     """Holomorphic parts; affine maps start with E|w|^2 = gain^2 / fan_in.
 
     Args:
-        activation: a catalogue name or a record.
-        gain: of the initial weights.
-        normalizer: "frozen" puts a `FrozenNorm` in front of activations, "none" does not.
-        alpha: first factor of what a residual block adds.
-        generator: source of the initial weights; torch's global one unless given.
-        dtype: complex64 or complex128.
+        activation, gain, normalizer, alpha, generator, dtype: as `holomorphic_mlp` takes them.
 
     Raises:
         ConfigError: an unknown normalizer.

@@ -53,16 +53,10 @@ def holomorphic_convnet(
         kernel_size, stride: of the convolutions, which are padded by kernel_size // 2.
         pooling: side of the averaged windows; 1 for none.
         dense: widths of the hidden layers behind the last stage.
-        activation: a catalogue name or a record.
-        readout: complex to real; `RealPart` unless given.
+        activation, readout, alpha, normalizer, generator, dtype: as in `holomorphic_mlp`.
         residual: number of blocks z + alpha * phi(conv(z)) at the end of each stage (and of
             z + alpha * phi(W z + b) behind each dense layer).
-        alpha: the first value of the learned factor of a block, one for each feature.
-        normalizer: "frozen" puts a `FrozenNorm` in front of each activation; it does nothing before
-            `calibrate` or `data_dependent_` has measured.
         gain: E|w|^2 = gain^2 / fan_in.
-        generator: source of the initial weights.
-        dtype: complex64 or complex128.
 
     Raises:
         ShapeError: in_shape is not that of an image, or pooling leaves nothing of it.

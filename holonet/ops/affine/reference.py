@@ -22,16 +22,7 @@ def affine(
     behind it: one real matrix product with the parts of W as neighboring rows, whose result lies
     in memory as complex numbers do.
 
-    Args:
-        z: complex of the weight's dtype or real of its parts' dtype.
-        weight: W.
-        bias: b; 0 unless given.
-
-    Law: for real z the value and all derivatives are those at z + 0i.
-
-    Example:
-        >>> affine(torch.ones(1, 2), torch.tensor([[1j, 2]]))
-        tensor([[2.+1.j]])
+    The arguments and the law are those of `ops.affine.affine`.
     """
     if z.is_complex():
         if _is_turned(z, weight):

@@ -8,8 +8,9 @@ from typing import Annotated, Any, Literal
 
 import torch
 from pydantic import Field
-from torch import Tensor, nn
+from torch import nn
 
+from holonet._types import Points
 from holonet.errors import ConfigError
 from holonet.nn import (
     HolomorphicClassifier,
@@ -101,7 +102,7 @@ class ModelConfig(Section):
         num_classes: int,
         *,
         seed: int = 0,
-        examples: Tensor | None = None,
+        examples: Points | None = None,
     ) -> nn.Module:
         """The network with weights drawn from the seed; torch's global stream is not touched.
 
@@ -207,7 +208,7 @@ class ModelConfig(Section):
         return matched_widths(measure(holomorphic), widths, build, measure)
 
     def _measured(
-        self, network: HolomorphicClassifier, examples: Tensor | None
+        self, network: HolomorphicClassifier, examples: Points | None
     ) -> HolomorphicClassifier:
         """The network with its scales set on examples, where the settings ask for that."""
         if self.gain != "data" and self.normalizer != "frozen":

@@ -3,6 +3,8 @@
 import math
 
 import torch
+from jaxtyping import Float
+from torch import Tensor
 
 from holonet._types import Points, RealTensor
 from holonet.attacks.threat import ThreatModel
@@ -34,7 +36,7 @@ def random_start(x: Points, threat: ThreatModel, probes: Probes) -> Points:
     return threat.project(x + radius * offset, x)
 
 
-def uniform_like(x: RealTensor, probes: Probes) -> RealTensor:
+def uniform_like(x: Float[Tensor, "*shape"], probes: Probes) -> Float[Tensor, "*shape"]:
     """Numbers between 0 and 1 in the shape, dtype and device of x, from the phases of probes.
 
     Law: uniform; the same to rounding however the batch is split over processes.

@@ -5,10 +5,9 @@ from collections.abc import Callable, Sequence
 from typing import Literal
 
 import torch
-from torch import Tensor
 
 from holonet._arguments import checked
-from holonet._types import AnyTensor, Labels, Points, RealTensor, Scalar
+from holonet._types import Labels, Numbers, Points, Scalar
 from holonet.attacks.ascent import ascend
 from holonet.attacks.objectives import input_gradient, logits_of, loss_named
 from holonet.attacks.threat import ThreatModel
@@ -22,8 +21,8 @@ from holonet.training.rules.schedule import Weight, weight_at
 
 __all__ = ["InnerSolver", "RobustOptimization", "fgsm_rs", "shaham"]
 
-BatchObjective = Callable[[Tensor], Tensor]
-InnerSolver = Callable[[BatchObjective, AnyTensor, AnyTensor, ThreatModel], Tensor]
+BatchObjective = Callable[[Points], Numbers]
+InnerSolver = Callable[[BatchObjective, Points, Points, ThreatModel], Points]
 """(objective: points -> one number an example, start, x, threat) -> points of larger objective."""
 
 
@@ -132,7 +131,7 @@ class RobustOptimization(EmpiricalRisk):
     def perturb(self, model: Model, x: Points, y: Labels, probes: Probes | None = None) -> Points:
         """The points that the rule learns from, with no gradient."""
 
-        def objective(points: Tensor) -> RealTensor:
+        def objective(points: Points) -> Numbers:
             return loss_named(self.loss, logits_of(model, points, y), y)
 
         x, threat = x.detach(), self._current()
@@ -152,8 +151,8 @@ class RobustOptimization(EmpiricalRisk):
         return self.threat.scaled(weight_at(self.radius, 1.0, "RobustOptimization: radius"))
 
     def _solve(
-        self, objective: BatchObjective, start: AnyTensor, x: AnyTensor, threat: ThreatModel
-    ) -> Tensor:
+        self, objective: BatchObjective, start: Points, x: Points, threat: ThreatModel
+    ) -> Points:
         if self.solver is not None:
             return self.solver(objective, start, x, threat)
         if self.alpha is None and self.steps == 1 and not self.random_start:
@@ -236,7 +235,7 @@ def require_inside(x: Points, threat: ThreatModel) -> None:
         )
 
 
-def _linear_maximum(objective: BatchObjective, x: AnyTensor, threat: ThreatModel) -> AnyTensor:
+def _linear_maximum(objective: BatchObjective, x: Points, threat: ThreatModel) -> Points:
     """The point of the set where the linear part of the objective about x is largest."""
     point = x.clone().requires_grad_()
     gradient, _ = input_gradient(objective(point), point)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from holonet._arguments import checked
-from holonet._types import ComplexPoints, Labels, Points, Scalar
+from holonet._types import ComplexPoints, Labels, Logits, Numbers, Points, Scalar
 from holonet.attacks.objectives import logits_of, require_labels
 from holonet.calculus import Probes
 from holonet.errors import ConfigError, HolonetError, InputTypeError
@@ -119,7 +119,7 @@ class Penalty:
         """
         return lifted(model, x) if self.lift else x
 
-    def function(self, model: Model, losses: Callable[[Tensor], Tensor]) -> Model:
+    def function(self, model: Model, losses: Callable[[Logits], Numbers]) -> Model:
         """The function that the regularizer sees.
 
         Args:
