@@ -1,6 +1,5 @@
 """Attacks of other toolkits, their points checked before they count."""
 
-import importlib
 import inspect
 import os
 import random
@@ -156,8 +155,9 @@ def from_torchattacks(
             )
         layout = ImageLayout(model, x).eval()
         if isinstance(make, str):
-            kind = _kind_named(_imported("torchattacks", name), make)
-            attack = _build(kind, (layout,), threat, options)
+            with _needed("torchattacks", name):
+                import torchattacks  # pyright: ignore[reportMissingImports]
+            attack = _build(_kind_named(torchattacks, make), (layout,), threat, options)
         else:
             attack = make(layout, threat)
         return layout.gather(attack(layout.spread(x), y))
@@ -184,7 +184,8 @@ def from_foolbox(make: str | Callable[[ThreatModel], Any], **options: Any) -> At
         if threat.bounds is None:
             raise ConfigError(f"{name} needs a box: give ThreatModel(bounds=(low, high))")
         os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")  # else it fails where git is absent
-        foolbox = _imported("foolbox", name)
+        with _needed("foolbox", name):
+            import foolbox  # pyright: ignore[reportMissingImports]
         wrapped = foolbox.PyTorchModel(model, bounds=threat.bounds, device=x.device)
         if isinstance(make, str):
             attack = _kind_named(foolbox.attacks, make)(**options)
@@ -213,11 +214,12 @@ def from_art(make: str | Callable[[Any, ThreatModel], Any], **options: Any) -> A
     name = f"art.{title}"
 
     def find(model: nn.Module, x: Tensor, y: Tensor, threat: ThreatModel) -> Tensor:
-        attacks = _imported("art.attacks", name)
-        estimators = _imported("art.estimators.classification", name)
+        with _needed("art", name):
+            from art.attacks import evasion  # pyright: ignore[reportMissingImports]
+            from art.estimators import classification  # pyright: ignore[reportMissingImports]
         with torch.no_grad():
             classes = model(x[:1]).shape[1]
-        estimator = estimators.PyTorchClassifier(
+        estimator = classification.PyTorchClassifier(
             model,
             loss=nn.CrossEntropyLoss(),
             input_shape=tuple(x.shape[1:]),
@@ -227,7 +229,7 @@ def from_art(make: str | Callable[[Any, ThreatModel], Any], **options: Any) -> A
         )
         if isinstance(make, str):
             norms = {"Linf": np.inf, "L2": 2, "L1": 1}
-            kind = _kind_named(attacks.evasion, make)
+            kind = _kind_named(evasion, make)
             attack = _build(kind, (estimator,), threat, options, norms.get(threat.norm))
         else:
             attack = make(estimator, threat)
@@ -251,10 +253,11 @@ def require_toolkit(module: str, name: str) -> None:
         raise _MissingToolkitError(module, name, "it is not installed")
 
 
-def _imported(module: str, name: str) -> Any:
-    """A module of a toolkit."""
+@contextmanager
+def _needed(module: str, name: str) -> Iterator[None]:
+    """Say of imports that fail what to install."""
     try:
-        return importlib.import_module(module)
+        yield
     except ImportError as error:
         raise _MissingToolkitError(module, name, error) from None
 
@@ -271,8 +274,7 @@ class _MissingToolkitError(MissingDependencyError):
     """A toolkit that no extra of holonet installs."""
 
     def __init__(self, module: str, name: str, error: ImportError | str) -> None:
-        top = module.split(".", maxsplit=1)[0]
-        package = "adversarial-robustness-toolbox" if top == "art" else top
+        package = "adversarial-robustness-toolbox" if module == "art" else module
         ImportError.__init__(self, f"{name} needs {package}, and {error}: pip install {package}")
 
 
