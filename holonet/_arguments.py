@@ -57,15 +57,11 @@ def checked(target: T) -> T:
     if not isinstance(target, type):
         names = target.__qualname__.split(".")
         return _checked_function(target, names[-2] if names[-1] == "__init__" else names[-1])
-    _check_methods(target)
-    return target  # pyright: ignore[reportReturnType]
-
-
-def _check_methods(made: type) -> None:
     for method in ("__init__", "__call__"):
-        own = getattr(made, method, None)  # inherited too, under the name of the class that is made
+        own = getattr(target, method, None)  # inherited too, under the name of the class itself
         if isinstance(own, types.FunctionType):  # what a base class checks is not checked twice
-            setattr(made, method, _checked_function(getattr(own, _BARE, own), made.__name__))
+            setattr(target, method, _checked_function(getattr(own, _BARE, own), target.__name__))
+    return target  # pyright: ignore[reportReturnType]
 
 
 _BARE = "__unchecked__"

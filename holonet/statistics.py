@@ -182,7 +182,12 @@ def rank_correlation_interval(
     References:
         Spearman (1904).
     """
-    pairs = _pairs("rank_correlation_interval", x, y)
+    asked = "rank_correlation_interval"
+    if len(x) != len(y) or len(x) < 2:
+        raise DataError(
+            f"{asked} of {len(x)} and {len(y)} values: give at least 2 pairs, a y for every x"
+        )
+    pairs = np.stack([_finite(asked, x), _finite(asked, y)], -1)
     return bootstrap_interval(_spearman, pairs, resamples=resamples, seed=seed)
 
 
@@ -234,14 +239,6 @@ def _spearman(pairs: Float[np.ndarray, "*batch rows 2"]) -> Float[np.ndarray, "*
     with np.errstate(invalid="ignore"):  # constant: 0 / 0
         correlation = (x * y).sum(-1) / np.sqrt((x * x).sum(-1) * (y * y).sum(-1))
     return np.asarray(np.clip(correlation, -1, 1))
-
-
-def _pairs(caller: str, x: Sequence[Number], y: Sequence[Number]) -> Float[np.ndarray, "rows 2"]:
-    if len(x) != len(y) or len(x) < 2:
-        raise DataError(
-            f"{caller} of {len(x)} and {len(y)} values: give at least 2 pairs, a y for every x"
-        )
-    return np.stack([_finite(caller, x), _finite(caller, y)], -1)
 
 
 def _finite(caller: str, values: Sequence[Number]) -> Float[np.ndarray, " values"]:

@@ -144,14 +144,6 @@ def _known(expected: Verdict, reason: str, specs: Iterable[LayerSpec]) -> tuple[
     return tuple(replace(spec, expected=expected, reason=reason) for spec in specs)
 
 
-def _tanh_parts() -> nn.Module:
-    return ctnn.GeneralizedSplitActivation(nn.Tanh(), nn.Tanh())
-
-
-def _tanh_modulus() -> nn.Module:
-    return ctnn.GeneralizedPolarActivation(nn.Tanh(), nn.Identity())
-
-
 def _encoder() -> nn.Module:
     return ctnn.TransformerEncoder(ctnn.TransformerEncoderLayer(4, 2, 8), 1)
 
@@ -245,7 +237,7 @@ _SPLIT = [
             *("CVSplitGELU", "CGELU"),
         )
     ),
-    _spec("GeneralizedSplitActivation", (16,), build=_tanh_parts),
+    _spec("GeneralizedSplitActivation", (16,), nn.Tanh(), nn.Tanh()),
     _spec("CVSoftMax", (16,), -1),
     _spec("models.SteinmetzNetwork", (4,), 4, 6, 3),
     _spec("models.AnalyticNeuralNetwork", (4,), 4, 6, 3),
@@ -259,7 +251,7 @@ _POLAR = [
         )
     ),
     _spec("AdaptiveModReLU", (16,), 16),
-    _spec("GeneralizedPolarActivation", (16,), build=_tanh_modulus),
+    _spec("GeneralizedPolarActivation", (16,), nn.Tanh(), nn.Identity()),
     _spec("GTReLU", (4, 4), 4),
     _spec("EquivariantPhaseReLU", (6, 3), 6),
     _spec("PhaseSoftMax", (16,), -1),

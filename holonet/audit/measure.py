@@ -27,6 +27,7 @@ from holonet._provenance import provenance
 from holonet._types import ComplexTensor, TensorFunction
 from holonet.audit.complextorch import SPECS, LayerSpec, Verdict
 from holonet.calculus import Probes, holomorphy_witnesses
+from holonet.calculus.examples import lengths, nonzero
 from holonet.calculus.witnesses import DIFFERENCE_NOISE, tangents
 from holonet.errors import NotHolomorphicError, NumericalError, UnknownNameError
 from holonet.functions import FunctionClass
@@ -312,7 +313,7 @@ def _measure(f: TensorFunction, z: ComplexTensor, radius: float, mode: str) -> M
     """The witnesses of f at the points z, on circles of about that radius in each entry."""
     value = f(z[:BATCH])
     real, how = not value.is_complex(), []
-    g = _complex(f) if real else f
+    g = (lambda z: f(z).to(value.dtype.to_complex())) if real else f
     if value.dtype not in (torch.float64, torch.complex128):
         how.append("in single precision")
     circles, samples = CIRCLES, 64
@@ -329,7 +330,9 @@ def _measure(f: TensorFunction, z: ComplexTensor, radius: float, mode: str) -> M
         g, z[:circles].to(dtype), v[:circles].to(dtype), radius=radius, samples=samples
     )
     decided = bool(witnesses.decided.all())
-    dbar, negative = float(_share(along, across).max()), float(witnesses.negative_modes.max())
+    against, linear = lengths(along + 1j * across), lengths(along - 1j * across)
+    dbar = float((against / nonzero(against + linear)).max())
+    negative = float(witnesses.negative_modes.max())
     derivative, tolerance = float(witnesses.derivative.max()), witnesses.tolerance
     if not all(map(math.isfinite, (antilinear, dbar, negative, derivative))):
         raise NumericalError(f"derivatives are not finite (mode: {mode})")
@@ -347,23 +350,6 @@ def _measure(f: TensorFunction, z: ComplexTensor, radius: float, mode: str) -> M
         dbar_tolerance,
         real,
     )
-
-
-def _share(along: ComplexTensor, across: ComplexTensor) -> Tensor:
-    """|df/dzbar conj(v)| / (|df/dz v| + |df/dzbar conj(v)|) of each example, 0 where both are 0."""
-    parts = (along + 1j * across, along - 1j * across)
-    antilinear, linear = (torch.linalg.vector_norm(t.flatten(1), dim=1) for t in parts)
-    return antilinear / (antilinear + linear).clamp(min=torch.finfo(linear.dtype).tiny)
-
-
-def _complex(f: TensorFunction) -> TensorFunction:
-    """The same real values, as complex numbers."""
-
-    def g(z: Tensor) -> Tensor:
-        value = f(z)
-        return torch.complex(value, torch.zeros_like(value))
-
-    return g
 
 
 def _stacked(f: TensorFunction) -> TensorFunction:

@@ -2,10 +2,11 @@
 
 import math
 import random
-import statistics
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+
+import numpy as np
 
 from holonet.errors import ConfigError
 
@@ -23,16 +24,8 @@ class Timing:
     @property
     def quartiles(self) -> tuple[float, float, float]:
         """The lower quartile, the median, the upper quartile."""
-        if len(self.samples) == 1:
-            only = self.samples[0]
-            return only, only, only
-        low, middle, high = statistics.quantiles(self.samples, n=4, method="inclusive")
+        low, middle, high = np.quantile(self.samples, (0.25, 0.5, 0.75)).tolist()
         return low, middle, high
-
-    @property
-    def median(self) -> float:
-        """The median."""
-        return statistics.median(self.samples)
 
 
 def ratio(slow: Timing, fast: Timing) -> Timing:
@@ -46,7 +39,6 @@ def interleave(
     rounds: int = 15,
     warmup: int = 3,
     clock: Callable[[], float] = time.perf_counter,
-    on_round: Callable[[], None] | None = None,
 ) -> dict[str, Timing]:
     """Every contender once a round, in a new order each round; the first rounds do not count.
 
@@ -57,7 +49,6 @@ def interleave(
         rounds: samples of each.
         warmup: rounds before the first sample, in which things are compiled and caches fill.
         clock: seconds; `time.process_time` counts processor time instead.
-        on_round: called after each round, for a progress bar.
 
     Raises:
         ConfigError: rounds below 1.
@@ -77,6 +68,4 @@ def interleave(
                 samples[name].append(seconds)
             elif seconds < SHORTEST:
                 calls[name] = math.ceil(SHORTEST / max(seconds, 1e-9))
-        if on_round is not None:
-            on_round()
     return {name: Timing(tuple(values)) for name, values in samples.items()}

@@ -3,7 +3,7 @@
 import json
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, cast
 
@@ -140,10 +140,7 @@ def evaluate(
             "queries": queries,
             "seed": seed,
         },
-        "curve": [
-            {**asdict(p), "accuracy": p.accuracy, "interval": list(p.interval)}
-            for p in (report.robust for report in reports)
-        ],
+        "curve": [report.robust.to_json() for report in reports],
         "reports": [report.to_json() for report in reports],
         "sanity": [check.to_json() for check in checks],
         "distances": None if found is None else found.to_json(),

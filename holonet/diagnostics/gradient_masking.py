@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from holonet._arguments import checked
-from holonet._types import AnyTensor, BoolTensor, Logits
+from holonet._types import AnyTensor, Labels, Logits
 from holonet.attacks import AttackResult, ThreatModel, pgd, square
 from holonet.attacks.alarms import silent
 from holonet.attacks.objectives import (
@@ -51,7 +51,7 @@ class GradientMaskingCheck:
     def __str__(self) -> str:
         mark = {True: "passed", False: "FAILED", None: "not done"}[self.passed]
         numbers = ", ".join(
-            f"{key} {_percent(value) if key in self.accuracies else _short(value)}"
+            f"{key} {_shown(value, '.1%' if key in self.accuracies else '.3g')}"
             for key, value in self.numbers.items()
         )
         advice = "" if self.passed else f". {self.explanation}"
@@ -132,28 +132,26 @@ def gradient_masking_checks(
     return checks
 
 
+@dataclass
 class _Checks:
     """The checks, and the two attacks that several of them compare with."""
 
-    def __init__(
-        self,
-        model: Model,
-        x: Tensor,
-        y: Tensor,
-        threat: ThreatModel,
-        steps: int,
-        queries: int,
-        slack: float,
-        seed: int,
-    ) -> None:
-        self.model, self.x, self.y, self.threat = model, x, y, threat
-        self.count, self.queries, self.slack, self.seed = steps, queries, slack, seed
+    model: Model
+    x: AnyTensor
+    y: Labels
+    threat: ThreatModel
+    steps: int
+    queries: int
+    slack: float
+    seed: int
+
+    def __post_init__(self) -> None:
         self.logits = self.forward()
-        if not (margin_of(self.logits, y) > 0).any():
+        if not (margin_of(self.logits, self.y) > 0).any():
             raise DataError("the model is right on none of the examples: there is no robustness")
         self.scale_free_loss = "dlr" if self.logits.shape[1] >= 3 else "margin"
-        self.plain = self.attack("cross_entropy", steps)
-        self.scaleless = self.attack(self.scale_free_loss, steps)
+        self.plain = self.attack("cross_entropy", self.steps)
+        self.scaleless = self.attack(self.scale_free_loss, self.steps)
 
     def forward(self) -> Logits:
         """The logits of the clean examples."""
@@ -211,7 +209,7 @@ class _Checks:
                 self.x.to(torch.complex128 if self.x.is_complex() else torch.float64),
                 self.y,
                 self.threat,
-                steps=self.count,
+                steps=self.steps,
                 loss="cross_entropy",
                 seed=self.seed,
             )
@@ -234,10 +232,10 @@ class _Checks:
 
     def steps_enough(self) -> GradientMaskingCheck:
         """Ten times the steps break no more."""
-        long = self.attack("cross_entropy", 10 * self.count)
+        long = self.attack("cross_entropy", 10 * self.steps)
         return self._gap(
             "steps",
-            {str(self.count): self.plain, str(10 * self.count): long},
+            {str(self.steps): self.plain, str(10 * self.steps): long},
             "If more steps break more, the attack had not converged: quote the longer one.",
             one_sided=True,
         )
@@ -256,7 +254,7 @@ class _Checks:
             "black box",
             extra <= max(1.0, self.slack / 5),
             {
-                "gradients": _accuracy(~white),
+                "gradients": float((~white).double().mean()),
                 "square": found.accuracy,
                 "broken by square alone": extra,
                 "examples": len(self.y),
@@ -270,7 +268,7 @@ class _Checks:
         """Accuracy falls with eps, to 0 at the radius that reaches everywhere."""
         radii = _radii(self.threat, self.x)
         accuracies = [
-            self.attack("margin", self.count, replace(self.threat, eps=eps)).accuracy
+            self.attack("margin", self.steps, replace(self.threat, eps=eps)).accuracy
             for eps in radii
         ]
         slack = self.slack / len(self.y)
@@ -317,17 +315,8 @@ def _radii(threat: ThreatModel, x: AnyTensor) -> list[float]:
     return radii
 
 
-def _accuracy(standing: BoolTensor) -> float:
-    return float(standing.double().mean())
-
-
-def _percent(value: object) -> str:
+def _shown(value: object, digits: str) -> str:
+    """A float in that format, in a list too; anything else as it is."""
     if isinstance(value, list):
-        return "[" + ", ".join(map(_percent, value)) + "]"
-    return f"{100 * value:.1f}%" if isinstance(value, float) else str(value)
-
-
-def _short(value: object) -> str:
-    if isinstance(value, list):
-        return "[" + ", ".join(map(_short, value)) + "]"
-    return f"{value:.3g}" if isinstance(value, float) else str(value)
+        return f"[{', '.join(_shown(entry, digits) for entry in value)}]"
+    return format(value, digits) if isinstance(value, float) else str(value)

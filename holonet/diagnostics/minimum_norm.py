@@ -240,9 +240,8 @@ class _Search:
         delta = point - x
         if self.threat.norm == "L1":
             bounds = self.bounds(x, radius)
-            corner = (
-                self.ball.linear_maximizer(gradient.flatten(1), 1.0, bounds).view(x.shape) * radius
-            )
+            corner = self.ball.linear_maximizer(gradient.flatten(1), 1.0, bounds)
+            corner = corner.view(x.shape) * radius
             return self.inside(x, delta + 2 / (k + 2) * (corner - delta), radius)
         length = 2 * (1 - k / self.steps) * radius
         return self.inside(x, delta + length * self.threat.steepest(gradient), radius)
@@ -260,16 +259,14 @@ class _Search:
         low, high = (((wall - x) / radius).flatten(1) for wall in self.threat.bounds)
         return low, high
 
-    def pull_back(self, rounds: int = 12) -> None:
+    def pull_back(self) -> None:
         """Move each point towards its example, as far as it stays misclassified."""
         rows = (self.distance.isfinite() & (self.distance > 0)).nonzero().squeeze(1)
         x, y, far = self.x[rows], self.y[rows], self.x_adv[rows]
-        low, high = (
-            torch.zeros_like(self.distance[rows]),
-            torch.ones_like(self.distance[rows]),
-        )
+        low = torch.zeros_like(self.distance[rows])
+        high = torch.ones_like(low)
         best = far.clone()
-        for _ in range(rounds if len(rows) else 0):
+        for _ in range(12 if len(rows) else 0):
             middle = (low + high) / 2
             point = x + (far - x) * per_example(middle, x)
             broken = ~(self.margin(point, y) > 0)

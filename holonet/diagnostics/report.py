@@ -115,9 +115,9 @@ class RobustnessReport:
             "threat": asdict(self.threat),
             "seed": self.seed,
             "examples": len(self.y),
-            "clean": _point(self.clean),
-            "robust": _point(self.robust),
-            "after": {name: _point(point) for name, point in self.after.items()},
+            "clean": self.clean.to_json(),
+            "robust": self.robust.to_json(),
+            "after": {name: point.to_json() for name, point in self.after.items()},
             "alarms": [{**asdict(a), "kind": a.kind.value, "text": str(a)} for a in self.alarms],
         }
 
@@ -211,10 +211,6 @@ def merge_alarms(alarms: Iterable[Alarm]) -> tuple[Alarm, ...]:
             count, examples = count + merged[key].count, examples + merged[key].examples
         merged[key] = Alarm(alarm.kind, count, examples, alarm.advice)
     return tuple(merged.values())
-
-
-def _point(point: RobustnessPoint) -> dict[str, Any]:
-    return {**asdict(point), "accuracy": point.accuracy, "interval": list(point.interval)}
 
 
 def _arrays(content: bytes) -> dict[str, np.ndarray]:

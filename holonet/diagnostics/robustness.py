@@ -1,7 +1,8 @@
 """Accuracy under attack against the size of the attack."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -43,6 +44,10 @@ class RobustnessPoint:
     def interval(self) -> tuple[float, float]:
         """Wilson's interval of it."""
         return wilson_interval(self.correct, self.examples).ends
+
+    def to_json(self) -> dict[str, Any]:
+        """Counts, accuracy and interval."""
+        return {**asdict(self), "accuracy": self.accuracy, "interval": list(self.interval)}
 
     def __str__(self) -> str:
         low, high = self.interval

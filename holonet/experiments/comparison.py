@@ -207,12 +207,17 @@ def _run(
             raise
         logger.warning("%s; the training starts again", error)
         model, records = train_it(resume=False)
+    with progress_bar(progress) as bar:
+        task = bar.add_task("attacking", total=batches(data, protocol))
+        curve = measure_robustness(
+            model.to(torch.device("cpu")), data, protocol, on_batch=lambda: bar.advance(task)
+        )
     saved = keep(
         run / "result.json",
         identity,
         weights=_weights_digest(model),
         clean=accuracy(model, data.x_test, data.y_test),
-        curve=[asdict(p) for p in _attack(model, data, protocol, progress)],
+        curve=[asdict(point) for point in curve],
         records=records,
     )
     return _outcome(contender.label, protocol, train.seed, model, saved, run)
@@ -221,16 +226,6 @@ def _run(
 def _weights_digest(model: nn.Module) -> str:
     weights = model.state_dict()
     return tensor_digest(weights.values(), [*weights])
-
-
-def _attack(
-    model: nn.Module, data: Dataset, protocol: Protocol, progress: bool
-) -> list[RobustnessPoint]:
-    with progress_bar(progress) as bar:
-        task = bar.add_task("attacking", total=batches(data, protocol))
-        return measure_robustness(
-            model.to(torch.device("cpu")), data, protocol, on_batch=lambda: bar.advance(task)
-        )
 
 
 def _outcome(

@@ -42,8 +42,6 @@ def run_demo(
     source: DataConfig | None = None,
     seed: int = 0,
     epochs: int = 40,
-    batch_size: int = 64,
-    lr: float = 1e-2,
     command: str = "holonet demo",
     progress: bool = False,
 ) -> tuple[list[Outcome], Path]:
@@ -54,7 +52,7 @@ def run_demo(
         folder: of the runs, report.html, results.json and results.csv.
         source: what `data` were loaded from, as `compare` takes it.
         seed: of weights, batches, probes and attacks.
-        epochs, batch_size, lr: of each training.
+        epochs: of each training.
         command: what makes the report again.
         progress: draw progress bars on stderr.
 
@@ -64,7 +62,7 @@ def run_demo(
     from holonet.experiments.demo_report import demo_report  # before the work: it may be missing
     from holonet.plots import write_report
 
-    train = TrainConfig(epochs=epochs, batch_size=batch_size, lr=lr, seed=seed)
+    train = TrainConfig(epochs=epochs, batch_size=64, lr=1e-2, seed=seed)
     protocol = Protocol()
     outcomes = compare(
         DEMO,

@@ -15,6 +15,7 @@ from holonet.experiments.demo import EPS
 from holonet.experiments.protocol import Protocol
 from holonet.nn import HolomorphicClassifier
 from holonet.plots import complex_line, phase_portrait, plot_modes, plot_robustness, plot_training
+from holonet.plots.attacks import curve_of
 from holonet.training import TrainConfig
 
 __all__ = ["demo_report"]
@@ -131,14 +132,7 @@ def _headline(outcomes: Sequence[Outcome], protocol: Protocol) -> Table:
 
 
 def _robustness_section(outcomes: Sequence[Outcome], protocol: Protocol) -> Section:
-    curves = {
-        o.label: (
-            [p.accuracy for p in o.curve],
-            [p.interval[0] for p in o.curve],
-            [p.interval[1] for p in o.curve],
-        )
-        for o in outcomes
-    }
+    curves = {o.label: curve_of(o.curve) for o in outcomes}
     return Section(
         title="Robust accuracy against the size of the attack",
         text="Each image may change by at most eps in every pixel. An image that was broken at "

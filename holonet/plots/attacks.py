@@ -24,7 +24,7 @@ from holonet.plots.style import (
     new_figure,
 )
 
-__all__ = ["plot_distances", "plot_evaluation", "plot_examples", "plot_transfer"]
+__all__ = ["curve_of", "plot_distances", "plot_evaluation", "plot_examples", "plot_transfer"]
 
 WORST = "worst case"
 
@@ -56,7 +56,7 @@ def plot_evaluation(
     rows = {f"after {name}": [report.after[name] for report in ordered] for name in others}
     rows[WORST if others else last] = [report.robust for report in ordered]
     eps = [float(report.threat.eps) for report in ordered]
-    curves = {name: _curve(points) for name, points in rows.items()}
+    curves = {name: curve_of(points) for name, points in rows.items()}
     for name in list(curves)[:-1]:  # one band can be read, four on top of each other cannot
         accuracy = curves[name][0]
         curves[name] = (accuracy, accuracy, accuracy)
@@ -207,8 +207,8 @@ def plot_examples(
     return figure
 
 
-def _curve(points: Sequence[RobustnessPoint]) -> tuple[list[float], list[float], list[float]]:
-    """(accuracy, low, high) of each."""
+def curve_of(points: Sequence[RobustnessPoint]) -> tuple[list[float], list[float], list[float]]:
+    """(accuracy, low, high) of each, as `plot_robustness` takes them."""
     low, high = zip(*(point.interval for point in points), strict=True)
     return [point.accuracy for point in points], list(low), list(high)
 

@@ -97,10 +97,6 @@ def _d_acosh(z: Tensor) -> Tensor:
     return torch.reciprocal(below) * torch.reciprocal(above)
 
 
-def _acosh(z: Tensor) -> Tensor:
-    return with_derivative(z, torch.acosh, _d_acosh)
-
-
 def _d2_acosh(z: Tensor) -> Tensor:
     return -z * _d_atanh(z) * -_d_acosh(z)
 
@@ -116,20 +112,12 @@ def _d_asin(z: Tensor) -> Tensor:
     return torch.reciprocal(torch.sqrt(below)) * torch.reciprocal(torch.sqrt(above))
 
 
-def _asin(z: Tensor) -> Tensor:
-    return with_derivative(z, torch.asin, _d_asin)
-
-
 def _d2_asin(z: Tensor) -> Tensor:
     return z * _d_atanh(z) * _d_asin(z)
 
 
 def _d_acos(z: Tensor) -> Tensor:
     return -_d_asin(z)
-
-
-def _acos(z: Tensor) -> Tensor:
-    return with_derivative(z, torch.acos, _d_acos)
 
 
 def _d2_acos(z: Tensor) -> Tensor:
@@ -140,10 +128,6 @@ def _d_atanh(z: Tensor) -> Tensor:
     """1/(1 - z^2), factored."""
     below, above = _about_1(z)
     return torch.reciprocal(below) * torch.reciprocal(above)
-
-
-def _atanh(z: Tensor) -> Tensor:
-    return with_derivative(z, torch.atanh, _d_atanh)
 
 
 def _d2_atanh(z: Tensor) -> Tensor:
@@ -172,6 +156,17 @@ class _Turned:
 
     def __call__(self, z: Tensor) -> Tensor:
         return turned(self.g(turned(z)), self.quarters)
+
+
+@dataclass(frozen=True)
+class _WithDerivative:
+    """torch's function, with the derivative told; can be pickled."""
+
+    value: _Part
+    derivative: _Part
+
+    def __call__(self, z: Tensor) -> Tensor:
+        return with_derivative(z, self.value, self.derivative)
 
 
 def _turned(parts: _Parts, quarters: int) -> _Parts:
@@ -211,6 +206,7 @@ _ZEROS_OF_COS = PeriodicPoints(math.pi / 2 + 0j, math.pi + 0j)
 _ZEROS_OF_COSH = PeriodicPoints(0.5j * math.pi, 1j * math.pi)
 _AT_0, _AT_1 = (PointSet((0j,)),), (PointSet((1 + 0j,)),)
 _BOTH_SIDES = (Ray(1 + 0j, 1 + 0j), Ray(-1 + 0j, -1 + 0j))
+_LEFT_OF_1 = (Ray(1 + 0j, -1 + 0j),)
 _ENDS = Singularity(PointSet((1 + 0j, -1 + 0j)), SingularityKind.BRANCH_POINT)
 _OUTWARD = "(-oo, -1] or [1, oo)"
 _UPWARD = "I*[1, oo) or -I*[1, oo)"
@@ -228,14 +224,16 @@ def _meromorphic(
 
 
 def _branched(
-    name: str,
-    parts: _Parts,
+    value: _Part,
+    derivative: _Part,
+    second_derivative: _Part,
     cuts: tuple[Obstacle, ...],
     zeros: tuple[Obstacle, ...],
     excluded: str,
 ) -> KnownFunction:
-    """A function with branch points at 1 and -1."""
-    record = _record(name, parts, FunctionClass.HOLOMORPHIC, _ENDS, cuts)
+    """Torch's function of that name, with branch points at 1 and -1."""
+    parts = (_WithDerivative(value, derivative), derivative, second_derivative)
+    record = _record(value.__name__, parts, FunctionClass.HOLOMORPHIC, _ENDS, cuts)
     return KnownFunction(record, zeros, excluded)
 
 
@@ -262,14 +260,10 @@ FUNCTIONS: Mapping[type, KnownFunction] = MappingProxyType(
         sympy.cot: _meromorphic(
             "cot", _turned(_COTH, 1), _MULTIPLES_OF_PI, (_ZEROS_OF_COS,), "pi*k"
         ),
-        sympy.asin: _branched("asin", (_asin, _d_asin, _d2_asin), _BOTH_SIDES, _AT_0, _OUTWARD),
-        sympy.acos: _branched("acos", (_acos, _d_acos, _d2_acos), _BOTH_SIDES, _AT_1, _OUTWARD),
-        sympy.acosh: _branched(
-            "acosh", (_acosh, _d_acosh, _d2_acosh), (Ray(1 + 0j, -1 + 0j),), _AT_1, "(-oo, 1]"
-        ),
-        sympy.atanh: _branched(
-            "atanh", (_atanh, _d_atanh, _d2_atanh), _BOTH_SIDES, _AT_0, _OUTWARD
-        ),
+        sympy.asin: _branched(torch.asin, _d_asin, _d2_asin, _BOTH_SIDES, _AT_0, _OUTWARD),
+        sympy.acos: _branched(torch.acos, _d_acos, _d2_acos, _BOTH_SIDES, _AT_1, _OUTWARD),
+        sympy.acosh: _branched(torch.acosh, _d_acosh, _d2_acosh, _LEFT_OF_1, _AT_1, "(-oo, 1]"),
+        sympy.atanh: _branched(torch.atanh, _d_atanh, _d2_atanh, _BOTH_SIDES, _AT_0, _OUTWARD),
     }
 )
 """sympy's function -> what holonet knows of it. Powers and square roots are not among these."""

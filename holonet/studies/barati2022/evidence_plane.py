@@ -16,6 +16,7 @@ __all__ = [
     "data_coordinates",
     "dirichlet_principle",
     "holomorphic_harmonic",
+    "mean_of",
     "ring_real_part",
     "risk_on_data",
 ]
@@ -42,6 +43,11 @@ def by_seed(results: Results, condition: str, quantity: str) -> dict[str, dict[i
     return values
 
 
+def mean_of(results: Results, condition: str, quantity: str, problem: str) -> Interval:
+    """The mean of the quantity over seeds."""
+    return mean_interval(list(by_seed(results, condition, quantity)[problem].values()))
+
+
 def _means(
     results: Results,
     condition: str,
@@ -51,8 +57,8 @@ def _means(
 ) -> dict[str, Interval]:
     """'problem, shown' -> the mean over seeds."""
     return {
-        f"{problem}, {shown}": mean_interval(list(values.values()))
-        for problem, values in by_seed(results, condition, quantity).items()
+        f"{problem}, {shown}": mean_of(results, condition, quantity, problem)
+        for problem in by_seed(results, condition, quantity)
         if not disc_only or problem.startswith("disc")
     }
 
@@ -109,15 +115,11 @@ def holomorphic_harmonic(results: Results) -> Evidence:
 
 def ring_real_part(results: Results) -> Evidence:
     """Distance from the harmonic extension on the ring; beside it what log-modulus reaches."""
-    missed = mean_interval(
-        list(by_seed(results, "one-variable", "boundary_error")["ring"].values())
-    )
+    missed = mean_of(results, "one-variable", "boundary_error", "ring")
     windings = sorted(by_seed(results, "log-modulus", "winding")["ring"].values())
     affine = _means(results, "affine-log-modulus", "distance_hard", "log-modulus of an affine map")
     deep = _means(results, "log-modulus", "energy_ratio", "log-modulus network, energy ratio")
-    distance = mean_interval(
-        list(by_seed(results, "one-variable", "distance_hard")["ring"].values())
-    )
+    distance = mean_of(results, "one-variable", "distance_hard", "ring")
     return Evidence(
         [Criterion({"distance": distance}, "below", NEAR)],
         {"boundary error (theory: at least 0.5)": missed, **affine, **deep},

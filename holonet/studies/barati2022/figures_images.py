@@ -26,10 +26,10 @@ __all__ = [
 def energy_helps(results: Results) -> Section:
     """Clean and robust accuracy over the weight."""
     from holonet.plots import new_figure
-    from holonet.plots.style import add_legend, color, figure_of, label_axes, marker
+    from holonet.plots.style import add_legend, color, label_axes, marker
 
     families = by_family(results)
-    ax = new_figure(6.0, 3.9)[1][0]
+    figure, (ax,) = new_figure(6.0, 3.9)
     for index, (family, networks) in enumerate(families.items()):
         weights = sorted({weight for weight, _ in networks})
         for quantity, line in (("robust", "-"), ("clean", ":")):
@@ -50,7 +50,7 @@ def energy_helps(results: Results) -> Section:
     add_legend(ax, loc="upper left", bbox_to_anchor=(1.0, 1.0))
     return Section(
         title="The weight of the energy",
-        figure=figure_of(ax),
+        figure=figure,
         caption="Clean and robust accuracy (projected gradient ascent on the margin, l_inf), means "
         "over seeds.",
     )
@@ -58,49 +58,36 @@ def energy_helps(results: Results) -> Section:
 
 def energy_robustness(results: Results) -> Section:
     """Robust accuracy over the energy."""
-    from holonet.plots.style import figure_of, label_axes
-
-    ax = _scatter(
-        {
-            family: [(r["energy"], 100 * r["robust"]) for r in networks.values()]
-            for family, networks in by_family(results).items()
-        }
-    )
-    ax.set_xscale("log")
-    label_axes(ax, "Dirichlet energy of the logits on test data", "robust accuracy (%)")
+    groups = {
+        family: [(r["energy"], 100 * r["robust"]) for r in networks.values()]
+        for family, networks in by_family(results).items()
+    }
+    energy = "Dirichlet energy of the logits on test data"
     return Section(
         title="Energy against robustness",
-        figure=figure_of(ax),
+        figure=_scatter(groups, energy, "robust accuracy (%)", xscale="log"),
         caption="One point for each network.",
     )
 
 
 def holomorphic_robust(results: Results) -> Section:
     """Robust accuracy over clean accuracy."""
-    from holonet.plots.style import figure_of, label_axes
-
-    ax = _scatter(
-        {
-            family: [(100 * r["clean"], 100 * r["robust"]) for r in networks.values()]
-            for family, networks in by_family(results).items()
-        }
-    )
-    label_axes(ax, "clean accuracy (%)", "robust accuracy (%)")
+    groups = {
+        family: [(100 * r["clean"], 100 * r["robust"]) for r in networks.values()]
+        for family, networks in by_family(results).items()
+    }
     return Section(
         title="Families of one size",
-        figure=figure_of(ax),
+        figure=_scatter(groups, "clean accuracy (%)", "robust accuracy (%)"),
         caption="One point for each network; up and to the right is better.",
     )
 
 
 def transfer_distance(results: Results) -> Section:
     """Transfer rates over the distance of logits, and the control."""
-    from holonet.plots.style import figure_of
-
-    ax = _pairs(results, "logit_distance", "distance of the logit functions")
     return Section(
         title="Distance of logit functions against transfer",
-        figure=figure_of(ax),
+        figure=_pairs(results, "logit_distance", "distance of the logit functions"),
         caption="One point for each ordered pair of different networks. Pairs that share a network "
         "are not independent.",
         table=_control(results),
@@ -109,13 +96,9 @@ def transfer_distance(results: Results) -> Section:
 
 def transfer_harmonicity(results: Results) -> Section:
     """Transfer rates over the mean value defect."""
-    from holonet.plots.style import figure_of
-
-    ax = _pairs(results, "defect", "mean of both mean value defects")
-    ax.set_xscale("log")
     return Section(
         title="Harmonicity against transfer",
-        figure=figure_of(ax),
+        figure=_pairs(results, "defect", "mean of both mean value defects", xscale="log"),
         caption="One point for each ordered pair of different networks. The defect is over the "
         "real coordinates of the data.",
     )
@@ -145,10 +128,8 @@ def transfer_data(results: Results) -> Section:
     )
 
 
-def _pairs(results: Results, predictor: str, shown: str) -> Any:
+def _pairs(results: Results, predictor: str, shown: str, xscale: str = "linear") -> Any:
     """Rates against a predictor, pairs of one family apart from the others."""
-    from holonet.plots.style import label_axes
-
     pairs = pair_matrices(results)
     (result,) = of_part(results, "transfer")
     family = [network["family"] for network in result["networks"]]
@@ -159,9 +140,8 @@ def _pairs(results: Results, predictor: str, shown: str) -> Any:
                 name = f"within {source}" if source == target else "across families"
                 point = float(pairs[predictor][i, j]), 100 * float(pairs["rate"][i, j])
                 groups.setdefault(name, []).append(point)
-    ax = _scatter(dict(sorted(groups.items())), size=3)
-    label_axes(ax, shown, "transfer rate (%)")
-    return ax
+    ordered = dict(sorted(groups.items()))
+    return _scatter(ordered, shown, "transfer rate (%)", xscale=xscale, size=3)
 
 
 def _control(results: Results) -> Table:
@@ -207,14 +187,23 @@ def _others(rates: Tensor, members: list[int]) -> Tensor:
     return rates[members][off[members]]
 
 
-def _scatter(groups: Mapping[str, Sequence[tuple[float, float]]], size: float | int = 5) -> Any:
+def _scatter(
+    groups: Mapping[str, Sequence[tuple[float, float]]],
+    xlabel: str,
+    ylabel: str,
+    *,
+    xscale: str = "linear",
+    size: float | int = 5,
+) -> Any:
     from holonet.plots import new_figure
-    from holonet.plots.style import add_legend, color, marker
+    from holonet.plots.style import add_legend, color, label_axes, marker
 
-    ax = new_figure(6.4, 3.9)[1][0]
+    figure, (ax,) = new_figure(6.4, 3.9)
     for index, (name, points) in enumerate(groups.items()):
         x, y = zip(*points, strict=True)
         look: dict[str, Any] = {"linestyle": "none", "color": color(index), "marker": marker(index)}
         ax.plot(x, y, label=name, markersize=size, alpha=0.7, **look)
+    ax.set_xscale(xscale)
+    label_axes(ax, xlabel, ylabel)
     add_legend(ax, loc="upper left", bbox_to_anchor=(1.0, 1.0))
-    return ax
+    return figure

@@ -7,9 +7,8 @@ import torch
 
 from holonet._page import Section, Table
 from holonet.errors import DataError
-from holonet.statistics import mean_interval
 from holonet.studies.barati2022.conditions import CONDITIONS, PROBLEMS, closed_form
-from holonet.studies.barati2022.evidence_plane import by_seed
+from holonet.studies.barati2022.evidence_plane import by_seed, mean_of
 from holonet.studies.barati2022.planar_measures import profile, profile_radii
 from holonet.studies.claims import Results
 
@@ -150,12 +149,7 @@ def _table(results: Results) -> Table:
     for condition in CONDITIONS:
         for problem in by_seed(results, condition, "distance"):
             columns = ("distance_hard", "distance", "boundary_error", "energy_ratio", "defect")
-            means = [
-                mean_interval(
-                    list(by_seed(results, condition, quantity)[problem].values())
-                ).estimate
-                for quantity in columns
-            ]
+            means = [mean_of(results, condition, q, problem).estimate for q in columns]
             rows.append([condition, problem, *means])
     return Table(
         headers=[
