@@ -13,7 +13,7 @@ from typing import Any, Literal, TypeVar, Union
 
 import numpy as np
 import torch
-from jaxtyping import AbstractArray
+from jaxtyping import AbstractArray, jaxtyped
 from torch import Tensor, nn
 
 from holonet.errors import DomainError, InputTypeError
@@ -129,6 +129,9 @@ def fits(value: object, hint: Any) -> bool:
         return isinstance(value, os.PathLike)
     if isinstance(origin, type):
         return _holds(value, origin, inner)
+    if isinstance(hint, type) and issubclass(hint, AbstractArray):
+        with jaxtyped("context"):  # the caller's own annotations may give these names other sizes
+            return isinstance(value, hint)
     return not isinstance(hint, type) or isinstance(value, hint)
 
 

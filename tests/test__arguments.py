@@ -10,9 +10,10 @@ from typing import Any, Literal
 import numpy as np
 import pytest
 import torch
+from beartype import beartype
 from hypothesis import given
 from hypothesis import strategies as st
-from jaxtyping import Float, Int
+from jaxtyping import Float, Int, jaxtyped
 from torch import Tensor, nn
 
 from cases import each
@@ -133,6 +134,18 @@ def test_what_fits_an_annotation(hint: Any, taken: list[Any], refused: list[Any]
 def test_a_union_takes_what_one_of_its_members_takes(value: object) -> None:
     members = (int, str, None)
     assert fits(value, int | str | None) == any(fits(value, m) for m in members)
+
+
+def test_names_of_sizes_in_the_callers_annotations_say_nothing_about_ours() -> None:
+    @checked
+    def norms(x: Float[Tensor, "batch n"]) -> Tensor:
+        return x.norm(dim=1)
+
+    @jaxtyped(typechecker=beartype)
+    def of_halves(x: Float[Tensor, "batch n"]) -> Tensor:
+        return norms(x[::2])
+
+    assert of_halves(torch.ones(4, 3)).shape == (2,)
 
 
 def test_messages_say_what_was_given_and_what_is_taken() -> None:
