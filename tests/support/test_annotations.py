@@ -1,44 +1,22 @@
-"""Every annotation of the package is enforced, with and without shapes, nested functions too."""
+"""Every annotation of the package is enforced: shapes, results, dataclasses, nested functions."""
 
-from typing import Literal
+from typing import Any
 
 import pytest
-import torch
-from beartype.roar import BeartypeCallHintViolation
-from jaxtyping import Float, Inexact, TypeCheckError
-from torch import Tensor
+from jaxtyping import Float, TypeCheckError
+from torch import Tensor, ones
 
 import holonet
-from annotations import DEFINITIONS, _has_shape
+from annotations import DEFINITIONS
 from holonet.calculus.probes import Probes
 
 
-def test_annotations_with_sizes_have_shapes():
-    for annotation in (Float[Tensor, "batch n"], Float[Tensor, "*event"] | None, "AnyTensor"):
-        assert _has_shape(annotation)
-    for annotation in (
-        int,
-        Inexact[Tensor, "..."],
-        tuple[int, ...],
-        Float[Tensor, ""],
-        None,
-        Literal["n"],
-    ):
-        assert not _has_shape(annotation)
-
-
-def test_functions_without_shapes_are_enforced():
-    with pytest.raises(BeartypeCallHintViolation):
-        holonet.ops.dispatch._named(3)
-
-
-def enforce(source):
+def enforce(source: str) -> dict[str, Any]:
     """The namespace of a module that the import hook decorates like the package."""
-    import jaxtyping
-    from beartype import beartype
+    from jaxtyping import jaxtyped
 
-    names = {"enforced": jaxtyping.jaxtyped(typechecker=beartype), "Float": Float, "Tensor": Tensor}
-    exec(source, names)
+    names = {"enforced": jaxtyped(typechecker=None), "Float": Float, "Tensor": Tensor}
+    exec("from dataclasses import dataclass\n" + source, names)
     return names
 
 
@@ -50,12 +28,24 @@ def test_sizes_of_one_name_agree_and_results_are_checked():
         "@enforced\n"
         "def text() -> str:\n    return 1\n"
     )
-    names["add"](torch.ones(2), torch.ones(2))
+    names["add"](ones(2), ones(2))
     for a, b in ((2, 4), (3, 3)):
         with pytest.raises(TypeCheckError):
-            names["add"](torch.ones(a), torch.ones(b))
-    with pytest.raises(BeartypeCallHintViolation):
+            names["add"](ones(a), ones(b))
+    with pytest.raises(TypeCheckError):
         names["text"]()
+
+
+def test_names_of_sizes_are_those_of_one_call():
+    names = enforce(
+        "@enforced\n"
+        "def outer(a: Float[Tensor, 'n']) -> Float[Tensor, 'n']:\n"
+        "    return a + inner(a[1:])\n"
+        "@enforced\n"
+        "def inner(a: Float[Tensor, 'n']) -> Float[Tensor, '']:\n"
+        "    return a.sum()\n"
+    )
+    assert names["outer"](ones(3)).tolist() == [3, 3, 3]
 
 
 def test_nested_functions_are_enforced_the_first_times():
@@ -67,11 +57,22 @@ def test_nested_functions_are_enforced_the_first_times():
         "    return inner\n"
     )
     for _ in range(DEFINITIONS):
-        with pytest.raises(BeartypeCallHintViolation):
+        with pytest.raises(TypeCheckError):
             names["outer"]()("1")
     assert names["outer"]()("1") == "1"
 
 
+def test_fields_of_dataclasses_agree_in_size():
+    names = enforce(
+        "@enforced\n@dataclass\nclass Pair:\n    a: Float[Tensor, 'n']\n    b: Float[Tensor, 'n']\n"
+    )
+    names["Pair"](ones(2), ones(2))
+    with pytest.raises(TypeCheckError):
+        names["Pair"](ones(2), ones(3))
+
+
 def test_the_package_is_enforced():
-    with pytest.raises((TypeCheckError, BeartypeCallHintViolation)):
+    with pytest.raises(TypeCheckError):
         Probes.like(Probes(1), 3)
+    with pytest.raises(TypeCheckError):
+        holonet.ops.dispatch._named(3)

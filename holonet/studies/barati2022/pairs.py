@@ -84,7 +84,7 @@ def pair_correlation(
     return Interval(estimate, low, high, count, f"bootstrap over {count} networks")
 
 
-def node_effects(count: int) -> list[Float[Tensor, "{count} {count}"]]:
+def node_effects(count: int) -> list[Float[Tensor, "count count"]]:
     """Controls that take out every effect of the source alone and of the target alone.
 
     Example:
