@@ -6,7 +6,10 @@ import torch
 
 from holonet._types import BoolTensor, ComplexTensor, RealTensor
 
-__all__ = ["Domain"]
+__all__ = ["Domain", "Randomness"]
+
+Randomness = torch.Generator | None
+"""Where random numbers come from; None is torch's global stream."""
 
 
 class Domain(ABC):
@@ -29,11 +32,7 @@ class Domain(ABC):
 
     @abstractmethod
     def sample(
-        self,
-        count: int,
-        *,
-        generator: torch.Generator | None = None,
-        dtype: torch.dtype = torch.complex128,
+        self, count: int, *, generator: Randomness = None, dtype: torch.dtype = torch.complex128
     ) -> ComplexTensor:
         """`count` random points of the domain."""
 

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from holonet._arguments import checked
 from holonet._types import ComplexTensor, RealTensor
-from holonet.domains.base import Domain
+from holonet.domains.base import Domain, Randomness
 from holonet.domains.obstacles import Obstacle
 from holonet.errors import DomainError
 
@@ -17,7 +17,7 @@ __all__ = ["Annulus", "Disc", "Plane", "Rectangle", "SlitPlane"]
 
 
 def _uniform(
-    count: int, generator: torch.Generator | None, dtype: torch.dtype
+    count: int, generator: Randomness, dtype: torch.dtype
 ) -> tuple[RealTensor, RealTensor]:
     """Two independent uniform samples of [0, 1) in the real dtype of `dtype`."""
     pair = torch.rand(2, count, generator=generator, dtype=dtype.to_real())
@@ -44,11 +44,7 @@ class Plane(Domain):
         return torch.zeros_like(z.real)
 
     def sample(
-        self,
-        count: int,
-        *,
-        generator: torch.Generator | None = None,
-        dtype: torch.dtype = torch.complex128,
+        self, count: int, *, generator: Randomness = None, dtype: torch.dtype = torch.complex128
     ) -> Complex[Tensor, " count"]:
         """Standard circular normal points, E|z|^2 = 1."""
         return torch.randn(count, generator=generator, dtype=dtype)
@@ -81,11 +77,7 @@ class Annulus(Domain):
         return torch.maximum(r - self.outer, self.inner - r).clamp(min=0)
 
     def sample(
-        self,
-        count: int,
-        *,
-        generator: torch.Generator | None = None,
-        dtype: torch.dtype = torch.complex128,
+        self, count: int, *, generator: Randomness = None, dtype: torch.dtype = torch.complex128
     ) -> Complex[Tensor, " count"]:
         """Points uniform in area."""
         u, angle = _uniform(count, generator, dtype)
@@ -128,11 +120,7 @@ class Disc(Domain):
         return ((z - self.center).abs() - self.radius).clamp(min=0)
 
     def sample(
-        self,
-        count: int,
-        *,
-        generator: torch.Generator | None = None,
-        dtype: torch.dtype = torch.complex128,
+        self, count: int, *, generator: Randomness = None, dtype: torch.dtype = torch.complex128
     ) -> Complex[Tensor, " count"]:
         """Points uniform in area."""
         u, angle = _uniform(count, generator, dtype)
@@ -174,11 +162,7 @@ class Rectangle(Domain):
         return torch.stack([x - self.left, self.right - x, y - self.bottom, self.top - y])
 
     def sample(
-        self,
-        count: int,
-        *,
-        generator: torch.Generator | None = None,
-        dtype: torch.dtype = torch.complex128,
+        self, count: int, *, generator: Randomness = None, dtype: torch.dtype = torch.complex128
     ) -> Complex[Tensor, " count"]:
         """Points uniform in area."""
         u, v = _uniform(count, generator, dtype)
@@ -230,11 +214,7 @@ class SlitPlane(Domain):
         return torch.zeros_like(z.real)
 
     def sample(
-        self,
-        count: int,
-        *,
-        generator: torch.Generator | None = None,
-        dtype: torch.dtype = torch.complex128,
+        self, count: int, *, generator: Randomness = None, dtype: torch.dtype = torch.complex128
     ) -> Complex[Tensor, " count"]:
         """Circular normal points about the center that keep the margin."""
         parts: list[ComplexTensor] = []

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from holonet._arguments import checked
 from holonet._types import ComplexTensor, RealTensor
-from holonet.domains.base import Domain
+from holonet.domains.base import Domain, Randomness
 from holonet.errors import DomainError
 
 __all__ = ["Polydisc"]
@@ -50,11 +50,7 @@ class Polydisc(Domain):
         return self._excess(z).clamp(min=0).norm(dim=-1)
 
     def sample(
-        self,
-        count: int,
-        *,
-        generator: torch.Generator | None = None,
-        dtype: torch.dtype = torch.complex128,
+        self, count: int, *, generator: Randomness = None, dtype: torch.dtype = torch.complex128
     ) -> Complex[Tensor, "count n"]:
         """Points uniform in volume."""
         u, turn = torch.rand(

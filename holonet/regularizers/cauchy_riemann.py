@@ -32,12 +32,10 @@ class CauchyRiemannPenalty(SampledRegularizer):
             "forward".
         every: of that many examples one is probed, see below.
 
-    On 784-256-256-10 with split tanh or z^2 (complex64, batch 256, one thread), the penalty of all
-    examples costs as much as 3.8 forward-backward passes ("reverse") or 5.2 ("forward"). One
-    estimate of one example has, with split tanh, a standard deviation of 0.13 ("reverse") or 0.34
-    ("forward") times the mean: directions are drawn among 10 outputs, not among 784 inputs. So
-    little noise allows to probe every fourth example: value, penalty and their backward pass then
-    cost 2.2 forward-backward passes (tests/benchmarks/penalty_cost.py).
+    On 784-256-256-10 with split tanh one estimate of one example has a standard deviation of 0.13
+    ("reverse") or 0.34 ("forward") times the mean: directions are drawn among 10 outputs, not among
+    784 inputs. So little noise allows to probe every fourth example, at about two forward-backward
+    passes; every example takes about five (docs/results.md).
 
     Law: unbiased: the mean over probes is the exact penalty. Never negative; 0 whatever the
         probes exactly where f satisfies the Cauchy-Riemann equations.

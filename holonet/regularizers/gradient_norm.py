@@ -44,10 +44,8 @@ class GradientNorm(Regularizer):
             their own (dropout) do not draw the same ones in the two passes of "forward".
         outputs: "differences" or "each".
 
-    A training step with the norm of the logits or of the loss takes 1.9 standard steps in mode
-    "reverse" and 2.7 in mode "forward" on 784-256-256-10 with z^2, 2.1 and 3.1 on a real ReLU
-    network of as many parameters (batch 256, one thread of a shared x86-64 machine,
-    tests/benchmarks/step_time.py), hence the default. No forward mode alone estimates the l_1
+    A training step takes about two standard steps in mode "reverse" and three in mode "forward",
+    hence the default (tests/benchmarks/step_time.py). No forward mode alone estimates the l_1
     norm: random directions see the Euclidean one.
 
     Law: unbiased: the mean over probes is the exact penalty; both modes have the same value and

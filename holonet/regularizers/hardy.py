@@ -36,9 +36,8 @@ class HardyPenalty(SampledRegularizer):
         count: independent estimates, averaged. None for the deterministic mode, the sum over the
             n coordinate lines, v = (1, 0, ..., 0) and so on: it is not the mean of the other
             mode, yet agrees with it to leading order in r and vanishes on the same functions.
-        every: of that many examples one is probed; with 8 samples, on 784-256-256-10 and a batch of
-            256, value, penalty and their backward pass cost 2.2 forward-backward passes
-            (tests/benchmarks/penalty_cost.py).
+        every: of that many examples one is probed; the default costs about two forward-backward
+            passes (docs/results.md).
 
     Law: unbiased over the random v. Never negative; 0 whatever v where f is holomorphic on the
         closed polydisc of radius r about z, up to aliasing, and without it for polynomials of

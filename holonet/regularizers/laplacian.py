@@ -33,13 +33,10 @@ class LaplacianPenalty(SampledRegularizer):
             forward passes for every real coordinate and the backward pass through them.
         every: of that many examples one is probed, see below.
 
-    On 784-256-256-10 (batch 256, one thread) the penalty of all examples costs as much as 12 to 13
-    forward-backward passes of a real network and 24 to 26 of a complex one, hence the default
-    probes one in 32: value, penalty and their backward pass then cost 2.5 to 2.7 passes (real;
-    mostly fixed overhead, one in 16 costs 2.7 to 3.0) or 2.2 to 2.4 (complex;
-    tests/benchmarks/penalty_cost.py). One estimate of one example has a standard deviation of
-    about 0.8 (real) or 0.3 (complex, split tanh) times the mean: train with more examples or a
-    larger count where that is too noisy.
+    The penalty of all examples costs as much as 13 forward-backward passes of a real network and 24
+    of a complex one (docs/results.md), hence the default probes one in 32, at about two passes. One
+    estimate of one example has a standard deviation of about 0.8 (real) or 0.3 (complex, split
+    tanh) times the mean: train with more examples or a larger count where that is too noisy.
 
     Second derivatives are forward over forward, with the limits that `calculus.laplacian` names.
 

@@ -36,9 +36,8 @@ class MeanValuePenalty(SampledRegularizer):
         count: independent estimates, averaged. None for the exact penalty, by quadrature with 64
             points, which exists for one real or one complex coordinate alone: on spheres of more
             dimensions no rule with few points is exact on harmonic functions, take a larger count.
-        every: of that many examples one is probed; on 784-256-256-10 and a batch of 256, value,
-            penalty and their backward pass cost 2.4 forward-backward passes
-            (tests/benchmarks/penalty_cost.py).
+        every: of that many examples one is probed; the default costs about two forward-backward
+            passes (docs/results.md).
 
     Law: unbiased: the mean over probes is the exact penalty. It is 0 where u is harmonic on the
         ball; the converse needs all points and two radii, or the limit of radius 0, in which

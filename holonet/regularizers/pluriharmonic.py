@@ -26,9 +26,8 @@ class PluriharmonicPenalty(SampledRegularizer):
     Args:
         count: independent estimates, averaged; None for the exact penalty, which builds the
             complex Hessian from 8 n (n + 1) forward passes.
-        every: of that many examples one is probed; on that network and a batch of 256, value,
-            penalty and their backward pass cost 2.5 forward-backward passes
-            (tests/benchmarks/penalty_cost.py).
+        every: of that many examples one is probed; the default costs about two forward-backward
+            passes (docs/results.md).
 
     Law: unbiased: the mean over probes is the exact penalty. Never negative; 0 whatever the
         probes exactly where u is pluriharmonic, as real parts and logarithms of moduli of

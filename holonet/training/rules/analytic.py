@@ -52,12 +52,9 @@ class AnalyticRule(EmpiricalRisk):
     Raises:
         ConfigError: an unknown gradient_norm or directions, or what a regularizer refuses.
 
-    A training step takes 1.9 standard steps by double backward and 2.1 by forward mode on
-    784-256-256-10 with z^2, 2.0 and 2.6 on a real ReLU network of as many parameters; 2.6 over
-    complex directions; 2.5 to 2.9 with the harmonic part, which is forward over forward; 2.7 with
-    the Cauchy-Riemann part (batch 256, one thread of a shared x86-64 machine,
-    tests/benchmarks/step_time.py). There is no case in which forward mode is cheaper, and it is
-    noisier for the energy, hence the default.
+    A training step takes about two standard steps, and up to three over complex directions or with
+    the other terms (tests/benchmarks/step_time.py). Forward mode is nowhere cheaper, and noisier
+    for the energy.
 
     A network that recomputes its activations (torch.utils.checkpoint) cannot be trained by this
     rule in either mode, nor by `LinearizedRobustOptimization`: torch.func does not pass it.

@@ -37,8 +37,7 @@ class LinearizedRobustOptimization(EmpiricalRisk):
         radius: what that of the threat is multiplied by, a number or a schedule.
         label_smoothing: of the cross-entropy.
 
-    A training step takes 1.9 standard steps on 784-256-256-10 with z^2, with two classes 2.9 (batch
-    256, one thread of a shared x86-64 machine, tests/benchmarks/step_time.py).
+    A training step takes about two standard steps, three with two classes (docs/results.md).
 
     Law: not decreasing in eps and in classes. On a linear model without a box and with all
         classes, at least the robust loss, and equal to it for two classes.

@@ -53,10 +53,8 @@ class RobustOptimization(EmpiricalRisk):
         label_smoothing: of the risk.
         solver: another inner solver: (objective, start, x, threat) -> points.
 
-    A training step takes 1.7 standard steps for one step from the example, 2.0 for one from a
-    random point, 6.3 for seven, on 784-256-256-10 with z^2; 1.9, 2.5 and 8.1 on a real ReLU
-    network of as many parameters (batch 256, one thread of a shared x86-64 machine,
-    tests/benchmarks/step_time.py).
+    A training step takes about two standard steps for one step of ascent, six to eight for seven
+    (docs/results.md).
 
     Law: with radius 0 it is `EmpiricalRisk`. The perturbed points are in the set, and the same
         to rounding however the batch is split over processes. Parameter gradients are those of

@@ -40,9 +40,7 @@ class Trades(EmpiricalRisk):
         penalties: added, at the clean points.
         label_smoothing: of the cross-entropy.
 
-    A training step takes 7.4 standard steps on 784-256-256-10 with z^2, 9.6 on a real ReLU
-    network of as many parameters (batch 256, one thread of a shared x86-64 machine,
-    tests/benchmarks/step_time.py).
+    A training step takes seven to ten standard steps (docs/results.md).
 
     Law: with beta = 0 or radius 0 it is `EmpiricalRisk`; never below it.
 
