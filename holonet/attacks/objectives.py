@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import torch
-from jaxtyping import Int
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -277,7 +277,7 @@ def _answer(model: Model, x: Tensor) -> Tensor:
 
 
 def input_gradient(
-    objective: Numbers, point: Points, *, retain_graph: bool = False
+    objective: Float[Tensor, "*values"], point: Points, *, retain_graph: bool = False
 ) -> tuple[Points, Mask]:
     """The gradient of the summed objective at `point`, and for which examples it is finite.
 

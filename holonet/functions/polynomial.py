@@ -99,62 +99,38 @@ def polynomial(coefficients: Sequence[complex | float | int]) -> HolomorphicFunc
     )
 
 
-def _identity(z: Tensor) -> Tensor:
-    return z
+@dataclass(frozen=True)
+class _Monomial:
+    """factor * z^power; can be pickled."""
+
+    factor: int
+    power: int
+
+    def __call__(self, z: Tensor) -> Tensor:
+        if self.power == 0:
+            return torch.full_like(z, self.factor)
+        total = z
+        for _ in range(self.power - 1):
+            total = total * z
+        return scaled(total, self.factor)
 
 
-def _square(z: Tensor) -> Tensor:
-    return z * z
-
-
-def _double(z: Tensor) -> Tensor:
-    return scaled(z, 2)
-
-
-def _two(z: Tensor) -> Tensor:
-    return torch.full_like(z, 2)
-
-
-def _cube(z: Tensor) -> Tensor:
-    return z * z * z
-
-
-def _d_cube(z: Tensor) -> Tensor:
-    return scaled(z * z, 3)
-
-
-def _d2_cube(z: Tensor) -> Tensor:
-    return scaled(z, 6)
+def _monomial(name: str, formula: str, n: int) -> HolomorphicFunction:
+    return HolomorphicFunction(
+        name=name,
+        formula=formula,
+        value=_Monomial(1, n),
+        derivative=_Monomial(n, n - 1),
+        second_derivative=_Monomial(n * (n - 1), max(n - 2, 0)),
+        function_class=FunctionClass.AFFINE if n == 1 else FunctionClass.POLYNOMIAL,
+        reference="by definition",
+    )
 
 
 POLYNOMIALS = (
-    HolomorphicFunction(
-        name="identity",
-        formula="z",
-        value=_identity,
-        derivative=torch.ones_like,
-        second_derivative=torch.zeros_like,
-        function_class=FunctionClass.AFFINE,
-        reference="by definition",
-    ),
-    HolomorphicFunction(
-        name="square",
-        formula="z**2",
-        value=_square,
-        derivative=_double,
-        second_derivative=_two,
-        function_class=FunctionClass.POLYNOMIAL,
-        reference="by definition",
-    ),
-    HolomorphicFunction(
-        name="cube",
-        formula="z**3",
-        value=_cube,
-        derivative=_d_cube,
-        second_derivative=_d2_cube,
-        function_class=FunctionClass.POLYNOMIAL,
-        reference="by definition",
-    ),
+    _monomial("identity", "z", 1),
+    _monomial("square", "z**2", 2),
+    _monomial("cube", "z**3", 3),
     polynomial((0, 1, 0.25)),
 )
 """The records of this module; `polynomial` is z + z^2/4, near the identity at 0."""

@@ -5,7 +5,7 @@ subexpressions are shared, and only what an output needs is ever emitted.
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -30,6 +30,14 @@ _FOLD = {
 _COMMUTATIVE = {"add", "mul", "and", "or"}
 
 
+def _operator(op: str) -> Callable[["Real", "Expression"], "Real"]:
+    return lambda self, other: self.sheet.apply(op, self, other)
+
+
+def _reflected(op: str) -> Callable[["Real", "Expression"], "Real"]:
+    return lambda self, other: self.sheet.apply(op, other, self)
+
+
 @dataclass(eq=False)
 class Real:
     """A node: an operation on earlier nodes, an input, or a constant."""
@@ -39,50 +47,25 @@ class Real:
     args: tuple["Real", ...] = ()
     value: float | str | None = None
 
-    def __add__(self, other: "Expression") -> "Real":
-        return self.sheet.apply("add", self, other)
-
-    def __radd__(self, other: float | int) -> "Real":
-        return self.sheet.apply("add", other, self)
-
-    def __sub__(self, other: "Expression") -> "Real":
-        return self.sheet.apply("sub", self, other)
-
-    def __rsub__(self, other: float | int) -> "Real":
-        return self.sheet.apply("sub", other, self)
-
-    def __mul__(self, other: "Expression") -> "Real":
-        return self.sheet.apply("mul", self, other)
-
-    def __rmul__(self, other: float | int) -> "Real":
-        return self.sheet.apply("mul", other, self)
-
-    def __truediv__(self, other: "Expression") -> "Real":
-        return self.sheet.apply("div", self, other)
-
-    def __rtruediv__(self, other: float | int) -> "Real":
-        return self.sheet.apply("div", other, self)
+    __add__ = _operator("add")
+    __radd__ = _reflected("add")
+    __sub__ = _operator("sub")
+    __rsub__ = _reflected("sub")
+    __mul__ = _operator("mul")
+    __rmul__ = _reflected("mul")
+    __truediv__ = _operator("div")
+    __rtruediv__ = _reflected("div")
+    __lt__ = _operator("lt")
+    __le__ = _operator("le")
+    __gt__ = _reflected("lt")
+    __ge__ = _reflected("le")
+    __and__ = _operator("and")
 
     def __neg__(self) -> "Real":
         return self.sheet.apply("neg", self)
 
     def __abs__(self) -> "Real":
         return self.sheet.apply("abs", self)
-
-    def __lt__(self, other: "Expression") -> "Real":
-        return self.sheet.apply("lt", self, other)
-
-    def __le__(self, other: "Expression") -> "Real":
-        return self.sheet.apply("le", self, other)
-
-    def __gt__(self, other: "Expression") -> "Real":
-        return self.sheet.apply("lt", other, self)
-
-    def __ge__(self, other: "Expression") -> "Real":
-        return self.sheet.apply("le", other, self)
-
-    def __and__(self, other: "Real") -> "Real":
-        return self.sheet.apply("and", self, other)
 
     def where(self, yes: "Expression", no: "Expression") -> "Real":
         """`yes` where this condition holds, else `no`."""

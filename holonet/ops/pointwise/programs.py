@@ -35,30 +35,6 @@ def program(operation: str, record: HolomorphicFunction, *, double: bool) -> Pro
     return Program(names, _WRITERS[operation](record, *map(sheet.complex_input, names)))
 
 
-def _value(record: HolomorphicFunction, z: Planar) -> list[Planar]:
-    return [trace(record.value, z)]
-
-
-def _push(record: HolomorphicFunction, z: Planar, t: Planar) -> list[Planar]:
-    return [trace(record.derivative, z).times(t)]
-
-
-def _pull(record: HolomorphicFunction, z: Planar, g: Planar) -> list[Planar]:
-    return [trace(record.derivative, z).conj().times(g)]
-
-
-def _bend(record: HolomorphicFunction, z: Planar, t: Planar, u: Planar) -> list[Planar]:
-    return [trace(record.second_derivative, z).times(t).times(u)]
-
-
-def _push_backward(record: HolomorphicFunction, z: Planar, t: Planar, h: Planar) -> list[Planar]:
-    return [trace(record.second_derivative, z).times(t).conj().times(h), *_pull(record, z, h)]
-
-
-def _pull_backward(record: HolomorphicFunction, z: Planar, g: Planar, h: Planar) -> list[Planar]:
-    return [trace(record.second_derivative, z).times(h).conj().times(g), *_push(record, z, h)]
-
-
 def _bend_backward(
     record: HolomorphicFunction, z: Planar, t: Planar, u: Planar, h: Planar
 ) -> list[Planar]:
@@ -70,12 +46,18 @@ def _bend_backward(
 
 _WRITERS: Mapping[str, Callable[..., list[Planar]]] = MappingProxyType(
     {
-        "value": _value,
-        "push": _push,
-        "pull": _pull,
-        "bend": _bend,
-        "push_backward": _push_backward,
-        "pull_backward": _pull_backward,
+        "value": lambda f, z: [trace(f.value, z)],
+        "push": lambda f, z, t: [trace(f.derivative, z).times(t)],
+        "pull": lambda f, z, g: [trace(f.derivative, z).conj().times(g)],
+        "bend": lambda f, z, t, u: [trace(f.second_derivative, z).times(t).times(u)],
+        "push_backward": lambda f, z, t, h: [
+            trace(f.second_derivative, z).times(t).conj().times(h),
+            trace(f.derivative, z).conj().times(h),
+        ],
+        "pull_backward": lambda f, z, g, h: [
+            trace(f.second_derivative, z).times(h).conj().times(g),
+            trace(f.derivative, z).times(h),
+        ],
         "bend_backward": _bend_backward,
     }
 )
