@@ -85,17 +85,13 @@ def _checked_function(function: Callable[..., Any], name: str) -> Any:
             for parameter, hint in hints().items():
                 if parameter in given and not fits(given[parameter], hint):
                     raise InputTypeError(_refusal(name, parameter, given[parameter], hint))
-            _require_seed(name, given.get("seed"))
+            seed = given.get("seed")
+            if isinstance(seed, int) and not -SEEDS <= seed < SEEDS:  # as torch's generators
+                raise DomainError(f"{name}: seed is {seed}, and a seed is below 2**63 in size")
         return function(*args, **kwargs)
 
     vars(edge)[_BARE] = function
     return edge
-
-
-def _require_seed(function: str, seed: object) -> None:
-    """Refuse what torch's generators cannot start from."""
-    if isinstance(seed, int) and not -SEEDS <= seed < SEEDS:
-        raise DomainError(f"{function}: seed is {seed}, and a seed is below 2**63 in size")
 
 
 _EITHER = inspect.Parameter.POSITIONAL_OR_KEYWORD

@@ -54,10 +54,8 @@ def write_atomically(path: Path, content: bytes | str) -> Path:
     data = content.encode() if isinstance(content, str) else content
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
     try:
-        with (
-            naming(path),
-            temporary.open("xb") as file,
-        ):  # not mkstemp: it makes files that others cannot read
+        # not mkstemp: it makes files that others cannot read
+        with naming(path), temporary.open("xb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())

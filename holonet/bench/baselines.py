@@ -58,11 +58,8 @@ class BaselineNetwork(nn.Module):
 
 def affine_layers(kind: Callable[..., nn.Module], widths: Sequence[int]) -> list[nn.Module]:
     """Affine maps between the widths, of `torch.nn.Linear` or complextorch's."""
-    made = []
-    for inner, outer in itertools.pairwise(widths):
-        extra = {"dtype": torch.complex64} if kind is nn.Linear else {}
-        made.append(kind(inner, outer, **extra))
-    return made
+    extra = {"dtype": torch.complex64} if kind is nn.Linear else {}
+    return [kind(inner, outer, **extra) for inner, outer in itertools.pairwise(widths)]
 
 
 def compilers() -> dict[str, Callable[[Any], Any]]:

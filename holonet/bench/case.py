@@ -4,10 +4,11 @@ import itertools
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from holonet._types import Entries, Labels, Points, Scalar, TensorFunction
 from holonet.bench.memory import Work
@@ -106,10 +107,8 @@ def complex_products(widths: Sequence[int], batch: int, device: str = "cpu") -> 
 
     The first layer's inputs need no gradient.
     """
-    pairs = [
-        (_random(batch, n, device=device), _random(m, n, device=device))
-        for n, m in itertools.pairwise(widths)
-    ]
+    random = partial(torch.randn, dtype=torch.complex64, device=device)
+    pairs = [(random(batch, n), random(m, n)) for n, m in itertools.pairwise(widths)]
 
     def run() -> None:
         for k, (z, w) in enumerate(pairs):
@@ -119,10 +118,6 @@ def complex_products(widths: Sequence[int], batch: int, device: str = "cpu") -> 
                 _ = out @ w
 
     return run
-
-
-def _random(*shape: int, device: str) -> Tensor:
-    return torch.randn(shape, dtype=torch.complex64, device=device)
 
 
 def pulled(function: TensorFunction, leaf: Entries, g: Entries) -> Contender:

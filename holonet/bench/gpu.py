@@ -64,11 +64,7 @@ def _awaited(contenders: Mapping[str, Contender]) -> Mapping[str, Contender]:
     """Contenders that return when the device is done."""
 
     def awaiting(run: Contender) -> Contender:
-        def awaited() -> None:
-            run()
-            torch.cuda.synchronize()
-
-        return awaited
+        return lambda: (run(), torch.cuda.synchronize())
 
     return MappingProxyType({name: awaiting(run) for name, run in contenders.items()})
 

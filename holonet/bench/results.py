@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
-from holonet._files import read_with_digest, write_with_digest
+from holonet._files import MIB, read_with_digest, write_with_digest
 from holonet.bench.case import Case, Contender, MemoryCase
 from holonet.bench.memory import peak
 from holonet.bench.timing import interleave, ratio
@@ -16,7 +16,6 @@ from holonet.errors import DataError
 
 __all__ = ["Row", "files_beside", "measure", "read_rows", "write_rows"]
 
-MIB = 2**20
 FAILS = "does not run"
 
 log = logging.getLogger(__name__)
@@ -154,13 +153,11 @@ def files_beside(path: Path) -> list[Path]:
 
     What is not one of them, or is damaged, is left out with a warning.
     """
-    return [file for file in sorted(path.parent.glob("*.csv")) if _readable(file)]
-
-
-def _readable(file: Path) -> bool:
-    try:
-        read_rows(file)
-    except DataError as error:
-        log.warning("%s; it is left out", error)
-        return False
-    return True
+    files = []
+    for file in sorted(path.parent.glob("*.csv")):
+        try:
+            read_rows(file)
+            files.append(file)
+        except DataError as error:
+            log.warning("%s; it is left out", error)
+    return files

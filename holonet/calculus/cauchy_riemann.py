@@ -6,14 +6,7 @@ import torch
 from torch import Tensor
 
 from holonet._arguments import checked
-from holonet._types import (
-    AnyTensor,
-    ComplexEntries,
-    ComplexTensor,
-    Entries,
-    Numbers,
-    TensorFunction,
-)
+from holonet._types import ComplexEntries, ComplexTensor, Entries, Numbers, TensorFunction
 from holonet.calculus.wirtinger import complex_tangents, dbar
 from holonet.errors import DomainError, ShapeError, UnknownNameError
 
@@ -146,5 +139,5 @@ def _flat_tangents(
     return _rows(along), _rows(across)
 
 
-def _rows(w: AnyTensor) -> AnyTensor:
+def _rows(w: ComplexTensor) -> ComplexTensor:
     return w.unsqueeze(-1).flatten(1)

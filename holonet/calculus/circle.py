@@ -163,7 +163,8 @@ def agreed(
             change = (result - previous).detach().abs()
             moving = ~(change <= (LOOSELY_SETTLED if is_last else SETTLED * eps) * size)
             if not bool(moving.any()):
-                _require_digits(result, rounding, scale * _typical(values), asked)
+                typical = modulus.log().mean(0).exp()  # which a few huge values do not lift
+                _require_digits(result, rounding, scale * typical, asked)
                 return result
             error = float((change / size)[moving].max())
         previous = result
@@ -173,11 +174,6 @@ def agreed(
         "it, or is less exact than its dtype: choose another radius, or take what a number of "
         "samples= gives"
     )
-
-
-def _typical(values: AnyTensor) -> RealTensor:
-    """The geometric mean of |values| over the circle, which a few huge ones do not lift."""
-    return values.detach().abs().log().mean(0).exp()
 
 
 def _require_digits(

@@ -7,14 +7,7 @@ import torch
 from torch import Tensor
 
 from holonet._arguments import checked
-from holonet._types import (
-    AnyTensor,
-    ComplexTensor,
-    Entries,
-    Numbers,
-    RealTensor,
-    TensorFunction,
-)
+from holonet._types import AnyTensor, ComplexTensor, Entries, Numbers, RealTensor, TensorFunction
 from holonet.calculus.checks import (
     evaluate,
     require_clear_circle,

@@ -16,7 +16,6 @@ such layers out in elementary operations.
 """
 
 import math
-from collections.abc import Iterator
 
 import torch
 from jaxtyping import Complex, Float
@@ -98,8 +97,7 @@ def laplacian_over_real_part(u: TensorFunction, z: Tensor, *, chunk: int = 32) -
 
     Raises:
         InputTypeError: z is not complex.
-        ShapeError: z has no batch axis, or u does not give a value for each example.
-        ConfigError: `chunk` is below 1.
+        ShapeError, ConfigError: as `laplacian`.
 
     Example:
         >>> z = torch.tensor([[1 + 1j, 2j]])
@@ -229,8 +227,7 @@ def complex_hessian(u: TensorFunction, z: Tensor, *, chunk: int = 32) -> Hessian
 
     Raises:
         InputTypeError: z is not complex.
-        ShapeError: z has no batch axis, or u does not give a value for each example.
-        ConfigError: `chunk` is below 1.
+        ShapeError, ConfigError: as `laplacian`.
 
     Example:
         >>> z = torch.tensor([[1 + 1j, 2j]])
@@ -273,8 +270,7 @@ def pluriharmonic_defect(u: TensorFunction, z: Tensor, *, chunk: int = 32) -> Re
 
     Raises:
         InputTypeError: z is not complex.
-        ShapeError: z has no batch axis, or u does not give a value for each example.
-        ConfigError: `chunk` is below 1.
+        ShapeError, ConfigError: as `laplacian`.
 
     Example:
         >>> z = torch.tensor([[1 + 1j, 2j]])
@@ -290,16 +286,13 @@ def _trace(
 ) -> AnyTensor:
     """The sum of D2u[v, v] over the coordinate directions times each of the units."""
     require_count("chunk", chunk, 1, asked)
-    sums = [_second(u, z, v, v, asked).sum(0) for v in _coordinates(z, units, chunk)]
-    return torch.stack(sums).sum(0)
-
-
-def _coordinates(z: AnyTensor, units: tuple[complex | int, ...], chunk: int) -> Iterator[AnyTensor]:
-    """Stacks of at most `chunk` coordinate directions, (k, batch, *event)."""
     indices = torch.arange(math.prod(z.shape[1:]), device=z.device)
+    sums = []
     for unit in units:
         for some in indices.split(chunk):
-            yield unit * _unit_directions(z, some)
+            v = unit * _unit_directions(z, some)
+            sums.append(_second(u, z, v, v, asked).sum(0))
+    return torch.stack(sums).sum(0)
 
 
 def _unit_directions(z: AnyTensor, indices: IntTensor) -> AnyTensor:

@@ -315,9 +315,8 @@ def _draw(
 
         return plot_transfer(cast("TransferMatrix", matrix))
 
-    notes = [save_picture(folder / "examples.png", examples)]
-    if matrix is not None:
-        notes.append(save_picture(folder / "transfer.png", transfer))
+    pictures = [examples] if matrix is None else [examples, transfer]
+    notes = [save_picture(folder / f"{draw.__name__}.png", draw) for draw in pictures]
     return [note for note in notes if note is not None]
 
 

@@ -12,6 +12,7 @@ from holonet._types import IntTensor, Labels, Points, RealTensor
 from holonet.attacks import Alarm, AlarmKind, ThreatModel, pgd
 from holonet.attacks.objectives import Model, input_gradient, logits_of, loss_named, require_labels
 from holonet.attacks.worst_case import Attack
+from holonet.calculus import Probes
 from holonet.calculus.examples import per_example
 from holonet.errors import ConfigError, DataError
 from holonet.nn.modes import evaluating
@@ -234,11 +235,6 @@ def _direction(model: Model, x: Points, y: Labels) -> RealTensor:
 
 def _equal_norm_noise(x: Points, threat: ThreatModel, seed: int) -> Points:
     """The examples moved by eps in the threat's norm along random signs, inside the box."""
-    generator = torch.Generator().manual_seed(seed)
-    if x.is_complex():
-        angles = torch.rand(x.shape, generator=generator) * 2 * torch.pi
-        signs = torch.polar(torch.ones_like(angles), angles).to(x)
-    else:
-        signs = (torch.randint(0, 2, x.shape, generator=generator) * 2 - 1).to(x)
+    signs = Probes(seed).like(x)
     length = per_example(threat.distance(x + signs, x), x)
     return threat.project(x + signs * (threat.eps / length), x)

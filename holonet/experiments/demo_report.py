@@ -76,8 +76,8 @@ def demo_report(
 def _verdict(outcomes: Sequence[Outcome], check: HolomorphyCheck) -> str:
     """What happened, the control first, in words that follow the numbers."""
     plain, control, holomorphic = outcomes
-    under = [_percent(o.at(EPS).accuracy) for o in outcomes]
-    clean = [_percent(o.clean) for o in outcomes]
+    under = [f"{o.at(EPS).accuracy:.1%}" for o in outcomes]
+    clean = [f"{o.clean:.1%}" for o in outcomes]
     return (
         f"Under an l_inf attack of size {EPS:g} the real network keeps {under[0]} of the test "
         f"images. Trained by the linearized rule, without any attack, it keeps {under[1]}: the "
@@ -227,7 +227,3 @@ def _holomorphy_section(check: HolomorphyCheck) -> Section:
         "multiplying by i only swaps and negates parts, so sums and products commute with it "
         "without any rounding.",
     )
-
-
-def _percent(fraction: float) -> str:
-    return f"{100 * fraction:.1f}%"

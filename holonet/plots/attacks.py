@@ -78,8 +78,7 @@ def plot_distances(
     norms = {result.threat.norm for result in distances.values()}
     if len(norms) != 1:
         raise DataError(f"distances in {len(norms)} norms: draw at least one, all in one norm")
-    if ax is None:
-        ax = new_figure(6.0, 3.9)[1][0]
+    ax = ax or new_figure(6.0, 3.9)[1][0]
     ordered = {
         name: np.sort(result.distance.double().numpy(force=True))
         for name, result in distances.items()

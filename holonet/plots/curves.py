@@ -58,8 +58,7 @@ def plot_robustness(
         )
     x = np.asarray(eps, dtype=np.float64)
     checked = {name: _interval(name, curve, x.shape) for name, curve in curves.items()}
-    if ax is None:
-        ax = new_figure(6.0, 3.9)[1][0]
+    ax = ax or new_figure(6.0, 3.9)[1][0]
     for index, (name, (accuracy, low, high)) in enumerate(checked.items()):
         ax.fill_between(x, 100 * low, 100 * high, color=color(index), alpha=0.16, linewidth=0)
         ax.plot(

@@ -66,9 +66,8 @@ def plot_intervals(
                     f"{name!r} of {row!r} is {estimate} in [{low}, {high}]: order it as "
                     "(estimate, low, high), with a finite estimate"
                 )
-    if ax is None:
-        height = 1.1 + (0.3 + 0.17 * len(names)) * len(rows)
-        ax = new_figure(6.4, height)[1][0]
+    height = 1.1 + (0.3 + 0.17 * len(names)) * len(rows)
+    ax = ax or new_figure(6.4, height)[1][0]
     if reference is not None:
         ax.axvline(reference, color=MUTED, linewidth=1.0, linestyle="--")
     for index, name in enumerate(names):

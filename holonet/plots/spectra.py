@@ -63,8 +63,7 @@ def plot_modes(
             "the spectrum is not finite or all zero: check the values of the function on its circle"
         )
     modes = np.arange(len(size)) - len(size) // 2
-    if ax is None:
-        ax = new_figure(6.4, 3.6)[1][0]
+    ax = ax or new_figure(6.4, 3.6)[1][0]
     rounding = _eps(values.dtype) * size.max()
     floor = min(rounding, size[size > 0].min()) / 10
     for chosen, index, name in (

@@ -88,11 +88,10 @@ class Criterion:
             >>> Criterion({"a": Interval(0.2, 0.1, 0.3, 5, "t")}, "above").text
             'a: 0.20 (95% interval 0.10 to 0.30), confirmed.'
         """
+        verdicts = self.verdicts
         parts = (
-            f"{name}: {interval.scaled(self.factor).text(self.digits, self.unit)}, {verdict}"
-            for (name, interval), verdict in zip(
-                self.intervals.items(), self.verdicts.values(), strict=True
-            )
+            f"{name}: {i.scaled(self.factor).text(self.digits, self.unit)}, {verdicts[name]}"
+            for name, i in self.intervals.items()
         )
         return f"{'; '.join(parts)}."
 

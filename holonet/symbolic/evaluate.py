@@ -228,7 +228,10 @@ class _Evaluation:
         if any(abs(a) > _LARGEST for a in arguments):
             raise NumericalError(f"{quote(e)} has an argument above {_LARGEST} in modulus")
         if e.is_Pow:
-            return self.power(*arguments)
+            base, exponent = arguments
+            if base == 0:
+                raise ValueError("a power of 0 whose exponent is no integer")
+            return base**exponent
         rule = _RULES.get(type(e))
         if rule is not None:
             return rule(self.context, *arguments)
@@ -242,11 +245,6 @@ class _Evaluation:
         if not e.is_number or e.is_finite is not True:
             raise NumericalError(f"{quote(e)} has no finite value")
         return _real(self.context, e)
-
-    def power(self, base: Any, exponent: Any) -> Any:
-        if base == 0:
-            raise ValueError("a power of 0 whose exponent is no integer")
-        return base**exponent
 
     def case(self, e: Expr) -> Any:
         for value, condition in e.args:
@@ -303,10 +301,6 @@ def _step_function(context: Any, x: Any, at_0: Any = None) -> Any:
     return context.mpf(1 if value > 0 else 0)
 
 
-def _angle(context: Any, y: Any, x: Any) -> Any:
-    return context.atan2(_ordered(y), _ordered(x))
-
-
 def _named(name: str) -> Callable[..., Any]:
     return lambda context, *arguments: getattr(context, name)(*arguments)
 
@@ -320,7 +314,7 @@ _RULES: dict[type, Callable[..., Any]] = {
     )
 } | {
     sympy.Abs: lambda context, u: abs(u),
-    sympy.atan2: _angle,
+    sympy.atan2: lambda context, y, x: context.atan2(_ordered(y), _ordered(x)),
     sympy.Heaviside: _step_function,
     sympy.Max: lambda context, *several: max(map(_ordered, several)),
     sympy.Min: lambda context, *several: min(map(_ordered, several)),

@@ -4,7 +4,6 @@ import cmath
 import dataclasses
 import math
 from collections.abc import Sequence
-from typing import NoReturn
 
 import sympy
 import torch
@@ -126,7 +125,11 @@ def _in_z(e: Expr) -> Expr:
     """The formula in z, after a look at what may not stand in it."""
     for node in sympy.preorder_traversal(e):
         if isinstance(node, NOT_HOLOMORPHIC):
-            _refuse_not_holomorphic(e, node)
+            raise NotHolomorphicError(
+                f"from_sympy({quote(e)}): {quote(node)} is not holomorphic. Take it out, or use it "
+                "as a readout behind the holomorphic part (nn.RealPart, nn.Modulus); "
+                "symbolic.prove tells whether the whole is holomorphic after all"
+            )
     variables = sorted(e.free_symbols, key=str)
     if len(variables) != 1:
         listed = ", ".join(map(str, variables)) or "none"
@@ -163,14 +166,6 @@ def _check_numbers(e: Expr) -> None:
             double(part)
             if e.is_Mul or e.is_Pow:
                 check_not_zero(part, e)
-
-
-def _refuse_not_holomorphic(e: Expr, node: sympy.Basic) -> NoReturn:
-    raise NotHolomorphicError(
-        f"from_sympy({quote(e)}): {quote(node)} is not holomorphic. Take it out, or use it as "
-        "a readout behind the holomorphic part (nn.RealPart, nn.Modulus); symbolic.prove tells "
-        "whether the whole is holomorphic after all"
-    )
 
 
 def _base_point(record: HolomorphicFunction, requested: complex | float | int | None) -> complex:

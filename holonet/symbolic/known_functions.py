@@ -175,11 +175,6 @@ def _turned(parts: _Parts, quarters: int) -> _Parts:
     return _Turned(g, quarters), _Turned(dg, quarters + 1), _Turned(d2g, quarters + 2)
 
 
-def _parts(name: str) -> _Parts:
-    record = CATALOGUE[name]
-    return record.value, record.derivative, record.second_derivative
-
-
 def _record(
     name: str,
     parts: _Parts,
@@ -211,6 +206,7 @@ _ENDS = Singularity(PointSet((1 + 0j, -1 + 0j)), SingularityKind.BRANCH_POINT)
 _OUTWARD = "(-oo, -1] or [1, oo)"
 _UPWARD = "I*[1, oo) or -I*[1, oo)"
 _ENTIRE = FunctionClass.ENTIRE
+_ERF = (CATALOGUE["erf"].value, CATALOGUE["erf"].derivative, CATALOGUE["erf"].second_derivative)
 _SECH = (_reciprocal_cosh, _d_sech, _d2_sech)
 _CSCH = (_reciprocal_sinh, _d_csch, _d2_csch)
 _COTH = (_coth, _d_coth, _d2_coth)
@@ -251,7 +247,7 @@ FUNCTIONS: Mapping[type, KnownFunction] = MappingProxyType(
         sympy.atan: KnownFunction(CATALOGUE["atan"], _AT_0, _UPWARD),
         sympy.erf: KnownFunction(CATALOGUE["erf"], None),
         sympy.erfc: KnownFunction(_record("erfc", (erfc, _d_erfc, _d2_erfc), _ENTIRE), None),
-        sympy.erfi: KnownFunction(_record("erfi", _turned(_parts("erf"), 3), _ENTIRE), None),
+        sympy.erfi: KnownFunction(_record("erfi", _turned(_ERF, 3), _ENTIRE), None),
         sympy.sech: _meromorphic("sech", _SECH, _ZEROS_OF_COSH, (), "I*pi/2 + I*pi*k"),
         sympy.csch: _meromorphic("csch", _CSCH, _MULTIPLES_OF_PI_I, (), "I*pi*k"),
         sympy.coth: _meromorphic("coth", _COTH, _MULTIPLES_OF_PI_I, (_ZEROS_OF_COSH,), "I*pi*k"),

@@ -68,9 +68,6 @@ def laurent(e: Expr, z: sympy.Symbol, at: Expr, terms: int, *, floating: bool = 
 class _Exact:
     """Arithmetic of exact numbers."""
 
-    def read(self, e: Expr) -> Any:
-        return self.tidy(e)
-
     def apply(self, function: Callable[[Any], Any], c: Any) -> Any:
         return self.tidy(function(c))
 
@@ -81,6 +78,8 @@ class _Exact:
         if sympy.count_ops(c) > _LARGEST:
             raise UndecidedSeriesError("the coefficients become too large")
         return sympy.expand(c)
+
+    read = tidy
 
     def is_zero(self, c: Any) -> bool:
         if c.is_Rational:

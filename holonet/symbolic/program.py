@@ -226,9 +226,7 @@ class _Compiler:
     def add(self, expression: Expr) -> int:
         """The position of this expression's result."""
         if expression not in self.known:
-            step = self.step(expression)
-            self.steps.append(step)
-            self.known[expression] = len(self.steps) - 1
+            self.known[expression] = self.append(*self.step(expression))
         return self.known[expression]
 
     def step(self, e: Expr) -> tuple[Any, ...]:

@@ -155,11 +155,9 @@ class _Attempt:
                     proofs.append(proved)
                 case Unknown() as unknown:
                     doubts.append(unknown)
-        return doubts[0] if doubts else self.joined(proofs)
-
-    def joined(self, proofs: list[Proved]) -> Proved:
-        """All outputs are proved: the methods, steps and sets of each, once."""
-        return Proved(
+        if doubts:
+            return doubts[0]
+        return Proved(  # the methods, steps and sets of each, once
             self.claim,
             ", ".join(dict.fromkeys(p.method for p in proofs)),
             tuple(dict.fromkeys(step for p in proofs for step in p.steps)),

@@ -51,12 +51,8 @@ class Patch:
     period: complex = 0j
 
 
-@dataclass(frozen=True)
-class _Removed:
-    """A removable point, exact, with the period of the formula or 0."""
-
-    point: Expr
-    period: Expr
+_Removed = tuple[Expr, Expr]
+"""A removable point, exact, with the period of the formula or 0."""
 
 
 def split_removable(
@@ -103,7 +99,7 @@ class _Search:
             return tuple(singularities), ()
         rest = [s.where for s in remaining] + list(self.cuts)
         try:
-            patches = tuple(self.patch(r, rest) for r in dict.fromkeys(removed))
+            patches = tuple(self.patch(*r, rest) for r in dict.fromkeys(removed))
         except UndecidedSeriesError:
             return tuple(singularities), ()
         return tuple(dict.fromkeys(remaining)), patches
@@ -118,7 +114,7 @@ class _Search:
                 for p in points:
                     q = _exact_point(p, exact)
                     if q is not None and self.is_removable(q):
-                        removed.append(_Removed(q, sympy.Integer(0)))
+                        removed.append((q, sympy.Integer(0)))
                     else:
                         remaining.append(p)
                 return [PointSet(tuple(remaining))] if remaining else [], removed
@@ -138,7 +134,7 @@ class _Search:
             removable = [
                 k for k in _NEIGHBORS if k not in without and self.is_removable(offset + k * step)
             ]
-            removed = [_Removed(offset + k * step, sympy.Integer(0)) for k in removable]
+            removed = [(offset + k * step, sympy.Integer(0)) for k in removable]
             return [replace(where, without=tuple(sorted((*without, *removable))))], removed
         period = classes * step
         removable = [k for k in range(classes) if self.is_removable(offset + k * step)]
@@ -146,7 +142,7 @@ class _Search:
             return [where], []
         others = [k for k in range(classes) if k not in removable]
         remaining = [Points((offset + k * step,), period).obstacle() for k in others]
-        return remaining, [_Removed(offset + k * step, period) for k in removable]
+        return remaining, [(offset + k * step, period) for k in removable]
 
     def classes(self, step: Expr) -> int:
         """How many steps make a period of the formula, 0 if a few do not."""
@@ -176,18 +172,18 @@ class _Search:
                 return False
         return False
 
-    def patch(self, removed: _Removed, rest: Sequence[Obstacle]) -> Patch:
+    def patch(self, at: Expr, step: Expr, rest: Sequence[Obstacle]) -> Patch:
         """The Taylor polynomial at a removable point.
 
         Raises:
             UndecidedSeriesError: the series in floating-point numbers is another one.
         """
-        exact = removed.point.is_Rational and self.e.is_rational_function(self.z)
-        series = laurent(self.e, self.z, removed.point, _TERMS, floating=not exact)
+        exact = at.is_Rational and self.e.is_rational_function(self.z)
+        series = laurent(self.e, self.z, at, _TERMS, floating=not exact)
         if series.order < 0:
             raise UndecidedSeriesError("rounding left a principal part")
         coefficients = [0j] * series.order + [complex(c) for c in series.coefficients]
-        point, period = double(removed.point), double(removed.period)
+        point, period = double(at), double(step)
         limit = _distance(point, rest) / 2
         if period:
             limit = min(limit, abs(period) / 4)

@@ -296,17 +296,12 @@ def _slow(name: str) -> Callable[[Any], Any]:
 
 
 _VALUES: dict[type, Callable[[Any], Any]] = {
-    sympy.exp: np.exp,
-    sympy.log: np.log,
-    sympy.sin: np.sin,
-    sympy.cos: np.cos,
-    sympy.tan: np.tan,
+    getattr(sympy, name): getattr(np, name)
+    for name in ("exp", "log", "sin", "cos", "tan", "sinh", "cosh", "tanh")
+} | {
     sympy.cot: lambda u: 1 / np.tan(u),
     sympy.sec: lambda u: 1 / np.cos(u),
     sympy.csc: lambda u: 1 / np.sin(u),
-    sympy.sinh: np.sinh,
-    sympy.cosh: np.cosh,
-    sympy.tanh: np.tanh,
     sympy.coth: lambda u: 1 / np.tanh(u),
     sympy.sech: lambda u: 1 / np.cosh(u),
     sympy.csch: lambda u: 1 / np.sinh(u),
@@ -316,7 +311,5 @@ _VALUES: dict[type, Callable[[Any], Any]] = {
     sympy.asinh: np.arcsinh,
     sympy.acosh: np.arccosh,
     sympy.atanh: np.arctanh,
-    sympy.erf: _slow("erf"),
-    sympy.erfc: _slow("erfc"),
-    sympy.erfi: _slow("erfi"),
+    **{getattr(sympy, name): _slow(name) for name in ("erf", "erfc", "erfi")},
 }

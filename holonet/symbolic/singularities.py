@@ -1,5 +1,7 @@
 """What a formula is: its class, its singularities and its branch cuts, read off its tree."""
 
+import functools
+import operator
 from dataclasses import dataclass, replace
 
 import sympy
@@ -101,12 +103,9 @@ def _without_removable(e: Expr, z: sympy.Symbol, analysis: Analysis) -> Analysis
 def _combine(e: Expr, z: sympy.Symbol) -> Analysis:
     """A sum or a product."""
     parts = [analyze(a, z) for a in e.args]
-    total: FunctionClass | None = None
-    for part in parts:
-        function_class = part.function_class
-        if function_class is not None:  # products that are no polynomials join as sums do
-            total = function_class if total is None else total | function_class
-    return Analysis(total).with_sets_of(*parts)
+    classes = [part.function_class for part in parts if part.function_class is not None]
+    # products that are no polynomials join as sums do
+    return Analysis(functools.reduce(operator.or_, classes)).with_sets_of(*parts)
 
 
 def _power(base: Expr, exponent: Expr, z: sympy.Symbol) -> Analysis:

@@ -114,19 +114,11 @@ def _apply(module: tnn.Module, z: np.ndarray) -> np.ndarray:
 
 def _each(function: Callable[[Expr], Expr]) -> Rule:
     """The rule of a readout: a function of every entry."""
-
-    def rule(module: tnn.Module, z: np.ndarray) -> np.ndarray:
-        return _map(function, z)
-
-    return rule
+    return lambda module, z: _map(function, z)
 
 
 def _map(function: Callable[[Expr], Expr], z: np.ndarray) -> np.ndarray:
     return _array([function(e) for e in z.ravel()]).reshape(z.shape)
-
-
-def _identity(module: tnn.Module, z: np.ndarray) -> np.ndarray:
-    return z
 
 
 def _linear(module: tnn.Linear, z: np.ndarray) -> np.ndarray:
@@ -222,7 +214,7 @@ def _numbers(tensor: Tensor) -> np.ndarray:
 
 
 _RULES: dict[Callable[..., Tensor], Rule] = {
-    tnn.Identity.forward: _identity,
+    tnn.Identity.forward: lambda module, z: z,
     tnn.Linear.forward: _linear,
     nn.Linear.forward: _linear,
     nn.Activation.forward: _activation,
