@@ -1,5 +1,7 @@
 """Declarations of torch's and complextorch's own layers: what each is, so that none is guessed."""
 
+from types import ModuleType
+
 import complextorch.nn as ctnn
 from torch import nn
 
@@ -8,54 +10,27 @@ from holonet.nn.declare import declare
 
 __all__ = ["AFFINE_LAYERS", "PIECEWISE_LAYERS", "SMOOTH_LAYERS"]
 
+
+def _of_each_dimension(package: ModuleType, names: str) -> tuple[type[nn.Module], ...]:
+    """The layers of these names for one, two and three axes."""
+    return tuple(getattr(package, f"{name}{d}d") for name in names.split() for d in (1, 2, 3))
+
+
 AFFINE_LAYERS: tuple[type[nn.Module], ...] = (
     nn.Identity,
     nn.Flatten,
     nn.Unflatten,
     nn.Linear,
-    nn.Conv1d,
-    nn.Conv2d,
-    nn.Conv3d,
-    nn.ConvTranspose1d,
-    nn.ConvTranspose2d,
-    nn.ConvTranspose3d,
-    nn.ZeroPad1d,
-    nn.ZeroPad2d,
-    nn.ZeroPad3d,
-    nn.ConstantPad1d,
-    nn.ConstantPad2d,
-    nn.ConstantPad3d,
-    nn.CircularPad1d,
-    nn.CircularPad2d,
-    nn.CircularPad3d,
-    nn.ReflectionPad1d,
-    nn.ReflectionPad2d,
-    nn.ReflectionPad3d,
-    nn.ReplicationPad1d,
-    nn.ReplicationPad2d,
-    nn.ReplicationPad3d,
+    *_of_each_dimension(nn, "Conv ConvTranspose ZeroPad ConstantPad"),
+    *_of_each_dimension(nn, "CircularPad ReflectionPad ReplicationPad"),
     nn.ChannelShuffle,
     nn.PixelShuffle,
     nn.PixelUnshuffle,
     nn.Fold,
     nn.Unfold,
     ctnn.Linear,
-    ctnn.Conv1d,
-    ctnn.Conv2d,
-    ctnn.Conv3d,
-    ctnn.ConvTranspose1d,
-    ctnn.ConvTranspose2d,
-    ctnn.ConvTranspose3d,
+    *_of_each_dimension(ctnn, "Conv ConvTranspose AvgPool AdaptiveAvgPool SpectralPool"),
     ctnn.gauss.Linear,
-    ctnn.AvgPool1d,
-    ctnn.AvgPool2d,
-    ctnn.AvgPool3d,
-    ctnn.AdaptiveAvgPool1d,
-    ctnn.AdaptiveAvgPool2d,
-    ctnn.AdaptiveAvgPool3d,
-    ctnn.SpectralPool1d,
-    ctnn.SpectralPool2d,
-    ctnn.SpectralPool3d,
     ctnn.PhaseShift,
     ctnn.ComplexScaling,
     ctnn.FFTBlock,
@@ -74,9 +49,7 @@ PIECEWISE_LAYERS: tuple[type[nn.Module], ...] = (
     ctnn.CPReLU,
     ctnn.tReLU,
     ctnn.modReLU,
-    ctnn.MagMaxPool1d,
-    ctnn.MagMaxPool2d,
-    ctnn.MagMaxPool3d,
+    *_of_each_dimension(ctnn, "MagMaxPool"),
     nn.ReLU,
     nn.LeakyReLU,
     nn.MaxPool1d,
@@ -93,9 +66,7 @@ SMOOTH_LAYERS: tuple[type[nn.Module], ...] = (
     ctnn.CVPolarTanh,
     ctnn.CVPolarSquash,
     ctnn.CVPolarLog,
-    ctnn.BatchNorm1d,
-    ctnn.BatchNorm2d,
-    ctnn.BatchNorm3d,
+    *_of_each_dimension(ctnn, "BatchNorm"),
     ctnn.LayerNorm,
     ctnn.GroupNorm,
     ctnn.RMSNorm,
@@ -116,7 +87,7 @@ for _layer in PIECEWISE_LAYERS:
     declare(_layer, FunctionClass.PIECEWISE)
 for _layer in SMOOTH_LAYERS:
     declare(_layer, FunctionClass.SMOOTH)
-for _layer in (ctnn.gauss.Conv1d, ctnn.gauss.Conv2d, ctnn.gauss.Conv3d):
+for _layer in _of_each_dimension(ctnn.gauss, "Conv"):
     declare(_layer, _gauss_convolution)
 # complextorch 2.1.1 computes sigmoid(-z), whose poles are those of sigmoid
 declare(

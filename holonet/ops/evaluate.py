@@ -11,33 +11,13 @@ from holonet.ops.planar import Planar, in_order
 
 __all__ = ["OPERATIONS", "evaluate"]
 
+_AS_IN_TORCH = (
+    "abs add atan2 ceil copysign cos div exp expm1 le log log1p lt maximum minimum mul neg sin "
+    "sqrt sub trunc where"
+)
 OPERATIONS: Mapping[str, Callable[..., Tensor]] = MappingProxyType(
-    {
-        "abs": torch.abs,
-        "add": torch.add,
-        "and": torch.logical_and,
-        "atan2": torch.atan2,
-        "ceil": torch.ceil,
-        "copysign": torch.copysign,
-        "cos": torch.cos,
-        "div": torch.div,
-        "exp": torch.exp,
-        "expm1": torch.expm1,
-        "le": torch.le,
-        "log": torch.log,
-        "log1p": torch.log1p,
-        "lt": torch.lt,
-        "maximum": torch.maximum,
-        "minimum": torch.minimum,
-        "mul": torch.mul,
-        "neg": torch.neg,
-        "or": torch.logical_or,
-        "sin": torch.sin,
-        "sqrt": torch.sqrt,
-        "sub": torch.sub,
-        "trunc": torch.trunc,
-        "where": torch.where,
-    }
+    {name: getattr(torch, name) for name in _AS_IN_TORCH.split()}
+    | {"and": torch.logical_and, "or": torch.logical_or}
 )
 """Every operation that an expression may hold, on real tensors and conditions."""
 
