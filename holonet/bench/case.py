@@ -2,7 +2,7 @@
 
 import itertools
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Literal
@@ -10,7 +10,7 @@ from typing import Any, Literal
 import torch
 from torch import nn
 
-from holonet._types import Entries, Labels, Points, Scalar, TensorFunction
+from holonet._types import ComplexEntries, Entries, Labels, Points, Scalar, TensorFunction
 from holonet.bench.memory import Work
 
 __all__ = [
@@ -21,6 +21,7 @@ __all__ = [
     "MemoryCase",
     "complex_products",
     "cross_entropy",
+    "entrywise",
     "of_products",
     "pulled",
     "traffic",
@@ -90,6 +91,33 @@ def traffic(tensor: Entries, times: int) -> Least:
         times: how many such tensors are read or written; a copy is 2.
     """
     return Least("B", times * tensor.nbytes, "copy", 2 * tensor.nbytes)
+
+
+def entrywise(
+    name: str,
+    functions: Mapping[str, TensorFunction],
+    z: ComplexEntries,
+    g: ComplexEntries,
+    *,
+    roofline: bool = False,
+) -> Iterator[Case]:
+    """One function in several codes at z, and its gradient along g there, beside a copy of z.
+
+    Forwards z is read and the value written; backwards z and g are read and one is written.
+    """
+    name, leaf, copy = f"{name}, {len(z)} entries", z.clone().requires_grad_(), {"copy": z.clone}
+    yield Case(
+        f"{name}, forward",
+        {who: partial(f, z) for who, f in functions.items()},
+        copy,
+        traffic(z, 2) if roofline else None,
+    )
+    yield Case(
+        f"{name}, forward and backward",
+        {who: pulled(f, leaf, g) for who, f in functions.items()},
+        copy,
+        traffic(z, 5) if roofline else None,
+    )
 
 
 def of_products(widths: Sequence[int], batch: int) -> Least:

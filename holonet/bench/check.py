@@ -49,8 +49,8 @@ def agree() -> None:
     Raises:
         NumericalError: they differ by more than rounding.
     """
-    z = 0.5 * torch.randn(3000, generator=torch.Generator().manual_seed(0), dtype=torch.complex64)
-    z = z + 0.2
+    generator = torch.Generator().manual_seed(0)
+    z = 0.5 * torch.randn(3000, generator=generator, dtype=torch.complex64) + 0.2
     for name in ACTIVATIONS:
         record = CATALOGUE[name]
         far = z[record.clearance(z) > 0.05]

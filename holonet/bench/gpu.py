@@ -16,9 +16,8 @@ from holonet.bench.case import (
     Least,
     complex_products,
     cross_entropy,
+    entrywise,
     of_products,
-    pulled,
-    traffic,
     training_step,
 )
 from holonet.errors import ConfigError
@@ -55,7 +54,11 @@ def gpu_cases(quick: bool = False) -> Iterator[Case]:
 def _cases(device: str, names: tuple[str, ...]) -> Iterator[Case]:
     """The cases on a device; calls may return before it is done."""
     for name in names:
-        yield from _entrywise(name, device)
+        functions = {
+            "holonet": partial(ops.pointwise, get_function(name)),
+            "torch": ACTIVATIONS[name],
+        }
+        yield from entrywise(name, functions, *_points(2, ENTRIES, device=device), roofline=True)
     yield from _products(device)
     yield from _steps(device)
 
@@ -67,27 +70,6 @@ def _awaited(contenders: Mapping[str, Contender]) -> Mapping[str, Contender]:
         return lambda: (run(), torch.cuda.synchronize())
 
     return MappingProxyType({name: awaiting(run) for name, run in contenders.items()})
-
-
-def _entrywise(name: str, device: str) -> Iterator[Case]:
-    """Forwards z is read and the value written; backwards z and g are read and one is written."""
-    z, g = _points(2, ENTRIES, device=device)
-    leaf = z.clone().requires_grad_()
-    record, eager = get_function(name), ACTIVATIONS[name]
-    functions = {"holonet": partial(ops.pointwise, record), "torch": eager}
-    copy = {"copy": z.clone}
-    yield Case(
-        f"{name}, {ENTRIES} entries, forward",
-        {who: partial(f, z) for who, f in functions.items()},
-        copy,
-        traffic(z, 2),
-    )
-    yield Case(
-        f"{name}, {ENTRIES} entries, forward and backward",
-        {who: pulled(f, leaf, g) for who, f in functions.items()},
-        copy,
-        traffic(z, 5),
-    )
 
 
 def _products(device: str) -> Iterator[Case]:

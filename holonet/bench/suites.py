@@ -21,8 +21,8 @@ from holonet.bench.case import (
     MemoryCase,
     complex_products,
     cross_entropy,
+    entrywise,
     of_products,
-    pulled,
     traffic,
     training_step,
     training_work,
@@ -58,23 +58,11 @@ def pointwise_cases(quick: bool = False) -> Iterator[Case]:
     for size in (LARGE,) if quick else SIZES:
         z = 0.5 * torch.randn(size, dtype=torch.complex64) + 0.2
         g = torch.randn_like(z)
-        leaf = z.clone().requires_grad_()
         for name, eager in ACTIVATIONS.items():
-            record = get_function(name)
-            copy = {"copy": z.clone}
-            functions = {"holonet": partial(ops.pointwise, record), "torch": eager}
+            functions = {"holonet": partial(ops.pointwise, get_function(name)), "torch": eager}
             if size == LARGE and not quick:
                 functions |= {who: compiled(eager) for who, compiled in compilers().items()}
-            yield Case(
-                f"{name}, {size} entries, forward",
-                {who: partial(f, z) for who, f in functions.items()},
-                copy,
-            )
-            yield Case(
-                f"{name}, {size} entries, forward and backward",
-                {who: pulled(f, leaf, g) for who, f in functions.items()},
-                copy,
-            )
+            yield from entrywise(name, functions, z, g)
             if size == LARGE:
                 *streamed, copies = _streamed([*functions.values(), torch.clone], pool)
                 yield Case(

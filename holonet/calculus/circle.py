@@ -96,10 +96,8 @@ def settled(
         f: a function of batches.
         center: shape ().
         radius: of the circle.
-        samples: a number of points to be used as given, with t = 0; None doubles them.
-        asked: what it is for, which opens the messages.
-        fewest: points to begin with.
-        scale: what a constant f would be multiplied by.
+        samples: as in `agreed`; where they are given t = 0.
+        asked, fewest, scale: as in `agreed`.
 
     Raises:
         ConfigError: fewer than 1 sample.

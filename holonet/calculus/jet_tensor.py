@@ -156,7 +156,6 @@ class Jet(_Traced):
 
     @classmethod
     def __torch_function__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        """The rule of that function."""
         name, kwargs = name_of(func), kwargs or {}
         if any(issubclass(kind, Part) for kind in types) and name not in _LOOKS:
             return NotImplemented  # Part refuses or not

@@ -57,13 +57,11 @@ class _Lazy(TyperCommand):
     """A command whose callback imports it: the list of commands needs its help line alone."""
 
     def load(self) -> TyperCommand:
-        """The command itself."""
         alone = typer.Typer(add_completion=False, rich_markup_mode="rich")
         alone.command(self.name, cls=_Command)(self.callback())  # type: ignore[misc]
         return typer.main.get_command(alone)  # type: ignore[return-value]
 
     def make_context(self, *args: Any, **kwargs: Any) -> Any:
-        """That of the command itself."""
         return self.load().make_context(*args, **kwargs)
 
 
@@ -71,7 +69,6 @@ class _Commands(TyperGroup):
     """A reader that closes the pipe early, as `head` does, is no failure."""
 
     def invoke(self, ctx: Any) -> Any:
-        """Run the command."""
         try:
             return super().invoke(ctx)
         except BrokenPipeError:

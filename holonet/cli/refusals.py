@@ -51,10 +51,8 @@ def _refused(error: OSError) -> str:
         return "the working folder does not exist any more: change to one that does"
     reason = error.strerror or str(error) or "the system refuses"
     reason = reason[:1].lower() + reason[1:]
-    parts = [*([] if path is None else [str(path)]), reason]
-    if error.errno in ADVICE:
-        parts.append(ADVICE[error.errno])
-    return ": ".join(parts)
+    parts = ("" if path is None else str(path), reason, ADVICE.get(error.errno or 0, ""))
+    return ": ".join(filter(None, parts))
 
 
 def _text(name: str | bytes) -> str:

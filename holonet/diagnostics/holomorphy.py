@@ -11,7 +11,7 @@ from holonet._arguments import checked
 from holonet._subject import Subject
 from holonet._types import AnyTensor, TensorFunction
 from holonet.calculus import Probes, holomorphy_witnesses
-from holonet.errors import ConfigError
+from holonet.calculus.checks import require_count
 
 __all__ = ["HolomorphyCheck", "holomorphy_check"]
 
@@ -99,8 +99,7 @@ def holomorphy_check(
         >>> holomorphy_check(lambda z: z + 1e-6 * z.conj(), torch.randn(8, 3)).passed
         False
     """
-    if samples < 8:
-        raise ConfigError(f"holomorphy_check(samples={samples}): at least 8 samples are needed")
+    require_count("samples", samples, 8, "holomorphy_check")
     subject = Subject(f, z, radius=radius)
     subject.require_complex_input()
     z = subject.z

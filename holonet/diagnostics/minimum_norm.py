@@ -276,6 +276,5 @@ class _Search:
         self.distance[rows] = self.threat.distance(best, x).to(self.distance)
 
     def margin(self, points: AnyTensor, y: IntTensor) -> RealTensor:
-        """Of the logits there."""
         with torch.no_grad():
             return margin_of(logits_of(self.model, points, y), y)

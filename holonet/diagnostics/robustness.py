@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from holonet._arguments import checked
 from holonet.attacks import ThreatModel, pgd
 from holonet.attacks.objectives import require_examples, require_some
+from holonet.calculus.checks import require_count
 from holonet.errors import ConfigError
 from holonet.statistics import wilson_interval
 
@@ -95,8 +96,7 @@ def robustness_curve(
     threat = ThreatModel() if threat is None else threat
     require_examples(x, y, threat)
     require_some(y, "robustness_curve")
-    if batch_size < 1:
-        raise ConfigError(f"robustness_curve(batch_size={batch_size}): at least 1")
+    require_count("batch_size", batch_size, 1, "robustness_curve")
     threats = {radius: replace(threat, eps=radius) for radius in eps}  # refused before any work
     robust = torch.ones(len(y), dtype=torch.bool)
     points = {}

@@ -15,22 +15,13 @@ __all__ = ["DEMO", "run_demo"]
 HIDDEN = (64, 64)
 EPS = 0.1
 
+REAL = ModelConfig(kind="real-parameter-matched", hidden=HIDDEN)
+LINEARIZED = RuleConfig(name="linearized", eps=EPS)
+
 DEMO = (
-    Contender(
-        "real, standard",
-        ModelConfig(kind="real-parameter-matched", hidden=HIDDEN),
-        RuleConfig(name="standard"),
-    ),
-    Contender(
-        "real, linearized",
-        ModelConfig(kind="real-parameter-matched", hidden=HIDDEN),
-        RuleConfig(name="linearized", eps=EPS),
-    ),
-    Contender(
-        "holomorphic, linearized",
-        ModelConfig(hidden=HIDDEN),
-        RuleConfig(name="linearized", eps=EPS),
-    ),
+    Contender("real, standard", REAL, RuleConfig(name="standard")),
+    Contender("real, linearized", REAL, LINEARIZED),
+    Contender("holomorphic, linearized", ModelConfig(hidden=HIDDEN), LINEARIZED),
 )
 """The demo's networks, of equal real parameter count; the first two are controls."""
 

@@ -316,7 +316,6 @@ def complex_line(
     start, step = point.to(dtype), direction.to(device, dtype)
 
     def along(t: ComplexTensor) -> AnyTensor:
-        """The value at each t."""
         times = t.to(device, dtype).reshape(-1, *(1,) * start.ndim)
         return f(start + times * step)
 

@@ -84,7 +84,6 @@ def _anchors(titles: list[str]) -> list[str]:
 
 
 def _paragraphs(text: str) -> list[str]:
-    """The paragraphs of a plain text."""
     return [part.strip() for part in re.split(r"\n\s*\n", text) if part.strip()]
 
 

@@ -114,7 +114,6 @@ class _Reader:
         self.text = text
 
     def read(self, node: ast.expr) -> Expr:
-        """The expression of this node."""
         match node:
             case ast.Constant(value=bool()):
                 raise self.fault(node, "True and False are not numbers")

@@ -178,21 +178,11 @@ def _turned(parts: _Parts, quarters: int) -> _Parts:
 def _record(
     name: str,
     parts: _Parts,
-    function_class: FunctionClass,
-    singularity: Singularity | None = None,
+    kind: FunctionClass,
+    singularities: tuple[Singularity, ...] = (),
     cuts: tuple[Obstacle, ...] = (),
 ) -> HolomorphicFunction:
-    value, derivative, second_derivative = parts
-    return HolomorphicFunction(
-        name=name,
-        formula=f"{name}(z)",
-        value=value,
-        derivative=derivative,
-        second_derivative=second_derivative,
-        function_class=function_class,
-        singularities=() if singularity is None else (singularity,),
-        branch_cuts=cuts,
-    )
+    return HolomorphicFunction(name, f"{name}(z)", *parts, kind, singularities, cuts)
 
 
 _MULTIPLES_OF_PI = PeriodicPoints(0j, math.pi + 0j)
@@ -202,7 +192,7 @@ _ZEROS_OF_COSH = PeriodicPoints(0.5j * math.pi, 1j * math.pi)
 _AT_0, _AT_1 = (PointSet((0j,)),), (PointSet((1 + 0j,)),)
 _BOTH_SIDES = (Ray(1 + 0j, 1 + 0j), Ray(-1 + 0j, -1 + 0j))
 _LEFT_OF_1 = (Ray(1 + 0j, -1 + 0j),)
-_ENDS = Singularity(PointSet((1 + 0j, -1 + 0j)), SingularityKind.BRANCH_POINT)
+_ENDS = (Singularity(PointSet((1 + 0j, -1 + 0j)), SingularityKind.BRANCH_POINT),)
 _OUTWARD = "(-oo, -1] or [1, oo)"
 _UPWARD = "I*[1, oo) or -I*[1, oo)"
 _ENTIRE = FunctionClass.ENTIRE
@@ -215,7 +205,7 @@ _COTH = (_coth, _d_coth, _d2_coth)
 def _meromorphic(
     name: str, parts: _Parts, poles: Obstacle, zeros: tuple[Obstacle, ...], excluded: str
 ) -> KnownFunction:
-    record = _record(name, parts, FunctionClass.MEROMORPHIC, Singularity(poles))
+    record = _record(name, parts, FunctionClass.MEROMORPHIC, (Singularity(poles),))
     return KnownFunction(record, zeros, excluded)
 
 

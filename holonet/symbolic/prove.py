@@ -98,17 +98,13 @@ def prove(
     attempt = _Attempt(claim, time.monotonic() + time_limit, time_limit, seed)
     try:
         # a little later than the deadline that is looked at on the way, and that tells more
-        return within(time_limit + 0.3, lambda: attempt.decide(_outputs(subject)), _LateError)
+        return within(time_limit + 0.3, lambda: attempt.decide(_outputs(subject)), TimeoutError)
     except _NoFormulaError as error:
         return Unknown(claim, str(error))
-    except _LateError:
+    except TimeoutError:
         return attempt.out_of_time("reading or differentiating the formula")
     except RecursionError:
         return Unknown(claim, "the formula is nested too deeply")
-
-
-class _LateError(Exception):
-    """The time is over."""
 
 
 class _NoFormulaError(Exception):

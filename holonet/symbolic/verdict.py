@@ -60,7 +60,6 @@ class Proved(Verdict):
         return any(s.contains(point) for s in self.excluded)
 
     def __bool__(self) -> bool:
-        """True."""
         return True
 
 
@@ -82,7 +81,6 @@ class Refuted(Verdict):
     variable: str = ""
 
     def __bool__(self) -> bool:
-        """False."""
         return False
 
 
@@ -97,5 +95,4 @@ class Unknown(Verdict):
     reason: str
 
     def __bool__(self) -> bool:
-        """False."""
         return False

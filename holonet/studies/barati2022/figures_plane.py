@@ -20,6 +20,7 @@ __all__ = [
     "risk_on_data",
 ]
 
+DISCS = [problem for problem in PROBLEMS if problem != "ring"]
 DASHES = ((0, (5, 2)), (0, (1, 1.5)), (0, (5, 2, 1, 2)))
 
 
@@ -102,11 +103,10 @@ def risk_on_data(results: Results) -> Section:
 
 def holomorphic_harmonic(results: Results) -> Section:
     """Profiles on discs."""
-    discs = [problem for problem in PROBLEMS if problem != "ring"]
     return Section(
         title="One complex variable",
         figure=_panels(
-            results, {"one-variable": "Re of holomorphic"}, {"risk": "harmonic extension"}, discs
+            results, {"one-variable": "Re of holomorphic"}, {"risk": "harmonic extension"}, DISCS
         ),
         caption="Trained without the energy: values on the circle were enough.",
     )
@@ -133,11 +133,10 @@ def ring_real_part(results: Results) -> Section:
 
 def data_coordinates(results: Results) -> Section:
     """Profiles of networks of two variables and of one."""
-    discs = [problem for problem in PROBLEMS if problem != "ring"]
     conditions = {"two-variables": "holomorphic on C^2", "one-variable": "holomorphic on C"}
     return Section(
         title="Holomorphic in two variables, seen at real points",
-        figure=_panels(results, conditions, {"risk": "harmonic extension"}, discs),
+        figure=_panels(results, conditions, {"risk": "harmonic extension"}, DISCS),
         caption="Both fit the circle. Only one variable z = x + iy makes a network harmonic "
         "inside.",
     )
