@@ -140,9 +140,15 @@ def pgd(
         Madry et al. (2018); Carlini and Wagner (2017) for the margin loss; Dong et al. (2018) for
         the momentum.
     """
-    _require_options(
-        steps=steps, restarts=restarts, alpha=alpha, momentum=momentum, schedule=schedule
-    )
+    if steps < 1 or restarts < 1 or not (alpha is None or 0 <= alpha < math.inf):
+        raise ConfigError(
+            f"pgd(steps={steps}, restarts={restarts}, alpha={alpha}): "
+            "steps and restarts are at least 1, alpha is >= 0 or None"
+        )
+    if not 0 <= momentum < math.inf:
+        raise ConfigError(f"pgd(momentum={momentum}): a weight of the past, finite and >= 0")
+    if schedule not in SCHEDULES:
+        raise ConfigError(f"pgd(schedule={schedule!r}): choose 'constant', 'cosine' or 'linear'")
     if restarts > 1 and not random_start:
         raise ConfigError(
             f"pgd(restarts={restarts}, random_start=False) would repeat one ascent: take "
@@ -233,17 +239,3 @@ def _finish(
     logits = worst.logits_at(last, goal.y)
     ascent.add_values(last, goal.loss(loss, logits), goal.margin(logits))
     worst.add(robust, ascent)
-
-
-def _require_options(
-    *, steps: int, restarts: int, alpha: float | None, momentum: float, schedule: str
-) -> None:
-    if steps < 1 or restarts < 1 or not (alpha is None or 0 <= alpha < math.inf):
-        raise ConfigError(
-            f"pgd(steps={steps}, restarts={restarts}, alpha={alpha}): "
-            "steps and restarts are at least 1, alpha is >= 0 or None"
-        )
-    if not 0 <= momentum < math.inf:
-        raise ConfigError(f"pgd(momentum={momentum}): a weight of the past, finite and >= 0")
-    if schedule not in SCHEDULES:
-        raise ConfigError(f"pgd(schedule={schedule!r}): choose 'constant', 'cosine' or 'linear'")

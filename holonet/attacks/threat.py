@@ -130,7 +130,8 @@ class ThreatModel:
         delta = (perturbed - x).flatten(1)
         inside = self.ball.project(delta, self.eps, self._bounds_about(x))
         moved = self._moved(x, inside)
-        return torch.where((inside == delta).view(x.shape), self._clamped(perturbed), moved)
+        kept = perturbed if self.bounds is None else perturbed.clamp(*self.bounds)
+        return torch.where((inside == delta).view(x.shape), kept, moved)
 
     def random_point(self, x: Tensor, generator: torch.Generator | None = None) -> Points:
         """A point of the set for each example: uniform in the ball, then moved into the box.
@@ -200,9 +201,6 @@ class ThreatModel:
         low, high = self.bounds
         moved = torch.where((delta <= bounds[0]).view(x.shape), low, moved)
         return torch.where((delta >= bounds[1]).view(x.shape), high, moved)
-
-    def _clamped(self, points: Tensor) -> Tensor:
-        return points if self.bounds is None else points.clamp(*self.bounds)
 
     def _require(self, x: Tensor, other: Tensor) -> None:
         if not x.is_floating_point() and not x.is_complex():

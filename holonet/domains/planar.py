@@ -16,14 +16,6 @@ from holonet.errors import DomainError
 __all__ = ["Annulus", "Disc", "Plane", "Rectangle", "SlitPlane"]
 
 
-def _uniform(
-    count: int, generator: Randomness, dtype: torch.dtype
-) -> tuple[RealTensor, RealTensor]:
-    """Two independent uniform samples of [0, 1) in the real dtype of `dtype`."""
-    pair = torch.rand(2, count, generator=generator, dtype=dtype.to_real())
-    return pair[0], pair[1]
-
-
 def _circle(count: int, dtype: torch.dtype) -> ComplexTensor:
     """`count` equally spaced points of the unit circle."""
     angle = torch.arange(count, dtype=dtype.to_real()) * (2 * math.pi / max(count, 1))
@@ -80,7 +72,7 @@ class Annulus(Domain):
         self, count: int, *, generator: Randomness = None, dtype: torch.dtype = torch.complex128
     ) -> Complex[Tensor, " count"]:
         """Points uniform in area."""
-        u, angle = _uniform(count, generator, dtype)
+        u, angle = torch.rand(2, count, generator=generator, dtype=dtype.to_real())
         r = (self.inner**2 + u * (self.outer**2 - self.inner**2)).sqrt()
         return self.center + torch.polar(r, angle * (2 * math.pi))
 
@@ -123,7 +115,7 @@ class Disc(Domain):
         self, count: int, *, generator: Randomness = None, dtype: torch.dtype = torch.complex128
     ) -> Complex[Tensor, " count"]:
         """Points uniform in area."""
-        u, angle = _uniform(count, generator, dtype)
+        u, angle = torch.rand(2, count, generator=generator, dtype=dtype.to_real())
         return self.center + torch.polar(self.radius * u.sqrt(), angle * (2 * math.pi))
 
     def boundary(
@@ -165,7 +157,7 @@ class Rectangle(Domain):
         self, count: int, *, generator: Randomness = None, dtype: torch.dtype = torch.complex128
     ) -> Complex[Tensor, " count"]:
         """Points uniform in area."""
-        u, v = _uniform(count, generator, dtype)
+        u, v = torch.rand(2, count, generator=generator, dtype=dtype.to_real())
         return torch.complex(
             self.left + u * (self.right - self.left), self.bottom + v * (self.top - self.bottom)
         )

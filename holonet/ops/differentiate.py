@@ -43,10 +43,6 @@ def _sign(a: Real) -> Real:
     return (a < 0).where(-1.0, 1.0)
 
 
-def _quotient(node: Real, rates: list[Real]) -> Real:
-    return plus(rates[0], -product(rates[1], node)) / node.args[1]
-
-
 def _angle(node: Real, rates: list[Real]) -> Real:
     """(x dy - y dx) / (x^2 + y^2), where neither square can overflow."""
     y, x = node.args
@@ -69,7 +65,7 @@ _RULES: Mapping[str, Rule] = MappingProxyType(
         "atan2": _angle,
         "copysign": lambda n, r: product(r[0], _sign(n.args[0]) * _sign(n.args[1])),
         "cos": lambda n, r: -product(r[0], n.args[0].map("sin")),
-        "div": _quotient,
+        "div": lambda n, r: plus(r[0], -product(r[1], n)) / n.args[1],
         "exp": lambda n, r: product(r[0], n),
         "expm1": lambda n, r: product(r[0], n + 1),
         "log": lambda n, r: r[0] / n.args[0],

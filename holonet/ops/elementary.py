@@ -41,13 +41,9 @@ def _range(x: Real) -> _Range:
     return DOUBLE if x.sheet.double else SINGLE
 
 
-def _constant(like: Real, value: float | int) -> Real:
-    return like.sheet.constant(value)
-
-
 def real_number(x: Real) -> Planar:
     """The number whose imaginary part is known to be 0."""
-    return Planar(x, _constant(x, 0.0))
+    return Planar(x, x.sheet.constant(0.0))
 
 
 def _larger(x: Real, y: Real) -> tuple[Real, Real]:
@@ -112,7 +108,7 @@ def divide(a: Planar, b: Planar) -> Planar:
 
 
 def _reciprocal(z: Planar) -> Planar:
-    return divide(real_number(_constant(z.re, 1.0)), z)
+    return divide(real_number(z.re.sheet.constant(1.0)), z)
 
 
 def _exp(z: Planar) -> Planar:
@@ -228,8 +224,8 @@ def _atan(z: Planar) -> Planar:
 
 def _roots(below: Real, above: Real, y: Real, turn: float) -> tuple[Planar, Planar]:
     """Half the roots of two numbers of imaginary parts turn y and y."""
-    roots = _sqrt(Planar(below, product(_constant(y, turn), y))), _sqrt(Planar(above, y))
-    return roots[0].scale(_constant(y, 0.5)), roots[1].scale(_constant(y, 0.5))
+    roots = _sqrt(Planar(below, product(y.sheet.constant(turn), y))), _sqrt(Planar(above, y))
+    return roots[0].scale(y.sheet.constant(0.5)), roots[1].scale(y.sheet.constant(0.5))
 
 
 def _asin(z: Planar) -> Planar:

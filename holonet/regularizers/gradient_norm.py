@@ -123,16 +123,15 @@ class GradientNorm(Regularizer):
         return value, norms
 
     def _functionals(self, value: Tensor, probes: Probes) -> list[RealTensor]:
+        """Functionals w, u = <w, f>, for the whole batch: every one, or those that are drawn."""
         if value.is_complex():
             raise InputTypeError(
                 f"GradientNorm of a complex-valued function (values in {value.dtype}): it bounds "
                 "the change of real numbers. Give the logits behind the readout, or ask for "
                 "DirichletEnergy, which takes complex values"
             )
-        return self._all(value) if self.count is None else self._drawn(value, probes)
-
-    def _all(self, value: RealTensor) -> list[RealTensor]:
-        """Every functional w, u = <w, f>, for the whole batch."""
+        if self.count is not None:
+            return self._drawn(value, probes)
         units = unit_directions(value)
         if self.outputs == "differences" and len(units) > 1:
             return [first - second for first, second in itertools.combinations(units, 2)]

@@ -18,7 +18,7 @@ from holonet import nn
 from holonet._types import ComplexTensor
 from holonet.domains import Annulus, Disc, Domain, Plane, Polydisc, Rectangle, SlitPlane
 from holonet.errors import InputTypeError, MissingDependencyError
-from holonet.functions import CATALOGUE, HolomorphicFunction, get_function, polynomial
+from holonet.functions import CATALOGUE, get_function, polynomial
 from holonet.testing.local import IDENTITY, LocalFunction
 from holonet.testing.networks import BLOCKS, random_network
 
@@ -206,7 +206,8 @@ def _affine(draw: _Draw, dtype: torch.dtype) -> _Case:
 @st.composite
 def _activation(draw: _Draw, dtype: torch.dtype) -> _Case:
     record = draw(st.sampled_from(_NAMES).map(get_function) | holomorphic_functions())
-    points = draw(points_in(record.domain, clearance=_small_clearance(record), dtype=dtype))
+    clearance = min(0.1, float(record.clearance(torch.tensor(record.base_point))) / 2)
+    points = draw(points_in(record.domain, clearance=clearance, dtype=dtype))
     return nn.Activation(record), points[:, None]
 
 
@@ -275,11 +276,6 @@ def _filled(draw: _Draw, layer: _M, dtype: torch.dtype) -> _M:
     for parameter in layer.parameters():
         parameter.data.copy_(draw(complex_tensors(tuple(parameter.shape), dtype, 2)))
     return layer
-
-
-def _small_clearance(record: HolomorphicFunction) -> float:
-    """A tenth, or half of what the base point has."""
-    return min(0.1, float(record.clearance(torch.tensor(record.base_point))) / 2)
 
 
 def networks(

@@ -93,7 +93,9 @@ def _faults(section: type[BaseModel], error: ValidationError) -> list[tuple[str,
             for before, name, after in cause.faults:
                 faults[f"{key}.{name}"] = (before, f"{key}.{name}", after)
         elif fault["type"] == "extra_forbidden":
-            faults[key] = ("unknown key ", key, _known(key, section.model_fields))
+            known = section.model_fields
+            hint = _did_you_mean(near_misses(key, known, 2)) or "."
+            faults[key] = ("unknown key ", key, f"{hint} Known: {', '.join(sorted(known))}")
         else:
             dotted = ".".join([key, *(step for step in inner if step.isdecimal())])
             message = fault["msg"].removeprefix("Value error, ")
@@ -110,10 +112,6 @@ def _faults(section: type[BaseModel], error: ValidationError) -> list[tuple[str,
 
 def _did_you_mean(near: Iterable[str]) -> str:
     return f", did you mean {' or '.join(near)}?" if near else ""
-
-
-def _known(key: str, known: Iterable[str]) -> str:
-    return f"{_did_you_mean(near_misses(key, known, 2)) or '.'} Known: {', '.join(sorted(known))}"
 
 
 def _near_choice(fault: Mapping[str, Any]) -> str:

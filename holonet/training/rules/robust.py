@@ -154,7 +154,8 @@ class RobustOptimization(EmpiricalRisk):
         if self.solver is not None:
             return self.solver(objective, start, x, threat)
         if self.alpha is None and self.steps == 1 and not self.random_start:
-            return _linear_maximum(objective, x, threat)
+            point = x.clone().requires_grad_()  # where the linear part is largest
+            return threat.maximizer(input_gradient(objective(point), point)[0], x)
         usual = (1.25 if self.steps == 1 else 2.5 / self.steps) * threat.eps
         alpha = usual if self.alpha is None else self.alpha
         return ascend(objective, start, x, threat, steps=self.steps, alpha=alpha)
@@ -231,10 +232,3 @@ def require_inside(x: Points, threat: ThreatModel) -> None:
             "give ThreatModel the range of the data, or bounds=None (rule.bounds = 'none' in a "
             "configuration)"
         )
-
-
-def _linear_maximum(objective: BatchObjective, x: Points, threat: ThreatModel) -> Points:
-    """The point of the set where the linear part of the objective about x is largest."""
-    point = x.clone().requires_grad_()
-    gradient, _ = input_gradient(objective(point), point)
-    return threat.maximizer(gradient, x)
