@@ -143,7 +143,14 @@ class DeclaredModule(nn.Module, metaclass=_Declaring):
     ) -> None:
         if local_metadata.get("assign_to_params_buffers"):  # else torch copies real into complex
             for name, own in (*self._parameters.items(), *self._buffers.items()):
-                _require_same_field(prefix + name, own, state_dict.get(prefix + name))
+                given = state_dict.get(prefix + name)
+                if own is None or given is None or own.is_complex() == given.is_complex():
+                    continue
+                raise InputTypeError(
+                    f"load_state_dict(assign=True) of {prefix}{name}: the module has {own.dtype} "
+                    f"numbers there and was given {given.dtype}. Convert them first, "
+                    f"tensor.to({own.dtype}), or load without assign, which does"
+                )
         super()._load_from_state_dict(state_dict, prefix, local_metadata, *rest, **named)
 
 
@@ -176,20 +183,6 @@ _WAY_OUT = (
     "moduli, conjugates or statistics of its input is none of these: derive it from "
     "nn.DeclaredModule with function_class = FunctionClass.SMOOTH or PIECEWISE"
 )
-
-
-def _require_same_field(name: str, own: Tensor | None, given: Tensor | None) -> None:
-    """Refuse real numbers in the place of complex ones: what is computed would not be the layer's.
-
-    Raises:
-        InputTypeError: with the way out; also for complex numbers in the place of real ones.
-    """
-    if own is not None and given is not None and own.is_complex() != given.is_complex():
-        raise InputTypeError(
-            f"load_state_dict(assign=True) of {name}: the module has {own.dtype} numbers there and "
-            f"was given {given.dtype}. Convert them first, tensor.to({own.dtype}), or load without "
-            "assign, which does"
-        )
 
 
 def require_own_declaration(module: DeclaredModule) -> None:

@@ -64,7 +64,8 @@ def private_folder(path: Path) -> Path:
         CacheError: it cannot be made, or it is not private; the message says what to do.
     """
     try:
-        _make(path)
+        for missing in reversed([p for p in (path, *path.parents) if not os.path.lexists(p)]):
+            missing.mkdir(mode=0o700, exist_ok=True)  # closed to others from the first moment
         resolved = path.parent.resolve() / path.name
         for above in reversed(list(resolved.parents)[:-1]):
             _require(_is_safe(above), above, "belongs to another user or others may write to it")
@@ -95,12 +96,6 @@ def require_own_file(path: Path) -> None:
         raise CacheError(f"{path} cannot be read: {reason.strerror}") from None
     _require(stat.S_ISREG(status.st_mode), path, "is no regular file")
     _require(_is_mine(status), path, f"belongs to user {status.st_uid}")
-
-
-def _make(path: Path) -> None:
-    """The folder and what is missing above it, closed to others from the first moment."""
-    for missing in reversed([p for p in (path, *path.parents) if not os.path.lexists(p)]):
-        missing.mkdir(mode=0o700, exist_ok=True)
 
 
 def _is_mine(status: os.stat_result) -> bool:

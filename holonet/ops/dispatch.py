@@ -68,7 +68,11 @@ def plan(record: HolomorphicFunction, z: Tensor) -> Plan:
         >>> plan(CATALOGUE["tanh"], torch.zeros(3, dtype=torch.complex64)).backend
         'reference'
     """
-    if _is_recorded_by_torch():
+    if (
+        torch.compiler.is_dynamo_compiling()
+        or torch.compiler.is_exporting()
+        or torch.jit.is_tracing()
+    ):
         return Plan("reference", "torch.compile, torch.export or torch.jit.trace records")
     backend = requested()
     if backend == "reference":
@@ -165,15 +169,6 @@ def _fused(record: HolomorphicFunction, z: Tensor) -> Plan:
     if isinstance(functions, str):
         return Plan("reference", functions)
     return Plan("fused", "Triton's interpreter" if interpreted() else "Triton on the GPU")
-
-
-def _is_recorded_by_torch() -> bool:
-    """Whether torch.compile, torch.export or torch.jit.trace records: torch code of any size."""
-    return (
-        torch.compiler.is_dynamo_compiling()
-        or torch.compiler.is_exporting()
-        or torch.jit.is_tracing()
-    )
 
 
 @functools.cache

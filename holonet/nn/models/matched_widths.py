@@ -66,7 +66,9 @@ def matched_widths(
     found = min(_compensated(target, found, size), key=lambda tried: abs(size(tried) - target))
     moved = None
     while moved != found:
-        moved, found = found, _moved_singly(target, found, size)
+        moved = found
+        for k in reversed(range(len(found))):  # one width at a time, the last one first
+            found = _best(target, found, k, size)
     return found
 
 
@@ -97,15 +99,6 @@ def _compensated(
             if widths[k] + step >= 1:
                 yield _best(target, _with(widths, k, widths[k] + step), last, size)
     yield _best(target, widths, last, size)
-
-
-def _moved_singly(
-    target: int, widths: tuple[int, ...], size: Callable[[tuple[int, ...]], int]
-) -> tuple[int, ...]:
-    """The widths after moving one at a time, the last one first."""
-    for k in reversed(range(len(widths))):
-        widths = _best(target, widths, k, size)
-    return widths
 
 
 def _best(
