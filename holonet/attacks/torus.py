@@ -278,12 +278,12 @@ class _Escape:
 
     def _reached(self, point: AnyTensor) -> list[tuple[nn.Module, AnyTensor]]:
         """What the layers get, in the order in which they are called."""
-        seen: list[tuple[nn.Module, AnyTensor]] = []
+        reached: list[tuple[nn.Module, AnyTensor]] = []
 
         def look(layer: nn.Module, inputs: tuple[Tensor, ...]) -> None:
-            seen.append((layer, inputs[0]))
+            reached.append((layer, inputs[0]))
 
         hook = of_this_thread(look)
         with forward_hooks(layer.register_forward_pre_hook(hook) for layer in self.domains):
             self.model(point)
-        return seen
+        return reached

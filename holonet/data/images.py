@@ -88,9 +88,9 @@ def load_mnist(
     Raises:
         DataError: a file is missing, damaged, or does not hold what its name says.
     """
-    found, prefix = _four_files(Path(root))
+    files, prefix = _four_files(Path(root))
     at_least = 10 if num_classes is None else 1
-    return _from_idx(found, prefix.strip("-_.") or "mnist", name, num_classes, at_least)
+    return _from_idx(files, prefix.strip("-_.") or "mnist", name, num_classes, at_least)
 
 
 @checked
@@ -210,16 +210,16 @@ Files = Mapping[tuple[str, str], Path]
 
 def _four_files(root: Path) -> tuple[Files, str]:
     """The files in the first of the usual folders that holds any, and how their names begin."""
-    asked = None if root.is_dir() else root.name
-    base = root if asked is None else root.parent
+    named = None if root.is_dir() else root.name
+    base = root if named is None else root.parent
     folders = (base / "MNIST" / "raw", base / "raw", base)
     for folder in folders:
-        found = _named_files(folder)
-        if asked is not None:
-            found = {p: files for p, files in found.items() if p.strip("-_.") == asked}
-        if found:
-            prefix = _chosen_prefix(found, folder)
-            return _complete(found[prefix], folder, prefix), prefix
+        sets = _named_files(folder)
+        if named is not None:
+            sets = {p: files for p, files in sets.items() if p.strip("-_.") == named}
+        if sets:
+            prefix = _chosen_prefix(sets, folder)
+            return _complete(sets[prefix], folder, prefix), prefix
     folders = (root / "MNIST" / "raw", root / "raw", root)
     state = "holds no MNIST files" if root.is_dir() else "is not a folder"
     raise DataError(
@@ -238,21 +238,21 @@ def _named_files(folder: Path) -> dict[str, dict[tuple[str, str], Path]]:
     except OSError as error:
         raise DataError(f"{folder} cannot be looked into: {error.strerror}") from None
     matches = [match for name in names if (match := _NAME.fullmatch(name))]
-    found: dict[str, dict[tuple[str, str], Path]] = {}
+    sets: dict[str, dict[tuple[str, str], Path]] = {}
     for match in sorted(matches, key=lambda m: (not m["packed"], m["part"].lower() == "t10k")):
         part = "train" if match["part"].lower() == "train" else "t10k"
         path = folder / match.string
         if path.is_file():
-            found.setdefault(match["prefix"], {})[part, match["kind"].lower()] = path
-    return found
+            sets.setdefault(match["prefix"], {})[part, match["kind"].lower()] = path
+    return sets
 
 
-def _chosen_prefix(found: Mapping[str, Files], folder: Path) -> str:
-    if "" in found or len(found) == 1:
-        return "" if "" in found else next(iter(found))
-    names = sorted(prefix.strip("-_.") for prefix in found)
+def _chosen_prefix(sets: Mapping[str, Files], folder: Path) -> str:
+    if "" in sets or len(sets) == 1:
+        return "" if "" in sets else next(iter(sets))
+    names = sorted(prefix.strip("-_.") for prefix in sets)
     raise DataError(
-        f"{folder} holds the files of {len(found)} data sets, {', '.join(names)}: give the folder "
+        f"{folder} holds the files of {len(sets)} data sets, {', '.join(names)}: give the folder "
         f"and one of these, such as {folder / names[0]}"
     )
 
@@ -294,11 +294,11 @@ def _from_idx(
 
 def _count_from_one(labels: tuple[Tensor, Tensor], num_classes: int | None, at_least: int) -> bool:
     """Whether no label is 0, and 1 to the last all occur, the last being the number of classes."""
-    seen = torch.cat(labels).unique()
-    if not len(seen) or int(seen[0]) < 1:
+    present = torch.cat(labels).unique()
+    if not len(present) or int(present[0]) < 1:
         return False
-    last = int(seen[-1])
-    return len(seen) == last >= at_least if num_classes is None else last == num_classes
+    last = int(present[-1])
+    return len(present) == last >= at_least if num_classes is None else last == num_classes
 
 
 def _read_examples(files: Files, part: str) -> tuple[Tensor, Tensor]:

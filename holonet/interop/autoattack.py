@@ -124,8 +124,8 @@ def autoattack(
     with _started(model, batches, settings) as answers:
         for part_x, part_y in batches:
             points, log, provenance = _next(answers)
-            found = torch.from_numpy(points).to(part_x)
-            judged = accept(model, part_x, part_y, threat, found, "AutoAttack")
+            x_adv = torch.from_numpy(points).to(part_x)
+            judged = accept(model, part_x, part_y, threat, x_adv, "AutoAttack")
             alarms = (*judged.alarms, *_alarms(log, len(part_y)))
             lines = tuple(line for _, line in log)
             parts.append(AutoAttackResult(judged.x_adv, judged.margin, alarms, lines, provenance))

@@ -57,8 +57,8 @@ class ImageLayout(nn.Module):
 
     def gather(self, images: Images) -> RealPoints:
         """Images back as examples, in their precision."""
-        seen = images if self.is_image else images.flatten(1)[:, : self.pixels]
-        return seen.reshape(-1, *self.shape).to(self.dtype)
+        flat = images if self.is_image else images.flatten(1)[:, : self.pixels]
+        return flat.reshape(-1, *self.shape).to(self.dtype)
 
     def forward(self, images: Images) -> Logits:
         """Logits in single precision."""

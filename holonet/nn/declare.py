@@ -110,18 +110,18 @@ def require_holomorphic(module: nn.Module, path: str = "") -> FunctionClass:
     Raises:
         NotHolomorphicError: with the path, the class and the way out.
     """
-    found = declared_class(module, path)
-    if found.is_holomorphic:
-        return found
+    kind = declared_class(module, path)
+    if kind.is_holomorphic:
+        return kind
     before = "end the holomorphic part in front of it with a readout such as nn.RealPart"
     if reason := _reason(module):
         way_out = f"{reason}. Or {before}"
-    elif found in _READOUT_CLASSES:
+    elif kind in _READOUT_CLASSES:
         way_out = "A readout may only stand at the very end: move it there, or take it out"
     else:
         way_out = f"Use a holomorphic activation (`holonet list activations`), or {before}"
     raise NotHolomorphicError(
-        f"{_at(path)}{_full_name(module)} is {found.value}, not holomorphic, where only "
+        f"{_at(path)}{_full_name(module)} is {kind.value}, not holomorphic, where only "
         f"holomorphic layers may stand. {way_out}"
     )
 
@@ -139,8 +139,8 @@ def compose_classes(layers: nn.Sequential, path: str = "") -> FunctionClass:
         here = join_path(path, name)
         last = position == len(named) - 1
         may_end = last and declared_class(layer, here) in _READOUT_CLASSES
-        found = declared_class(layer, here) if may_end else require_holomorphic(layer, here)
-        total = compose(found, total)
+        kind = declared_class(layer, here) if may_end else require_holomorphic(layer, here)
+        total = compose(kind, total)
     return total
 
 

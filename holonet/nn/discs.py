@@ -62,16 +62,16 @@ def admissible_radius(
     angle = torch.arange(samples, dtype=torch.float64) * (2 * math.pi / samples)
     turn = torch.cat([torch.zeros(1), torch.polar(torch.ones_like(angle), angle)])
     turn = (center + turn).to(z).view(-1, *[1] * z.ndim)
-    found = torch.zeros(len(z), dtype=z.dtype.to_real(), device=z.device)
+    radii = torch.zeros(len(z), dtype=z.dtype.to_real(), device=z.device)
     missing = torch.ones(len(z), dtype=torch.bool, device=z.device)
     for k in range(halvings + 1):
         r = radius / 2**k
         inside = _stays_inside(module, z + r * turn * v)
-        found = torch.where(missing & inside, r, found)
+        radii = torch.where(missing & inside, r, radii)
         missing = missing & ~inside
         if not bool(missing.any()):
             break
-    return found
+    return radii
 
 
 def _stays_inside(module: nn.Module, points: ComplexTensor) -> BoolTensor:

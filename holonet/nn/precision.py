@@ -67,15 +67,15 @@ class ComplexConversion:
 
     def _precision(self, tensor: Tensor, name: str) -> torch.dtype:
         """The real dtype that a real tensor of the same precision gets."""
-        found = self.convert(tensor.new_zeros(1, dtype=tensor.dtype.to_real())).dtype
-        found = found.to_real() if found.is_complex else found
-        if found not in (torch.float32, torch.float64):
+        real = self.convert(tensor.new_zeros(1, dtype=tensor.dtype.to_real())).dtype
+        real = real.to_real() if real.is_complex else real
+        if real not in (torch.float32, torch.float64):
             raise InputTypeError(
-                f"{name} has complex parameters and cannot be converted to {found}: complex "
+                f"{name} has complex parameters and cannot be converted to {real}: complex "
                 "numbers come in single and double precision, float() and double(). To multiply "
                 "in 16 bits keep complex64 and run under torch.autocast(device, torch.bfloat16)"
             )
-        return found
+        return real
 
 
 @checked

@@ -142,12 +142,12 @@ class GradientNorm(Regularizer):
         outputs = value.shape[1:].numel()
         if outputs == 1:
             return [torch.ones_like(value)]
-        drawn = []
+        picks = []
         for _ in range(self.count or 1):
             turns = probes.like(torch.empty(len(value), outputs, dtype=torch.complex64)).angle()
             pair = turns.topk(2, dim=1).indices.to(value.device)
             units = torch.zeros_like(value).flatten(1).scatter(1, pair[:, :1], 1.0)
             if self.outputs == "differences":
                 units = units.scatter(1, pair[:, 1:], -1.0)
-            drawn.append(units.view_as(value))
-        return drawn
+            picks.append(units.view_as(value))
+        return picks

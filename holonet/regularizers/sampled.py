@@ -72,8 +72,8 @@ class SampledRegularizer(Regularizer):
     def _draw(self, f: TensorFunction, z: Points, probes: Probes) -> Scalar:
         thinned = ThinnedProbes(probes, len(z), self.every)
         rows, weights = thinned.choose()
-        found = self._estimate(f, z[rows.to(z.device)], thinned)
-        return (weights.to(found) * found).sum()
+        each = self._estimate(f, z[rows.to(z.device)], thinned)
+        return (weights.to(each) * each).sum()
 
     @abstractmethod
     def _exact(self, f: TensorFunction, z: Points) -> Numbers:

@@ -225,8 +225,8 @@ def _checkpoints(folder: Path) -> list[Path]:
         raise CheckpointError(
             f"the checkpoints in {folder} cannot be read: {error.strerror}"
         ) from None
-    found = [folder / name for name in names if _CHECKPOINT.fullmatch(name)]
-    return sorted(found, key=lambda path: (len(path.name), path.name))
+    paths = [folder / name for name in names if _CHECKPOINT.fullmatch(name)]
+    return sorted(paths, key=lambda path: (len(path.name), path.name))
 
 
 def _remove(path: Path) -> None:

@@ -82,6 +82,6 @@ def kept_config(identity: object, source: str) -> RunConfig:
 
 def of_other_data(kept: RunConfig, asked: RunConfig) -> tuple[list[str], list[str]]:
     """Differences of two configurations: those of the data, and those that always count."""
-    found = [d for d in kept.differences(asked) if d.split(":")[0] not in FREE]
-    of_data = [d for d in found if d.startswith("data.")]
-    return of_data, [d for d in found if d not in of_data]
+    differing = [d for d in kept.differences(asked) if d.split(":")[0] not in FREE]
+    of_data = [d for d in differing if d.startswith("data.")]
+    return of_data, [d for d in differing if d not in of_data]

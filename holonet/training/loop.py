@@ -172,10 +172,10 @@ def _restored(state: RunState, folder: Path) -> bool:
         CheckpointError: what was kept is damaged, gone, or of another run.
     """
     try:
-        found, refused = state.restore(folder / CHECKPOINTS), None
+        restored, refused = state.restore(folder / CHECKPOINTS), None
     except CheckpointError as error:
-        found, refused = False, error
-    if found or state.restore_finished(folder / WEIGHTS):
+        restored, refused = False, error
+    if restored or state.restore_finished(folder / WEIGHTS):
         return True
     if refused is not None:
         raise refused

@@ -198,48 +198,48 @@ class RunState:
             CheckpointError: the checkpoints are of another run, all of them are damaged, or they
                 are gone although metrics.jsonl tells of later steps.
         """
-        found = latest_checkpoint(folder)
-        if found is None:
+        saved = latest_checkpoint(folder)
+        if saved is None:
             self._require_none_due(folder)
             return False
-        self._require_same(found.state.get("identity"), f"the checkpoints in {folder}", "are")
-        source = f"the checkpoint of step {found.step} in {folder}"
+        self._require_same(saved.state.get("identity"), f"the checkpoints in {folder}", "are")
+        source = f"the checkpoint of step {saved.step} in {folder}"
         weights = {
-            k.removeprefix("model/"): v for k, v in found.tensors.items() if k.startswith("model/")
+            k.removeprefix("model/"): v for k, v in saved.tensors.items() if k.startswith("model/")
         }
         load_state(self.model, weights, source)
         try:
-            self._restore_course(found)
+            self._restore_course(saved)
         except (ArithmeticError, LookupError, RuntimeError, TypeError, ValueError):
             raise CheckpointError(
                 f"{source} lacks what training needs to go on: remove it, or start the run again "
                 "with overwrite"
             ) from None
-        self._go_to(found.step)
-        kept = self.journal.folder is not None  # further processes keep no records
-        if kept and self.journal.digest() != found.state.get("journal"):
+        self._go_to(saved.step)
+        logs = self.journal.folder is not None  # further processes keep no records
+        if logs and self.journal.digest() != saved.state.get("journal"):
             logger.warning(
                 "metrics.jsonl in %s is not what was recorded up to step %d: it is altered, cut "
                 "or another run's. The weights are whole, and what is measured now is theirs",
                 self.journal.folder,
-                found.step,
+                saved.step,
             )
-            self.journal.forget_epochs_from(found.step)
+            self.journal.forget_epochs_from(saved.step)
         return True
 
-    def _restore_course(self, found: Checkpoint) -> None:
+    def _restore_course(self, saved: Checkpoint) -> None:
         """The optimizer, the schedule and the sums over the epoch."""
         slots: dict[int, dict[str, Tensor]] = {}
-        for name, tensor in found.tensors.items():
+        for name, tensor in saved.tensors.items():
             if name.startswith("optimizer/"):
                 _, index, slot = name.split("/")
                 slots.setdefault(int(index), {})[slot] = tensor
-        self.optimizer.load_state_dict({"state": slots, "param_groups": found.state["groups"]})
-        self.schedule.load_state_dict(found.state["schedule"])
-        self._epoch_loss = float(found.state["epoch_loss"])
-        self.seconds = float(found.state["seconds"])
-        if found.step > self.total_steps:
-            raise ValueError(found.step)
+        self.optimizer.load_state_dict({"state": slots, "param_groups": saved.state["groups"]})
+        self.schedule.load_state_dict(saved.state["schedule"])
+        self._epoch_loss = float(saved.state["epoch_loss"])
+        self.seconds = float(saved.state["seconds"])
+        if saved.step > self.total_steps:
+            raise ValueError(saved.step)
 
     def _go_to(self, step: int) -> None:
         self.step = step

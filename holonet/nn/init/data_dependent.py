@@ -154,7 +154,7 @@ def data_driven_(
 
 def _followed_by(network: nn.Module, z: Tensor) -> dict[nn.Module, HolomorphicFunction]:
     """The function of the activation that each affine layer feeds on z."""
-    found: dict[nn.Module, HolomorphicFunction] = {}
+    feeds: dict[nn.Module, HolomorphicFunction] = {}
     outputs: list[tuple[nn.Module, Tensor]] = []
 
     def remember(layer: nn.Module, _: tuple[Tensor, ...], output: Tensor) -> None:
@@ -170,9 +170,9 @@ def _followed_by(network: nn.Module, z: Tensor) -> dict[nn.Module, HolomorphicFu
                 f"the input of {layer} is not the output of an affine layer with bias, so its "
                 "scale cannot be set: put an nn.Linear, nn.Conv or nn.FrozenNorm in front of it"
             )
-        if found.setdefault(sources[-1], function) != function:
+        if feeds.setdefault(sources[-1], function) != function:
             raise DomainError(
-                f"{sources[-1]} feeds {found[sources[-1]].name} and {function.name}, which cannot "
+                f"{sources[-1]} feeds {feeds[sources[-1]].name} and {function.name}, which cannot "
                 "both be centered: give each activation its own layer"
             )
 
@@ -183,13 +183,13 @@ def _followed_by(network: nn.Module, z: Tensor) -> dict[nn.Module, HolomorphicFu
     ):
         network(z)
     calls = Counter(layer for layer, _ in outputs)
-    for layer in found:
+    for layer in feeds:
         if calls[layer] > 1:
             raise DomainError(
                 f"{layer} is used {calls[layer]} times in one pass, so its outputs cannot all be "
                 "centered: give each place its own layer"
             )
-    return found
+    return feeds
 
 
 def _recenter_(

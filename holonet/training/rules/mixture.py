@@ -43,12 +43,12 @@ class Mixture(Rule):
     ) -> dict[str, Scalar]:
         """The terms of the parts, weighted; those of one name are added."""
         probes = Probes() if probes is None else probes
-        found: dict[str, Scalar] = {}
+        sums: dict[str, Scalar] = {}
         for weight, rule in self.parts:
             factor = weight_at(weight, 1.0, "Mixture: weight")
             for name, term in rule.terms(model, x, y, probes).items():
-                found[name] = found[name] + factor * term if name in found else factor * term
-        return found
+                sums[name] = sums[name] + factor * term if name in sums else factor * term
+        return sums
 
     def at(self, progress: float) -> "Mixture":
         """The mixture, and its parts, with the weights of that fraction of training."""

@@ -57,9 +57,9 @@ class EmpiricalRisk(Rule):
             ShapeError: not one class index for each example.
             DomainError: a label that is not a class.
         """
-        found, risk = self._penalized(model, x, y, probes)
+        terms, risk = self._penalized(model, x, y, probes)
         risk = self._losses(model(x.clone()), y).mean() if risk is None else risk
-        return {"risk": risk, **found}
+        return {"risk": risk, **terms}
 
     def at(self, progress: float) -> "EmpiricalRisk":
         """The rule with the weights of that fraction of training, from 0 to 1."""
@@ -76,13 +76,13 @@ class EmpiricalRisk(Rule):
     ) -> tuple[dict[str, Scalar], Scalar | None]:
         """The penalties at x by name, and the risk there if a penalty had it in passing."""
         probes = Probes() if probes is None else probes
-        found: dict[str, Scalar] = {}
+        terms: dict[str, Scalar] = {}
         risk: Scalar | None = None
         with running_statistics(model) as frozen:
             for penalty in self.penalties:
                 weight, name = penalty.weight_at(1.0), penalty.name
                 if weight == 0:
-                    found.setdefault(name, torch.zeros((), device=x.device))
+                    terms.setdefault(name, torch.zeros((), device=x.device))
                     continue
                 f = penalty.function(model, lambda logits: self._losses(logits, y))
                 points = penalty.points(model, x)
@@ -93,8 +93,8 @@ class EmpiricalRisk(Rule):
                     risk = losses.mean()
                 else:
                     amount = penalty.regularizer(f, points, probes)
-                found[name] = found[name] + weight * amount if name in found else weight * amount
-        return found, risk
+                terms[name] = terms[name] + weight * amount if name in terms else weight * amount
+        return terms, risk
 
     def _losses(self, logits: Tensor, y: Tensor) -> RealTensor:
         if logits.is_complex():

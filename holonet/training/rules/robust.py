@@ -123,8 +123,8 @@ class RobustOptimization(EmpiricalRisk):
         perturbed = self.perturb(model, x, y, probes)
         if self.penalties_at == "perturbed":
             return super().terms(model, perturbed, y, probes)
-        found, _ = self._penalized(model, x, y, probes)
-        return {"risk": self._losses(model(perturbed.clone()), y).mean(), **found}
+        terms, _ = self._penalized(model, x, y, probes)
+        return {"risk": self._losses(model(perturbed.clone()), y).mean(), **terms}
 
     def perturb(self, model: Model, x: Points, y: Labels, probes: Probes | None = None) -> Points:
         """The points that the rule learns from, with no gradient."""

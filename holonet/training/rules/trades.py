@@ -91,17 +91,17 @@ class Trades(EmpiricalRisk):
         probes = Probes() if probes is None else probes
         beta = weight_at(self.beta, 1.0, "Trades: beta")
         if beta == 0 or self._current().eps == 0:
-            found = super().terms(model, x, y, probes)
+            terms = super().terms(model, x, y, probes)
             return {
-                "risk": found.pop("risk"),
+                "risk": terms.pop("risk"),
                 "divergence": torch.zeros((), device=x.device),
-            } | found
+            } | terms
         perturbed = self.perturb(model, x, y, probes)
-        found, _ = self._penalized(model, x, y, probes)
+        terms, _ = self._penalized(model, x, y, probes)
         clean = model(x.clone())
         risk = self._losses(clean, y).mean()
         divergence = _divergence(clean.log_softmax(1), model(perturbed)).mean()
-        return {"risk": risk, "divergence": beta * divergence, **found}
+        return {"risk": risk, "divergence": beta * divergence, **terms}
 
     def _settle(self, progress: float) -> None:
         super()._settle(progress)
