@@ -99,7 +99,7 @@ def require_count(name: str, count: int, least: int, asked: str) -> None:
         raise ConfigError(f"{asked}: {name}={count}, but at least {least} is needed")
 
 
-def require_complex(z: Tensor, asked: str, hint: str = "") -> None:
+def require_complex(z: Entries, asked: str, hint: str = "") -> None:
     """Raises InputTypeError at real points; the hint says what else can be asked."""
     if not z.is_complex():
         raise InputTypeError(

@@ -5,6 +5,7 @@ import math
 from collections.abc import Callable, Iterable
 
 import torch
+from jaxtyping import Complex, Inexact
 from torch import Tensor
 
 from holonet._types import AnyTensor, ComplexTensor, RealTensor, TensorFunction
@@ -31,6 +32,9 @@ SETTLED = 1e3  # times eps, relative to the size of the integrand
 LOOSELY_SETTLED = 1e-3  # of the size, where no number of points brings it down to rounding
 NOISIEST = 1e-3  # rounding against the result, or against what f is like on most of the circle
 TURN = (math.sqrt(5) - 1) / 2  # of a step; a mode that one grid aliases, the next one betrays
+
+UpperModes = Complex[Tensor, "upper numbers"]
+LowerModes = Complex[Tensor, "lower numbers"]
 
 Quadrature = Callable[[ComplexTensor, AnyTensor], tuple[AnyTensor, RealTensor]]
 """(points of the unit circle, values there) -> (result, its size for judging what rounding is)."""
@@ -195,7 +199,9 @@ def modes_of(samples: int) -> int:
     return (samples + 1) // 2
 
 
-def modes_on_circle(unit: ComplexTensor, values: AnyTensor) -> tuple[ComplexTensor, ComplexTensor]:
+def modes_on_circle(
+    unit: Complex[Tensor, " samples"], values: Inexact[Tensor, "samples *rest"]
+) -> tuple[UpperModes, LowerModes]:
     """The Fourier modes 0, ..., h and -1, ..., -h of N = 2h + 1 or 2h + 2 values on a circle.
 
     Shapes (h + 1, numbers) and (h, numbers), for the unit points of a `Quadrature` and values of
@@ -209,12 +215,14 @@ def modes_on_circle(unit: ComplexTensor, values: AnyTensor) -> tuple[ComplexTens
     return back * modes[: half + 1], back[1:].conj() * modes[1:].flip(0)[:half]
 
 
-def harmonic_series(w: ComplexTensor, upper: ComplexTensor, lower: ComplexTensor) -> ComplexTensor:
+def harmonic_series(
+    w: Complex[Tensor, " points"], upper: UpperModes, lower: LowerModes
+) -> Complex[Tensor, "points numbers"]:
     """The sum of the modes k times w^k or conj(w)^|k|, shape (len(w), numbers)."""
     powers_of_w = powers(w, len(upper))
     return powers_of_w @ upper + powers_of_w[:, 1:].conj() @ lower
 
 
-def powers(w: ComplexTensor, count: int) -> ComplexTensor:
+def powers(w: Complex[Tensor, " points"], count: int) -> Complex[Tensor, "points powers"]:
     """The powers w^0, ..., w^(count - 1), shape (len(w), count)."""
     return torch.linalg.vander(w, N=max(count, 2))[:, :count]

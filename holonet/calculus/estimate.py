@@ -4,6 +4,7 @@ import math
 from dataclasses import dataclass
 
 import torch
+from jaxtyping import Float, Inexact
 from torch import Tensor
 
 from holonet._types import AnyTensor
@@ -26,11 +27,13 @@ class Estimate:
         tensor(2.)
     """
 
-    value: Tensor
-    standard_error: Tensor
+    value: Inexact[Tensor, "*shape"]
+    standard_error: Float[Tensor, "*shape"]
 
     @classmethod
-    def from_draws(cls, draws: AnyTensor, size: AnyTensor | float = 0.0) -> "Estimate":
+    def from_draws(
+        cls, draws: Inexact[Tensor, "count *rest"], size: AnyTensor | float = 0.0
+    ) -> "Estimate":
         """The mean of two or more independent draws (first axis), rounding in its standard error.
 
         Args:

@@ -8,7 +8,15 @@ from jaxtyping import Complex
 from torch import Tensor
 
 from holonet._arguments import checked
-from holonet._types import AnyTensor, ComplexTensor, Mask, Numbers, RealTensor, TensorFunction
+from holonet._types import (
+    AnyTensor,
+    ComplexPoints,
+    ComplexTensor,
+    Mask,
+    Numbers,
+    RealTensor,
+    TensorFunction,
+)
 from holonet.calculus.checks import (
     evaluate,
     require_clear_disc,
@@ -148,7 +156,7 @@ def circle_modes(
 @checked
 def line_modes(
     f: TensorFunction,
-    z: ComplexTensor,
+    z: ComplexPoints,
     v: ComplexTensor,
     *,
     radius: RealTensor | float | int,

@@ -9,7 +9,7 @@ import math
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Shaped
+from jaxtyping import Complex, Shaped
 from torch import Tensor
 
 from holonet._arguments import checked
@@ -24,7 +24,7 @@ from holonet._types import (
 )
 from holonet.calculus.checks import require_complex, values_at
 from holonet.calculus.examples import lengths, nonzero, per_example
-from holonet.calculus.hardy import ROUNDING, CircleModes, line_modes
+from holonet.calculus.hardy import ROUNDING, BatchModes, CircleModes, line_modes
 from holonet.calculus.wirtinger import directional_derivative, gradient
 from holonet.errors import InputTypeError
 
@@ -180,7 +180,7 @@ def tangents(
 
 
 @checked
-def cauchy_derivative(coefficients: ComplexTensor, radius: RealTensor) -> ComplexTensor:
+def cauchy_derivative(coefficients: BatchModes, radius: Numbers) -> Complex[Tensor, "batch *out"]:
     """d/dt f(z + tv) at t = 0 from the modes on the circle about `CIRCLE_CENTER`."""
     positive = coefficients[len(coefficients) // 2 :].movedim(0, -1)
     k = torch.arange(positive.shape[-1], device=positive.device)

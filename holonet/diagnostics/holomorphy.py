@@ -9,7 +9,7 @@ from torch import Tensor
 
 from holonet._arguments import checked
 from holonet._subject import Subject
-from holonet._types import AnyTensor, TensorFunction
+from holonet._types import Points, TensorFunction
 from holonet.calculus import Probes, holomorphy_witnesses
 from holonet.calculus.checks import require_count
 
@@ -61,7 +61,7 @@ class HolomorphyCheck:
 @checked
 def holomorphy_check(
     f: TensorFunction,
-    z: AnyTensor,
+    z: Points,
     *,
     radius: float | None = None,
     samples: int = 64,
