@@ -4,19 +4,11 @@ import math
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Complex
+from jaxtyping import Complex, Inexact
 from torch import Tensor
 
 from holonet._arguments import checked
-from holonet._types import (
-    AnyTensor,
-    ComplexPoints,
-    ComplexTensor,
-    Mask,
-    Numbers,
-    RealTensor,
-    TensorFunction,
-)
+from holonet._types import ComplexPoints, ComplexTensor, Mask, Numbers, RealTensor, TensorFunction
 from holonet.calculus.checks import (
     evaluate,
     require_clear_disc,
@@ -198,7 +190,7 @@ def line_modes(
         samples *= 2
 
 
-def _compare(values: AnyTensor) -> CircleModes:
+def _compare(values: Inexact[Tensor, "samples batch *out"]) -> CircleModes:
     coefficients = _transform(values)
     rounding = ROUNDING * torch.finfo(coefficients.dtype).eps
     amplitude, peak = _amplitudes(coefficients)
@@ -335,7 +327,7 @@ def _circle(center: complex | float | int, radius: float | int, samples: int) ->
     return center + radius * unit_circle(samples, 0.0, torch.empty(0, dtype=torch.complex128))
 
 
-def _transform(values: AnyTensor) -> ComplexTensor:
+def _transform(values: Inexact[Tensor, "samples *out"]) -> Modes:
     """Discrete Fourier transform over the first axis, the mean in the middle."""
     return torch.fft.fftshift(torch.fft.fft(values, dim=0, norm="forward"), dim=0)
 

@@ -17,19 +17,12 @@ from contextvars import ContextVar
 from typing import Any
 
 import torch
-from jaxtyping import Shaped
+from jaxtyping import Complex, Shaped
 from torch import Tensor
 from torch.autograd import forward_ad
 
 from holonet._arguments import checked
-from holonet._types import (
-    AnyTensor,
-    ComplexEntries,
-    ComplexTensor,
-    Entries,
-    Numbers,
-    TensorFunction,
-)
+from holonet._types import AnyTensor, ComplexEntries, Entries, Numbers, TensorFunction
 from holonet.calculus.checks import require_complex, require_count
 from holonet.calculus.examples import square_norms
 from holonet.calculus.probes import Probes
@@ -47,6 +40,8 @@ __all__ = [
     "pullback",
     "second_directional_derivative",
 ]
+
+ComplexOut = Complex[Tensor, "*out"]
 
 
 @checked
@@ -241,7 +236,7 @@ def derivative(f: TensorFunction, z: Entries) -> ComplexEntries:
 
 
 @checked
-def partial_z_along(f: TensorFunction, z: Entries, v: Entries) -> ComplexTensor:
+def partial_z_along(f: TensorFunction, z: Entries, v: Entries) -> ComplexOut:
     """(df/dz) v for f: C^n -> C^m and a direction v of the shape of z.
 
     Law: complex-linear in v.
@@ -254,7 +249,7 @@ def partial_z_along(f: TensorFunction, z: Entries, v: Entries) -> ComplexTensor:
 
 
 @checked
-def dbar_along(f: TensorFunction, z: Entries, v: Entries) -> ComplexTensor:
+def dbar_along(f: TensorFunction, z: Entries, v: Entries) -> ComplexOut:
     """(df/dzbar) conj(v) for f: C^n -> C^m and a direction v of the shape of z.
 
     Law: antilinear in v.
@@ -300,7 +295,7 @@ def dbar_norm_squared(
 
 def complex_tangents(
     f: TensorFunction, z: Entries, v: Entries, asked: str
-) -> tuple[ComplexTensor, ComplexTensor]:
+) -> tuple[ComplexOut, ComplexOut]:
     """Df(z)[v] and Df(z)[iv] where both points and values must be complex.
 
     Raises:

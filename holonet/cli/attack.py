@@ -127,15 +127,9 @@ def attack(
             reports[name].save(folder / f"{re.sub('[:/]', '-', name)}.npz")
         if others:
             task = bar.add_task("transfer", total=len(others))
+            first, advance = next(iter(chosen.values())), functools.partial(bar.advance, task)
             matrix = transfer_between(
-                others,
-                x,
-                y,
-                threat,
-                attack=next(iter(chosen.values())),
-                seed=seed,
-                batch_size=BATCH,
-                on_batch=functools.partial(bar.advance, task),
+                others, x, y, threat, attack=first, seed=seed, batch_size=BATCH, on_batch=advance
             )
     result: dict[str, Any] = {
         "run": str(run_dir),

@@ -1,5 +1,6 @@
 """Formulas at points, to as many digits as are asked for, and their differences there."""
 
+import cmath
 import math
 import random
 import threading
@@ -14,7 +15,7 @@ from sympy.core.relational import Relational
 from holonet.errors import NumericalError
 from holonet.symbolic.formula import Expr, quote
 
-__all__ = ["differences", "evaluate", "evaluate_complex", "random_points"]
+__all__ = ["differences", "evaluate", "random_points", "value_or_none"]
 
 _LARGEST = 10**6
 _DIFFERENCE_DIGITS = 160
@@ -52,27 +53,27 @@ def evaluate(
     return _as_expression(_value(expression, at, digits, deadline))
 
 
-def evaluate_complex(
+def value_or_none(
     expression: Expr,
     at: Mapping[Expr, Expr],
     digits: int = 50,
     deadline: float = math.inf,
-) -> complex:
-    """The value as `evaluate` computes it, rounded in the end.
+) -> complex | None:
+    """The value as `evaluate` computes it, rounded in the end; None where it is out of range.
 
     Raises:
-        NumericalError: there is none, or it is out of range.
         TimeoutError: the deadline is over.
 
     Example:
         >>> z = sympy.Symbol("z")
-        >>> evaluate_complex(1 / z, {z: sympy.I})
-        -1j
+        >>> value_or_none(1 / z, {z: sympy.I}), value_or_none(1 / z, {z: sympy.Integer(0)})
+        (-1j, None)
     """
-    value = complex(_value(expression, at, digits, deadline))
-    if not math.isfinite(abs(value)):
-        raise NumericalError(f"{quote(expression)} is out of range")
-    return value
+    try:
+        value = complex(_value(expression, at, digits, deadline))
+    except (NumericalError, OverflowError):
+        return None
+    return value if cmath.isfinite(value) else None
 
 
 def _value(expression: Expr, at: Mapping[Expr, Expr], digits: int, deadline: float) -> Any:

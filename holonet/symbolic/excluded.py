@@ -8,9 +8,8 @@ import sympy
 import torch
 
 from holonet.domains import Obstacle, PointSet, Ray
-from holonet.errors import NumericalError
 from holonet.symbolic.cases import has_cases
-from holonet.symbolic.evaluate import evaluate_complex
+from holonet.symbolic.evaluate import value_or_none
 from holonet.symbolic.formula import Expr, quote
 from holonet.symbolic.known_functions import FUNCTIONS
 from holonet.symbolic.sheets import constant_values, vanishes_nowhere_dense, varies_everywhere
@@ -56,14 +55,14 @@ class ExcludedSet:
             (True, False)
         """
         at = _exact_point(point)
-        value = _value(self.argument, at)
+        value = value_or_none(self.argument, at)
         if value is None:
             return True
         return self._distance_of(value) <= _ROUNDING * abs(value) + _NOISE
 
     def clearance(self, at: Mapping[Expr, Expr], deadline: float = math.inf) -> float:
         """`distance` at exact numbers."""
-        value = _value(self.argument, at, deadline)
+        value = value_or_none(self.argument, at, deadline=deadline)
         return 0.0 if value is None else self._distance_of(value)
 
     def _distance_of(self, value: complex) -> float:
@@ -73,14 +72,6 @@ class ExcludedSet:
 
 def _exact_point(point: Mapping[str, complex | float | int]) -> dict[Expr, Expr]:
     return {sympy.Symbol(name): _exact(value) for name, value in point.items()}
-
-
-def _value(argument: Expr, at: Mapping[Expr, Expr], deadline: float = math.inf) -> complex | None:
-    """The argument at a point; None where it has no value."""
-    try:
-        return evaluate_complex(argument, at, deadline=deadline)
-    except NumericalError:
-        return None
 
 
 def conditions(e: Expr) -> tuple[ExcludedSet, ...]:

@@ -1,6 +1,5 @@
 """A formula becomes a record: value, derivatives, class, singularities and cuts."""
 
-import cmath
 import dataclasses
 import math
 from collections.abc import Sequence
@@ -12,7 +11,7 @@ from holonet._arguments import checked
 from holonet.errors import ConfigError, DomainError, NotHolomorphicError, NumericalError
 from holonet.functions import HolomorphicFunction
 from holonet.symbolic.deadline import within
-from holonet.symbolic.evaluate import evaluate
+from holonet.symbolic.evaluate import value_or_none
 from holonet.symbolic.formula import Expr, as_expression, quote, too_long
 from holonet.symbolic.known_functions import FUNCTIONS, NOT_HOLOMORPHIC
 from holonet.symbolic.preimage import check_not_zero, double
@@ -190,11 +189,7 @@ def _base_point(record: HolomorphicFunction, requested: complex | float | int | 
 def _exact(e: Expr, z: complex) -> complex | None:
     """The value of the formula, None where it is out of reach."""
     at = sympy.Rational(z.real) + sympy.I * sympy.Rational(z.imag)
-    try:
-        value = complex(evaluate(e, {_Z: at}, _DIGITS))
-    except (NumericalError, OverflowError):
-        return None
-    return value if cmath.isfinite(value) else None
+    return value_or_none(e, {_Z: at}, _DIGITS)
 
 
 def _check(record: HolomorphicFunction, e: Expr, also: Sequence[complex] = ()) -> None:

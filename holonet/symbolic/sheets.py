@@ -15,8 +15,7 @@ import mpmath
 import numpy as np
 import sympy
 
-from holonet.errors import NumericalError
-from holonet.symbolic.evaluate import evaluate_complex
+from holonet.symbolic.evaluate import value_or_none
 from holonet.symbolic.formula import Expr
 from holonet.symbolic.known_functions import FUNCTIONS
 
@@ -45,7 +44,7 @@ def vanishes_nowhere_dense(e: Expr) -> bool:
         (True, False)
     """
     if not e.free_symbols:
-        constant = _constant(e)
+        constant = value_or_none(e, {}, 30)
         return constant is not None and abs(constant) > _CLEAR
     if e.is_Symbol or isinstance(e, _WITHOUT_ZEROS):
         return True
@@ -90,7 +89,7 @@ def _varies_with_its_argument(e: Expr) -> bool:
     """
     if e.is_Add or type(e) in FUNCTIONS:
         return True
-    numbers = [_constant(a) for a in e.args if not a.free_symbols]
+    numbers = [value_or_none(a, {}, 30) for a in e.args if not a.free_symbols]
     if None in numbers or 0 in numbers:
         return False
     return bool(e.is_Mul) or (bool(e.is_Pow) and (bool(e.base.free_symbols) or 1 not in numbers))
@@ -105,7 +104,7 @@ def constant_values(e: Expr) -> tuple[complex, ...] | None:
         [-1.0, 1.0]
     """
     if not e.free_symbols:
-        constant = _constant(e)
+        constant = value_or_none(e, {}, 30)
         return None if constant is None else (constant,)
     sheets = _Sheets(e)
     if sheets.incomplete:
@@ -116,13 +115,6 @@ def constant_values(e: Expr) -> tuple[complex, ...] | None:
 
 
 _WITHOUT_ZEROS = (sympy.exp, sympy.sech, sympy.csch, sympy.sec, sympy.csc)
-
-
-def _constant(e: Expr) -> complex | None:
-    try:
-        return evaluate_complex(e, {}, 30)
-    except NumericalError:
-        return None
 
 
 class _Sheets:
@@ -175,7 +167,7 @@ class _Sheets:
         if e in known:
             return known[e]
         if not e.free_symbols:
-            constant = _constant(e)
+            constant = value_or_none(e, {}, 30)
             result = np.complex128(np.nan if constant is None else constant)
         elif e.is_Pow and e.exp.is_Integer:
             result = self.compute(e.base, known, shift, draw) ** int(e.exp)
