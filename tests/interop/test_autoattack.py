@@ -51,7 +51,7 @@ def digits() -> tuple[nn.Module, Tensor, Tensor]:
             loss = nn.functional.cross_entropy(model(data.x_train[rows]), data.y_train[rows])
             loss.backward()
             optimizer.step()
-    return model, data.x_test[:100], data.y_test[:100]
+    return model, data.x_test[:60], data.y_test[:60]
 
 
 @needs_it
@@ -66,12 +66,12 @@ def test_our_ensemble_agrees_with_autoattack(digits: tuple[nn.Module, Tensor, Te
         theirs = autoattack(model, x, y, threat, seed=0, on_batch=done.append)
         ours = worst_case(model, x, y, threat, seed=0)
     standing = [int((~result.success).sum()) for result in (theirs, ours)]
-    assert 20 < standing[0] < 95
+    assert 12 < standing[0] < 57
     assert abs(standing[0] - standing[1]) <= 2
 
     assert threat.contains(theirs.x_adv, x).all()
     torch.testing.assert_close(margin_of(model(theirs.x_adv), y).detach(), theirs.margin)
-    assert [len(part.margin) for part in done] == [100]
+    assert [len(part.margin) for part in done] == [60]
     assert any("apgd-t" in line for line in theirs.log)
     assert theirs.provenance is not None
     assert theirs.provenance["attacks"] == ["apgd-ce", "apgd-t", "fab-t", "square"]
@@ -89,9 +89,9 @@ def test_batches_are_joined_in_their_order(digits: tuple[nn.Module, Tensor, Tens
     model, x, y = digits
     done: list[AutoAttackResult] = []
     threat = ThreatModel("Linf", 0.4)
-    result = autoattack(model, x, y, threat, seed=0, batch_size=60, on_batch=done.append)
+    result = autoattack(model, x, y, threat, seed=0, batch_size=40, on_batch=done.append)
     assert threat.contains(result.x_adv, x).all()
-    assert [len(part.margin) for part in done] == [60, 40]
+    assert [len(part.margin) for part in done] == [40, 20]
     assert torch.equal(torch.cat([part.margin for part in done]), result.margin)
     assert torch.equal(torch.cat([part.x_adv for part in done]), result.x_adv)
     torch.testing.assert_close(margin_of(model(result.x_adv), y).detach(), result.margin)

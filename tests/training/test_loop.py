@@ -69,8 +69,8 @@ def outcome(folder: Path) -> tuple[bytes, list[dict[str, Any]]]:
 @pytest.mark.parametrize(
     ("kind", "parts", "chains"),
     [
-        ("holomorphic", 6, 1),
-        ("real", 4, 1),
+        ("holomorphic", 4, 1),
+        ("real", 2, 1),
         pytest.param("holomorphic", 12, 3, marks=pytest.mark.slow),
         pytest.param("real", 12, 3, marks=pytest.mark.slow),
     ],

@@ -13,12 +13,12 @@ from holonet.studies.runner import reproduce
 
 TINY = study.Size(
     problems=("disc-2", "ring"),
-    planar=PlanarTraining(epochs=1, width=4, points=512),
+    planar=PlanarTraining(epochs=1, width=4, points=256),
     planar_seeds=2,
     weights=(0.0, 0.1),
     transfer_seeds=1,
     training=Training(hidden=(8,), epochs=4, batch_size=8, lr=2e-2),
-    attack=Attack(examples=150, eps=0.1, steps=3),
+    attack=Attack(examples=60, eps=0.1, steps=3),
     train=400,
 )
 
