@@ -80,7 +80,7 @@ def trial_points(name: str, dtype: torch.dtype, count: int) -> torch.Tensor:
     return z[CATALOGUE[name].clearance(z) > 1e-4 * z.abs().clamp(max=1)]
 
 
-def error_ratios(name: str, dtype: torch.dtype, count: int = 8) -> list[float]:
+def error_ratios(name: str, dtype: torch.dtype, count: int = 5) -> list[float]:
     """Worst error of value and two derivatives, in units of eps times scale.
 
     The scale of f at z is the larger of |f| and |z f'|: what rounding z alone may change.
