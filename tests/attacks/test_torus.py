@@ -134,7 +134,7 @@ def test_discs_lie_in_the_polydisc_with_their_circles_on_the_torus(seed):
 
 
 @pytest.mark.parametrize(
-    "drawn", [(0, 1, 2, 5, 7, 10), pytest.param((3, 4, 6, 8, 9, 11), marks=pytest.mark.slow)]
+    "drawn", [(0, 1, 2, 5), pytest.param((3, 4, 6, 7, 8, 9, 10, 11), marks=pytest.mark.slow)]
 )
 def test_no_search_inside_finds_worse_points(drawn: tuple[int, ...]) -> None:
     """With at least as many passes, over random networks with a fixed seed."""

@@ -70,7 +70,6 @@ def outcome(folder: Path) -> tuple[bytes, list[dict[str, Any]]]:
     ("kind", "parts", "chains"),
     [
         ("holomorphic", 4, 1),
-        ("real", 2, 1),
         pytest.param("holomorphic", 12, 3, marks=pytest.mark.slow),
         pytest.param("real", 12, 3, marks=pytest.mark.slow),
     ],

@@ -150,6 +150,7 @@ torch.testing.assert_close(*(torch.autograd.grad(v.real.sum(), w) for v in value
 """
 
 
+@pytest.mark.slow  # tests/nn/test_classifier.py compiles a network
 def test_a_users_compiler_finds_no_graph_break():
     # in a process of its own: annotations that are checked break the graph
     done = subprocess.run(

@@ -159,6 +159,7 @@ for record in CATALOGUE.values():
 """
 
 
+@pytest.mark.slow  # tests/nn/test_classifier.py compiles a network
 def test_a_users_compiled_model_has_no_graph_break():
     # in a process of its own: annotations that are checked break the graph
     done = subprocess.run(
