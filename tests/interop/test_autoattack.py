@@ -57,7 +57,7 @@ def digits() -> tuple[nn.Module, Tensor, Tensor]:
 @needs_it
 def test_our_ensemble_agrees_with_autoattack(digits: tuple[nn.Module, Tensor, Tensor]) -> None:
     model, x, y = digits
-    threat = ThreatModel("Linf", 0.06)
+    threat = ThreatModel("Linf", 0.08)
     trace = sys.gettrace()
     weights = {k: (v.data_ptr(), v.is_shared()) for k, v in model.state_dict().items()}
     done: list[AutoAttackResult] = []
