@@ -94,10 +94,16 @@ def _entire(
     second_derivative: TensorFunction,
     reference: str,
 ) -> HolomorphicFunction:
-    """The record of an entire function, whose formula is its name."""
-    formula, kind = f"{name}(z)", FunctionClass.ENTIRE
+    """The record of an entire function of torch, whose formula is its name."""
     return HolomorphicFunction(
-        name, formula, value, derivative, second_derivative, kind, reference=reference
+        name=name,
+        formula=f"{name}(z)",
+        value=value,
+        derivative=derivative,
+        second_derivative=second_derivative,
+        function_class=FunctionClass.ENTIRE,
+        reference=reference,
+        real=value,
     )
 
 
@@ -127,6 +133,7 @@ ELEMENTARY = (
         singularities=(Singularity(PeriodicPoints(_HALF_PI + 0j, torch.pi + 0j)),),
         reference="DLMF 4.14, 4.20",
         accuracy=_NEAR_ONE.format("1 + tan^2"),
+        real=torch.tan,
     ),
     _entire("sinh", torch.sinh, torch.cosh, torch.sinh, "DLMF 4.28, 4.34"),
     _entire("cosh", torch.cosh, torch.sinh, torch.cosh, "DLMF 4.28, 4.34"),
@@ -140,6 +147,7 @@ ELEMENTARY = (
         singularities=(Singularity(PeriodicPoints(1j * _HALF_PI, 1j * torch.pi)),),
         reference="DLMF 4.28, 4.34",
         accuracy=_NEAR_ONE.format("1 - tanh^2"),
+        real=torch.tanh,
     ),
     HolomorphicFunction(
         name="asinh",
@@ -151,6 +159,7 @@ ELEMENTARY = (
         singularities=_branch_points(1j, -1j),
         branch_cuts=_CUTS_OF_ATAN,
         reference="DLMF 4.37",
+        real=torch.asinh,
     ),
     HolomorphicFunction(
         name="atan",
@@ -162,6 +171,7 @@ ELEMENTARY = (
         singularities=_branch_points(1j, -1j),
         branch_cuts=_CUTS_OF_ATAN,
         reference="DLMF 4.23, 4.24",
+        real=torch.atan,
     ),
     HolomorphicFunction(
         name="log",
@@ -174,6 +184,7 @@ ELEMENTARY = (
         branch_cuts=_CUT_OF_LOG,
         base_point=1 + 0j,
         reference="DLMF 4.2(i)",
+        real=torch.log,
     ),
     HolomorphicFunction(
         name="sqrt",
@@ -186,6 +197,7 @@ ELEMENTARY = (
         branch_cuts=_CUT_OF_LOG,
         base_point=1 + 0j,
         reference="DLMF 4.2(iv)",
+        real=torch.sqrt,
     ),
 )
 """The records of this module."""

@@ -15,6 +15,7 @@ import math
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from holonet.functions.analytic import with_derivative
 from holonet.functions.classes import FunctionClass
@@ -204,6 +205,7 @@ ERROR_FUNCTIONS = (
         function_class=FunctionClass.ENTIRE,
         reference="DLMF 7.2(i); Al Azah and Chandler-Wilde 2021",
         accuracy=_ACCURACY,
+        real=torch.erf,
     ),
     HolomorphicFunction(
         name="gelu",
@@ -214,6 +216,7 @@ ERROR_FUNCTIONS = (
         function_class=FunctionClass.ENTIRE,
         reference="Hendrycks and Gimpel 2016; DLMF 7.2(i)",
         accuracy=_ACCURACY,
+        real=functional.gelu,
     ),
 )
 """The records of this module."""

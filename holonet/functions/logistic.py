@@ -7,6 +7,7 @@ import math
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from holonet.domains import PeriodicPoints, PeriodicRays
 from holonet.functions.analytic import with_derivative
@@ -105,6 +106,11 @@ def _softplus_value(z: Tensor) -> Tensor:
     return torch.complex(torch.where(left, modulus, x + modulus), argument)
 
 
+def _real_softplus(x: Tensor) -> Tensor:
+    """Beyond the threshold torch gives x: the value to rounding from 40 on, not from 20."""
+    return functional.softplus(x, threshold=40)
+
+
 _ODD_PI_I = PeriodicPoints(1j * math.pi, 2j * math.pi)
 _POLES = (Singularity(_ODD_PI_I),)
 
@@ -118,6 +124,7 @@ LOGISTIC = (
         function_class=FunctionClass.MEROMORPHIC,
         singularities=_POLES,
         reference="(1 + tanh(z/2))/2, DLMF 4.28",
+        real=torch.sigmoid,
     ),
     HolomorphicFunction(
         name="silu",
@@ -128,6 +135,7 @@ LOGISTIC = (
         function_class=FunctionClass.MEROMORPHIC,
         singularities=_POLES,
         reference="Elfwing, Uchibe and Doya 2018",
+        real=functional.silu,
     ),
     HolomorphicFunction(
         name="softplus",
@@ -139,6 +147,7 @@ LOGISTIC = (
         singularities=(Singularity(_ODD_PI_I, SingularityKind.BRANCH_POINT),),
         branch_cuts=(PeriodicRays(1j * math.pi, 2j * math.pi, 1 + 0j),),
         reference="Dugas et al. 2001; principal logarithm, DLMF 4.2(i)",
+        real=_real_softplus,
     ),
 )
 """The records of this module."""

@@ -13,8 +13,11 @@ __all__ = ["has_parts", "scaled", "shifted", "turned"]
 
 
 def has_parts(z: Tensor) -> bool:
-    """Whether parts may be taken and joined: jets, a subclass, know holomorphic operations only."""
-    return type(z) in (Tensor, Parameter)
+    """Whether parts may be taken and joined: z is complex, and no subclass.
+
+    Jets, a subclass, know holomorphic operations only.
+    """
+    return type(z) in (Tensor, Parameter) and z.is_complex()
 
 
 def scaled(z: Tensor, factor: complex | float | int) -> Tensor:

@@ -21,7 +21,7 @@ __all__ = ["POLYNOMIALS", "polynomial", "write_number"]
 class _Horner:
     """The polynomial with these coefficients, ascending; can be pickled."""
 
-    coefficients: tuple[complex, ...]
+    coefficients: tuple[complex, ...] | tuple[float, ...]
 
     def __call__(self, z: Tensor) -> Tensor:
         *lower, leading = self.coefficients
@@ -87,6 +87,7 @@ def polynomial(coefficients: Sequence[complex | float | int]) -> HolomorphicFunc
         if x != 0
     ]
     value = _Horner(tuple(c))
+    real_on_real = all(x.imag == 0 for x in c)
     return HolomorphicFunction(
         name="polynomial",
         formula=" + ".join(terms) or "0",
@@ -94,8 +95,9 @@ def polynomial(coefficients: Sequence[complex | float | int]) -> HolomorphicFunc
         derivative=value.derived(),
         second_derivative=value.derived().derived(),
         function_class=FunctionClass.AFFINE if len(c) <= 2 else FunctionClass.POLYNOMIAL,
-        real_on_real=all(x.imag == 0 for x in c),
+        real_on_real=real_on_real,
         reference="DLMF 1.11(i)",
+        real=_Horner(tuple(x.real for x in c)) if real_on_real else None,
     )
 
 
@@ -124,6 +126,7 @@ def _monomial(name: str, formula: str, n: int) -> HolomorphicFunction:
         second_derivative=_Monomial(n * (n - 1), max(n - 2, 0)),
         function_class=FunctionClass.AFFINE if n == 1 else FunctionClass.POLYNOMIAL,
         reference="by definition",
+        real=torch.square if n == 2 else _Monomial(1, n),
     )
 
 

@@ -33,10 +33,10 @@ def _d2_reciprocal(z: Tensor) -> Tensor:
 class _Moebius:
     """(a z + b) / (c z + d); can be pickled, as all of these."""
 
-    a: complex
-    b: complex
-    c: complex
-    d: complex
+    a: complex | float
+    b: complex | float
+    c: complex | float
+    d: complex | float
 
     def __call__(self, z: Tensor) -> Tensor:
         return (scaled(z, self.a) + self.b) / (scaled(z, self.c) + self.d)
@@ -111,6 +111,7 @@ def moebius(
 
     pole = None if c == 0 else -d / c
     largest = max(entries, key=abs)
+    are_real = all(x.imag == 0 for x in entries)
     wa, wb, wc, wd = map(write_number, entries)
     return HolomorphicFunction(
         name="moebius",
@@ -123,6 +124,7 @@ def moebius(
         real_on_real=all((x * largest.conjugate()).imag == 0 for x in entries),
         base_point=0j if pole is None or abs(pole) >= 0.5 else pole + 1,
         reference="DLMF 1.9(iv)",
+        real=_Moebius(a.real, b.real, c.real, d.real) if are_real else None,
     )
 
 
@@ -192,6 +194,7 @@ RATIONALS = (
         singularities=(Singularity(PointSet((0j,))),),
         base_point=1 + 0j,
         reference="by definition",
+        real=torch.reciprocal,
     ),
     moebius(1, 0, 0.25, 1),
     blaschke((0.5,)),

@@ -4,14 +4,19 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum
 
+import torch
 from jaxtyping import Complex, Float
 from torch import Tensor
 
-from holonet._types import ComplexTensor
+from holonet._types import AnyTensor
 from holonet.domains import Domain, Obstacle, Plane, SlitPlane
+from holonet.errors import InputTypeError
 from holonet.functions.classes import FunctionClass
 
 __all__ = ["HolomorphicFunction", "Singularity", "SingularityKind"]
+
+_LOW = (torch.float16, torch.bfloat16)
+"""Real numbers that have no complex partner."""
 
 
 class SingularityKind(Enum):
@@ -36,7 +41,8 @@ class HolomorphicFunction:
 
     Law: `derivative` and `second_derivative` are those of `value`; `formula` is `value`, written
         for a computer algebra system in the variable z; the real axis maps into itself where
-        `real_on_real` says so; off `singularities` and `branch_cuts` the function is holomorphic.
+        `real_on_real` says so, and `real` is the value there, with its derivatives; off
+        `singularities` and `branch_cuts` the function is holomorphic.
 
     Args:
         name: the key in the catalogue.
@@ -48,6 +54,8 @@ class HolomorphicFunction:
         singularities: poles, branch points and essential singularities.
         branch_cuts: rays that the chosen branch jumps across.
         real_on_real: whether real z of the domain gives a real value.
+        real: the function of real tensors in real arithmetic, torch's own where there is one. Its
+            derivatives are torch's too. None takes the real part of `value` at x + 0i.
         base_point: a well-behaved point about which a network may center its pre-activations.
         reference: where the definition and the facts come from.
         accuracy: where the numerical error is larger than a few eps times scale, if anywhere.
@@ -65,10 +73,26 @@ class HolomorphicFunction:
     base_point: complex = 0j
     reference: str = ""
     accuracy: str = ""
+    real: Callable[[Tensor], Tensor] | None = field(default=None, repr=False)
 
-    def __call__(self, z: ComplexTensor) -> ComplexTensor:
-        """The value at z."""
-        return self.value(z)
+    def __call__(self, z: AnyTensor) -> AnyTensor:
+        """The value at z: complex at complex z, real at real z.
+
+        Raises:
+            InputTypeError: z is real, and real z do not give real values.
+        """
+        if z.is_complex():
+            return self.value(z)
+        if not self.real_on_real:
+            raise InputTypeError(
+                f"{self.name}, {self.formula}, got a real tensor ({z.dtype}, shape "
+                f"{tuple(z.shape)}), and its values at real z are complex. Give it complex ones, "
+                "z.to(torch.complex64), as nn.HolomorphicClassifier does for its layers"
+            )
+        if self.real is not None:
+            return self.real(z)
+        wide = z.float() if z.dtype in _LOW else z
+        return self.value(torch.complex(wide, torch.zeros_like(wide))).real.to(z.dtype)
 
     @property
     def obstacles(self) -> tuple[Obstacle, ...]:

@@ -5,9 +5,9 @@ from typing import Any, ClassVar
 from torch import Tensor
 
 from holonet._arguments import checked
-from holonet._types import ComplexTensor
+from holonet._types import AnyTensor
 from holonet.functions import CATALOGUE, FunctionClass, HolomorphicFunction, get_function
-from holonet.nn.module import HolomorphicModule, require_complex
+from holonet.nn.module import HolomorphicModule, require_numbers
 from holonet.ops import pointwise
 
 __all__ = [
@@ -26,12 +26,14 @@ __all__ = [
 class Activation(HolomorphicModule):
     """A holomorphic function applied to every entry; class and singularities are its record's.
 
+    Real tensors give real ones, by the record's real function, if it is `real_on_real`.
+
     Args:
         function: the name of a record in `functions.CATALOGUE`, or a record.
 
     Raises:
         UnknownNameError: no record has that name; the message names the near misses.
-        InputTypeError: real input.
+        InputTypeError: real input of a function whose values are complex there.
 
     Example:
         >>> Activation("tanh").function_class
@@ -51,9 +53,14 @@ class Activation(HolomorphicModule):
         """The record's."""
         return self.function.function_class
 
-    def forward(self, input: Tensor) -> ComplexTensor:
+    @property
+    def takes_real(self) -> bool:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """Whether the values at real numbers are real."""
+        return self.function.real_on_real
+
+    def forward(self, input: Tensor) -> AnyTensor:
         """The function of every entry."""
-        require_complex(input, self)
+        require_numbers(input, self)
         return pointwise(self.function, input)
 
     def __getstate__(self) -> dict[str, Any]:

@@ -9,15 +9,15 @@ from holonet.domains import Domain
 from holonet.errors import ConfigError, InputTypeError
 from holonet.functions import FunctionClass, Singularity
 from holonet.functions.classes import compose
+from holonet.nn.coefficients import complex_dtype, input_dtype, real_on_real
 from holonet.nn.declare import declared_class, join_path, require_holomorphic
 from holonet.nn.module import (
     DeclaredModule,
     layer_domain,
     layer_singularities,
-    real_dtype,
     require_tensor,
 )
-from holonet.nn.readout import RealPart
+from holonet.nn.readout import ImagPart, RealPart
 
 __all__ = ["HolomorphicClassifier"]
 
@@ -27,8 +27,8 @@ class HolomorphicClassifier(DeclaredModule):
 
     Restricted to real x the logits are real-analytic; `holomorphic_map` is the map C^n -> C^k
     that continues them, before the readout. Real input is brought to the precision of the
-    parameters and, unless the first layer takes it as it is, lifted to complex; complex input is
-    taken as it is.
+    parameters and, unless the backbone takes it as it is, lifted to complex; complex input is
+    taken as it is. With real coefficients real input stays real up to the logits.
 
     Args:
         backbone: a holomorphic module from features to k classes.
@@ -37,7 +37,8 @@ class HolomorphicClassifier(DeclaredModule):
     Raises:
         NotHolomorphicError: the backbone is not holomorphic, or nothing is declared of the
             readout.
-        ConfigError: the readout is holomorphic, so the logits would be complex.
+        ConfigError: the readout is holomorphic, so the logits would be complex; or it is `ImagPart`
+            behind real coefficients, so the logits of real input would be 0.
         InputTypeError: integer input.
 
     Example:
@@ -70,6 +71,11 @@ class HolomorphicClassifier(DeclaredModule):
                 f"the readout {self.readout} is holomorphic, so the logits would be complex: "
                 "end with nn.RealPart, nn.ImagPart, nn.Modulus or nn.LogModulus"
             )
+        if isinstance(self.readout, ImagPart) and real_on_real(self.backbone):
+            raise ConfigError(
+                "nn.ImagPart behind real coefficients: the imaginary part is 0 at real input. End "
+                "with nn.RealPart, or give the network complex coefficients"
+            )
         return compose(outer, inner)
 
     @property
@@ -84,11 +90,8 @@ class HolomorphicClassifier(DeclaredModule):
 
     @property
     def dtype(self) -> torch.dtype:
-        """The complex dtype of the backbone's parameters."""
-        for parameter in self.backbone.parameters():
-            if parameter.is_complex():
-                return parameter.dtype
-        return torch.complex64
+        """The dtype of complex input: that of the backbone's parameters, or of such parts."""
+        return complex_dtype(next((p.dtype for p in self.backbone.parameters()), torch.complex64))
 
     def holomorphic_map(self, z: ComplexTensor) -> ComplexTensor:
         """The holomorphic map C^n -> C^k, in front of the readout."""
@@ -104,6 +107,4 @@ class HolomorphicClassifier(DeclaredModule):
                 f"HolomorphicClassifier got {input.dtype}: convert the images to floating point "
                 "in [0, 1] first, for example x.float() / 255"
             )
-        takes_real = getattr(self.backbone, "takes_real", False)
-        lifted = input.to(real_dtype(self.dtype) if takes_real else self.dtype)
-        return self.readout(self.backbone(lifted))
+        return self.readout(self.backbone(input.to(input_dtype(self.backbone, input))))

@@ -8,18 +8,19 @@ from typing import cast
 
 from torch import Tensor, nn
 
-from holonet._types import AnyTensor, ComplexTensor
+from holonet._types import AnyTensor
 from holonet.domains import Domain, Plane
 from holonet.errors import ShapeError
 from holonet.functions import FunctionClass, Singularity
 from holonet.functions.classes import multiply
+from holonet.nn.coefficients import chain_takes_real, takes_real
 from holonet.nn.declare import compose_classes, join_path, require_holomorphic, require_module
 from holonet.nn.module import (
     DeclaredModule,
     HolomorphicModule,
     layer_domain,
     layer_singularities,
-    require_complex,
+    require_numbers,
 )
 
 __all__ = ["Flatten", "Product", "Residual", "Sequential"]
@@ -87,13 +88,12 @@ class Sequential(_Container, nn.Sequential):
 
     @property
     def takes_real(self) -> bool:
-        """Whether the first layer does that computes anything."""
-        layers = (layer for layer in self if not isinstance(layer, Flatten))
-        return bool(getattr(next(layers, None), "takes_real", False))
+        """Whether all layers do up to the first one with complex values."""
+        return chain_takes_real(self)
 
     def forward(self, input: Tensor) -> AnyTensor:
         """The last layer of ... of the first."""
-        require_complex(input, self)
+        require_numbers(input, self)
         return nn.Sequential.forward(self, input)
 
 
@@ -119,9 +119,14 @@ class Residual(_Container):
     def _class_at(self, path: str) -> FunctionClass:
         return FunctionClass.AFFINE | require_holomorphic(self.body, join_path(path, "body"))
 
-    def forward(self, input: Tensor) -> ComplexTensor:
+    @property
+    def takes_real(self) -> bool:
+        """Whether the body does."""
+        return takes_real(self.body)
+
+    def forward(self, input: Tensor) -> AnyTensor:
         """The input plus the body's output."""
-        require_complex(input, self)
+        require_numbers(input, self)
         change = self.body(input)
         if change.shape != input.shape:
             raise ShapeError(
@@ -159,9 +164,14 @@ class Product(_Container):
         )
         return functools.reduce(multiply, classes)
 
-    def forward(self, input: Tensor) -> ComplexTensor:
+    @property
+    def takes_real(self) -> bool:
+        """Whether every branch does."""
+        return all(map(takes_real, self.branches))
+
+    def forward(self, input: Tensor) -> AnyTensor:
         """The product of the branches' outputs."""
-        require_complex(input, self)
+        require_numbers(input, self)
         factors = [branch(input) for branch in self.branches]
         if len(shapes := {tuple(factor.shape) for factor in factors}) > 1:
             raise ShapeError(
@@ -179,7 +189,7 @@ class Flatten(HolomorphicModule, nn.Flatten):
 
     def forward(self, input: Tensor) -> AnyTensor:
         """The flattened tensor."""
-        require_complex(input, self)
+        require_numbers(input, self)
         if input.ndim <= max(self.start_dim, self.end_dim):
             raise ShapeError(
                 f"Flatten(start_dim={self.start_dim}) got input of shape {tuple(input.shape)}: its "

@@ -1,16 +1,18 @@
-"""Complex convolutions: torch's own, with the right complex initialization and clear errors."""
+"""Convolutions with complex or real coefficients: torch's own, with the right initialization."""
 
 from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
-from holonet._types import ComplexTensor
+from holonet._types import AnyTensor
 from holonet.functions import FunctionClass
 from holonet.nn import init
-from holonet.nn.module import HolomorphicModule, complex_dtype, require_complex, require_size
-from holonet.ops.affine import planar_channels, widened
+from holonet.nn.coefficients import coefficient_dtype
+from holonet.nn.module import HolomorphicModule, require_numbers, require_size
+from holonet.ops.affine import continued, planar_channels, widened
 
 __all__ = ["Conv1d", "Conv2d", "ConvTranspose2d"]
 
@@ -19,10 +21,12 @@ class _Convolution(HolomorphicModule):
     """What the convolutions share: the dtype, the initialization and the checks.
 
     Mixed in front of a torch convolution, whose arguments it takes; `dtype` is complex64 unless
-    given. Weights start circular normal with E|w|^2 = 1 / fan_in, biases at zero.
+    given, and a real dtype gives real coefficients. Weights start normal with E|w|^2 = 1 / fan_in
+    (circular where they are complex), biases at zero.
     """
 
     function_class = FunctionClass.AFFINE
+    takes_real = True
     weight: Tensor
     bias: Tensor | None
     in_channels: int
@@ -39,7 +43,7 @@ class _Convolution(HolomorphicModule):
         dtype: torch.dtype | None = None,
         **kwargs: Any,
     ) -> None:
-        dtype = complex_dtype(dtype, type(self).__name__)
+        dtype = coefficient_dtype(dtype, type(self).__name__)
         super().__init__(in_channels, out_channels, kernel_size, *args, dtype=dtype, **kwargs)
 
     def reset_parameters(self) -> None:
@@ -48,13 +52,16 @@ class _Convolution(HolomorphicModule):
         if self.bias is not None:
             nn.init.zeros_(self.bias)
 
-    def forward(self, input: Tensor) -> ComplexTensor:
+    def forward(self, input: Tensor) -> AnyTensor:
         """Convolve; input (batch, in_channels, *space) or without the batch axis.
 
-        Real input takes one real convolution with the parts of the weight as channels; under
-        `torch.autocast` that one is in 16 bits, and the result is complex64 all the same.
+        Real input of complex coefficients takes one real convolution with the parts of the weight
+        as channels; under `torch.autocast` that one is in 16 bits, and the result is complex64 all
+        the same.
         """
         input = self._checked(input)
+        if not self.weight.is_complex():
+            return continued(self._conv_forward, input, self.weight, self.bias)
         if input.is_complex():
             return super().forward(input)
         if self.groups > 1:
@@ -65,17 +72,18 @@ class _Convolution(HolomorphicModule):
         return torch.complex(real.contiguous(), imaginary.contiguous())
 
     def _checked(self, input: Tensor) -> Tensor:
-        input = widened(input)
-        require_complex(input, self, self.weight.dtype)
+        if self.weight.is_complex():
+            input = widened(input)
+        require_numbers(input, self, self.weight.dtype)
         require_size(input, -1 - len(self.kernel_size), self.in_channels, self, "channels")
         return input
 
 
 class Conv1d(_Convolution, nn.Conv1d):
-    """Convolution over the last axis: `torch.nn.Conv1d` on complex tensors.
+    """Convolution over the last axis: `torch.nn.Conv1d` on complex and real tensors.
 
     Raises:
-        InputTypeError: real dtype, or input of another precision.
+        InputTypeError: a dtype of integers, or input of another precision.
         ShapeError: wrong number of channels.
 
     Example:
@@ -83,14 +91,12 @@ class Conv1d(_Convolution, nn.Conv1d):
         torch.Size([1, 3, 5])
     """
 
-    takes_real = True
-
 
 class Conv2d(_Convolution, nn.Conv2d):
-    """Convolution over the last two axes: `torch.nn.Conv2d` on complex tensors.
+    """Convolution over the last two axes: `torch.nn.Conv2d` on complex and real tensors.
 
     Raises:
-        InputTypeError: real dtype, or input of another precision.
+        InputTypeError: a dtype of integers, or input of another precision.
         ShapeError: wrong number of channels.
 
     Example:
@@ -98,16 +104,14 @@ class Conv2d(_Convolution, nn.Conv2d):
         torch.Size([1, 3, 8, 8])
     """
 
-    takes_real = True
-
 
 class ConvTranspose2d(_Convolution, nn.ConvTranspose2d):
-    """Transposed convolution over the last two axes: `torch.nn.ConvTranspose2d`, complex.
+    """Transposed convolution over the last two axes: that of torch.
 
     Its weight is (in, out, *kernel), so the kernel's in and out change places in `fan_in`.
 
     Raises:
-        InputTypeError: real dtype or real input.
+        InputTypeError: a dtype of integers, or input of another precision.
         ShapeError: wrong number of channels.
 
     Example:
@@ -124,6 +128,24 @@ class ConvTranspose2d(_Convolution, nn.ConvTranspose2d):
         if self.bias is not None:
             nn.init.zeros_(self.bias)
 
-    def forward(self, input: Tensor, output_size: list[int] | None = None) -> ComplexTensor:
+    def forward(self, input: Tensor, output_size: list[int] | None = None) -> AnyTensor:
         """Convolve; `output_size` settles which of several sizes is meant, as in torch."""
-        return nn.ConvTranspose2d.forward(self, self._checked(input), output_size)
+        input = self._checked(input)
+        if self.weight.is_complex():
+            return nn.ConvTranspose2d.forward(self, input.to(self.weight.dtype), output_size)
+        padding = self._output_padding(
+            input,
+            output_size,
+            self.stride,  # pyright: ignore[reportArgumentType]
+            self.padding,  # pyright: ignore[reportArgumentType]
+            self.kernel_size,  # pyright: ignore[reportArgumentType]
+            2,
+            self.dilation,  # pyright: ignore[reportArgumentType]
+        )
+
+        def convolve(part: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+            return functional.conv_transpose2d(
+                part, weight, bias, self.stride, self.padding, padding, self.groups, self.dilation
+            )
+
+        return continued(convolve, input, self.weight, self.bias)

@@ -2,29 +2,32 @@
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
-from holonet._types import ComplexTensor
+from holonet._types import AnyTensor
 from holonet.functions import FunctionClass
 from holonet.nn import init
-from holonet.nn.module import HolomorphicModule, complex_dtype, require_complex, require_size
-from holonet.ops.affine import affine, widened
+from holonet.nn.coefficients import coefficient_dtype
+from holonet.nn.module import HolomorphicModule, require_numbers, require_size
+from holonet.ops.affine import affine, continued, widened
 
 __all__ = ["Linear"]
 
 
 class Linear(HolomorphicModule, nn.Linear):
-    """z W^T + b with complex W and b: `torch.nn.Linear` with the right complex initialization.
+    """z W^T + b: `torch.nn.Linear` with complex or real W and b and the right initialization.
 
-    Weights start circular normal with E|w|^2 = 1 / in_features, biases at zero. The state dict
-    is that of `torch.nn.Linear(dtype=torch.complex64)`.
+    Weights start normal with E|w|^2 = 1 / in_features (circular where they are complex), biases at
+    zero. The state dict is that of `torch.nn.Linear` of the same dtype.
 
     Args:
         in_features, out_features: sizes of the last axis before and after.
         bias: whether to add b.
-        device, dtype: of the parameters; dtype is complex64 unless given.
+        device, dtype: of the parameters; dtype is complex64 unless given. A real dtype gives real
+            coefficients.
 
     Raises:
-        InputTypeError: real dtype, or input of another precision.
+        InputTypeError: a dtype of integers, or input of another precision.
         ShapeError: the last axis of the input is not `in_features`.
 
     Example:
@@ -44,7 +47,7 @@ class Linear(HolomorphicModule, nn.Linear):
         dtype: torch.dtype | None = None,
     ) -> None:
         nn.Linear.__init__(
-            self, in_features, out_features, bias, device, complex_dtype(dtype, "Linear")
+            self, in_features, out_features, bias, device, coefficient_dtype(dtype, "Linear")
         )
 
     def reset_parameters(self) -> None:
@@ -53,12 +56,16 @@ class Linear(HolomorphicModule, nn.Linear):
         if self.bias is not None:
             nn.init.zeros_(self.bias)
 
-    def forward(self, input: Tensor) -> ComplexTensor:
-        """W z + b along the last axis; for real input at half the cost.
+    def forward(self, input: Tensor) -> AnyTensor:
+        """W z + b along the last axis.
 
-        Under `torch.autocast` with bfloat16 the products are in bfloat16, the result in complex64.
+        Complex coefficients take real input at half the cost. Under `torch.autocast` with bfloat16
+        the products are in bfloat16; a complex result is complex64.
         """
-        input = widened(input)
-        require_complex(input, self, self.weight.dtype)
+        if self.weight.is_complex():
+            input = widened(input)
+        require_numbers(input, self, self.weight.dtype)
         require_size(input, -1, self.in_features, self, "features")
+        if not self.weight.is_complex():
+            return continued(functional.linear, input, self.weight, self.bias)
         return affine(input, self.weight, self.bias)

@@ -15,20 +15,20 @@ from holonet._types import Numbers, Points
 from holonet.domains import Domain, Plane
 from holonet.errors import DomainError, InputTypeError, NotHolomorphicError, ShapeError
 from holonet.functions import FunctionClass, Singularity
+from holonet.nn.coefficients import complex_dtype, real_dtype
 from holonet.nn.precision import ComplexConversion
+from holonet.ops.affine import autocast_dtype
 
 __all__ = [
     "DECLARATIONS",
     "Declaration",
     "DeclaredModule",
     "HolomorphicModule",
-    "complex_dtype",
     "forward_hooks",
     "layer_domain",
     "layer_singularities",
     "of_this_thread",
-    "real_dtype",
-    "require_complex",
+    "require_numbers",
     "require_own_declaration",
     "require_size",
     "require_tensor",
@@ -113,7 +113,8 @@ class DeclaredModule(nn.Module, metaclass=_Declaring):
                     f"kind of class, nn.declare({name}, ..., domain=...) for any other"
                 )
             if domain is not None and not isinstance(domain, Plane):
-                clearance = domain.clearance(inputs[0]).unsqueeze(-1).flatten(1).amin(1)
+                reached = inputs[0] if inputs[0].is_complex() else inputs[0] + 0j
+                clearance = domain.clearance(reached).unsqueeze(-1).flatten(1).amin(1)
                 torch.minimum(least, clearance, out=least)
 
         hook = of_this_thread(measure)
@@ -141,26 +142,21 @@ class DeclaredModule(nn.Module, metaclass=_Declaring):
         *rest: Any,
         **named: Any,
     ) -> None:
-        if local_metadata.get("assign_to_params_buffers"):  # else torch copies real into complex
-            for name, own in (*self._parameters.items(), *self._buffers.items()):
-                given = state_dict.get(prefix + name)
-                if own is None or given is None or own.is_complex() == given.is_complex():
-                    continue
-                raise InputTypeError(
-                    f"load_state_dict(assign=True) of {prefix}{name}: the module has {own.dtype} "
-                    f"numbers there and was given {given.dtype}. Convert them first, "
-                    f"tensor.to({own.dtype}), or load without assign, which does"
-                )
+        assign = bool(local_metadata.get("assign_to_params_buffers"))
+        for name, own in (*self._parameters.items(), *self._buffers.items()):
+            _require_same_field(prefix + name, own, state_dict.get(prefix + name), assign)
         super()._load_from_state_dict(state_dict, prefix, local_metadata, *rest, **named)
 
 
 class HolomorphicModule(DeclaredModule):
-    """A layer that is holomorphic by construction: complex tensors in, complex tensors out.
+    """A layer that is holomorphic by construction, with complex or with real coefficients.
 
-    Where `takes_real`, real input is taken as complex numbers whose imaginary part is 0, and these
-    zeros are not computed with; elsewhere it is refused.
+    Complex tensors give complex ones. Where `takes_real`, real tensors are taken too. Complex
+    coefficients do not compute with the zeros of x + 0i. Real coefficients give real values, by
+    torch's own real operation.
 
-    Law: module(x) == module(x + 0i) for real x, where it takes them.
+    Law: module(x) == module(x + 0i) for real x, where it takes them. With real coefficients
+        module(conj z) == conj(module(z)), the reflection principle of Schwarz.
     """
 
     takes_real: bool = False
@@ -183,6 +179,28 @@ _WAY_OUT = (
     "moduli, conjugates or statistics of its input is none of these: derive it from "
     "nn.DeclaredModule with function_class = FunctionClass.SMOOTH or PIECEWISE"
 )
+
+
+def _require_same_field(name: str, own: Tensor | None, given: Tensor | None, assign: bool) -> None:
+    """Refuse real numbers in the place of complex ones, unless they are copied, and the reverse.
+
+    Raises:
+        InputTypeError: with the way out.
+    """
+    if own is None or given is None or own.is_complex() == given.is_complex():
+        return
+    if not own.is_complex():
+        raise InputTypeError(
+            f"load_state_dict of {name}: the module has real coefficients there ({own.dtype}) and "
+            f"was given {given.dtype}, whose imaginary parts would be lost. Build the module with "
+            "complex coefficients"
+        )
+    if assign:
+        raise InputTypeError(
+            f"load_state_dict(assign=True) of {name}: the module has {own.dtype} numbers there and "
+            f"was given {given.dtype}. Convert them first, tensor.to({own.dtype}), or load without "
+            "assign, which does"
+        )
 
 
 def require_own_declaration(module: DeclaredModule) -> None:
@@ -296,32 +314,10 @@ def of_this_thread(hook: Callable[..., None]) -> Callable[..., None]:
     return called
 
 
-def complex_dtype(dtype: torch.dtype | None, owner: str) -> torch.dtype:
-    """The dtype asked for, complex64 if none was; an error if it is real."""
-    if dtype is None:
-        return torch.complex64
-    if not dtype.is_complex:
-        raise InputTypeError(
-            f"{owner}(dtype={dtype}): a holomorphic layer has complex parameters. "
-            "Choose torch.complex64 or torch.complex128"
-        )
-    return dtype
+def require_numbers(z: Any, module: nn.Module, dtype: torch.dtype | None = None) -> None:
+    """Refuse what is no tensor of real or complex numbers, and another precision than `dtype`.
 
-
-_PARTS = {
-    torch.complex32: torch.float16,
-    torch.complex64: torch.float32,
-    torch.complex128: torch.float64,
-}
-
-
-def real_dtype(dtype: torch.dtype) -> torch.dtype:
-    """The dtype of the parts. Unlike torch's `dtype.to_real` its compiler reads this."""
-    return _PARTS.get(dtype, dtype)
-
-
-def require_complex(z: Any, module: nn.Module, dtype: torch.dtype | None = None) -> None:
-    """Refuse real input unless the module takes it, and input of another precision than `dtype`.
+    Under torch.autocast real tensors may be of any precision: torch converts them.
 
     Raises:
         InputTypeError: with the way out.
@@ -333,22 +329,22 @@ def require_complex(z: Any, module: nn.Module, dtype: torch.dtype | None = None)
             f"{name} got {z.dtype} input, and complex numbers come in single and double precision: "
             "z.to(torch.complex64)"
         )
-    if not z.is_complex() and getattr(module, "takes_real", False) and z.is_floating_point():
-        dtype = None if dtype is None else real_dtype(dtype)
-    elif not z.is_complex():
+    if not (z.is_complex() or z.is_floating_point()):
         raise InputTypeError(
-            f"{name} got a real tensor ({z.dtype}, shape {tuple(z.shape)}), it takes complex ones. "
-            "Lift the data first (holonet.data.embed(x), or x.to(torch.complex64)), "
-            "or wrap the network in nn.HolomorphicClassifier, which lifts real input"
+            f"{name} got a tensor of integers ({z.dtype}, shape {tuple(z.shape)}), it takes real "
+            "and complex ones: convert it first, z.float(), images by z.float() / 255"
         )
-    if dtype is not None and z.dtype != dtype:
+    if dtype is None:
+        return
+    wanted = complex_dtype(dtype) if z.is_complex() else real_dtype(dtype)
+    if z.dtype != wanted and (z.is_complex() or autocast_dtype(z) is None):
         double = z.dtype in (torch.complex128, torch.float64)
         single = z.dtype in (torch.complex64, torch.float32)
         ours = torch.complex128 if double else torch.complex64
         raise InputTypeError(
             f"{name} has {dtype} parameters and got {z.dtype} input. Convert "
             + (f"one of them: nn.to_precision(module, {ours}), or " if single or double else "it: ")
-            + f"z.to({dtype})"
+            + f"z.to({wanted})"
         )
 
 

@@ -6,14 +6,14 @@ import torch
 from torch import Tensor, nn
 
 from holonet._arguments import checked
-from holonet._types import ComplexTensor, Points
+from holonet._types import AnyTensor, Points
 from holonet.errors import DomainError, NumericalError, ShapeError
 from holonet.functions import FunctionClass
+from holonet.nn.coefficients import coefficient_dtype, real_dtype
 from holonet.nn.module import (
     HolomorphicModule,
-    complex_dtype,
     forward_hooks,
-    require_complex,
+    require_numbers,
     require_size,
 )
 
@@ -24,25 +24,29 @@ class FrozenNorm(HolomorphicModule):
     """weight (z - mean) / scale + bias with frozen mean and scale: affine in train and in eval.
 
     Statistics of the batch, as batch and layer norm use them, are not holomorphic in z. Here
-    `calibrate` measures them once; before that they are 0 and 1.
+    `calibrate` measures them once; before that they are 0 and 1. With real coefficients the mean is
+    the real part of that of complex z.
 
     Args:
         num_features: size of the feature axis.
         feature_axis: which axis that is, counted from the end: -1 behind nn.Linear, -3 behind
             nn.Conv2d.
         eps: added to the variance.
-        device, dtype: of the parameters; dtype is complex64 unless given.
+        device, dtype: of the parameters; dtype is complex64 unless given. A real dtype gives real
+            coefficients.
 
     Law: affine in z, the same in train and in eval mode; after calibration on z with weight 1
-        and bias 0 the output on z has mean 0 and E|.|^2 = 1 (but for eps) for each feature.
+        and bias 0 the output on z has mean 0 (with real coefficients the real part of the mean is
+        0) and E|.|^2 = 1 (but for eps) for each feature.
 
     Raises:
         DomainError: `feature_axis` is not negative, or `eps` negative or not finite.
-        InputTypeError: real dtype or real input.
+        InputTypeError: a dtype of integers, or input of another precision.
         ShapeError: the feature axis of the input is not `num_features` long.
     """
 
     function_class = FunctionClass.AFFINE
+    takes_real = True
     mean: Tensor
     scale: Tensor
 
@@ -55,7 +59,7 @@ class FrozenNorm(HolomorphicModule):
         dtype: torch.dtype | None = None,
     ) -> None:
         super().__init__()
-        dtype = complex_dtype(dtype, "FrozenNorm")
+        dtype = coefficient_dtype(dtype, "FrozenNorm")
         if feature_axis >= 0:
             raise DomainError(
                 f"FrozenNorm(feature_axis={feature_axis}): count the axis from the end, -1 behind "
@@ -72,7 +76,7 @@ class FrozenNorm(HolomorphicModule):
         self.bias = nn.Parameter(torch.zeros(num_features, device=device, dtype=dtype))
         self.register_buffer("mean", torch.zeros(num_features, device=device, dtype=dtype))
         self.register_buffer(
-            "scale", torch.ones(num_features, device=device, dtype=dtype.to_real())
+            "scale", torch.ones(num_features, device=device, dtype=real_dtype(dtype))
         )
 
     @torch.no_grad()
@@ -84,12 +88,12 @@ class FrozenNorm(HolomorphicModule):
                 scale would be 0. Nothing is changed then.
             ShapeError: z is empty.
         """
-        require_complex(z, self, self.weight.dtype)
+        require_numbers(z, self, self.weight.dtype)
         require_size(z, self.feature_axis, self.num_features, self, "features")
         if z.numel() == 0:
             raise ShapeError("FrozenNorm cannot measure an empty batch: give it some examples")
         rows = z.movedim(self.feature_axis, -1).reshape(-1, self.num_features)
-        mean = rows.mean(0)
+        mean = rows.mean(0) if self.weight.is_complex() else rows.mean(0).real
         size = (rows - mean).abs()
         peak = size.amax(0).clamp(
             min=torch.finfo(size.dtype).tiny
@@ -105,9 +109,9 @@ class FrozenNorm(HolomorphicModule):
         self.mean.copy_(mean)
         self.scale.copy_(scale)
 
-    def forward(self, input: Tensor) -> ComplexTensor:
+    def forward(self, input: Tensor) -> AnyTensor:
         """The normalized tensor."""
-        require_complex(input, self, self.weight.dtype)
+        require_numbers(input, self, self.weight.dtype)
         require_size(input, self.feature_axis, self.num_features, self, "features")
         gain = self.weight / self.scale
         shape = (-1,) + (1,) * (-self.feature_axis - 1)

@@ -1,14 +1,14 @@
-"""Average pooling of complex tensors, built on complextorch's: linear, hence holomorphic.
+"""Average pooling, torch's own on both parts of complex tensors: linear, hence holomorphic.
 
 Maximum pooling has no holomorphic form: choosing by modulus is piecewise.
 """
 
-import complextorch.nn as ctnn
-from torch import Tensor
+import torch
+from torch import Tensor, nn
 
-from holonet._types import ComplexTensor
+from holonet._types import AnyTensor
 from holonet.functions import FunctionClass
-from holonet.nn.module import HolomorphicModule, require_complex
+from holonet.nn.module import HolomorphicModule, require_numbers
 
 __all__ = [
     "AdaptiveAvgPool1d",
@@ -21,21 +21,24 @@ __all__ = [
 
 
 class _Pool(HolomorphicModule):
-    """The check of the input in front of complextorch's pooling."""
+    """Mixed in front of a pooling of torch, which takes real tensors alone."""
 
     function_class = FunctionClass.AFFINE
+    takes_real = True
 
-    def forward(self, input: Tensor) -> ComplexTensor:
+    def forward(self, input: Tensor) -> AnyTensor:
         """Average over windows; input (batch, channels, *space) or without the batch axis."""
-        require_complex(input, self)
-        return super().forward(input)
+        require_numbers(input, self)
+        if not input.is_complex():
+            return super().forward(input)
+        return torch.complex(super().forward(input.real), super().forward(input.imag))
 
 
-class AvgPool1d(_Pool, ctnn.AvgPool1d):
+class AvgPool1d(_Pool, nn.AvgPool1d):
     """Mean over windows of the last axis; the arguments are those of `torch.nn.AvgPool1d`."""
 
 
-class AvgPool2d(_Pool, ctnn.AvgPool2d):
+class AvgPool2d(_Pool, nn.AvgPool2d):
     """Mean over windows of the last two axes; the arguments are those of `torch.nn.AvgPool2d`.
 
     Example:
@@ -45,17 +48,17 @@ class AvgPool2d(_Pool, ctnn.AvgPool2d):
     """
 
 
-class AvgPool3d(_Pool, ctnn.AvgPool3d):
+class AvgPool3d(_Pool, nn.AvgPool3d):
     """Mean over windows of the last three axes; arguments as for `torch.nn.AvgPool3d`."""
 
 
-class AdaptiveAvgPool1d(_Pool, ctnn.AdaptiveAvgPool1d):
+class AdaptiveAvgPool1d(_Pool, nn.AdaptiveAvgPool1d):
     """Mean over windows chosen so that the last axis gets `output_size` entries."""
 
 
-class AdaptiveAvgPool2d(_Pool, ctnn.AdaptiveAvgPool2d):
+class AdaptiveAvgPool2d(_Pool, nn.AdaptiveAvgPool2d):
     """Mean over windows chosen so that the last two axes get `output_size` entries."""
 
 
-class AdaptiveAvgPool3d(_Pool, ctnn.AdaptiveAvgPool3d):
+class AdaptiveAvgPool3d(_Pool, nn.AdaptiveAvgPool3d):
     """Mean over windows chosen so that the last three axes get `output_size` entries."""

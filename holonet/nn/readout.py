@@ -5,17 +5,20 @@ import math
 import torch
 from torch import Tensor
 
-from holonet._types import ComplexTensor, RealTensor
-from holonet.errors import DomainError
+from holonet._types import AnyTensor, RealTensor
+from holonet.errors import DomainError, InputTypeError
 from holonet.functions import FunctionClass
 from holonet.functions.modulus import modulus
-from holonet.nn.module import DeclaredModule, require_complex
+from holonet.nn.coefficients import real_dtype
+from holonet.nn.module import DeclaredModule, require_numbers
 
 __all__ = ["ImagPart", "LogModulus", "Modulus", "Readout", "RealPart"]
 
 
 class Readout(DeclaredModule):
-    """A map from complex to real tensors, entry by entry: nothing holomorphic may follow it.
+    """A map to real tensors, entry by entry: nothing holomorphic may follow it.
+
+    Real tensors, which networks with real coefficients give at real points, are read as x + 0i.
 
     A real-valued holomorphic function is constant, so every classifier ends with one.
     """
@@ -28,7 +31,7 @@ class RealPart(Readout):
 
     def forward(self, input: Tensor) -> RealTensor:
         """The real part."""
-        require_complex(input, self)
+        require_numbers(input, self)
         return input.real
 
 
@@ -39,7 +42,12 @@ class ImagPart(Readout):
 
     def forward(self, input: Tensor) -> RealTensor:
         """The imaginary part."""
-        require_complex(input, self)
+        require_numbers(input, self)
+        if not input.is_complex():
+            raise InputTypeError(
+                f"ImagPart got a real tensor ({input.dtype}, shape {tuple(input.shape)}), whose "
+                "imaginary part is 0: take nn.RealPart, or give the layers complex coefficients"
+            )
         return input.imag
 
 
@@ -50,7 +58,7 @@ class Modulus(Readout):
 
     def forward(self, input: Tensor) -> RealTensor:
         """The modulus."""
-        require_complex(input, self)
+        require_numbers(input, self)
         return modulus(input)
 
 
@@ -76,7 +84,7 @@ class LogModulus(Readout):
 
     def forward(self, input: Tensor) -> RealTensor:
         """The logarithm of the modulus."""
-        require_complex(input, self)
+        require_numbers(input, self)
         factor = _into_range(input, self.eps)
         z, eps = input * factor, self.eps * factor
         near = z.abs() <= eps
@@ -86,8 +94,8 @@ class LogModulus(Readout):
             return torch.where(near, -math.inf, outer)
         least = factor * torch.finfo(factor.dtype).tiny  # 1/eps is to be finite
         inside = torch.where(near, z, 0) / torch.maximum(eps, least)
-        x, y = inside.real, inside.imag
-        inner = math.log(self.eps) + (x * x + y * y).log1p() / 2
+        parts = (inside.real, inside.imag) if inside.is_complex() else (inside,)
+        inner = math.log(self.eps) + sum(part * part for part in parts).log1p() / 2
         ratio = eps / size
         return torch.where(near, inner, outer + (ratio * ratio).log1p() / 2)
 
@@ -96,9 +104,9 @@ class LogModulus(Readout):
         return f"eps={self.eps}"
 
 
-def _into_range(z: ComplexTensor, eps: float | int) -> RealTensor:
+def _into_range(z: AnyTensor, eps: float | int) -> RealTensor:
     """Powers of two that take what is subnormal or huge to where moduli are exact; else 1."""
-    size, one = z.abs(), torch.ones((), dtype=z.dtype.to_real(), device=z.device)
+    size, one = z.abs(), torch.ones((), dtype=real_dtype(z.dtype), device=z.device)
     info = torch.finfo(z.dtype)
     small = info.tiny / info.eps
     factor = torch.where(size > info.max / 4, one / 4, one)

@@ -9,7 +9,7 @@ from torch import nn as torch_nn
 from holonet import nn
 from holonet._arguments import checked
 from holonet._types import ComplexPoints, ComplexTensor
-from holonet.errors import ConfigError, UnknownNameError
+from holonet.errors import ConfigError, InputTypeError, UnknownNameError
 from holonet.functions import (
     CATALOGUE,
     HolomorphicFunction,
@@ -17,7 +17,7 @@ from holonet.functions import (
     moebius,
     polynomial,
 )
-from holonet.nn.module import complex_dtype, forward_hooks
+from holonet.nn.module import forward_hooks
 from holonet.nn.normalization import measure_input
 
 __all__ = ["BLOCKS", "random_network"]
@@ -69,7 +69,11 @@ def random_network(
         >>> network.function_class.is_holomorphic, bool((network.margin(points) > 0.2).all())
         (True, True)
     """
-    complex_dtype(dtype, "random_network")
+    if dtype not in (torch.complex64, torch.complex128):
+        raise InputTypeError(
+            f"random_network(dtype={dtype}): choose torch.complex64 or torch.complex128, the dtype "
+            "of the points"
+        )
     draw = _Draw(seed, activations, blocks)
     depth = draw.below(6) + 1 if depth is None else depth
     if depth < 1:

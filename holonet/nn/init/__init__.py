@@ -1,4 +1,4 @@
-"""Initialization of complex weights: the right variance, and distance from singularities."""
+"""Initialization of weights: the right variance, and distance from singularities."""
 
 from holonet.nn.init.data_dependent import data_dependent_, data_driven_
 from holonet.nn.init.weights import (

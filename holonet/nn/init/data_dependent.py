@@ -11,6 +11,7 @@ from holonet._arguments import checked
 from holonet._types import Points
 from holonet.errors import ConfigError, DomainError
 from holonet.functions import HolomorphicFunction
+from holonet.nn.coefficients import input_dtype
 from holonet.nn.module import forward_hooks
 from holonet.nn.normalization import measure_input
 
@@ -39,7 +40,7 @@ def data_dependent_(
 
     Args:
         network: a holomorphic network that ends with an affine map, or a classifier of one.
-        x: examples, some hundreds; real ones are lifted.
+        x: examples, some hundreds; real ones are lifted where the network does not take them.
         scale: the root mean square of pre-activations about the base point; 0.35 keeps what is
             three times larger away from where exp, erf and their like grow fast. It is less where
             an example would come nearer to a singularity or a branch cut than `clearance`.
@@ -47,7 +48,8 @@ def data_dependent_(
         logit_scale: the root mean square of the outputs.
 
     Law: afterwards `network.margin(x) >= clearance`, to rounding, and the outputs in front of the
-        readout have mean 0 and root mean square `logit_scale` on x.
+        readout have mean 0 and root mean square `logit_scale` on x. With real coefficients and
+        complex x the real part of the mean is 0.
 
     Raises:
         ConfigError: no examples, or the network's output is not that of an affine map with bias.
@@ -66,7 +68,7 @@ def data_dependent_(
     if not len(x):
         raise ConfigError("data_dependent_ has no examples: give some hundreds of training images")
     backbone = network.get_submodule("backbone") if hasattr(network, "backbone") else network
-    z = x.to(next((p.dtype for p in backbone.parameters() if p.is_complex()), torch.complex64))
+    z = x.to(input_dtype(backbone, x))
     data_driven_(backbone, z, scale=scale, clearance=clearance, before=measure_input)
     _set_outputs_(backbone, z, logit_scale)
     return network
@@ -87,7 +89,9 @@ def _set_outputs_(backbone: nn.Module, z: Tensor, scale: float | int) -> None:
             "the scale of the logits cannot be set: the network does not end with an nn.Linear "
             "with bias. Append one, or set the pre-activations alone with nn.init.data_driven_"
         )
-    centered = output - output.mean(0)
+    linear = last[0][0]
+    mean = _in_the_field_of(linear.weight, output.mean(0))
+    centered = output - mean
     rms = float(centered.abs().square().mean().sqrt())
     if not 0 < rms < float("inf"):
         raise DomainError(
@@ -95,9 +99,8 @@ def _set_outputs_(backbone: nn.Module, z: Tensor, scale: float | int) -> None:
             "different examples, or make the network less deep"
         )
     factor = scale / rms
-    linear = last[0][0]
     linear.weight.mul_(factor)
-    linear.bias.copy_(factor * (linear.bias - output.mean(0)))
+    linear.bias.copy_(factor * (linear.bias - mean))
 
 
 @torch.no_grad()
@@ -200,21 +203,28 @@ def _recenter_(
     clearance: float | int,
 ) -> Tensor:
     """Compose the layer with h -> base + s (h - mean); return what it now gives."""
+    weight, bias = layer.get_parameter("weight"), layer.get_parameter("bias")
     others = [a for a in range(h.ndim) if a - h.ndim != _channel_axis(layer)]
-    centered = h - h.mean(others, keepdim=True)
-    base = torch.tensor(function.base_point, dtype=h.dtype, device=h.device)
-    room = float(function.clearance(base)) - clearance
+    mean = _in_the_field_of(weight, h.mean(others, keepdim=True))
+    centered = h - mean
+    base = function.base_point if weight.is_complex() else function.base_point.real
+    at = torch.tensor(complex(base), dtype=torch.complex128)
+    room = float(function.clearance(at)) - clearance
     if room <= 0:
         raise DomainError(
             f"clearance {clearance} asked of {function.name}, which is {room + clearance:.4g} away "
-            f"from its nearest singularity at its base point {function.base_point}: ask for less"
+            f"from its nearest singularity at its base point {base}: ask for less"
         )
     rms, largest = centered.abs().square().mean().sqrt(), centered.abs().amax()
     s = float(torch.minimum(scale / rms, room / largest)) if largest > 0 else 1.0
-    weight, bias = layer.get_parameter("weight"), layer.get_parameter("bias")
     weight.mul_(s)
-    bias.copy_(s * (bias - h.mean(others)) + base)
+    bias.copy_(s * (bias - mean.flatten()) + base)
     return base + s * centered
+
+
+def _in_the_field_of(weight: Tensor, mean: Tensor) -> Tensor:
+    """What a bias of real or complex coefficients can take away of a mean."""
+    return mean if weight.is_complex() else mean.real
 
 
 def _channel_axis(layer: nn.Module) -> int | None:

@@ -1,9 +1,9 @@
-"""Random complex weights of the right variance."""
+"""Random weights of the right variance, complex or real."""
 
 import math
 
 import torch
-from jaxtyping import Complex, Shaped
+from jaxtyping import Inexact, Shaped
 from torch import Tensor
 
 from holonet._arguments import checked
@@ -18,39 +18,45 @@ __all__ = [
 ]
 
 Weight = Shaped[Tensor, "*shape"]
-ComplexWeight = Complex[Tensor, "*shape"]
+Filled = Inexact[Tensor, "*shape"]
 
 
 @torch.no_grad()
 @checked
 def circular_normal_(
     weight: Weight, std: float | int = 1.0, *, generator: torch.Generator | None = None
-) -> ComplexWeight:
+) -> Filled:
     """Circular normal entries: E|w|^2 = std^2, half of it in each part, and E w^2 = 0.
 
-    `torch.nn.init.normal_` splits the variance so and `uniform_` does not; here both do.
+    `torch.nn.init.normal_` splits the variance so and `uniform_` does not; here both do. A real
+    weight gets normal entries with E w^2 = std^2.
 
     Raises:
-        InputTypeError: a real weight.
+        InputTypeError: a weight of integers.
     """
-    _parts(weight).normal_(0, std / math.sqrt(2), generator=generator)
+    parts, share = _parts(weight)
+    parts.normal_(0, std * math.sqrt(share), generator=generator)
     return weight
 
 
 @torch.no_grad()
 def _circular_uniform_(
     weight: Weight, std: float | int, *, generator: torch.Generator | None
-) -> ComplexWeight:
-    """Both parts uniform on [-a, a] with a = std sqrt(3/2), so that E|w|^2 = std^2."""
-    bound = std * math.sqrt(1.5)
-    _parts(weight).uniform_(-bound, bound, generator=generator)
+) -> Filled:
+    """Both parts uniform on [-a, a] with a = std sqrt(3/2), so that E|w|^2 = std^2.
+
+    A real weight is uniform with a = std sqrt(3).
+    """
+    parts, share = _parts(weight)
+    bound = std * math.sqrt(3 * share)
+    parts.uniform_(-bound, bound, generator=generator)
     return weight
 
 
 @checked
 def xavier_normal_(
     weight: Weight, gain: float | int = 1.0, *, generator: torch.Generator | None = None
-) -> ComplexWeight:
+) -> Filled:
     """Glorot: E|w|^2 = 2 gain^2 / (fan_in + fan_out), circular normal.
 
     References:
@@ -62,7 +68,7 @@ def xavier_normal_(
 @checked
 def xavier_uniform_(
     weight: Weight, gain: float | int = 1.0, *, generator: torch.Generator | None = None
-) -> ComplexWeight:
+) -> Filled:
     """Glorot: E|w|^2 = 2 gain^2 / (fan_in + fan_out), uniform parts."""
     return _circular_uniform_(weight, _xavier_std(weight, gain), generator=generator)
 
@@ -74,7 +80,7 @@ def kaiming_normal_(
     *,
     mode: str = "fan_in",
     generator: torch.Generator | None = None,
-) -> ComplexWeight:
+) -> Filled:
     """He: E|w|^2 = gain^2 / fan, circular normal.
 
     Args:
@@ -86,7 +92,7 @@ def kaiming_normal_(
     Raises:
         DomainError: an unknown mode, a gain that is negative or not finite, or a weight of fewer
             than two axes.
-        InputTypeError: a real weight.
+        InputTypeError: a weight of integers.
 
     References:
         He et al. (2015); Trabelsi et al. (2018) for complex weights.
@@ -101,19 +107,21 @@ def kaiming_uniform_(
     *,
     mode: str = "fan_in",
     generator: torch.Generator | None = None,
-) -> ComplexWeight:
+) -> Filled:
     """He: E|w|^2 = gain^2 / fan, uniform parts."""
     return _circular_uniform_(weight, _kaiming_std(weight, gain, mode), generator=generator)
 
 
-def _parts(weight: Tensor) -> Tensor:
-    """The real view of a complex tensor."""
-    if not weight.is_complex():
-        raise InputTypeError(
-            f"holonet.nn.init fills complex weights and got {weight.dtype}: "
-            "use torch.nn.init for real ones"
-        )
-    return torch.view_as_real(weight)
+def _parts(weight: Tensor) -> tuple[Tensor, float]:
+    """The real view of a weight, and the share of E|w|^2 that each of its entries has."""
+    if weight.is_complex():
+        return torch.view_as_real(weight), 0.5
+    if weight.is_floating_point():
+        return weight, 1.0
+    raise InputTypeError(
+        f"holonet.nn.init fills complex and real weights and got {weight.dtype}: make them "
+        "torch.complex64 or torch.float32"
+    )
 
 
 def _xavier_std(weight: Tensor, gain: float | int) -> float:

@@ -31,7 +31,8 @@ class HolomorphicBuilder:
     """Holomorphic parts; affine maps start with E|w|^2 = gain^2 / fan_in.
 
     Args:
-        activation, gain, normalizer, alpha, generator, dtype: as `holomorphic_mlp` takes them.
+        activation, gain, normalizer, alpha, generator: as `holomorphic_mlp` takes them.
+        dtype: of the parameters, complex or real.
 
     Raises:
         ConfigError: an unknown normalizer.

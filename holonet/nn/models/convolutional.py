@@ -9,6 +9,7 @@ from holonet._arguments import checked
 from holonet.errors import ConfigError, ShapeError
 from holonet.functions import HolomorphicFunction
 from holonet.nn.classifier import HolomorphicClassifier
+from holonet.nn.coefficients import dtype_of
 from holonet.nn.container import Sequential
 from holonet.nn.models.builders import (
     HolomorphicBuilder,
@@ -38,6 +39,7 @@ def holomorphic_convnet(
     normalizer: str = "none",
     gain: float | int = 0.7,
     generator: torch.Generator | None = None,
+    coefficients: str = "complex",
     dtype: torch.dtype = torch.complex64,
 ) -> HolomorphicClassifier:
     """Stages of convolution, activation, average pooling and residual blocks, then a perceptron.
@@ -53,7 +55,8 @@ def holomorphic_convnet(
         kernel_size, stride: of the convolutions, which are padded by kernel_size // 2.
         pooling: side of the averaged windows; 1 for none.
         dense: widths of the hidden layers behind the last stage.
-        activation, readout, alpha, normalizer, generator, dtype: as in `holomorphic_mlp`.
+        activation, readout, alpha, normalizer, generator, coefficients, dtype: as in
+            `holomorphic_mlp`.
         residual: number of blocks z + alpha * phi(conv(z)) at the end of each stage (and of
             z + alpha * phi(W z + b) behind each dense layer).
         gain: E|w|^2 = gain^2 / fan_in.
@@ -69,7 +72,8 @@ def holomorphic_convnet(
         >>> net(torch.rand(2, 1, 28, 28)).shape, real_parameter_count(net)
         (torch.Size([2, 10]), 342316)
     """
-    build = HolomorphicBuilder(activation, gain, normalizer, alpha, generator, dtype)
+    field = dtype_of(coefficients, dtype)
+    build = HolomorphicBuilder(activation, gain, normalizer, alpha, generator, field)
     layers = _conv_layers(
         build, in_shape, channels, num_classes, kernel_size, stride, pooling, dense, residual
     )

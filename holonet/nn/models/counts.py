@@ -41,11 +41,11 @@ def macs(module: nn.Module, in_shape: Sequence[int]) -> int:
 
     Convention: one for each real product with the sum it enters, so the number of floating point
     operations is twice this. A complex product is four real multiplications and two additions,
-    and counts as 4. Counted are affine maps and convolutions (4 for each complex weight in each
-    place, also behind real images, where half would do), the factors of normalizers and
-    residual blocks, and in average pooling one for each real entry of each window. Biases, other
-    sums, activations, readouts and changes of shape count as nothing: against affine maps of n
-    inputs they are a share of about 1 / n.
+    and counts as 4, that of a real coefficient and a complex number as 2. Counted are affine maps
+    and convolutions (4 for each complex weight in each place, also behind real images, where half
+    would do), the factors of normalizers and residual blocks, and in average pooling one for each
+    real entry of each window. Biases, other sums, activations, readouts and changes of shape count
+    as nothing: against affine maps of n inputs they are a share of about 1 / n.
 
     Args:
         module: layers of holonet and torch's affine maps, convolutions and average pools, at any
@@ -83,7 +83,9 @@ def macs(module: nn.Module, in_shape: Sequence[int]) -> int:
 
 def _multiply_adds(layer: nn.Module, input: Tensor, output: Tensor) -> int:
     """Those of one layer, not of the layers inside."""
-    each = 4 if output.is_complex() else 1
+    weight = getattr(layer, "weight", None)
+    parts = 2 if output.is_complex() else 1
+    each = 4 if weight is not None and weight.is_complex() else parts
     if isinstance(layer, nn.Linear):
         return each * output.numel() * layer.in_features
     if isinstance(layer, CONVOLUTIONS):
@@ -92,7 +94,6 @@ def _multiply_adds(layer: nn.Module, input: Tensor, output: Tensor) -> int:
         return each * input.numel() * math.prod(layer.weight.shape[1:])
     if isinstance(layer, FrozenNorm | ScaledResidual):
         return each * output.numel()
-    parts = 2 if output.is_complex() else 1
     if isinstance(layer, POOLS):
         kernel = layer.kernel_size
         sides = kernel if isinstance(kernel, tuple) else (kernel,) * _space(layer)

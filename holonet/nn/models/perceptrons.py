@@ -8,6 +8,7 @@ from torch import nn
 from holonet._arguments import checked
 from holonet.functions import HolomorphicFunction
 from holonet.nn.classifier import HolomorphicClassifier
+from holonet.nn.coefficients import dtype_of
 from holonet.nn.container import Sequential
 from holonet.nn.models.builders import (
     HolomorphicBuilder,
@@ -32,6 +33,7 @@ def holomorphic_mlp(
     normalizer: str = "none",
     gain: float | int = 0.7,
     generator: torch.Generator | None = None,
+    coefficients: str = "complex",
     dtype: torch.dtype = torch.complex64,
 ) -> HolomorphicClassifier:
     """Flatten, then affine maps with one holomorphic activation between them, then a readout.
@@ -53,13 +55,16 @@ def holomorphic_mlp(
         gain: E|w|^2 = gain^2 / fan_in. With z^2 and two hidden layers, gain 0.7 keeps the first
             logits of images in [0, 1] small enough to train at once.
         generator: source of the initial weights.
-        dtype: complex64 or complex128.
+        coefficients: "complex", or "real" for real weights, with which real images stay real.
+        dtype: complex64 or complex128, the precision; real coefficients are of its real dtype.
 
     Raises:
-        ConfigError: an unknown normalizer, or a negative number of blocks.
+        ConfigError: an unknown normalizer or field of coefficients, a real dtype, or a negative
+            number of blocks.
         UnknownNameError: no such activation.
     """
-    build = HolomorphicBuilder(activation, gain, normalizer, alpha, generator, dtype)
+    field = dtype_of(coefficients, dtype)
+    build = HolomorphicBuilder(activation, gain, normalizer, alpha, generator, field)
     layers = dense_layers(build, in_features, hidden, num_classes, residual)
     return HolomorphicClassifier(Sequential(*layers), readout)
 

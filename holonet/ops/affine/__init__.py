@@ -1,7 +1,8 @@
 """Affine maps of complex or real tensors."""
 
+from holonet.ops.affine.continuation import continued
 from holonet.ops.affine.function import affine
-from holonet.ops.affine.mixed import widened
+from holonet.ops.affine.mixed import autocast_dtype, widened
 from holonet.ops.affine.reference import planar_channels
 
-__all__ = ["affine", "planar_channels", "widened"]
+__all__ = ["affine", "autocast_dtype", "continued", "planar_channels", "widened"]

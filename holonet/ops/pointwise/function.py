@@ -8,7 +8,7 @@ from torch import Tensor
 from torch._functorch.utils import unwrap_dead_wrappers
 from torch.autograd import forward_ad
 
-from holonet._types import ComplexTensor
+from holonet._types import AnyTensor
 from holonet.functions import HolomorphicFunction
 from holonet.ops.dispatch import plan, transforms_are_active
 from holonet.ops.pointwise import reference
@@ -17,21 +17,24 @@ from holonet.ops.pointwise.compiled import Generated, run
 __all__ = ["pointwise"]
 
 
-def pointwise(record: HolomorphicFunction, z: Tensor) -> ComplexTensor:
+def pointwise(record: HolomorphicFunction, z: Tensor) -> AnyTensor:
     """phi(z) for every entry, where phi is the function of a record.
 
     `ops.use` and HOLONET_BACKEND request a backend; `ops.explain` says which one runs and why.
     Results and derivatives agree with the record's torch code to 8 eps times max(|f|, |z f'|) where
-    they are finite, and are not finite or the limit where z is not finite.
+    they are finite, and are not finite or the limit where z is not finite. Real z take the record's
+    real function and no backend.
 
     Law: on every backend the value, the gradient, the jvp and the gradients of these are those of
         `record.value(z)`.
 
     Args:
         record: of the catalogue or of `symbolic.from_sympy`, or any that is written in torch.
-        z: complex64 or complex128, any shape; may be strided, lazily conjugated, a subclass.
+        z: complex64 or complex128, any shape; may be strided, lazily conjugated, a subclass. Real z
+            give real values.
 
     Raises:
+        InputTypeError: z is real, and the record has complex values there.
         UnknownNameError: HOLONET_BACKEND names no backend.
 
     Example:
@@ -39,6 +42,8 @@ def pointwise(record: HolomorphicFunction, z: Tensor) -> ComplexTensor:
         >>> pointwise(CATALOGUE["square"], torch.tensor([1 + 1j]))
         tensor([0.+2.j])
     """
+    if not z.is_complex():
+        return record(z)
     backend, _ = plan(record, z)
     if backend == "reference":
         return record.value(z)
