@@ -125,6 +125,7 @@ def test_a_module_of_real_points_is_refused_in_words() -> None:
     Subject(torch.sin, Z).require_complex_input()
     with pytest.raises(InputTypeError, match="takes no complex points"):
         Subject(torch_nn.Linear(3, 2), Z).require_complex_input()
+    Subject(nn.Linear(3, 2, dtype=torch.float32), Z).require_complex_input()
 
 
 def test_names_and_points_in_messages() -> None:

@@ -9,11 +9,12 @@ from holonet.testing.checks import Check, checks_for
 from holonet.testing.derivatives import assert_derivative, assert_matches_reference
 from holonet.testing.harmonicity import assert_harmonic, assert_pluriharmonic
 from holonet.testing.impostors import ASSERTIONS, IMPOSTORS, Impostor, impostors_against
-from holonet.testing.networks import BLOCKS, random_network
+from holonet.testing.networks import BLOCKS, COEFFICIENTS, random_network
 
 __all__ = [
     "ASSERTIONS",
     "BLOCKS",
+    "COEFFICIENTS",
     "IMPOSTORS",
     "Check",
     "Impostor",

@@ -17,18 +17,22 @@ from holonet.functions import (
     moebius,
     polynomial,
 )
+from holonet.nn.coefficients import real_dtype
 from holonet.nn.module import forward_hooks
 from holonet.nn.normalization import measure_input
 
-__all__ = ["BLOCKS", "random_network"]
+__all__ = ["BLOCKS", "COEFFICIENTS", "random_network"]
 
 BLOCKS = ("plain", "norm", "residual", "product", "convolution")
 """Kinds of blocks, each with one activation; convolutions stand at the front."""
 
+COEFFICIENTS = ("complex", "real", "mixed")
+"""Fields of the coefficients; mixed: real in the first blocks and complex in the others."""
+
 _POINTS = 12
 _SCALE = 0.7  # of the pre-activations about their base point, root mean square
 _CLEARANCE = 0.25  # kept from singularities and cuts at the points, in front of every activation
-_DTYPE = torch.complex128  # everything is drawn in, and then rounded
+_DTYPE = torch.complex128  # everything is drawn in, or in its real dtype, and then rounded
 _FAMILIES = ("polynomial", "moebius", "blaschke")
 
 
@@ -38,6 +42,7 @@ def random_network(
     *,
     depth: int | None = None,
     dtype: torch.dtype = torch.complex64,
+    coefficients: str = "complex",
     activations: Sequence[str | HolomorphicFunction] | None = None,
     blocks: Sequence[str] | None = None,
 ) -> tuple[nn.Sequential, ComplexPoints]:
@@ -50,16 +55,19 @@ def random_network(
     Args:
         seed: of everything that is drawn; torch's global stream is left as it is.
         depth: number of blocks; None draws 1 to 6.
-        dtype: of the parameters and points.
+        dtype: of the points, and of the parameters where they are complex.
+        coefficients: one of `COEFFICIENTS`. Activations behind real coefficients are real on the
+            real axis.
         activations: names in the catalogue or records to draw from; None is the whole catalogue
             and random members of its families (polynomials, Moebius maps, Blaschke products).
         blocks: kinds to draw from, of `BLOCKS`; None is all of them.
 
     Law: the same for the same arguments; in complex64 the rounding of that in complex128.
-        `network.margin(points)` is at least 0.25, to rounding, and values are finite.
+        `network.margin(points)` is at least 0.25, to rounding, and values are finite. With real
+        coefficients real points have real values.
 
     Raises:
-        ConfigError: depth below 1, or nothing to draw from.
+        ConfigError: depth below 1, nothing to draw from, or unknown coefficients.
         InputTypeError: a real dtype.
         UnknownNameError: a name that is not in the catalogue or in `BLOCKS`.
         DomainError: a record with a clearance below 0.25 at its base point.
@@ -74,7 +82,11 @@ def random_network(
             f"random_network(dtype={dtype}): choose torch.complex64 or torch.complex128, the dtype "
             "of the points"
         )
-    draw = _Draw(seed, activations, blocks)
+    if coefficients not in COEFFICIENTS:
+        raise ConfigError(
+            f"random_network({coefficients=}): choose one of {', '.join(COEFFICIENTS)}"
+        )
+    draw = _Draw(seed, coefficients, activations, blocks)
     depth = draw.below(6) + 1 if depth is None else depth
     if depth < 1:
         raise ConfigError(f"random_network(depth={depth}): at least 1 block is needed")
@@ -99,10 +111,13 @@ class _Draw:
     def __init__(
         self,
         seed: int,
+        coefficients: str,
         activations: Sequence[str | HolomorphicFunction] | None,
         blocks: Sequence[str] | None,
     ) -> None:
         self._generator = torch.Generator().manual_seed(seed)
+        self._coefficients = coefficients
+        self._real = coefficients != "complex"
         self.unfollowed: list[nn.Linear] = []
         self._activations = activations
         self._blocks = BLOCKS if blocks is None else tuple(blocks)
@@ -125,6 +140,7 @@ class _Draw:
 
     def layers(self, depth: int) -> tuple[list[torch_nn.Module], tuple[int, ...]]:
         """Blocks and a last affine layer, and the shape of one example."""
+        real_blocks = self.below(depth) + 1 if self._coefficients == "mixed" else depth
         vector = [block for block in self._blocks if block != "convolution"]
         wanted = "convolution" in self._blocks and (not vector or self.below(3) == 0)
         convolutions = (1 + self.below(min(depth, 2)) if vector else depth) if wanted else 0
@@ -134,16 +150,28 @@ class _Draw:
         if convolutions:
             channels, side = self.below(2) + 1, 4
             shape = (channels, side, side)
-            for _ in range(convolutions):
+            for number in range(convolutions):
+                self._start_block(number, real_blocks)
                 after = self.below(2) + 1
                 layers += [self._convolution(channels, after), self._activation()]
                 channels = after
             layers += [nn.AvgPool2d(2), nn.Flatten()]
             width = channels * (side // 2) ** 2
-        for _ in range(depth - convolutions):
+        for number in range(convolutions, depth):
+            self._start_block(number, real_blocks)
             added, width = self._block(vector[self.below(len(vector))], width)
             layers += added
+        self._start_block(depth, real_blocks)
         return [*layers, self._end(width, self.below(3) + 1)], shape
+
+    def _start_block(self, number: int, real_blocks: int) -> None:
+        """Mixed coefficients are complex from here on behind so many blocks."""
+        if self._coefficients == "mixed" and number == real_blocks:
+            self._real = False
+
+    @property
+    def _dtype(self) -> torch.dtype:
+        return real_dtype(_DTYPE) if self._real else _DTYPE
 
     def fill(self, network: torch_nn.Module) -> None:
         """Draw the weights of every affine layer, and set its biases to 0."""
@@ -156,23 +184,25 @@ class _Draw:
         """The layers of a block and the width after it."""
         after = self.below(5) + 1
         if kind == "plain":
-            return [_linear(width, after), self._activation()], after
+            return [self._linear(width, after), self._activation()], after
         if kind == "norm":
-            norm = nn.FrozenNorm(after, dtype=_DTYPE)
-            return [_linear(width, after), norm, self._activation()], after
+            norm = nn.FrozenNorm(after, dtype=self._dtype)
+            return [self._linear(width, after), norm, self._activation()], after
         if kind == "residual":
-            body = (_linear(width, after), self._activation(), self._end(after, width))
+            body = (self._linear(width, after), self._activation(), self._end(after, width))
             return [nn.Residual(nn.Sequential(*body))], width
-        gate = nn.Sequential(_linear(width, after), self._activation())
+        gate = nn.Sequential(self._linear(width, after), self._activation())
         return [nn.Product(gate, self._end(width, after))], after
 
     def _end(self, width: int, after: int) -> nn.Linear:
-        self.unfollowed.append(_linear(width, after))
+        self.unfollowed.append(self._linear(width, after))
         return self.unfollowed[-1]
 
     def _convolution(self, channels: int, after: int) -> nn.Conv2d:
         size = self.below(2) * 2 + 1
-        layer = nn.Conv2d(channels, after, size, padding=size // 2, dtype=_DTYPE, device="meta")
+        layer = nn.Conv2d(
+            channels, after, size, padding=size // 2, dtype=self._dtype, device="meta"
+        )
         return layer.to_empty(device="cpu")
 
     def _activation(self) -> nn.Activation:
@@ -189,11 +219,18 @@ class _Draw:
         size = 0.4 * torch.rand(4, generator=self._generator, dtype=torch.float64)
         turn = 7 * torch.rand(4, generator=self._generator, dtype=torch.float64)
         a, b, c, d = torch.polar(size, turn).tolist()
+        phase = float(turn[3])
+        if self._real:
+            a, b, c, d, phase = a.real, b.real, c.real, d.real, 0.0
         if family == "polynomial":
             return polynomial([a, 1 + b, c, d][: 3 + self.below(2)])
         if family == "moebius":
             return moebius(1 + a, b, c, 1)
-        return blaschke([a, b + 0.3][: 1 + self.below(2)], float(turn[3]))
+        return blaschke([a, b + 0.3][: 1 + self.below(2)], phase)
+
+    def _linear(self, before: int, after: int) -> nn.Linear:
+        """A layer in empty memory: on the meta device no random number is drawn."""
+        return nn.Linear(before, after, dtype=self._dtype, device="meta").to_empty(device="cpu")
 
 
 @torch.no_grad()
@@ -209,8 +246,3 @@ def _scale(layer: torch_nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -
         return output
     layer.get_parameter("weight").div_(size)
     return output / size
-
-
-def _linear(before: int, after: int) -> nn.Linear:
-    """A layer in empty memory: on the meta device no random number is drawn."""
-    return nn.Linear(before, after, dtype=_DTYPE, device="meta").to_empty(device="cpu")

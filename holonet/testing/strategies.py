@@ -7,7 +7,7 @@ import cmath
 import copy
 import math
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 import torch
@@ -19,8 +19,9 @@ from holonet._types import ComplexTensor
 from holonet.domains import Annulus, Disc, Domain, Plane, Polydisc, Rectangle, SlitPlane
 from holonet.errors import InputTypeError, MissingDependencyError
 from holonet.functions import CATALOGUE, get_function, polynomial
+from holonet.nn.coefficients import real_dtype
 from holonet.testing.local import IDENTITY, LocalFunction
-from holonet.testing.networks import BLOCKS, random_network
+from holonet.testing.networks import BLOCKS, COEFFICIENTS, random_network
 
 try:
     from hypothesis import strategies as st
@@ -44,6 +45,7 @@ _NAMES = sorted(
 _SEEDS = st.integers(0, 2**32 - 1)
 _SIZES = st.integers(1, 3)
 _Case = tuple[nn.DeclaredModule, ComplexTensor]
+_Fields = tuple[torch.dtype, torch.dtype]
 _Draw = Callable[..., Any]  # st.DrawFn, which cannot be checked at run time
 _M = TypeVar("_M", bound=torch_nn.Module)
 
@@ -183,28 +185,38 @@ def holomorphic_functions(*, max_leaves: int = 4) -> st.SearchStrategy[LocalFunc
 
 
 def holomorphic_modules(
-    *, dtype: torch.dtype = torch.complex128
+    *, dtype: torch.dtype = torch.complex128, coefficients: Sequence[str] = COEFFICIENTS
 ) -> st.SearchStrategy[tuple[nn.DeclaredModule, ComplexTensor]]:
     """One holomorphic layer or small container with drawn weights, and points off its cuts.
 
     They shrink towards the identity as an activation, or a layer with zero weights, at 0.
 
     Args:
-        dtype: complex64 or complex128.
+        dtype: of the points, complex64 or complex128.
+        coefficients: what is drawn from, of "complex", "real" and "mixed" (both in one container).
 
-    Law: the class is holomorphic, `module.margin(points)` positive.
+    Law: the class is holomorphic, `module.margin(points)` positive. A module with real coefficients
+        and records that are real on the real axis has real values at real points.
     """
-    return st.sampled_from(_LAYERS).flatmap(lambda layer: layer(dtype))
+    fields = st.sampled_from([_fields(dtype, name) for name in coefficients])
+    return st.tuples(st.sampled_from(_LAYERS), fields).flatmap(lambda pair: pair[0](dtype, pair[1]))
+
+
+def _fields(dtype: torch.dtype, coefficients: str) -> _Fields:
+    """The dtypes of the coefficients of a first and of a second layer."""
+    real = real_dtype(dtype)
+    return {"complex": (dtype, dtype), "real": (real, real), "mixed": (real, dtype)}[coefficients]
 
 
 @st.composite
-def _affine(draw: _Draw, dtype: torch.dtype) -> _Case:
+def _affine(draw: _Draw, dtype: torch.dtype, fields: _Fields) -> _Case:
     before, after = draw(_SIZES), draw(_SIZES)
-    return draw(_linear(before, after, dtype)), draw(_batch((before,), dtype))
+    return draw(_linear(before, after, fields[0])), draw(_batch((before,), dtype))
 
 
 @st.composite
-def _activation(draw: _Draw, dtype: torch.dtype) -> _Case:
+def _activation(draw: _Draw, dtype: torch.dtype, fields: _Fields) -> _Case:
+    del fields
     record = draw(st.sampled_from(_NAMES).map(get_function) | holomorphic_functions())
     clearance = min(0.1, float(record.clearance(torch.tensor(record.base_point))) / 2)
     points = draw(points_in(record.domain, clearance=clearance, dtype=dtype))
@@ -212,42 +224,43 @@ def _activation(draw: _Draw, dtype: torch.dtype) -> _Case:
 
 
 @st.composite
-def _norm(draw: _Draw, dtype: torch.dtype) -> _Case:
+def _norm(draw: _Draw, dtype: torch.dtype, fields: _Fields) -> _Case:
     n = draw(_SIZES)
-    norm = nn.FrozenNorm(n, dtype=dtype)
+    norm = nn.FrozenNorm(n, dtype=fields[0])
     scale = draw(st.lists(st.floats(0.5, 2), min_size=n, max_size=n))
     norm.scale.copy_(torch.tensor(scale))
     for tensor in (norm.mean, norm.weight, norm.bias):
-        tensor.data.copy_(draw(complex_tensors((n,), dtype, 2)))
+        tensor.data.copy_(draw(_numbers((n,), fields[0])))
     return norm, draw(_batch((n,), dtype))
 
 
 @st.composite
-def _residual(draw: _Draw, dtype: torch.dtype) -> _Case:
+def _residual(draw: _Draw, dtype: torch.dtype, fields: _Fields) -> _Case:
     n = draw(_SIZES)
-    return nn.Residual(draw(_linear(n, n, dtype))), draw(_batch((n,), dtype))
+    return nn.Residual(draw(_linear(n, n, fields[0]))), draw(_batch((n,), dtype))
 
 
 @st.composite
-def _product(draw: _Draw, dtype: torch.dtype) -> _Case:
+def _product(draw: _Draw, dtype: torch.dtype, fields: _Fields) -> _Case:
     before, after = draw(_SIZES), draw(_SIZES)
-    first, second = (draw(_linear(before, after, dtype)) for _ in range(2))
+    first, second = (draw(_linear(before, after, field)) for field in fields)
     return nn.Product(first, second), draw(_batch((before,), dtype))
 
 
 @st.composite
-def _convolution(draw: _Draw, dtype: torch.dtype) -> _Case:
+def _convolution(draw: _Draw, dtype: torch.dtype, fields: _Fields) -> _Case:
     before, after, size = draw(_SIZES), draw(_SIZES), draw(st.integers(1, 2))
-    layer = nn.Conv2d(before, after, size, dtype=dtype, device="meta").to_empty(device="cpu")
-    return draw(_filled(layer, dtype)), draw(_batch((before, 2, 2), dtype))
+    layer = nn.Conv2d(before, after, size, dtype=fields[0], device="meta").to_empty(device="cpu")
+    return draw(_filled(layer)), draw(_batch((before, 2, 2), dtype))
 
 
 @st.composite
-def _pooling(draw: _Draw, dtype: torch.dtype) -> _Case:
+def _pooling(draw: _Draw, dtype: torch.dtype, fields: _Fields) -> _Case:
+    del fields
     return nn.AvgPool2d(2), draw(_batch((draw(_SIZES), 2, 2 * draw(st.integers(1, 2))), dtype))
 
 
-_LAYERS: tuple[Callable[[torch.dtype], st.SearchStrategy[_Case]], ...] = (
+_LAYERS: tuple[Callable[[torch.dtype, _Fields], st.SearchStrategy[_Case]], ...] = (
     _affine,
     _activation,
     _norm,
@@ -266,20 +279,32 @@ def _batch(event: tuple[int, ...], dtype: torch.dtype) -> st.SearchStrategy[Comp
 def _linear(before: int, after: int, dtype: torch.dtype) -> st.SearchStrategy[nn.Linear]:
     # on the meta device no random number is drawn
     layer = nn.Linear(before, after, dtype=dtype, device="meta").to_empty(device="cpu")
-    return _filled(layer, dtype)
+    return _filled(layer)
 
 
 @st.composite
-def _filled(draw: _Draw, layer: _M, dtype: torch.dtype) -> _M:
+def _filled(draw: _Draw, layer: _M) -> _M:
     """A copy of a layer with drawn parameters."""
     layer = copy.deepcopy(layer)
     for parameter in layer.parameters():
-        parameter.data.copy_(draw(complex_tensors(tuple(parameter.shape), dtype, 2)))
+        parameter.data.copy_(draw(_numbers(tuple(parameter.shape), parameter.dtype)))
     return layer
 
 
+def _numbers(shape: tuple[int, ...], dtype: torch.dtype) -> st.SearchStrategy[Tensor]:
+    """Complex or real numbers up to 2."""
+    if dtype.is_complex:
+        return complex_tensors(shape, dtype, 2)
+    name = str(dtype).removeprefix("torch.")
+    elements = st.floats(-2, 2, allow_subnormal=False, width=32 if name == "float32" else 64)
+    return arrays(name, shape, elements=elements).map(torch.from_numpy)
+
+
 def networks(
-    *, max_depth: int = 6, dtype: torch.dtype = torch.complex64
+    *,
+    max_depth: int = 6,
+    dtype: torch.dtype = torch.complex64,
+    coefficients: Sequence[str] = COEFFICIENTS,
 ) -> st.SearchStrategy[tuple[nn.Sequential, ComplexTensor]]:
     """Networks of `random_network` and their points, off all singularities.
 
@@ -287,7 +312,8 @@ def networks(
 
     Args:
         max_depth: the most blocks, at least 1.
-        dtype: of parameters and points.
+        dtype: of the points, and of complex parameters.
+        coefficients: what is drawn from, of "complex", "real" and "mixed".
 
     Law: that of `random_network`.
     """
@@ -296,6 +322,7 @@ def networks(
         _SEEDS,
         depth=st.integers(1, max_depth),
         dtype=st.just(dtype),
+        coefficients=st.sampled_from(list(coefficients)),
         activations=st.lists(st.sampled_from(_NAMES), min_size=1, max_size=3),
         blocks=st.lists(st.sampled_from(BLOCKS), min_size=1, max_size=3),
     )

@@ -1,10 +1,12 @@
 """Time of a training step by network and rule, side by side: python tests/benchmarks/step_time.py.
 
 Every round takes one step of every contender, in a new order; printed are the median and the
-quartiles over rounds, and the median of the ratios within rounds to the standard step of the same
-network. On a shared machine the ratios hold where the absolute times do not; --processor counts
-processor time, which other work disturbs least. A step is the loss, its backward pass, clipping
-and Adam.
+quartiles over rounds, and the medians of the ratios within rounds to the standard step of the same
+network, and to the same rule's step of the plain torch network of that shape. On a shared machine
+the ratios hold where the absolute times do not; --processor counts processor time, which other work
+disturbs least. A step is the loss, its backward pass, clipping and Adam.
+
+    python tests/benchmarks/step_time.py --rules linearized --networks "mlp, real;mlp, torch"
 """
 
 import argparse
@@ -12,13 +14,22 @@ import platform
 import random
 import statistics
 import time
+from collections.abc import Callable
 
 import torch
 from torch import nn
 
+from holonet.nn import (
+    Activation,
+    Conv2d,
+    HolomorphicClassifier,
+    Linear,
+    holomorphic_convnet,
+    holomorphic_mlp,
+)
 from holonet.training import ModelConfig, RuleConfig
 
-BATCH, INPUTS, CLASSES = 256, 784, 10
+IMAGE, INPUTS, CLASSES = (1, 28, 28), 784, 10
 RULES = {
     "standard": RuleConfig(name="standard"),
     "Dirichlet, reverse": RuleConfig(mode="reverse"),
@@ -40,10 +51,51 @@ RULES = {
     "analytic+fgsm-rs": RuleConfig(name="analytic+fgsm-rs"),
 }
 COMPLEX = ("Dirichlet, complex", "Dirichlet, Cauchy-Riemann")  # not for real networks
-MODELS = {
-    "holomorphic": ModelConfig(hidden=(256, 256)),
-    "real twin": ModelConfig(kind="real-parameter-matched", hidden=(256, 256)),
+
+
+class Square(nn.Module):
+    """The activation of the plain networks."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return torch.square(x)
+
+
+def plain(model: HolomorphicClassifier) -> nn.Sequential:
+    """Torch's own layers of the shape of a network with real coefficients."""
+    layers: list[nn.Module] = []
+    for layer in model.backbone.children():
+        if isinstance(layer, Linear):
+            layers.append(nn.Linear(layer.in_features, layer.out_features))
+        elif isinstance(layer, Conv2d):
+            sizes = layer.in_channels, layer.out_channels, layer.kernel_size
+            layers.append(nn.Conv2d(*sizes, stride=layer.stride, padding=layer.padding))
+        else:
+            layers.append(Square() if isinstance(layer, Activation) else nn.Flatten())
+    return nn.Sequential(*layers)
+
+
+def perceptron() -> HolomorphicClassifier:
+    """784-437-437-10, as many real parameters as 784-256-256-10 complex."""
+    return holomorphic_mlp(INPUTS, (437, 437), CLASSES, coefficients="real")
+
+
+def convnet() -> HolomorphicClassifier:
+    """As many real parameters as (16, 32, 100) complex."""
+    return holomorphic_convnet(IMAGE, (24, 48), CLASSES, dense=(132,), coefficients="real")
+
+
+MODELS: dict[str, Callable[[], nn.Module]] = {
+    "holomorphic": lambda: ModelConfig(hidden=(256, 256)).build(INPUTS, CLASSES),
+    "real twin": lambda: ModelConfig(kind="real-parameter-matched", hidden=(256, 256)).build(
+        INPUTS, CLASSES
+    ),
+    "mlp, real": perceptron,
+    "mlp, torch": lambda: plain(perceptron()),
+    "convnet": lambda: holomorphic_convnet(IMAGE, (16, 32), CLASSES),
+    "convnet, real": convnet,
+    "convnet, torch": lambda: plain(convnet()),
 }
+PLAIN = {"mlp, real": "mlp, torch", "convnet, real": "convnet, torch"}
 
 
 def main() -> None:
@@ -51,16 +103,18 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=30)
     parser.add_argument("--processor", action="store_true", help="processor time")
     parser.add_argument("--rules", default=";".join(RULES), help="of those, joined by ;")
+    parser.add_argument("--networks", default=";".join(MODELS), help="of those, joined by ;")
+    parser.add_argument("--batch", type=int, default=256)
     chosen = parser.parse_args()
     asked = ["standard", *(r for r in chosen.rules.split(";") if r != "standard")]
     rounds = chosen.rounds
     clock = time.process_time if chosen.processor else time.perf_counter
-    x, y = torch.rand(BATCH, INPUTS), torch.randint(CLASSES, (BATCH,))
+    x, y = torch.rand(chosen.batch, *IMAGE), torch.randint(CLASSES, (chosen.batch,))
     steps = {
-        (model, rule): _step(MODELS[model].build(INPUTS, CLASSES), RULES[rule], x, y)
-        for model in MODELS
+        (model, rule): _step(MODELS[model](), RULES[rule], x, y)
+        for model in chosen.networks.split(";")
         for rule in asked
-        if model == "holomorphic" or rule not in COMPLEX
+        if rule not in COMPLEX or isinstance(MODELS[model](), HolomorphicClassifier)
     }
     seconds: dict[tuple[str, str], list[float]] = {key: [] for key in steps}
     for number in range(rounds + 3):
@@ -70,16 +124,26 @@ def main() -> None:
             if number >= 3:  # the first rounds warm up
                 seconds[key].append(clock() - began)
     print(
-        f"batch {BATCH}, torch {torch.__version__}, {torch.get_num_threads()} threads, "
+        f"batch {chosen.batch}, torch {torch.__version__}, {torch.get_num_threads()} threads, "
         f"{platform.machine()}, {rounds} rounds, "
         f"{'processor' if chosen.processor else 'wall'} time"
     )
-    print(f"{'network':<12} {'rule':<27} {'median ms':>9} {'quartiles':>15} {'/ standard':>10}")
+    print(
+        f"{'network':<14} {'rule':<27} {'median ms':>9} {'quartiles':>15} {'/ standard':>10} "
+        f"{'/ torch':>8}"
+    )
     for (model, rule), values in seconds.items():
         low, middle, high = (1000 * q for q in statistics.quantiles(values, n=4))
-        standard = seconds[model, "standard"]
-        ratio = statistics.median(a / b for a, b in zip(values, standard, strict=True))
-        print(f"{model:<12} {rule:<27} {middle:>9.1f} {low:>7.1f}-{high:<7.1f} {ratio:>10.2f}")
+        ratio = _ratio(values, seconds[model, "standard"])
+        twin = seconds.get((PLAIN.get(model, ""), rule))
+        beside = "" if twin is None else f"{_ratio(values, twin):>8.2f}"
+        times = f"{middle:>9.1f} {low:>7.1f}-{high:<7.1f}"
+        print(f"{model:<14} {rule:<27} {times} {ratio:>10.2f} {beside}")
+
+
+def _ratio(values: list[float], others: list[float]) -> float:
+    """The median of the ratios within rounds."""
+    return statistics.median(a / b for a, b in zip(values, others, strict=True))
 
 
 def _step(model: nn.Module, rule: RuleConfig, x: torch.Tensor, y: torch.Tensor):

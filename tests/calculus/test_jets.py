@@ -44,8 +44,8 @@ def network(name, seed=0, inputs=3, outputs=2, dtype=C128):
         for layer in layers:
             for p in layer.parameters():
                 p.mul_(0.2)
-                if CATALOGUE[name].base_point and p.ndim == 1:
-                    p.add_(CATALOGUE[name].base_point)
+                if (base := CATALOGUE[name].base_point) and p.ndim == 1:
+                    p.add_(base if dtype.is_complex else base.real)
     return nn.Sequential(*layers)
 
 
@@ -299,3 +299,19 @@ def test_bad_arguments_are_refused(arguments, error, match):
 def test_a_function_that_gives_no_tensor_is_refused():
     with pytest.raises(InputTypeError, match="gives a tuple"):
         jet(lambda z: (z, z), Z3, Z3, 2)  # pyright: ignore[reportArgumentType]
+
+
+@each("name", [n for n in CATALOGUE if CATALOGUE[n].real_on_real])
+@each("order", [0, 1, 3])
+def test_jets_of_networks_with_real_coefficients(name, order):
+    """Along a complex line, and along a real one, where all numbers are real."""
+    real = network(name, dtype=torch.float64)
+    z, v = 0.3 * randn(1, 4, 3), randn(2, 4, 3)
+    expected = by_cauchy(real, z, v, order)
+    for ours, theirs in zip(jet(real, z, v, order), expected, strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=1e-6, atol=1e-6)
+    x, w = z.real.clone(), v.real.clone()
+    pairs = zip(jet(real, x, w, order), jet(real, x + 0j, w + 0j, order), strict=True)
+    for ours, theirs in pairs:
+        assert ours.dtype is torch.float64
+        torch.testing.assert_close(ours + 0j, theirs, rtol=1e-9, atol=1e-9)

@@ -44,7 +44,10 @@ def points(n: int = 4, features: int = 3, seed: int = 0) -> Tensor:
     return torch.randn(n, features, dtype=torch.complex128, generator=generator)
 
 
-def network(name: str, seed: int, gain: float, dtype: torch.dtype) -> Sequential:
+def network(
+    name: str, seed: int, gain: float, dtype: torch.dtype, real: bool = False
+) -> Sequential:
+    dtype = dtype.to_real() if real else dtype
     generator = torch.Generator().manual_seed(seed)
     layers = []
     for inner, outer in ((3, 4), (4, 4)):
@@ -64,10 +67,14 @@ def clearance(model: Sequential, z: Tensor, radius: float) -> float:
 
 @each("name", list(CATALOGUE))
 @FEW
-@given(seed=st.integers(0, 2**32), dtype=st.sampled_from([torch.complex64, torch.complex128]))
-def test_random_networks_pass_with_every_activation(name, seed, dtype):
+@given(
+    seed=st.integers(0, 2**32),
+    dtype=st.sampled_from([torch.complex64, torch.complex128]),
+    real=st.booleans(),
+)
+def test_random_networks_pass_with_every_activation(name, seed, dtype, real):
     z, radius = points(2, seed=seed), 0.05
-    double = to_precision(network(name, seed, 0.2, dtype), torch.complex128)
+    double = to_precision(network(name, seed, 0.2, dtype, real), torch.complex128)
     assume(clearance(double, z, radius) > 0.3)  # where a singularity is near nothing is promised
     check = holomorphy_check(to_precision(double, dtype), z, radius=radius, seed=seed)
     assert check.passed, (check.dbar, check.negative_modes)

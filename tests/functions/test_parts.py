@@ -52,7 +52,8 @@ def test_a_real_term_has_no_imaginary_part():
 
 
 def test_what_is_no_plain_tensor_has_no_parts():
-    assert has_parts(torch.nn.Parameter(torch.zeros(1)))
+    assert has_parts(torch.nn.Parameter(torch.zeros(1, dtype=torch.complex64)))
+    assert not has_parts(torch.zeros(1))
     assert not has_parts(
-        torch.Tensor._make_subclass(type("Odd", (torch.Tensor,), {}), torch.ones(1))
+        torch.Tensor._make_subclass(type("Odd", (torch.Tensor,), {}), torch.ones(1) + 0j)
     )

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from holonet.domains import Plane, PointSet, Ray, SlitPlane
+from holonet.errors import InputTypeError
 from holonet.functions import (
     CATALOGUE,
     FunctionClass,
@@ -31,6 +32,17 @@ CUT = dataclasses.replace(
 def test_calling_a_record_gives_the_value():
     z = torch.randn(3, dtype=torch.complex64)
     assert torch.equal(ENTIRE(z), torch.exp(z))
+
+
+def test_at_real_numbers_a_record_is_the_real_function_or_the_real_part():
+    x = torch.randn(3)
+    assert torch.equal(ENTIRE(x), ENTIRE.value(x + 0j).real)
+    assert ENTIRE(x.bfloat16()).dtype is torch.bfloat16
+    known = dataclasses.replace(ENTIRE, real=lambda x: x + 7)
+    assert torch.equal(known(x), x + 7)
+    assert torch.equal(known(x + 0j), ENTIRE(x + 0j))
+    with pytest.raises(InputTypeError, match=r"exp.*real tensor \(torch.float32, shape \(3,\)\)"):
+        dataclasses.replace(known, real_on_real=False)(x)
 
 
 def test_a_record_is_frozen():

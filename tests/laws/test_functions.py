@@ -117,6 +117,27 @@ def check_real_axis(record: HolomorphicFunction, x: Tensor) -> None:
     assert bool(real.all()) is record.real_on_real
 
 
+def check_real(record: HolomorphicFunction, x: Tensor) -> None:
+    """At real points the record is the real part at x + 0i, and so are its derivatives."""
+
+    def continued(x: Tensor) -> Tensor:
+        return record.value(torch.complex(x, torch.zeros_like(x))).real
+
+    z = x + 0j
+    f, df = record.value(z).abs(), record.derivative(z).abs()
+    d2f, d3f = record.second_derivative(z).abs(), along_one(record.second_derivative, z).abs()
+    # functions of torch that are sums, such as x (1 + erf) / 2, cancel where they are small
+    scale = f + x.abs() + df + (1 + x.abs()) * d2f + x.abs() * d3f
+    assert record(x).dtype is x.dtype
+    for order, derive in enumerate((along_one, pulled_back)):
+        ours = [record, lambda x, d=derive: d(record, x), None]
+        theirs = [continued, lambda x, d=derive: d(continued, x), None]
+        ours[2] = lambda x, d=derive, g=ours[1]: d(g, x)
+        theirs[2] = lambda x, d=derive, g=theirs[1]: d(g, x)
+        for a, b in zip(ours[order:], theirs[order:], strict=True):
+            close(a(x), b(x), scale)
+
+
 def check_formula(record: HolomorphicFunction, z: Tensor) -> None:
     mpmath, sympy = pytest.importorskip("mpmath"), pytest.importorskip("sympy")
     expression = sympy.sympify(record.formula)
@@ -163,6 +184,15 @@ def test_records_are_holomorphic_on_their_domain(record, z):
 @given(x=st.lists(st.floats(-6, 6), min_size=1, max_size=20))
 def test_the_real_axis_is_declared_truly(record, x):
     check_real_axis(record, torch.tensor([record.base_point.real, *x], dtype=torch.float64))
+
+
+@RECORDS
+@spread
+@given(x=st.lists(st.floats(-60, 60), min_size=1, max_size=20), seed=SEEDS)
+def test_at_real_points_a_record_is_its_real_part(record, x, seed):
+    others = 2 * torch.randn(200, generator=torch.Generator().manual_seed(seed)).double()
+    x = torch.cat([torch.tensor(x, dtype=torch.float64), others])
+    check_real(record, x[(record.clearance(x + 0j) > 1e-3) & record.value(x + 0j).isfinite()])
 
 
 @RECORDS
@@ -312,6 +342,15 @@ def test_a_false_real_axis_is_noticed():
     false = dataclasses.replace(CATALOGUE["tanh"], real_on_real=False)
     with pytest.raises(AssertionError):
         check_real_axis(false, torch.linspace(-1, 1, 9).double())
+
+
+@RECORDS
+def test_a_false_real_function_is_noticed(record):
+    true, x = record, record.base_point.real + 0.3 * torch.randn(6, dtype=torch.float64)
+    check_real(record, x)
+    for false in (lambda x: true(x) * (1 + 1e-9) + 1e-9, lambda x: true(x.detach()) + 0 * x):
+        with pytest.raises(AssertionError, match="eps"):
+            check_real(dataclasses.replace(record, real=false), x)
 
 
 def test_a_false_formula_is_noticed():

@@ -1,6 +1,7 @@
 """The contract of every module that nn exports, whatever it computes."""
 
 import copy
+import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -21,17 +22,25 @@ C64, C128 = torch.complex64, torch.complex128
 
 @dataclass(frozen=True)
 class Case:
-    """How to build a module, and the shape of one example; `ones` is the same with sizes 1."""
+    """How to build a module, and the shape of one example; `ones` is the same with sizes 1.
+
+    Points are complex. `build` and `ones` get their dtype, or its real dtype for real coefficients.
+    """
 
     build: Callable[[torch.dtype], tnn.Module]
     shape: tuple[int, ...]
     ones: Callable[[torch.dtype], tnn.Module] | None = None
     unbatched: bool = True
+    real: bool = False
+
+    def blank(self, dtype=C128, what="build"):
+        """The module as it is built, or the one with sizes 1."""
+        return getattr(self, what)(dtype.to_real() if self.real else dtype)
 
     def module(self, dtype=C128):
         """The module with parameters off their initial values, zero biases above all."""
         torch.manual_seed(0)
-        module = self.build(dtype)
+        module = self.blank(dtype)
         with torch.no_grad():
             for parameter in module.parameters():
                 parameter.add_(0.1 * torch.randn_like(parameter))
@@ -105,10 +114,39 @@ CASES = {
     nn.Modulus: plain(nn.Modulus),
     nn.LogModulus: plain(nn.LogModulus),
 }
+
+
+def mixed(dtype):
+    """Real coefficients, then complex ones, then real ones again."""
+    real = dtype.to_real()
+    return nn.Sequential(
+        nn.Linear(3, 4, dtype=real),
+        nn.Sin(),
+        nn.Linear(4, 3, dtype=dtype),
+        nn.Linear(3, 2, dtype=real),
+    )
+
+
+COEFFICIENTS = {
+    **{
+        f"{kind.__name__}, real": dataclasses.replace(case, real=True)
+        for kind, case in CASES.items()
+        if any(True for _ in case.build(C64).parameters())
+    },
+    "Sequential, mixed": Case(mixed, (3,), lambda d: nn.Linear(1, 1, dtype=d.to_real())),
+    "HolomorphicClassifier, mixed": Case(
+        lambda d: nn.HolomorphicClassifier(mixed(d)),
+        (3,),
+        lambda d: nn.HolomorphicClassifier(nn.Linear(1, 1, dtype=d.to_real())),
+    ),
+}
+"""Modules whose coefficients are real, or real in some layers."""
+
 BASES = {nn.DeclaredModule, nn.HolomorphicModule, nn.Readout}
 """Exported to be derived from: they compute nothing, and declare nothing."""
 
-every = each("case", CASES.values(), ids=[kind.__name__ for kind in CASES])
+NAMED = {**{kind.__name__: case for kind, case in CASES.items()}, **COEFFICIENTS}
+every = each("case", NAMED.values(), ids=NAMED)
 
 
 def same(a, b):
@@ -161,7 +199,7 @@ def test_gradients_are_right_in_both_modes(case):
 
 @every
 def test_a_state_dict_makes_the_round_trip(case):
-    module, other = case.module(), case.build(C128)
+    module, other = case.module(), case.blank()
     z = case.points()
     if any(True for _ in module.parameters()):
         assert not torch.equal(other(z), module(z))
@@ -190,7 +228,7 @@ def test_the_input_is_not_changed(case):
 @every
 def test_sizes_of_one(case):
     one = torch.full((1,) * (1 + len(case.shape)), 0.5 + 0.2j, dtype=C128)
-    value = case.ones(C128)(one)
+    value = case.blank(what="ones")(one)
     assert value.isfinite().all()
     assert len(value) == 1
 
@@ -210,6 +248,8 @@ def test_an_empty_batch_works_or_is_refused(case):
 @each("dtype", [C64, C128])
 def test_precision_is_kept(case, dtype):
     module = case.module(dtype)
+    if case.real:
+        assert all(p.dtype is dtype.to_real() for p in module.parameters())
     value = module(case.points(dtype=dtype))
     exit_to_real = not module.function_class.is_holomorphic
     assert value.dtype is (dtype.to_real() if exit_to_real else dtype)
@@ -240,20 +280,45 @@ def test_torchs_conversions_keep_numbers_complex(case):
 
 
 @every
-@each("dtype", [torch.float32, torch.int64])
-def test_real_input_is_refused_with_the_way_out(case, dtype):
-    module, x = case.module(C64), case.points(dtype=C64).real.to(dtype)
-    takes_real = isinstance(module, nn.HolomorphicClassifier)
-    takes_real = takes_real or getattr(module, "takes_real", False)
-    if takes_real and dtype.is_floating_point:
-        value, lifted = module(x), module(x.to(C64))
+def test_a_real_point_is_one_with_imaginary_part_0(case):
+    for module in (case.module(), case.module().double()):
+        x = case.points().real.clone()
+        if isinstance(module, nn.ImagPart):
+            with pytest.raises(InputTypeError, match="imaginary part is 0"):
+                module(x)
+            return
+        value, lifted = module(x), module(x.to(C128))
         torch.testing.assert_close(value.to(lifted.dtype), lifted)
-        return
-    way_out = (
-        "HolomorphicClassifier" if not isinstance(module, nn.HolomorphicClassifier) else "/ 255"
-    )
-    with pytest.raises(InputTypeError, match=way_out):
-        module(x)
+        coefficients = [*module.parameters(), *module.buffers()]
+        assert value.is_complex() == (
+            module.function_class.is_holomorphic and any(p.is_complex() for p in coefficients)
+        )
+        parameters = list(module.parameters())
+        if parameters:
+            slopes = (
+                torch.autograd.grad(v.abs().square().sum(), parameters) for v in (value, lifted)
+            )
+            for ours, theirs in zip(*slopes, strict=True):
+                torch.testing.assert_close(ours, theirs)
+
+
+@every
+def test_integers_are_refused_with_the_way_out(case):
+    with pytest.raises(InputTypeError, match="/ 255"):
+        case.module(C64)(case.points(dtype=C64).real.long())
+
+
+@every
+def test_real_coefficients_reflect(case):
+    """Schwarz: the value at the conjugate is the conjugate of the value."""
+    module, z = case.module(), case.points()
+    value, reflected = module(z), module(z.conj())
+    if any(t.is_complex() for t in (*module.parameters(), *module.buffers())):
+        assert not torch.allclose(reflected, value.conj(), atol=1e-3) or not value.is_complex()
+    elif isinstance(module, nn.ImagPart):
+        torch.testing.assert_close(reflected, -value)
+    else:
+        torch.testing.assert_close(reflected, value.conj().resolve_conj())
 
 
 @every

@@ -6,6 +6,7 @@ import pickle
 
 import pytest
 import torch
+from torch.nn import functional
 
 from cases import each
 from holonet import nn
@@ -61,10 +62,36 @@ def test_an_unknown_name_gets_near_misses():
         nn.Activation("tahn")
 
 
-@each("layer", [nn.Activation("cube"), *(cls() for cls in NAMED.values())])
-def test_real_input_is_refused(layer):
-    with pytest.raises(InputTypeError, match=rf"{type(layer).__name__} got a real tensor"):
+REAL = {
+    "square": torch.square,
+    "exp": torch.exp,
+    "sin": torch.sin,
+    "tanh": torch.tanh,
+    "sigmoid": torch.sigmoid,
+    "silu": functional.silu,
+    "softplus": functional.softplus,
+    "gelu": functional.gelu,
+    "erf": torch.erf,
+    "asinh": torch.asinh,
+    "atan": torch.atan,
+}
+
+
+@each("name", REAL)
+@each("dtype", [torch.float32, torch.float64, torch.bfloat16])
+def test_real_input_gives_torchs_own_real_function(name, dtype):
+    layer, x = nn.Activation(name), torch.randn(3, 4, dtype=dtype)
+    assert layer.takes_real
+    assert torch.equal(layer(x), REAL[name](x))
+
+
+def test_real_input_is_refused_where_values_are_complex():
+    layer = nn.Activation(moebius(1, 1j, 2, 1))
+    assert not layer.takes_real
+    with pytest.raises(InputTypeError, match=r"moebius.*got a real tensor.*HolomorphicClassifier"):
         layer(torch.zeros(3))
+    with pytest.raises(InputTypeError, match=r"Square got a tensor of integers .*z\.float\(\)"):
+        nn.Square()(torch.zeros(3, dtype=torch.int64))
 
 
 @each("name", CATALOGUE)

@@ -37,6 +37,28 @@ def test_real_images_give_real_logits_of_the_holomorphic_map(readout, dtype):
     assert net.dtype is dtype
 
 
+@each("readout", [r for r in READOUTS if not isinstance(r, nn.ImagPart)], ids=repr)
+def test_real_coefficients_keep_real_images_real(readout):
+    net = model(readout, torch.float64)
+    x = torch.rand(5, 2, 3, dtype=torch.float64)
+    assert net.holomorphic_map(x).dtype is net(x).dtype is torch.float64
+    assert net.dtype is net.holomorphic_map(x + 0j).dtype is torch.complex128
+    torch.testing.assert_close(net(x), net(x + 0j))
+    assert net(x.float()).dtype is torch.float64
+    z = x + 1j * torch.rand_like(x)
+    torch.testing.assert_close(
+        net.holomorphic_map(z.conj()), net.holomorphic_map(z).conj().resolve_conj()
+    )
+    assert model(readout, torch.float32)(x).dtype is torch.float32
+
+
+def test_the_imaginary_part_behind_real_coefficients_is_refused():
+    with pytest.raises(ConfigError, match=r"ImagPart behind real coefficients.*RealPart"):
+        model(nn.ImagPart(), torch.float32)
+    mixed = nn.Sequential(nn.Linear(6, 4, dtype=torch.float32), nn.Sin(), nn.Linear(4, 3))
+    assert nn.HolomorphicClassifier(mixed, nn.ImagPart())(torch.rand(2, 6)).any()
+
+
 def test_real_images_of_any_precision_are_lifted():
     net = model()
     for dtype in (torch.float16, torch.bfloat16, torch.float32, torch.float64):
@@ -93,6 +115,7 @@ def test_integer_images_are_refused(dtype):
 # in a process of its own: annotations that are checked break the graph
 READ_BY_TORCH = """
 import io
+import sys
 import warnings
 
 import torch
@@ -101,8 +124,14 @@ from holonet import nn
 
 warnings.filterwarnings("ignore", category=DeprecationWarning)  # of torch.jit, and inside of torch
 torch.manual_seed(0)
-layers = nn.Linear(6, 70), nn.Tanh(), nn.Linear(70, 70), nn.GELU(), nn.Linear(70, 3)
-net = nn.HolomorphicClassifier(nn.Sequential(*layers))
+fields = dict(
+    complex=[torch.complex64] * 3,
+    real=[torch.float32] * 3,
+    mixed=[torch.float32, torch.complex64, torch.float32],
+)[sys.argv[1]]
+sizes = (6, 70), (70, 70), (70, 3)
+first, second, last = (nn.Linear(*size, dtype=d) for size, d in zip(sizes, fields))
+net = nn.HolomorphicClassifier(nn.Sequential(first, nn.Tanh(), second, nn.GELU(), last))
 parameters = list(net.parameters())
 net(torch.rand(9, 6)).sum().backward()  # compiled code is there, and steps back
 
@@ -140,9 +169,10 @@ same(torch.jit.load(buffer), (1, 300), derived=False)
 """
 
 
-def test_torch_compiles_exports_and_traces_it():
+@pytest.mark.parametrize("coefficients", ["complex", "real", "mixed"])
+def test_torch_compiles_exports_and_traces_it(coefficients):
     done = subprocess.run(
-        [sys.executable, "-c", READ_BY_TORCH],
+        [sys.executable, "-c", READ_BY_TORCH, coefficients],
         env={**os.environ, "HOLONET_BACKEND": "auto"},
         capture_output=True,
         text=True,

@@ -13,7 +13,7 @@ from holonet import nn
 from holonet.calculus import Probes, dbar_norm_squared, partial_z_along
 from holonet.domains import Plane
 from holonet.errors import InputTypeError, NotHolomorphicError, ShapeError
-from holonet.functions import CATALOGUE, FunctionClass, compose, multiply
+from holonet.functions import CATALOGUE, FunctionClass, compose, moebius, multiply
 
 C128 = torch.complex128
 WIDTH = 3
@@ -170,14 +170,38 @@ def test_shapes_that_do_not_fit_are_refused():
         nn.Product(tnn.Identity(), nn.Linear(3, 1, dtype=C128))(z)
 
 
-@pytest.mark.parametrize(
-    "net",
-    [nn.Sequential(), nn.Residual(nn.Exp()), nn.Product(nn.Exp()), nn.Sequential(nn.Flatten())],
-    ids=lambda m: type(m).__name__,
-)
-def test_real_input_is_refused(net):
-    with pytest.raises(InputTypeError, match=rf"{type(net).__name__} got a real tensor"):
-        net(torch.zeros(2, 3))
+CONTAINERS = [nn.Sequential(), nn.Residual(nn.Exp()), nn.Product(nn.Exp()), nn.Flatten()]
+
+
+@pytest.mark.parametrize("net", CONTAINERS, ids=lambda m: type(m).__name__)
+def test_real_input_stays_real(net):
+    x = torch.rand(2, 3)
+    assert net.takes_real
+    assert torch.equal(net(x), net(x + 0j).real)
+    with pytest.raises(InputTypeError, match=rf"{type(net).__name__} got a tensor of integers"):
+        net(torch.zeros(2, 3, dtype=torch.int64))
+
+
+def test_real_input_is_taken_as_the_layers_inside_take_it():
+    moebius_layer, real = nn.Activation(moebius(1, 1j, 2, 1)), nn.Linear(3, 3, dtype=torch.float32)
+    for container in (nn.Sequential, nn.Residual, nn.Product):
+        assert not container(moebius_layer).takes_real
+    assert nn.Sequential(real, nn.Linear(3, 3), moebius_layer).takes_real  # complex by then
+    assert not nn.Sequential(real, moebius_layer).takes_real
+    assert not nn.Product(real, moebius_layer).takes_real
+    with pytest.raises(InputTypeError, match=r"moebius.*got a real tensor"):
+        nn.Sequential(real, moebius_layer)(torch.zeros(2, 3))
+
+
+def test_real_layers_in_front_of_complex_ones_compose():
+    torch.manual_seed(0)
+    layers = nn.Linear(3, 4, dtype=torch.float64), nn.Tanh(), nn.Linear(4, 2, dtype=C128), nn.Exp()
+    net, x = nn.Sequential(*layers), torch.rand(5, 3, dtype=torch.float64)
+    assert layers[1](layers[0](x)).dtype is torch.float64
+    assert net(x).dtype is C128
+    torch.testing.assert_close(net(x), net(x.to(C128)))
+    back = nn.Sequential(layers[2], nn.Linear(2, 3, dtype=torch.float64), nn.Square())
+    assert back(torch.rand(5, 4, dtype=torch.float64)).dtype is C128
 
 
 def test_flatten_says_that_the_batch_is_missing():

@@ -79,8 +79,10 @@ def test_the_transposed_convolution_takes_an_output_size():
     z = torch.randn(1, 1, 4, 4, dtype=torch.cfloat)
     assert layer(z).shape == (1, 1, 9, 9)
     assert layer(z, output_size=[10, 10]).shape == (1, 1, 10, 10)
-    with pytest.raises(InputTypeError, match="real tensor"):
-        layer(z.real, output_size=[10, 10])
+    for dtype in (torch.cfloat, torch.float32):
+        layer = nn.ConvTranspose2d(1, 1, 3, stride=2, dtype=dtype)
+        lifted = layer(z.real + 0j, output_size=[10, 10])
+        torch.testing.assert_close(layer(z.real, output_size=[10, 10]) + 0j, lifted)
 
 
 @each("groups", [1, 4])
@@ -107,16 +109,66 @@ def test_bad_input_is_refused(ours, theirs, axes):
         layer(torch.cat([z, z], 1))
     with pytest.raises(ShapeError, match=r"channels"):
         layer(z[0, 0])
-    if layer.takes_real:
+    for single in (layer, ours(2, 3, 2, dtype=torch.float32)):
         with pytest.raises(InputTypeError, match=r"float32"):
-            layer(z.real.double())
-    else:
-        with pytest.raises(InputTypeError, match=rf"{name} got a real tensor"):
-            layer(z.real)
-    with pytest.raises(InputTypeError, match=r"to_precision"):
-        layer(z.to(torch.complex128))
-    with pytest.raises(InputTypeError, match=rf"{name}\(dtype=torch.float64\)"):
-        ours(2, 3, 2, dtype=torch.float64)
+            single(z.real.double())
+        with pytest.raises(InputTypeError, match=r"to_precision.*complex64"):
+            single(z.to(torch.complex128))
+        with pytest.raises(InputTypeError, match=rf"{name} got a tensor of integers"):
+            single(z.real.long())
+    with pytest.raises(InputTypeError, match=rf"{name}\(dtype=torch.int64\)"):
+        ours(2, 3, 2, dtype=torch.int64)
+
+
+REAL = [(ours, theirs, axes) for ours, theirs, axes in PAIRS] + [
+    (nn.Linear, tnn.Linear, 0),
+]
+
+
+@each(("ours", "theirs", "axes"), REAL)
+@each("bias", [True, False])
+def test_real_coefficients_at_real_points_are_torchs_own_layer(ours, theirs, axes, bias):
+    size = () if axes == 0 else (3,)
+    layer, twin = ours(2, 3, *size, bias=bias, dtype=torch.float32), theirs(2, 3, *size, bias=bias)
+    twin.load_state_dict(layer.state_dict())
+    x = torch.randn(4, 2, *(6,) * axes)
+    value = layer(x)
+    assert torch.equal(value, twin(x))
+    parts = [
+        torch.autograd.grad(net(x).square().sum(), list(net.parameters())) for net in (layer, twin)
+    ]
+    assert all(torch.equal(a, b) for a, b in zip(*parts, strict=True))
+    for low in (torch.bfloat16, torch.float16):
+        for image in (x, x.to(low)):
+            with torch.autocast("cpu", dtype=low):
+                assert torch.equal(layer(image), twin(image))
+                assert layer(image).dtype is low
+
+
+@each(("ours", "theirs", "axes"), REAL)
+@each("bias", [True, False])
+def test_real_coefficients_at_complex_points_are_the_complex_layer(ours, theirs, axes, bias):
+    del theirs
+    size = () if axes == 0 else (3,)
+    layer = ours(2, 3, *size, bias=bias, dtype=torch.float64)
+    twin = ours(2, 3, *size, bias=bias, dtype=torch.complex128)
+    for parameter in layer.parameters():
+        torch.nn.init.normal_(parameter)
+    twin.load_state_dict(layer.state_dict())
+    z = torch.randn(4, 2, *(6,) * axes, dtype=torch.complex128)
+    torch.testing.assert_close(layer(z), twin(z))
+    torch.testing.assert_close(layer(z.conj()), layer(z).conj().resolve_conj())
+    v = torch.randn_like(z)
+    pair = [torch.func.jvp(f, (z,), (v,))[1] for f in (layer, twin)]
+    torch.testing.assert_close(*pair)
+    pair = [torch.func.vjp(f, z)[1](f(z))[0] for f in (layer, twin)]
+    torch.testing.assert_close(*pair)
+    torch.testing.assert_close(torch.func.vmap(layer)(z[:, None]), layer(z)[:, None])
+    single, low = ours(2, 3, *size, bias=bias, dtype=torch.float32), z.to(torch.complex64)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        value = single(low)
+    assert value.dtype is torch.complex64
+    assert (value - single(low)).abs().max() < 0.05 * value.abs().max()
 
 
 @each("groups", [1, 2])

@@ -46,10 +46,19 @@ def test_without_bias():
     assert nn.Linear(3, 2, bias=False).bias is None
 
 
-@pytest.mark.parametrize("dtype", [torch.float32, torch.int64])
-def test_a_real_dtype_is_refused(dtype):
-    with pytest.raises(InputTypeError, match=r"Linear\(dtype="):
-        nn.Linear(3, 2, dtype=dtype)
+def test_a_real_dtype_gives_real_coefficients():
+    torch.manual_seed(0)
+    for dtype in (torch.float32, torch.float64):
+        layer = nn.Linear(300, 200, dtype=dtype)
+        assert layer.weight.dtype is layer.bias.dtype is dtype
+        assert not layer.bias.any()
+        assert abs(layer.weight.square().mean() * 300 - 1) < 0.03
+        assert layer(torch.rand(2, 300, dtype=dtype)).dtype is dtype
+
+
+def test_a_dtype_of_integers_is_refused():
+    with pytest.raises(InputTypeError, match=r"Linear\(dtype=torch.int64\).*complex.*float32"):
+        nn.Linear(3, 2, dtype=torch.int64)
 
 
 @pytest.mark.parametrize("shape", [(4, 2), (3, 4), ()])

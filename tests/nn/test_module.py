@@ -13,9 +13,8 @@ from holonet.domains import Disc, PointSet, SlitPlane
 from holonet.errors import DomainError, InputTypeError, NotHolomorphicError, ShapeError
 from holonet.functions import FunctionClass
 from holonet.nn.module import (
-    complex_dtype,
     forward_hooks,
-    require_complex,
+    require_numbers,
     require_size,
     require_tensor,
 )
@@ -247,13 +246,13 @@ def test_the_margin_is_not_infinite_where_no_domain_was_declared():
 @pytest.mark.filterwarnings("ignore:ComplexHalf")
 def test_what_is_no_tensor_is_refused():
     with pytest.raises(InputTypeError, match=r"Linear got a list.*as_tensor"):
-        require_complex([1.0, 2.0], nn.Linear(2, 2))
+        require_numbers([1.0, 2.0], nn.Linear(2, 2))
     for wrong in (None, np.zeros(2)):
         with pytest.raises(InputTypeError, match=f"got a {type(wrong).__name__}, it takes tensors"):
             require_tensor(wrong, nn.Sin())
     half = torch.zeros(2, dtype=torch.complex64).to(torch.complex32)
     with pytest.raises(InputTypeError, match="come in single and double precision"):
-        require_complex(half, nn.Sin())
+        require_numbers(half, nn.Sin())
 
 
 def test_hooks_are_removed_whatever_happens():
@@ -264,27 +263,27 @@ def test_hooks_are_removed_whatever_happens():
     assert not layer._forward_hooks
 
 
-def test_the_default_dtype_is_complex64():
-    assert complex_dtype(None, "X") is torch.complex64
-    assert complex_dtype(torch.complex128, "X") is torch.complex128
-    with pytest.raises(
-        InputTypeError, match=r"X\(dtype=torch.float32\).*complex64 or .*complex128"
-    ):
-        complex_dtype(torch.float32, "X")
-
-
-@pytest.mark.parametrize("dtype", [torch.float32, torch.int64, torch.bool])
-def test_real_input_is_refused_with_the_way_out(dtype):
+@pytest.mark.parametrize("dtype", [torch.int64, torch.bool])
+def test_integers_are_refused_with_the_way_out(dtype):
     z = torch.zeros(2, 3, dtype=dtype)
-    with pytest.raises(InputTypeError, match=r"Sin got a real tensor .*HolomorphicClassifier"):
-        require_complex(z, nn.Sin())
+    with pytest.raises(InputTypeError, match=r"Sin got a tensor of integers .*z\.float\(\)"):
+        require_numbers(z, nn.Sin())
+    require_numbers(z.float(), nn.Sin())
 
 
 def test_the_other_precision_is_refused_with_the_way_out():
     z = torch.zeros(2, 3, dtype=torch.complex128)
-    require_complex(z, nn.Sin())
+    require_numbers(z, nn.Sin())
     with pytest.raises(InputTypeError, match=r"to_precision\(module, torch.complex128\)"):
-        require_complex(z, nn.Sin(), torch.complex64)
+        require_numbers(z, nn.Sin(), torch.complex64)
+    for coefficients in (torch.complex64, torch.float32):
+        require_numbers(z.real.float(), nn.Sin(), coefficients)
+        with pytest.raises(InputTypeError, match=r"z\.to\(torch.float32\)"):
+            require_numbers(z.real.double(), nn.Sin(), coefficients)
+        with pytest.raises(InputTypeError, match=r"z\.to\(torch.complex64\)"):
+            require_numbers(z, nn.Sin(), coefficients)
+    with torch.autocast("cpu", dtype=torch.bfloat16):  # torch converts real tensors
+        require_numbers(z.real.bfloat16(), nn.Sin(), torch.float32)
 
 
 @pytest.mark.parametrize(("shape", "axis"), [((3, 2), -1), ((), -1), ((3,), -2)])
@@ -307,3 +306,14 @@ def test_real_numbers_are_not_assigned_in_the_place_of_complex_ones(outer):
     double = {name: p.to(torch.complex128) for name, p in net.state_dict().items()}
     net.load_state_dict(double, assign=True)
     assert net[0].weight.dtype is torch.complex128
+
+
+@pytest.mark.parametrize("assign", [True, False])
+def test_complex_numbers_are_not_loaded_in_the_place_of_real_ones(assign):
+    net = nn.Sequential(nn.Linear(3, 2, dtype=torch.float32))
+    before = net[0].weight.clone()
+    with pytest.raises(InputTypeError, match=r"0.weight.*real coefficients.*imaginary parts"):
+        net.load_state_dict(nn.Sequential(nn.Linear(3, 2)).state_dict(), assign=assign)
+    assert torch.equal(net[0].weight, before)
+    net.load_state_dict({k: 2 * v for k, v in net.state_dict().items()}, assign=assign)
+    assert torch.equal(net[0].weight, 2 * before)

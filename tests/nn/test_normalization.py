@@ -110,10 +110,32 @@ def test_bad_input_is_refused():
         norm.measure(torch.zeros(4, 3, dtype=torch.complex64))
     with pytest.raises(ShapeError, match="empty batch"):
         nn.calibrate(norm, torch.zeros(0, 4, dtype=torch.complex64))
-    with pytest.raises(InputTypeError, match="real tensor"):
-        norm.measure(torch.zeros(3, 4))
-    with pytest.raises(InputTypeError, match=r"FrozenNorm\(dtype=torch.float32\)"):
-        nn.FrozenNorm(4, dtype=torch.float32)
+    with pytest.raises(InputTypeError, match="tensor of integers"):
+        norm.measure(torch.zeros(3, 4, dtype=torch.int64))
+    with pytest.raises(InputTypeError, match=r"FrozenNorm\(dtype=torch.int64\)"):
+        nn.FrozenNorm(4, dtype=torch.int64)
+
+
+def test_real_points_measure_as_complex_ones_do():
+    x = 3 * torch.randn(50, 4) + 2
+    norms = [nn.FrozenNorm(4, dtype=dtype) for dtype in (torch.complex64, torch.float32)]
+    for norm in norms:
+        norm.measure(x)
+        torch.testing.assert_close(norm(x) + 0j, norm(x + 0j))
+    torch.testing.assert_close(norms[0].scale, norms[1].scale)
+    torch.testing.assert_close(norms[0].mean.real, norms[1].mean)
+    assert norms[1](x).dtype is torch.float32
+    assert norms[0](x).dtype is torch.complex64
+
+
+def test_real_coefficients_take_the_real_part_of_a_complex_mean():
+    z = torch.randn(200, 3, dtype=torch.complex128) + (2 + 1j)
+    norm = nn.FrozenNorm(3, eps=0, dtype=torch.float64)
+    norm.measure(z)
+    assert norm.mean.dtype is norm.scale.dtype is torch.float64
+    torch.testing.assert_close(norm(z).mean(0).real, torch.zeros(3).double(), rtol=0, atol=1e-12)
+    torch.testing.assert_close(norm(z).abs().square().mean(0), torch.ones(3).double())
+    torch.testing.assert_close(norm(z.conj()), norm(z).conj().resolve_conj())
 
 
 @pytest.mark.parametrize("eps", [-1.0, torch.nan, torch.inf])

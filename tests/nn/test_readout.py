@@ -129,9 +129,22 @@ def test_a_negative_floor_is_refused(eps):
 
 
 @pytest.mark.parametrize("readout", READOUTS, ids=str)
-def test_real_input_is_refused(readout):
-    with pytest.raises(InputTypeError, match="got a real tensor"):
-        readout(torch.ones(3))
+def test_real_numbers_are_read_as_complex_ones(readout):
+    x = torch.tensor([3.0, -2.0, 0.25, 1e-30], dtype=torch.float64)
+    if isinstance(readout, nn.ImagPart):
+        with pytest.raises(InputTypeError, match=r"ImagPart got a real .*imaginary part is 0"):
+            readout(x)
+        return
+    torch.testing.assert_close(readout(x), readout(x + 0j))
+    x.requires_grad_()
+    slopes = [torch.autograd.grad(readout(p).sum(), x)[0] for p in (x, x + 0j)]
+    torch.testing.assert_close(*slopes)
+
+
+@pytest.mark.parametrize("readout", READOUTS, ids=str)
+def test_integers_are_refused(readout):
+    with pytest.raises(InputTypeError, match="tensor of integers"):
+        readout(torch.ones(3, dtype=torch.int64))
 
 
 def test_the_floor_is_shown():

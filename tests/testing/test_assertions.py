@@ -15,7 +15,7 @@ from holonet import nn
 from holonet.domains import Annulus, Disc
 from holonet.errors import ConfigError, DomainError, InputTypeError, ShapeError
 from holonet.functions import CATALOGUE
-from holonet.testing import IMPOSTORS, impostors_against, random_network
+from holonet.testing import COEFFICIENTS, IMPOSTORS, impostors_against, random_network
 from holonet.testing.assertions import assert_holomorphic, holomorphy_error
 
 Z = torch.randn(6, 3, generator=torch.Generator().manual_seed(0), dtype=torch.complex128)
@@ -33,9 +33,13 @@ def test_every_impostor_is_rejected(name, seeds):
 
 
 @settings(max_examples=5)  # a network and its perturbed copies
-@given(seed=st.integers(0, 2**32), dtype=st.sampled_from([torch.complex64, torch.complex128]))
-def test_random_holomorphic_networks_are_not(seed, dtype):
-    network, points = random_network(seed, dtype=dtype)
+@given(
+    seed=st.integers(0, 2**32),
+    dtype=st.sampled_from([torch.complex64, torch.complex128]),
+    coefficients=st.sampled_from(COEFFICIENTS),
+)
+def test_random_holomorphic_networks_are_not(seed, dtype, coefficients):
+    network, points = random_network(seed, dtype=dtype, coefficients=coefficients)
     assert assert_holomorphic(network, points, seed=seed % 7) < 2e-12
 
 
@@ -53,6 +57,9 @@ def test_a_plain_callable_and_a_network_are_enough():
     assert assert_holomorphic(classifier) < 1e-13
     assert assert_holomorphic(classifier.holomorphic_map, Z[:, :1].expand(6, 5)) < 1e-13
     assert assert_holomorphic(torch_nn.Linear(3, 2, dtype=torch.cfloat), Z) < 1e-13
+    for coefficients in ("complex", "real"):
+        network = nn.holomorphic_mlp(5, [4], 2, activation="tanh", coefficients=coefficients)
+        assert assert_holomorphic(network) < 1e-12
 
 
 def test_the_module_is_left_as_it_was():

@@ -18,6 +18,23 @@ MODULES = {
     **{name: lambda name=name: nn.Activation(name) for name in CATALOGUE},
     "Linear": lambda: nn.Linear(3, 2),
     "a network": lambda: nn.Sequential(nn.Linear(3, 4), nn.Tanh(), nn.Linear(4, 2)),
+    "Linear with real coefficients": lambda: nn.Linear(3, 2, dtype=torch.float32),
+    "ConvTranspose2d with real coefficients": lambda: nn.Sequential(
+        nn.Linear(4, 4, dtype=torch.float32),
+        torch_nn.Unflatten(1, (1, 2, 2)),
+        nn.ConvTranspose2d(1, 2, 2, dtype=torch.float32),
+        nn.AvgPool2d(2),
+        nn.FrozenNorm(2, -3, dtype=torch.float32),
+    ),
+    "a network with real coefficients": lambda: nn.Sequential(
+        nn.Linear(3, 4, dtype=torch.float32), nn.Tanh(), nn.Linear(4, 2, dtype=torch.float32)
+    ),
+    "a network with both": lambda: nn.Sequential(
+        nn.Linear(3, 4, dtype=torch.float32), nn.Tanh(), nn.Linear(4, 2)
+    ),
+    "a classifier with real coefficients": lambda: nn.holomorphic_mlp(
+        3, [4], 2, coefficients="real"
+    ),
     "Residual": lambda: nn.Residual(nn.Square()),
     "Product": lambda: nn.Product(nn.Sin(), nn.Square()),
     "a classifier": lambda: nn.HolomorphicClassifier(nn.Linear(3, 2)),

@@ -13,21 +13,22 @@ from holonet.calculus import Probes, dbar_norm_squared, fourier_coefficients, pa
 from holonet.errors import ConfigError, DomainError, InputTypeError, UnknownNameError
 from holonet.functions import CATALOGUE, HolomorphicFunction, moebius
 from holonet.nn.module import forward_hooks
-from holonet.testing import BLOCKS, random_network
+from holonet.testing import BLOCKS, COEFFICIENTS, random_network
 from holonet.testing.networks import __all__ as public
 
 C64, C128 = torch.complex64, torch.complex128
 seeds = st.integers(0, 2**63 - 1)
 depths = st.integers(1, 6)
+coefficients = st.sampled_from(COEFFICIENTS)
 
 
 def activations_of(network):
     return [m for m in network.modules() if isinstance(m, nn.Activation)]
 
 
-@given(seed=seeds, depth=depths)
-def test_values_are_moderate_and_points_keep_their_margin(seed, depth):
-    network, z = random_network(seed, depth=depth, dtype=C128)
+@given(seed=seeds, depth=depths, coefficients=coefficients)
+def test_values_are_moderate_and_points_keep_their_margin(seed, depth, coefficients):
+    network, z = random_network(seed, depth=depth, dtype=C128, coefficients=coefficients)
     value = network(z)
     assert value.isfinite().all()
     assert 0.05 < value.abs().square().mean().sqrt() < 20
@@ -51,9 +52,9 @@ def test_pre_activations_are_of_order_one_about_the_base_point(seed):
         # gap.max() may be close to the clearance of the base point
 
 
-@given(seed=seeds, depth=depths)
-def test_networks_are_holomorphic(seed, depth):
-    network, z = random_network(seed, depth=depth, dtype=C128)
+@given(seed=seeds, depth=depths, coefficients=coefficients)
+def test_networks_are_holomorphic(seed, depth, coefficients):
+    network, z = random_network(seed, depth=depth, dtype=C128, coefficients=coefficients)
     probes = Probes(1)
     slope = partial_z_along(network, z, probes.like(z)).abs().square().flatten(1).sum(1)
     assert (dbar_norm_squared(network, z, probes=probes) <= 1e-20 * (slope.max() + 1)).all()
@@ -64,6 +65,31 @@ def test_networks_are_holomorphic(seed, depth):
         )
     modes = modes.reshape(64, -1).abs()
     assert modes[:32].max() <= 1e-12 * (1 + modes.max())
+
+
+@given(seed=seeds, depth=depths)
+def test_real_coefficients_reflect_and_keep_real_points_real(seed, depth):
+    network, z = random_network(seed, depth=depth, dtype=C128, coefficients="real")
+    assert all(p.dtype is torch.float64 for p in network.parameters())
+    value = network(z)
+    torch.testing.assert_close(network(z.conj()), value.conj().resolve_conj(), rtol=1e-9, atol=1e-9)
+    x = z.real.clone()
+    keep = network.margin(x) > 0.05
+    real, lifted = network(x)[keep], network(x + 0j)[keep]
+    assert real.dtype is torch.float64
+    size = 1 + lifted.abs().amax() if len(lifted) else 1
+    assert ((real - lifted).abs() <= 1e-9 * size).all()
+
+
+@given(seed=seeds, depth=depths)
+def test_mixed_coefficients_are_real_up_to_a_block(seed, depth):
+    network, z = random_network(seed, depth=depth, dtype=C128, coefficients="mixed")
+    weights = [m.weight for m in network.modules() if isinstance(m, nn.Linear | nn.Conv2d)]
+    fields = [weight.is_complex() for weight in weights]
+    assert fields == sorted(fields)
+    assert not fields[0]
+    assert fields[-1]
+    assert network(z).dtype is network(z.real.clone()).dtype is C128
 
 
 @given(seed=seeds, depth=st.none() | depths)
@@ -122,8 +148,11 @@ def test_over_many_seeds_everything_occurs():
 
 @each("name", CATALOGUE)
 @each("block", BLOCKS)
-def test_every_activation_in_every_block(name, block):
-    network, z = random_network(3, depth=2, activations=[name], blocks=[block], dtype=C128)
+@each("coefficients", COEFFICIENTS)
+def test_every_activation_in_every_block(name, block, coefficients):
+    network, z = random_network(
+        3, depth=2, activations=[name], blocks=[block], dtype=C128, coefficients=coefficients
+    )
     assert {m.function.name for m in activations_of(network)} == {name}
     assert len(activations_of(network)) == 2
     assert (network.margin(z) >= 0.25 * (1 - 1e-6)).all()
@@ -162,7 +191,7 @@ def test_records_are_accepted():
     network, _ = random_network(0, depth=2, activations=[record])
     assert all(m.function is record for m in activations_of(network))
     assert isinstance(record, HolomorphicFunction)
-    assert set(public) == {"BLOCKS", "random_network"}
+    assert set(public) == {"BLOCKS", "COEFFICIENTS", "random_network"}
 
 
 @each(
@@ -175,6 +204,7 @@ def test_records_are_accepted():
         ({"activations": ["tahn"]}, UnknownNameError, "'tanh'"),
         ({"blocks": ["plian"]}, UnknownNameError, "'plain'"),
         ({"dtype": torch.float32}, InputTypeError, "float32"),
+        ({"coefficients": "quaternion"}, ConfigError, "complex, real, mixed"),
         (
             {"activations": [dataclasses.replace(CATALOGUE["tanh"], base_point=1.5j)]},
             DomainError,

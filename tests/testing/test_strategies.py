@@ -16,7 +16,7 @@ from holonet.calculus import Probes, dbar_norm_squared, partial_z_along
 from holonet.domains import Annulus, Disc, Domain, Plane, PointSet, Polydisc, Rectangle, SlitPlane
 from holonet.errors import DomainError, InputTypeError
 from holonet.functions import FunctionClass
-from holonet.testing import BLOCKS
+from holonet.testing import BLOCKS, COEFFICIENTS
 from holonet.testing import strategies as hst
 
 # beartype looks at a random item of every sequence that it checks, inside strategies too
@@ -217,7 +217,33 @@ def test_modules_are_what_they_declare(case):
 def test_modules_come_in_single_precision(data):
     module, z = data.draw(hst.holomorphic_modules(dtype=C64))
     assert z.dtype == module(z).dtype == C64
-    assert all(p.dtype == C64 for p in module.parameters())
+    assert all(p.dtype in (C64, torch.float32) for p in module.parameters())
+
+
+@given(data=st.data(), coefficients=st.sampled_from(COEFFICIENTS))
+def test_coefficients_are_those_that_were_requested(data, coefficients):
+    module, z = data.draw(hst.holomorphic_modules(coefficients=[coefficients]))
+    network, _ = data.draw(hst.networks(max_depth=2, coefficients=[coefficients]))
+    fields = {p.is_complex() for p in module.parameters()}
+    assert fields <= {"complex": {True}, "real": {False}, "mixed": {True, False}}[coefficients]
+    assert {p.is_complex() for p in network.parameters()} == {
+        "complex": {True},
+        "real": {False},
+        "mixed": {True, False},
+    }[coefficients]
+    if coefficients == "real" and not isinstance(module, nn.Activation):
+        torch.testing.assert_close(module(z.conj()), module(z).conj().resolve_conj())
+        torch.testing.assert_close(module(z.real) + 0j, module(z.real + 0j))
+
+
+@pytest.mark.parametrize("coefficients", COEFFICIENTS)
+def test_every_field_of_coefficients_occurs(coefficients):
+    mixed = {"complex": {True}, "real": {False}, "mixed": {True, False}}[coefficients]
+    for cases in (hst.holomorphic_modules(), hst.networks(max_depth=2)):
+        module, _ = simplest(
+            cases, lambda case: {p.is_complex() for p in case[0].parameters()} == mixed
+        )
+        assert module.function_class.is_holomorphic
 
 
 @each(
@@ -274,7 +300,13 @@ def test_networks_shrink_towards_one_plain_block():
 def test_deep_networks_shrink_to_plain_blocks_of_the_identity(monkeypatch):
     monkeypatch.setattr(hst, "random_network", lambda seed, **rest: (seed, rest))
     seed, rest = simplest(hst.networks(), lambda drawn: drawn[1]["depth"] > 2)
-    simple = {"depth": 3, "dtype": C64, "activations": ["identity"], "blocks": ["plain"]}
+    simple = {
+        "depth": 3,
+        "dtype": C64,
+        "coefficients": "complex",
+        "activations": ["identity"],
+        "blocks": ["plain"],
+    }
     assert (seed, rest) == (0, simple)
     kinds = {"residual", "convolution", "norm", "product"}
     assert kinds == set(BLOCKS) - {"plain"}

@@ -13,6 +13,8 @@ from holonet._types import ComplexPoints, Labels, Logits, Numbers, Points, Scala
 from holonet.attacks.objectives import logits_of, require_labels
 from holonet.calculus import Probes
 from holonet.errors import ConfigError, HolonetError, InputTypeError
+from holonet.nn import DeclaredModule
+from holonet.nn.coefficients import complex_dtype
 from holonet.nn.modes import evaluating
 from holonet.regularizers import Regularizer
 from holonet.training.rules.schedule import Weight, weight_at
@@ -161,15 +163,16 @@ def lifted(model: object, x: Points) -> ComplexPoints:
     """The points as complex ones, in the precision of the model.
 
     Raises:
-        InputTypeError: all parameters of the model are real, so it takes no complex points.
+        InputTypeError: all parameters of the model are real, and its layers are torch's, which take
+            no complex points then.
     """
     if x.is_complex():
         return x
-    parameters = list(model.parameters()) if isinstance(model, nn.Module) else []
-    complex_dtypes = [p.dtype for p in parameters if p.is_complex()]
-    if parameters and not complex_dtypes:
+    dtypes = [p.dtype for p in model.parameters()] if isinstance(model, nn.Module) else []
+    continues = isinstance(model, DeclaredModule) or any(dtype.is_complex for dtype in dtypes)
+    if dtypes and not continues:
         raise InputTypeError(
             f"{type(model).__name__} has real parameters alone and takes no complex points: choose "
-            "directions='real' (lift=False), or a complex model"
+            "directions='real' (lift=False), or build it of holonet.nn's layers"
         )
-    return x.to(complex_dtypes[0] if complex_dtypes else x.dtype.to_complex())
+    return x.to(complex_dtype(dtypes[0] if dtypes else x.dtype))

@@ -285,3 +285,20 @@ shared = nn.Linear(5, 5, dtype=C128)
 def test_what_cannot_be_centered_is_refused(layers, arguments, match):
     with pytest.raises(DomainError, match=match):
         init.data_driven_(nn.Sequential(*layers), wild(0, 9, 5), **arguments)
+
+
+@each("name", SINGULAR)
+@each("normalizer", ["none", "frozen"])
+def test_real_coefficients_are_set_on_real_and_on_complex_examples(name, normalizer):
+    options = {"activation": name, "residual": 1, "normalizer": normalizer}
+    net = nn.holomorphic_mlp(
+        64, [12], 5, coefficients="real", dtype=C128, generator=generator(), **options
+    )
+    x = images(60, 0).double()
+    for points in (x, x + 0.1j * x.flip(0)):
+        init.data_dependent_(net, points, clearance=0.1)
+        assert all(not t.is_complex() for t in (*net.parameters(), *net.buffers()))
+        assert (net.margin(points) >= 0.1 - 1e-9).all()
+        outputs = net.holomorphic_map(points)
+        assert abs(outputs.mean().real) < 1e-6
+        assert abs(outputs.abs().square().mean().sqrt() - 1) < 1e-6

@@ -65,10 +65,25 @@ def test_a_generator_fixes_the_weights_and_keeps_the_global_stream(fill):
     assert torch.equal(torch.get_rng_state(), state)
 
 
+@each("dtype", [torch.float32, torch.float64])
+@each(("fill", "arguments", "variance"), [c[1:] for c in CASES], ids=[c[0] for c in CASES])
+def test_real_weights_have_the_same_variance(fill, arguments, variance, dtype):
+    weight = torch.empty(120, 80, 2, 3, dtype=dtype)
+    assert fill(weight, generator=torch.Generator().manual_seed(0), **arguments) is weight
+    scaled = weight / math.sqrt(variance)
+    error = 5 / math.sqrt(weight.numel())
+    assert abs(scaled.square().mean() - 1) < error
+    assert abs(scaled.mean()) < error
+    if fill in (init.xavier_uniform_, init.kaiming_uniform_):
+        assert 0.99 * math.sqrt(3) < scaled.abs().max() <= math.sqrt(3) * (1 + 1e-6)
+    else:
+        assert scaled.abs().max() > 3.5
+
+
 @each("fill", [c[1] for c in CASES])
-def test_real_weights_are_refused(fill):
-    with pytest.raises(InputTypeError, match=r"use torch\.nn\.init for real"):
-        fill(torch.empty(3, 4))
+def test_weights_of_integers_are_refused(fill):
+    with pytest.raises(InputTypeError, match=r"int64.*complex64 or torch.float32"):
+        fill(torch.zeros(3, 4, dtype=torch.int64))
 
 
 @each("fill", [c[1] for c in CASES[2:]])

@@ -17,6 +17,7 @@ def test_a_complex_parameter_counts_as_two():
     assert nn.real_parameter_count(nn.Linear(3, 2)) == 2 * (3 * 2 + 2)
     assert nn.real_parameter_count(tnn.Linear(3, 2)) == 3 * 2 + 2
     assert nn.real_parameter_count(nn.FrozenNorm(4)) == 16  # statistics are no parameters
+    assert nn.real_parameter_count(nn.Linear(3, 2, dtype=torch.float32)) == 3 * 2 + 2
 
 
 @each(
@@ -33,6 +34,10 @@ def test_a_complex_parameter_counts_as_two():
         (tnn.ConvTranspose2d(2, 3, 2, stride=2), (2, 4, 4), 16 * 2 * 3 * 4),
         (nn.ConvTranspose2d(2, 3, 2, stride=2), (2, 4, 4), 4 * 16 * 2 * 3 * 4),
         (nn.FrozenNorm(4, -3), (4, 2, 2), 4 * 16),
+        (nn.Linear(3, 2, dtype=torch.float32), (3,), 6),
+        (nn.Conv2d(2, 4, 3, dtype=torch.float32), (2, 5, 6), 4 * 3 * 4 * 2 * 9),
+        (nn.ConvTranspose2d(2, 3, 2, stride=2, dtype=torch.float32), (2, 4, 4), 16 * 2 * 3 * 4),
+        (nn.FrozenNorm(4, -3, dtype=torch.float32), (4, 2, 2), 16),
         (ScaledResidual(tnn.Linear(3, 3), 3, -1, 0.1), (3,), 9 + 3),
         (tnn.AvgPool2d(2), (3, 4, 4), 3 * 4 * 4),
         (nn.AvgPool2d(2), (3, 4, 4), 2 * 3 * 4 * 4),
@@ -72,6 +77,16 @@ def test_real_networks_as_torch_counts_them(channels, dense, kernel, stride):
         (2, 9, 7), channels, 3, dense=dense, kernel_size=kernel, stride=stride
     )
     assert nn.macs(twin, (2, 9, 7)) == 4 * nn.macs(net, (2, 9, 7))
+    real = nn.holomorphic_convnet(
+        (2, 9, 7), channels, 3, dense=dense, kernel_size=kernel, stride=stride, coefficients="real"
+    )
+    assert nn.macs(real, (2, 9, 7)) == nn.macs(net, (2, 9, 7))
+
+
+def test_a_real_coefficient_with_a_complex_number_counts_as_2():
+    real, whole = nn.Linear(3, 2, dtype=torch.float32), nn.Linear(2, 5)
+    assert nn.macs(nn.Sequential(real, whole), (3,)) == 3 * 2 + 4 * 10
+    assert nn.macs(nn.Sequential(whole, nn.Linear(5, 3, dtype=torch.float32)), (2,)) == 40 + 2 * 15
 
 
 def test_counting_changes_nothing():

@@ -104,6 +104,30 @@ def test_the_prototype_and_its_twins():
         assert abs(measure(build(widths)) / target - 1) < 0.003
 
 
+@pytest.mark.parametrize("family", ["perceptron", "convolutional"])
+@pytest.mark.parametrize("by", ["parameters", "macs"])
+def test_networks_with_real_coefficients_match_complex_ones(family, by):
+    shape = (784,) if family == "perceptron" else (1, 28, 28)
+    widths = [256, 256] if family == "perceptron" else [16, 32, 100]
+
+    def build(widths, coefficients="real"):
+        if family == "perceptron":
+            return nn.holomorphic_mlp(784, widths, 10, coefficients=coefficients)
+        return nn.holomorphic_convnet(
+            shape, widths[:2], 10, dense=widths[2:], coefficients=coefficients
+        )
+
+    measure = nn.real_parameter_count if by == "parameters" else partial(nn.macs, in_shape=shape)
+    target = measure(on_meta(build, widths, "complex"))
+    twin = nn.matched_widths(target, widths, build, measure)
+    assert gap(target, twin, build, measure) < 0.003 * target
+    network = on_meta(build, twin)
+    assert all(p.dtype is torch.float32 for p in network.parameters())
+    if (family, by) == ("perceptron", "parameters"):
+        assert twin == (437, 437)
+    assert all(real > whole for real, whole in zip(twin, widths, strict=True))
+
+
 def test_small_networks_have_twins_too():
     """Here single widths alone come no nearer than 1.6 percent."""
 

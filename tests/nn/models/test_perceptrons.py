@@ -39,9 +39,43 @@ def test_the_arguments_are_used():
     assert net(torch.rand(1, 4)).dtype is torch.float64
 
 
+def test_real_coefficients_are_torchs_own_real_network():
+    options = {"coefficients": "real", "generator": generator()}
+    for dtype, real in ((torch.complex64, torch.float32), (torch.complex128, torch.float64)):
+        net = nn.holomorphic_mlp(
+            12,
+            [8, 6],
+            3,
+            activation="gelu",
+            residual=1,
+            normalizer="frozen",
+            dtype=dtype,
+            **options,
+        )
+        assert all(t.dtype is real for t in (*net.parameters(), *net.buffers()))
+        x = torch.rand(5, 3, 4, dtype=real)
+        assert net(x).dtype is net.holomorphic_map(x).dtype is real
+        assert net.dtype is net.holomorphic_map(x.to(dtype)).dtype is dtype
+        torch.testing.assert_close(net(x), net(x.to(dtype)))
+    net = nn.holomorphic_mlp(12, [8, 6], 3, **options)
+    layers = [tnn.Flatten()]
+    for linear in net.backbone:
+        if isinstance(linear, nn.Linear):
+            layers += [tnn.Linear(linear.in_features, linear.out_features), tnn.Identity()]
+    plain = tnn.Sequential(*layers[:-1])
+    state = dict(zip(plain.state_dict(), net.state_dict().values(), strict=True))
+    plain.load_state_dict(state)
+    x = torch.rand(5, 12)
+    h = plain[1](x).square()
+    assert torch.equal(net(x), plain[5](plain[3](h).square()))
+
+
+@pytest.mark.parametrize("coefficients", ["complex", "real"])
 @pytest.mark.parametrize("gain", [0.7, 1])
-def test_the_gain_is_that_of_the_weights(gain):
-    net = nn.holomorphic_mlp(300, [200, 250], 100, gain=gain, generator=generator())
+def test_the_gain_is_that_of_the_weights(gain, coefficients):
+    net = nn.holomorphic_mlp(
+        300, [200, 250], 100, gain=gain, generator=generator(), coefficients=coefficients
+    )
     for layer in net.modules():
         if isinstance(layer, nn.Linear):
             variance = layer.weight.abs().square().mean() * layer.in_features
@@ -113,6 +147,10 @@ def test_it_is_holomorphic(activation, options):
 
 
 def test_bad_arguments_are_refused():
+    with pytest.raises(ConfigError, match="coefficients='reel': choose one of complex, real"):
+        nn.holomorphic_mlp(4, [3], 2, coefficients="reel")
+    with pytest.raises(ConfigError, match=r"dtype=torch.float32.*coefficients='real'"):
+        nn.holomorphic_mlp(4, [3], 2, dtype=torch.float32)
     with pytest.raises(UnknownNameError, match=r"did you mean .*'sigmoid'"):
         nn.holomorphic_mlp(4, [3], 2, activation="sigmod")
     with pytest.raises(ConfigError, match="normalizer='batch'"):

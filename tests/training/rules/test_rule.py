@@ -242,9 +242,10 @@ def test_unknown_targets_are_refused() -> None:
 
 def test_lifted_penalties_see_all_complex_directions() -> None:
     """The logits of a holomorphic network are pluriharmonic, which real points cannot tell."""
-    model, (x, y) = holomorphic_net(), batch()
-    rule = EmpiricalRisk([Penalty(PluriharmonicPenalty(), 1.0, lift=True)])
-    assert rule.terms(model, x, y)["PluriharmonicPenalty(logits, lifted)"] < 1e-9
+    (x, y), rule = batch(), EmpiricalRisk([Penalty(PluriharmonicPenalty(), 1.0, lift=True)])
+    real = holomorphic_mlp(x[0].numel(), [4], 3, activation="sin", coefficients="real")
+    for model in (real, holomorphic_net()):
+        assert rule.terms(model, x, y)["PluriharmonicPenalty(logits, lifted)"] < 1e-9
     with pytest.raises(InputTypeError):
         EmpiricalRisk([Penalty(PluriharmonicPenalty(), 1.0)])(model, x, y)
 
@@ -252,6 +253,8 @@ def test_lifted_penalties_see_all_complex_directions() -> None:
 def test_lifting() -> None:
     x, z = torch.rand(2, 3), torch.rand(2, 3, dtype=torch.complex64)
     assert lifted(holomorphic_mlp(3, [2], 2, dtype=torch.complex128), x).dtype == torch.complex128
+    real = holomorphic_mlp(3, [2], 2, dtype=torch.complex128, coefficients="real")
+    assert lifted(real, x).dtype == torch.complex128
     assert lifted(torch.sin, x).dtype == torch.complex64
     assert lifted(torch.sin, x.double()).dtype == torch.complex128
     assert lifted(nn.Linear(3, 2), z) is z
