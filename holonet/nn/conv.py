@@ -133,19 +133,15 @@ class ConvTranspose2d(_Convolution, nn.ConvTranspose2d):
         input = self._checked(input)
         if self.weight.is_complex():
             return nn.ConvTranspose2d.forward(self, input.to(self.weight.dtype), output_size)
-        padding = self._output_padding(
-            input,
-            output_size,
-            self.stride,  # pyright: ignore[reportArgumentType]
-            self.padding,  # pyright: ignore[reportArgumentType]
-            self.kernel_size,  # pyright: ignore[reportArgumentType]
-            2,
-            self.dilation,  # pyright: ignore[reportArgumentType]
+        layer: Any = self  # in torch's stubs a padding may be a string
+        padding = layer._output_padding(
+            input, output_size, layer.stride, layer.padding, layer.kernel_size, 2, layer.dilation
         )
 
-        def convolve(part: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-            return functional.conv_transpose2d(
-                part, weight, bias, self.stride, self.padding, padding, self.groups, self.dilation
-            )
-
-        return continued(convolve, input, self.weight, self.bias)
+        sizes = layer.stride, layer.padding, padding, layer.groups, layer.dilation
+        return continued(
+            lambda z, weight, bias: functional.conv_transpose2d(z, weight, bias, *sizes),
+            input,
+            self.weight,
+            self.bias,
+        )

@@ -94,8 +94,10 @@ class LogModulus(Readout):
             return torch.where(near, -math.inf, outer)
         least = factor * torch.finfo(factor.dtype).tiny  # 1/eps is to be finite
         inside = torch.where(near, z, 0) / torch.maximum(eps, least)
-        parts = (inside.real, inside.imag) if inside.is_complex() else (inside,)
-        inner = math.log(self.eps) + sum(part * part for part in parts).log1p() / 2
+        square = inside.real * inside.real
+        if inside.is_complex():
+            square = square + inside.imag * inside.imag
+        inner = math.log(self.eps) + square.log1p() / 2
         ratio = eps / size
         return torch.where(near, inner, outer + (ratio * ratio).log1p() / 2)
 

@@ -15,6 +15,7 @@ import random
 import statistics
 import time
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import nn
@@ -67,8 +68,9 @@ def plain(model: HolomorphicClassifier) -> nn.Sequential:
         if isinstance(layer, Linear):
             layers.append(nn.Linear(layer.in_features, layer.out_features))
         elif isinstance(layer, Conv2d):
-            sizes = layer.in_channels, layer.out_channels, layer.kernel_size
-            layers.append(nn.Conv2d(*sizes, stride=layer.stride, padding=layer.padding))
+            conv: Any = layer
+            sizes = conv.in_channels, conv.out_channels, conv.kernel_size, conv.stride
+            layers.append(nn.Conv2d(*sizes, padding=conv.padding))
         else:
             layers.append(Square() if isinstance(layer, Activation) else nn.Flatten())
     return nn.Sequential(*layers)
