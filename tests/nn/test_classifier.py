@@ -41,7 +41,7 @@ def test_real_images_give_real_logits_of_the_holomorphic_map(readout, dtype):
 def test_real_coefficients_keep_real_images_real(readout):
     net = model(readout, torch.float64)
     x = torch.rand(5, 2, 3, dtype=torch.float64)
-    assert net.holomorphic_map(x).dtype is net(x).dtype is torch.float64
+    assert net.backbone(x).dtype is net(x).dtype is torch.float64
     assert net.dtype is net.holomorphic_map(x + 0j).dtype is torch.complex128
     torch.testing.assert_close(net(x), net(x + 0j))
     assert net(x.float()).dtype is torch.float64

@@ -299,6 +299,6 @@ def test_real_coefficients_are_set_on_real_and_on_complex_examples(name, normali
         init.data_dependent_(net, points, clearance=0.1)
         assert all(not t.is_complex() for t in (*net.parameters(), *net.buffers()))
         assert (net.margin(points) >= 0.1 - 1e-9).all()
-        outputs = net.holomorphic_map(points)
+        outputs = net.backbone(points)
         assert abs(outputs.mean().real) < 1e-6
         assert abs(outputs.abs().square().mean().sqrt() - 1) < 1e-6
