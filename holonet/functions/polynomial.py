@@ -126,7 +126,7 @@ def _monomial(name: str, formula: str, n: int) -> HolomorphicFunction:
         second_derivative=_Monomial(n * (n - 1), max(n - 2, 0)),
         function_class=FunctionClass.AFFINE if n == 1 else FunctionClass.POLYNOMIAL,
         reference="by definition",
-        real=torch.square if n == 2 else _Monomial(1, n),
+        real=_Monomial(1, n),
     )
 
 
