@@ -77,7 +77,7 @@ def dtype_of(coefficients: str, dtype: torch.dtype) -> torch.dtype:
 def takes_real(module: nn.Module) -> bool:
     """Whether the module takes real tensors.
 
-    Modules of ours say so by `takes_real`. Torch's own do where they have no complex parameters.
+    Modules of holonet say so by `takes_real`. Torch's own do where they have no complex parameters.
     """
     own = getattr(module, "takes_real", None)
     if own is not None:

@@ -165,7 +165,7 @@ class _Draw:
         return [*layers, self._end(width, self.below(3) + 1)], shape
 
     def _start_block(self, number: int, real_blocks: int) -> None:
-        """Mixed coefficients are complex from here on behind so many blocks."""
+        """Mixed coefficients are complex from the block of number `real_blocks` on."""
         if self._coefficients == "mixed" and number == real_blocks:
             self._real = False
 
