@@ -68,6 +68,7 @@ def _activations() -> list[dict[str, Any]]:
             "formula": record.formula,
             "class": record.function_class.value,
             "real on the real axis": record.real_on_real,
+            "rises on it": record.monotone,
             "less exact where": record.accuracy,
             "reference": record.reference,
         }

@@ -93,6 +93,7 @@ def _entire(
     derivative: TensorFunction,
     second_derivative: TensorFunction,
     reference: str,
+    monotone: bool = False,
 ) -> HolomorphicFunction:
     """The record of an entire function of torch, whose formula is its name."""
     return HolomorphicFunction(
@@ -102,6 +103,7 @@ def _entire(
         derivative=derivative,
         second_derivative=second_derivative,
         function_class=FunctionClass.ENTIRE,
+        monotone=monotone,
         reference=reference,
         real=value,
     )
@@ -120,7 +122,7 @@ _CUTS_OF_ATAN = (Ray(1j, 1j), Ray(-1j, -1j))
 _CUT_OF_LOG = (Ray(0j, -1 + 0j),)
 
 ELEMENTARY = (
-    _entire("exp", torch.exp, torch.exp, torch.exp, "DLMF 4.2(iii)"),
+    _entire("exp", torch.exp, torch.exp, torch.exp, "DLMF 4.2(iii)", monotone=True),
     _entire("sin", torch.sin, torch.cos, _neg_sin, "DLMF 4.14, 4.20"),
     _entire("cos", torch.cos, _neg_sin, _neg_cos, "DLMF 4.14, 4.20"),
     HolomorphicFunction(
@@ -135,7 +137,7 @@ ELEMENTARY = (
         accuracy=_NEAR_ONE.format("1 + tan^2"),
         real=torch.tan,
     ),
-    _entire("sinh", torch.sinh, torch.cosh, torch.sinh, "DLMF 4.28, 4.34"),
+    _entire("sinh", torch.sinh, torch.cosh, torch.sinh, "DLMF 4.28, 4.34", monotone=True),
     _entire("cosh", torch.cosh, torch.sinh, torch.cosh, "DLMF 4.28, 4.34"),
     HolomorphicFunction(
         name="tanh",
@@ -145,6 +147,7 @@ ELEMENTARY = (
         second_derivative=_d2_tanh,
         function_class=FunctionClass.MEROMORPHIC,
         singularities=(Singularity(PeriodicPoints(1j * _HALF_PI, 1j * torch.pi)),),
+        monotone=True,
         reference="DLMF 4.28, 4.34",
         accuracy=_NEAR_ONE.format("1 - tanh^2"),
         real=torch.tanh,
@@ -158,6 +161,7 @@ ELEMENTARY = (
         function_class=FunctionClass.HOLOMORPHIC,
         singularities=_branch_points(1j, -1j),
         branch_cuts=_CUTS_OF_ATAN,
+        monotone=True,
         reference="DLMF 4.37",
         real=torch.asinh,
     ),
@@ -170,6 +174,7 @@ ELEMENTARY = (
         function_class=FunctionClass.HOLOMORPHIC,
         singularities=_branch_points(1j, -1j),
         branch_cuts=_CUTS_OF_ATAN,
+        monotone=True,
         reference="DLMF 4.23, 4.24",
         real=torch.atan,
     ),

@@ -203,6 +203,7 @@ ERROR_FUNCTIONS = (
         derivative=_gaussian,
         second_derivative=_d2_erf,
         function_class=FunctionClass.ENTIRE,
+        monotone=True,
         reference="DLMF 7.2(i); Al Azah and Chandler-Wilde 2021",
         accuracy=_ACCURACY,
         real=torch.erf,

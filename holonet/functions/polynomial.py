@@ -58,7 +58,9 @@ def write_number(number: complex) -> str:
 def polynomial(coefficients: Sequence[complex | float | int]) -> HolomorphicFunction:
     """c_0 + c_1 z + ... + c_n z^n.
 
-    A constant derivative is returned as a constant, which autograd does not connect to z.
+    A constant derivative is returned as a constant, which autograd does not connect to z. Declared
+    monotone are sums of odd powers with positive coefficients, and a constant; others are not
+    decided.
 
     Args:
         coefficients: c_0 to c_n, ascending.
@@ -86,6 +88,7 @@ def polynomial(coefficients: Sequence[complex | float | int]) -> HolomorphicFunc
         for k, x in enumerate(c)
         if x != 0
     ]
+    rises = len(c) > 1 and not any(c[2::2]) and all(x.real >= 0 for x in c[1::2])
     value = _Horner(tuple(c))
     real_on_real = all(x.imag == 0 for x in c)
     return HolomorphicFunction(
@@ -96,6 +99,7 @@ def polynomial(coefficients: Sequence[complex | float | int]) -> HolomorphicFunc
         second_derivative=value.derived().derived(),
         function_class=FunctionClass.AFFINE if len(c) <= 2 else FunctionClass.POLYNOMIAL,
         real_on_real=real_on_real,
+        monotone=real_on_real and rises,
         reference="DLMF 1.11(i)",
         real=_Horner(tuple(x.real for x in c)) if real_on_real else None,
     )
@@ -125,6 +129,7 @@ def _monomial(name: str, formula: str, n: int) -> HolomorphicFunction:
         derivative=_Monomial(n, n - 1),
         second_derivative=_Monomial(n * (n - 1), max(n - 2, 0)),
         function_class=FunctionClass.AFFINE if n == 1 else FunctionClass.POLYNOMIAL,
+        monotone=n % 2 == 1,
         reference="by definition",
         real=_Monomial(1, n),
     )

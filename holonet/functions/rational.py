@@ -122,6 +122,7 @@ def moebius(
         function_class=FunctionClass.AFFINE if pole is None else FunctionClass.RATIONAL,
         singularities=() if pole is None else (Singularity(PointSet((pole,))),),
         real_on_real=all((x * largest.conjugate()).imag == 0 for x in entries),
+        monotone=are_real and pole is None and (a * d).real > 0,
         base_point=0j if pole is None or abs(pole) >= 0.5 else pole + 1,
         reference="DLMF 1.9(iv)",
         real=_Moebius(a.real, b.real, c.real, d.real) if are_real else None,

@@ -41,8 +41,9 @@ class HolomorphicFunction:
 
     Law: `derivative` and `second_derivative` are those of `value`; `formula` is `value`, written
         for a computer algebra system in the variable z; the real axis maps into itself where
-        `real_on_real` says so, and `real` is the value there, with its derivatives; off
-        `singularities` and `branch_cuts` the function is holomorphic.
+        `real_on_real` says so, `real` is the value there, with its derivatives, and the interval
+        [a, b] is mapped onto [f(a), f(b)] where `monotone` says so; off `singularities` and
+        `branch_cuts` the function is holomorphic.
 
     Args:
         name: the key in the catalogue.
@@ -54,6 +55,8 @@ class HolomorphicFunction:
         singularities: poles, branch points and essential singularities.
         branch_cuts: rays that the chosen branch jumps across.
         real_on_real: whether real z of the domain gives a real value.
+        monotone: the real axis lies in the domain, and x < y on it implies f(x) < f(y). The
+            derivative may be 0 at single points, as that of z^3 is. False where it is not known.
         real: the function of real tensors in real arithmetic, torch's own where there is one. Its
             derivatives are torch's too. None takes the real part of `value` at x + 0i.
         base_point: a well-behaved point about which a network may center its pre-activations.
@@ -70,6 +73,7 @@ class HolomorphicFunction:
     singularities: tuple[Singularity, ...] = ()
     branch_cuts: tuple[Obstacle, ...] = ()
     real_on_real: bool = True
+    monotone: bool = False
     base_point: complex = 0j
     reference: str = ""
     accuracy: str = ""

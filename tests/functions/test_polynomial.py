@@ -37,19 +37,26 @@ def test_the_formula_is_the_value(coefficients, z):
 
 
 @pytest.mark.parametrize(
-    ("coefficients", "function_class", "real"),
+    ("coefficients", "function_class", "real", "monotone"),
     [
-        ([2], FunctionClass.AFFINE, True),
-        ([0, 1j], FunctionClass.AFFINE, False),
-        ([0, 1, 0.0], FunctionClass.AFFINE, True),
-        ([0, 0, 1], FunctionClass.POLYNOMIAL, True),
-        ((1, 2, 3 - 1e-9j), FunctionClass.POLYNOMIAL, False),
+        ([2], FunctionClass.AFFINE, True, False),
+        ([0, 1j], FunctionClass.AFFINE, False, False),
+        ([0, 1, 0.0], FunctionClass.AFFINE, True, True),
+        ([3, -1], FunctionClass.AFFINE, True, False),
+        ([0, 0, 1], FunctionClass.POLYNOMIAL, True, False),
+        ((1, 2, 3 - 1e-9j), FunctionClass.POLYNOMIAL, False, False),
+        ([-2, 1, 0, 1], FunctionClass.POLYNOMIAL, True, True),
+        ([0, -1, 0, 1], FunctionClass.POLYNOMIAL, True, False),
+        ([0, 1, 0, 1j], FunctionClass.POLYNOMIAL, False, False),
     ],
 )
-def test_the_declaration_follows_from_the_coefficients(coefficients, function_class, real):
+def test_the_declaration_follows_from_the_coefficients(
+    coefficients, function_class, real, monotone
+):
     f = polynomial(coefficients)
     assert f.function_class is function_class
     assert f.real_on_real is real
+    assert f.monotone is monotone
     assert f.obstacles == ()
 
 

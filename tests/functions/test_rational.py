@@ -104,6 +104,18 @@ def test_the_declaration_follows_from_the_parameters(record, function_class, pol
     assert record.clearance(at(record.base_point)).item() >= 0.5
 
 
+def test_moebius_maps_without_a_pole_rise_where_their_slope_is_positive():
+    rising = {
+        (1, 5, 0, 2): True,
+        (-1, 5, 0, -2): True,
+        (1j, 5j, 0, 2j): False,  # real, and not decided
+        (1, 0, 0, -1): False,
+        (1, 1j, 0, 1): False,
+        (0, -1, 1, 0): False,
+    }
+    assert {entries: moebius(*entries).monotone for entries in rising} == rising
+
+
 @pytest.mark.parametrize("entries", [(1, 2, 2, 4), (0, 0, 0, 0), (math.nan, 0, 0, 1)])
 def test_a_degenerate_moebius_map_is_refused(entries):
     with pytest.raises(DomainError, match="ad != bc"):

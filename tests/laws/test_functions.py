@@ -138,6 +138,21 @@ def check_real(record: HolomorphicFunction, x: Tensor) -> None:
             close(a(x), b(x), scale)
 
 
+def check_monotone(record: HolomorphicFunction, x: Tensor) -> None:
+    """Whether values rise from each point to the next, of a grid of [-6, 6] and others.
+
+    A fall counts where rounding does not explain it, a rise where the points are 0.2 apart.
+    """
+    grid = torch.linspace(-6, 6, 1201, dtype=torch.float64)
+    z = torch.cat([grid, x]).unique().to(torch.complex128)
+    values = record(z)
+    size = values.abs() + (z * record.derivative(z)).abs() + 1
+    falls = bool((values.real.diff() < -20 * EPS * size[1:]).any())
+    apart = record(grid[::20].to(torch.complex128)).real.diff()
+    on_the_axis = bool((record.clearance(z) > 0).all()) and record.real_on_real
+    assert (on_the_axis and not falls and bool((apart > 0).all())) is record.monotone
+
+
 def check_formula(record: HolomorphicFunction, z: Tensor) -> None:
     mpmath, sympy = pytest.importorskip("mpmath"), pytest.importorskip("sympy")
     expression = sympy.sympify(record.formula)
@@ -193,6 +208,13 @@ def test_at_real_points_a_record_is_its_real_part(record, x, seed):
     others = 2 * torch.randn(200, generator=torch.Generator().manual_seed(seed)).double()
     x = torch.cat([torch.tensor(x, dtype=torch.float64), others])
     check_real(record, x[(record.clearance(x + 0j) > 1e-3) & record.value(x + 0j).isfinite()])
+
+
+@RECORDS
+@spread
+@given(x=st.lists(st.floats(-6, 6), max_size=20))
+def test_records_are_declared_monotone_where_they_rise_along_the_real_axis(record, x):
+    check_monotone(record, torch.tensor(x, dtype=torch.float64))
 
 
 @RECORDS
@@ -351,6 +373,13 @@ def test_a_false_real_function_is_noticed(record):
     for false in (lambda x: true(x) * (1 + 1e-9) + 1e-9, lambda x: true(x.detach()) + 0 * x):
         with pytest.raises(AssertionError, match="eps"):
             check_real(dataclasses.replace(record, real=false), x)
+
+
+@RECORDS
+def test_a_false_declaration_of_a_rise_is_noticed(record):
+    false = dataclasses.replace(record, monotone=not record.monotone)
+    with pytest.raises(AssertionError):
+        check_monotone(false, torch.zeros(1).double())
 
 
 def test_a_false_formula_is_noticed():
