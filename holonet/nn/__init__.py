@@ -40,6 +40,7 @@ from holonet.nn.pooling import (
 )
 from holonet.nn.precision import double_copy, to_precision
 from holonet.nn.readout import ImagPart, LogModulus, Modulus, Readout, RealPart
+from holonet.nn.threshold import Threshold
 
 __all__ = [
     "AFFINE_LAYERS",
@@ -77,6 +78,7 @@ __all__ = [
     "Softplus",
     "Square",
     "Tanh",
+    "Threshold",
     "admissible_radius",
     "calibrate",
     "declare",

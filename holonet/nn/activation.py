@@ -58,6 +58,11 @@ class Activation(HolomorphicModule):
         """Whether the values at real numbers are real."""
         return self.function.real_on_real
 
+    @property
+    def monotone(self) -> bool:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """The record's."""
+        return self.function.monotone
+
     def forward(self, input: Tensor) -> AnyTensor:
         """The function of every entry."""
         require_numbers(input, self)

@@ -153,13 +153,15 @@ class HolomorphicModule(DeclaredModule):
 
     Complex tensors give complex ones. Where `takes_real`, real tensors are taken too. Complex
     coefficients do not compute with the zeros of x + 0i. Real coefficients give real values, by
-    torch's own real operation.
+    torch's own real operation. A module is `monotone` where it applies to every entry a function
+    that is real and strictly increasing on the real axis.
 
     Law: module(x) == module(x + 0i) for real x, where it takes them. With real coefficients
         module(conj z) == conj(module(z)), the reflection principle of Schwarz.
     """
 
     takes_real: bool = False
+    monotone: bool = False
 
 
 _HARMLESS = {

@@ -41,8 +41,8 @@ def to_sympy(
     log(Abs), not evaluated further.
 
     Known are Linear, Activation (any record), Sequential, Residual, Product, Flatten, FrozenNorm,
-    the readouts, HolomorphicClassifier, and torch's Linear, Identity, Flatten and Sequential;
-    these very layers, not subclasses with another `forward`.
+    Threshold, the readouts, HolomorphicClassifier, and torch's Linear, Identity, Flatten and
+    Sequential; these very layers, not subclasses with another `forward`.
 
     Args:
         subject: a record or a module.
@@ -187,6 +187,17 @@ def _frozen_norm(module: nn.FrozenNorm, z: np.ndarray) -> np.ndarray:
     return z * gain.reshape(column) + (bias - gain * mean).reshape(column)
 
 
+def _threshold(module: nn.Threshold, z: np.ndarray) -> np.ndarray:
+    if module.channels is not None and z.shape[:1] != (module.channels,):
+        raise ShapeError(
+            f"Threshold was built for {module.channels} channels and got an example of shape "
+            f"{z.shape}: give to_sympy the shape of one example, shape=(...)"
+        )
+    column = () if module.channels is None else (-1,) + (1,) * (z.ndim - 1)
+    slope, center = (_numbers(t).reshape(column) for t in (module.log_slope.exp(), module.center))
+    return _map(lambda e: (1 + sympy.erf(e)) / 2, slope * (z - center))
+
+
 def _classifier(module: nn.HolomorphicClassifier, z: np.ndarray) -> np.ndarray:
     return _apply(module.readout, _apply(module.backbone, z))
 
@@ -225,6 +236,7 @@ _RULES: dict[Callable[..., Tensor], Rule] = {
     tnn.Flatten.forward: _flatten,
     nn.Flatten.forward: _flatten,
     nn.FrozenNorm.forward: _frozen_norm,
+    nn.Threshold.forward: _threshold,
     nn.HolomorphicClassifier.forward: _classifier,
     nn.RealPart.forward: _each(functools.partial(sympy.re, evaluate=False)),
     nn.ImagPart.forward: _each(functools.partial(sympy.im, evaluate=False)),

@@ -216,7 +216,8 @@ def _affine(draw: _Draw, dtype: torch.dtype, fields: _Fields) -> _Case:
 
 @st.composite
 def _activation(draw: _Draw, dtype: torch.dtype, fields: _Fields) -> _Case:
-    del fields
+    if not fields[0].is_complex and draw(st.booleans()):
+        return draw(_threshold(dtype, fields[0]))
     record = draw(st.sampled_from(_NAMES).map(get_function) | holomorphic_functions())
     clearance = min(0.1, float(record.clearance(torch.tensor(record.base_point))) / 2)
     points = draw(points_in(record.domain, clearance=clearance, dtype=dtype))
@@ -232,6 +233,16 @@ def _norm(draw: _Draw, dtype: torch.dtype, fields: _Fields) -> _Case:
     for tensor in (norm.mean, norm.weight, norm.bias):
         tensor.data.copy_(draw(_numbers((n,), fields[0])))
     return norm, draw(_batch((n,), dtype))
+
+
+@st.composite
+def _threshold(draw: _Draw, dtype: torch.dtype, field: torch.dtype) -> _Case:
+    n = draw(_SIZES)
+    channels = draw(st.sampled_from([None, n]))
+    layer = nn.Threshold(channels=channels, dtype=field)
+    for tensor in (layer.log_slope, layer.center):  # erf of large imaginary numbers overflows
+        tensor.data.copy_(draw(_numbers(tuple(tensor.shape), tensor.dtype)) / 4)
+    return layer, draw(_batch((n,), dtype))
 
 
 @st.composite

@@ -16,6 +16,7 @@ from holonet.calculus import Probes, dbar_norm_squared, partial_z_along
 from holonet.domains import Plane
 from holonet.errors import HolonetError, InputTypeError, NotHolomorphicError
 from holonet.functions import FunctionClass
+from holonet.nn.coefficients import real_dtype
 
 C64, C128 = torch.complex64, torch.complex128
 
@@ -83,6 +84,12 @@ CASES = {
     },
     nn.FrozenNorm: Case(
         lambda d: nn.FrozenNorm(3, dtype=d), (3,), lambda d: nn.FrozenNorm(1, dtype=d)
+    ),
+    nn.Threshold: Case(
+        lambda d: nn.Threshold(1.5, channels=3, dtype=real_dtype(d)),
+        (3,),
+        lambda d: nn.Threshold(dtype=real_dtype(d)),
+        real=True,
     ),
     nn.Flatten: Case(
         lambda d: nn.Flatten(), (2, 3), lambda d: nn.Flatten(), unbatched=False

@@ -61,11 +61,21 @@ NETWORKS = {
     "flatten": (lambda: nn.Sequential(nn.Flatten(), nn.Linear(6, 1, dtype=C128)), (2, 3)),
     "norm": (lambda: calibrated(Calibrated(3, dtype=C128), (3,)), (3,)),
     "norm axis": (lambda: calibrated(nn.FrozenNorm(2, -3, dtype=C128), (2, 1, 2)), (2, 1, 2)),
+    "threshold": (lambda: nn.Threshold(1.5, 0.25, dtype=torch.float64), (3,)),
+    "threshold of channels": (lambda: of_channels(), (2, 1, 2)),
     "partial flatten": (
         lambda: nn.Sequential(nn.Flatten(2), nn.Linear(2, 1, dtype=C128)),
         (2, 1, 2),
     ),
 }
+
+
+def of_channels():
+    layer = nn.Threshold(channels=2, dtype=torch.float64)
+    with torch.no_grad():
+        layer.log_slope.copy_(torch.tensor([-0.5, 0.5]))
+        layer.center.copy_(torch.tensor([0.25, -1.0]))
+    return layer
 
 
 def calibrated(layer, shape):
@@ -132,6 +142,7 @@ class Doubled(nn.Linear):
         ),
         (nn.Linear(2, 1), (3,), ShapeError, "2 features"),
         (nn.FrozenNorm(2), (3,), ShapeError, "2 features"),
+        (nn.Threshold(channels=2), (3,), ShapeError, "2 channels"),
         (nn.Residual(nn.Linear(2, 1)), None, ShapeError, "Residual"),
     ],
 )

@@ -248,7 +248,16 @@ def test_every_field_of_coefficients_occurs(coefficients):
 
 @each(
     "kind",
-    [nn.Linear, nn.Activation, nn.FrozenNorm, nn.Residual, nn.Product, nn.Conv2d, nn.AvgPool2d],
+    [
+        nn.Linear,
+        nn.Activation,
+        nn.FrozenNorm,
+        nn.Threshold,
+        nn.Residual,
+        nn.Product,
+        nn.Conv2d,
+        nn.AvgPool2d,
+    ],
 )
 def test_every_kind_of_module_shrinks_to_zeros(kind):
     module, z = simplest(hst.holomorphic_modules(), lambda case: isinstance(case[0], kind))

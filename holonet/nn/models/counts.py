@@ -12,6 +12,7 @@ from holonet.nn.models.builders import ScaledResidual
 from holonet.nn.modes import evaluating
 from holonet.nn.module import DeclaredModule, forward_hooks, of_this_thread
 from holonet.nn.normalization import FrozenNorm
+from holonet.nn.threshold import Threshold
 
 __all__ = ["macs", "real_parameter_count"]
 
@@ -19,7 +20,7 @@ CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
 TRANSPOSED = (nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
 POOLS = (nn.AvgPool1d, nn.AvgPool2d, nn.AvgPool3d)
 ADAPTIVE_POOLS = (nn.AdaptiveAvgPool1d, nn.AdaptiveAvgPool2d, nn.AdaptiveAvgPool3d)
-COUNTED = (nn.Linear, *CONVOLUTIONS, *TRANSPOSED, FrozenNorm, ScaledResidual)
+COUNTED = (nn.Linear, *CONVOLUTIONS, *TRANSPOSED, FrozenNorm, ScaledResidual, Threshold)
 
 
 @checked
@@ -43,9 +44,10 @@ def macs(module: nn.Module, in_shape: Sequence[int]) -> int:
     operations is twice this. A complex product is four real multiplications and two additions,
     and counts as 4, that of a real coefficient and a complex number as 2. Counted are affine maps
     and convolutions (4 for each complex weight in each place, also behind real images, where half
-    would do), the factors of normalizers and residual blocks, and in average pooling one for each
-    real entry of each window. Biases, other sums, activations, readouts and changes of shape count
-    as nothing: against affine maps of n inputs they are a share of about 1 / n.
+    would do), the factors of normalizers and residual blocks, and one for each real entry in
+    thresholds and of each window in average pooling. Biases, other sums, activations, readouts and
+    changes of shape count as nothing: against affine maps of n inputs they are a share of about
+    1 / n.
 
     Args:
         module: layers of holonet and torch's affine maps, convolutions and average pools, at any
@@ -92,7 +94,7 @@ def _multiply_adds(layer: nn.Module, input: Tensor, output: Tensor) -> int:
         return each * output.numel() * math.prod(layer.weight.shape[1:])
     if isinstance(layer, TRANSPOSED):
         return each * input.numel() * math.prod(layer.weight.shape[1:])
-    if isinstance(layer, FrozenNorm | ScaledResidual):
+    if isinstance(layer, FrozenNorm | ScaledResidual | Threshold):
         return each * output.numel()
     if isinstance(layer, POOLS):
         kernel = layer.kernel_size
