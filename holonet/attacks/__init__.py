@@ -2,6 +2,7 @@
 
 from holonet.attacks.apgd import apgd, apgd_targeted
 from holonet.attacks.ascent import ascend
+from holonet.attacks.box import Box, leading_monotone
 from holonet.attacks.gradient import fgsm, pgd
 from holonet.attacks.objectives import margin_of
 from holonet.attacks.result import Alarm, AlarmKind, AttackResult
@@ -17,12 +18,14 @@ __all__ = [
     "AlarmKind",
     "Attack",
     "AttackResult",
+    "Box",
     "ThreatModel",
     "WorstCase",
     "apgd",
     "apgd_targeted",
     "ascend",
     "fgsm",
+    "leading_monotone",
     "margin_of",
     "pgd",
     "square",

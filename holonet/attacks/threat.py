@@ -1,16 +1,17 @@
 """Threat models: the sets of perturbations that an adversary may use."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Literal
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from holonet._arguments import checked
 from holonet._types import Mask, Numbers, Points
+from holonet.attacks.box import Box, require_monotone
 from holonet.attacks.norm_balls import Ball, Bounds, ComplexBall, L1Ball, L2Ball, LinfBall, Polydisc
 from holonet.errors import ConfigError, InputTypeError, ShapeError
 
@@ -46,7 +47,7 @@ class ThreatModel:
     Law: `project` gives the nearest point of the set, is idempotent and fixes the set;
         `random_point` lies in the set; `steepest` has norm 1 and maximizes the inner product with
         the gradient, to `dual_norm`; no point of the set has a larger inner product with the
-        gradient than `maximizer`.
+        gradient than `maximizer`; `image` is the set of all values of the layers on the set.
 
     Raises:
         ConfigError: eps is negative, not finite, or with Linf beyond the range of the data (in the
@@ -162,6 +163,38 @@ class ThreatModel:
         return self._moved(
             x, self.ball.linear_maximizer(gradient.flatten(1), self.eps, self._bounds_about(x))
         )
+
+    def image(self, layers: Sequence[nn.Module], x: Tensor) -> Box:
+        """The exact image of the set about x under layers that are monotone entry by entry.
+
+        The box of valid data cuts the ball, so that the sides about the image of x are unequal.
+        Parameters of the layers get a gradient. Without layers it is the set itself.
+
+        Args:
+            layers: applied in turn; those of `leading_monotone`.
+            x: examples.
+
+        Raises:
+            ConfigError: the norm is not Linf: the image of another ball is no box.
+            InputTypeError: a layer is not monotone entry by entry.
+
+        Example:
+            >>> from holonet.nn import Threshold
+            >>> box = ThreatModel("Linf", 0.3).image([Threshold()], torch.tensor([[0.0, 0.5]]))
+            >>> box.radii
+            tensor([[0.0224, 0.4945]], grad_fn=<DivBackward0>)
+        """
+        if self.norm != "Linf":
+            raise ConfigError(
+                f"ThreatModel({self.norm!r}).image: only the image of a box is a box, which norm "
+                "'Linf' has; attack such a network in front of all of its layers"
+            )
+        require_monotone(layers)
+        up = torch.ones_like(x)
+        low, high = self.maximizer(-up, x), self.maximizer(up, x)
+        for layer in layers:
+            low, high = layer(low), layer(high)
+        return Box(low, high)
 
     def dual_norm(self, gradient: Points) -> Numbers:
         """How much a function with this gradient rises along a step of norm 1, at most."""

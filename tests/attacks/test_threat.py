@@ -12,8 +12,10 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from cases import each
+from holonet import nn
 from holonet.attacks import ThreatModel
 from holonet.errors import ConfigError, InputTypeError, ShapeError
+from holonet.functions import CATALOGUE, FunctionClass
 
 REAL = ["Linf", "L2", "L1"]
 COMPLEX = ["polydisc", "complex_ball"]
@@ -284,3 +286,109 @@ def test_numbers_of_any_kind_become_floats():
     threat = ThreatModel(eps=Fraction(1, 4), bounds=(0, np.float32(1)))  # pyright: ignore[reportArgumentType]
     assert threat == ThreatModel(eps=0.25)
     assert [type(v) for v in (threat.eps, *(threat.bounds or ()))] == [float] * 3
+
+
+# ---- images under monotone layers
+
+
+class OfRecord(nn.Activation):
+    """An activation that takes real numbers."""
+
+    takes_real = True
+    monotone = True
+    function_class = FunctionClass.HOLOMORPHIC
+
+    def forward(self, input):
+        return self.function(input.to(torch.complex128)).real
+
+
+RISING = [name for name, record in CATALOGUE.items() if record.monotone]
+
+
+def rising_layers(seed, channels):
+    """One to three layers, with a change of shape between them."""
+    generator = torch.Generator().manual_seed(seed)
+    layers = []
+    for _ in range(int(torch.randint(1, 4, (), generator=generator))):
+        slope, center = (0.2 + 3 * torch.rand(2, channels, generator=generator)).double()
+        threshold = nn.Threshold(channels=channels, dtype=torch.float64)
+        with torch.no_grad():
+            threshold.log_slope.copy_(slope.log())
+            threshold.center.copy_(center - 1)
+        name = RISING[int(torch.randint(len(RISING), (), generator=generator))]
+        layers += [threshold, OfRecord(name), torch.nn.Identity()]
+    return [*layers, nn.Flatten()]
+
+
+def applied(layers, x):
+    for layer in layers:
+        x = layer(x)
+    return x
+
+
+@given(seed=seeds, eps=st.floats(0, 0.5), bounded=st.booleans())
+def test_the_image_of_a_box_is_exact(seed, eps, bounded):
+    layers = rising_layers(seed, 2)
+    threat = ThreatModel("Linf", eps, (0.0, 1.0) if bounded else None)
+    generator = torch.Generator().manual_seed(seed)
+    x = torch.rand(3, 2, 2, generator=generator, dtype=torch.float64)
+    x[0] = x[0].round()  # at the walls
+    box = threat.image(layers, x)
+    # corners are attained, each entry by itself
+    for sign, corner in ((-1, box.low), (1, box.high)):
+        extreme = x + sign * eps
+        extreme = extreme.clamp(0, 1) if bounded else extreme
+        torch.testing.assert_close(applied(layers, extreme), corner, rtol=1e-14, atol=1e-14)
+        assert threat.contains(extreme, x).all()
+    # points inside map inside
+    inside = torch.stack([threat.random_point(x, generator) for _ in range(20)])
+    for point in (*inside, x):
+        assert box.contains(applied(layers, point)).all()
+    # and each point of the image comes from one: bisection along each entry finds it
+    target = box.random_point(generator)
+    low, high = threat.maximizer(-torch.ones_like(x), x), threat.maximizer(torch.ones_like(x), x)
+    for _ in range(60):
+        middle = (low + high) / 2
+        below = (applied(layers, middle) < target).view_as(x)
+        low, high = torch.where(below, middle, low), torch.where(below, high, middle)
+    torch.testing.assert_close(applied(layers, (low + high) / 2), target, rtol=1e-9, atol=1e-9)
+    assert threat.contains((low + high) / 2, x).all()
+
+
+def test_the_image_is_unequal_about_the_image_of_the_example():
+    threat, t = ThreatModel("Linf", 0.3), nn.Threshold()
+    x = torch.tensor([[0.0, 0.1, 0.5, 0.9, 1.0]])
+    box = threat.image([t], x)
+    expected_low = t(torch.tensor([[0.0, 0.0, 0.2, 0.6, 0.7]]))
+    expected_high = t(torch.tensor([[0.3, 0.4, 0.8, 1.0, 1.0]]))
+    torch.testing.assert_close(box.low, expected_low)
+    torch.testing.assert_close(box.high, expected_high)
+    assert (box.center - t(x)).abs().max() > 0.05
+
+
+def test_without_layers_the_image_is_the_set_itself():
+    x = torch.tensor([[0.0, 0.4], [1.0, 0.95]])
+    box = ThreatModel("Linf", 0.1).image([], x)
+    torch.testing.assert_close(box.low, torch.tensor([[0.0, 0.3], [0.9, 0.85]]))
+    torch.testing.assert_close(box.high, torch.tensor([[0.1, 0.5], [1.0, 1.0]]))
+
+
+def test_slope_and_center_get_a_gradient_through_the_image():
+    t, x = nn.Threshold(dtype=torch.float64), torch.rand(3, 4, dtype=torch.float64)
+
+    box = ThreatModel("Linf", 0.1).image([t], x)
+    for corner, moved in ((box.low, x - 0.1), (box.high, x + 0.1)):
+        found = torch.autograd.grad(corner.sum(), list(t.parameters()))
+        expected = torch.autograd.grad(t(moved.clamp(0, 1)).sum(), list(t.parameters()))
+        torch.testing.assert_close(found, expected)
+
+
+def test_other_norms_and_other_layers_have_no_box():
+    x = torch.rand(2, 4)
+    for norm in ("L2", "L1"):
+        with pytest.raises(ConfigError, match="only the image of a box is a box"):
+            ThreatModel(norm, 0.1).image([], x)
+    with pytest.raises(InputTypeError, match="ReLU is not known to be monotone"):
+        ThreatModel("Linf", 0.1).image([torch.nn.ReLU()], x)
+    with pytest.raises(InputTypeError, match="perturbs real inputs"):
+        ThreatModel("Linf", 0.1, None).image([], x.to(torch.complex64))

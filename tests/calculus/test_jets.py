@@ -184,6 +184,7 @@ MODULES = {
         lambda: nn.calibrate(nn.Sequential(nn.FrozenNorm(3, dtype=C128), nn.Softplus()), Z3),
         (3,),
     ),
+    "threshold": (lambda: nn.Threshold(2.0, channels=3, dtype=torch.float64), (3,)),
     "classifier": (
         lambda: nn.HolomorphicClassifier(nn.Linear(3, 2, dtype=C128)).holomorphic_map,
         (3,),
