@@ -1,35 +1,51 @@
 """First-order robust optimization: the robust loss of the linear part, without an attack."""
 
+from dataclasses import dataclass, replace
+from typing import Literal, get_args
+
 import torch
 from torch.nn import functional
 
 from holonet._arguments import checked
-from holonet._types import Labels, Points, Scalar
+from holonet._types import Labels, Logits, Numbers, Points, Scalar
+from holonet.attacks.box import Box, leading_monotone
 from holonet.attacks.threat import ThreatModel
-from holonet.calculus import Probes, pullback
-from holonet.calculus.examples import lengths
+from holonet.calculus import Probes, directional_derivative, pullback
 from holonet.errors import ConfigError
-from holonet.nn.modes import running_statistics
+from holonet.nn.modes import evaluating, running_statistics
 from holonet.regularizers.gradient_norm import GradientNorm
+from holonet.training.rules.random_starts import uniform_like
 from holonet.training.rules.risk import EmpiricalRisk
 from holonet.training.rules.rule import Model, Penalty
 from holonet.training.rules.schedule import Weight, weight_at
 
 __all__ = ["LinearizedRobustOptimization", "first_order_loss"]
 
+Place = Literal["data", "center", "random", "two-radii", "frank-wolfe"]
+"""Where the linear part is taken."""
+
 DUAL = {"Linf": "L1", "L2": "L2", "L1": "Linf", "polydisc": "L1", "complex_ball": "L2"}
 
 
 @checked
 class LinearizedRobustOptimization(EmpiricalRisk):
-    """Cross-entropy of the logits z_k + eps ||grad(z_k - z_y)||_*, in the dual norm.
+    """Cross-entropy of logits in which the wrong ones are raised as far as the linear part allows.
 
-    To first order, that is the most by which a perturbation of the threat can raise each wrong
-    logit against the label's. The box of valid data is not used: it only makes the threat
-    smaller.
+    With p the point where the linear part is taken and S the set of perturbations, the loss is that
+    of z_k(p) + max over w in S of <grad(z_k - z_y)(p), w - p>, in closed form.
+
+    For an l_inf threat S is the exact image of the ball, cut with the bounds of the data, under the
+    monotone layers in front of the network (`attacks.leading_monotone`), and the network is what
+    stands behind them. S is a box, and is learned with these layers. At the data of a network
+    without such layers, and in the other norms, S is the ball without bounds, and the maximum
+    eps ||grad(z_k - z_y)(x)|| in the dual norm.
 
     Args:
         threat: norm and radius.
+        at: the point p. "data": the image of the example. "center" of the box. "random": uniform in
+            the box. "two-radii": the mean of the losses at the centers of the boxes of the radius
+            and of half of it. "frank-wolfe": the corner where the linear part of the runner-up's
+            lead at the data is largest. All but "data" need the norm Linf.
         classes: how many wrong classes are raised, those of the largest logits, a double backward
             pass each; None for all. With fewer the loss is smaller than with all: the
             others stay where they are until they come up. The runner-up alone did as well as
@@ -37,13 +53,16 @@ class LinearizedRobustOptimization(EmpiricalRisk):
         radius: what that of the threat is multiplied by, a number or a schedule.
         label_smoothing: of the cross-entropy.
 
-    A training step takes about two standard steps, three with two classes (docs/results.md).
+    A training step takes about two standard steps, three with two classes (docs/results.md), one
+    and a half times that with "frank-wolfe", twice that with "two-radii".
 
-    Law: not decreasing in eps and in classes. On a linear model without a box and with all
-        classes, at least the robust loss, and equal to it for two classes.
+    Law: not decreasing in eps and in classes at the data. On a linear model behind monotone layers,
+        with S and all classes, at least the robust loss, and equal to it for two classes (but for
+        "two-radii"). With radius 0 it is `EmpiricalRisk`.
 
     Raises:
-        ConfigError: classes below 1, a negative radius, a threat of unknown norm.
+        ConfigError: classes below 1, a negative radius, a threat of unknown norm; a point of the
+            box with a norm that has none.
 
     References:
         Shaham, Yamada and Negahban (2015) for the inner maximum to first order; Elsayed et al.
@@ -60,18 +79,31 @@ class LinearizedRobustOptimization(EmpiricalRisk):
         self,
         threat: ThreatModel,
         *,
+        at: Place | str = "data",
         classes: int | None = 1,
         radius: Weight = 1.0,
         label_smoothing: float = 0.0,
     ) -> None:
         super().__init__((), label_smoothing)
+        if at not in get_args(Place):
+            raise ConfigError(
+                f"LinearizedRobustOptimization(at={at!r}): choose one of "
+                f"{', '.join(map(repr, get_args(Place)))}"
+            )
+        if at != "data" and threat.norm != "Linf":
+            raise ConfigError(
+                f"LinearizedRobustOptimization(at={at!r}) with a threat in the norm "
+                f"{threat.norm!r}: only the norm 'Linf' has a box with other points than the data; "
+                "choose at='data'"
+            )
         if classes is not None and classes < 1:
             raise ConfigError(
                 f"LinearizedRobustOptimization(classes={classes}): at least 1, or None for all"
             )
         weight_at(radius, 1.0, "LinearizedRobustOptimization: radius")
-        self.norm = dual_norm(threat)
+        dual_norm(threat)  # refuses what has none
         self.threat = threat
+        self.place = at
         self.classes = classes
         self.radius = radius
 
@@ -83,23 +115,71 @@ class LinearizedRobustOptimization(EmpiricalRisk):
         Raises:
             InputTypeError: the logits are complex.
         """
-        radius = self.threat.eps * weight_at(self.radius, 1.0, "radius")
-        if radius == 0:
+        threat = self._current()
+        if threat.eps == 0:
             return super().terms(model, x, y, probes)
+        probes = Probes() if probes is None else probes
+        threats = [threat, threat.scaled(0.5)] if self.place == "two-radii" else [threat]
+        risks = [self._robust_losses(model, x, y, each, probes).mean() for each in threats]
+        return {"risk": torch.stack(risks).mean()}
+
+    def diagnose(self, model: Model, x: Points, y: Labels) -> dict[str, float]:
+        """`prediction_gap`: how far the loss at predicted worst points exceeds the predicted loss.
+
+        The worst point is where the linear part of the runner-up's lead is largest, the predicted
+        loss that of the linear part of all logits there; both are means over the batch. It is 0
+        for linear models. Where it is large, the network is flat where the rule looks and curved
+        beside it, so that the loss of the rule says little about robustness.
+        """
+        threat = self._current()
+        if threat.eps == 0:
+            return {"prediction_gap": 0.0}
+        with evaluating(model), torch.no_grad():
+            body, point, region = self._linearized(model, x, y, threat, Probes(0))
+            logits, backward = pullback(body, point)
+            worst = region.maximizer(backward(_leads(logits, y, 1)[0]))
+            _, change = directional_derivative(body, point, worst - point)
+            gap = self._losses(body(worst), y) - self._losses(logits + change, y)
+        return {"prediction_gap": float(gap.mean())}
+
+    def _current(self) -> ThreatModel:
+        return self.threat.scaled(weight_at(self.radius, 1.0, "radius"))
+
+    def _robust_losses(
+        self, model: Model, x: Points, y: Labels, threat: ThreatModel, probes: Probes
+    ) -> Numbers:
         with running_statistics(model) as frozen:
-            logits, backward = pullback(model, x)
+            body, point, region = self._linearized(model, x, y, threat, probes)
+            logits, backward = pullback(body, point)
             self._losses(logits, y)  # refuses complex logits in words
-            label = functional.one_hot(y.long(), logits.shape[1]).to(logits)
-            wrong = logits.shape[1] - 1
-            count = wrong if self.classes is None else min(self.classes, wrong)
-            largest = logits.detach().masked_fill(label > 0, -torch.inf).topk(count, dim=1).indices
             raised = torch.zeros_like(logits)
-            for k in largest.T:
-                other = functional.one_hot(k, logits.shape[1]).to(logits)
-                slack = lengths(backward(other - label), self.norm)
-                raised = raised + radius * slack.unsqueeze(1) * other
-        logits = model(x.clone()) if frozen else logits
-        return {"risk": self._losses(logits + raised, y).mean()}
+            for lead in _leads(logits, y, self.classes):
+                slack = region.rise(backward(lead), point)
+                raised = raised + slack.unsqueeze(1) * lead.clamp(min=0)
+        logits = body(point.clone()) if frozen else logits
+        return self._losses(logits + raised, y)
+
+    def _linearized(
+        self, model: Model, x: Points, y: Labels, threat: ThreatModel, probes: Probes
+    ) -> tuple[Model, Points, "Box | _Ball"]:
+        """The network behind its monotone layers, the point, and the set about it."""
+        layers, body = leading_monotone(model) if threat.norm == "Linf" else ([], model)
+        if self.place == "data" and not layers:
+            return model, x, _Ball(threat, x)
+        box = threat.image(layers, x)
+        if self.place in ("center", "two-radii"):
+            return body, box.center, box
+        if self.place == "random":
+            return body, box.at(uniform_like(box.low, probes)), box
+        point = x
+        for layer in layers:
+            point = layer(point)
+        if self.place == "frank-wolfe":
+            with torch.no_grad():
+                logits, backward = pullback(body, point)
+                gradient = backward(_leads(logits, y, 1)[0])
+            point = box.maximizer(gradient)
+        return body, point, box
 
     def _settle(self, progress: float) -> None:
         super()._settle(progress)
@@ -107,7 +187,33 @@ class LinearizedRobustOptimization(EmpiricalRisk):
 
     def _arguments(self) -> list[str]:
         own = [f"{k}={getattr(self, k)!r}" for k in ("classes", "radius")]
-        return [repr(self.threat), *own, *super()._arguments()]
+        return [repr(self.threat), f"at={self.place!r}", *own, *super()._arguments()]
+
+
+@dataclass(frozen=True)
+class _Ball:
+    """The ball of a threat about x, without the bounds of the data."""
+
+    threat: ThreatModel
+    x: Points
+
+    def rise(self, gradient: Points, point: Points) -> Numbers:
+        """The largest <gradient, w - point> over the points w of the ball about point."""
+        del point
+        return self.threat.eps * self.threat.dual_norm(gradient)
+
+    def maximizer(self, gradient: Points) -> Points:
+        """Where it is attained."""
+        return replace(self.threat, bounds=None).maximizer(gradient, self.x)
+
+
+def _leads(logits: Logits, y: Labels, classes: int | None) -> list[Logits]:
+    """The forms z_k - z_y of the wrong classes with the largest logits, as rows of 1 and -1."""
+    label = functional.one_hot(y.long(), logits.shape[1]).to(logits)
+    wrong = logits.shape[1] - 1
+    count = wrong if classes is None else min(classes, wrong)
+    largest = logits.detach().masked_fill(label > 0, -torch.inf).topk(count, dim=1).indices
+    return [functional.one_hot(k, logits.shape[1]).to(logits) - label for k in largest.T]
 
 
 @checked

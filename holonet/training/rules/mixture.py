@@ -50,6 +50,10 @@ class Mixture(Rule):
                 sums[name] = sums[name] + factor * term if name in sums else factor * term
         return sums
 
+    def diagnose(self, model: Model, x: Points, y: Labels) -> dict[str, float]:
+        """What the parts have to say; of one name the last."""
+        return {k: v for _, rule in self.parts for k, v in rule.diagnose(model, x, y).items()}
+
     def at(self, progress: float) -> "Mixture":
         """The mixture, and its parts, with the weights of that fraction of training."""
         rule = copy.copy(self)

@@ -57,6 +57,14 @@ class Rule(ABC):
                 logits_of(model, x, y)  # says in words what does not fit, if that was it
             raise
 
+    def diagnose(self, model: Model, x: Points, y: Labels) -> dict[str, float]:
+        """What the rule has to say of itself on a batch, by name; the journal keeps it each epoch.
+
+        It changes no gradient, no mode and no stream of random numbers.
+        """
+        del model, x, y
+        return {}
+
     def at(self, progress: float) -> "Rule":
         """The rule with the weights of that fraction of training, from 0 to 1.
 
