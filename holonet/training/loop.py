@@ -90,8 +90,9 @@ def fit(
     Returns:
         The records of metrics.jsonl: {"kind": "step", step, epoch, loss, the rule's terms, lr,
         seconds} every `log_every` steps, {"kind": "epoch", epoch, step, train_loss,
-        test_accuracy, seconds} at each epoch's end; train_loss is the mean over its batches,
-        seconds are of training alone.
+        test_accuracy, the rule's diagnosis, seconds} at each epoch's end; train_loss is the mean
+        over its batches, the diagnosis what `rule.diagnose` has to say on the first `batch_size`
+        training examples, seconds are of training alone.
 
     Raises:
         CheckpointError: the checkpoint is from a run on other data, under another rule, of
@@ -124,18 +125,23 @@ def fit(
             if kept is not None and earlier is None:
                 forget_run(kept)
             state.journal.clear()
+        diagnosis: dict[str, float] = {}
         if state.epoch_lost:
-            state.log_epoch(accuracy(model, data.x_test, data.y_test), None)
-        shown = MofNCompleteColumn(), TimeRemainingColumn(), TextColumn("{task.fields[note]}")
-        with progress_bar(progress and first, *shown) as bar:
+            diagnosis = _diagnosis(rule, state, data)
+            state.log_epoch(accuracy(model, data.x_test, data.y_test), None, diagnosis)
+        columns = MofNCompleteColumn(), TimeRemainingColumn(), TextColumn("{task.fields[note]}")
+        with progress_bar(progress and first, *columns) as bar:
             task = bar.add_task("training", total=state.total_steps, completed=state.step, note="")
             for batch in state.batches():
                 began = time.perf_counter()
                 terms = _step(processes, rule, state, data, batch)
                 state.finish_step(terms, time.perf_counter() - began)
                 if state.epoch_ended:
-                    state.finish_epoch(accuracy(model, data.x_test, data.y_test))
-                bar.update(task, completed=state.step, note=f"loss {sum(terms.values()):.3f}")
+                    diagnosis = _diagnosis(rule, state, data)
+                    state.finish_epoch(accuracy(model, data.x_test, data.y_test), diagnosis)
+                shown = {"loss": sum(terms.values())} | diagnosis
+                note = ", ".join(f"{k.replace('_', ' ')} {v:.3f}" for k, v in shown.items())
+                bar.update(task, completed=state.step, note=note)
                 due = state.epoch_ended or state.step % config.checkpoint_every == 0
                 if kept is not None and due:
                     state.save(kept / CHECKPOINTS)
@@ -251,6 +257,15 @@ def _step(
         )
     state.optimizer.step()
     return values
+
+
+def _diagnosis(rule: Rule, state: RunState, data: Dataset) -> dict[str, float]:
+    """What the rule of this moment has to say on examples that are the same in every epoch."""
+    device = next(state.model.parameters()).device
+    count = state.config.batch_size
+    x, y = (t[:count].to(device) for t in (data.x_train, data.y_train))
+    with _drawing(mix_seed(state.config.seed, 2, state.step), device):
+        return rule.at(state.progress).diagnose(state.model, x, y)
 
 
 @contextmanager

@@ -2,8 +2,9 @@
 
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import torch
@@ -112,9 +113,11 @@ class RunState:
                 seconds=round(self.seconds, 4),
             )
 
-    def finish_epoch(self, test_accuracy: float) -> None:
-        """Log the epoch."""
-        self.log_epoch(test_accuracy, self._epoch_loss / self.steps_per_epoch)
+    def finish_epoch(
+        self, test_accuracy: float, diagnosis: Mapping[str, float] = MappingProxyType({})
+    ) -> None:
+        """Log the epoch, with what the rule has to say of itself."""
+        self.log_epoch(test_accuracy, self._epoch_loss / self.steps_per_epoch, diagnosis)
         self._epoch_loss = 0.0
 
     @property
@@ -122,14 +125,23 @@ class RunState:
         """Whether an epoch ended with the latest step and its record is gone."""
         return self.epoch_ended and self.epoch not in self._recorded_epochs()
 
-    def log_epoch(self, test_accuracy: float, train_loss: float | None) -> None:
+    def log_epoch(
+        self,
+        test_accuracy: float,
+        train_loss: float | None,
+        diagnosis: Mapping[str, float] = MappingProxyType({}),
+    ) -> None:
         """Log the epoch that ended with the latest step; its mean loss is None where it is lost."""
+        own = {
+            "kind": "epoch",
+            "epoch": self.epoch,
+            "step": self.step,
+            "train_loss": train_loss,
+            "test_accuracy": test_accuracy,
+        }
         self.journal.write(
-            kind="epoch",
-            epoch=self.epoch,
-            step=self.step,
-            train_loss=train_loss,
-            test_accuracy=test_accuracy,
+            **own,
+            **{k: v for k, v in diagnosis.items() if k not in own},
             seconds=round(self.seconds, 4),
         )
 

@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import re
 import shutil
 import signal
 import subprocess
@@ -19,6 +20,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset
 
 from cases import each
+from holonet.attacks import ThreatModel
 from holonet.data import Dataset, load_digits
 from holonet.errors import (
     CheckpointError,
@@ -32,6 +34,8 @@ from holonet.nn import holomorphic_mlp
 from holonet.training import (
     AnalyticRule,
     EmpiricalRisk,
+    LinearizedRobustOptimization,
+    LinearRamp,
     ModelConfig,
     Rule,
     RunConfig,
@@ -126,6 +130,62 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("whole")
     train(folder)
     return folder
+
+
+class SelfCritical(EmpiricalRisk):
+    """A rule that draws random numbers and leaves gradients while it diagnoses itself."""
+
+    def diagnose(self, model: Any, x: Tensor, y: Tensor) -> dict[str, float]:
+        self(model, x + 0 * torch.rand_like(x), y).backward()
+        size = float(sum(p.detach().abs().sum() for p in model.parameters()))
+        return {"size": size, "examples": float(len(x)), "step": -1.0}
+
+
+def test_the_journal_has_the_diagnosis_of_each_epoch_and_training_is_as_without_it(
+    tmp_path: Path,
+) -> None:
+    plain, critical = tmp_path / "plain", tmp_path / "critical"
+    stream = torch.get_rng_state()
+    fit(network(), DATA, SelfCritical(), CONFIG, run_dir=critical)
+    assert torch.equal(torch.get_rng_state(), stream)
+    fit(network(), DATA, EmpiricalRisk(), CONFIG, run_dir=plain)
+    expected, found = (read_journal(f / "metrics.jsonl") for f in (plain, critical))
+    epochs = [r for r in found if r["kind"] == "epoch"]
+    assert [r["step"] for r in epochs] == [5, 10]  # which no diagnosis replaces
+    assert [r.pop("examples") for r in epochs] == [20.0, 20.0]
+    sizes = [r.pop("size") for r in epochs]
+    assert sizes[0] != sizes[1]
+    for record in (*expected, *found):
+        del record["seconds"]
+    assert found == expected
+
+
+@pytest.mark.parametrize("stop", [4, 5, 7])
+def test_a_resumed_run_has_the_same_diagnoses(tmp_path: Path, stop: int) -> None:
+    rule = LinearizedRobustOptimization(
+        ThreatModel("Linf", 0.1), at="random", radius=LinearRamp(1.0)
+    )
+    folders = tmp_path / "whole", tmp_path / "stopped"
+    fit(network(), DATA, rule, CONFIG, run_dir=folders[0])
+    with pytest.raises(Stop):
+        fit(network(), DATA, rule, CONFIG, run_dir=folders[1], on_step=stop_at(stop))
+    fit(network(), DATA, rule, CONFIG, run_dir=folders[1], resume=True)
+    whole, resumed = map(outcome, folders)
+    assert resumed == whole
+    gaps = [r["prediction_gap"] for r in whole[1] if r["kind"] == "epoch"]
+    assert len(gaps) == 2
+    assert gaps[0] != gaps[1]
+
+
+def test_an_epoch_that_was_lost_is_diagnosed_again(tmp_path: Path) -> None:
+    fit(network(), DATA, SelfCritical(), CONFIG, run_dir=tmp_path)
+    path = tmp_path / "metrics.jsonl"
+    lines = path.read_text().splitlines(keepends=True)
+    path.write_text("".join(line for line in lines if '"kind": "epoch"' not in line))
+    records = fit(network(), DATA, SelfCritical(), CONFIG, run_dir=tmp_path, resume=True)
+    last = json.loads(lines[-1])
+    assert records[-1]["train_loss"] is None
+    assert records[-1]["size"] == last["size"]
 
 
 @pytest.mark.parametrize("stop", range(1, TOTAL + 1))
@@ -476,6 +536,14 @@ def test_missing_devices_are_refused() -> None:
     if not torch.cuda.is_available():
         with pytest.raises(ConfigError, match="cannot be had"):
             train(config=TrainConfig(accelerator="cuda"))
+
+
+def test_progress_shows_the_diagnosis_of_the_latest_epoch(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    rule = LinearizedRobustOptimization(ThreatModel("Linf", 0.1))
+    fit(network(), DATA, rule, CONFIG, progress=True)
+    assert re.search(r"loss \d\.\d{3}, prediction\s+gap -?\d\.\d{3}", capsys.readouterr().err)
 
 
 def test_progress_is_drawn_on_stderr(capsys: pytest.CaptureFixture[str]) -> None:

@@ -10,7 +10,7 @@ from holonet._arguments import checked
 from holonet._types import Labels, Logits, Numbers, Points, Scalar
 from holonet.attacks.box import Box, leading_monotone
 from holonet.attacks.threat import ThreatModel
-from holonet.calculus import Probes, directional_derivative, pullback
+from holonet.calculus import Probes, pullback
 from holonet.errors import ConfigError
 from holonet.nn.modes import evaluating, running_statistics
 from holonet.regularizers.gradient_norm import GradientNorm
@@ -138,7 +138,8 @@ class LinearizedRobustOptimization(EmpiricalRisk):
             body, point, region = self._linearized(model, x, y, threat, Probes(0))
             logits, backward = pullback(body, point)
             worst = region.maximizer(backward(_leads(logits, y, 1)[0]))
-            _, change = directional_derivative(body, point, worst - point)
+            _, forward = pullback(backward, torch.zeros_like(logits))  # the transpose's transpose
+            change = forward(worst - point)
             gap = self._losses(body(worst), y) - self._losses(logits + change, y)
         return {"prediction_gap": float(gap.mean())}
 
