@@ -200,13 +200,19 @@ def build_model(config: RunConfig, data: Dataset) -> nn.Module:
     """The untrained network for a data set, its weights drawn from the training seed.
 
     Raises:
-        ConfigError: a real network, or a rule with a norm of real data, for complex data.
+        ConfigError: a real network, a threshold, or a rule with a norm of real data, for complex
+            data.
     """
     if data.is_complex and config.model.kind != "holomorphic":
         raise ConfigError(
             f"model.kind = {config.model.kind!r} for {data.name!r}, which is complex: a real "
             "network takes real data, save torch.view_as_real(x).flatten(1) (real and imaginary "
             "parts side by side); or choose model.kind = 'holomorphic'"
+        )
+    if data.is_complex and config.model.threshold != "none":
+        raise ConfigError(
+            f"model.threshold = {config.model.threshold!r} for {data.name!r}, which is complex: a "
+            "threshold is one of real numbers, choose model.threshold = 'none'"
         )
     if data.is_complex and "norm" not in sum(config.rule.ignored().values(), ()):
         norm = config.rule.norm

@@ -204,6 +204,8 @@ def test_complex_data_are_refused_by_real_networks(tmp_path: Path) -> None:
     data = load_data(DataConfig(name=str(tmp_path / "c.npz")))
     with pytest.raises(ConfigError, match=r"kind = 'real' .* is complex: .*view_as_real"):
         build_model(RunConfig(model=ModelConfig(kind="real")), data)
+    with pytest.raises(ConfigError, match=r"threshold = 'shared' .* is complex: .*'none'"):
+        build_model(RunConfig(model=ModelConfig(threshold="shared")), data)
 
 
 def test_a_folder_is_of_one_process(mine: Path) -> None:

@@ -18,6 +18,7 @@ from holonet.nn import (
     LogModulus,
     Modulus,
     RealPart,
+    Threshold,
     calibrate,
     holomorphic_convnet,
     holomorphic_mlp,
@@ -67,6 +68,9 @@ class ModelConfig(Section):
     """Stride of a convnet's convolutions."""
     pooling: PositiveInt = 1
     """Side of a convnet's averaged windows; 1 for none."""
+    threshold: Literal["none", "shared", "channel"] = "none"
+    """Soft threshold (1 + erf(a (x - b))) / 2 in front of the network, with one learned pair a, b
+    or one for each channel."""
     dense: Widths = (100,)
     """Widths of a convnet's dense layers."""
     residual: Annotated[int, Field(ge=0, le=1000)] = 0
@@ -141,9 +145,17 @@ class ModelConfig(Section):
             torch.default_generator.manual_seed(seed)  # torch.manual_seed reaches devices too
             holomorphic = self._holomorphic(shape, num_classes)
             if self.kind == "holomorphic":
+                self._insert_threshold(holomorphic.get_submodule("backbone"), shape)
                 return holomorphic
             widths = self._real_widths(holomorphic, shape, num_classes)
-            return self._real(shape, num_classes, widths)
+            real = self._real(shape, num_classes, widths)
+            self._insert_threshold(real, shape)
+            return real
+
+    def _insert_threshold(self, layers: nn.Module, shape: tuple[int, ...]) -> None:
+        """Put the threshold in front of the layers, where the settings ask for one."""
+        if self.threshold != "none" and isinstance(layers, nn.Sequential):
+            layers.insert(0, Threshold(channels=shape[0] if self.threshold == "channel" else None))
 
     def _require_size(self, shape: tuple[int, ...], num_classes: int) -> None:
         """Refuse a network that no memory holds, before any of it is made."""

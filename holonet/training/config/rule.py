@@ -64,6 +64,9 @@ class RuleConfig(Section):
     """Steps of ascent, of pgd and trades."""
     beta: NonNegative = 1.0
     """Weight of the divergence, of trades."""
+    at: Literal["data", "center", "random", "two-radii", "frank-wolfe"] = "data"
+    """Where linearized takes the linear part: at the data, or in the exact box of perturbations
+    behind the threshold."""
     weight: NonNegative = 0.3
     """Weight of the gradient penalty, of the analytic rules."""
     target: Literal["logits", "probabilities", "loss"] = "logits"
@@ -95,6 +98,14 @@ class RuleConfig(Section):
                 raise ValueError(f"{error}; 'none' is for no box") from None
         return value
 
+    @field_validator("at")
+    @classmethod
+    def _box_has_that_point(cls, value: Any, info: Any) -> Any:
+        norm = info.data.get("norm", "Linf")
+        if value != "data" and norm != "Linf" and info.data.get("name") == "linearized":
+            raise ValueError(f"only norm 'Linf' has a box, and norm is {norm!r}: choose 'data'")
+        return value
+
     def ignored(self) -> dict[str, tuple[str, ...]]:
         """What the rule of this name has not."""
         penalty = "analytic" in self.name
@@ -104,6 +115,7 @@ class RuleConfig(Section):
             ("norm", "eps", "bounds"): not ball,
             ("steps",): self.name not in ("pgd", "trades"),
             ("beta",): self.name != "trades",
+            ("at",): self.name != "linearized",
             ("schedule", "warm_up"): self.name == "standard",
         }
         ignored = {f"name = {self.name!r}": sum((k for k, no in without.items() if no), ())}
@@ -124,7 +136,7 @@ class RuleConfig(Section):
             "fgsm-rs": lambda: fgsm_rs(threat, radius=radius),
             "pgd": lambda: RobustOptimization(threat, radius=radius, steps=self.steps),
             "trades": lambda: Trades(threat, radius=radius, beta=self.beta, steps=self.steps),
-            "linearized": lambda: LinearizedRobustOptimization(threat, radius=radius),
+            "linearized": lambda: LinearizedRobustOptimization(threat, at=self.at, radius=radius),
             "analytic+fgsm-rs": lambda: fgsm_rs(
                 threat, radius=radius, penalties=AnalyticRule(**self._analytic()).penalties
             ),

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
+from holonet.attacks import leading_monotone
 from holonet.errors import ConfigError, ShapeError, UnknownNameError
 from holonet.nn import (
     Activation,
@@ -19,6 +20,7 @@ from holonet.nn import (
     LogModulus,
     Modulus,
     RealPart,
+    Threshold,
     macs,
     real_parameter_count,
 )
@@ -107,6 +109,7 @@ def test_a_real_twin_has_about_as_many_parameters(in_features, hidden, classes):
     assert not any(p.is_complex() for p in twin.parameters())
 
 
+KINDS = ["holomorphic", "real", "real-parameter-matched"]
 IMAGES = torch.rand(300, 1, 8, 8, generator=torch.Generator().manual_seed(0))
 
 
@@ -201,6 +204,32 @@ def test_readouts(name: Any, kind: type[nn.Module]) -> None:
     assert type(model.readout) is kind
 
 
+@pytest.mark.parametrize("family", ["mlp", "convnet"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_threshold_stands_in_front_of_the_same_network(kind: Any, family: Any) -> None:
+    small: dict[str, Any] = {"hidden": (5,), "channels": (3,), "kernel_size": 3, "dense": (4,)}
+    small |= {"kind": kind, "family": family}
+    x = torch.rand(3, 2, 6, 6)
+    plain = ModelConfig(**small).build((2, 6, 6), 4, seed=1)
+    for choice, count in (("shared", 1), ("channel", 2)):
+        model = ModelConfig(threshold=choice, **small).build((2, 6, 6), 4, seed=1)
+        (first,), body = leading_monotone(model)
+        assert isinstance(first, Threshold)
+        assert first.center.numel() == count
+        assert torch.equal(body(first(x)), model(x))
+        assert torch.equal(body(x), plain(x))
+
+
+def test_what_is_measured_on_examples_is_measured_behind_the_threshold() -> None:
+    for options in ({"gain": "data"}, {"normalizer": "frozen"}):
+        config = ModelConfig(hidden=(5,), threshold="shared", **options)
+        model = config.build((1, 8, 8), 3, examples=IMAGES)
+        assert model(IMAGES).isfinite().all()
+        twin = config.model_copy(update={"threshold": "none"})
+        behind = twin.build((1, 8, 8), 3, examples=Threshold()(IMAGES).detach())
+        torch.testing.assert_close(behind(Threshold()(IMAGES)), model(IMAGES))
+
+
 def test_an_unknown_activation_is_named_at_build() -> None:
     with pytest.raises(UnknownNameError, match=r"unknown activation 'tahn': .*'tanh'"):
         ModelConfig(activation="tahn").build(4, 2)
@@ -226,7 +255,6 @@ def ignored(section: Any) -> set[str]:
     return {key for keys in section.ignored().values() for key in keys}
 
 
-KINDS = ["holomorphic", "real", "real-parameter-matched"]
 MACS = pytest.param(["real-mac-matched"], marks=pytest.mark.slow, id="real-mac-matched")
 
 
@@ -239,7 +267,7 @@ def test_a_model_ignores_a_setting_exactly_if_another_value_makes_the_same_netwo
     others: dict[str, Any] = {
         "hidden": (5,), "channels": (3,), "kernel_size": 3, "stride": 1, "pooling": 2,
         "dense": (7,), "residual": 1, "alpha": 0.5, "normalizer": "frozen", "activation": "sin",
-        "readout": "imag", "gain": 0.3,
+        "readout": "imag", "gain": 0.3, "threshold": "channel",
     }  # fmt: skip
     size = {"mlp": 4, "convnet": 8}  # small: the matched widths are searched
 

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from holonet.attacks import ThreatModel
+from holonet.errors import ConfigError
 from holonet.training import (
     AnalyticRule,
     CosineRamp,
@@ -108,6 +109,19 @@ def test_schedules_raise_weights_and_radii(schedule: Any, ramp: Any) -> None:
         assert repr(RuleConfig.model_validate({"name": name, **given}).build()) == repr(expected)
 
 
+def test_the_point_of_the_linear_part_is_that_of_the_setting() -> None:
+    for place in ("data", "center", "random", "two-radii", "frank-wolfe"):
+        rule = LinearizedRobustOptimization(ThreatModel("Linf", 0.3), at=place)
+        assert repr(RuleConfig(name="linearized", eps=0.3, at=place).build()) == repr(rule)
+
+
+def test_points_of_a_box_are_for_linf() -> None:
+    for norm in ("L2", "polydisc"):
+        with pytest.raises(ConfigError, match=f"at = 'center': only norm 'Linf'.*'{norm}'"):
+            RuleConfig(name="linearized", norm=norm, at="center")
+        RuleConfig(name="pgd", norm=norm, at="center").build()  # which ignores it
+
+
 RULE_ALTERNATIVES: dict[str, Any] = {
     "weight": 0.7,
     "target": "loss",
@@ -122,6 +136,7 @@ RULE_ALTERNATIVES: dict[str, Any] = {
     "bounds": (-1.0, 2.0),
     "steps": 3,
     "beta": 4.0,
+    "at": "center",
     "schedule": "linear",
     "warm_up": 0.25,
 }
@@ -141,7 +156,7 @@ def test_a_rule_ignores_a_setting_exactly_if_another_value_makes_the_same_rule(
     for name in RULE_NAMES:
         config = named(name)
         for key, value in RULE_ALTERNATIVES.items():
-            if key not in base:
+            if key not in base and not (key == "at" and "norm" in base):
                 other = named(name, **{key: value})
                 same = repr(config.build()) == repr(other.build())
                 assert same == (key in ignored(config)), (name, key)
