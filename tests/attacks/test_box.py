@@ -103,6 +103,10 @@ def threshold():
     return nn.Threshold(5.0, 0.4)
 
 
+def real(before, after):
+    return nn.Linear(before, after, dtype=torch.float32)
+
+
 FRONTS = {
     "torch": (lambda: tnn.Sequential(threshold(), tnn.Flatten(), tnn.Linear(4, 3)), 1),
     "ours": (lambda: nn.Sequential(threshold(), nn.Flatten(), nn.Linear(4, 3)), 1),
@@ -131,6 +135,16 @@ FRONTS = {
             tnn.Sequential(threshold()), tnn.Sequential(nn.Flatten(), threshold(), tnn.ReLU())
         ),
         3,
+    ),
+    "activations": (
+        lambda: nn.HolomorphicClassifier(
+            nn.Sequential(nn.Tanh(), nn.Activation("cube"), nn.Square(), nn.Flatten(), real(4, 3))
+        ),
+        2,
+    ),
+    "real coefficients": (
+        lambda: nn.HolomorphicClassifier(nn.Sequential(nn.Flatten(), threshold(), real(4, 3))),
+        2,
     ),
     "one layer": (threshold, 1),
     "lifted": (

@@ -15,7 +15,7 @@ from cases import each
 from holonet import nn
 from holonet.attacks import ThreatModel
 from holonet.errors import ConfigError, InputTypeError, ShapeError
-from holonet.functions import CATALOGUE, FunctionClass
+from holonet.functions import CATALOGUE
 
 REAL = ["Linf", "L2", "L1"]
 COMPLEX = ["polydisc", "complex_ball"]
@@ -291,17 +291,6 @@ def test_numbers_of_any_kind_become_floats():
 # ---- images under monotone layers
 
 
-class OfRecord(nn.Activation):
-    """An activation that takes real numbers."""
-
-    takes_real = True
-    monotone = True
-    function_class = FunctionClass.HOLOMORPHIC
-
-    def forward(self, input):
-        return self.function(input.to(torch.complex128)).real
-
-
 RISING = [name for name, record in CATALOGUE.items() if record.monotone]
 
 
@@ -316,7 +305,7 @@ def rising_layers(seed, channels):
             threshold.log_slope.copy_(slope.log())
             threshold.center.copy_(center - 1)
         name = RISING[int(torch.randint(len(RISING), (), generator=generator))]
-        layers += [threshold, OfRecord(name), torch.nn.Identity()]
+        layers += [threshold, nn.Activation(name), torch.nn.Identity()]
     return [*layers, nn.Flatten()]
 
 
