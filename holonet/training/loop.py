@@ -127,17 +127,19 @@ def fit(
             state.journal.clear()
         diagnosis: dict[str, float] = {}
         if state.epoch_lost:
-            diagnosis = _diagnosis(rule, state, data)
+            latest = rule.at((state.step - 1) / state.total_steps)
+            diagnosis = _diagnosis(latest, state, data)
             state.log_epoch(accuracy(model, data.x_test, data.y_test), None, diagnosis)
         columns = MofNCompleteColumn(), TimeRemainingColumn(), TextColumn("{task.fields[note]}")
         with progress_bar(progress and first, *columns) as bar:
             task = bar.add_task("training", total=state.total_steps, completed=state.step, note="")
             for batch in state.batches():
                 began = time.perf_counter()
-                terms = _step(processes, rule, state, data, batch)
+                now = rule.at(state.progress)
+                terms = _step(processes, now, state, data, batch)
                 state.finish_step(terms, time.perf_counter() - began)
                 if state.epoch_ended:
-                    diagnosis = _diagnosis(rule, state, data)
+                    diagnosis = _diagnosis(now, state, data)
                     state.finish_epoch(accuracy(model, data.x_test, data.y_test), diagnosis)
                 shown = {"loss": sum(terms.values())} | diagnosis
                 note = ", ".join(f"{k.replace('_', ' ')} {v:.3f}" for k, v in shown.items())
@@ -234,8 +236,7 @@ def _step(
     share = len(mine) / whole
     seed = mix_seed(state.config.seed, 3 + processes.rank, state.step)
     with _drawing(seed, processes.device), torch.enable_grad():
-        now = rule.at(state.progress)
-        terms = now.terms(state.model, x, y, probes) if len(mine) else {}
+        terms = rule.terms(state.model, x, y, probes) if len(mine) else {}
         if terms:
             (torch.stack(list(terms.values())).sum() * share).backward()
     parameters = list(state.model.parameters())
@@ -260,12 +261,12 @@ def _step(
 
 
 def _diagnosis(rule: Rule, state: RunState, data: Dataset) -> dict[str, float]:
-    """What the rule of this moment has to say on examples that are the same in every epoch."""
+    """What a rule has to say of the model, on examples that are the same in every epoch."""
     device = next(state.model.parameters()).device
     count = state.config.batch_size
     x, y = (t[:count].to(device) for t in (data.x_train, data.y_train))
     with _drawing(mix_seed(state.config.seed, 2, state.step), device):
-        return rule.at(state.progress).diagnose(state.model, x, y)
+        return rule.diagnose(state.model, x, y)
 
 
 @contextmanager
