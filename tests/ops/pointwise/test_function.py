@@ -1,6 +1,7 @@
 """phi(z) on every backend: values, both modes of derivatives, transforms."""
 
 import dataclasses
+import inspect
 import subprocess
 import sys
 
@@ -105,6 +106,19 @@ def test_any_shape(shape, dtype, seed):
         value = pointwise(TANH, z)
     assert (value.shape, value.dtype) == (z.shape, dtype)
     torch.testing.assert_close(value, torch.tanh(z))
+
+
+@backends
+@some
+def test_real_numbers_take_the_real_function_and_no_backend(backend, record, monkeypatch):
+    monkeypatch.setitem(inspect.unwrap(pointwise).__globals__, "plan", None)
+    x = points(40, 50).real.clone().requires_grad_()
+    with use(backend):
+        value = pointwise(record, x)
+        assert torch.equal(value, record(x))
+        torch.testing.assert_close(value, record.value(x + 0j).real)
+        assert gradcheck(lambda x: pointwise(record, x), x[:1, :3], check_forward_ad=True)
+        assert gradgradcheck(lambda x: pointwise(record, x), x[:1, :3], check_fwd_over_rev=True)
 
 
 @pytest.mark.parametrize("view", ["conj", "T", "slice", "expand"])

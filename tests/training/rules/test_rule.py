@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from cases import each
+from holonet import nn as holonet_nn
 from holonet.attacks import ThreatModel
 from holonet.calculus import Probes
 from holonet.data import load_digits
@@ -83,6 +84,16 @@ def holomorphic_net() -> nn.Module:
     return holomorphic_mlp(6, [5], 3, dtype=torch.complex64)
 
 
+def real_coefficients_net() -> nn.Module:
+    return holomorphic_mlp(6, [5], 3, coefficients="real")
+
+
+def mixed_coefficients_net() -> nn.Module:
+    layers = holonet_nn.Linear(6, 5, dtype=torch.float32), holonet_nn.Tanh()
+    backbone = nn.Sequential(nn.Flatten(), *layers, holonet_nn.Linear(5, 3))
+    return holonet_nn.HolomorphicClassifier(backbone)
+
+
 def batch(n: int = 8) -> tuple[Tensor, Tensor]:
     return torch.rand(n, 1, 2, 3), torch.randint(3, (n,))
 
@@ -90,10 +101,15 @@ def batch(n: int = 8) -> tuple[Tensor, Tensor]:
 CASES = [
     *(
         (net, name, rule)
-        for net in (real_net, batch_norm_net, holomorphic_net)
+        for net in (real_net, batch_norm_net, holomorphic_net, real_coefficients_net)
         for name, rule in RULES.items()
     ),
-    *((holomorphic_net, name, rule) for name, rule in COMPLEX_RULES.items()),
+    *(
+        (net, name, rule)
+        for net in (holomorphic_net, real_coefficients_net, mixed_coefficients_net)
+        for name, rule in COMPLEX_RULES.items()
+    ),
+    (mixed_coefficients_net, "linearized", RULES["linearized"]),
 ]
 
 
