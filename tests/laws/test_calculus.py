@@ -23,6 +23,7 @@ from holonet.calculus import (
 )
 from holonet.domains import Disc
 from holonet.functions import CATALOGUE, FunctionClass, blaschke, compose, polynomial
+from holonet.testing import COEFFICIENTS, random_network
 from holonet.testing.strategies import holomorphic_functions
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*torch.jit.script:DeprecationWarning")
@@ -372,3 +373,39 @@ def test_networks_with_real_parameters_are_symmetric(seed, activation):
     f, z = network(seed, activation, real=True)
     close(f(z.conj().resolve_conj()), f(z).conj(), 1 + f(z).abs())
     close(f(z.real + 0j).imag, torch.zeros(5, 2), 1 + f(z).abs())
+
+
+NETWORKS = st.builds(
+    lambda seed, depth, coefficients: random_network(
+        seed, depth=depth, coefficients=coefficients, dtype=torch.complex128
+    ),
+    SEEDS,
+    st.integers(1, 4),
+    st.sampled_from(COEFFICIENTS),
+)
+
+
+@laws
+@given(case=NETWORKS)
+def test_networks_at_real_points_are_their_continuation_there(case):
+    """module(x) = module(x + 0i), for complex, real and mixed coefficients."""
+    network, z = case
+    x = z.real.clone()
+    inside = (network.margin(x) > 0.05) & (network.margin(z) > 0.05)
+    assume(bool(inside.any()))
+    value, lifted = network(x)[inside], network(x + 0j)[inside]
+    has_complex = any(p.is_complex() for p in network.parameters())
+    assert value.is_complex() == has_complex
+    close(value, lifted, 1 + lifted.abs().max(), 1e6)
+
+
+@laws
+@given(case=NETWORKS)
+def test_networks_with_real_coefficients_reflect(case):
+    """Schwarz reflection, of what real arithmetic continues; complex coefficients break it."""
+    network, z = case
+    value, reflected = network(z), network(z.conj())
+    if any(p.is_complex() for p in network.parameters()):
+        assert (reflected - value.conj()).abs().max() > 1e-6
+    else:
+        close(reflected, value.conj(), 1 + value.abs().max(), 1e6)
