@@ -84,7 +84,7 @@ def step_cases(quick: bool = False) -> Iterator[Case]:
         widths = (inputs, *hidden, CLASSES)
         for name in ("square", "sin", "tanh"):
             act = ACTIVATIONS[name]
-            real = ModelConfig(kind="real-mac-matched", hidden=hidden)
+            real = ModelConfig(coefficients="real", activation="relu", match="macs", hidden=hidden)
             models = {
                 "holonet": holomorphic_mlp(inputs, hidden, CLASSES, activation=name, gain=0.5),
                 "torch": BaselineNetwork(affine_layers(nn.Linear, widths), act),

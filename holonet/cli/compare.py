@@ -1,5 +1,6 @@
 """`holonet compare` and `holonet demo`: several networks side by side."""
 
+import itertools
 import json
 import statistics
 from collections.abc import Mapping, Sequence
@@ -9,22 +10,23 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
+from holonet._files import write_atomically
 from holonet.attacks import ThreatModel
 from holonet.cli.options import (
     RULE_NAMES,
-    EpsOption,
     ExamplesOption,
     JsonFlag,
     amount,
     count,
     digits,
     given,
+    parse_numbers,
     seed_option,
 )
-from holonet.cli.settings import configured, require_used, takes_settings
+from holonet.cli.settings import configured, described, require_used, takes_settings
 from holonet.cli.terminal import say, show
 from holonet.errors import ConfigError, RunExistsError
-from holonet.experiments import Contender, Outcome, Protocol, relative_cost, run_demo
+from holonet.experiments import EPS, Contender, Outcome, Protocol, relative_cost, run_demo
 from holonet.experiments import compare as run_comparison
 from holonet.interop import require_autoattack
 from holonet.training import RunConfig, load_data
@@ -44,10 +46,11 @@ def demo(
     *,
     settings: Mapping[str, str],
 ) -> None:
-    """Train a plain real network and a holomorphic one, attack both, write a report.
+    """Train a ReLU network and its holomorphic counterparts, attack them, write a report.
 
-    Both have the same number of real parameters; the holomorphic one is trained by the
-    linearized rule, without any attack. About a minute on two cores with the bundled digits.
+    Each of four networks differs from the one before it in one thing: the linearized rule, which
+    runs no attack; z^2 in place of ReLU; complex coefficients. All have the same number of real
+    parameters. About a minute on two cores with the bundled digits.
 
     [dim]holonet demo[/dim]
     [dim]holonet demo --data mnist --data-root ~/data --epochs 6 --out reports/mnist[/dim]
@@ -71,13 +74,20 @@ def demo(
     if as_json:
         typer.echo(json.dumps({"report": str(report), "outcomes": [o.to_json() for o in outcomes]}))
         return
-    _print(outcomes, 0.1, "PGD")
+    _print(outcomes, [EPS], "PGD")
     say(f"\nThe report is {report.resolve()}: open it in a browser.")
 
 
 @takes_settings(
     {"rule.steps": "train-steps", "rule.norm": "train-norm"},
-    without=("model.kind", "rule.name", "rule.eps", "train.seed"),
+    without=(
+        "model.coefficients",
+        "model.activation",
+        "model.match",
+        "rule.name",
+        "rule.eps",
+        "train.seed",
+    ),
 )
 def compare(
     ctx: typer.Context,
@@ -85,16 +95,21 @@ def compare(
         "runs/compare"
     ),
     networks: Annotated[
-        str, typer.Option(help="Of holomorphic, real, real-parameter-matched, real-mac-matched.")
-    ] = "holomorphic,real-parameter-matched",
+        str,
+        typer.Option(
+            help="COEFFICIENTS-ACTIVATION: complex or real, and one of holonet list activations, "
+            "or real-relu."
+        ),
+    ] = "complex-square,real-square,real-relu",
+    match: Annotated[str, typer.Option(help=described("model.match")[0])] = "parameters",
     rules: Annotated[str, typer.Option(help=f"Of {RULE_NAMES}.")] = "linearized,standard",
     train_eps: Annotated[
-        float | None, amount("Radius that the rules train for; eps unless given.")
+        float | None, amount("Radius that the rules train for; the first of eps unless given.")
     ] = None,
     seeds: Annotated[int, count("How many seeds.")] = 1,
     first_seed: Annotated[int, seed_option("The first of them.")] = 0,
     attack: Annotated[str, typer.Option(help="pgd, strong (ours), autoattack.")] = "pgd",
-    eps: EpsOption = 0.1,
+    eps: Annotated[str, typer.Option(help="Radii of the attack, such as 0.1,0.2,0.3.")] = "0.1",
     steps: Annotated[int, count("Of PGD.")] = 40,
     restarts: Annotated[int, count("Of PGD.")] = 3,
     examples: ExamplesOption = 1000,
@@ -104,15 +119,19 @@ def compare(
 ) -> None:
     """Every network under every rule: clean and robust accuracy, and what a step costs.
 
-    Separates what the architecture does from what the rule does. A real twin has the real
-    parameter count of the holomorphic network. Called again after a crash, it resumes.
+    Separates what the rule does from what an analytic activation and complex coefficients do.
+    Widths are those of the network with complex coefficients; the others have as many real
+    parameters. Called again after a crash, it resumes. The folder keeps each run, and the
+    results in results.jsonl.
 
     [dim]holonet compare --seeds 3[/dim]
+    [dim]holonet compare --networks complex-square,real-square,real-gelu,real-relu --match macs
+    --eps 0.1,0.2 --out runs/macs[/dim]
     [dim]holonet compare --data mnist --data-root ~/data --hidden 256,256 --epochs 6
     --batch-size 256 --lr 0.003 --weight 0.3 --rules standard,fgsm-rs,pgd,trades,analytic,linearized
     --attack autoattack --seeds 3 --out runs/mnist[/dim]
     """
-    threat = ThreatModel("Linf", eps)
+    radii = [ThreatModel("Linf", radius).eps for radius in parse_numbers(eps, "--eps")]
     if attack != "pgd" and (idle := given(ctx, ("steps", "restarts"))):
         raise ConfigError(
             f"--{' and --'.join(idle)} changes nothing with --attack {attack}: leave it out, or "
@@ -120,18 +139,18 @@ def compare(
         )
     if attack == "autoattack":
         require_autoattack()  # before the training
-    protocol = Protocol(threat, (0.0, eps), steps, restarts, examples, attack)
-    radius = digits(eps if train_eps is None else train_eps)
-    runs = {
-        f"{network}, {name}": configured(
-            RunConfig(),
-            {"rule.eps": radius, **settings, "model.kind": network, "rule.name": name},
+    protocol = Protocol(
+        ThreatModel("Linf", radii[0]), (0.0, *radii), steps, restarts, examples, attack
+    )
+    radius = digits(radii[0] if train_eps is None else train_eps)
+    runs: dict[str, RunConfig] = {}
+    for network, rule in itertools.product(networks.split(","), rules.split(",")):
+        label, chosen = _network(network, match)
+        runs[f"{label}, {rule}"] = configured(
+            RunConfig(), {"rule.eps": radius, **settings, **chosen, "rule.name": rule}
         )
-        for network in networks.split(",")
-        for name in rules.split(",")
-    }
-    trained = [] if train_eps is None else ["rule.eps"]
-    require_used([*settings, *trained], list(runs.values()))
+    own = {"match": "model.match", "train_eps": "rule.eps"}
+    require_used([*settings, *(own[o] for o in given(ctx, own))], list(runs.values()))
     base = next(iter(runs.values()))
     outcomes = run_comparison(
         [Contender(label, run.model, run.rule) for label, run in runs.items()],
@@ -143,24 +162,46 @@ def compare(
         seeds=range(first_seed, first_seed + seeds),
         progress=not as_json,
     )
+    rows = [outcome.to_json() for outcome in outcomes]
+    write_atomically(out / "results.jsonl", "".join(f"{json.dumps(row)}\n" for row in rows))
     if as_json:
-        typer.echo(json.dumps([o.to_json() for o in outcomes]))
+        typer.echo(json.dumps(rows))
         return
-    _print(outcomes, eps, attack, baseline="standard")
-    say(f"\nThe runs are in {out}; call the command again to resume.")
+    _print(outcomes, radii, attack, baseline="standard" if "standard" in rules.split(",") else None)
+    say(f"\nThe runs and results.jsonl are in {out}; call the command again to resume.")
+
+
+def _network(name: str, match: str) -> tuple[str, dict[str, str]]:
+    """The label and the settings of a network by its name.
+
+    Example:
+        >>> _network("complex-sin", "macs")
+        ('complex sin', {'model.coefficients': 'complex', 'model.activation': 'sin'})
+    """
+    coefficients, hyphen, activation = name.partition("-")
+    if not hyphen:
+        raise ConfigError(
+            f"--networks {name}: write COEFFICIENTS-ACTIVATION, such as complex-square, "
+            "real-square or real-relu"
+        )
+    settings = {"model.coefficients": coefficients, "model.activation": activation}
+    if coefficients != "complex":
+        settings["model.match"] = match
+    return f"{coefficients} {activation}", settings
 
 
 def _print(
-    outcomes: Sequence[Outcome], eps: float, attack: str, baseline: str | None = None
+    outcomes: Sequence[Outcome], eps: Sequence[float], attack: str, baseline: str | None = None
 ) -> None:
     """One row for each label: mean over seeds, and the range where there are several.
 
     With a baseline, the rule of that name, also the time of a step over the same network's there.
     """
-    table = Table(title=f"accuracy clean and under {attack}, l_inf {digits(eps)}")
-    table.add_column("network, rule")
-    headers = ["real parameters", "seeds", "clean %", f"{attack} % at {digits(eps)}", "ms a step"]
-    for header in [*headers, *([f"x {baseline}"] if baseline else [])]:
+    table = Table(title=f"accuracy clean and under {attack}, l_inf")
+    table.add_column("network, rule", no_wrap=True)
+    robust = [f"{attack} % at {digits(radius)}" for radius in eps]
+    headers = ["real parameters", "seeds", "clean %", *robust, "training s"]
+    for header in [*headers, *([f"step / {baseline}"] if baseline else [])]:
         table.add_column(header, justify="right")
     for label in dict.fromkeys(o.label for o in outcomes):
         rows = [o for o in outcomes if o.label == label]
@@ -169,15 +210,14 @@ def _print(
             str(rows[0].parameters),
             str(len(rows)),
             _spread([100 * o.clean for o in rows]),
-            _spread([100 * o.at(eps).accuracy for o in rows]),
-            _spread([o.step_ms for o in rows]),
+            *(_spread([100 * o.at(radius).accuracy for o in rows]) for radius in eps),
+            _spread([o.train_seconds for o in rows]),
         ]
         if baseline:
             network = label.rsplit(", ", 1)[0]
-            ratios = relative_cost(outcomes, label, f"{network}, {baseline}")
-            cells.append(_spread(ratios) if ratios else "-")
+            cells.append(_spread(relative_cost(outcomes, label, f"{network}, {baseline}")))
         table.add_row(*cells)
-    show(table, least=100)
+    show(table, least=80 + 20 * len(eps))
 
 
 def _spread(values: Sequence[float]) -> str:

@@ -26,7 +26,6 @@ NAMES = MappingProxyType(
         "data.train": "train-size",
         "data.test": "test-size",
         "data.seed": "data-seed",
-        "model.kind": "model",
         "rule.name": "rule",
         "train.schedule": "lr-schedule",
     }

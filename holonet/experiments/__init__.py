@@ -1,12 +1,13 @@
 """Networks compared over rules and seeds, and the demo."""
 
 from holonet.experiments.comparison import Contender, Outcome, compare, relative_cost
-from holonet.experiments.demo import DEMO, run_demo
+from holonet.experiments.demo import DEMO, EPS, run_demo
 from holonet.experiments.protocol import ATTACKERS, Protocol
 
 __all__ = [
     "ATTACKERS",
     "DEMO",
+    "EPS",
     "Contender",
     "Outcome",
     "Protocol",

@@ -1,4 +1,4 @@
-"""The demo: what the linearized rule does for a real network, and holomorphy beyond that."""
+"""The demo: what the linearized rule does, an analytic activation, and complex coefficients."""
 
 from pathlib import Path
 
@@ -10,20 +10,23 @@ from holonet.nn import HolomorphicClassifier
 from holonet.training import DataConfig, ModelConfig, RuleConfig, TrainConfig, load_weights
 from holonet.training.run_folder import WEIGHTS
 
-__all__ = ["DEMO", "run_demo"]
+__all__ = ["DEMO", "EPS", "run_demo"]
 
 HIDDEN = (64, 64)
 EPS = 0.1
 
-REAL = ModelConfig(kind="real-parameter-matched", hidden=HIDDEN)
+RELU = ModelConfig(coefficients="real", activation="relu", match="parameters", hidden=HIDDEN)
+REAL = ModelConfig(coefficients="real", match="parameters", hidden=HIDDEN)
+COMPLEX = ModelConfig(hidden=HIDDEN)
 LINEARIZED = RuleConfig(name="linearized", eps=EPS)
 
 DEMO = (
-    Contender("real, standard", REAL, RuleConfig(name="standard")),
-    Contender("real, linearized", REAL, LINEARIZED),
-    Contender("holomorphic, linearized", ModelConfig(hidden=HIDDEN), LINEARIZED),
+    Contender("real relu, standard", RELU, RuleConfig(name="standard")),
+    Contender("real relu, linearized", RELU, LINEARIZED),
+    Contender("real square, linearized", REAL, LINEARIZED),
+    Contender("complex square, linearized", COMPLEX, LINEARIZED),
 )
-"""The demo's networks, of equal real parameter count; the first two are controls."""
+"""Networks of equal real parameter count, each different from the one before in one thing."""
 
 
 def run_demo(

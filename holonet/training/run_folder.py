@@ -200,14 +200,14 @@ def build_model(config: RunConfig, data: Dataset) -> nn.Module:
     """The untrained network for a data set, its weights drawn from the training seed.
 
     Raises:
-        ConfigError: a real network, a threshold, or a rule with a norm of real data, for complex
+        ConfigError: a ReLU network, a threshold, or a rule with a norm of real data, for complex
             data.
     """
-    if data.is_complex and config.model.kind != "holomorphic":
+    if data.is_complex and not config.model.is_holomorphic:
         raise ConfigError(
-            f"model.kind = {config.model.kind!r} for {data.name!r}, which is complex: a real "
-            "network takes real data, save torch.view_as_real(x).flatten(1) (real and imaginary "
-            "parts side by side); or choose model.kind = 'holomorphic'"
+            f"model.activation = {config.model.activation!r} for {data.name!r}, which is complex: "
+            "ReLU takes real data, save torch.view_as_real(x).flatten(1) (real and imaginary parts "
+            "side by side); or choose an activation of holonet list activations"
         )
     if data.is_complex and config.model.threshold != "none":
         raise ConfigError(

@@ -88,9 +88,9 @@ def convnet() -> HolomorphicClassifier:
 
 MODELS: dict[str, Callable[[], nn.Module]] = {
     "holomorphic": lambda: ModelConfig(hidden=(256, 256)).build(INPUTS, CLASSES),
-    "real twin": lambda: ModelConfig(kind="real-parameter-matched", hidden=(256, 256)).build(
-        INPUTS, CLASSES
-    ),
+    "real twin": lambda: ModelConfig(
+        coefficients="real", activation="relu", match="parameters", hidden=(256, 256)
+    ).build(INPUTS, CLASSES),
     "mlp, real": perceptron,
     "mlp, torch": lambda: plain(perceptron()),
     "convnet": lambda: holomorphic_convnet(IMAGE, (16, 32), CLASSES),

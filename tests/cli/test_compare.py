@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from holonet.cli.main import app
 from holonet.data import load_digits
 from holonet.errors import ConfigError, RunExistsError
-from holonet.training import accuracy, load_run
+from holonet.training import RunConfig, accuracy, load_run
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +51,7 @@ def test_demo_writes_one_self_contained_report(small: Path, tmp_path: Path) -> N
     assert isinstance(again.exception, RunExistsError)
 
 
-def test_compare_prints_four_contenders(small: Path, tmp_path: Path) -> None:
+def test_compare_keeps_six_contenders_of_equal_size(small: Path, tmp_path: Path) -> None:
     arguments = [
         "compare", "--data", str(small), "--hidden", "8", "--epochs", "1", "--steps", "2",
         "--out", str(tmp_path), "--seeds", "2", "--json",
@@ -59,7 +59,14 @@ def test_compare_prints_four_contenders(small: Path, tmp_path: Path) -> None:
     result = invoke(*arguments)
     assert result.exit_code == 0, result.output
     rows = json.loads(result.stdout)
-    assert len(rows) == 8
+    assert len(rows) == 12
+    assert {r["label"] for r in rows} == {
+        f"{network}, {rule}"
+        for network in ("complex square", "real square", "real relu")
+        for rule in ("linearized", "standard")
+    }
+    lines = (tmp_path / "results.jsonl").read_text().splitlines()
+    assert [json.loads(line) for line in lines] == rows
     assert {r["seed"] for r in rows} == {0, 1}
     sizes = {r["parameters"] for r in rows}
     assert max(sizes) / min(sizes) < 1.1
@@ -68,11 +75,35 @@ def test_compare_prints_four_contenders(small: Path, tmp_path: Path) -> None:
         assert accuracy(model, data.x_test, data.y_test) == row["clean"]
 
 
+def test_compare_shows_a_column_for_each_radius_and_the_step_over_the_standard_one(
+    small: Path, tmp_path: Path
+) -> None:
+    arguments = [
+        "compare", "--data", str(small), "--hidden", "8", "--epochs", "1", "--steps", "1",
+        "--restarts", "1", "--networks", "real-sin", "--eps", "0.1,0.05", "--out", str(tmp_path),
+    ]  # fmt: skip
+    result = invoke(*arguments)
+    assert result.exit_code == 0, result.output
+    words = " ".join(result.stdout.replace("┃", " ").replace("│", " ").split())
+    for part in ("pgd % at 0.1", "pgd % at 0.05", "training s", "step / standard"):
+        assert part in words
+    assert "real sin, linearized" in words
+    run = RunConfig.read(tmp_path / "real-sin-linearized-seed0" / "config.toml")
+    assert run.rule.eps == 0.1  # the first radius
+    assert (run.model.coefficients, run.model.activation) == ("real", "sin")
+    assert run.model.match == "parameters"
+    alone = invoke(*arguments, "--rules", "linearized")
+    assert "training s" in alone.stdout
+    assert "standard" not in alone.stdout
+
+
 @pytest.mark.parametrize(
     ("options", "reason"),
     [
         ("--rules standard,pgd --weight 1", "rule.weight changes nothing"),
-        ("--networks real --activation sin", "model.kind = 'real'"),
+        ("--networks real-relu --gain 2", "model.activation = 'relu'"),
+        ("--networks complex-sin --match macs", "model.coefficients = 'complex'"),
+        ("--rules standard --train-eps 0.2", "rule.eps changes nothing"),
         ("--attack strong --steps 3", "--steps changes nothing"),
         ("--data-root .", "data.name = 'digits'"),
     ],
@@ -90,7 +121,12 @@ def test_an_option_that_changes_nothing_anywhere_is_refused(
     ("option", "value", "message"),
     [
         ("--schedule", "lin", "'linear' or 'cosine'"),
-        ("--networks", "unreal", "'real-parameter-matched'"),
+        ("--networks", "unreal", "--networks unreal: write COEFFICIENTS-ACTIVATION"),
+        ("--networks", "unreal-sin", "did you mean 'real'"),
+        ("--networks", "real-sin,complex-relu", "relu is piecewise"),
+        ("--networks", "real-sin,complex-tahn", "did you mean 'tan' or 'tanh'"),
+        ("--match", "size", "'parameters' or 'macs'"),
+        ("--eps", "0.1,-1", r"eps=-1\.0"),
         ("--warm-up", "2", "warm_up = '2'"),
     ],
 )

@@ -283,7 +283,7 @@ LINES = {
     "evaluate": ["evaluate", "--run-dir", "OUT", "--attack", "fgsm", "--no-sanity", "--json"],
     "attack": ["attack", "--run-dir", "OUT", "--attack", "fgsm", "--json"],
     "compare": [
-        *["compare", "--steps", "1", "--restarts", "1", "--networks", "holomorphic"],
+        *["compare", "--steps", "1", "--restarts", "1", "--networks", "complex-square"],
         *["--rules", "standard", *TINY, "--out", "OUT", "--json"],
     ],
     "audit": ["audit", "--only", "Dropout2d", "--out", "OUT/a.json", "--json"],

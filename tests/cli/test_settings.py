@@ -60,11 +60,11 @@ def test_some_settings_may_be_options_and_others_not() -> None:
     assert CliRunner().invoke(app, ["--data", "x"]).exit_code == 0
     assert CliRunner().invoke(app, ["--epochs", "1"]).exit_code == 2
     assert CliRunner().invoke(app, ["--set", "train.epochs=1"]).exit_code == 2
-    app, calls = application(names={"rule.eps": "train-eps"}, without=("model.kind",))
-    assert CliRunner().invoke(app, ["--model", "real"]).exit_code == 2
+    app, calls = application(names={"rule.eps": "train-eps"}, without=("model.match",))
+    assert CliRunner().invoke(app, ["--match", "macs"]).exit_code == 2
     assert CliRunner().invoke(app, ["--train-eps", "0.2"]).exit_code == 0
     assert calls == [{"rule.eps": "0.2"}]
-    refused = CliRunner().invoke(app, ["--set", "model.kind=real"])
+    refused = CliRunner().invoke(app, ["--set", "model.match=macs"])
     assert "an option of its own" in str(refused.exception)
 
 

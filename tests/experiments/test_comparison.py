@@ -25,11 +25,11 @@ TRAIN = TrainConfig(epochs=2, batch_size=32, checkpoint_every=3)
 PROTOCOL = Protocol(eps=(0.0, 0.1), steps=2, restarts=1)
 CONTENDERS = [
     Contender(
-        "real, standard",
-        ModelConfig(kind="real-parameter-matched", hidden=(6,)),
+        "real relu, standard",
+        ModelConfig(coefficients="real", activation="relu", match="parameters", hidden=(6,)),
         RuleConfig(name="standard"),
     ),
-    Contender("holomorphic, analytic", ModelConfig(hidden=(6,)), RuleConfig(name="analytic")),
+    Contender("complex square, analytic", ModelConfig(hidden=(6,)), RuleConfig(name="analytic")),
 ]
 
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from holonet.diagnostics import HolomorphyCheck, RobustnessPoint
-from holonet.experiments import Outcome
+from holonet.experiments import DEMO, Outcome
 from holonet.experiments.demo import EPS
 from holonet.experiments.demo_report import _effect, _headline, _holomorphy_section, _verdict
 from holonet.experiments.protocol import Protocol
@@ -21,8 +21,7 @@ def check(dbar: float) -> HolomorphyCheck:
 
 
 def outcomes(*correct: int) -> list[Outcome]:
-    labels = ("real, standard", "real, linearized", "holomorphic, linearized")
-    return [outcome(*pair) for pair in zip(labels, correct, strict=True)]
+    return [outcome(c.label, n) for c, n in zip(DEMO, correct, strict=True)]
 
 
 @pytest.mark.parametrize(
@@ -32,23 +31,28 @@ def test_effect_is_more_less_or_neither(after: int, said: str) -> None:
     assert said in _effect(outcome("a", 200), outcome("b", after))
 
 
-def test_verdict_credits_the_rule_and_holomorphy_apart() -> None:
-    text = _verdict(outcomes(200, 300, 304), check(0.0))
-    assert "the rule adds 25.0 points" in text
-    assert "holomorphy makes no difference" in text
-    text = _verdict(outcomes(200, 204, 300), check(0.0))
-    assert "the rule makes no difference" in text
-    assert "holomorphy adds 24.0 points" in text
+def test_verdict_says_the_effect_of_rule_activation_and_coefficients_in_its_first_sentence() -> (
+    None
+):
+    first, _, rest = _verdict(outcomes(200, 300, 304, 200), check(0.0)).partition(". ")
+    assert "rule adds 25.0 points" in first
+    assert "an analytic activation makes no measurable difference" in first
+    assert "complex coefficients costs 26.0 points" in first
+    assert "50.0% of the test images" in rest
+    first, *_ = _verdict(outcomes(200, 204, 300, 304), check(0.0)).partition(". ")
+    assert "rule makes no measurable difference" in first
+    assert "an analytic activation adds 24.0 points" in first
+    assert "complex coefficients makes no measurable difference" in first
 
 
 def test_verdict_does_not_hide_a_violation() -> None:
-    assert "FAILED" in _verdict(outcomes(1, 2, 3), check(0.1))
-    assert "No violation" in _verdict(outcomes(1, 2, 3), check(0.0))
+    assert "FAILED" in _verdict(outcomes(1, 2, 3, 4), check(0.1))
+    assert "No violation" in _verdict(outcomes(1, 2, 3, 4), check(0.0))
 
 
 def test_headline_shows_accuracy_under_attack_beside_the_name() -> None:
-    table = _headline(outcomes(200, 300, 304), Protocol())
-    assert [row[:2] for row in table.rows][2] == ["holomorphic, linearized", "76.0"]
+    table = _headline(outcomes(200, 300, 304, 308), Protocol())
+    assert [row[:2] for row in table.rows][3] == ["complex square, linearized", "77.0"]
 
 
 def test_all_three_witnesses_are_shown() -> None:

@@ -232,7 +232,7 @@ def _compare(folder: Path) -> Any:
             "--epochs",
             "2",
             "--networks",
-            "holomorphic,real-parameter-matched",
+            "complex-square,real-relu",
             "--rules",
             "standard",
         ),
@@ -275,7 +275,8 @@ class Small(Study):
     def run_cell(self, cell: Cell, folder: Path, on_progress: Callable[[float], None]) -> Result:
         data, seed = self.data, cell.settings.seed
         assert data is not None
-        model = ModelConfig(kind="real", hidden=(5,)).build((1, 8, 8), 10, seed=seed)
+        relu = ModelConfig(coefficients="real", activation="relu", hidden=(5,))
+        model = relu.build((1, 8, 8), 10, seed=seed)
         config = TrainConfig(epochs=2, batch_size=40, seed=seed, checkpoint_every=3)
         fit(model, data, EmpiricalRisk(), config, run_dir=folder, resume=True)
         return {"clean": accuracy(model, data.x_test, data.y_test), "seed": seed}

@@ -16,6 +16,7 @@ from holonet.errors import CheckpointError, ConfigError, DataError, RunExistsErr
 from holonet.training import (
     DataConfig,
     ModelConfig,
+    RuleConfig,
     RunConfig,
     TrainConfig,
     accuracy,
@@ -175,7 +176,8 @@ def test_a_path_is_of_no_working_folder(tmp_path: Path, monkeypatch: pytest.Monk
     [
         ModelConfig(hidden=(6,), gain="data", normalizer="frozen"),
         ModelConfig(family="convnet", channels=(2,), dense=(4,), normalizer="frozen"),
-        ModelConfig(kind="real-parameter-matched", hidden=(6,)),
+        ModelConfig(coefficients="real", match="parameters", hidden=(6,), gain="data"),
+        ModelConfig(coefficients="real", activation="relu", match="parameters", hidden=(6,)),
     ],
 )
 def test_a_model_is_loaded_without_data(tmp_path: Path, model: ModelConfig) -> None:
@@ -199,13 +201,17 @@ def test_weights_alone_do_not_say_what_they_are_of(tmp_path: Path) -> None:
         load_model(tmp_path / "model.safetensors")
 
 
-def test_complex_data_are_refused_by_real_networks(tmp_path: Path) -> None:
+def test_complex_data_are_refused_by_relu_networks_alone(tmp_path: Path) -> None:
     np.savez(tmp_path / "c.npz", x=np.ones((9, 5), np.complex64), y=np.arange(9) % 3)
     data = load_data(DataConfig(name=str(tmp_path / "c.npz")))
-    with pytest.raises(ConfigError, match=r"kind = 'real' .* is complex: .*view_as_real"):
-        build_model(RunConfig(model=ModelConfig(kind="real")), data)
+    rule = RuleConfig(name="standard")
+    relu = ModelConfig(coefficients="real", activation="relu")
+    with pytest.raises(ConfigError, match=r"activation = 'relu' .* is complex: .*view_as_real"):
+        build_model(RunConfig(model=relu, rule=rule), data)
+    model = build_model(RunConfig(model=ModelConfig(coefficients="real"), rule=rule), data)
+    assert model(data.x_test).dtype == torch.float32
     with pytest.raises(ConfigError, match=r"threshold = 'shared' .* is complex: .*'none'"):
-        build_model(RunConfig(model=ModelConfig(threshold="shared")), data)
+        build_model(RunConfig(model=ModelConfig(threshold="shared"), rule=rule), data)
 
 
 def test_a_folder_is_of_one_process(mine: Path) -> None:

@@ -35,7 +35,8 @@ def circular_normal_(
         InputTypeError: a weight of integers.
     """
     parts, share = _parts(weight)
-    parts.normal_(0, std * math.sqrt(share), generator=generator)
+    if not parts.is_meta:  # drawing nothing takes long there, and searches for widths build many
+        parts.normal_(0, std * math.sqrt(share), generator=generator)
     return weight
 
 

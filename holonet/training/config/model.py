@@ -7,11 +7,12 @@ from functools import partial
 from typing import Annotated, Any, Literal
 
 import torch
-from pydantic import Field
+from pydantic import Field, field_validator
 from torch import nn
 
 from holonet._types import Points
-from holonet.errors import ConfigError
+from holonet.errors import ConfigError, UnknownNameError
+from holonet.functions import get_function
 from holonet.nn import (
     HolomorphicClassifier,
     ImagPart,
@@ -42,6 +43,8 @@ READOUTS: Mapping[str, type[nn.Module]] = {
     "log-modulus": LogModulus,
 }
 
+RELU = "relu"  # the one activation that is not holomorphic
+
 CALIBRATION = 256  # examples that first scales are set on
 
 MAX_PARAMETERS = 10**9
@@ -49,13 +52,14 @@ MAX_PARAMETERS = 10**9
 
 
 class ModelConfig(Section):
-    """Which network: a holomorphic one, a real one of its form, or a real one of its size."""
+    """Which network: complex or real coefficients, activation, widths."""
 
-    kind: Literal["holomorphic", "real", "real-parameter-matched", "real-mac-matched"] = (
-        "holomorphic"
-    )
-    """Holomorphic, real of the same widths, or real with as many real parameters (multiply-adds) as
-    the holomorphic one."""
+    coefficients: Literal["complex", "real"] = "complex"
+    """Field of the weights."""
+    activation: str = "square"
+    """Activation, one of holonet list activations; real coefficients may have relu too."""
+    match: Literal["none", "parameters", "macs"] = "none"
+    """What a network with real coefficients has as many of as the complex one of these widths."""
     family: Literal["mlp", "convnet"] = "mlp"
     """Perceptron or convolutional network."""
     hidden: Widths = (64, 64)
@@ -79,23 +83,52 @@ class ModelConfig(Section):
     """First value of the factor that a residual block learns."""
     normalizer: Literal["none", "frozen"] = "none"
     """Normalizer in front of activations: none, or one that is measured once on examples."""
-    activation: str = "square"
-    """Holomorphic activation, one of holonet list activations."""
     readout: Literal["real", "imag", "modulus", "log-modulus"] = "real"
-    """Real function of the complex outputs."""
+    """Real function of the outputs."""
     gain: Positive | Literal["data"] = 0.7
     """Gain g of first weights with E|w|^2 = g^2 / fan_in, or data: set on examples."""
 
+    @field_validator("activation")
+    @classmethod
+    def _require_known(cls, value: str, info: Any) -> str:
+        if value != RELU:
+            try:
+                get_function(value)
+            except UnknownNameError as error:
+                raise ValueError(str(error)) from None
+        elif info.data.get("coefficients") == "complex":
+            raise ValueError(
+                "relu is piecewise and has no holomorphic form: choose coefficients = 'real', or "
+                "an activation of holonet list activations"
+            )
+        return value
+
+    @field_validator("readout")
+    @classmethod
+    def _require_imaginary_part(cls, value: str, info: Any) -> str:
+        real = info.data.get("coefficients") == "real"
+        if value == "imag" and real and info.data.get("activation") != RELU:
+            raise ValueError(
+                "with real coefficients outputs are real at real data, and their imaginary part "
+                "is 0: choose readout = 'real', or coefficients = 'complex'"
+            )
+        return value
+
+    @property
+    def is_holomorphic(self) -> bool:
+        """Whether the network is a `HolomorphicClassifier`, and not the plain ReLU network."""
+        return self.activation != RELU
+
     def ignored(self) -> dict[str, tuple[str, ...]]:
-        """What the other family has, and what a real network has not."""
+        """What the other family has, and what complex coefficients or ReLU have not."""
         windows = ("channels", "kernel_size", "stride", "pooling", "dense")
         ignored: dict[str, tuple[str, ...]]
         ignored = {f"family = {self.family!r}": windows if self.family == "mlp" else ("hidden",)}
-        if self.kind != "holomorphic":
-            counted = (
-                () if "matched" in self.kind else ("normalizer",)
-            )  # which has parameters of its own
-            ignored[f"kind = {self.kind!r}"] = ("activation", "readout", "gain", *counted)
+        if self.coefficients == "complex":
+            ignored["coefficients = 'complex'"] = ("match",)
+        if not self.is_holomorphic:  # a match counts the parameters of the complex normalizer
+            counted = ("normalizer",) if self.match == "none" else ()
+            ignored[f"activation = {self.activation!r}"] = ("readout", "gain", *counted)
         if not self.residual:
             ignored["residual = 0"] = ("alpha",)
         return ignored
@@ -120,7 +153,6 @@ class ModelConfig(Section):
         Raises:
             ConfigError: examples are needed and were not given; settings that do not fit.
             ShapeError: a convolutional network for examples that are not images.
-            UnknownNameError: no such activation.
         """
         network = self.blank(in_shape, num_classes, seed=seed)
         if self.family == "convnet" and _channels_look_last(in_shape):
@@ -137,25 +169,22 @@ class ModelConfig(Section):
         """The network before anything is measured on examples: to load weights into.
 
         Raises:
-            ConfigError, ShapeError, UnknownNameError: as `build`.
+            ConfigError, ShapeError: as `build`.
         """
         shape = (in_shape,) if isinstance(in_shape, int) else tuple(in_shape)
         self._require_size(shape, num_classes)
         with torch.random.fork_rng(devices=[]):
             torch.default_generator.manual_seed(seed)  # torch.manual_seed reaches devices too
-            holomorphic = self._holomorphic(shape, num_classes)
-            if self.kind == "holomorphic":
-                self._insert_threshold(holomorphic.get_submodule("backbone"), shape)
-                return holomorphic
-            widths = self._real_widths(holomorphic, shape, num_classes)
-            real = self._real(shape, num_classes, widths)
-            self._insert_threshold(real, shape)
-            return real
-
-    def _insert_threshold(self, layers: nn.Module, shape: tuple[int, ...]) -> None:
-        """Put the threshold in front of the layers, where the settings ask for one."""
-        if self.threshold != "none" and isinstance(layers, nn.Sequential):
+            widths = self.hidden if self.family == "mlp" else self.channels + self.dense
+            network = self._network("complex", widths, shape, num_classes)
+            if self.coefficients == "real":
+                widths = self._matched(network, widths, shape, num_classes)
+                network = self._network("real", widths, shape, num_classes)
+        if self.threshold != "none":
+            layers = network.get_submodule("backbone") if self.is_holomorphic else network
+            assert isinstance(layers, nn.Sequential)
             layers.insert(0, Threshold(channels=shape[0] if self.threshold == "channel" else None))
+        return network
 
     def _require_size(self, shape: tuple[int, ...], num_classes: int) -> None:
         """Refuse a network that no memory holds, before any of it is made."""
@@ -180,44 +209,59 @@ class ModelConfig(Section):
                 "channels, dense, kernel_size, residual)"
             )
 
-    def _holomorphic(self, shape: tuple[int, ...], num_classes: int) -> HolomorphicClassifier:
-        options: dict[str, Any] = {
-            "activation": self.activation,
-            "readout": READOUTS[self.readout](),
-            "residual": self.residual,
-            "alpha": self.alpha,
-            "normalizer": self.normalizer,
-            "gain": 1.0 if self.gain == "data" else self.gain,
-        }
+    def _network(
+        self,
+        coefficients: Literal["complex", "real"],
+        widths: tuple[int, ...],
+        shape: tuple[int, ...],
+        num_classes: int,
+    ) -> nn.Module:
+        """The network with these widths of hidden layers; its complex form has z^2 for ReLU."""
+        options: dict[str, Any] = {"residual": self.residual, "alpha": self.alpha}
+        holomorphic = coefficients == "complex" or self.is_holomorphic
+        if holomorphic:
+            options |= {
+                "coefficients": coefficients,
+                "activation": self.activation if self.is_holomorphic else "square",
+                "readout": READOUTS[self.readout](),
+                "normalizer": self.normalizer,
+                "gain": 1.0 if self.gain == "data" else self.gain,
+            }
         if self.family == "mlp":
-            return holomorphic_mlp(math.prod(shape), self.hidden, num_classes, **options)
-        return holomorphic_convnet(
-            shape, self.channels, num_classes, dense=self.dense, **self._windows(), **options
+            perceptron = holomorphic_mlp if holomorphic else real_mlp
+            return perceptron(math.prod(shape), widths, num_classes, **options)
+        convnet = holomorphic_convnet if holomorphic else real_convnet
+        stages = len(self.channels)
+        return convnet(
+            shape,
+            widths[:stages],
+            num_classes,
+            dense=widths[stages:],
+            kernel_size=self.kernel_size,
+            stride=self.stride,
+            pooling=self.pooling,
+            **options,
         )
 
-    def _real(
-        self, shape: tuple[int, ...], num_classes: int, widths: tuple[int, ...]
-    ) -> nn.Sequential:
-        options: dict[str, Any] = {"residual": self.residual, "alpha": self.alpha}
-        if self.family == "mlp":
-            return real_mlp(math.prod(shape), widths, num_classes, **options)
-        channels, dense = widths[: len(self.channels)], widths[len(self.channels) :]
-        return real_convnet(shape, channels, num_classes, dense=dense, **self._windows(), **options)
-
-    def _windows(self) -> dict[str, int]:
-        return {"kernel_size": self.kernel_size, "stride": self.stride, "pooling": self.pooling}
-
-    def _real_widths(
-        self, holomorphic: HolomorphicClassifier, shape: tuple[int, ...], num_classes: int
+    def _matched(
+        self,
+        target: nn.Module,
+        widths: tuple[int, ...],
+        shape: tuple[int, ...],
+        num_classes: int,
     ) -> tuple[int, ...]:
-        """Of all hidden layers of the real network."""
-        widths = self.hidden if self.family == "mlp" else self.channels + self.dense
-        if self.kind == "real":
+        """The widths with which real coefficients make a network of the size of the target."""
+        if self.match == "none":
             return widths
-        by_macs = self.kind == "real-mac-matched"
-        measure = partial(macs, in_shape=shape) if by_macs else real_parameter_count
-        build = partial(self._real, shape, num_classes)
-        return matched_widths(measure(holomorphic), widths, build, measure)
+        measure = real_parameter_count
+        if self.match == "macs":
+            measure = partial(macs, in_shape=shape)
+        return matched_widths(
+            measure(target),
+            widths,
+            lambda tried: self._network("real", tried, shape, num_classes),
+            measure,
+        )
 
     def _measured(
         self, network: HolomorphicClassifier, examples: Points | None

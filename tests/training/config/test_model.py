@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from holonet.attacks import leading_monotone
-from holonet.errors import ConfigError, ShapeError, UnknownNameError
+from holonet.errors import ConfigError, ShapeError
 from holonet.nn import (
     Activation,
     FrozenNorm,
@@ -24,9 +24,11 @@ from holonet.nn import (
     macs,
     real_parameter_count,
 )
-from holonet.training import (
-    ModelConfig,
-)
+from holonet.training import ModelConfig
+
+RELU: dict[str, Any] = {"coefficients": "real", "activation": "relu"}
+"""The plain network of torch."""
+REAL: dict[str, Any] = {"coefficients": "real"}
 
 seeds = st.integers(0, 2**63 - 1)
 
@@ -37,7 +39,7 @@ seeds = st.integers(0, 2**63 - 1)
         {"hidden": (10**9,)},
         {"hidden": (40_000, 40_000)},
         {"hidden": (1000,), "residual": 1000},
-        {"hidden": (10**9,), "kind": "real-parameter-matched"},
+        {"hidden": (10**9,), "match": "parameters", **RELU},
         {"family": "convnet", "kernel_size": 10**6 + 1},
         {"family": "convnet", "channels": (10**5, 10**5)},
         {"family": "convnet", "dense": (10**8,)},
@@ -75,13 +77,17 @@ def weights(config: ModelConfig, seed: int) -> list[torch.Tensor]:
     return list(config.build(5, 3, seed=seed).state_dict().values())
 
 
-@pytest.mark.parametrize(
-    "kind", ["holomorphic", "real", "real-parameter-matched", "real-mac-matched"]
-)
-@settings(max_examples=5)  # the sizes of twins are searched by building many networks
+NETWORKS = [{}, REAL, {**REAL, "match": "parameters"}, RELU, {**RELU, "match": "parameters"}]
+NETWORKS += [
+    pytest.param({**real, "match": "macs"}, marks=pytest.mark.slow) for real in (REAL, RELU)
+]
+
+
+@pytest.mark.parametrize("options", NETWORKS, ids=str)
+@settings(max_examples=5)  # widths are searched by building many networks
 @given(seed=seeds, hidden=st.lists(st.integers(1, 5), min_size=1, max_size=3))
-def test_the_seed_decides_the_weights_and_nothing_else_does(kind, seed, hidden):
-    config = ModelConfig(kind=kind, hidden=tuple(hidden))
+def test_the_seed_decides_the_weights_and_nothing_else_does(options, seed, hidden):
+    config = ModelConfig(**options, hidden=tuple(hidden))
     before = torch.get_rng_state()
     first = weights(config, seed)
     assert torch.equal(torch.get_rng_state(), before)
@@ -97,19 +103,21 @@ def test_the_seed_decides_the_weights_and_nothing_else_does(kind, seed, hidden):
     hidden=st.lists(st.integers(4, 40), min_size=1, max_size=3),
     classes=st.integers(2, 10),
 )
-def test_a_real_twin_has_about_as_many_parameters(in_features, hidden, classes):
-    holomorphic, twin = (
-        ModelConfig(kind=kind, hidden=tuple(hidden)).build(in_features, classes)
-        for kind in ("holomorphic", "real-parameter-matched")
+def test_matched_real_networks_have_the_parameters_of_the_complex_one(in_features, hidden, classes):
+    complex_, *matched = (
+        ModelConfig(**options, match="parameters", hidden=tuple(hidden)).build(in_features, classes)
+        for options in ({}, REAL, RELU)
     )
-    count, twin_count = map(real_parameter_count, (holomorphic, twin))
-    widest = max(m.out_features for m in twin.modules() if isinstance(m, nn.Linear))
-    one_unit_more = in_features + classes + (2 * widest + 1) * len(hidden)
-    assert abs(twin_count - count) <= one_unit_more
-    assert not any(p.is_complex() for p in twin.parameters())
+    for network in matched:
+        widest = max(m.out_features for m in network.modules() if isinstance(m, nn.Linear))
+        one_unit_more = in_features + classes + (2 * widest + 1) * len(hidden)
+        error = real_parameter_count(network) - real_parameter_count(complex_)
+        assert abs(error) <= one_unit_more
+        assert not any(p.is_complex() for p in network.parameters())
+        assert network(torch.rand(2, in_features)).dtype == torch.float32
+    assert [isinstance(n, HolomorphicClassifier) for n in matched] == [True, False]
 
 
-KINDS = ["holomorphic", "real", "real-parameter-matched"]
 IMAGES = torch.rand(300, 1, 8, 8, generator=torch.Generator().manual_seed(0))
 
 
@@ -123,18 +131,20 @@ def test_the_prototype() -> None:
 
 
 @pytest.mark.parametrize("options", [{}, {"residual": 1}, {"stride": 1, "pooling": 2}])
-def test_convolutional_twins(options: dict[str, Any]) -> None:
+@pytest.mark.parametrize("real", [REAL, RELU], ids=["square", "relu"])
+def test_matched_convolutional_networks(options: dict[str, Any], real: dict[str, Any]) -> None:
+    settings = {**CONVNET.model_dump(), **options}
+    complex_ = ModelConfig(**settings).build((1, 8, 8), 10)
     nets = {
-        kind: ModelConfig(**{**CONVNET.model_dump(), **options, "kind": kind}).build((1, 8, 8), 10)
-        for kind in ("holomorphic", "real", "real-parameter-matched", "real-mac-matched")
+        match: ModelConfig(**{**settings, **real, "match": match}).build((1, 8, 8), 10)
+        for match in ("none", "parameters", "macs")
     }
-    counts = {kind: real_parameter_count(net) for kind, net in nets.items()}
-    costs = {kind: macs(net, (1, 8, 8)) for kind, net in nets.items()}
-    assert abs(counts["real-parameter-matched"] / counts["holomorphic"] - 1) < 0.01
-    assert abs(costs["real-mac-matched"] / costs["holomorphic"] - 1) < 0.01
-    assert counts["real"] < counts["real-parameter-matched"] < counts["real-mac-matched"]
+    counts = {match: real_parameter_count(net) for match, net in nets.items()}
+    assert abs(counts["parameters"] / real_parameter_count(complex_) - 1) < 0.01
+    assert abs(macs(nets["macs"], (1, 8, 8)) / macs(complex_, (1, 8, 8)) - 1) < 0.01
+    assert counts["none"] < counts["parameters"] < counts["macs"]
     assert all(net(IMAGES[:2]).shape == (2, 10) for net in nets.values())
-    assert not any(p.is_complex() for p in nets["real-mac-matched"].parameters())
+    assert not any(p.is_complex() for net in nets.values() for p in net.parameters())
 
 
 def test_the_settings_of_convolutional_networks_are_used() -> None:
@@ -162,18 +172,28 @@ def test_the_settings_of_convolutional_networks_are_used() -> None:
     assert all(m.mean.any() for m in norms)  # measured
     names = {m.function.name for m in model.modules() if isinstance(m, Activation)}
     assert names == {"sin"}
-    real = config.model_copy(update={"kind": "real"}).build((2, 6, 6), 4)
-    assert [tuple(p.shape) for p in real.parameters() if p.ndim in (2, 4)] == shapes
+    relu = config.model_copy(update=RELU).build((2, 6, 6), 4)
+    assert [tuple(p.shape) for p in relu.parameters() if p.ndim in (2, 4)] == shapes
+    real = config.model_copy(update=REAL).build((2, 6, 6), 4, examples=torch.rand(9, 2, 6, 6))
+    assert isinstance(real, HolomorphicClassifier)
+    assert type(real.readout) is Modulus
+    assert repr(real.backbone) == repr(model.backbone).replace("complex64", "float32")
+    assert [(p.shape, p.is_complex()) for p in real.parameters()] == [
+        (p.shape, False) for p in model.parameters()
+    ]
 
 
-@pytest.mark.parametrize("config", [ModelConfig(), CONVNET])
+@pytest.mark.parametrize(
+    "config", [ModelConfig(), CONVNET, ModelConfig(**REAL), CONVNET.model_copy(update=REAL)]
+)
 def test_the_gain_may_be_set_by_examples(config: ModelConfig) -> None:
     config = config.model_copy(update={"gain": "data"})
     state = torch.get_rng_state()
     models = [config.build((1, 8, 8), 3, seed=5, examples=scale * IMAGES) for scale in (1, 100)]
     assert torch.equal(torch.get_rng_state(), state)
     for model, scale in zip(models, (1, 100), strict=True):
-        size = model(scale * IMAGES[:256]).square().mean().sqrt().item() * math.sqrt(2)
+        parts = 2 if config.coefficients == "complex" else 1  # of which the readout drops one
+        size = model(scale * IMAGES[:256]).square().mean().sqrt().item() * math.sqrt(parts)
         assert 0.8 < size < 1.25
     examples = torch.cat([IMAGES[:256].repeat_interleave(2, 0), IMAGES[:1]])
     spread = config.build((1, 8, 8), 3, seed=5, examples=examples)
@@ -186,7 +206,9 @@ def test_the_gain_may_be_set_by_examples(config: ModelConfig) -> None:
 def test_examples_are_asked_for_where_they_are_needed(settings: dict[str, Any]) -> None:
     with pytest.raises(ConfigError, match=r"build\(\.\.\., examples=x_train\)"):
         ModelConfig(**settings).build(4, 2)
-    ModelConfig(kind="real-parameter-matched", **settings).build(4, 2)
+    with pytest.raises(ConfigError, match=r"build\(\.\.\., examples=x_train\)"):
+        ModelConfig(**settings, **REAL).build(4, 2)
+    ModelConfig(**settings, **RELU, match="parameters").build(4, 2)
 
 
 def test_convolutional_networks_are_for_images() -> None:
@@ -205,10 +227,12 @@ def test_readouts(name: Any, kind: type[nn.Module]) -> None:
 
 
 @pytest.mark.parametrize("family", ["mlp", "convnet"])
-@pytest.mark.parametrize("kind", KINDS)
-def test_a_threshold_stands_in_front_of_the_same_network(kind: Any, family: Any) -> None:
+@pytest.mark.parametrize("network", [{}, REAL, RELU, {**RELU, "match": "parameters"}], ids=str)
+def test_a_threshold_stands_in_front_of_the_same_network(
+    network: dict[str, Any], family: Any
+) -> None:
     small: dict[str, Any] = {"hidden": (5,), "channels": (3,), "kernel_size": 3, "dense": (4,)}
-    small |= {"kind": kind, "family": family}
+    small |= {**network, "family": family}
     x = torch.rand(3, 2, 6, 6)
     plain = ModelConfig(**small).build((2, 6, 6), 4, seed=1)
     for choice, count in (("shared", 1), ("channel", 2)):
@@ -230,15 +254,31 @@ def test_what_is_measured_on_examples_is_measured_behind_the_threshold() -> None
         torch.testing.assert_close(behind(Threshold()(IMAGES)), model(IMAGES))
 
 
-def test_an_unknown_activation_is_named_at_build() -> None:
-    with pytest.raises(UnknownNameError, match=r"unknown activation 'tahn': .*'tanh'"):
-        ModelConfig(activation="tahn").build(4, 2)
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"activation": "tahn"}, r"activation = 'tahn': unknown activation 'tahn': .*'tanh'"),
+        ({"activation": "relu"}, r"activation = 'relu': relu is piecewise .*choose"),
+        ({"coefficients": "real", "readout": "imag"}, r"readout = 'imag': .* 0: choose"),
+        ({"coefficients": "rational", "activation": "relu"}, r"coefficients = 'rational'"),
+    ],
+)
+def test_settings_that_make_no_network_are_refused_before_the_build(
+    settings: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(ConfigError, match=message):
+        ModelConfig(**settings)
 
 
-def test_a_twin_needs_a_hidden_layer() -> None:
+def test_relu_ignores_the_readout_instead_of_refusing_it() -> None:
+    assert ModelConfig(**RELU, readout="imag").build(4, 2)(torch.rand(3, 4)).shape == (3, 2)
+
+
+def test_a_matched_network_needs_a_hidden_layer() -> None:
     assert real_parameter_count(ModelConfig(hidden=()).build(4, 2)) == 2 * (4 * 2 + 2)
-    with pytest.raises(ConfigError, match="hidden layer"):
-        ModelConfig(kind="real-parameter-matched", hidden=()).build(4, 2)
+    for real in (REAL, RELU):
+        with pytest.raises(ConfigError, match="hidden layer"):
+            ModelConfig(**real, match="parameters", hidden=()).build(4, 2)
 
 
 @pytest.mark.parametrize("shape", [(28, 28, 3), (8, 8, 1), (3, 28, 28), (1, 8, 8), (16, 16, 16)])
@@ -255,19 +295,26 @@ def ignored(section: Any) -> set[str]:
     return {key for keys in section.ignored().values() for key in keys}
 
 
-MACS = pytest.param(["real-mac-matched"], marks=pytest.mark.slow, id="real-mac-matched")
+QUICK = [{}, REAL, RELU, {**RELU, "match": "parameters"}]
+SLOW = [{**REAL, "match": "parameters"}, {**REAL, "match": "macs"}, {**RELU, "match": "macs"}]
 
 
 @pytest.mark.parametrize("base", [{}, {"residual": 1}, {"normalizer": "frozen"}], ids=str)
-@pytest.mark.parametrize("kinds", [pytest.param(KINDS, id="others"), MACS])
+@pytest.mark.parametrize(
+    "networks",
+    [
+        pytest.param(QUICK, id="quick"),
+        pytest.param(SLOW, id="widths are searched", marks=pytest.mark.slow),
+    ],
+)
 def test_a_model_ignores_a_setting_exactly_if_another_value_makes_the_same_network(
-    base: dict[str, Any], kinds: list[str]
+    base: dict[str, Any], networks: list[dict[str, Any]]
 ) -> None:
     small: dict[str, Any] = {"hidden": (4, 4), "channels": (2,), "dense": (4,), **base}
     others: dict[str, Any] = {
         "hidden": (5,), "channels": (3,), "kernel_size": 3, "stride": 1, "pooling": 2,
         "dense": (7,), "residual": 1, "alpha": 0.5, "normalizer": "frozen", "activation": "sin",
-        "readout": "imag", "gain": 0.3, "threshold": "channel",
+        "readout": "modulus", "gain": 0.3, "threshold": "channel",
     }  # fmt: skip
     size = {"mlp": 4, "convnet": 8}  # small: the matched widths are searched
 
@@ -278,11 +325,13 @@ def test_a_model_ignores_a_setting_exactly_if_another_value_makes_the_same_netwo
         model = config.build((1, side, side), 3, examples=x)
         return repr(model), [float(v.abs().sum()) for v in model.state_dict().values()]
 
-    for kind in kinds:
+    for network in networks:
         for family in ("mlp", "convnet"):
-            config = ModelConfig(kind=kind, family=family, **small)
+            own = {**small, **network, "family": family}
+            config = ModelConfig(**own)
+            others["match"] = "parameters" if config.match == "none" else "none"
             for key, value in others.items():
                 if key not in base:
-                    other = ModelConfig(kind=kind, family=family, **{**small, key: value})
+                    other = ModelConfig(**{**own, key: value})
                     same = built(config) == built(other)
-                    assert same == (key in ignored(config)), (kind, family, key)
+                    assert same == (key in ignored(config)), (network, family, key)

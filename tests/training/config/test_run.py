@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from holonet.errors import ConfigError
+from holonet.functions import CATALOGUE
 from holonet.training import (
     DataConfig,
     ModelConfig,
@@ -50,7 +51,9 @@ CONFIGS = st.builds(
     ),
     model=st.builds(
         ModelConfig,
-        kind=st.sampled_from(["holomorphic", "real", "real-parameter-matched", "real-mac-matched"]),
+        coefficients=st.sampled_from(["complex", "real"]),
+        activation=st.sampled_from([*CATALOGUE]),
+        match=st.sampled_from(["none", "parameters", "macs"]),
         family=st.sampled_from(["mlp", "convnet"]),
         hidden=st.lists(positive, max_size=4).map(tuple),
         channels=st.lists(positive, max_size=4).map(tuple),
@@ -61,8 +64,7 @@ CONFIGS = st.builds(
         residual=st.integers(0, 9),
         alpha=rates,
         normalizer=st.sampled_from(["none", "frozen"]),
-        activation=st.text(),
-        readout=st.sampled_from(["real", "imag", "modulus", "log-modulus"]),
+        readout=st.sampled_from(["real", "modulus", "log-modulus"]),
         gain=rates | st.just("data"),
     ),
     rule=st.builds(

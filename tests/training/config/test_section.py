@@ -85,7 +85,7 @@ def test_faults_are_named(tmp_path: Path, text: str, messages: list[str]) -> Non
     [
         (TrainConfig, {"epochs": 0}, "TrainConfig: epochs = 0: "),
         (TrainConfig, {"momentum": 0.9}, "TrainConfig: momentum = 0.9: adam takes none"),
-        (ModelConfig, {"kind": "reel"}, "ModelConfig: kind = 'reel': "),
+        (ModelConfig, {"match": "reel"}, "ModelConfig: match = 'reel': "),
         (RuleConfig, {"wieght": 1.0}, "RuleConfig: unknown key wieght, did you mean weight"),
         (DataConfig, {"test": -1}, "DataConfig: test = -1: "),
         (RunConfig, {"train": {"lr": 0.0}}, "RunConfig: train.lr = 0.0: "),
