@@ -76,18 +76,18 @@ def test_compare_keeps_six_contenders_of_equal_size(small: Path, tmp_path: Path)
 
 
 def test_compare_shows_a_column_for_each_radius_and_the_step_over_the_standard_one(
-    small: Path, tmp_path: Path
+    small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
     arguments = [
         "compare", "--data", str(small), "--hidden", "8", "--epochs", "1", "--steps", "1",
         "--restarts", "1", "--networks", "real-sin", "--eps", "0.1,0.05", "--out", str(tmp_path),
     ]  # fmt: skip
     result = invoke(*arguments)
     assert result.exit_code == 0, result.output
-    words = " ".join(result.stdout.replace("┃", " ").replace("│", " ").split())
     for part in ("pgd % at 0.1", "pgd % at 0.05", "training s", "step / standard"):
-        assert part in words
-    assert "real sin, linearized" in words
+        assert part in result.stdout
+    assert "real sin, linearized" in result.stdout
     run = RunConfig.read(tmp_path / "real-sin-linearized-seed0" / "config.toml")
     assert run.rule.eps == 0.1  # the first radius
     assert (run.model.coefficients, run.model.activation) == ("real", "sin")
