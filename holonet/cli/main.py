@@ -134,7 +134,7 @@ _command(
 )
 _command(
     "demo",
-    "Train a plain real network and a holomorphic one, attack both, write a report.",
+    "Train a ReLU network and its holomorphic counterparts, attack them, write a report.",
     lambda: import_module("holonet.cli.compare").demo,
 )
 _command(

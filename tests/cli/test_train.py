@@ -264,7 +264,7 @@ def test_unknown_key_in_the_file_gets_near_misses(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "kind", "hint"),
     [
-        (["--activation", "tahn"], UnknownNameError, "tanh"),
+        (["--activation", "tahn"], ConfigError, "model.activation = 'tahn': unknown activation"),
         (["--data", "digit"], UnknownNameError, "digits"),
         (["--data", "mnist"], DataError, "root"),
         (["--data", "mnist", "--data-root", "/no/such/folder"], DataError, "/no/such/folder"),
