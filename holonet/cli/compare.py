@@ -84,6 +84,7 @@ def demo(
         "model.coefficients",
         "model.activation",
         "model.match",
+        "model.threshold",
         "rule.name",
         "rule.eps",
         "train.seed",
@@ -102,6 +103,9 @@ def compare(
         ),
     ] = "complex-square,real-square,real-relu",
     match: Annotated[str, typer.Option(help=described("model.match")[0])] = "parameters",
+    thresholds: Annotated[
+        str, typer.Option(help="In front of each network, of none, shared, channel.")
+    ] = "none",
     rules: Annotated[str, typer.Option(help=f"Of {RULE_NAMES}.")] = "linearized,standard",
     train_eps: Annotated[
         float | None, amount("Radius that the rules train for; the first of eps unless given.")
@@ -117,7 +121,7 @@ def compare(
     *,
     settings: Mapping[str, str],
 ) -> None:
-    """Every network under every rule: clean and robust accuracy, and what a step costs.
+    """Every network, with every threshold, under every rule: accuracies, and what a step costs.
 
     Separates what the rule does from what an analytic activation and complex coefficients do.
     Widths are those of the network with complex coefficients; the others have as many real
@@ -127,6 +131,8 @@ def compare(
     [dim]holonet compare --seeds 3[/dim]
     [dim]holonet compare --networks complex-square,real-square,real-gelu,real-relu --match macs
     --eps 0.1,0.2 --out runs/macs[/dim]
+    [dim]holonet compare --thresholds none,shared --at center --eps 0.1,0.2,0.3 --train-eps 0.3
+    --schedule linear --out runs/thresholds[/dim]
     [dim]holonet compare --data mnist --data-root ~/data --hidden 256,256 --epochs 6
     --batch-size 256 --lr 0.003 --weight 0.3 --rules standard,fgsm-rs,pgd,trades,analytic,linearized
     --attack autoattack --seeds 3 --out runs/mnist[/dim]
@@ -144,8 +150,9 @@ def compare(
     )
     radius = digits(radii[0] if train_eps is None else train_eps)
     runs: dict[str, RunConfig] = {}
-    for network, rule in itertools.product(networks.split(","), rules.split(",")):
-        label, chosen = _network(network, match)
+    choices = (text.split(",") for text in (networks, thresholds, rules))
+    for network, threshold, rule in itertools.product(*choices):
+        label, chosen = _network(network, match, threshold)
         runs[f"{label}, {rule}"] = configured(
             RunConfig(), {"rule.eps": radius, **settings, **chosen, "rule.name": rule}
         )
@@ -171,12 +178,13 @@ def compare(
     say(f"\nThe runs and results.jsonl are in {out}; call the command again to resume.")
 
 
-def _network(name: str, match: str) -> tuple[str, dict[str, str]]:
+def _network(name: str, match: str, threshold: str) -> tuple[str, dict[str, str]]:
     """The label and the settings of a network by its name.
 
     Example:
-        >>> _network("complex-sin", "macs")
-        ('complex sin', {'model.coefficients': 'complex', 'model.activation': 'sin'})
+        >>> label, settings = _network("real-sin", "macs", "shared")
+        >>> label, settings["model.coefficients"], settings["model.activation"]
+        ('real sin, shared threshold', 'real', 'sin')
     """
     coefficients, hyphen, activation = name.partition("-")
     if not hyphen:
@@ -184,10 +192,15 @@ def _network(name: str, match: str) -> tuple[str, dict[str, str]]:
             f"--networks {name}: write COEFFICIENTS-ACTIVATION, such as complex-square, "
             "real-square or real-relu"
         )
-    settings = {"model.coefficients": coefficients, "model.activation": activation}
+    settings = {
+        "model.coefficients": coefficients,
+        "model.activation": activation,
+        "model.threshold": threshold,
+    }
     if coefficients != "complex":
         settings["model.match"] = match
-    return f"{coefficients} {activation}", settings
+    behind = "" if threshold == "none" else f", {threshold} threshold"
+    return f"{coefficients} {activation}{behind}", settings
 
 
 def _print(

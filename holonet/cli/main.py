@@ -129,7 +129,7 @@ _command(
 )
 _command(
     "compare",
-    "Every network under every rule: clean and robust accuracy, and what a step costs.",
+    "Every network, with every threshold, under every rule: accuracies, and what a step costs.",
     lambda: import_module("holonet.cli.compare").compare,
 )
 _command(

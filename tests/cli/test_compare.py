@@ -97,6 +97,24 @@ def test_compare_shows_a_column_for_each_radius_and_the_step_over_the_standard_o
     assert "standard" not in alone.stdout
 
 
+def test_thresholds_multiply_the_rows(small: Path, tmp_path: Path) -> None:
+    arguments = [
+        "compare", "--data", str(small), "--hidden", "8", "--epochs", "1", "--steps", "1",
+        "--restarts", "1", "--networks", "real-square,complex-square", "--rules", "linearized",
+        "--thresholds", "none,shared", "--at", "center", "--out", str(tmp_path), "--json",
+    ]  # fmt: skip
+    rows = json.loads(invoke(*arguments).stdout)
+    assert [row["label"] for row in rows] == [
+        f"{network} square{behind}, linearized"
+        for network in ("real", "complex")
+        for behind in ("", ", shared threshold")
+    ]
+    thresholds = [
+        RunConfig.read(Path(row["folder"]) / "config.toml").model.threshold for row in rows
+    ]
+    assert thresholds == ["none", "shared"] * 2
+
+
 @pytest.mark.parametrize(
     ("options", "reason"),
     [
@@ -126,6 +144,7 @@ def test_an_option_that_changes_nothing_anywhere_is_refused(
         ("--networks", "real-sin,complex-relu", "relu is piecewise"),
         ("--networks", "real-sin,complex-tahn", "did you mean 'tan' or 'tanh'"),
         ("--match", "size", "'parameters' or 'macs'"),
+        ("--thresholds", "none,one", "'shared' or 'channel'"),
         ("--eps", "0.1,-1", r"eps=-1\.0"),
         ("--warm-up", "2", "warm_up = '2'"),
     ],

@@ -180,9 +180,8 @@ class ModelConfig(Section):
             if self.coefficients == "real":
                 widths = self._matched(network, widths, shape, num_classes)
                 network = self._network("real", widths, shape, num_classes)
-        if self.threshold != "none":
-            layers = network.get_submodule("backbone") if self.is_holomorphic else network
-            assert isinstance(layers, nn.Sequential)
+        layers = network.get_submodule("backbone") if self.is_holomorphic else network
+        if self.threshold != "none" and isinstance(layers, nn.Sequential):
             layers.insert(0, Threshold(channels=shape[0] if self.threshold == "channel" else None))
         return network
 
