@@ -406,6 +406,8 @@ def test_networks_with_real_coefficients_reflect(case):
     network, z = case
     value, reflected = network(z), network(z.conj())
     if any(p.is_complex() for p in network.parameters()):
-        assert (reflected - value.conj()).abs().max() > 1e-6
+        finite = reflected.isfinite()  # reflected points may meet singularities
+        assume(bool(finite.any()))
+        assert (reflected - value.conj())[finite].abs().amax() > 1e-6
     else:
         close(reflected, value.conj(), 1 + value.abs().max(), 1e6)
