@@ -12,6 +12,7 @@ __all__ = [
     "ComplexPoints",
     "ComplexTensor",
     "Entries",
+    "EntryMask",
     "IntTensor",
     "Labels",
     "Logits",
@@ -56,6 +57,7 @@ Numbers = Float[Tensor, "batch"]
 Scalar = Float[Tensor, ""]
 
 Mask = Bool[Tensor, "batch"]
+EntryMask = Bool[Tensor, "batch *event"]
 """A choice of examples."""
 
 TensorFunction = Callable[[Tensor], Tensor]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import torch
 
-from holonet._types import Logits, Mask, Numbers
+from holonet._types import EntryMask, Logits, Mask, Numbers
 from holonet.attacks.result import Alarm, AlarmKind
 from holonet.errors import AttackWarning
 
@@ -20,7 +20,11 @@ __all__ = [
     "warn_of_probabilities",
 ]
 
-DOUBTFUL_SHARE = {AlarmKind.FLAT_LOSS: 0.1, AlarmKind.BLACK_BOX_WINS: 0.01}
+DOUBTFUL_SHARE = {
+    AlarmKind.FLAT_LOSS: 0.1,
+    AlarmKind.BLACK_BOX_WINS: 0.01,
+    AlarmKind.VANISHING_GRADIENT: 0.01,
+}
 """The share of all examples from which on an alarm makes the verdict doubtful; else any example.
 
 A single example may sit on a maximum of its loss, and a single one fall to luck.
@@ -31,6 +35,12 @@ ADVICE = {
         "every gradient was exactly 0, so the attack did not search; look for saturated or "
         "underflowing outputs, attack with loss='margin' and in double precision "
         "(nn.to_precision), and with attacks.square, which needs no gradient"
+    ),
+    AlarmKind.VANISHING_GRADIENT: (
+        "at entries where every gradient was exactly 0, random moves alone changed the margin: the "
+        "attack did not search there; look for saturated layers (a threshold in front, which "
+        "attacks climb behind if it is the first layer of an nn.Sequential), and attack in double "
+        "precision (nn.to_precision) and with attacks.square, which needs no gradient"
     ),
     AlarmKind.FLAT_LOSS: (
         "no step raised the loss above that of the start; take smaller steps, more restarts and "
@@ -54,14 +64,19 @@ class Evidence:
     Args:
         first: the objective where an ascent began.
         last: its largest value after that.
-        zero: every gradient was exactly 0.
+        blind: for each entry, whether every gradient was exactly 0 there.
         finite: every gradient was finite.
     """
 
     first: Numbers
     last: Numbers
-    zero: Mask
+    blind: EntryMask
     finite: Mask
+
+    @property
+    def zero(self) -> Mask:
+        """Where every gradient was exactly 0."""
+        return self.blind.flatten(1).all(1)
 
     @property
     def rose(self) -> Mask:
@@ -69,19 +84,22 @@ class Evidence:
         return self.last > self.first
 
 
-def alarms_from(evidence: Iterable[Evidence], standing: Mask) -> tuple[Alarm, ...]:
+def alarms_from(
+    evidence: Iterable[Evidence], standing: Mask, unseen: Mask | None = None
+) -> tuple[Alarm, ...]:
     """The alarms of an attack's ascents, about the examples that still stand.
 
     An example counts once: as not finite if any gradient was; else as a zero gradient if all were
-    0; else as a flat loss if no ascent rose.
+    0; else as a vanishing one if `unseen`; else as a flat loss if no ascent rose.
 
     Args:
         evidence: of each ascent, over the same examples; none gives no alarm.
         standing: which examples the attack did not break.
+        unseen: which examples depend on entries that no gradient saw.
 
     Example:
         >>> yes, no = torch.tensor([True]), torch.tensor([False])
-        >>> saw = Evidence(torch.zeros(1), torch.zeros(1), zero=no, finite=yes)
+        >>> saw = Evidence(torch.zeros(1), torch.zeros(1), blind=no[None], finite=yes)
         >>> [str(alarm.kind) for alarm in alarms_from([saw], standing=yes)]
         ['flat loss']
     """
@@ -90,10 +108,12 @@ def alarms_from(evidence: Iterable[Evidence], standing: Mask) -> tuple[Alarm, ..
         return ()
     finite = torch.stack([e.finite for e in ascents]).all(0)
     zero = torch.stack([e.zero for e in ascents]).all(0) & finite
-    flat = ~torch.stack([e.rose for e in ascents]).any(0) & ~zero & finite
+    vanishing = torch.zeros_like(zero) if unseen is None else unseen & ~zero & finite
+    flat = ~torch.stack([e.rose for e in ascents]).any(0) & ~zero & ~vanishing & finite
     masks = {
         AlarmKind.NOT_FINITE: ~finite,
         AlarmKind.ZERO_GRADIENT: zero,
+        AlarmKind.VANISHING_GRADIENT: vanishing,
         AlarmKind.FLAT_LOSS: flat,
     }
     counts = {kind: int((where & standing).sum()) for kind, where in masks.items()}
@@ -106,7 +126,8 @@ def warn_about(alarms: Iterable[Alarm]) -> None:
     """One `AttackWarning` for each alarm that makes the verdict doubtful.
 
     Those are zero and not finite gradients for any example, a flat loss for more than a tenth of
-    the examples, and a black-box attack ahead on more than a hundredth. Other alarms, and
+    the examples, a vanishing gradient for more than a hundredth, and a black-box attack ahead on
+    more than a hundredth. Other alarms, and
     `AlarmKind.HEURISTIC`, are only on record in the result.
     """
     for alarm in alarms:

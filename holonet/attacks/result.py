@@ -12,6 +12,7 @@ class AlarmKind(StrEnum):
     """Why an attack may have missed what is there: the signs of a masked gradient, and NaN."""
 
     ZERO_GRADIENT = "zero gradient"
+    VANISHING_GRADIENT = "vanishing gradient"
     FLAT_LOSS = "flat loss"
     NOT_FINITE = "not finite"
     BLACK_BOX_WINS = "black box wins"

@@ -33,6 +33,9 @@ __all__ = [
     "where_examples",
 ]
 
+MOVES = 4
+"""How often the entries that no gradient saw are moved."""
+
 Objective = Callable[[Logits], Numbers]
 """Logits -> a number for each example, to be made large."""
 
@@ -80,11 +83,11 @@ class Ascent:
     def __init__(self, point: Points, start: Evaluation) -> None:
         self.point, self.margin = point, start.margin
         self.top, self.first, self.last = point, start.loss, start.loss
-        self.zero, self.finite = is_zero(start.gradient), start.finite
+        self.blind, self.finite = start.gradient == 0, start.finite
 
     def add(self, point: Points, found: Evaluation) -> Mask:
         """Count one more iterate; which examples have their largest loss there."""
-        self.zero, self.finite = self.zero & is_zero(found.gradient), self.finite & found.finite
+        self.blind, self.finite = self.blind & (found.gradient == 0), self.finite & found.finite
         return self.add_values(point, found.loss, found.margin)
 
     def add_values(self, point: Points, loss: Numbers, margin: Numbers) -> Mask:
@@ -99,7 +102,7 @@ class Ascent:
     @property
     def evidence(self) -> Evidence:
         """Of all iterates."""
-        return Evidence(self.first, self.last, self.zero, self.finite)
+        return Evidence(self.first, self.last, self.blind, self.finite)
 
 
 class WorstPoints:
@@ -167,7 +170,7 @@ class WorstPoints:
         """Keep the worst points of an ascent from these examples, and its evidence."""
         self.update(index, ascent.point, ascent.margin)
         nothing = torch.zeros_like(self.margin)  # of examples that were not in it
-        unmoved = Evidence(nothing, nothing, nothing == 0, nothing == 0)
+        unmoved = Evidence(nothing, nothing, self.x == self.x, nothing == 0)
         seen = (
             getattr(unmoved, f.name).index_copy(0, index, getattr(ascent.evidence, f.name))
             for f in fields(Evidence)
@@ -176,9 +179,29 @@ class WorstPoints:
 
     def result(self) -> AttackResult:
         """The worst points, with the alarms; warns about the serious ones."""
-        alarms = alarms_from(self.evidence, self.margin > 0)
+        alarms = alarms_from(self.evidence, self.margin > 0, self._unseen())
         warn_about(alarms)
         return AttackResult(self.x_adv, self.margin, alarms)
+
+    def _unseen(self) -> Mask:
+        """Which examples lose a hundredth of their margin by entries that no gradient saw.
+
+        All of these are moved at once, by random signs, as far as the set reaches.
+        """
+        lost = torch.zeros_like(self.margin, dtype=torch.bool)
+        if not self.evidence:
+            return lost
+        blind = torch.stack([e.blind for e in self.evidence]).all(0)
+        index = (blind.flatten(1).any(1) & (self.margin > 0)).nonzero().squeeze(1)
+        x, goal = self.x[index], self.goal.at(index)
+        before = goal.margin(self.logits_at(x, goal.y)) if len(index) else self.margin[index]
+        generator = torch.Generator().manual_seed(0)
+        for _ in range(MOVES if len(index) else 0):
+            signs = 2 * torch.randint(2, self.x.shape, generator=generator) - 1
+            steps = 2 * self.threat.eps * (signs.to(x.device) * blind)[index]
+            moved = self.threat.project(x + steps, x)
+            lost[index] |= goal.margin(self.logits_at(moved, goal.y)) < 0.99 * before
+        return lost
 
 
 def where_examples(

@@ -24,12 +24,16 @@ flags = st.lists(st.booleans(), min_size=6, max_size=6)
 def evidence(rose: list[bool], zero: list[bool], finite: list[bool]) -> Evidence:
     first = torch.arange(6.0)
     return Evidence(
-        first, first + torch.tensor(rose).float(), torch.tensor(zero), torch.tensor(finite)
+        first, first + torch.tensor(rose).float(), torch.tensor(zero)[:, None], torch.tensor(finite)
     )
 
 
-def saw(ascents: list[Evidence], standing: list[bool]) -> dict[str, int]:
-    alarms = alarms_from(ascents, torch.tensor(standing))
+def saw(
+    ascents: list[Evidence], standing: list[bool], unseen: list[bool] | None = None
+) -> dict[str, int]:
+    alarms = alarms_from(
+        ascents, torch.tensor(standing), None if unseen is None else torch.tensor(unseen)
+    )
     assert all(alarm.examples == 6 and alarm.advice for alarm in alarms)
     return {alarm.kind.name: alarm.count for alarm in alarms}
 
@@ -41,6 +45,8 @@ def test_each_alarm_by_hand() -> None:
     assert saw([evidence(no, yes, yes)], yes) == {"ZERO_GRADIENT": 6}
     assert saw([evidence(yes, yes, yes)], yes) == {"ZERO_GRADIENT": 6}  # by a lucky start
     assert saw([evidence(yes, yes, no)], yes) == {"NOT_FINITE": 6}
+    assert saw([evidence(yes, no, yes)], yes, unseen=yes) == {"VANISHING_GRADIENT": 6}
+    assert saw([evidence(yes, yes, yes)], yes, unseen=yes) == {"ZERO_GRADIENT": 6}
     assert saw([evidence(no, yes, no)], no) == {}
     assert saw([], yes) == {}
 
@@ -70,6 +76,8 @@ def test_an_objective_that_is_nan_did_not_rise() -> None:
     [
         (AlarmKind.ZERO_GRADIENT, 1, True),
         (AlarmKind.NOT_FINITE, 1, True),
+        (AlarmKind.VANISHING_GRADIENT, 10, False),
+        (AlarmKind.VANISHING_GRADIENT, 11, True),
         (AlarmKind.FLAT_LOSS, 100, False),
         (AlarmKind.FLAT_LOSS, 101, True),
         (AlarmKind.BLACK_BOX_WINS, 10, False),

@@ -1,8 +1,9 @@
 """What every attack searches with: evaluations, ascents, and the worst points so far."""
 
+import pytest
 import torch
 
-from holonet.attacks import ThreatModel
+from holonet.attacks import AlarmKind, ThreatModel, pgd
 from holonet.attacks.objectives import Goal
 from holonet.attacks.search import (
     Ascent,
@@ -12,6 +13,7 @@ from holonet.attacks.search import (
     is_zero,
     where_examples,
 )
+from holonet.errors import AttackWarning
 
 
 def at(loss: list[float], margin: list[float], gradient: float = 1.0) -> Evaluation:
@@ -50,6 +52,21 @@ def test_worst_points_are_kept_example_by_example() -> None:
     worst.add(worst.robust, Ascent(x[1:2], at([0.0], [1.0], gradient=0.0)))
     (evidence,) = worst.evidence
     assert evidence.zero.tolist() == [True, True, True]
+
+
+def test_entries_that_no_gradient_saw_are_moved() -> None:
+    """The first entry does not count, the second is seen, the third is hidden."""
+
+    def hidden(x: torch.Tensor) -> torch.Tensor:
+        score = x[:, 1] - 0.1 * (x[:, 2] > 0.5)
+        return torch.stack([score, torch.zeros_like(score)], 1)
+
+    x, y = torch.tensor([[0.2, 0.6, 0.45], [0.2, 0.6, 0.1]]), torch.zeros(2, dtype=torch.int64)
+    with pytest.warns(AttackWarning, match="vanishing gradient for 1 of 2 examples"):
+        result = pgd(hidden, x, y, ThreatModel("Linf", 0.1), steps=3)
+    assert [(a.kind, a.count) for a in result.alarms] == [(AlarmKind.VANISHING_GRADIENT, 1)]
+    without = lambda x: hidden(x * torch.tensor([1.0, 1.0, 0.0]))  # noqa: E731
+    assert not pgd(without, x, y, ThreatModel("Linf", 0.1)).alarms
 
 
 def test_a_set_of_radius_0_leaves_nothing_to_attack() -> None:
