@@ -11,6 +11,7 @@ from holonet._arguments import checked
 from holonet._types import IntTensor, RealTensor
 from holonet.attacks.adaptive_ascent import adaptive_ascent
 from holonet.attacks.alarms import warn_of_probabilities
+from holonet.attacks.image_box import on_image_box
 from holonet.attacks.objectives import AttackLoss, Model
 from holonet.attacks.result import AttackResult
 from holonet.attacks.search import Ascent, Evaluator, WorstPoints, evaluator
@@ -25,6 +26,7 @@ L1_STAGES = ((3.0, 0.3), (2.0, 0.43))  # multiples of eps, shares of the steps t
 
 
 @checked
+@on_image_box
 def apgd(
     model: Model,
     x: Tensor,
@@ -81,6 +83,7 @@ def apgd(
 
 
 @checked
+@on_image_box
 def apgd_targeted(
     model: Model,
     x: Tensor,

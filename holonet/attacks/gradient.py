@@ -11,6 +11,7 @@ from holonet._arguments import checked
 from holonet._types import AnyTensor, IntTensor
 from holonet.attacks.alarms import warn_of_probabilities
 from holonet.attacks.ascent import ascent_step
+from holonet.attacks.image_box import on_image_box
 from holonet.attacks.objectives import AttackLoss, Model
 from holonet.attacks.result import AttackResult
 from holonet.attacks.search import Ascent, WorstPoints, evaluator, where_examples
@@ -26,6 +27,7 @@ SCHEDULES = ("constant", "cosine", "linear")
 
 
 @checked
+@on_image_box
 def fgsm(
     model: Model,
     x: Tensor,
@@ -77,6 +79,7 @@ def fgsm(
 
 
 @checked
+@on_image_box
 def pgd(
     model: Model,
     x: Tensor,

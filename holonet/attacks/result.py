@@ -48,11 +48,13 @@ class AttackResult:
         margin: logit of the label minus the largest other, at x_adv; negative where misclassified,
             -inf where a logit is NaN.
         alarms: reasons to doubt that the rest withstands.
+        searched_in: where the attack searched, if not in the threat set itself.
     """
 
     x_adv: Points
     margin: Numbers
     alarms: tuple[Alarm, ...] = ()
+    searched_in: str = ""
 
     @property
     def success(self) -> Mask:
@@ -67,5 +69,6 @@ class AttackResult:
     def __str__(self) -> str:
         robust, total = int((~self.success).sum()), len(self.margin)
         share = f"{100 * robust / total:.1f}%" if total else "none"
-        lines = [f"{share} withstand ({robust} of {total}), as far as this attack found"]
+        where = f" in {self.searched_in}" if self.searched_in else ""
+        lines = [f"{share} withstand ({robust} of {total}), as far as this attack found{where}"]
         return "\n".join([*lines, *(f"  doubt: {alarm}" for alarm in self.alarms)])

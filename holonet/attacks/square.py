@@ -9,6 +9,7 @@ from torch.nn import functional
 
 from holonet._arguments import checked
 from holonet._types import AnyTensor, IntTensor, RealTensor
+from holonet.attacks.image_box import on_image_box
 from holonet.attacks.objectives import Model
 from holonet.attacks.result import AttackResult
 from holonet.attacks.search import WorstPoints, where_examples
@@ -21,6 +22,7 @@ HALVINGS = (10, 50, 200, 500, 1000, 2000, 4000, 6000, 8000)  # of p, in units of
 
 
 @checked
+@on_image_box
 @torch.no_grad()
 def square(
     model: Model,

@@ -120,6 +120,7 @@ def worst_case(
         )
     require_examples(x, y, threat)
     parts: list[WorstCase] = []
+    searched: set[str] = set()
     alarms: Counter[tuple[AlarmKind, str]] = Counter()
     batches = zip(x.split(batch_size), y.split(batch_size), strict=True)
     for number, (part_x, part_y) in enumerate(batches):
@@ -132,6 +133,7 @@ def worst_case(
                 own_seed = _mixed(seed, name, number)
                 result = attack(model, worst.x[robust], part_y[robust], threat, seed=own_seed)
                 worst.update(robust, result.x_adv.detach(), result.margin)
+                searched.add(result.searched_in)
                 for example in robust[result.success].tolist():
                     names[example] = name
                 for alarm in result.alarms:
@@ -139,14 +141,19 @@ def worst_case(
             if on_batch is not None:
                 on_batch()
         predicted = worst.logits.argmax(1).masked_fill(worst.logits.isnan().any(1), -1)
-        parts.append(WorstCase(worst.x_adv, worst.margin, (), tuple(names), clean, predicted))
+        parts.append(WorstCase(worst.x_adv, worst.margin, (), "", tuple(names), clean, predicted))
     tensors = ("x_adv", "margin", "clean_margin", "predicted")
     joined = {name: torch.cat([getattr(part, name) for part in parts]) for name in tensors}
     broken_by = tuple(by for part in parts for by in part.broken_by)
     collected = tuple(Alarm(kind, n, len(y), advice) for (kind, advice), n in alarms.items())
     surprise = _black_box_alarm(broken_by, attacks)
     warn_about(surprise)
-    return WorstCase(**joined, broken_by=broken_by, alarms=(*collected, *surprise))
+    return WorstCase(
+        **joined,
+        broken_by=broken_by,
+        alarms=(*collected, *surprise),
+        searched_in=" and ".join(sorted(searched - {""})),
+    )
 
 
 def _black_box_alarm(

@@ -158,6 +158,7 @@ def _attack(
         broken_by=worst.broken_by,
         x_adv=worst.x_adv.cpu(),
         alarms=worst.alarms,
+        searched_in=worst.searched_in,
     )
     return found if smaller is None else _with_rows(smaller, robust, found)
 

@@ -41,6 +41,7 @@ class RobustnessReport:
             withstood.
         x_adv: the worst point found.
         alarms: reasons to doubt that the rest withstands.
+        searched_in: where the attacks searched, if not in the threat set itself.
 
     Law: `robust` counts the examples whose `broken_by` is "", and `after` falls from the clean
         accuracy to it.
@@ -60,6 +61,7 @@ class RobustnessReport:
     broken_by: tuple[str, ...]
     x_adv: AnyTensor
     alarms: tuple[Alarm, ...] = ()
+    searched_in: str = ""
 
     def __post_init__(self) -> None:
         counts = {name: len(getattr(self, name)) for name in (*_TENSORS, "broken_by")}
@@ -104,7 +106,8 @@ class RobustnessReport:
         return points
 
     def __str__(self) -> str:
-        title = f"accuracy under {self.threat.norm} at eps={self.threat.eps:g}, in %"
+        where = f", searched in {self.searched_in}" if self.searched_in else ""
+        title = f"accuracy under {self.threat.norm} at eps={self.threat.eps:g}{where}, in %"
         after = (f"  after {name}: {point}" for name, point in self.after.items())
         lines = [title, f"  clean: {self.clean}", *after, f"  worst case: {self.robust}"]
         return "\n".join([*lines, *(f"  doubt: {alarm}" for alarm in self.alarms)])
@@ -114,6 +117,7 @@ class RobustnessReport:
         return {
             "threat": asdict(self.threat),
             "seed": self.seed,
+            "searched_in": self.searched_in,
             "examples": len(self.y),
             "clean": self.clean.to_json(),
             "robust": self.robust.to_json(),
@@ -134,6 +138,7 @@ class RobustnessReport:
             "attacks": self.attacks,
             "seed": self.seed,
             "broken_by": self.broken_by,
+            "searched_in": self.searched_in,
             "alarms": [{**asdict(a), "kind": a.kind.value} for a in self.alarms],
         }
         content = io.BytesIO()
@@ -167,6 +172,7 @@ class RobustnessReport:
                 seed=header["seed"],
                 broken_by=tuple(header["broken_by"]),
                 alarms=tuple(alarms),
+                searched_in=header["searched_in"],
                 **{name: torch.from_numpy(arrays[name]) for name in _TENSORS},
             )
         except Exception as error:  # numpy, zipfile and zlib have no common one
@@ -190,6 +196,7 @@ class RobustnessReport:
             seed=first.seed,
             broken_by=tuple(by for part in parts for by in part.broken_by),
             alarms=tuple(replace(alarm, examples=total) for alarm in merged),
+            searched_in=max(part.searched_in for part in parts),
             **tensors,
         )
 

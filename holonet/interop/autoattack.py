@@ -24,6 +24,7 @@ from holonet._optional import require
 from holonet._types import IntTensor
 from holonet.attacks import Alarm, AlarmKind, AttackResult, ThreatModel
 from holonet.attacks.alarms import warn_about
+from holonet.attacks.image_box import image_box
 from holonet.attacks.objectives import Model, logits_of
 from holonet.errors import ConfigError, HolonetError, InputTypeError
 from holonet.interop.layout import ImageLayout
@@ -114,21 +115,28 @@ def autoattack(
     x = x.detach()
     settings = {
         "norm": threat.norm,
-        "eps": float(threat.eps),
         "version": version,
         "seed": seed,
         "threads": torch.get_num_threads() if threads is None else threads,
     }
-    batches = list(zip(x.split(batch_size), y.split(batch_size), strict=True))
+    boxes = [image_box(model, part, threat) for part in x.split(batch_size)]
+    problems = [
+        (model, part_x, part_y, threat) if box is None else (box.body, box.centers, part_y, box.cube)
+        for box, part_x, part_y in zip(boxes, x.split(batch_size), y.split(batch_size), strict=True)
+    ]
     parts: list[AutoAttackResult] = []
-    with _started(model, batches, settings) as answers:
-        for part_x, part_y in batches:
+    with _started(problems, settings) as answers:
+        for box, problem in zip(boxes, problems, strict=True):
             points, log, provenance = _next(answers)
-            x_adv = torch.from_numpy(points).to(part_x)
-            judged = accept(model, part_x, part_y, threat, x_adv, "AutoAttack")
-            alarms = (*judged.alarms, *_alarms(log, len(part_y)))
-            lines = tuple(line for _, line in log)
-            parts.append(AutoAttackResult(judged.x_adv, judged.margin, alarms, lines, provenance))
+            judged = accept(*problem, torch.from_numpy(points).to(problem[1]), "AutoAttack")
+            part = AutoAttackResult(
+                judged.x_adv,
+                judged.margin,
+                (*judged.alarms, *_alarms(log, len(points))),
+                log=tuple(line for _, line in log),
+                provenance=provenance,
+            )
+            parts.append(part if box is None else box.accept(part, problem[2]))
             if on_batch is not None:
                 on_batch(parts[-1])
     result = _joined(parts)
@@ -184,19 +192,20 @@ def _joined(parts: list[AutoAttackResult]) -> AutoAttackResult:
         torch.cat([part.x_adv for part in parts]),
         torch.cat([part.margin for part in parts]),
         tuple(alarm for part in parts for alarm in part.alarms),
+        parts[0].searched_in,
         tuple(line for part in parts for line in part.log),
         parts[0].provenance,
     )
 
 
 @contextlib.contextmanager
-def _started(model: Model, batches: list[Any], settings: dict[str, Any]) -> Any:
+def _started(problems: list[Any], settings: dict[str, Any]) -> Any:
     """The process at work, and the end of the pipe where its answers come out."""
     try:  # by plain pickle: torch's own way would move the caller's weights to shared memory
-        work = pickle.dumps((model, batches, settings))
+        work = pickle.dumps((problems, settings))
     except Exception as error:
         raise InputTypeError(
-            f"the model {type(model).__name__} cannot be handed to AutoAttack's process ({error}): "
+            f"the model {type(problems[0][0]).__name__} cannot be handed to AutoAttack's process ({error}): "
             "define its class at the top of a module, without lambdas or hooks in it"
         ) from None
     context = multiprocessing.get_context("spawn")
@@ -236,16 +245,16 @@ def _serve(answers: Any) -> None:  # pragma: no cover (another process)
     with contextlib.redirect_stdout(sys.stderr):
         try:
             # what the process that started this one sends
-            model, batches, settings = pickle.loads(answers.recv_bytes())
+            problems, settings = pickle.loads(answers.recv_bytes())
             torch.set_num_threads(settings["threads"])
-            for x, y in batches:
-                answers.send(("batch", _attack(model, x, y, settings)))
+            for model, x, y, threat in problems:
+                answers.send(("batch", _attack(model, x, y, threat.eps, settings)))
         except Exception as error:
             answers.send(("error", f"{type(error).__name__}: {error}"))
 
 
 def _attack(
-    model: Model, x: Tensor, y: Tensor, settings: dict[str, Any]
+    model: Model, x: Tensor, y: Tensor, eps: float, settings: dict[str, Any]
 ) -> tuple[Any, list[tuple[int, str]], dict[str, Any]]:  # pragma: no cover (another process)
     """Points as an array, the log, and what ran."""
     import pyautoattack
@@ -263,7 +272,7 @@ def _attack(
         attack = pyautoattack.AutoAttack(
             layout.eval(),
             norm=settings["norm"],
-            eps=settings["eps"],
+            eps=eps,
             version=settings["version"],
             seed=settings["seed"],
             device=x.device,

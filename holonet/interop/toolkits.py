@@ -16,6 +16,7 @@ from holonet._optional import is_installed
 from holonet._types import IntTensor, Labels, Points
 from holonet.attacks import Alarm, AlarmKind, Attack, AttackResult, ThreatModel
 from holonet.attacks.alarms import warn_about
+from holonet.attacks.image_box import on_image_box
 from holonet.attacks.objectives import Model
 from holonet.attacks.search import WorstPoints, where_examples
 from holonet.errors import (
@@ -69,6 +70,7 @@ def external(find: Finder, *, name: str) -> Attack:
         (tensor([[0.1000, 0.1000]]), 1)
     """
 
+    @on_image_box
     def attack(
         model: Model, x: Tensor, y: IntTensor, threat: ThreatModel, *, seed: int = 0
     ) -> AttackResult:
