@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor, nn
 
-from holonet._types import Points
+from holonet._types import Points, TensorFunction
 from holonet.attacks.box import Box, leading_monotone
 from holonet.attacks.objectives import Model
 from holonet.attacks.result import AttackResult
@@ -26,7 +26,7 @@ Found = TypeVar("Found", bound=AttackResult)
 __all__ = ["ImageBox", "image_box", "on_image_box"]
 
 SHARE = 0.1
-"""Radius of a cube over the distance of two centers: least-norm attacks look outside of the ball."""
+"""Radius of a cube over the distance of two centers: some attacks look outside of the ball."""
 
 HALVINGS = 80
 """Of the interval that holds the preimage of a coordinate."""
@@ -39,7 +39,7 @@ class Body(nn.Module):
     about any examples in any order and uses one ball and one radius for all.
     """
 
-    def __init__(self, body: nn.Module, box: Box) -> None:
+    def __init__(self, body: TensorFunction, box: Box) -> None:
         super().__init__()
         self.body, self.count = body, len(box.center)
         self.register_buffer("center", box.center)
@@ -97,7 +97,8 @@ class ImageBox:
     def preimage(self, coordinates: Points) -> Points:
         """Points of the threat set whose images have these coordinates, by bisection."""
         image = self.body.image(coordinates)
-        low, high = (self.threat.project(self.x + side * 2 * self.threat.eps, self.x) for side in (-1, 1))
+        reach = 2 * self.threat.eps
+        low, high = (self.threat.project(self.x + s * reach, self.x) for s in (-1, 1))
         for _ in range(HALVINGS):
             middle = (low + high) / 2
             below = (self.layers(middle) < image).view_as(middle)
@@ -115,26 +116,29 @@ class ImageBox:
         return replace(found, x_adv=worst.x_adv, margin=worst.margin, searched_in=str(self))
 
     def __str__(self) -> str:
-        names = " and ".join(type(layer).__name__ for layer in self.layers)
+        names = " and ".join(
+            type(layer).__name__ for layer in self.layers if getattr(layer, "monotone", False)
+        )
         return f"the image box of {names}"
 
 
 def image_box(model: Model, x: Tensor, threat: ThreatModel) -> ImageBox | None:
     """The problem in front of the body, for an Linf threat to a model that begins monotonically."""
-    layers, body = leading_monotone(model) if isinstance(model, nn.Module) else ([], model)
+    layers, body = leading_monotone(model)
     if not layers or threat.norm != "Linf" or threat.eps == 0 or not len(x):
         return None
-    monotone = nn.Sequential(*layers)
-    with evaluating(model), torch.no_grad():
-        box = threat.image(monotone, x.detach())
-    return ImageBox(monotone, Body(body, box), model, x.detach(), threat)
+    with torch.no_grad():
+        box = threat.image(layers, x.detach())
+    return ImageBox(nn.Sequential(*layers), Body(body, box), model, x.detach(), threat)
 
 
 def on_image_box(attack: Callable[..., AttackResult]) -> Callable[..., AttackResult]:
     """The attack, which climbs in the image box wherever the model begins with monotone layers."""
 
     @functools.wraps(attack)
-    def climb(model: Model, x: Tensor, y: Tensor, threat: ThreatModel, **options: Any) -> AttackResult:
+    def climb(
+        model: Model, x: Tensor, y: Tensor, threat: ThreatModel, **options: Any
+    ) -> AttackResult:
         problem = image_box(model, x, threat)
         if problem is None:
             return attack(model, x, y, threat, **options)

@@ -119,10 +119,11 @@ def autoattack(
         "seed": seed,
         "threads": torch.get_num_threads() if threads is None else threads,
     }
-    boxes = [image_box(model, part, threat) for part in x.split(batch_size)]
+    batches = list(zip(x.split(batch_size), y.split(batch_size), strict=True))
+    boxes = [image_box(model, part, threat) for part, _ in batches]
     problems = [
-        (model, part_x, part_y, threat) if box is None else (box.body, box.centers, part_y, box.cube)
-        for box, part_x, part_y in zip(boxes, x.split(batch_size), y.split(batch_size), strict=True)
+        (model, *batch, threat) if box is None else (box.body, box.centers, batch[1], box.cube)
+        for box, batch in zip(boxes, batches, strict=True)
     ]
     parts: list[AutoAttackResult] = []
     with _started(problems, settings) as answers:
@@ -205,8 +206,8 @@ def _started(problems: list[Any], settings: dict[str, Any]) -> Any:
         work = pickle.dumps((problems, settings))
     except Exception as error:
         raise InputTypeError(
-            f"the model {type(problems[0][0]).__name__} cannot be handed to AutoAttack's process ({error}): "
-            "define its class at the top of a module, without lambdas or hooks in it"
+            f"the model {type(problems[0][0]).__name__} cannot be handed to AutoAttack's process "
+            f"({error}): define its class at the top of a module, without lambdas or hooks in it"
         ) from None
     context = multiprocessing.get_context("spawn")
     here, there = context.Pipe()

@@ -23,7 +23,7 @@ from holonet.errors import (
 )
 from holonet.interop import AutoAttackResult, autoattack
 from holonet.interop.autoattack import _alarms, _attack, _next, _started
-from holonet.nn import holomorphic_mlp
+from holonet.nn import Threshold, holomorphic_mlp
 
 needs_it = pytest.mark.skipif(
     importlib.util.find_spec("pyautoattack") is None, reason="pyautoattack is not installed"
@@ -84,6 +84,26 @@ def test_our_ensemble_agrees_with_autoattack(digits: tuple[nn.Module, Tensor, Te
 
 
 @needs_it
+def test_behind_a_threshold_it_searches_the_image_box() -> None:
+    """The true robust accuracy of a body that is linear, where plain gradients are all 0."""
+    torch.manual_seed(1)
+    model = nn.Sequential(Threshold(60.0), nn.Linear(30, 4, bias=False)).requires_grad_(False)
+    x, threat = torch.rand(40, 30), ThreatModel("Linf", 0.08)
+    y = model(x).argmax(1)
+    low, high = (model[0]((x + s * threat.eps).clamp(0, 1)) for s in (-1, 1))
+    lead = model[1].weight[y][:, None] - model[1].weight
+    least = torch.where(lead > 0, lead * low[:, None], lead * high[:, None]).sum(2)
+    stands = least.scatter(1, y[:, None], torch.inf).amin(1) > 0
+    assert 5 < int(stands.sum()) < 35
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", AttackWarning)
+        result = autoattack(model, x, y, threat, seed=0, batch_size=25)
+    assert result.searched_in == "the image box of Threshold"
+    assert torch.equal(~result.success, stands)
+    assert threat.contains(result.x_adv, x).all()
+
+
+@needs_it
 def test_batches_are_joined_in_their_order(digits: tuple[nn.Module, Tensor, Tensor]) -> None:
     """At a radius where the first attack leaves little to the others."""
     model, x, y = digits
@@ -110,10 +130,10 @@ def test_few_classes_double_precision_and_flat_examples(monkeypatch: pytest.Monk
     model = nn.Linear(6, 4).double()
     x = torch.rand(6, 6, generator=generator).double()
     y = model(x).argmax(1)
-    settings = {"norm": "L2", "eps": 0.3, "version": "rand", "seed": 1}
+    settings = {"norm": "L2", "version": "rand", "seed": 1}
     with torch.random.fork_rng(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        points, log, provenance = _attack(model, x, y, settings)
+        points, log, provenance = _attack(model, x, y, 0.3, settings)
     assert points.shape == (6, 6)
     assert points.dtype == x.numpy().dtype
     assert provenance["targets"] == 3
@@ -210,8 +230,8 @@ def test_log_lines_of_warning_become_alarms() -> None:
 def test_a_process_that_dies_early_does_not_hang(monkeypatch: pytest.MonkeyPatch) -> None:
     """More than a pipe holds is on its way when the process dies."""
     monkeypatch.setattr(sys.modules["holonet.interop.autoattack"], "_serve", sys.exit)
-    work = [torch.zeros(10**6)]
-    with pytest.raises(HolonetError, match="__main__"), _started(nn.Linear(1, 1), work, {}) as pipe:
+    work = [(nn.Linear(1, 1), torch.zeros(10**6))]
+    with pytest.raises(HolonetError, match="__main__"), _started(work, {}) as pipe:
         _next(pipe)
 
 
