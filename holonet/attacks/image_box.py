@@ -39,6 +39,9 @@ class Body(nn.Module):
     about any examples in any order and uses one ball and one radius for all.
     """
 
+    center: Tensor
+    radii: Tensor
+
     def __init__(self, body: TensorFunction, box: Box) -> None:
         super().__init__()
         self.body, self.count = body, len(box.center)
