@@ -215,7 +215,7 @@ def _print(
     robust = [f"{attack} % at {digits(radius)}" for radius in eps]
     headers = ["real parameters", "seeds", "clean %", *robust, "training s"]
     for header in [*headers, *([f"step / {baseline}"] if baseline else [])]:
-        table.add_column(header, justify="right")
+        table.add_column(header, justify="right", min_width=max(map(len, header.split())))
     for label in dict.fromkeys(o.label for o in outcomes):
         rows = [o for o in outcomes if o.label == label]
         cells = [
