@@ -51,7 +51,7 @@ def digits() -> tuple[nn.Module, Tensor, Tensor]:
             loss = nn.functional.cross_entropy(model(data.x_train[rows]), data.y_train[rows])
             loss.backward()
             optimizer.step()
-    return model, data.x_test[:60], data.y_test[:60]
+    return model, data.x_test[:45], data.y_test[:45]
 
 
 @needs_it
@@ -66,12 +66,12 @@ def test_our_ensemble_agrees_with_autoattack(digits: tuple[nn.Module, Tensor, Te
         theirs = autoattack(model, x, y, threat, seed=0, on_batch=done.append)
         ours = worst_case(model, x, y, threat, seed=0)
     standing = [int((~result.success).sum()) for result in (theirs, ours)]
-    assert 12 < standing[0] < 57
+    assert 9 < standing[0] < 43
     assert abs(standing[0] - standing[1]) <= 2
 
     assert threat.contains(theirs.x_adv, x).all()
     torch.testing.assert_close(margin_of(model(theirs.x_adv), y).detach(), theirs.margin)
-    assert [len(part.margin) for part in done] == [60]
+    assert [len(part.margin) for part in done] == [45]
     assert any("apgd-t" in line for line in theirs.log)
     assert theirs.provenance is not None
     assert theirs.provenance["attacks"] == ["apgd-ce", "apgd-t", "fab-t", "square"]
@@ -88,16 +88,16 @@ def test_behind_a_threshold_it_searches_the_image_box() -> None:
     """The true robust accuracy of a body that is linear, where plain gradients are all 0."""
     torch.manual_seed(1)
     model = nn.Sequential(Threshold(60.0), nn.Linear(30, 4, bias=False)).requires_grad_(False)
-    x, threat = torch.rand(40, 30), ThreatModel("Linf", 0.08)
+    x, threat = torch.rand(24, 30), ThreatModel("Linf", 0.08)
     y = model(x).argmax(1)
     low, high = (model[0]((x + s * threat.eps).clamp(0, 1)) for s in (-1, 1))
     lead = model[1].weight[y][:, None] - model[1].weight
     least = torch.where(lead > 0, lead * low[:, None], lead * high[:, None]).sum(2)
     stands = least.scatter(1, y[:, None], torch.inf).amin(1) > 0
-    assert 5 < int(stands.sum()) < 35
+    assert 3 < int(stands.sum()) < 21
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", AttackWarning)
-        result = autoattack(model, x, y, threat, seed=0, batch_size=25)
+        result = autoattack(model, x, y, threat, seed=0, batch_size=16)
     assert result.searched_in == "the image box of Threshold"
     assert torch.equal(~result.success, stands)
     assert threat.contains(result.x_adv, x).all()
@@ -109,9 +109,9 @@ def test_batches_are_joined_in_their_order(digits: tuple[nn.Module, Tensor, Tens
     model, x, y = digits
     done: list[AutoAttackResult] = []
     threat = ThreatModel("Linf", 0.4)
-    result = autoattack(model, x, y, threat, seed=0, batch_size=40, on_batch=done.append)
+    result = autoattack(model, x, y, threat, seed=0, batch_size=30, on_batch=done.append)
     assert threat.contains(result.x_adv, x).all()
-    assert [len(part.margin) for part in done] == [40, 20]
+    assert [len(part.margin) for part in done] == [30, 15]
     assert torch.equal(torch.cat([part.margin for part in done]), result.margin)
     assert torch.equal(torch.cat([part.x_adv for part in done]), result.x_adv)
     torch.testing.assert_close(margin_of(model(result.x_adv), y).detach(), result.margin)

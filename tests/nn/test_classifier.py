@@ -169,7 +169,10 @@ same(torch.jit.load(buffer), (1, 300), derived=False)
 """
 
 
-@pytest.mark.parametrize("coefficients", ["complex", "real", "mixed"])
+@pytest.mark.parametrize(
+    "coefficients",
+    ["complex", *(pytest.param(c, marks=pytest.mark.slow) for c in ("real", "mixed"))],
+)
 def test_torch_compiles_exports_and_traces_it(coefficients):
     done = subprocess.run(
         [sys.executable, "-c", READ_BY_TORCH, coefficients],

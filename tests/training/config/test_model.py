@@ -130,7 +130,10 @@ def test_the_prototype() -> None:
     assert ModelConfig().build((1, 8, 8), 10)(IMAGES).shape == (300, 10)
 
 
-@pytest.mark.parametrize("options", [{}, {"residual": 1}, {"stride": 1, "pooling": 2}])
+@pytest.mark.parametrize(
+    "options",
+    [{}, pytest.param({"residual": 1}, marks=pytest.mark.slow), {"stride": 1, "pooling": 2}],
+)
 @pytest.mark.parametrize("real", [REAL, RELU], ids=["square", "relu"])
 def test_matched_convolutional_networks(options: dict[str, Any], real: dict[str, Any]) -> None:
     settings = {**CONVNET.model_dump(), **options}
