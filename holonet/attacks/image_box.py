@@ -100,8 +100,8 @@ class ImageBox:
     def preimage(self, coordinates: Points) -> Points:
         """Points of the threat set whose images have these coordinates, by bisection."""
         image = self.body.image(coordinates)
-        reach = 2 * self.threat.eps
-        low, high = (self.threat.project(self.x + s * reach, self.x) for s in (-1, 1))
+        whole = self.threat.image([], self.x)
+        low, high = whole.low, whole.high
         for _ in range(HALVINGS):
             middle = (low + high) / 2
             below = (self.layers(middle) < image).view_as(middle)
