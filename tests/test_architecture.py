@@ -50,7 +50,7 @@ CORNERS = {
     "hypothesis": ("testing/strategies.py",),
     "mpmath": ("symbolic/",),  # what sympy computes with
     "triton": (),
-    "sklearn": ("data/images.py", "interop/"),
+    "sklearn": ("data/images.py", "data/photographs.py", "interop/"),
     "complextorch": ("nn/", "audit/"),
     "pyautoattack": ("interop/",),
     "torchattacks": ("interop/",),

@@ -4,6 +4,7 @@ from holonet.data.catalogue import DATASETS, DatasetEntry, load_dataset
 from holonet.data.dataset import Dataset, stratified_split
 from holonet.data.images import load_digits, load_idx, load_mnist, read_idx
 from holonet.data.lift import analytic_signal, embed, pair, phase
+from holonet.data.photographs import load_photographs
 from holonet.data.synthetic import DiscMode, HarmonicProblem, RingPotential, two_rings
 from holonet.data.tabular import load_npz
 
@@ -21,6 +22,7 @@ __all__ = [
     "load_idx",
     "load_mnist",
     "load_npz",
+    "load_photographs",
     "pair",
     "phase",
     "read_idx",

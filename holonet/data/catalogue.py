@@ -9,6 +9,7 @@ from types import MappingProxyType
 from holonet._arguments import checked
 from holonet.data.dataset import Dataset
 from holonet.data.images import MNIST_SOURCE, load_digits, load_mnist
+from holonet.data.photographs import load_photographs
 from holonet.data.synthetic import two_rings
 from holonet.data.tabular import load_npz
 from holonet.errors import DataError, UnknownNameError
@@ -58,6 +59,12 @@ DATASETS: Mapping[str, DatasetEntry] = MappingProxyType(
             "70000 handwritten digits, 28x28, from IDX files; split as published",
             MNIST_SOURCE,
             _mnist,
+        ),
+        "photographs": DatasetEntry(
+            "6832 colour patches, 3x16x16, of two photographs bundled with scikit-learn; training "
+            "patches drawn by seed",
+            "",
+            lambda _, seed: load_photographs(seed),
         ),
         "rings": DatasetEntry(
             "800 points on two circles of the plane, one for each class; drawn by seed",

@@ -14,8 +14,8 @@ class DataConfig(Section):
     """Which data, and how much of it. Paths are made absolute, so that they hold anywhere."""
 
     name: str = "digits"
-    """digits, mnist, rings, or the path of an .npz file with x_train, y_train, x_test and y_test,
-    or with x and y."""
+    """digits, mnist, photographs, rings, or the path of an .npz file with x_train, y_train, x_test
+    and y_test, or with x and y."""
     root: Path | None = None
     """Folder with the four IDX files of mnist."""
     train: PositiveInt | None = None
@@ -23,7 +23,7 @@ class DataConfig(Section):
     test: PositiveInt | None = None
     """Number of test examples, the first ones; none for all."""
     seed: Seed = 0
-    """Of the split into training and test examples, and of made data."""
+    """Of the split into training and test examples, of drawn patches, and of made data."""
 
     @field_validator("name")
     @classmethod
