@@ -3,15 +3,22 @@
 That one binds the arguments at each call, checks them twice, and generates the checks of a nested
 function whenever it is defined, which is half of the suite's time. Here beartype checks each
 function once, and within a call one size belongs to one name of an axis.
+
+- A function refuses wrong arguments in its own words where it does: it runs on them, and the
+  checker speaks if it raised no error of the package.
+- `Annotated[A, B]`: users may give what A is, the function refuses what B is not.
+- While torch traces, exports or compiles, sizes are no integers and nothing is checked.
 """
 
 import collections
 import functools
 import inspect
-from types import CodeType
-from typing import Any, Literal, get_args, get_origin
+from collections.abc import Callable
+from types import CodeType, UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 import jaxtyping
+import torch
 from beartype import BeartypeConf, beartype
 
 __all__ = ["install"]
@@ -19,7 +26,14 @@ __all__ = ["install"]
 DEFINITIONS = 20
 """How many times a nested function is checked; it is defined at every call of the outer one."""
 
-_checked = beartype(conf=BeartypeConf(violation_type=jaxtyping.TypeCheckError))
+
+class _ArgumentError(jaxtyping.TypeCheckError):
+    """Of arguments, before the function ran."""
+
+
+_checked = beartype(
+    conf=BeartypeConf(violation_type=jaxtyping.TypeCheckError, violation_param_type=_ArgumentError)
+)
 
 
 def install() -> None:
@@ -43,25 +57,59 @@ def install() -> None:
             definitions[fn.__code__] += 1
             if definitions[fn.__code__] > DEFINITIONS:
                 return fn
+        asked = fn.__annotations__
+        fn.__annotations__ = {name: _required(hint) for name, hint in asked.items()}
         function = _checked(fn)
-        if not any(map(_names_sizes, fn.__annotations__.values())):
-            return function
-
-        @functools.wraps(fn)
-        def with_sizes(*args: Any, **kwargs: Any) -> Any:
-            with original("context"):
-                return function(*args, **kwargs)
-
-        return with_sizes
+        sized = any(map(_has_arrays, fn.__annotations__.values()))
+        fn.__annotations__ = asked
+        return _with_sizes(fn, function, original) if sized else function
 
     vars(jaxtyping)["jaxtyped"] = enforced
 
 
-def _names_sizes(annotation: Any) -> bool:
-    """Whether a shape is in it that is more than "..."; a text may hold any."""
-    if isinstance(annotation, type) and issubclass(annotation, jaxtyping.AbstractArray):
-        return annotation.dim_str not in ("...", "")
-    if get_origin(annotation) is Literal:
+def _with_sizes(
+    fn: Callable[..., Any], function: Callable[..., Any], context: Callable[..., Any]
+) -> Callable[..., Any]:
+    @functools.wraps(fn)
+    def with_sizes(*args: Any, **kwargs: Any) -> Any:
+        if torch.compiler.is_compiling() or torch.jit.is_tracing():
+            return fn(*args, **kwargs)
+        try:
+            with context("context"):
+                return function(*args, **kwargs)
+        except _ArgumentError as error:
+            violation = jaxtyping.TypeCheckError(str(error))
+        from holonet.errors import HolonetError  # not before annotations are enforced
+
+        try:
+            fn(*args, **kwargs)
+        except HolonetError:
+            raise
+        except Exception:  # what follows from arguments that it does not take
+            raise violation from None
+        raise violation
+
+    return with_sizes
+
+
+def _required(hint: Any) -> Any:
+    """The annotation with B in place of `Annotated[A, B]`."""
+    if get_origin(hint) is Annotated and _is_array(hint.__metadata__[0]):
+        return hint.__metadata__[0]
+    if get_origin(hint) in (Union, UnionType):
+        return Union[tuple(map(_required, get_args(hint)))]  # noqa: UP007
+    return hint
+
+
+def _has_arrays(annotation: Any) -> bool:
+    """Whether a shape is in it; a text may hold any."""
+    if _is_array(annotation):
+        return True
+    if get_origin(annotation) in (Literal, Callable):  # not looked into
         return False
     parts = annotation if isinstance(annotation, list | tuple) else get_args(annotation)
-    return isinstance(annotation, str) or any(map(_names_sizes, parts))
+    return isinstance(annotation, str) or any(map(_has_arrays, parts))
+
+
+def _is_array(annotation: Any) -> bool:
+    return isinstance(annotation, type) and issubclass(annotation, jaxtyping.AbstractArray)

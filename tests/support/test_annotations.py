@@ -4,18 +4,24 @@ from typing import Any
 
 import pytest
 from jaxtyping import Float, TypeCheckError
-from torch import Tensor, ones
+from torch import Tensor, jit, ones
 
 import holonet
 from annotations import DEFINITIONS
 from holonet.calculus.probes import Probes
+from holonet.errors import ShapeError
 
 
 def enforce(source: str) -> dict[str, Any]:
     """The namespace of a module that the import hook decorates like the package."""
     from jaxtyping import jaxtyped
 
-    names = {"enforced": jaxtyped(typechecker=None), "Float": Float, "Tensor": Tensor}
+    names = {
+        "__name__": __name__,
+        "enforced": jaxtyped(typechecker=None),
+        "Float": Float,
+        "Tensor": Tensor,
+    }
     exec("from dataclasses import dataclass\n" + source, names)
     return names
 
@@ -76,3 +82,44 @@ def test_the_package_is_enforced():
         Probes.like(Probes(1), 3)
     with pytest.raises(TypeCheckError):
         holonet.ops.dispatch._named(3)
+
+
+def test_a_function_refuses_wrong_arguments_in_its_own_words():
+    names = enforce(
+        "from holonet.errors import ShapeError\n"
+        "@enforced\n"
+        "def length(a: Float[Tensor, 'n']) -> int:\n"
+        "    if a.ndim == 2:\n        raise ShapeError('a matrix')\n"
+        "    return a.shape[0]\n"
+    )
+    with pytest.raises(ShapeError, match="a matrix"):
+        names["length"](ones(2, 2))
+    for wrong in (ones(2, 2, 2), ones(())):  # the body returns, the body fails
+        with pytest.raises(TypeCheckError):
+            names["length"](wrong)
+
+
+def test_what_users_may_give_is_narrowed():
+    names = enforce(
+        "from typing import Annotated\n"
+        "@enforced\n"
+        "def length(a: Annotated[Tensor, Float[Tensor, 'n']] | None = None) -> int:\n"
+        "    return 0\n"
+    )
+    assert names["length"]() == names["length"](ones(2)) == 0
+    with pytest.raises(TypeCheckError):
+        names["length"](ones(2, 2))
+    assert "Annotated" in str(names["length"].__annotations__["a"])
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit.trace:DeprecationWarning")
+def test_nothing_is_checked_while_torch_traces():
+    names = enforce(
+        "@enforced\n"
+        "def double(a: Float[Tensor, 'n m']) -> Float[Tensor, 'm n']:\n"
+        "    return 2 * a\n"
+    )
+    traced: Any = jit.trace(names["double"], ones(3, 2), check_trace=False)
+    assert traced(ones(4, 5)).shape == (4, 5)
+    with pytest.raises(TypeCheckError):
+        names["double"](ones(3, 2))
