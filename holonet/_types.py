@@ -1,6 +1,7 @@
 """Shapes and dtypes, written once: jaxtyping aliases used in every signature."""
 
 from collections.abc import Callable
+from typing import Annotated
 
 from jaxtyping import Bool, Complex, Float, Inexact, Int, Integer, Shaped
 from torch import Tensor
@@ -13,12 +14,20 @@ __all__ = [
     "ComplexTensor",
     "Entries",
     "EntryMask",
+    "GivenComplexPoints",
+    "GivenEntries",
+    "GivenLabels",
+    "GivenNumber",
+    "GivenPoints",
+    "GivenTargets",
+    "InexactEntries",
     "IntTensor",
     "Labels",
     "Logits",
     "Mask",
     "Numbers",
     "Points",
+    "RealEntries",
     "RealTensor",
     "Scalar",
     "TensorFunction",
@@ -38,6 +47,8 @@ Entries = Shaped[Tensor, "*shape"]
 """Numbers of any kind; all that a function takes and gives under this name have one shape."""
 
 ComplexEntries = Complex[Tensor, "*shape"]
+InexactEntries = Inexact[Tensor, "*shape"]
+RealEntries = Float[Tensor, "*shape"]
 
 BoolTensor = Bool[Tensor, "..."]
 IntTensor = Int[Tensor, "..."]
@@ -54,11 +65,20 @@ Labels = Integer[Tensor, "batch"]
 Numbers = Float[Tensor, "batch"]
 """One real number for each example."""
 
+GivenPoints = Annotated[Tensor, Points]
+"""What a user gives for `Points`: the function itself says what is wrong with its shape."""
+
+GivenComplexPoints = Annotated[Tensor, ComplexPoints]
+GivenEntries = Annotated[Tensor, InexactEntries]
+GivenNumber = Annotated[Tensor, Shaped[Tensor, ""]]
+GivenLabels = Annotated[Tensor, Labels]
+GivenTargets = Annotated[IntTensor, Labels]
+
 Scalar = Float[Tensor, ""]
 
 Mask = Bool[Tensor, "batch"]
 EntryMask = Bool[Tensor, "batch *event"]
 """A choice of examples."""
 
-TensorFunction = Callable[[Tensor], Tensor]
+TensorFunction = Callable[[Inexact[Tensor, "*shape"]], Inexact[Tensor, "*out"]]
 """A map between tensors; a `torch.nn.Module` is one."""

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from holonet._arguments import checked
-from holonet._types import IntTensor, RealTensor
+from holonet._types import GivenLabels, GivenPoints, GivenTargets, IntTensor, RealTensor
 from holonet.attacks.adaptive_ascent import adaptive_ascent
 from holonet.attacks.alarms import warn_of_probabilities
 from holonet.attacks.image_box import on_image_box
@@ -29,14 +29,14 @@ L1_STAGES = ((3.0, 0.3), (2.0, 0.43))  # multiples of eps, shares of the steps t
 @on_image_box
 def apgd(
     model: Model,
-    x: Tensor,
-    y: Tensor,
+    x: GivenPoints,
+    y: GivenLabels,
     threat: ThreatModel,
     *,
     steps: int = 100,
     restarts: int = 1,
     loss: AttackLoss | str = "cross_entropy",
-    target: IntTensor | None = None,
+    target: GivenTargets | None = None,
     seed: int = 0,
 ) -> AttackResult:
     """Steepest ascent with momentum, whose steps shrink, from the best point, when they fail.
@@ -86,8 +86,8 @@ def apgd(
 @on_image_box
 def apgd_targeted(
     model: Model,
-    x: Tensor,
-    y: Tensor,
+    x: GivenPoints,
+    y: GivenLabels,
     threat: ThreatModel,
     *,
     targets: int = 9,

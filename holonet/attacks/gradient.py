@@ -5,10 +5,17 @@ import math
 from typing import Literal
 
 import torch
-from torch import Tensor
 
 from holonet._arguments import checked
-from holonet._types import AnyTensor, IntTensor
+from holonet._types import (
+    AnyTensor,
+    GivenLabels,
+    GivenPoints,
+    GivenTargets,
+    IntTensor,
+    Labels,
+    Points,
+)
 from holonet.attacks.alarms import warn_of_probabilities
 from holonet.attacks.ascent import ascent_step
 from holonet.attacks.image_box import on_image_box
@@ -30,13 +37,13 @@ SCHEDULES = ("constant", "cosine", "linear")
 @on_image_box
 def fgsm(
     model: Model,
-    x: Tensor,
-    y: Tensor,
+    x: GivenPoints,
+    y: GivenLabels,
     threat: ThreatModel,
     *,
     loss: AttackLoss | str = "cross_entropy",
     random_start: bool = False,
-    target: IntTensor | None = None,
+    target: GivenTargets | None = None,
     seed: int = 0,
 ) -> AttackResult:
     """One step: the point of the threat set where the loss linearized at the example is largest.
@@ -82,8 +89,8 @@ def fgsm(
 @on_image_box
 def pgd(
     model: Model,
-    x: Tensor,
-    y: Tensor,
+    x: GivenPoints,
+    y: GivenLabels,
     threat: ThreatModel,
     *,
     steps: int = 40,
@@ -93,7 +100,7 @@ def pgd(
     random_start: bool = True,
     momentum: float = 0.0,
     schedule: Literal["constant", "cosine", "linear"] | str = "constant",
-    target: IntTensor | None = None,
+    target: GivenTargets | None = None,
     seed: int = 0,
 ) -> AttackResult:
     """Steepest ascent on the loss inside the threat set, from random starts.
@@ -182,8 +189,8 @@ def _schedule(name: str, progress: float) -> float:
 
 def _begin(
     model: Model,
-    x: Tensor,
-    y: Tensor,
+    x: Points,
+    y: Labels,
     threat: ThreatModel,
     loss: str,
     target: IntTensor | None,

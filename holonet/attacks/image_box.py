@@ -10,9 +10,10 @@ from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 import torch
+from jaxtyping import Shaped
 from torch import Tensor, nn
 
-from holonet._types import Points, TensorFunction
+from holonet._types import Entries, Labels, Points, TensorFunction
 from holonet.attacks.box import Box, leading_monotone
 from holonet.attacks.objectives import Model
 from holonet.attacks.result import AttackResult
@@ -66,7 +67,7 @@ class Body(nn.Module):
         share = share.reshape(-1, *self.center.shape[1:]).to(self.center.dtype)
         return self.center[index] + self.radii[index] * share
 
-    def forward(self, coordinates: Tensor) -> Tensor:
+    def forward(self, coordinates: Points) -> Shaped[Tensor, "batch *out"]:
         """The logits there."""
         return self.body(self.image(coordinates))
 
@@ -108,7 +109,7 @@ class ImageBox:
             low, high = torch.where(below, middle, low), torch.where(below, high, middle)
         return high
 
-    def accept(self, found: Found, y: Tensor, target: Tensor | None = None) -> Found:
+    def accept(self, found: Found, y: Labels, target: Labels | None = None) -> Found:
         """The result in the given problem: examples that stood as they were are judged anew."""
         worst = WorstPoints(self.model, self.x, y, self.threat, target)
         index = worst.robust
@@ -125,7 +126,7 @@ class ImageBox:
         return f"the image box of {names}"
 
 
-def image_box(model: Model, x: Tensor, threat: ThreatModel) -> ImageBox | None:
+def image_box(model: Model, x: Entries, threat: ThreatModel) -> ImageBox | None:
     """The problem in front of the body, for an Linf threat to a model that begins monotonically."""
     layers, body = leading_monotone(model)
     if not layers or threat.norm != "Linf" or threat.eps == 0 or not len(x):

@@ -1,16 +1,24 @@
 """What attacks make large, and the one place where they ask a model for logits and gradients."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float, Int, Shaped
 from torch import Tensor, nn
 from torch.nn import functional
 
 from holonet._arguments import checked
-from holonet._types import Labels, Logits, Mask, Numbers, Points, RealTensor
+from holonet._types import (
+    GivenLabels,
+    Labels,
+    Logits,
+    Mask,
+    Numbers,
+    Points,
+    RealTensor,
+    TensorFunction,
+)
 from holonet.attacks.threat import ThreatModel
 from holonet.calculus.examples import per_example
 from holonet.errors import ConfigError, DataError, DomainError, InputTypeError, ShapeError
@@ -30,11 +38,11 @@ __all__ = [
 ]
 
 AttackLoss = Literal["margin", "cross_entropy", "dlr"]
-Model = nn.Module | Callable[[Tensor], Tensor]
+Model = nn.Module | TensorFunction
 
 
 @checked
-def margin_of(logits: RealTensor, y: Tensor) -> Numbers:
+def margin_of(logits: Annotated[RealTensor, Logits], y: GivenLabels) -> Numbers:
     """Logit of the label minus the largest other logit; -inf where a logit is NaN.
 
     It is -inf too where the label and another class share an infinite logit: neither wins.
@@ -142,7 +150,7 @@ class Goal:
         return Goal(self.y[index], None if self.target is None else self.target[index])
 
 
-def require_examples(x: Tensor, y: Tensor, threat: ThreatModel) -> None:
+def require_examples(x: Points, y: Labels, threat: ThreatModel) -> None:
     """Refuse examples that no attack can start from.
 
     Raises:
@@ -159,7 +167,7 @@ def require_examples(x: Tensor, y: Tensor, threat: ThreatModel) -> None:
         )
 
 
-def require_labels(y: Tensor, examples: int) -> None:
+def require_labels(y: Labels, examples: int) -> None:
     """Refuse labels that are not one class index for each example.
 
     Raises:
@@ -187,7 +195,7 @@ def require_labels(y: Tensor, examples: int) -> None:
         )
 
 
-def require_some(y: Tensor, name: str) -> None:
+def require_some(y: Shaped[Tensor, "batch *rest"], name: str) -> None:
     """Refuse data without examples, of which there is nothing to measure.
 
     Raises:
@@ -197,7 +205,7 @@ def require_some(y: Tensor, name: str) -> None:
         raise DataError(f"{name} of 0 examples: give at least one")
 
 
-def require_targets(target: Tensor | None, y: Labels, classes: int) -> None:
+def require_targets(target: Labels | None, y: Labels, classes: int) -> None:
     """Refuse targets that are not one class for each label.
 
     Raises:
@@ -214,7 +222,7 @@ def require_targets(target: Tensor | None, y: Labels, classes: int) -> None:
     _require_classes(target, classes, "targets")
 
 
-def logits_of(model: Model, x: Tensor, y: Tensor) -> Logits:
+def logits_of(model: Model, x: Points, y: Labels) -> Logits:
     """The model's logits, checked for what an attack cannot use.
 
     Raises:

@@ -59,7 +59,7 @@ class Evaluation:
         )
 
 
-Evaluator = Callable[[Tensor], Evaluation]
+Evaluator = Callable[[Points], Evaluation]
 
 
 def evaluator(model: Model, goal: Goal, objective: Objective) -> Evaluator:
@@ -122,10 +122,10 @@ class WorstPoints:
     def __init__(
         self,
         model: Model,
-        x: Tensor,
-        y: Tensor,
+        x: Points,
+        y: Labels,
         threat: ThreatModel,
-        target: Tensor | None = None,
+        target: Labels | None = None,
     ) -> None:
         require_examples(x, y, threat)
         self.model, self.x, self.threat = model, x.detach(), threat

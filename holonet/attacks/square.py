@@ -4,11 +4,10 @@ import math
 from abc import ABC, abstractmethod
 
 import torch
-from torch import Tensor
 from torch.nn import functional
 
 from holonet._arguments import checked
-from holonet._types import AnyTensor, IntTensor, RealTensor
+from holonet._types import AnyTensor, GivenLabels, GivenPoints, IntTensor, RealTensor
 from holonet.attacks.image_box import on_image_box
 from holonet.attacks.objectives import Model
 from holonet.attacks.result import AttackResult
@@ -26,8 +25,8 @@ HALVINGS = (10, 50, 200, 500, 1000, 2000, 4000, 6000, 8000)  # of p, in units of
 @torch.no_grad()
 def square(
     model: Model,
-    x: Tensor,
-    y: Tensor,
+    x: GivenPoints,
+    y: GivenLabels,
     threat: ThreatModel,
     *,
     queries: int = 5000,

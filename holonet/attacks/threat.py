@@ -123,7 +123,7 @@ class ThreatModel:
         """
         return self if factor == 1 else replace(self, eps=factor * self.eps)
 
-    def project(self, perturbed: Tensor, x: Tensor) -> Points:
+    def project(self, perturbed: Points, x: Points) -> Points:
         """The nearest points in the ball about x cut with the box, in Euclidean distance."""
         self._require(x, perturbed)
         if self.eps == 0:
@@ -134,7 +134,7 @@ class ThreatModel:
         kept = perturbed if self.bounds is None else perturbed.clamp(*self.bounds)
         return torch.where((inside == delta).view(x.shape), kept, moved)
 
-    def random_point(self, x: Tensor, generator: torch.Generator | None = None) -> Points:
+    def random_point(self, x: Points, generator: torch.Generator | None = None) -> Points:
         """A point of the set for each example: uniform in the ball, then moved into the box.
 
         The numbers are drawn on the CPU, so that a seed means the same on every device.
@@ -151,7 +151,7 @@ class ThreatModel:
         """
         return self.ball.steepest(gradient.flatten(1)).view(gradient.shape)
 
-    def maximizer(self, gradient: Tensor, x: Tensor) -> Points:
+    def maximizer(self, gradient: Points, x: Points) -> Points:
         """The point of the set where Re <gradient, point> is largest, exactly.
 
         Without a box it is x + eps * steepest(gradient). Entries on which the form does not depend
@@ -164,7 +164,7 @@ class ThreatModel:
             x, self.ball.linear_maximizer(gradient.flatten(1), self.eps, self._bounds_about(x))
         )
 
-    def image(self, layers: Sequence[nn.Module], x: Tensor) -> Box:
+    def image(self, layers: Sequence[nn.Module], x: Points) -> Box:
         """The exact image of the set about x under layers that are monotone entry by entry.
 
         The box of valid data cuts the ball, so that the sides about the image of x are unequal.
@@ -200,12 +200,12 @@ class ThreatModel:
         """How much a function with this gradient rises along a step of norm 1, at most."""
         return self.ball.dual(gradient.flatten(1))
 
-    def distance(self, perturbed: Tensor, x: Tensor) -> Numbers:
+    def distance(self, perturbed: Points, x: Points) -> Numbers:
         """The norm of each perturbation."""
         self._require(x, perturbed)
         return self.ball.norm((perturbed - x).flatten(1))
 
-    def contains(self, perturbed: Tensor, x: Tensor) -> Mask:
+    def contains(self, perturbed: Points, x: Points) -> Mask:
         """Whether each perturbed example is in the set, up to rounding in the size of x."""
         slack = 4 * torch.finfo(x.dtype).eps if x.is_floating_point() or x.is_complex() else 0.0
         size = self.distance(x, torch.zeros_like(x))

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from holonet._arguments import checked
-from holonet._types import AnyTensor, BoolTensor, IntTensor, RealTensor
+from holonet._types import AnyTensor, BoolTensor, GivenLabels, GivenPoints, IntTensor, RealTensor
 from holonet.attacks.adaptive_ascent import adaptive_ascent
 from holonet.attacks.alarms import warn_of_probabilities
 from holonet.attacks.objectives import AttackLoss, Goal, Model, input_gradient, logits_of
@@ -42,8 +42,8 @@ INSIDE = "the worst point may lie inside the polydisc, so attack it with apgd to
 @checked
 def torus(
     model: Model,
-    x: Tensor,
-    y: Tensor,
+    x: GivenPoints,
+    y: GivenLabels,
     threat: ThreatModel,
     *,
     steps: int = 40,

@@ -9,10 +9,9 @@ from types import MappingProxyType
 from typing import Protocol, runtime_checkable
 
 import torch
-from torch import Tensor
 
 from holonet._arguments import checked
-from holonet._types import Labels, Numbers, Points
+from holonet._types import GivenLabels, GivenPoints, Labels, Numbers, Points
 from holonet.attacks.alarms import ADVICE, warn_about
 from holonet.attacks.apgd import apgd, apgd_targeted
 from holonet.attacks.gradient import fgsm, pgd
@@ -80,8 +79,8 @@ class WorstCase(AttackResult):
 @checked
 def worst_case(
     model: Model,
-    x: Tensor,
-    y: Tensor,
+    x: GivenPoints,
+    y: GivenLabels,
     threat: ThreatModel,
     attacks: Mapping[str, Attack] = STRONG,
     *,

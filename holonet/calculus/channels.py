@@ -3,19 +3,23 @@
 from collections.abc import Callable
 
 import torch
+from jaxtyping import Complex, Float
 from torch import Tensor
 
 from holonet._arguments import checked
-from holonet._types import ComplexTensor, RealTensor, TensorFunction
+from holonet._types import ComplexEntries, ComplexTensor, RealEntries, RealTensor, TensorFunction
 from holonet.errors import InputTypeError, ShapeError
 
 __all__ = ["channels_from_complex", "complex_from_channels"]
+
+ComplexFunction = Callable[[ComplexEntries], Complex[Tensor, "*out"]]
+RealFunction = Callable[[RealEntries], Float[Tensor, "*out"]]
 
 CHANNELS = (torch.float32, torch.float64)
 
 
 @checked
-def complex_from_channels(f: TensorFunction, axis: int = 1) -> Callable[[Tensor], ComplexTensor]:
+def complex_from_channels(f: TensorFunction, axis: int = 1) -> ComplexFunction:
     """The complex function z -> w of a real model whose `axis` holds real, then imaginary parts.
 
     It makes a plain real network with 2n input and 2m output channels a function C^n -> C^m, of
@@ -45,7 +49,7 @@ def complex_from_channels(f: TensorFunction, axis: int = 1) -> Callable[[Tensor]
 
 
 @checked
-def channels_from_complex(f: TensorFunction, axis: int = 1) -> Callable[[Tensor], RealTensor]:
+def channels_from_complex(f: TensorFunction, axis: int = 1) -> RealFunction:
     """The real function of two channels that a complex function is: (Re z, Im z) -> (Re w, Im w).
 
     Args:

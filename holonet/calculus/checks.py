@@ -5,9 +5,10 @@ from collections.abc import Callable
 from typing import cast
 
 import torch
+from jaxtyping import Complex, Float
 from torch import Tensor
 
-from holonet._types import AnyTensor, ComplexTensor, Entries, RealTensor, TensorFunction
+from holonet._types import ComplexEntries, Entries, Points, TensorFunction, Values
 from holonet.domains import Domain
 from holonet.errors import ConfigError, DomainError, InputTypeError, NumericalError, ShapeError
 
@@ -25,11 +26,14 @@ __all__ = [
     "values_at",
 ]
 
+Clearance = Callable[[ComplexEntries], Float[Tensor, "*points"]]
+"""Entries -> radii; of C^n the last axis of the entries holds the coordinates of one point."""
+
 RESOLUTION = 1e-6
 """How near an obstacle may come to a circle, in radii, before it counts as touching it."""
 
 
-def evaluate(f: TensorFunction, points: AnyTensor, asked: str) -> AnyTensor:
+def evaluate(f: TensorFunction, points: Points, asked: str) -> Values:
     """The values of f at points (count, *event), all finite, of shape (count, *rest).
 
     Args:
@@ -46,7 +50,7 @@ def evaluate(f: TensorFunction, points: AnyTensor, asked: str) -> AnyTensor:
     return values
 
 
-def values_at(f: TensorFunction, points: AnyTensor, asked: str) -> AnyTensor:
+def values_at(f: TensorFunction, points: Points, asked: str) -> Values:
     """The values of f at a copy of the points, which f may overwrite; integers become real numbers.
 
     Raises:
@@ -75,7 +79,7 @@ def values_at(f: TensorFunction, points: AnyTensor, asked: str) -> AnyTensor:
     return values
 
 
-def require_finite(values: AnyTensor, points: AnyTensor, asked: str) -> None:
+def require_finite(values: Values, points: Points, asked: str) -> None:
     """Raises NumericalError naming the first of the points whose value is infinite or NaN.
 
     Args:
@@ -114,9 +118,7 @@ def require_radius(radius: float | int, asked: str) -> None:
         raise ConfigError(f"{asked}: radius={radius}, but it must be positive and finite")
 
 
-def clearance_of(
-    f: object, domain: Domain | None = None
-) -> Callable[[ComplexTensor], RealTensor] | None:
+def clearance_of(f: object, domain: Domain | None = None) -> Clearance | None:
     """The map from z to the radius of a disc about z on which f is holomorphic, None if unknown.
 
     That of `domain` if it is given, else that of f itself (a `HolomorphicFunction`, or whatever
@@ -133,7 +135,7 @@ def clearance_of(
         return domain.clearance
     own = getattr(f, "clearance", None)
     if callable(own):
-        return cast(Callable[[ComplexTensor], RealTensor], own)
+        return cast(Clearance, own)
     declared = getattr(f, "domain", None)
     return declared.clearance if isinstance(declared, Domain) else None
 
@@ -141,7 +143,7 @@ def clearance_of(
 def require_clear_disc(
     f: object,
     domain: Domain | None,
-    center: ComplexTensor,
+    center: ComplexEntries,
     radius: float | int,
     asked: str,
 ) -> None:
@@ -166,7 +168,7 @@ def require_clear_disc(
 def require_clear_circle(
     f: object,
     domain: Domain | None,
-    center: ComplexTensor,
+    center: Complex[Tensor, ""],
     radius: float | int,
     asked: str,
 ) -> None:

@@ -5,10 +5,10 @@ import math
 from collections.abc import Callable, Iterable
 
 import torch
-from jaxtyping import Complex, Inexact
+from jaxtyping import Complex, Float, Inexact, Shaped
 from torch import Tensor
 
-from holonet._types import AnyTensor, ComplexTensor, RealTensor, TensorFunction
+from holonet._types import AnyTensor, ComplexEntries, Entries, RealTensor, TensorFunction
 from holonet.calculus.checks import evaluate, require_count, require_radius
 from holonet.errors import ConfigError, NumericalError, ShapeError
 
@@ -36,16 +36,20 @@ TURN = (math.sqrt(5) - 1) / 2  # of a step; a mode that one grid aliases, the ne
 UpperModes = Complex[Tensor, "upper numbers"]
 LowerModes = Complex[Tensor, "lower numbers"]
 
-Quadrature = Callable[[ComplexTensor, AnyTensor], tuple[AnyTensor, RealTensor]]
+Result = Inexact[Tensor, "*result"]
+Sizes = Float[Tensor, "*result"]
+UnitPoints = Complex[Tensor, " samples"]
+
+Quadrature = Callable[[UnitPoints, Inexact[Tensor, "samples *out"]], tuple[Result, Sizes]]
 """(points of the unit circle, values there) -> (result, its size for judging what rounding is)."""
 
 
 def circle_center(
-    center: complex | float | int | Tensor,
+    center: complex | float | int | Shaped[Tensor, ""],
     radius: float | int,
     asked: str,
-    like: Tensor | None = None,
-) -> ComplexTensor:
+    like: Entries | None = None,
+) -> Complex[Tensor, ""]:
     """The center as a complex tensor of shape (), once it and the radius have been checked."""
     require_radius(radius, asked)
     if isinstance(center, Tensor):
@@ -64,7 +68,9 @@ def circle_center(
     return at
 
 
-def unit_circle(count: int, turn: float | RealTensor, like: ComplexTensor) -> ComplexTensor:
+def unit_circle(
+    count: int, turn: float | Float[Tensor, " count"], like: ComplexEntries
+) -> Complex[Tensor, " count"]:
     """exp(2 pi i (j + turn)/count) for j = 0, ..., count - 1."""
     angle = (torch.arange(count, dtype=torch.float64) + turn) * (2 * math.pi / count)
     return torch.polar(torch.ones_like(angle), angle).to(like)
@@ -82,14 +88,14 @@ def counts(samples: int | None, fewest: int, most: int, asked: str) -> Iterable[
 def settled(
     quadrature: Quadrature,
     f: TensorFunction,
-    center: ComplexTensor,
+    center: Complex[Tensor, ""],
     radius: float | int,
     samples: int | None,
     asked: str,
     *,
     fewest: int = FEWEST_SAMPLES,
     scale: float | int = 1,
-) -> AnyTensor:
+) -> Result:
     """What the quadrature makes of f on a circle, with points doubled until it stays the same.
 
     What is left of values that cancel is rounding. It is handed on where it is below a thousandth
@@ -120,7 +126,7 @@ def settled(
     return agreed(compute, samples, asked, circle, fewest=fewest, scale=scale)
 
 
-Quadrated = tuple[AnyTensor, AnyTensor, RealTensor | None]
+Quadrated = tuple[Result, Inexact[Tensor, "samples *out"], Sizes | None]
 """(result, the values that it was made of, points first, its size for judging what rounding is)."""
 
 
@@ -132,7 +138,7 @@ def agreed(
     *,
     fewest: int = FEWEST_SAMPLES,
     scale: float | int = 1,
-) -> AnyTensor:
+) -> Result:
     """What a number of points on circles gives, doubled until two results agree.
 
     They agree where the change is rounding against the size of the result. Without a size that is
@@ -200,7 +206,7 @@ def modes_of(samples: int) -> int:
 
 
 def modes_on_circle(
-    unit: Complex[Tensor, " samples"], values: Inexact[Tensor, "samples *rest"]
+    unit: UnitPoints, values: Inexact[Tensor, "samples *rest"]
 ) -> tuple[UpperModes, LowerModes]:
     """The Fourier modes 0, ..., h and -1, ..., -h of N = 2h + 1 or 2h + 2 values on a circle.
 

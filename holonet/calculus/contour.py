@@ -3,10 +3,18 @@
 import math
 
 import torch
+from jaxtyping import Complex
 from torch import Tensor
 
 from holonet._arguments import checked
-from holonet._types import AnyTensor, ComplexTensor, Entries, RealTensor, TensorFunction
+from holonet._types import (
+    AnyTensor,
+    ComplexTensor,
+    Entries,
+    GivenNumber,
+    RealTensor,
+    TensorFunction,
+)
 from holonet.calculus.checks import (
     RESOLUTION,
     clearance_of,
@@ -40,12 +48,12 @@ LARGEST_STEP = math.pi / 8  # of log f, from one point to the next
 @checked
 def contour_integral(
     f: TensorFunction,
-    center: complex | float | int | Tensor,
+    center: complex | float | int | GivenNumber,
     radius: float | int,
     *,
     samples: int | None = None,
     domain: Domain | None = None,
-) -> ComplexTensor:
+) -> Complex[Tensor, "*out"]:
     """The integral of f(z) dz over the circle |z - center| = radius, counter-clockwise.
 
     Law: 0 where f is holomorphic on the closed disc (Cauchy's theorem). With N samples the modes
@@ -87,12 +95,12 @@ def contour_integral(
 @checked
 def residue(
     f: TensorFunction,
-    pole: complex | float | int | Tensor,
+    pole: complex | float | int | GivenNumber,
     radius: float | int,
     *,
     samples: int | None = None,
     domain: Domain | None = None,
-) -> ComplexTensor:
+) -> Complex[Tensor, "*out"]:
     """The coefficient of 1/(z - pole) in the Laurent series of f about an isolated singularity.
 
     Where nothing is known of the domain of f it is the sum of the residues inside the circle.
@@ -136,13 +144,13 @@ def residue(
 def cauchy_formula(
     f: TensorFunction,
     z: Entries,
-    center: complex | float | int | Tensor,
+    center: complex | float | int | GivenNumber,
     radius: float | int,
     *,
     order: int = 0,
     samples: int | None = None,
     domain: Domain | None = None,
-) -> ComplexTensor:
+) -> Complex[Tensor, "*out"]:
     """order!/(2 pi i) times the integral of f(w)/(w - z)^(order + 1) dw over a circle around z.
 
     The integral of the trigonometric interpolant is taken mode by mode, so that z may come as
@@ -222,7 +230,7 @@ def cauchy_formula(
 @torch.no_grad()
 def winding_number(
     f: TensorFunction,
-    center: complex | float | int | Tensor,
+    center: complex | float | int | GivenNumber,
     radius: float | int,
     *,
     samples: int | None = None,

@@ -7,7 +7,6 @@ import torch
 from jaxtyping import Float, Inexact
 from torch import Tensor
 
-from holonet._types import AnyTensor
 from holonet.calculus.examples import nonzero
 
 __all__ = ["Estimate"]
@@ -32,7 +31,7 @@ class Estimate:
 
     @classmethod
     def from_draws(
-        cls, draws: Inexact[Tensor, "count *rest"], size: AnyTensor | float = 0.0
+        cls, draws: Inexact[Tensor, "count *rest"], size: Inexact[Tensor, "*#rest"] | float = 0.0
     ) -> "Estimate":
         """The mean of two or more independent draws (first axis), rounding in its standard error.
 
@@ -52,7 +51,9 @@ class Estimate:
         error = torch.hypot(spread / math.sqrt(len(draws)), rounding)
         return cls(draws.mean(0), error)
 
-    def z_score(self, reference: AnyTensor | complex | float | int) -> AnyTensor:
+    def z_score(
+        self, reference: Inexact[Tensor, "*reference"] | complex | float | int
+    ) -> Inexact[Tensor, "*scores"]:
         """(value - reference) / standard_error: of mean 0 and variance near 1 at the truth.
 
         0 where both the deviation and the standard error are 0.

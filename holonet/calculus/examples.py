@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 import torch
+from jaxtyping import Shaped
 from torch import Tensor
 
-from holonet._types import AnyTensor, Numbers, Points, RealTensor
+from holonet._types import AnyTensor, Numbers, Points, RealEntries, RealTensor
 from holonet.functions.modulus import modulus, sgn
 
 __all__ = [
@@ -23,7 +24,9 @@ DUALS: Mapping[str, str] = MappingProxyType({"L1": "Linf", "L2": "L2", "Linf": "
 """Norm -> its dual norm."""
 
 
-def per_example(numbers: Tensor, points: Tensor) -> Tensor:
+def per_example(
+    numbers: Shaped[Tensor, " batch"], points: Shaped[Tensor, "batch *event"]
+) -> Shaped[Tensor, "batch *ones"]:
     """One number for each example, shaped to broadcast against points (batch, *event).
 
     Example:
@@ -33,7 +36,7 @@ def per_example(numbers: Tensor, points: Tensor) -> Tensor:
     return numbers.view(-1, *[1] * (points.ndim - 1))
 
 
-def nonzero(size: RealTensor) -> RealTensor:
+def nonzero(size: RealEntries) -> RealEntries:
     """Sizes to divide by: 1 in place of 0. Squares of what is huge or tiny are out of range."""
     return torch.where(size == 0, 1, size)
 

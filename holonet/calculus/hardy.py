@@ -2,13 +2,23 @@
 
 import math
 from dataclasses import dataclass
+from typing import Annotated
 
 import torch
-from jaxtyping import Complex, Inexact
+from jaxtyping import Complex, Float, Inexact
 from torch import Tensor
 
 from holonet._arguments import checked
-from holonet._types import ComplexPoints, ComplexTensor, Mask, Numbers, RealTensor, TensorFunction
+from holonet._types import (
+    ComplexEntries,
+    ComplexPoints,
+    ComplexTensor,
+    Mask,
+    Numbers,
+    RealTensor,
+    Scalar,
+    TensorFunction,
+)
 from holonet.calculus.checks import (
     evaluate,
     require_clear_disc,
@@ -149,9 +159,9 @@ def circle_modes(
 def line_modes(
     f: TensorFunction,
     z: ComplexPoints,
-    v: ComplexTensor,
+    v: Annotated[ComplexTensor, ComplexPoints],
     *,
-    radius: RealTensor | float | int,
+    radius: Scalar | Numbers | float | int,
     center: complex | float | int = 0,
     samples: int = 64,
 ) -> CircleModes:
@@ -223,7 +233,7 @@ def hardy_norm(
     *,
     p: float | int = 2,
     samples: int | None = None,
-) -> RealTensor:
+) -> Float[Tensor, "*out"]:
     """The norm of f in the Hardy space H^p of a disc, (mean of |f|^p on its circle)^(1/p).
 
     For f holomorphic on the closed disc the means over smaller circles are no larger, so that
@@ -271,12 +281,12 @@ def hardy_norm(
 @checked
 def szego_projection(
     f: TensorFunction,
-    z: ComplexTensor,
+    z: ComplexEntries,
     center: complex | float | int,
     radius: float | int,
     *,
     samples: int | None = None,
-) -> ComplexTensor:
+) -> Complex[Tensor, "*values"]:
     """The holomorphic part of f on a disc, at points z in it: its negative modes are dropped.
 
     It is the orthogonal projection of L^2 of the circle onto H^2; on a circle Szego's kernel is

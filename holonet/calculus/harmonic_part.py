@@ -1,13 +1,24 @@
 """The harmonic part of a function on a disc or a ball, and how much is not harmonic."""
 
 import math
+from typing import Annotated
 
 import numpy as np
 import torch
+from jaxtyping import Inexact
 from torch import Tensor
 
 from holonet._arguments import checked
-from holonet._types import AnyTensor, ComplexTensor, Entries, Numbers, RealTensor, TensorFunction
+from holonet._types import (
+    AnyTensor,
+    ComplexTensor,
+    Entries,
+    GivenComplexPoints,
+    GivenPoints,
+    Numbers,
+    RealTensor,
+    TensorFunction,
+)
 from holonet.calculus.checks import (
     evaluate,
     require_clear_circle,
@@ -45,7 +56,7 @@ def harmonic_part(
     *,
     samples: int | None = None,
     domain: Domain | None = None,
-) -> AnyTensor:
+) -> Inexact[Tensor, "*values"]:
     """The harmonic function on the disc that equals u on the circle, by Fourier series.
 
     It is the Poisson integral of the values on the circle: the mode k of u goes inward like
@@ -101,8 +112,8 @@ def harmonic_part(
 @checked
 def poisson_integral(
     u: TensorFunction,
-    points: Tensor,
-    center: Tensor,
+    points: GivenPoints,
+    center: Annotated[Tensor, Inexact[Tensor, "*event"]],
     radius: float | int,
     *,
     count: int = 256,
@@ -182,10 +193,10 @@ def poisson_integral(
 @checked
 def nonharmonic_fraction(
     u: TensorFunction,
-    z: Tensor,
+    z: GivenComplexPoints,
     radius: float | int,
     *,
-    direction: Tensor | None = None,
+    direction: GivenComplexPoints | None = None,
     samples: int | None = None,
     domain: Domain | None = None,
 ) -> Numbers:

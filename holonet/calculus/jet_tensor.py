@@ -21,7 +21,8 @@ from torch import Tensor
 from torch.overrides import handle_torch_function
 from torch.utils._pytree import tree_leaves, tree_map_only
 
-from holonet.calculus.series import Series
+from holonet._types import Entries
+from holonet.calculus.series import Coefficient, Series
 from holonet.errors import InputTypeError, NotHolomorphicError
 
 __all__ = ["Jet", "Line", "Part", "Rule", "RuleBook", "name_of", "refuse", "terms_of", "value_of"]
@@ -142,13 +143,13 @@ class Jet(_Traced):
     terms: Series
     line: Line
 
-    def __init__(self, value: Tensor, terms: Series, line: Line) -> None:
+    def __init__(self, value: Entries, terms: Series, line: Line) -> None:
         super().__init__(value)
         self.terms = terms
         self.line = line
 
     @staticmethod
-    def of(terms: Sequence[Tensor], line: Line) -> "Jet":
+    def of(terms: Sequence[Coefficient], line: Line) -> "Jet":
         """A jet of these coefficients, broadcast and converted to the looks of the first."""
         value = terms[0]
         rest = (c.to(value.dtype).expand(value.shape) for c in terms[1:])
@@ -188,7 +189,7 @@ class Part(_Traced):
     source: Jet
     maps: tuple[Any, ...]
 
-    def __init__(self, value: Tensor, kind: str, source: Jet, maps: tuple[Any, ...] = ()) -> None:
+    def __init__(self, value: Entries, kind: str, source: Jet, maps: tuple[Any, ...] = ()) -> None:
         super().__init__(value)
         self.kind = kind
         self.source = source

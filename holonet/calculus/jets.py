@@ -10,7 +10,7 @@ from jaxtyping import Inexact
 from torch import Tensor
 
 from holonet._arguments import checked
-from holonet._types import AnyTensor, TensorFunction
+from holonet._types import GivenEntries, TensorFunction
 from holonet.calculus.jet_functions import FUNCTIONS
 from holonet.calculus.jet_maps import MAPS
 from holonet.calculus.jet_tensor import Jet, Line, Part, refuse, terms_of
@@ -24,7 +24,7 @@ Coefficients = Inexact[Tensor, "powers *out"]
 
 
 @checked
-def jet(f: TensorFunction, z: Tensor, v: Tensor, order: int) -> Coefficients:
+def jet(f: TensorFunction, z: GivenEntries, v: GivenEntries, order: int) -> Coefficients:
     """The Taylor coefficients of t -> f(z + t v) at t = 0, up to t^order, stacked.
 
     Entry k is the k-th derivative along v divided by k!; entry 0 is f(z). f may be any Python
@@ -86,8 +86,8 @@ def jet(f: TensorFunction, z: Tensor, v: Tensor, order: int) -> Coefficients:
 
 @checked
 def taylor_polynomial(
-    coefficients: Coefficients, t: AnyTensor | complex | float | int
-) -> AnyTensor:
+    coefficients: Coefficients, t: Inexact[Tensor, "*points"] | complex | float | int
+) -> Inexact[Tensor, "*values"]:
     """The sum of coefficients[k] t^k by Horner's rule.
 
     Args:

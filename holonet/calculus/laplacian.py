@@ -23,7 +23,15 @@ from torch import Tensor
 from torch.nn.functional import one_hot
 
 from holonet._arguments import checked
-from holonet._types import AnyTensor, ComplexTensor, IntTensor, TensorFunction, Values
+from holonet._types import (
+    AnyTensor,
+    ComplexTensor,
+    GivenComplexPoints,
+    GivenPoints,
+    IntTensor,
+    TensorFunction,
+    Values,
+)
 from holonet.calculus.checks import require_complex, require_count
 from holonet.calculus.estimate import Estimate
 from holonet.calculus.probes import Probes
@@ -46,7 +54,7 @@ Hessians = Complex[Tensor, "batch *out n n"]
 
 
 @checked
-def laplacian(u: TensorFunction, z: Tensor, *, chunk: int = 32) -> Values:
+def laplacian(u: TensorFunction, z: GivenPoints, *, chunk: int = 32) -> Values:
     """The sum of the second derivatives of u over all real coordinates of z, exactly.
 
     Those are the n coordinates of a real z, and the 2n of a complex z = x + iy: u_xx + u_yy, as
@@ -81,7 +89,9 @@ def laplacian(u: TensorFunction, z: Tensor, *, chunk: int = 32) -> Values:
 
 
 @checked
-def laplacian_over_real_part(u: TensorFunction, z: Tensor, *, chunk: int = 32) -> Values:
+def laplacian_over_real_part(
+    u: TensorFunction, z: GivenComplexPoints, *, chunk: int = 32
+) -> Values:
     """The sum of u_xx over the n real parts of z = x + iy only: over the directions of real data.
 
     Not the Laplacian on C^n: for Re z^2 = x^2 - y^2 this one is 2, `laplacian` is 0. Where u is
@@ -111,7 +121,7 @@ def laplacian_over_real_part(u: TensorFunction, z: Tensor, *, chunk: int = 32) -
 
 @checked
 def laplacian_estimate(
-    u: TensorFunction, z: Tensor, count: int, probes: Probes | None = None
+    u: TensorFunction, z: GivenPoints, count: int, probes: Probes | None = None
 ) -> Estimate:
     """An unbiased estimate of `laplacian` from `count` random directions for each example.
 
@@ -155,7 +165,7 @@ def laplacian_estimate(
 
 
 @checked
-def levi_form(u: TensorFunction, z: Tensor, v: Tensor) -> Values:
+def levi_form(u: TensorFunction, z: GivenComplexPoints, v: GivenPoints) -> Values:
     """The sum of (d2u / dz_j dzbar_k) v_j conj(v_k): a quarter of the Laplacian along v C.
 
     Args:
@@ -187,7 +197,9 @@ def levi_form(u: TensorFunction, z: Tensor, v: Tensor) -> Values:
 
 
 @checked
-def levi_form_polarized(u: TensorFunction, z: Tensor, v: Tensor, w: Tensor) -> ComplexValues:
+def levi_form_polarized(
+    u: TensorFunction, z: GivenComplexPoints, v: GivenPoints, w: GivenPoints
+) -> ComplexValues:
     """The sum of (d2u / dz_j dzbar_k) v_j conj(w_k).
 
     Args:
@@ -214,7 +226,7 @@ def levi_form_polarized(u: TensorFunction, z: Tensor, v: Tensor, w: Tensor) -> C
 
 
 @checked
-def complex_hessian(u: TensorFunction, z: Tensor, *, chunk: int = 32) -> Hessians:
+def complex_hessian(u: TensorFunction, z: GivenComplexPoints, *, chunk: int = 32) -> Hessians:
     """The matrices d2u / dz_j dzbar_k, shape (batch, *out, n, n) for n complex coordinates.
 
     Args:
@@ -254,7 +266,9 @@ def complex_hessian(u: TensorFunction, z: Tensor, *, chunk: int = 32) -> Hessian
 
 
 @checked
-def pluriharmonic_defect(u: TensorFunction, z: Tensor, *, chunk: int = 32) -> RealValues:
+def pluriharmonic_defect(
+    u: TensorFunction, z: GivenComplexPoints, *, chunk: int = 32
+) -> RealValues:
     """The Frobenius norm of `complex_hessian` at each example, for each output.
 
     Pluriharmonic means harmonic along every complex line, which is more than harmonic:

@@ -3,10 +3,11 @@
 import math
 
 import torch
+from jaxtyping import Inexact
 from torch import Tensor
 
 from holonet._arguments import checked
-from holonet._types import AnyTensor, Entries, TensorFunction, Values
+from holonet._types import AnyTensor, Entries, GivenPoints, Points, TensorFunction, Values
 from holonet.calculus.checks import (
     evaluate,
     require_clear_disc,
@@ -83,7 +84,7 @@ def circle_mean(
 @checked
 def sphere_mean(
     u: TensorFunction,
-    z: Tensor,
+    z: GivenPoints,
     radius: float | int,
     *,
     count: int = 16,
@@ -134,7 +135,7 @@ def sphere_mean(
 @checked
 def ball_mean(
     u: TensorFunction,
-    z: Tensor,
+    z: GivenPoints,
     radius: float | int,
     *,
     count: int = 16,
@@ -177,7 +178,7 @@ def ball_mean(
 @checked
 def mean_value_gap(
     u: TensorFunction,
-    z: Tensor,
+    z: GivenPoints,
     radius: float | int,
     *,
     count: int = 16,
@@ -208,7 +209,9 @@ def mean_value_gap(
     return Estimate.from_draws(torch.stack(draws) - middle, size=middle)
 
 
-def frame(z: AnyTensor, generator: torch.Generator | None) -> AnyTensor:
+def frame(
+    z: Points, generator: torch.Generator | None
+) -> Inexact[Tensor, "directions batch *event"]:
     """Random orthonormal directions for each example, then their opposites.
 
     Shape (2k, *z.shape) for z of shape (batch, *event), where k = min(n, 32) of n real

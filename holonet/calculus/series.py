@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
+from jaxtyping import Shaped
 from torch import Tensor
 
 __all__ = [
@@ -27,6 +28,8 @@ __all__ = [
     "tangent",
     "total",
 ]
+
+Coefficient = Shaped[Tensor, "*#shape"]
 
 Series = Sequence[Any]
 """The coefficients c_0, c_1, ... of a power series, tensors (or one number, for a constant)."""
@@ -52,7 +55,7 @@ def product(
     return [_coefficient(a, b, k, times) for k in range(length)]
 
 
-def quotient(a: Series, b: Series, order: int) -> list[Tensor]:
+def quotient(a: Series, b: Series, order: int) -> list[Coefficient]:
     """A / b up to t^order, where b_0 is not zero.
 
     Example:
@@ -74,12 +77,12 @@ def differentiate(x: Series) -> list[Tensor]:
     return [k * x[k] for k in range(1, len(x))]
 
 
-def integrate(start: Tensor, slope: Series) -> list[Tensor]:
+def integrate(start: Coefficient, slope: Series) -> list[Tensor]:
     """The series y with y_0 = start and y' = slope."""
     return [start, *(c / (k + 1) for k, c in enumerate(slope))]
 
 
-def exponential(start: Tensor, rate: Series, order: int) -> list[Tensor]:
+def exponential(start: Coefficient, rate: Series, order: int) -> list[Coefficient]:
     """The series y up to t^order with y_0 = start and y' = rate y.
 
     With rate = x' this is exp(x), with rate = p x' / x it is x^p.
@@ -95,13 +98,13 @@ def exponential(start: Tensor, rate: Series, order: int) -> list[Tensor]:
     return y
 
 
-def logarithm(start: Tensor, x: Series, order: int) -> list[Tensor]:
+def logarithm(start: Coefficient, x: Series, order: int) -> list[Coefficient]:
     """Log x up to t^order, on the branch with log x_0 = start."""
     return integrate(start, quotient(differentiate(x), x, order - 1))
 
 
 def power(
-    start: Tensor, x: Series, exponent: Tensor | complex | float | int, order: int
+    start: Coefficient, x: Series, exponent: Coefficient | complex | float | int, order: int
 ) -> list[Tensor]:
     """x^exponent up to t^order, on the branch with x_0^exponent = start; x_0 is not zero."""
     rate = [exponent * c for c in quotient(differentiate(x), x, order - 1)]
@@ -109,8 +112,8 @@ def power(
 
 
 def rotation(
-    sine: Tensor, cosine: Tensor, sign: int, x: Series, order: int
-) -> tuple[list[Tensor], list[Tensor]]:
+    sine: Coefficient, cosine: Coefficient, sign: int, x: Series, order: int
+) -> tuple[list[Coefficient], list[Coefficient]]:
     """The series s and c up to t^order with s' = c x' and c' = sign s x', from their values.
 
     With sign -1 these are sin x and cos x, with +1 sinh x and cosh x.
@@ -124,7 +127,9 @@ def rotation(
     return s, c
 
 
-def tangent(start: Tensor, start_slope: Tensor, sign: int, x: Series, order: int) -> list[Tensor]:
+def tangent(
+    start: Coefficient, start_slope: Coefficient, sign: int, x: Series, order: int
+) -> list[Tensor]:
     """Tan x (sign +1) or tanh x (sign -1) up to t^order, from its value and its derivative at x_0.
 
     y' = s x' and s' = sign 2 y s x'. Near the limits +-1 of tanh, s is tiny and 1 - y^2 cancels:
@@ -132,7 +137,7 @@ def tangent(start: Tensor, start_slope: Tensor, sign: int, x: Series, order: int
     """
     slope = differentiate(x)
     y, s = [start], [start_slope]
-    growth: list[Tensor] = []  # the coefficients of y x'
+    growth: list[Coefficient] = []  # the coefficients of y x'
     for k in range(order if slope else 0):
         growth.append(_coefficient(slope, y, k))
         y.append(_coefficient(slope, s, k) / (k + 1))

@@ -17,12 +17,12 @@ from contextvars import ContextVar
 from typing import Any
 
 import torch
-from jaxtyping import Complex, Shaped
+from jaxtyping import Complex, Inexact, Shaped
 from torch import Tensor
 from torch.autograd import forward_ad
 
 from holonet._arguments import checked
-from holonet._types import AnyTensor, ComplexEntries, Entries, Numbers, TensorFunction
+from holonet._types import ComplexEntries, Entries, InexactEntries, Numbers, TensorFunction
 from holonet.calculus.checks import require_complex, require_count
 from holonet.calculus.examples import square_norms
 from holonet.calculus.probes import Probes
@@ -41,13 +41,14 @@ __all__ = [
     "second_directional_derivative",
 ]
 
+Out = Inexact[Tensor, "*out"]
 ComplexOut = Complex[Tensor, "*out"]
 
 
 @checked
 def directional_derivative(
-    f: TensorFunction, z: AnyTensor, v: AnyTensor
-) -> tuple[AnyTensor, AnyTensor]:
+    f: TensorFunction, z: InexactEntries, v: InexactEntries
+) -> tuple[Out, Out]:
     """f(z) and Df(z)[v], the real-linear derivative in the direction v, in one forward pass.
 
     Works for real and complex z alike; both results can be differentiated again, in the
@@ -67,8 +68,8 @@ def directional_derivative(
 
 @checked
 def second_directional_derivative(
-    f: TensorFunction, z: AnyTensor, v: AnyTensor, w: AnyTensor
-) -> tuple[AnyTensor, AnyTensor]:
+    f: TensorFunction, z: InexactEntries, v: InexactEntries, w: InexactEntries
+) -> tuple[Out, Out]:
     """f(z) and D^2 f(z)[v, w], the real-bilinear second derivative, forward over forward.
 
     Works for real and complex z alike; both results can be differentiated again. The cost is
@@ -83,7 +84,7 @@ def second_directional_derivative(
         tensor([72.])
     """
 
-    def along_v(z: Tensor) -> tuple[AnyTensor, AnyTensor]:
+    def along_v(z: Tensor) -> tuple[Out, Out]:
         return directional_derivative(f, z, v)
 
     (value, _), (_, second), *_ = _forward_mode(along_v, z, w)
@@ -111,7 +112,7 @@ def _forward_mode(f: Callable[[Tensor], Any], z: Tensor, v: Tensor) -> Any:
 
 
 @checked
-def pullback(f: TensorFunction, z: AnyTensor) -> tuple[AnyTensor, Callable[[AnyTensor], AnyTensor]]:
+def pullback(f: TensorFunction, z: InexactEntries) -> tuple[Out, Callable[[Out], InexactEntries]]:
     """f(z), and the map w -> conj(df/dz) w + (df/dzbar) conj(w), by reverse mode.
 
     That is torch's gradient of Re <w, f(z)>; in several variables the matrices are transposed.
@@ -168,7 +169,7 @@ def _differs_nearby(f: TensorFunction, z: Tensor, value: Tensor) -> bool:
 
 
 @checked
-def gradient(f: TensorFunction, z: AnyTensor, w: AnyTensor) -> AnyTensor:
+def gradient(f: TensorFunction, z: InexactEntries, w: Out) -> InexactEntries:
     """What torch's own backward pass gives for Re <w, f(z)>: `pullback`, for any f at all.
 
     It goes through functions that `torch.func` refuses, and gives what a training loop would get.

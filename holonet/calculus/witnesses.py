@@ -19,7 +19,7 @@ from holonet._types import (
     Entries,
     Mask,
     Numbers,
-    RealTensor,
+    Scalar,
     TensorFunction,
 )
 from holonet.calculus.checks import require_complex, values_at
@@ -37,6 +37,8 @@ __all__ = [
     "holomorphy_witnesses",
     "tangents",
 ]
+
+ComplexValues = Complex[Tensor, "batch *out"]
 
 CIRCLE_CENTER = 0.4 + 0.3j
 """Center of the circles about a point, in units of their radius: off the point."""
@@ -96,7 +98,7 @@ def holomorphy_witnesses(
     z: Shaped[Tensor, "batch *event"],
     v: Entries,
     *,
-    radius: RealTensor | float | int,
+    radius: Scalar | Numbers | float | int,
     samples: int = 64,
 ) -> Witnesses:
     """Ask all three about f, at every point z, along the complex line through it in direction v.
@@ -168,7 +170,7 @@ def _resolved_modes(
 
 def tangents(
     f: TensorFunction, z: ComplexPoints, v: ComplexPoints
-) -> tuple[ComplexTensor, ComplexTensor, bool]:
+) -> tuple[ComplexValues, ComplexValues, bool]:
     """Df[v], Df[iv], and whether they are by forward mode; by central differences otherwise."""
     try:
         return directional_derivative(f, z, v)[1], directional_derivative(f, z, 1j * v)[1], True
@@ -180,7 +182,7 @@ def tangents(
 
 
 @checked
-def cauchy_derivative(coefficients: BatchModes, radius: Numbers) -> Complex[Tensor, "batch *out"]:
+def cauchy_derivative(coefficients: BatchModes, radius: Numbers) -> ComplexValues:
     """d/dt f(z + tv) at t = 0 from the modes on the circle about `CIRCLE_CENTER`."""
     positive = coefficients[len(coefficients) // 2 :].movedim(0, -1)
     k = torch.arange(positive.shape[-1], device=positive.device)

@@ -3,8 +3,10 @@
 from abc import ABC, abstractmethod
 
 import torch
+from jaxtyping import Bool, Complex, Float
+from torch import Tensor
 
-from holonet._types import BoolTensor, ComplexTensor, RealTensor
+from holonet._types import ComplexEntries
 
 __all__ = ["Domain", "Randomness"]
 
@@ -23,24 +25,26 @@ class Domain(ABC):
     """
 
     @abstractmethod
-    def clearance(self, z: ComplexTensor) -> RealTensor:
+    def clearance(self, z: ComplexEntries) -> Float[Tensor, "*points"]:
         """Radius of the largest disc (polydisc in C^n) about z inside the domain; 0 outside."""
 
     @abstractmethod
-    def distance_to(self, z: ComplexTensor) -> RealTensor:
+    def distance_to(self, z: ComplexEntries) -> Float[Tensor, "*points"]:
         """Distance from z to the closure of the domain; 0 inside."""
 
     @abstractmethod
     def sample(
         self, count: int, *, generator: Randomness = None, dtype: torch.dtype = torch.complex128
-    ) -> ComplexTensor:
+    ) -> Complex[Tensor, "count *coordinates"]:
         """`count` random points of the domain."""
 
-    def boundary(self, count: int, *, dtype: torch.dtype = torch.complex128) -> ComplexTensor:
+    def boundary(
+        self, count: int, *, dtype: torch.dtype = torch.complex128
+    ) -> Complex[Tensor, "points *coordinates"]:
         """`count` points spread over the boundary; none unless the domain says which."""
         del count
         return torch.empty(0, dtype=dtype)
 
-    def contains(self, z: ComplexTensor) -> BoolTensor:
+    def contains(self, z: ComplexEntries) -> Bool[Tensor, "*points"]:
         """Whether each point lies in the domain."""
         return self.clearance(z) > 0

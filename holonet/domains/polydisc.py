@@ -8,7 +8,7 @@ from jaxtyping import Complex, Float
 from torch import Tensor
 
 from holonet._arguments import checked
-from holonet._types import ComplexTensor, RealTensor
+from holonet._types import ComplexTensor, RealTensor, Scalar
 from holonet.domains.base import Domain, Randomness
 from holonet.errors import DomainError
 
@@ -28,8 +28,8 @@ class Polydisc(Domain):
         DomainError: a radius is not positive.
     """
 
-    center: ComplexTensor
-    radius: RealTensor | float | int = 1.0
+    center: Complex[Tensor, " n"]
+    radius: Float[Tensor, " n"] | Scalar | float | int = 1.0
 
     def __post_init__(self) -> None:
         if not bool((self._radii() > 0).all()):
