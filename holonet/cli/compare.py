@@ -26,9 +26,18 @@ from holonet.cli.options import (
 from holonet.cli.settings import configured, described, require_used, takes_settings
 from holonet.cli.terminal import say, show
 from holonet.errors import ConfigError, RunExistsError
-from holonet.experiments import EPS, Contender, Outcome, Protocol, relative_cost, run_demo
+from holonet.experiments import (
+    EPS,
+    Contender,
+    Outcome,
+    Protocol,
+    accuracy_difference,
+    relative_cost,
+    run_demo,
+)
 from holonet.experiments import compare as run_comparison
 from holonet.interop import require_autoattack
+from holonet.statistics import Interval
 from holonet.training import RunConfig, load_data
 
 __all__ = ["compare", "demo"]
@@ -106,7 +115,20 @@ def compare(
     thresholds: Annotated[
         str, typer.Option(help="In front of each network, of none, shared, channel.")
     ] = "none",
-    rules: Annotated[str, typer.Option(help=f"Of {RULE_NAMES}.")] = "linearized,standard",
+    rules: Annotated[
+        str,
+        typer.Option(
+            help=f"Of {RULE_NAMES}; linearized@center and the like say where in the box of "
+            "perturbations."
+        ),
+    ] = "linearized,standard",
+    reference: Annotated[
+        str | None,
+        typer.Option(
+            help="A row by its name, whose accuracies are subtracted from each other row's.",
+            show_default=False,
+        ),
+    ] = None,
     train_eps: Annotated[
         float | None, amount("Radius that the rules train for; the first of eps unless given.")
     ] = None,
@@ -131,8 +153,8 @@ def compare(
     [dim]holonet compare --seeds 3[/dim]
     [dim]holonet compare --networks complex-square,real-square,real-gelu,real-relu --match macs
     --eps 0.1,0.2 --out runs/macs[/dim]
-    [dim]holonet compare --thresholds none,shared --at center --eps 0.1,0.2,0.3 --train-eps 0.3
-    --schedule linear --out runs/thresholds[/dim]
+    [dim]holonet compare --thresholds none,shared --rules linearized@data,linearized@center,pgd
+    --eps 0.1,0.2,0.3 --train-eps 0.3 --schedule linear --out runs/thresholds[/dim]
     [dim]holonet compare --data mnist --data-root ~/data --hidden 256,256 --epochs 6
     --batch-size 256 --lr 0.003 --weight 0.3 --rules standard,fgsm-rs,pgd,trades,analytic,linearized
     --attack autoattack --seeds 3 --out runs/mnist[/dim]
@@ -154,8 +176,10 @@ def compare(
     for network, threshold, rule in itertools.product(*choices):
         label, chosen = _network(network, match, threshold)
         runs[f"{label}, {rule}"] = configured(
-            RunConfig(), {"rule.eps": radius, **settings, **chosen, "rule.name": rule}
+            RunConfig(), {"rule.eps": radius, **settings, **chosen, **_rule(rule)}
         )
+    if reference is not None and reference not in runs:
+        raise ConfigError(f"--reference {reference!r}: the rows are {'; '.join(runs)}")
     own = {"match": "model.match", "train_eps": "rule.eps"}
     require_used([*settings, *(own[o] for o in given(ctx, own))], list(runs.values()))
     base = next(iter(runs.values()))
@@ -175,6 +199,8 @@ def compare(
         typer.echo(json.dumps(rows))
         return
     _print(outcomes, radii, attack, baseline="standard" if "standard" in rules.split(",") else None)
+    if reference is not None:
+        _print_differences(outcomes, radii, attack, reference)
     say(f"\nThe runs and results.jsonl are in {out}; call the command again to resume.")
 
 
@@ -201,6 +227,19 @@ def _network(name: str, match: str, threshold: str) -> tuple[str, dict[str, str]
         settings["model.match"] = match
     behind = "" if threshold == "none" else f", {threshold} threshold"
     return f"{coefficients} {activation}{behind}", settings
+
+
+def _rule(name: str) -> dict[str, str]:
+    """The settings of a rule by its name.
+
+    Example:
+        >>> _rule("linearized@center")
+        {'rule.name': 'linearized', 'rule.at': 'center'}
+    """
+    rule, _, place = name.partition("@")
+    if place and rule != "linearized":
+        raise ConfigError(f"--rules {name}: only linearized takes @ and a point of the box")
+    return {"rule.name": rule, "rule.at": place} if place else {"rule.name": rule}
 
 
 def _print(
@@ -231,6 +270,33 @@ def _print(
             cells.append(_spread(relative_cost(outcomes, label, f"{network}, {baseline}")))
         table.add_row(*cells)
     show(table, least=80 + 20 * len(eps))
+
+
+def _print_differences(
+    outcomes: Sequence[Outcome], eps: Sequence[float], attack: str, reference: str
+) -> None:
+    """Each row's accuracy minus the reference's in points, paired over seeds."""
+    table = Table(title=f"points above {reference}, 95% intervals over seeds (Student's t)")
+    table.add_column("network, rule", no_wrap=True)
+    columns = {"clean": None, **{f"{attack} at {digits(radius)}": radius for radius in eps}}
+    for header in columns:
+        table.add_column(header, justify="right")
+    for label in dict.fromkeys(o.label for o in outcomes if o.label != reference):
+        differences = [
+            accuracy_difference(outcomes, label, reference, radius).scaled(100)
+            for radius in columns.values()
+        ]
+        table.add_row(label, *(_signed(difference) for difference in differences))
+    show(table, least=60 + 20 * len(columns))
+
+
+def _signed(difference: Interval) -> str:
+    text = f"{difference.estimate:+.2f}"
+    return (
+        f"{text} ({difference.low:+.2f} to {difference.high:+.2f})"
+        if difference.is_finite
+        else text
+    )
 
 
 def _spread(values: Sequence[float]) -> str:

@@ -141,6 +141,27 @@ class Dataset:
             y_test=self.y_test[:test],
         )
 
+    @checked
+    def hold_out(self, count: int) -> "Dataset":
+        """The last `count` training examples in place of the test set, for choosing settings.
+
+        Raises:
+            DataError: no example would be held out, or none left to train on.
+        """
+        rest = len(self.x_train) - count
+        if count < 1 or rest < 1:
+            raise DataError(
+                f"hold_out({count}) of {self.name!r}, which has {len(self.x_train)} training "
+                f"examples: choose 1 to {len(self.x_train) - 1}"
+            )
+        return dataclasses.replace(
+            self,
+            x_train=self.x_train[:rest],
+            y_train=self.y_train[:rest],
+            x_test=self.x_train[rest:],
+            y_test=self.y_train[rest:],
+        )
+
     def flattened(self) -> "Dataset":
         """The same examples with each feature tensor as a vector."""
         return dataclasses.replace(

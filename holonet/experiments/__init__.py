@@ -1,6 +1,12 @@
 """Networks compared over rules and seeds, and the demo."""
 
-from holonet.experiments.comparison import Contender, Outcome, compare, relative_cost
+from holonet.experiments.comparison import (
+    Contender,
+    Outcome,
+    accuracy_difference,
+    compare,
+    relative_cost,
+)
 from holonet.experiments.demo import DEMO, EPS, run_demo
 from holonet.experiments.protocol import ATTACKERS, Protocol
 
@@ -11,6 +17,7 @@ __all__ = [
     "Contender",
     "Outcome",
     "Protocol",
+    "accuracy_difference",
     "compare",
     "relative_cost",
     "run_demo",

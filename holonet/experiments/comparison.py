@@ -19,6 +19,7 @@ from holonet.diagnostics import RobustnessPoint
 from holonet.errors import CheckpointError, ConfigError, DataError, RunExistsError
 from holonet.experiments.protocol import Protocol, batches, measure_robustness
 from holonet.nn import real_parameter_count
+from holonet.statistics import Interval, paired_difference
 from holonet.training import (
     DataConfig,
     ModelConfig,
@@ -31,7 +32,7 @@ from holonet.training import (
 )
 from holonet.training.run_folder import CONFIG, WEIGHTS
 
-__all__ = ["Contender", "Outcome", "compare", "relative_cost"]
+__all__ = ["Contender", "Outcome", "accuracy_difference", "compare", "relative_cost"]
 
 logger = logging.getLogger(__name__)
 
@@ -144,6 +145,34 @@ def compare(
             for seed in seeds
             for contender, slug in zip(contenders, slugs, strict=True)
         ]
+
+
+def accuracy_difference(
+    outcomes: Sequence[Outcome], label: str, reference: str, eps: float | None = None
+) -> Interval:
+    """Accuracy minus that of another contender, paired over the seeds that both have.
+
+    Args:
+        outcomes: of `compare`.
+        label, reference: of the two contenders.
+        eps: radius of the attack; None for the accuracy on the whole clean test set.
+
+    Raises:
+        ConfigError: no seed has both, or the radius was not attacked.
+    """
+
+    def accuracies(of: str) -> dict[int, float]:
+        own = [o for o in outcomes if o.label == of]
+        return {o.seed: o.clean if eps is None else o.at(eps).accuracy for o in own}
+
+    first, second = accuracies(label), accuracies(reference)
+    seeds = [seed for seed in first if seed in second]
+    if not seeds:
+        raise ConfigError(
+            f"{label!r} and {reference!r} have no seed in common: the labels are "
+            f"{', '.join(repr(name) for name in dict.fromkeys(o.label for o in outcomes))}"
+        )
+    return paired_difference([first[s] for s in seeds], [second[s] for s in seeds])
 
 
 def relative_cost(outcomes: Sequence[Outcome], label: str, baseline: str) -> list[float]:

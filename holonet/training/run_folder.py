@@ -192,6 +192,8 @@ def _forget_results(folder: Path, parent: Path, files: list[str]) -> None:
 def load_data(config: DataConfig) -> Dataset:
     """The data set that a configuration names, cut to size."""
     data = load_dataset(config.name, config.root, seed=config.seed)
+    if config.holdout is not None:
+        data = data.hold_out(config.holdout)
     return data.subset(train=config.train, test=config.test)
 
 

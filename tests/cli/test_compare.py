@@ -115,6 +115,31 @@ def test_thresholds_multiply_the_rows(small: Path, tmp_path: Path) -> None:
     assert thresholds == ["none", "shared"] * 2
 
 
+def test_differences_to_a_reference_row_are_paired_over_seeds(
+    small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    arguments = [
+        "compare", "--data", str(small), "--hidden", "8", "--epochs", "1", "--steps", "1",
+        "--restarts", "1", "--networks", "real-square", "--rules",
+        "linearized@data,linearized@center", "--seeds", "2", "--holdout", "50",
+        "--out", str(tmp_path),
+    ]  # fmt: skip
+    result = invoke(*arguments, "--reference", "real square, linearized@data")
+    assert result.exit_code == 0, result.output
+    rows = [json.loads(line) for line in (tmp_path / "results.jsonl").read_text().splitlines()]
+    clean = {(row["label"], row["seed"]): row["clean"] for row in rows}
+    center, data = "real square, linearized@center", "real square, linearized@data"
+    difference = 50 * sum(clean[center, seed] - clean[data, seed] for seed in (0, 1))
+    table = result.stdout.split("points above real square, linearized@data")[1]
+    assert f"{difference:+.2f}" in table.split(center)[1]
+    run = RunConfig.read(tmp_path / "real-square-linearized-center-seed0" / "config.toml")
+    assert (run.rule.name, run.rule.at, run.data.holdout) == ("linearized", "center", 50)
+    unknown = invoke(*arguments, "--reference", "real square")
+    assert isinstance(unknown.exception, ConfigError)
+    assert "the rows are real square, linearized@data; real" in str(unknown.exception)
+
+
 @pytest.mark.parametrize(
     ("options", "reason"),
     [
@@ -145,6 +170,8 @@ def test_an_option_that_changes_nothing_anywhere_is_refused(
         ("--networks", "real-sin,complex-tahn", "did you mean 'tan' or 'tanh'"),
         ("--match", "size", "'parameters' or 'macs'"),
         ("--thresholds", "none,one", "'shared' or 'channel'"),
+        ("--rules", "linearized@centre", "did you mean 'center'"),
+        ("--rules", "pgd@center", "only linearized takes @"),
         ("--eps", "0.1,-1", r"eps=-1\.0"),
         ("--warm-up", "2", "warm_up = '2'"),
     ],

@@ -175,6 +175,17 @@ def test_the_number_of_classes_is_one_that_a_network_may_have(count):
         Dataset(x, y, x, y, num_classes=count, name="many")
 
 
+def test_held_out_examples_are_the_last_training_examples_and_replace_the_test_set():
+    data = toy()
+    part = data.hold_out(2)
+    assert torch.equal(torch.cat([part.x_train, part.x_test]), data.x_train)
+    assert torch.equal(torch.cat([part.y_train, part.y_test]), data.y_train)
+    assert len(part.x_test) == 2
+    for count in (0, -1, len(data.x_train)):
+        with pytest.raises(DataError, match=rf"hold_out\({count}\) of 'toy'.*choose 1 to "):
+            data.hold_out(count)
+
+
 @pytest.mark.parametrize(
     ("labels", "said"),
     [

@@ -15,8 +15,16 @@ import pytest
 
 from holonet._files import LOCK, folder_lock, write_with_digest
 from holonet.data import load_digits
+from holonet.diagnostics import RobustnessPoint
 from holonet.errors import ConfigError, RunExistsError
-from holonet.experiments import Contender, Outcome, Protocol, compare, relative_cost
+from holonet.experiments import (
+    Contender,
+    Outcome,
+    Protocol,
+    accuracy_difference,
+    compare,
+    relative_cost,
+)
 from holonet.training import ModelConfig, RuleConfig, TrainConfig
 from holonet.training.checkpoint import load_tensors, save_tensors
 
@@ -197,3 +205,21 @@ def test_relative_cost_by_hand(tmp_path: Path) -> None:
     assert relative_cost(outcomes, "a", "b") == [3.0]
     assert relative_cost(outcomes, "a", "a") == [1.0, 1.0]
     assert relative_cost(outcomes, "a", "c") == []
+
+
+def test_accuracy_difference_is_paired_over_seeds_by_hand(tmp_path: Path) -> None:
+    def outcome(label: str, seed: int, clean: float, correct: int) -> Outcome:
+        curve = (RobustnessPoint(0.1, correct, 10),)
+        return Outcome(label, seed, 1, clean, curve, 1.0, 1.0, (), tmp_path)
+
+    outcomes = [
+        outcome("a", 0, 0.9, 8), outcome("a", 1, 0.8, 6), outcome("a", 2, 0.1, 1),
+        outcome("b", 1, 0.5, 5), outcome("b", 0, 0.7, 6),
+    ]  # fmt: skip
+    clean = accuracy_difference(outcomes, "a", "b")
+    assert clean.estimate == pytest.approx(0.25)
+    assert clean.count == 2
+    assert accuracy_difference(outcomes, "a", "b", 0.1).estimate == pytest.approx(0.15)
+    assert accuracy_difference(outcomes, "b", "a", 0.1).estimate == pytest.approx(-0.15)
+    with pytest.raises(ConfigError, match="'a', 'b'"):
+        accuracy_difference(outcomes, "a", "c")

@@ -20,6 +20,9 @@ class DataConfig(Section):
     """Folder with the four IDX files of mnist."""
     train: PositiveInt | None = None
     """Number of training examples, the first ones; none for all."""
+    holdout: PositiveInt | None = None
+    """Number of training examples, the last ones, that are held out and replace the test set, for
+    choosing settings; none for the test set."""
     test: PositiveInt | None = None
     """Number of test examples, the first ones; none for all."""
     seed: Seed = 0
