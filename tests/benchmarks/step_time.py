@@ -49,6 +49,9 @@ RULES = {
     "pgd, 7 steps": RuleConfig(name="pgd"),
     "trades, 7 steps": RuleConfig(name="trades"),
     "linearized": RuleConfig(name="linearized"),
+    "linearized, center": RuleConfig(name="linearized", at="center"),
+    "linearized, two-radii": RuleConfig(name="linearized", at="two-radii"),
+    "linearized, frank-wolfe": RuleConfig(name="linearized", at="frank-wolfe"),
     "analytic+fgsm-rs": RuleConfig(name="analytic+fgsm-rs"),
 }
 COMPLEX = ("Dirichlet, complex", "Dirichlet, Cauchy-Riemann")  # not for real networks
@@ -86,6 +89,14 @@ def convnet() -> HolomorphicClassifier:
     return holomorphic_convnet(IMAGE, (24, 48), CLASSES, dense=(132,), coefficients="real")
 
 
+def convolutional(**settings: Any) -> Callable[[], nn.Module]:
+    """A convnet of about as many real parameters as (16, 32, 100) complex."""
+    config = ModelConfig(family="convnet", match="parameters", **settings)
+    return lambda: config.build(IMAGE, CLASSES)
+
+
+REAL: dict[str, Any] = {"coefficients": "real"}
+RELU: dict[str, Any] = {"coefficients": "real", "activation": "relu"}
 MODELS: dict[str, Callable[[], nn.Module]] = {
     "holomorphic": lambda: ModelConfig(hidden=(256, 256)).build(INPUTS, CLASSES),
     "real twin": lambda: ModelConfig(
@@ -96,6 +107,12 @@ MODELS: dict[str, Callable[[], nn.Module]] = {
     "convnet": lambda: holomorphic_convnet(IMAGE, (16, 32), CLASSES),
     "convnet, real": convnet,
     "convnet, torch": lambda: plain(convnet()),
+    "convnet, threshold": lambda: ModelConfig(family="convnet", threshold="shared").build(
+        IMAGE, CLASSES
+    ),
+    "convnet, real, threshold": convolutional(**REAL, threshold="shared"),
+    "convnet, relu": convolutional(**RELU),
+    "convnet, relu, threshold": convolutional(**RELU, threshold="shared"),
 }
 PLAIN = {"mlp, real": "mlp, torch", "convnet, real": "convnet, torch"}
 
@@ -131,7 +148,7 @@ def main() -> None:
         f"{'processor' if chosen.processor else 'wall'} time"
     )
     print(
-        f"{'network':<14} {'rule':<27} {'median ms':>9} {'quartiles':>15} {'/ standard':>10} "
+        f"{'network':<24} {'rule':<27} {'median ms':>9} {'quartiles':>15} {'/ standard':>10} "
         f"{'/ torch':>8}"
     )
     for (model, rule), values in seconds.items():
@@ -140,7 +157,7 @@ def main() -> None:
         twin = seconds.get((PLAIN.get(model, ""), rule))
         beside = "" if twin is None else f"{_ratio(values, twin):>8.2f}"
         times = f"{middle:>9.1f} {low:>7.1f}-{high:<7.1f}"
-        print(f"{model:<14} {rule:<27} {times} {ratio:>10.2f} {beside}")
+        print(f"{model:<24} {rule:<27} {times} {ratio:>10.2f} {beside}")
 
 
 def _ratio(values: list[float], others: list[float]) -> float:
