@@ -8,17 +8,35 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from holonet._arguments import checked
-from holonet._types import Mask, Numbers, TensorFunction
+from holonet._types import Entries, Mask, Numbers, TensorFunction
 from holonet.calculus.examples import inner_products
 from holonet.errors import InputTypeError, ShapeError
 from holonet.nn import Flatten, HolomorphicClassifier, Sequential
+from holonet.nn.coefficients import real_dtype
 
 __all__ = ["Box", "leading_monotone", "require_monotone"]
 
 RealPoints = Float[Tensor, "batch *event"]
 
-RESHAPES = (Flatten, nn.Flatten, nn.Identity)
-"""Layers that give every entry back as it is."""
+
+class InPrecision(nn.Module):
+    """Points rounded to a dtype, as a classifier rounds them to that of its parameters."""
+
+    def __init__(self, dtype: torch.dtype) -> None:
+        super().__init__()
+        self.dtype = dtype
+
+    def forward(self, input: Entries) -> Entries:
+        """The rounded points."""
+        return input.to(self.dtype)
+
+    def extra_repr(self) -> str:
+        """The dtype."""
+        return str(self.dtype)
+
+
+RESHAPES = (Flatten, nn.Flatten, nn.Identity, InPrecision)
+"""Layers that give every entry back as it is, up to rounding."""
 
 
 @checked
@@ -99,9 +117,10 @@ def leading_monotone(model: TensorFunction) -> tuple[list[nn.Module], TensorFunc
 
     They are peeled off `torch.nn.Sequential` and `nn.Sequential`, nested ones too, and off the
     backbone of an `nn.HolomorphicClassifier`; layers that only reshape may stand between them.
-    The rest shares its parameters with the model.
+    The rest shares its parameters with the model. The first layer off a classifier brings points to
+    the precision of its parameters.
 
-    Law: model(x) == body(layers(x)), where the layers take the precision of x.
+    Law: model(x) == body(layers(x)).
 
     Args:
         model: any; one of another type, or with hooks of its own, is left whole.
@@ -114,12 +133,12 @@ def leading_monotone(model: TensorFunction) -> tuple[list[nn.Module], TensorFunc
         >>> model = HolomorphicClassifier(Sequential(Threshold(), Flatten(), Linear(4, 3)))
         >>> layers, body = leading_monotone(model)
         >>> layers, list(body.backbone)
-        ([Threshold()], [Flatten(start_dim=1, end_dim=-1), Linear(in_features=4, ...)])
+        ([InPrecision(torch.float32), Threshold()], [Flatten(...), Linear(...)])
     """
     if not isinstance(model, nn.Module):
         return [], model
-    readout = model.readout if type(model) is HolomorphicClassifier and _is_plain(model) else None
-    layers = list(_layers(model.get_submodule("backbone") if readout is not None else model))
+    classifier = model if type(model) is HolomorphicClassifier and _is_plain(model) else None
+    layers = list(_layers(model if classifier is None else classifier.backbone))
     count = 0
     for position, layer in enumerate(layers, start=1):
         if _is_monotone(layer) and getattr(layer, "takes_real", False):
@@ -129,9 +148,10 @@ def leading_monotone(model: TensorFunction) -> tuple[list[nn.Module], TensorFunc
     if not count:
         return [], model
     front, rest = layers[:count], layers[count:]
-    if readout is not None:
-        return front, HolomorphicClassifier(Sequential(*rest), readout)
-    return front, nn.Sequential(*rest)
+    if classifier is None:
+        return front, nn.Sequential(*rest)
+    front = [InPrecision(real_dtype(classifier.dtype)), *front]
+    return front, HolomorphicClassifier(Sequential(*rest), classifier.readout)
 
 
 def require_monotone(layers: Sequence[nn.Module]) -> None:

@@ -14,7 +14,7 @@ from jaxtyping import Shaped
 from torch import Tensor, nn
 
 from holonet._types import Entries, Labels, Points, TensorFunction
-from holonet.attacks.box import Box, leading_monotone
+from holonet.attacks.box import Box
 from holonet.attacks.objectives import Model
 from holonet.attacks.result import AttackResult
 from holonet.attacks.search import WorstPoints
@@ -98,10 +98,10 @@ class ImageBox:
         """Its threat."""
         return ThreatModel("Linf", self.body.radius)
 
-    def preimage(self, coordinates: Points) -> Points:
-        """Points of the threat set whose images have these coordinates, by bisection."""
+    def preimage(self, coordinates: Points, x: Points) -> Points:
+        """Points of the threat set about x whose images have these coordinates, by bisection."""
         image = self.body.image(coordinates)
-        whole = self.threat.image([], self.x)
+        whole = self.threat.image([], x)
         low, high = whole.low, whole.high
         for _ in range(HALVINGS):
             middle = (low + high) / 2
@@ -114,7 +114,7 @@ class ImageBox:
         worst = WorstPoints(self.model, self.x, y, self.threat, target)
         index = worst.robust
         with evaluating(self.model), torch.no_grad():
-            points = self.preimage(found.x_adv)[index]
+            points = self.preimage(found.x_adv[index], self.x[index])
         margin = worst.goal.at(index).margin(worst.logits_at(points, y[index]))
         worst.update(index, points, margin)
         return replace(found, x_adv=worst.x_adv, margin=worst.margin, searched_in=str(self))
@@ -128,8 +128,8 @@ class ImageBox:
 
 def image_box(model: Model, x: Entries, threat: ThreatModel) -> ImageBox | None:
     """The problem in front of the body, for an Linf threat to a model that begins monotonically."""
-    layers, body = leading_monotone(model)
-    if not layers or threat.norm != "Linf" or threat.eps == 0 or not len(x):
+    layers, body = threat.front(model)
+    if not layers or threat.eps == 0 or not len(x):
         return None
     with torch.no_grad():
         box = threat.image(layers, x.detach())

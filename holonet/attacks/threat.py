@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from holonet._arguments import checked
-from holonet._types import Mask, Numbers, Points
-from holonet.attacks.box import Box, require_monotone
+from holonet._types import Mask, Numbers, Points, TensorFunction
+from holonet.attacks.box import Box, leading_monotone, require_monotone
 from holonet.attacks.norm_balls import Ball, Bounds, ComplexBall, L1Ball, L2Ball, LinfBall, Polydisc
 from holonet.errors import ConfigError, InputTypeError, ShapeError
 
@@ -164,6 +164,18 @@ class ThreatModel:
             x, self.ball.linear_maximizer(gradient.flatten(1), self.eps, self._bounds_about(x))
         )
 
+    def front(self, model: TensorFunction) -> tuple[list[nn.Module], TensorFunction]:
+        """The layers of a model that `image` takes, and the rest.
+
+        They are those of `leading_monotone`, and none where the norm is not Linf.
+
+        Example:
+            >>> from holonet.nn import Threshold
+            >>> ThreatModel("Linf").front(Threshold())[0], ThreatModel("L2").front(Threshold())[0]
+            ([Threshold()], [])
+        """
+        return leading_monotone(model) if self.norm == "Linf" else ([], model)
+
     def image(self, layers: Sequence[nn.Module], x: Points) -> Box:
         """The exact image of the set about x under layers that are monotone entry by entry.
 
@@ -171,7 +183,7 @@ class ThreatModel:
         Parameters of the layers get a gradient. Without layers it is the set itself.
 
         Args:
-            layers: applied in turn; those of `leading_monotone`.
+            layers: applied in turn; those of `front`.
             x: examples.
 
         Raises:

@@ -147,7 +147,7 @@ def attack(
         typer.echo(json.dumps(result))
         return
     show(_table(run_dir, reports, threat), least=80)
-    say(box_of(threat))
+    say(box_of(threat, list(reports.values())))
     if matrix is not None:
         show(_transfer_table(matrix), least=80)
     alarms = [alarm for report in reports.values() for alarm in report.alarms]
@@ -220,12 +220,14 @@ def threat_of(threat: ThreatModel, dataset: Dataset) -> ThreatModel:
     return replace(threat, bounds=dataset.bounds)
 
 
-def box_of(threat: ThreatModel) -> str:
-    """In words, the box that perturbed examples stay in."""
+def box_of(threat: ThreatModel, reports: Sequence[RobustnessReport]) -> str:
+    """In words, the box that perturbed examples stay in, and where the attacks searched."""
+    places = sorted({report.searched_in for report in reports} - {""})
+    searched = f" Searched in {' and '.join(places)}." if places else ""
     if threat.bounds is None:
-        return "Attacked without a box: the data are not all in [0, 1]."
+        return f"Attacked without a box: the data are not all in [0, 1].{searched}"
     low, high = map(digits, threat.bounds)
-    return f"Attacked in the box [{low}, {high}]."
+    return f"Attacked in the box [{low}, {high}].{searched}"
 
 
 def percent(value: float | None, interval: Sequence[float] | None = None) -> str:

@@ -270,6 +270,9 @@ def _print(
             cells.append(_spread(relative_cost(outcomes, label, f"{network}, {baseline}")))
         table.add_row(*cells)
     show(table, least=80 + 20 * len(eps))
+    for place in sorted({p.searched_in for o in outcomes for p in o.curve} - {""}):
+        labels = {o.label: None for o in outcomes if any(p.searched_in == place for p in o.curve)}
+        say(f"Searched in {place}: {'; '.join(labels)}.")
 
 
 def _print_differences(

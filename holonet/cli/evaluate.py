@@ -152,7 +152,7 @@ def evaluate(
         typer.echo(json.dumps(result))
         return
     show(_table(reports), least=80)
-    say(box_of(threat))
+    say(box_of(threat, reports))
     for report in reports:
         for alarm in report.alarms:
             say(f"alarm at {digits(report.threat.eps)}: {alarm}")

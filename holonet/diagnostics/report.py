@@ -89,7 +89,7 @@ class RobustnessReport:
     @property
     def robust(self) -> RobustnessPoint:
         """Accuracy in the worst case over the ensemble; an upper bound, never a guarantee."""
-        return RobustnessPoint(float(self.threat.eps), int(self.robust_mask.sum()), len(self.y))
+        return self._point(int(self.robust_mask.sum()))
 
     @property
     def after(self) -> dict[str, RobustnessPoint]:
@@ -102,12 +102,14 @@ class RobustnessReport:
         for number, name in enumerate(self.attacks):
             later = self.attacks[number + 1 :]
             correct = sum(by == "" or by in later for by in self.broken_by)
-            points[name] = RobustnessPoint(float(self.threat.eps), correct, len(self.y))
+            points[name] = self._point(correct)
         return points
 
+    def _point(self, correct: int) -> RobustnessPoint:
+        return RobustnessPoint(float(self.threat.eps), correct, len(self.y), self.searched_in)
+
     def __str__(self) -> str:
-        where = f", searched in {self.searched_in}" if self.searched_in else ""
-        title = f"accuracy under {self.threat.norm} at eps={self.threat.eps:g}{where}, in %"
+        title = f"accuracy under {self.threat.norm} at eps={self.threat.eps:g}, in %"
         after = (f"  after {name}: {point}" for name, point in self.after.items())
         lines = [title, f"  clean: {self.clean}", *after, f"  worst case: {self.robust}"]
         return "\n".join([*lines, *(f"  doubt: {alarm}" for alarm in self.alarms)])

@@ -21,6 +21,12 @@ __all__ = ["RobustnessPoint", "robustness_curve"]
 class RobustnessPoint:
     """Accuracy at one radius, with its Wilson interval at 95%.
 
+    Args:
+        eps: the radius.
+        correct: number of examples that withstood.
+        examples: number of examples attacked.
+        searched_in: where the attacks searched, if not in the threat set itself.
+
     Raises:
         ConfigError: more examples are correct than there are, or there are none.
     """
@@ -28,6 +34,7 @@ class RobustnessPoint:
     eps: float
     correct: int
     examples: int
+    searched_in: str = ""
 
     def __post_init__(self) -> None:
         if not 0 <= self.correct <= self.examples or self.examples < 1:
@@ -47,13 +54,14 @@ class RobustnessPoint:
         return wilson_interval(self.correct, self.examples).ends
 
     def to_json(self) -> dict[str, Any]:
-        """Counts, accuracy and interval."""
+        """Counts, accuracy and interval, and where the attacks searched."""
         return {**asdict(self), "accuracy": self.accuracy, "interval": list(self.interval)}
 
     def __str__(self) -> str:
         low, high = self.interval
         share = f"{100 * self.accuracy:.1f} ({100 * low:.1f} to {100 * high:.1f})"
-        return f"{share}, {self.correct} of {self.examples}"
+        where = f", searched in {self.searched_in}" if self.searched_in else ""
+        return f"{share}, {self.correct} of {self.examples}{where}"
 
 
 @checked
@@ -99,7 +107,7 @@ def robustness_curve(
     require_count("batch_size", batch_size, 1, "robustness_curve")
     threats = {radius: replace(threat, eps=radius) for radius in eps}  # refused before any work
     robust = torch.ones(len(y), dtype=torch.bool)
-    points = {}
+    points, searched = {}, set[str]()
     for radius, at_radius in sorted(threats.items()):
         for batch in torch.arange(len(y)).split(batch_size):
             index = batch[robust[batch]]
@@ -108,7 +116,10 @@ def robustness_curve(
                     model, x[index], y[index], at_radius, steps=steps, restarts=restarts, seed=seed
                 )
                 robust[index] = ~result.success.cpu()
+                searched.add(result.searched_in)
             if on_batch is not None:
                 on_batch()
-        points[radius] = RobustnessPoint(radius, int(robust.sum()), len(y))
+        points[radius] = RobustnessPoint(
+            radius, int(robust.sum()), len(y), " and ".join(sorted(searched - {""}))
+        )
     return [points[radius] for radius in eps]

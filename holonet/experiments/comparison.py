@@ -69,6 +69,7 @@ class Outcome:
             "clean": self.clean,
             "robust": {str(p.eps): p.accuracy for p in self.curve},
             "intervals": {str(p.eps): list(p.interval) for p in self.curve},
+            "searched_in": {str(p.eps): p.searched_in for p in self.curve},
             "step_ms": self.step_ms,
             "train_seconds": self.train_seconds,
             "folder": str(self.folder),

@@ -35,7 +35,8 @@ def plot_evaluation(
 ) -> Figure:
     """Accuracy left after each attack of an ensemble in turn, against eps, and the worst case.
 
-    The band is Wilson's interval of the worst case.
+    The band is Wilson's interval of the worst case. The axis says where the attacks searched, if
+    not in the threat set itself.
 
     Args:
         reports: of the same ensemble at different radii, `evaluate_radii` gives them.
@@ -60,7 +61,9 @@ def plot_evaluation(
     for name in list(curves)[:-1]:  # one band can be read, four on top of each other cannot
         accuracy = curves[name][0]
         curves[name] = (accuracy, accuracy, accuracy)
-    return plot_robustness(eps, curves, ax=ax, xlabel=f"eps ({norm})", title=title)
+    places = sorted({report.searched_in for report in ordered} - {""})
+    searched = f", searched in {' and '.join(places)}" if places else ""
+    return plot_robustness(eps, curves, ax=ax, xlabel=f"eps ({norm}){searched}", title=title)
 
 
 @checked
@@ -154,14 +157,14 @@ def plot_examples(
     """Columns of examples: as they are, as they were attacked, and the difference.
 
     The difference is drawn about gray, on the scale of its own largest entry, which stands below.
-    Of complex examples the real part is shown.
+    Of complex examples the real part is shown. Images of three channels are drawn in colour.
 
     Args:
         x: the examples.
         x_adv: what the attack made of them.
         labels: the right classes.
         answers: what the model says at x_adv.
-        shape: height and width of one example; a square unless given.
+        shape: height and width of one example of a single channel; a square unless given.
         count: number of examples shown.
         title: what stands above the picture.
 
@@ -179,16 +182,25 @@ def plot_examples(
             f"examples {tuple(x.shape)}, attacked {tuple(x_adv.shape)}, {len(labels)} labels and "
             f"{len(answers)} answers: give one of each for every example"
         )
-    shape = _image_shape(clean, shape)
+    in_colour = shape is None and clean.ndim == 4 and clean.shape[1] == 3
+    if in_colour:
+        clean, attacked = (np.moveaxis(part, 1, 3) for part in (clean, attacked))
+    else:
+        flat = (len(clean), *_image_shape(clean, shape))
+        clean, attacked = clean.reshape(flat), attacked.reshape(flat)
     number = len(clean)
     figure, axes = new_figure(1.1 + 1.15 * number, 4.1, rows=3, columns=number)
     low, high = min(clean.min(), attacked.min()), max(clean.max(), attacked.max())
     for k in range(number):
-        difference = (attacked[k] - clean[k]).reshape(shape)
+        difference = attacked[k] - clean[k]
         largest = float(np.abs(difference).max())
         top, middle, bottom = axes[k], axes[number + k], axes[2 * number + k]
-        for ax, image in ((top, clean[k]), (middle, attacked[k])):
-            ax.imshow(image.reshape(shape), cmap="gray", vmin=low, vmax=high)
+        images = (clean[k], attacked[k])
+        if in_colour:  # colours are in [0, 1], and have no scale
+            images = [(image - low) / ((high - low) or 1) for image in images]
+            difference = 0.5 + 0.5 * difference / (largest or 1)
+        for ax, image in zip((top, middle), images, strict=True):
+            ax.imshow(image, cmap="gray", vmin=low, vmax=high)
         bottom.imshow(difference, cmap="RdBu_r", vmin=-(largest or 1.0), vmax=largest or 1.0)
         size = {"fontsize": TICK_SIZE, "pad": 4}
         top.set_title(str(right[k]), color=INK, **size)

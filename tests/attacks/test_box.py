@@ -146,6 +146,12 @@ FRONTS = {
         lambda: nn.HolomorphicClassifier(nn.Sequential(nn.Flatten(), threshold(), real(4, 3))),
         2,
     ),
+    "double precision behind a layer without parameters": (
+        lambda: nn.HolomorphicClassifier(
+            nn.Sequential(nn.Tanh(), nn.Flatten(), nn.Linear(4, 3, dtype=torch.complex128))
+        ),
+        1,
+    ),
     "one layer": (threshold, 1),
     "lifted": (
         lambda: nn.HolomorphicClassifier(
@@ -164,7 +170,8 @@ def test_layers_and_body_are_the_model(name):
     build, count = FRONTS[name]
     model, x = build(), torch.rand(5, 2, 2)
     layers, body = leading_monotone(model)
-    assert len(layers) == count
+    in_precision = count > 0 and isinstance(model, nn.HolomorphicClassifier)
+    assert len(layers) == count + in_precision
     if not count:
         assert body is model
     value = x
@@ -173,6 +180,18 @@ def test_layers_and_body_are_the_model(name):
     torch.testing.assert_close(body(value), model(x))
     require_monotone(layers)
     assert leading_monotone(body)[0] == []
+
+
+@each("name", ["activations", "real coefficients", "lifted"])
+def test_layers_round_to_the_precision_that_a_classifier_takes_points_in(name):
+    model = FRONTS[name][0]()
+    x = torch.rand(5, 2, 2, dtype=torch.float64)
+    layers, body = leading_monotone(model)
+    value = x
+    for layer in layers:
+        value = layer(value)
+    assert value.dtype == torch.float32
+    torch.testing.assert_close(body(value), model(x), rtol=0, atol=0)
 
 
 def test_the_body_learns_with_the_model_and_shares_its_modes():

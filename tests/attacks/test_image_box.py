@@ -17,12 +17,13 @@ from holonet.attacks import (
     apgd,
     apgd_targeted,
     fgsm,
+    margin_of,
     pgd,
     square,
 )
 from holonet.attacks.image_box import Body, image_box
 from holonet.errors import AttackWarning
-from holonet.nn import Activation, Threshold
+from holonet.nn import Activation, Flatten, HolomorphicClassifier, Linear, Sequential, Threshold
 
 SEARCHES: dict[str, Any] = {
     "fgsm": fgsm,
@@ -98,7 +99,7 @@ def test_coordinates_have_points_whichever_examples_are_asked_about(seed: int, l
     points = box.cube.random_point(centers)
     image = box.body.image(points)
     torch.testing.assert_close(box.body.image(points[order]), image[order])
-    preimage = box.preimage(points)
+    preimage = box.preimage(points, x)
     assert bool(threat.contains(preimage, x).all())
     with torch.no_grad():
         torch.testing.assert_close(model[:2](preimage), image)
@@ -128,6 +129,33 @@ def test_square_searches_the_box() -> None:
     result = square(model, x, y, threat, queries=400)
     least = least_margin(model, x, y, threat)
     assert float((result.margin - least)[least > 0].median()) < 0.1
+
+
+@each("attack", ["fgsm", "pgd"])
+def test_examples_in_double_precision_of_a_classifier_in_single(attack: str) -> None:
+    torch.manual_seed(0)
+    backbone = Sequential(Threshold(30.0), Flatten(), Linear(12, 2, dtype=torch.float32))
+    model = HolomorphicClassifier(backbone)
+    x, threat = torch.rand(20, 3, 4, dtype=torch.float64), ThreatModel("Linf", 0.1)
+    y = model(x).argmax(1)
+    result: AttackResult = ATTACKS[attack](model, x, y, threat, seed=0)
+    assert result.searched_in == "the image box of Threshold"
+    assert result.x_adv.dtype == torch.float64
+    assert bool(threat.contains(result.x_adv, x).all())
+    torch.testing.assert_close(result.margin, margin_of(model(result.x_adv).detach(), y))
+    assert bool(result.success.any())
+
+
+def test_only_examples_that_are_classified_correctly_are_mapped_back() -> None:
+    model, x, y, threat = problem(1, 10.0)
+    y[10:] = 1 - y[10:]
+    box = image_box(model, x, threat)
+    assert box is not None
+    counts: list[int] = []
+    box.layers.register_forward_hook(lambda layers, inputs, output: counts.append(len(inputs[0])))
+    found = pgd(box.body, box.centers, y, box.cube, steps=3)
+    assert box.accept(found, y).success[10:].all()
+    assert set(counts) == {10}
 
 
 def test_misclassified_examples_stay_and_targets_are_kept() -> None:

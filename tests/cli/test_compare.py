@@ -113,6 +113,10 @@ def test_thresholds_multiply_the_rows(small: Path, tmp_path: Path) -> None:
         RunConfig.read(Path(row["folder"]) / "config.toml").model.threshold for row in rows
     ]
     assert thresholds == ["none", "shared"] * 2
+    places = ["", "the image box of Threshold"]
+    assert [row["searched_in"] for row in rows] == [{"0.0": "", "0.1": p} for p in places] * 2
+    text = " ".join(invoke(*arguments[:-1]).stdout.split())
+    assert "Searched in the image box of Threshold: real square, shared threshold" in text
 
 
 def test_differences_to_a_reference_row_are_paired_over_seeds(

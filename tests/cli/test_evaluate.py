@@ -60,6 +60,42 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="module")
+def behind_threshold(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("runs") / "threshold"
+    options = "--threshold shared --coefficients real --hidden 8 --epochs 4 --train-size 400"
+    assert invoke("train", "--run-dir", str(folder), *options.split(), "--json").exit_code == 0
+    return folder
+
+
+@pytest.mark.parametrize("attack", ["pgd", "strong", "autoattack"])
+def test_text_json_and_folder_say_that_attacks_search_the_image_box(
+    behind_threshold: Path, attack: str
+) -> None:
+    if attack == "autoattack":
+        pytest.importorskip("pyautoattack")
+    where = "the image box of Threshold"
+    options = ["--attack", attack, "--eps", "0.1", "--examples", "12", "--no-sanity"]
+    options += ["--steps", "3", "--queries", "20"] if attack == "strong" else []
+    found = evaluated(behind_threshold, *options)
+    assert found["curve"][0]["correct"] > 0
+    for part in ("curve", "reports"):
+        assert [entry["searched_in"] for entry in found[part]] == ["", where]
+    assert json.loads((behind_threshold / "evaluation.json").read_text()) == found
+    saved = RobustnessReport.load(behind_threshold / "evaluation" / "Linf-0.1.npz")
+    assert saved.searched_in == where
+    text = invoke("evaluate", "--run-dir", str(behind_threshold), *options).stdout
+    assert f"Attacked in the box [0, 1]. Searched in {where}." in " ".join(text.split())
+
+
+def test_attacks_of_a_network_without_a_threshold_are_said_to_stay_in_the_box(
+    finished: Path,
+) -> None:
+    text = invoke("evaluate", "--run-dir", str(finished), *QUICK).stdout
+    assert "Attacked in the box [0, 1]." in text
+    assert "Searched" not in text
+
+
 def test_a_curve_is_printed_and_kept(finished: Path) -> None:
     found = evaluated(finished, "--eps", "0.1,0.05", *QUICK)
     curve = found["curve"]

@@ -109,6 +109,15 @@ def test_a_report_prints_accuracies_after_each_attack() -> None:
     assert lines[6] == f"  doubt: {ALARM}"
 
 
+def test_a_report_says_where_the_attacks_searched() -> None:
+    report = replace(made(["", "clean", "one", "three"]), searched_in="a box")
+    assert report.clean.searched_in == ""
+    assert {point.searched_in for point in (report.robust, *report.after.values())} == {"a box"}
+    assert str(report).splitlines()[-1].endswith("1 of 4, searched in a box")
+    found = report.to_json()
+    assert found["searched_in"] == found["robust"]["searched_in"] == "a box"
+
+
 def test_json_has_the_numbers_and_their_intervals() -> None:
     report = made(["", "clean", "one", "three"], (ALARM,))
     found = json.loads(json.dumps(report.to_json()))

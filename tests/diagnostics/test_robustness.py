@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from holonet.attacks import AttackResult, ThreatModel, margin_of, pgd
 from holonet.diagnostics import RobustnessPoint, robustness_curve
 from holonet.errors import AttackWarning, ConfigError, DataError
-from holonet.nn import holomorphic_mlp
+from holonet.nn import Threshold, holomorphic_mlp
 from holonet.statistics import wilson_interval
 
 radii = st.lists(st.sampled_from([0.0, 0.01, 0.05, 0.1, 0.2, 0.4]), max_size=6)
@@ -115,6 +115,23 @@ def test_every_batch_is_told_and_none_is_larger_than_asked() -> None:
     assert len(calls) == 2 * 4
     assert sizes[:1] == [8]
     assert max(sizes) <= 8
+
+
+def test_the_curve_says_where_the_attack_searched() -> None:
+    torch.manual_seed(0)
+    model = nn.Sequential(Threshold(), nn.Linear(6, 3))
+    x = torch.rand(30, 6)
+    y = model(x).argmax(1)
+    clean, broken, empty = robustness_curve(model, x, y, [0.0, 0.9, 1.0], steps=3)
+    assert clean.searched_in == ""
+    assert broken.searched_in == "the image box of Threshold"
+    assert broken.correct == 0  # so that nothing is left to be attacked at the next radius
+    assert empty.searched_in == "the image box of Threshold"
+    assert broken.to_json()["searched_in"] == "the image box of Threshold"
+    assert str(broken).endswith("0 of 30, searched in the image box of Threshold")
+    (plain,) = robustness_curve(model, x, y, [0.3], threat=ThreatModel("L2"), steps=3)
+    assert plain.searched_in == ""
+    assert str(plain).endswith("of 30")
 
 
 def test_a_point_has_accuracy_and_interval() -> None:

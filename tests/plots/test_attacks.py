@@ -1,6 +1,7 @@
 """Pictures of attacks show the numbers that they were given."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -55,6 +56,11 @@ def test_a_line_for_each_attack_and_the_worst_case_with_its_band(first, second):
         assert other.max() == pytest.approx(max(line.get_ydata()))
     assert ax.get_xlabel() == "eps (Linf)"
     assert ax.get_title(loc="left") == "T"
+
+
+def test_the_axis_says_where_the_attacks_searched() -> None:
+    reports = [report(0.0, [""]), replace(report(0.1, [""]), searched_in="a box")]
+    assert plot_evaluation(reports).axes[0].get_xlabel() == "eps (Linf), searched in a box"
 
 
 def test_one_attack_is_one_line() -> None:
@@ -175,6 +181,23 @@ def test_examples_attacked_and_difference(shape: tuple[int, ...]) -> None:
     assert axes[7].get_xlabel() == "max 0.25"
     assert axes[7].images[0].get_clim() == pytest.approx((-0.25, 0.25))
     assert axes[6].images[0].get_clim() == (-1, 1)
+
+
+def test_images_of_three_channels_are_drawn_in_colour() -> None:
+    x = torch.rand(2, 3, 4, 5)
+    x[0, 0, 0, 0], x[0, 0, 0, 1] = 0, 1
+    x_adv = x.clone()
+    x_adv[1, 2] = (x[1, 2] + 0.1).clamp(max=1)
+    x_adv[1, 0, 0, 0] -= x[1, 0, 0, 0].clamp(max=0.2)
+    axes = plot_examples(x, x_adv, labels=[0, 1], answers=[0, 1]).axes
+    drawn = [np.asarray(ax.images[0].get_array()) for ax in axes]
+    np.testing.assert_allclose(drawn[1], x[1].movedim(0, 2), atol=1e-6)
+    np.testing.assert_allclose(drawn[3], x_adv[1].movedim(0, 2), atol=1e-6)
+    difference = x_adv[1] - x[1]
+    expected = 0.5 + 0.5 * difference / difference.abs().max()
+    np.testing.assert_allclose(drawn[5], expected.movedim(0, 2), atol=1e-6)
+    np.testing.assert_allclose(drawn[4], np.full((4, 5, 3), 0.5))  # no difference is gray
+    plot_examples(x[:1] * 0, x[:1] * 0, labels=[0], answers=[0])
 
 
 def test_complex_examples_and_other_shapes() -> None:

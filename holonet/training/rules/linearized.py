@@ -8,7 +8,7 @@ from torch.nn import functional
 
 from holonet._arguments import checked
 from holonet._types import Labels, Logits, Numbers, Points, Scalar
-from holonet.attacks.box import Box, leading_monotone
+from holonet.attacks.box import Box
 from holonet.attacks.threat import ThreatModel
 from holonet.calculus import Probes, pullback
 from holonet.errors import ConfigError
@@ -164,7 +164,7 @@ class LinearizedRobustOptimization(EmpiricalRisk):
         self, model: Model, x: Points, y: Labels, threat: ThreatModel, probes: Probes
     ) -> tuple[Model, Points, "Box | _Ball"]:
         """The network behind its monotone layers, the point, and the set about it."""
-        layers, body = leading_monotone(model) if threat.norm == "Linf" else ([], model)
+        layers, body = threat.front(model)
         if self.place == "data" and not layers:
             return model, x, _Ball(threat, x)
         box = threat.image(layers, x)

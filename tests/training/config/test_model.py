@@ -240,7 +240,7 @@ def test_a_threshold_stands_in_front_of_the_same_network(
     plain = ModelConfig(**small).build((2, 6, 6), 4, seed=1)
     for choice, count in (("shared", 1), ("channel", 2)):
         model = ModelConfig(threshold=choice, **small).build((2, 6, 6), 4, seed=1)
-        (first,), body = leading_monotone(model)
+        (*_, first), body = leading_monotone(model)
         assert isinstance(first, Threshold)
         assert first.center.numel() == count
         assert torch.equal(body(first(x)), model(x))
