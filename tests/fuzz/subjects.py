@@ -228,14 +228,8 @@ def _idx_run(packed: bool) -> Callable[[Path, int], None]:
 def _compare(folder: Path) -> Any:
     return command(
         *("compare", "--out", str(folder / "compared"), "--data", str(folder / "data.npz")),
-        *(
-            "--epochs",
-            "2",
-            "--networks",
-            "complex-square,real-relu",
-            "--rules",
-            "standard",
-        ),
+        *("--epochs", "2", "--networks", "complex-square,real-relu,real-gelu", "--match", "macs"),
+        *("--thresholds", "none,channel", "--rules", "standard"),
         *("--examples", "30", "--steps", "2", "--restarts", "1", *SMALL[:4], "--json"),
     )
 
