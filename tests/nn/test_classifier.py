@@ -1,5 +1,6 @@
 """HolomorphicClassifier: real in, real out, holomorphic in between."""
 
+import io
 import os
 import subprocess
 import sys
@@ -182,6 +183,26 @@ def test_torch_compiles_exports_and_traces_it(coefficients):
         check=False,
     )
     assert done.returncode == 0, done.stderr[-3000:]
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of torch.jit, and inside of torch
+@each("activation", ["square", "gelu"])
+def test_a_real_convnet_behind_a_threshold_is_exported_and_traced(activation):
+    body = nn.holomorphic_convnet(
+        (3, 8, 8), (4, 5), 3, kernel_size=3, dense=(6,), activation=activation, coefficients="real"
+    ).backbone
+    net = nn.HolomorphicClassifier(nn.Sequential(nn.Threshold(channels=3), *body)).eval()
+    x = torch.rand(5, 3, 8, 8)
+    dynamic = ({0: torch.export.Dim("batch")},)
+    exported = torch.export.export(net, (x,), dynamic_shapes=dynamic).module()
+    buffer = io.BytesIO()
+    torch.jit.save(torch.jit.trace(net, x), buffer)
+    buffer.seek(0)
+    traced = torch.jit.load(buffer)
+    for count in (2, 40):
+        x = torch.rand(count, 3, 8, 8)
+        for read in (exported, traced):
+            torch.testing.assert_close(read(x), net(x))
 
 
 def test_a_readout_that_was_exchanged_is_looked_at():
