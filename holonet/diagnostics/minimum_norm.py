@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from holonet._arguments import checked
 from holonet._types import AnyTensor, IntTensor, Numbers, Points, RealTensor
@@ -93,7 +93,8 @@ def minimum_norm_perturbations(
     minus that of the label is driven up inside a ball; the ball shrinks where that succeeds and
     grows where it does not. A class that cannot beat the best distance so far costs one try. Each
     point found is then pulled back towards its example as far as it stays misclassified. Nothing
-    is random.
+    is random. Under Linf the gradient is taken behind monotone layers in front of the model, whose
+    own derivatives are positive but may be rounded to 0.
 
     Args:
         model: real inputs to real logits.
@@ -143,6 +144,8 @@ class _Search:
     def __init__(self, model: Model, x: Tensor, y: Tensor, threat: ThreatModel, steps: int) -> None:
         self.model, self.x, self.y, self.steps = model, x, y.long(), steps
         self.threat, self.ball = threat, threat.ball
+        layers, self.body = threat.front(model)
+        self.front = nn.Sequential(*layers)
         margin = self.margin(x, self.y)
         self.distance = torch.where(margin > 0, math.inf, 0.0).to(margin)
         self.x_adv = x.clone()
@@ -213,17 +216,19 @@ class _Search:
         best = x.clone()
         point = self.inside(x, delta, radius)
         for k in range(self.steps + 1):
+            with torch.no_grad():
+                image = self.front(point)
             with torch.enable_grad():
-                point = point.detach().requires_grad_(k < self.steps)
-                logits = logits_of(self.model, point, y)
+                image = image.clone().requires_grad_(k < self.steps)
+                logits = logits_of(self.body, image, y)
                 gap = logits.gather(1, target[:, None]) - logits.gather(1, y[:, None])
-            distance = self.threat.distance(point.detach(), x).to(nearest)
+            distance = self.threat.distance(point, x).to(nearest)
             closer = ~(margin_of(logits.detach(), y) > 0) & (distance < nearest)
             nearest = torch.where(closer, distance, nearest)
-            best = torch.where(per_example(closer, x), point.detach(), best)
+            best = torch.where(per_example(closer, x), point, best)
             if k < self.steps:
-                gradient, _ = input_gradient(gap, point)
-                point = self.step(x, point.detach(), gradient, radius, k)
+                gradient, _ = input_gradient(gap, image)
+                point = self.step(x, point, gradient.view_as(x).to(x), radius, k)
         better = nearest < self.distance[rows]
         self.distance[rows] = torch.where(better, nearest, self.distance[rows])
         self.x_adv[rows] = torch.where(per_example(better, x), best, self.x_adv[rows])

@@ -71,6 +71,15 @@ def test_each_attack_is_on_its_own_and_keeps_its_points(run: Path) -> None:
     assert not (folder / "transfer.png").exists()
 
 
+def test_colour_images_are_trained_on_attacked_and_drawn(tmp_path: Path) -> None:
+    options = "--data photographs --family convnet --channels 4 --dense 8 --threshold channel"
+    run = train(tmp_path / "run", *options.split(), "--kernel-size", "3", "--epochs", "1")
+    options = "--attack pgd --steps 2 --eps 0.0157 --examples 12 --json"
+    found = json.loads(invoke("attack", "--run-dir", str(run), *options.split()).stdout)
+    assert found["attacks"]["pgd"]["searched_in"] == "the image box of Threshold"
+    assert (run / "attacks" / "Linf-0.0157" / "examples.png").exists()
+
+
 def test_text(run: Path) -> None:
     result = invoke(
         "attack", "--run-dir", str(run), "--attack", "fgsm", "--norm", "L2", "--examples", "10"

@@ -15,7 +15,7 @@ from cases import each
 from holonet.attacks import ThreatModel, margin_of, pgd
 from holonet.diagnostics import MinimumNorms, minimum_norm_perturbations
 from holonet.errors import ConfigError, DataError, ShapeError
-from holonet.nn import holomorphic_mlp
+from holonet.nn import Threshold, holomorphic_mlp
 
 ROUNDS = 5
 DUAL = {"Linf": 1, "L2": 2, "L1": math.inf}
@@ -59,6 +59,28 @@ def test_linear_models_have_their_closed_form(seed: int, norm: str, classes: int
     slack = limit / 2**ROUNDS + exact * 2**-11
     assert (found >= exact * (1 - 1e-9)).all()
     assert (found <= exact + slack).all()
+
+
+@given(seed=st.integers(0, 10**6), slope=st.sampled_from([6.0, 100.0]))
+def test_behind_a_saturated_threshold_distances_are_the_true_ones(seed: int, slope: float) -> None:
+    torch.manual_seed(seed)
+    model = nn.Sequential(Threshold(slope), nn.Flatten(), nn.Linear(12, 2, bias=False)).double()
+    for parameter in model.parameters():
+        parameter.requires_grad_(False)
+    x = torch.rand(8, 3, 4).double()
+    y = model(x).argmax(1)
+    weight = model[2].weight[y] - model[2].weight[1 - y]
+    low, high = torch.zeros(8, 1).double(), torch.full((8, 1), 0.6).double()
+    for _ in range(40):  # the largest radius at which no corner of the box is misclassified
+        middle = (low + high) / 2
+        corner = (x.flatten(1) - middle * weight.sign()).clamp(0, 1)
+        broken = (weight * model[0](corner)).sum(1, keepdim=True) <= 0
+        low, high = torch.where(broken, low, middle), torch.where(broken, middle, high)
+    exact = high.squeeze(1)
+    found = minimum_norm_perturbations(model, x, y, ThreatModel("Linf", 0.5), rounds=8).distance
+    within = exact < 0.49
+    assert (found >= exact * (1 - 1e-9)).all()
+    assert (found <= exact + 0.5 / 2**8 + exact * 2**-11)[within].all()
 
 
 @given(seed=st.integers(0, 10**6))
