@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.autograd import forward_ad
 from torch.overrides import handle_torch_function, has_torch_function_unary
 
-from holonet._types import TensorFunction
+from holonet._types import Entries, TensorFunction
 
 __all__ = ["with_derivative"]
 
@@ -65,7 +65,7 @@ class _Traced(torch.autograd.Function):
     backward = _WithDerivative.backward
 
 
-def with_derivative(z: Tensor, value: TensorFunction, derivative: TensorFunction) -> Tensor:
+def with_derivative(z: Entries, value: TensorFunction, derivative: TensorFunction) -> Entries:
     """value(z), which autograd differentiates as `derivative` in every mode and order.
 
     The value may then be computed by whatever is accurate (masks, conjugations, cases), and only

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from holonet._types import InexactEntries
 from holonet.functions.analytic import with_derivative
 from holonet.functions.classes import FunctionClass
 from holonet.functions.parts import has_parts, scaled
@@ -116,7 +117,7 @@ def _gaussian_value(z: Tensor) -> Tensor:
     return (2 / math.sqrt(math.pi)) * torch.exp(-u * u)
 
 
-def faddeeva(z: Tensor) -> Tensor:
+def faddeeva(z: InexactEntries) -> InexactEntries:
     """w(z) = exp(-z^2) erfc(-iz), the Faddeeva function.
 
     Its derivative 2i/sqrt(pi) - 2 z w(z) is accurate to a few eps |z w(z)|, absolutely.
@@ -132,7 +133,7 @@ def faddeeva(z: Tensor) -> Tensor:
     )
 
 
-def erf(z: Tensor) -> Tensor:
+def erf(z: InexactEntries) -> InexactEntries:
     """2/sqrt(pi) times the integral of exp(-t^2) from 0 to z.
 
     Law: odd; equals `torch.erf` on the real axis.
@@ -146,7 +147,7 @@ def erf(z: Tensor) -> Tensor:
     return with_derivative(z, _erf_value, _gaussian)
 
 
-def erfc(z: Tensor) -> Tensor:
+def erfc(z: InexactEntries) -> InexactEntries:
     """1 - erf(z), without cancellation where it is small.
 
     References: DLMF 7.2(i).

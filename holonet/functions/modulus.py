@@ -5,16 +5,15 @@ Here numbers are brought to moderate size first, and at zeros the gradient is 0.
 """
 
 import torch
-from torch import Tensor
 from torch.overrides import has_torch_function_unary
 
-from holonet._types import AnyTensor, RealTensor
+from holonet._types import Entries, InexactEntries, RealEntries
 from holonet.functions.analytic import with_derivative
 
 __all__ = ["modulus", "sgn"]
 
 
-def modulus(z: Tensor) -> RealTensor:
+def modulus(z: Entries) -> RealEntries:
     """|z|, whose gradient is z / |z|, and 0 at zeros.
 
     Law: it is torch's modulus, and its first derivatives are right for all finite numbers, the
@@ -31,7 +30,7 @@ def modulus(z: Tensor) -> RealTensor:
     return with_derivative(z, torch.abs, lambda z: sgn(z).conj())
 
 
-def sgn(z: AnyTensor) -> AnyTensor:
+def sgn(z: InexactEntries) -> InexactEntries:
     """The number z / |z|, and 0 at zeros: torch.sgn, which is NaN at subnormal complex numbers.
 
     Law: of modulus 1 for all finite z but 0, subnormal and huge ones too.

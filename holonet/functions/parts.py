@@ -9,10 +9,12 @@ import torch
 from torch import Tensor
 from torch.nn import Parameter
 
+from holonet._types import Entries, InexactEntries
+
 __all__ = ["has_parts", "scaled", "shifted", "turned"]
 
 
-def has_parts(z: Tensor) -> bool:
+def has_parts(z: Entries) -> bool:
     """Whether parts may be taken and joined: z is complex, and no subclass.
 
     Jets, a subclass, know holomorphic operations only.
@@ -20,7 +22,7 @@ def has_parts(z: Tensor) -> bool:
     return type(z) in (Tensor, Parameter) and z.is_complex()
 
 
-def scaled(z: Tensor, factor: complex | float | int) -> Tensor:
+def scaled(z: InexactEntries, factor: complex | float | int) -> InexactEntries:
     """Factor * z, where a real factor leaves infinite parts and zeros what they are.
 
     Example:
@@ -35,7 +37,7 @@ def scaled(z: Tensor, factor: complex | float | int) -> Tensor:
     return torch.view_as_complex(parts)
 
 
-def shifted(z: Tensor, term: float | int) -> Tensor:
+def shifted(z: InexactEntries, term: float | int) -> InexactEntries:
     """Z + term, where the imaginary part stays what it is, also a negative zero.
 
     Example:
@@ -47,7 +49,7 @@ def shifted(z: Tensor, term: float | int) -> Tensor:
     return torch.complex(z.real + term, z.imag)
 
 
-def turned(z: Tensor, quarters: int = 1) -> Tensor:
+def turned(z: InexactEntries, quarters: int = 1) -> InexactEntries:
     """i^quarters z: z turned about 0.
 
     Example:

@@ -8,12 +8,14 @@ import torch
 from jaxtyping import Complex, Float
 from torch import Tensor
 
-from holonet._types import AnyTensor
+from holonet._types import InexactEntries
 from holonet.domains import Domain, Obstacle, Plane, SlitPlane
 from holonet.errors import InputTypeError
 from holonet.functions.classes import FunctionClass
 
 __all__ = ["HolomorphicFunction", "Singularity", "SingularityKind"]
+
+Entrywise = Callable[[InexactEntries], InexactEntries]
 
 _LOW = (torch.float16, torch.bfloat16)
 """Real numbers that have no complex partner."""
@@ -66,9 +68,9 @@ class HolomorphicFunction:
 
     name: str
     formula: str
-    value: Callable[[Tensor], Tensor] = field(repr=False)
-    derivative: Callable[[Tensor], Tensor] = field(repr=False)
-    second_derivative: Callable[[Tensor], Tensor] = field(repr=False)
+    value: Entrywise = field(repr=False)
+    derivative: Entrywise = field(repr=False)
+    second_derivative: Entrywise = field(repr=False)
     function_class: FunctionClass
     singularities: tuple[Singularity, ...] = ()
     branch_cuts: tuple[Obstacle, ...] = ()
@@ -77,9 +79,9 @@ class HolomorphicFunction:
     base_point: complex = 0j
     reference: str = ""
     accuracy: str = ""
-    real: Callable[[Tensor], Tensor] | None = field(default=None, repr=False)
+    real: Entrywise | None = field(default=None, repr=False)
 
-    def __call__(self, z: AnyTensor) -> AnyTensor:
+    def __call__(self, z: InexactEntries) -> InexactEntries:
         """The value at z: complex at complex z, real at real z.
 
         Raises:

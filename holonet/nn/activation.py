@@ -2,10 +2,8 @@
 
 from typing import Any, ClassVar
 
-from torch import Tensor
-
 from holonet._arguments import checked
-from holonet._types import AnyTensor
+from holonet._types import InexactEntries
 from holonet.functions import CATALOGUE, FunctionClass, HolomorphicFunction, get_function
 from holonet.nn.module import HolomorphicModule, require_numbers
 from holonet.ops import pointwise
@@ -63,7 +61,7 @@ class Activation(HolomorphicModule):
         """The record's."""
         return self.function.monotone
 
-    def forward(self, input: Tensor) -> AnyTensor:
+    def forward(self, input: InexactEntries) -> InexactEntries:
         """The function of every entry."""
         require_numbers(input, self)
         return pointwise(self.function, input)

@@ -1,10 +1,11 @@
 """A classifier that is holomorphic up to its readout."""
 
 import torch
+from jaxtyping import Complex, Float
 from torch import Tensor, nn
 
 from holonet._arguments import checked
-from holonet._types import ComplexTensor, RealTensor
+from holonet._types import ComplexEntries, InexactEntries
 from holonet.domains import Domain
 from holonet.errors import ConfigError, InputTypeError
 from holonet.functions import FunctionClass, Singularity
@@ -93,11 +94,11 @@ class HolomorphicClassifier(DeclaredModule):
         """The dtype of complex input: that of the backbone's parameters, or of such parts."""
         return complex_dtype(next((p.dtype for p in self.backbone.parameters()), torch.complex64))
 
-    def holomorphic_map(self, z: ComplexTensor) -> ComplexTensor:
+    def holomorphic_map(self, z: ComplexEntries) -> Complex[Tensor, "*out"]:
         """The holomorphic map C^n -> C^k, in front of the readout."""
         return self.backbone(z)
 
-    def forward(self, input: Tensor) -> RealTensor:
+    def forward(self, input: InexactEntries) -> Float[Tensor, "*logits"]:
         """Real logits of real (or complex) input."""
         require_tensor(input, self)
         if input.is_complex():

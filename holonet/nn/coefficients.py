@@ -1,8 +1,9 @@
 """Real and complex coefficients: which numbers a module has, takes and gives."""
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
+from holonet._types import Entries
 from holonet.errors import ConfigError, InputTypeError
 
 __all__ = [
@@ -102,7 +103,7 @@ def chain_takes_real(layers: nn.Sequential) -> bool:
     return True
 
 
-def input_dtype(module: nn.Module, x: Tensor) -> torch.dtype:
+def input_dtype(module: nn.Module, x: Entries) -> torch.dtype:
     """The dtype that points are brought to: of the parameters' precision, real if x may stay real.
 
     Single precision where there are no parameters.

@@ -6,9 +6,10 @@ from collections import OrderedDict
 from collections.abc import Iterator
 from typing import cast
 
+from jaxtyping import Inexact
 from torch import Tensor, nn
 
-from holonet._types import AnyTensor
+from holonet._types import InexactEntries
 from holonet.domains import Domain, Plane
 from holonet.errors import ShapeError
 from holonet.functions import FunctionClass, Singularity
@@ -91,7 +92,7 @@ class Sequential(_Container, nn.Sequential):
         """Whether all layers do up to the first one with complex values."""
         return chain_takes_real(self)
 
-    def forward(self, input: Tensor) -> AnyTensor:
+    def forward(self, input: InexactEntries) -> Inexact[Tensor, "*out"]:
         """The last layer of ... of the first."""
         require_numbers(input, self)
         return nn.Sequential.forward(self, input)
@@ -124,7 +125,7 @@ class Residual(_Container):
         """Whether the body does."""
         return takes_real(self.body)
 
-    def forward(self, input: Tensor) -> AnyTensor:
+    def forward(self, input: InexactEntries) -> InexactEntries:
         """The input plus the body's output."""
         require_numbers(input, self)
         change = self.body(input)
@@ -169,7 +170,7 @@ class Product(_Container):
         """Whether every branch does."""
         return all(map(takes_real, self.branches))
 
-    def forward(self, input: Tensor) -> AnyTensor:
+    def forward(self, input: InexactEntries) -> Inexact[Tensor, "*out"]:
         """The product of the branches' outputs."""
         require_numbers(input, self)
         factors = [branch(input) for branch in self.branches]
@@ -187,7 +188,7 @@ class Flatten(HolomorphicModule, nn.Flatten):
     function_class = FunctionClass.AFFINE
     takes_real = True
 
-    def forward(self, input: Tensor) -> AnyTensor:
+    def forward(self, input: InexactEntries) -> Inexact[Tensor, "*out"]:
         """The flattened tensor."""
         require_numbers(input, self)
         if input.ndim <= max(self.start_dim, self.end_dim):

@@ -4,10 +4,11 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
+from jaxtyping import Inexact
 from torch import Tensor, nn
 from torch.nn import functional
 
-from holonet._types import AnyTensor
+from holonet._types import InexactEntries
 from holonet.functions import FunctionClass
 from holonet.nn import init
 from holonet.nn.coefficients import coefficient_dtype
@@ -52,7 +53,7 @@ class _Convolution(HolomorphicModule):
         if self.bias is not None:
             nn.init.zeros_(self.bias)
 
-    def forward(self, input: Tensor) -> AnyTensor:
+    def forward(self, input: InexactEntries) -> Inexact[Tensor, "*out"]:
         """Convolve; input (batch, in_channels, *space) or without the batch axis.
 
         Real input of complex coefficients takes one real convolution with the parts of the weight
@@ -128,7 +129,11 @@ class ConvTranspose2d(_Convolution, nn.ConvTranspose2d):
         if self.bias is not None:
             nn.init.zeros_(self.bias)
 
-    def forward(self, input: Tensor, output_size: list[int] | None = None) -> AnyTensor:
+    def forward(
+        self,
+        input: Inexact[Tensor, "*batch in height width"],
+        output_size: list[int] | None = None,
+    ) -> Inexact[Tensor, "*batch out out_height out_width"]:
         """Convolve; `output_size` settles which of several sizes is meant, as in torch."""
         input = self._checked(input)
         if self.weight.is_complex():

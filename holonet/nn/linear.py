@@ -1,10 +1,10 @@
 """The affine map z -> W z + b."""
 
 import torch
+from jaxtyping import Inexact
 from torch import Tensor, nn
 from torch.nn import functional
 
-from holonet._types import AnyTensor
 from holonet.functions import FunctionClass
 from holonet.nn import init
 from holonet.nn.coefficients import coefficient_dtype
@@ -56,7 +56,7 @@ class Linear(HolomorphicModule, nn.Linear):
         if self.bias is not None:
             nn.init.zeros_(self.bias)
 
-    def forward(self, input: Tensor) -> AnyTensor:
+    def forward(self, input: Inexact[Tensor, "*batch in"]) -> Inexact[Tensor, "*batch out"]:
         """W z + b along the last axis.
 
         Complex coefficients take real input at half the cost. Under `torch.autocast` with bfloat16

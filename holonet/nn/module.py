@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
-from holonet._types import Numbers, Points
+from holonet._types import Entries, Numbers, Points
 from holonet.domains import Domain, Plane
 from holonet.errors import DomainError, InputTypeError, NotHolomorphicError, ShapeError
 from holonet.functions import FunctionClass, Singularity
@@ -363,7 +363,7 @@ def require_tensor(z: Any, module: nn.Module) -> None:
         )
 
 
-def require_size(z: Tensor, axis: int, size: int, module: nn.Module, what: str) -> None:
+def require_size(z: Entries, axis: int, size: int, module: nn.Module, what: str) -> None:
     """Refuse input whose `axis` has not the `size` that the module was built for.
 
     Raises:

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from holonet._arguments import checked
-from holonet._types import AnyTensor, Points
+from holonet._types import InexactEntries, Points
 from holonet.errors import DomainError, NumericalError, ShapeError
 from holonet.functions import FunctionClass
 from holonet.nn.coefficients import coefficient_dtype, real_dtype
@@ -80,7 +80,7 @@ class FrozenNorm(HolomorphicModule):
         )
 
     @torch.no_grad()
-    def measure(self, z: Tensor) -> None:
+    def measure(self, z: InexactEntries) -> None:
         """Set mean and scale to those of z, over all axes but the features'.
 
         Raises:
@@ -109,7 +109,7 @@ class FrozenNorm(HolomorphicModule):
         self.mean.copy_(mean)
         self.scale.copy_(scale)
 
-    def forward(self, input: Tensor) -> AnyTensor:
+    def forward(self, input: InexactEntries) -> InexactEntries:
         """The normalized tensor."""
         require_numbers(input, self, self.weight.dtype)
         require_size(input, self.feature_axis, self.num_features, self, "features")
@@ -122,7 +122,7 @@ class FrozenNorm(HolomorphicModule):
         return f"{self.num_features}, feature_axis={self.feature_axis}"
 
 
-def measure_input(layer: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+def measure_input(layer: nn.Module, inputs: tuple[InexactEntries, ...]) -> None:
     """A hook in front of every layer: a `FrozenNorm` measures what it is given."""
     if isinstance(layer, FrozenNorm):
         layer.measure(inputs[0])

@@ -4,9 +4,10 @@ Maximum pooling has no holomorphic form: choosing by modulus is piecewise.
 """
 
 import torch
+from jaxtyping import Inexact
 from torch import Tensor, nn
 
-from holonet._types import AnyTensor
+from holonet._types import InexactEntries
 from holonet.functions import FunctionClass
 from holonet.nn.module import HolomorphicModule, require_numbers
 
@@ -26,7 +27,7 @@ class _Pool(HolomorphicModule):
     function_class = FunctionClass.AFFINE
     takes_real = True
 
-    def forward(self, input: Tensor) -> AnyTensor:
+    def forward(self, input: InexactEntries) -> Inexact[Tensor, "*out"]:
         """Average over windows; input (batch, channels, *space) or without the batch axis."""
         require_numbers(input, self)
         if not input.is_complex():

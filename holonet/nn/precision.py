@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from holonet._arguments import checked
-from holonet._types import TensorFunction
+from holonet._types import Entries, TensorFunction
 from holonet.errors import InputTypeError
 
 __all__ = ["ComplexConversion", "double_copy", "to_precision"]
@@ -37,7 +37,7 @@ class ComplexConversion:
         torch.complex128
     """
 
-    def __init__(self, convert: Callable[[Tensor], Tensor]) -> None:
+    def __init__(self, convert: Callable[[Entries], Entries]) -> None:
         self.convert = convert
 
     def check(self, module: nn.Module) -> None:
@@ -50,7 +50,7 @@ class ComplexConversion:
             if tensor.is_complex():
                 self._precision(tensor, type(module).__name__)
 
-    def __call__(self, tensor: Tensor) -> Tensor:
+    def __call__(self, tensor: Entries) -> Entries:
         """The tensor converted."""
         if not (tensor.is_complex() or tensor.is_floating_point()):
             return self.convert(tensor)

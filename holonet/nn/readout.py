@@ -3,9 +3,8 @@
 import math
 
 import torch
-from torch import Tensor
 
-from holonet._types import AnyTensor, RealTensor
+from holonet._types import AnyTensor, InexactEntries, RealEntries, RealTensor
 from holonet.errors import DomainError, InputTypeError
 from holonet.functions import FunctionClass
 from holonet.functions.modulus import modulus
@@ -29,7 +28,7 @@ class RealPart(Readout):
 
     function_class = FunctionClass.HARMONIC
 
-    def forward(self, input: Tensor) -> RealTensor:
+    def forward(self, input: InexactEntries) -> RealEntries:
         """The real part."""
         require_numbers(input, self)
         return input.real
@@ -40,7 +39,7 @@ class ImagPart(Readout):
 
     function_class = FunctionClass.HARMONIC
 
-    def forward(self, input: Tensor) -> RealTensor:
+    def forward(self, input: InexactEntries) -> RealEntries:
         """The imaginary part."""
         require_numbers(input, self)
         if not input.is_complex():
@@ -56,7 +55,7 @@ class Modulus(Readout):
 
     function_class = FunctionClass.SUBHARMONIC
 
-    def forward(self, input: Tensor) -> RealTensor:
+    def forward(self, input: InexactEntries) -> RealEntries:
         """The modulus."""
         require_numbers(input, self)
         return modulus(input)
@@ -82,7 +81,7 @@ class LogModulus(Readout):
             raise DomainError(f"LogModulus(eps={eps}): choose eps >= 0, and finite")
         self.eps = eps
 
-    def forward(self, input: Tensor) -> RealTensor:
+    def forward(self, input: InexactEntries) -> RealEntries:
         """The logarithm of the modulus."""
         require_numbers(input, self)
         factor = _into_range(input, self.eps)

@@ -3,10 +3,10 @@
 import math
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from holonet._arguments import checked
-from holonet._types import AnyTensor
+from holonet._types import InexactEntries
 from holonet.errors import DomainError, InputTypeError
 from holonet.functions import FunctionClass, get_function
 from holonet.nn.module import HolomorphicModule, require_numbers, require_size
@@ -73,7 +73,7 @@ class Threshold(HolomorphicModule):
         )
         self.center = nn.Parameter(torch.full(shape, float(center), device=device, dtype=dtype))
 
-    def forward(self, input: Tensor) -> AnyTensor:
+    def forward(self, input: InexactEntries) -> InexactEntries:
         """The threshold of every entry."""
         require_numbers(input, self, self.center.dtype)
         slope, center = self.log_slope.exp(), self.center

@@ -13,6 +13,7 @@ from torch.autograd import forward_ad
 from torch.overrides import has_torch_function
 
 from holonet._optional import is_installed
+from holonet._types import Entries
 from holonet.errors import UnknownNameError
 from holonet.functions import HolomorphicFunction
 from holonet.ops.native import has_storage
@@ -57,7 +58,7 @@ class Plan(NamedTuple):
     reason: str
 
 
-def plan(record: HolomorphicFunction, z: Tensor) -> Plan:
+def plan(record: HolomorphicFunction, z: Entries) -> Plan:
     """What `pointwise` runs for these arguments; compiles the record where that is "compiled".
 
     Raises:
@@ -100,7 +101,7 @@ def plan(record: HolomorphicFunction, z: Tensor) -> Plan:
     return Plan("compiled", "C++ for this CPU")
 
 
-def explain(record: HolomorphicFunction, z: Tensor) -> str:
+def explain(record: HolomorphicFunction, z: Entries) -> str:
     """The plan of `pointwise` for these arguments, in words.
 
     Example:

@@ -6,7 +6,7 @@ from types import MappingProxyType
 import torch
 from torch import Tensor
 
-from holonet._types import ComplexTensor
+from holonet._types import ComplexEntries
 from holonet.ops.planar import Planar, in_order
 
 __all__ = ["OPERATIONS", "evaluate"]
@@ -22,7 +22,9 @@ OPERATIONS: Mapping[str, Callable[..., Tensor]] = MappingProxyType(
 """Every operation that an expression may hold, on real tensors and conditions."""
 
 
-def evaluate(outputs: Sequence[Planar], inputs: Mapping[str, ComplexTensor]) -> list[ComplexTensor]:
+def evaluate(
+    outputs: Sequence[Planar], inputs: Mapping[str, ComplexEntries]
+) -> list[ComplexEntries]:
     """The outputs for these inputs, which share a shape and the precision of the sheet.
 
     Example:

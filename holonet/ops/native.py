@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from holonet._types import ComplexEntries, Entries
 from holonet.errors import NumericalError
 from holonet.ops.compiler import CompilationError, load
 from holonet.ops.cpp import emit
@@ -39,7 +40,7 @@ class CompiledFunction:
         self._run.restype = None
         self._outputs = outputs
 
-    def __call__(self, *inputs: Tensor) -> list[Tensor]:
+    def __call__(self, *inputs: ComplexEntries) -> list[ComplexEntries]:
         """The outputs, contiguous, for inputs of one shape.
 
         Inputs may be strided and lazily conjugated or negated.
@@ -55,7 +56,7 @@ class CompiledFunction:
         return outputs
 
 
-def has_storage(t: Tensor) -> bool:
+def has_storage(t: Entries) -> bool:
     """Whether the numbers lie in memory: not batched by `is_grads_batched`, not a symbolic 0."""
     try:
         return t.data_ptr() != 0 or not t.numel()
@@ -63,7 +64,7 @@ def has_storage(t: Tensor) -> bool:
         return False
 
 
-def dense(t: Tensor) -> Tensor:
+def dense(t: Entries) -> Entries:
     """The same numbers one behind the other in memory, lazy signs and conjugates resolved."""
     return t.resolve_conj().resolve_neg().contiguous()
 

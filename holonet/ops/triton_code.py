@@ -16,6 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from holonet._types import ComplexEntries
 from holonet.ops.native import dense
 from holonet.ops.planar import Planar, Program, Real, in_order
 
@@ -84,7 +85,9 @@ def _function(name: str, made: Program) -> str:
     return f"\n@triton.jit\ndef {name}({arguments}):\n{body}\n"
 
 
-def compile_programs(programs: Mapping[str, Program]) -> dict[str, Callable[..., list[Tensor]]]:
+def compile_programs(
+    programs: Mapping[str, Program],
+) -> dict[str, Callable[..., list[ComplexEntries]]]:
     """A function of complex64 tensors for each program, called as `native.CompiledFunction` is.
 
     Raises:

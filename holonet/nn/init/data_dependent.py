@@ -8,7 +8,7 @@ from jaxtyping import Shaped
 from torch import Tensor, nn
 
 from holonet._arguments import checked
-from holonet._types import Points
+from holonet._types import InexactEntries, Points
 from holonet.errors import ConfigError, DomainError
 from holonet.functions import HolomorphicFunction
 from holonet.nn.coefficients import input_dtype
@@ -111,7 +111,7 @@ def data_driven_(
     *,
     scale: float | int = 1.0,
     clearance: float | int = 0.1,
-    before: Callable[[nn.Module, tuple[Tensor, ...]], None] | None = None,
+    before: Callable[[nn.Module, tuple[InexactEntries, ...]], None] | None = None,
 ) -> nn.Module:
     """Center and scale every pre-activation on data, away from the declared singularities.
 

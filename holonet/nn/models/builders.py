@@ -8,9 +8,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
-from holonet._types import RealTensor
+from holonet._types import RealEntries
 from holonet.errors import ConfigError
 from holonet.functions import HolomorphicFunction
 from holonet.nn import init
@@ -169,7 +169,7 @@ class ScaledResidual(nn.Module):
         self.body = body
         self.scale = nn.Parameter(torch.full((features, *[1] * (-axis - 1)), float(alpha)))
 
-    def forward(self, input: Tensor) -> RealTensor:
+    def forward(self, input: RealEntries) -> RealEntries:
         """The input plus the scaled output of the body."""
         return input + self.scale * self.body(input)
 

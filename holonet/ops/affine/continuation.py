@@ -3,18 +3,23 @@
 from collections.abc import Callable
 
 import torch
+from jaxtyping import Float, Inexact
 from torch import Tensor
 from torch.overrides import has_torch_function_unary
 
-from holonet._types import AnyTensor
+from holonet._types import InexactEntries
 
 __all__ = ["continued"]
 
-AffineMap = Callable[[Tensor, Tensor, Tensor | None], Tensor]
+Weight = Float[Tensor, "first *rest"]
+Bias = Float[Tensor, " out"]
+Output = Inexact[Tensor, "*out_shape"]
+
+AffineMap = Callable[[InexactEntries, Weight, Bias | None], Output]
 """(input, weight, bias) -> output: `functional.linear`, or a convolution."""
 
 
-def continued(affine: AffineMap, z: Tensor, weight: Tensor, bias: Tensor | None) -> AnyTensor:
+def continued(affine: AffineMap, z: InexactEntries, weight: Weight, bias: Bias | None) -> Output:
     """The map at z: torch's own at real z, that of both parts at complex z.
 
     The bias is real, so it belongs to the real part alone. Under torch.autocast the products of the

@@ -8,9 +8,11 @@ the rounding.
 from typing import Any
 
 import torch
-from jaxtyping import Complex, Float, Inexact
+from jaxtyping import Complex, Float, Inexact, Shaped
 from torch import Tensor
 from torch.autograd import forward_ad
+
+from holonet._types import Entries
 
 __all__ = ["affine", "autocast_dtype", "is_requested", "rounded_product", "widened"]
 
@@ -20,7 +22,7 @@ DEVICES = ("cpu", "cuda", "hpu", "mps", "xla", "xpu")
 """Those that torch.autocast knows; to ask torch which breaks the graph of torch 2.11's compiler."""
 
 
-def autocast_dtype(z: Tensor) -> torch.dtype | None:
+def autocast_dtype(z: Entries) -> torch.dtype | None:
     """What torch.autocast asks for on the device of z; None where it is off."""
     kind = z.device.type
     if kind in DEVICES and torch.is_autocast_enabled(kind):
@@ -28,7 +30,7 @@ def autocast_dtype(z: Tensor) -> torch.dtype | None:
     return None
 
 
-def is_requested(z: Tensor, weight: Tensor) -> bool:
+def is_requested(z: Entries, weight: Shaped[Tensor, "*weight"]) -> bool:
     """Whether torch.autocast asks for bfloat16, and z and the weight are in single precision.
 
     Example:
@@ -41,7 +43,7 @@ def is_requested(z: Tensor, weight: Tensor) -> bool:
     return single and autocast_dtype(z) is torch.bfloat16
 
 
-def widened(x: Tensor) -> Tensor:
+def widened(x: Entries) -> Entries:
     """In float32 what a real layer in front gave in 16 bits because torch.autocast asked for it.
 
     Example:

@@ -34,7 +34,7 @@ def affine(
     return torch.view_as_complex(functional.linear(z, rows, offset).unflatten(-1, (-1, 2)))
 
 
-def planar_channels(parameter: Complex[Tensor, "n ..."]) -> Float[Tensor, "2*n ..."]:
+def planar_channels(parameter: Complex[Tensor, "n *rest"]) -> Float[Tensor, "2*n *rest"]:
     """The real parts along the first axis, then the imaginary parts.
 
     Example:

@@ -6,8 +6,8 @@ from types import MappingProxyType
 from typing import Any, Literal, NamedTuple
 
 import torch
-from torch import Tensor
 
+from holonet._types import ComplexEntries
 from holonet.functions import HolomorphicFunction
 from holonet.ops import native, triton_code
 from holonet.ops.compiler import CompilationError
@@ -15,6 +15,7 @@ from holonet.ops.native import has_storage
 from holonet.ops.planar import in_order
 from holonet.ops.pointwise import reference
 from holonet.ops.pointwise.programs import program
+from holonet.ops.pointwise.reference import Broadcast
 from holonet.ops.tracing import UntranslatableError, count_operations
 
 __all__ = [
@@ -29,7 +30,7 @@ __all__ = [
 Generated = Literal["compiled", "fused"]
 """The backends whose code is generated from the record."""
 
-Functions = Mapping[str, Callable[..., list[Tensor]]]
+Functions = Mapping[str, Callable[..., list[ComplexEntries]]]
 Thresholds = tuple[int | None, int | None]
 
 GROUPS: Mapping[str, tuple[str, ...]] = MappingProxyType(
@@ -90,7 +91,7 @@ def compiled_functions(
     return functions[key]
 
 
-def run(operation: str, record: HolomorphicFunction, backend: Generated, *inputs: Tensor) -> Any:
+def run(operation: str, record: HolomorphicFunction, backend: Generated, *inputs: Broadcast) -> Any:
     """An operation of `reference` on a backend: one tensor or a tuple.
 
     Torch code where the operation has no translation or an input has no storage.

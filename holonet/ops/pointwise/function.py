@@ -8,7 +8,7 @@ from torch import Tensor
 from torch._functorch.utils import unwrap_dead_wrappers
 from torch.autograd import forward_ad
 
-from holonet._types import AnyTensor
+from holonet._types import InexactEntries
 from holonet.functions import HolomorphicFunction
 from holonet.ops.dispatch import plan, transforms_are_active
 from holonet.ops.pointwise import reference
@@ -17,7 +17,7 @@ from holonet.ops.pointwise.compiled import Generated, run
 __all__ = ["pointwise"]
 
 
-def pointwise(record: HolomorphicFunction, z: Tensor) -> AnyTensor:
+def pointwise(record: HolomorphicFunction, z: InexactEntries) -> InexactEntries:
     """phi(z) for every entry, where phi is the function of a record.
 
     `ops.use` and HOLONET_BACKEND request a backend; `ops.explain` says which one runs and why.
