@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
-from torch import Tensor
 
 from holonet._files import MIB, parse_json, read_with_digest, write_with_digest
+from holonet._types import OwnShape
 from holonet.errors import CheckpointError, HolonetError
 
 __all__ = ["keep", "read_kept", "recall", "require_identity", "tensor_digest"]
@@ -91,7 +91,7 @@ def require_identity(path: Path, own: object, expected: Identity) -> None:
     )
 
 
-def tensor_digest(tensors: Iterable[Tensor], texts: Sequence[str] = ()) -> str:
+def tensor_digest(tensors: Iterable[OwnShape], texts: Sequence[str] = ()) -> str:
     """The SHA-256 of tensors, with their dtypes and shapes, and of texts.
 
     Law: the same for equal contents, whatever the device and the layout in memory.

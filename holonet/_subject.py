@@ -68,7 +68,7 @@ class Subject:
     def __init__(
         self,
         f: TensorFunction,
-        z: Tensor | None = None,
+        z: Points | None = None,
         *,
         domain: Domain | None = None,
         radius: float | int | None = None,

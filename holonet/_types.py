@@ -14,18 +14,19 @@ __all__ = [
     "ComplexTensor",
     "Entries",
     "EntryMask",
+    "GivenClasses",
     "GivenComplexPoints",
     "GivenEntries",
     "GivenLabels",
     "GivenNumber",
     "GivenPoints",
-    "GivenTargets",
     "InexactEntries",
     "IntTensor",
     "Labels",
     "Logits",
     "Mask",
     "Numbers",
+    "OwnShape",
     "Points",
     "RealEntries",
     "RealTensor",
@@ -72,7 +73,10 @@ GivenComplexPoints = Annotated[Tensor, ComplexPoints]
 GivenEntries = Annotated[Tensor, InexactEntries]
 GivenNumber = Annotated[Tensor, Shaped[Tensor, ""]]
 GivenLabels = Annotated[Tensor, Labels]
-GivenTargets = Annotated[IntTensor, Labels]
+GivenClasses = Annotated[IntTensor, Labels]
+
+OwnShape = Shaped[Tensor, "*_shape"]
+"""Each tensor of a collection has a shape of its own."""
 
 Scalar = Float[Tensor, ""]
 

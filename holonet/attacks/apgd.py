@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from holonet._arguments import checked
-from holonet._types import GivenLabels, GivenPoints, GivenTargets, IntTensor, RealTensor
+from holonet._types import GivenClasses, GivenLabels, GivenPoints, IntTensor, RealTensor
 from holonet.attacks.adaptive_ascent import adaptive_ascent
 from holonet.attacks.alarms import warn_of_probabilities
 from holonet.attacks.image_box import on_image_box
@@ -36,7 +36,7 @@ def apgd(
     steps: int = 100,
     restarts: int = 1,
     loss: AttackLoss | str = "cross_entropy",
-    target: GivenTargets | None = None,
+    target: GivenClasses | None = None,
     seed: int = 0,
 ) -> AttackResult:
     """Steepest ascent with momentum, whose steps shrink, from the best point, when they fail.

@@ -9,9 +9,9 @@ import torch
 from holonet._arguments import checked
 from holonet._types import (
     AnyTensor,
+    GivenClasses,
     GivenLabels,
     GivenPoints,
-    GivenTargets,
     IntTensor,
     Labels,
     Points,
@@ -43,7 +43,7 @@ def fgsm(
     *,
     loss: AttackLoss | str = "cross_entropy",
     random_start: bool = False,
-    target: GivenTargets | None = None,
+    target: GivenClasses | None = None,
     seed: int = 0,
 ) -> AttackResult:
     """One step: the point of the threat set where the loss linearized at the example is largest.
@@ -100,7 +100,7 @@ def pgd(
     random_start: bool = True,
     momentum: float = 0.0,
     schedule: Literal["constant", "cosine", "linear"] | str = "constant",
-    target: GivenTargets | None = None,
+    target: GivenClasses | None = None,
     seed: int = 0,
 ) -> AttackResult:
     """Steepest ascent on the loss inside the threat set, from random starts.

@@ -14,9 +14,14 @@ from typing import Any
 import complextorch
 import torch
 from complextorch import nn as ctnn
+from jaxtyping import Inexact
 from torch import Tensor, nn
 
+from holonet._types import InexactEntries
+
 __all__ = ["EXCLUDED", "SPECS", "LayerSpec", "Verdict", "layer_types"]
+
+Out = Inexact[Tensor, "*out"]
 
 
 class Verdict(StrEnum):
@@ -37,20 +42,20 @@ class Verdict(StrEnum):
     FAILS = "fails"
 
 
-def _plain(layer: nn.Module, z: Tensor) -> Tensor:
+def _plain(layer: nn.Module, z: InexactEntries) -> Out:
     return layer(z)
 
 
-def _first(layer: nn.Module, z: Tensor) -> Tensor:
+def _first(layer: nn.Module, z: InexactEntries) -> Out:
     return layer(z)[0]
 
 
-def _spread(layer: nn.Module, z: Tensor) -> Tensor:
+def _spread(layer: nn.Module, z: InexactEntries) -> Out:
     """A layer of several inputs, at the slices of z: it is jointly holomorphic or it is not."""
     return layer(*z.unbind(1))
 
 
-def _sequence_and_state(layer: nn.Module, z: Tensor) -> Tensor:
+def _sequence_and_state(layer: nn.Module, z: InexactEntries) -> Out:
     """A recurrent layer at a sequence, batch first, whose last entry is the initial state."""
     return layer(z[:, :-1], z[:, -1].unsqueeze(0))[0]
 
@@ -76,7 +81,7 @@ class LayerSpec:
     shape: tuple[int, ...]
     expected: Verdict = Verdict.HOLOMORPHIC
     reason: str = ""
-    apply: Callable[[nn.Module, Tensor], Tensor] = _plain
+    apply: Callable[[nn.Module, InexactEntries], Out] = _plain
     scale: float = 1.5
 
 
@@ -124,7 +129,7 @@ def _spec(
     shape: tuple[int, ...],
     *sizes: object,
     build: Callable[[], nn.Module] | None = None,
-    apply: Callable[[nn.Module, Tensor], Tensor] = _plain,
+    apply: Callable[[nn.Module, InexactEntries], Out] = _plain,
     scale: float = 1.5,
     **telling: object,
 ) -> LayerSpec:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch._functorch import config as functorch_config
 
-from holonet._types import Logits, Points
+from holonet._types import Logits, Points, TensorFunction
 
 __all__ = ["ACTIVATIONS", "BaselineNetwork", "affine_layers", "compilers"]
 
@@ -43,7 +43,7 @@ class BaselineNetwork(nn.Module):
         activation: between them.
     """
 
-    def __init__(self, layers: Sequence[nn.Module], activation: Callable[[Tensor], Tensor]) -> None:
+    def __init__(self, layers: Sequence[nn.Module], activation: TensorFunction) -> None:
         super().__init__()
         self.layers = nn.ModuleList(layers)
         self.activation = activation

@@ -35,7 +35,7 @@ Series = Sequence[Any]
 """The coefficients c_0, c_1, ... of a power series, tensors (or one number, for a constant)."""
 
 
-def total(a: Series, b: Series) -> list[Tensor]:
+def total(a: Series, b: Series) -> list[Coefficient]:
     """The sum."""
     both = min(len(a), len(b))
     return [*map(operator.add, a, b), *a[both:], *b[both:]]
@@ -72,12 +72,12 @@ def quotient(a: Series, b: Series, order: int) -> list[Coefficient]:
     return y
 
 
-def differentiate(x: Series) -> list[Tensor]:
+def differentiate(x: Series) -> list[Coefficient]:
     """The series of x'."""
     return [k * x[k] for k in range(1, len(x))]
 
 
-def integrate(start: Coefficient, slope: Series) -> list[Tensor]:
+def integrate(start: Coefficient, slope: Series) -> list[Coefficient]:
     """The series y with y_0 = start and y' = slope."""
     return [start, *(c / (k + 1) for k, c in enumerate(slope))]
 
@@ -105,7 +105,7 @@ def logarithm(start: Coefficient, x: Series, order: int) -> list[Coefficient]:
 
 def power(
     start: Coefficient, x: Series, exponent: Coefficient | complex | float | int, order: int
-) -> list[Tensor]:
+) -> list[Coefficient]:
     """x^exponent up to t^order, on the branch with x_0^exponent = start; x_0 is not zero."""
     rate = [exponent * c for c in quotient(differentiate(x), x, order - 1)]
     return exponential(start, rate, order)
@@ -129,7 +129,7 @@ def rotation(
 
 def tangent(
     start: Coefficient, start_slope: Coefficient, sign: int, x: Series, order: int
-) -> list[Tensor]:
+) -> list[Coefficient]:
     """Tan x (sign +1) or tanh x (sign -1) up to t^order, from its value and its derivative at x_0.
 
     y' = s x' and s' = sign 2 y s x'. Near the limits +-1 of tanh, s is tiny and 1 - y^2 cancels:

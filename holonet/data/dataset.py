@@ -5,13 +5,14 @@ import hashlib
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import torch
-from jaxtyping import Int
+from jaxtyping import Inexact, Int, Integer
 from torch import Tensor
 
 from holonet._arguments import checked
+from holonet._types import Labels, Points
 from holonet.errors import DataError, DomainError
 
 __all__ = ["Dataset", "check_examples", "count_classes", "stratified_split"]
@@ -56,10 +57,10 @@ class Dataset:
         "rule(model, x, y).backward(); optimizer.step()"
     )
 
-    x_train: Tensor
-    y_train: Tensor
-    x_test: Tensor
-    y_test: Tensor
+    x_train: Annotated[Tensor, Inexact[Tensor, "train *feature"]]
+    y_train: Annotated[Tensor, Integer[Tensor, " train"]]
+    x_test: Annotated[Tensor, Inexact[Tensor, "test *feature"]]
+    y_test: Annotated[Tensor, Integer[Tensor, " test"]]
     num_classes: int
     name: str
 
@@ -183,7 +184,7 @@ class Dataset:
 
 
 def check_examples(
-    x: Tensor, y: Tensor, num_classes: int, x_name: str = "x", y_name: str = "y"
+    x: Points, y: Labels, num_classes: int, x_name: str = "x", y_name: str = "y"
 ) -> None:
     """Refuse features and labels that no data set may hold.
 
@@ -229,7 +230,9 @@ def check_examples(
         )
 
 
-def count_classes(labels: Sequence[Int[Tensor, "..."]], source: str, at_least: int = 1) -> int:
+def count_classes(
+    labels: Sequence[Int[Tensor, " _examples"]], source: str, at_least: int = 1
+) -> int:
     """The largest label plus one; classes that no example has are told in a logged warning.
 
     Raises:

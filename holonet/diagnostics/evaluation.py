@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from holonet._arguments import checked
 from holonet._cache import recall, tensor_digest
 from holonet._files import write_atomically
-from holonet._types import IntTensor
+from holonet._types import GivenLabels, GivenPoints, IntTensor, Labels, Points
 from holonet.attacks import ThreatModel
 from holonet.attacks.objectives import Model, require_labels, require_some
 from holonet.attacks.worst_case import STRONG, Attack, worst_case
@@ -26,8 +26,8 @@ __all__ = ["evaluate_radii", "evaluate_robustness"]
 @checked
 def evaluate_robustness(
     model: Model,
-    x: Tensor,
-    y: Tensor,
+    x: GivenPoints,
+    y: GivenLabels,
     threat: ThreatModel,
     *,
     attacks: Mapping[str, Attack] | None = None,
@@ -101,8 +101,8 @@ def evaluate_robustness(
 @checked
 def evaluate_radii(
     model: Model,
-    x: Tensor,
-    y: Tensor,
+    x: GivenPoints,
+    y: GivenLabels,
     eps: Sequence[float],
     threat: ThreatModel,
     **options: Any,
@@ -136,8 +136,8 @@ def _attack(
     attacks: Mapping[str, Attack],
     seed: int,
     number: int,
-    x: Tensor,
-    y: Tensor,
+    x: Points,
+    y: Labels,
     smaller: RobustnessReport | None,
 ) -> RobustnessReport:
     """The report of one batch, which does not depend on its number."""
@@ -221,8 +221,8 @@ def _keeping(
     evaluation: Mapping[str, Any],
     settings: tuple[ThreatModel, tuple[str, ...], int],
     number: int,
-    x: Tensor,
-    y: Tensor,
+    x: Points,
+    y: Labels,
     smaller: RobustnessReport | None,
 ) -> RobustnessReport:
     """The report of a batch that was finished before; else attacks it, and keeps the report."""
@@ -246,8 +246,8 @@ def _keeping(
 
 def _identity(
     model: Model,
-    x: Tensor,
-    y: Tensor,
+    x: Points,
+    y: Labels,
     threat: ThreatModel,
     attacks: Mapping[str, Attack],
     seed: int,

@@ -7,10 +7,9 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from holonet._arguments import checked
-from holonet._types import AnyTensor, Labels, Logits
+from holonet._types import AnyTensor, GivenLabels, GivenPoints, Labels, Logits
 from holonet.attacks import AttackResult, ThreatModel, pgd, square
 from holonet.attacks.alarms import silent
 from holonet.attacks.objectives import (
@@ -65,8 +64,8 @@ class GradientMaskingCheck:
 @checked
 def gradient_masking_checks(
     model: Model,
-    x: Tensor,
-    y: Tensor,
+    x: GivenPoints,
+    y: GivenLabels,
     threat: ThreatModel,
     *,
     steps: int = 40,

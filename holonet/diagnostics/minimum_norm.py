@@ -9,7 +9,15 @@ import torch
 from torch import Tensor, nn
 
 from holonet._arguments import checked
-from holonet._types import AnyTensor, IntTensor, Numbers, Points, RealTensor
+from holonet._types import (
+    AnyTensor,
+    GivenLabels,
+    GivenPoints,
+    IntTensor,
+    Numbers,
+    Points,
+    RealTensor,
+)
 from holonet.attacks import ThreatModel
 from holonet.attacks.norm_balls import Bounds
 from holonet.attacks.objectives import (
@@ -77,8 +85,8 @@ class MinimumNorms:
 @checked
 def minimum_norm_perturbations(
     model: Model,
-    x: Tensor,
-    y: Tensor,
+    x: GivenPoints,
+    y: GivenLabels,
     threat: ThreatModel,
     *,
     targets: int = 9,

@@ -14,7 +14,7 @@ import torch
 from holonet._arguments import checked
 from holonet._cache import require_identity
 from holonet._files import MIB, read_with_digest, write_with_digest
-from holonet._types import AnyTensor, IntTensor, Mask, RealTensor
+from holonet._types import Labels, Mask, Numbers, Points
 from holonet.attacks import Alarm, AlarmKind, ThreatModel
 from holonet.diagnostics.robustness import RobustnessPoint
 from holonet.errors import CheckpointError, DataError, ShapeError
@@ -54,12 +54,12 @@ class RobustnessReport:
     threat: ThreatModel
     attacks: tuple[str, ...]
     seed: int
-    y: IntTensor
-    predicted: IntTensor
-    clean_margin: RealTensor
-    margin: RealTensor
+    y: Labels
+    predicted: Labels
+    clean_margin: Numbers
+    margin: Numbers
     broken_by: tuple[str, ...]
-    x_adv: AnyTensor
+    x_adv: Points
     alarms: tuple[Alarm, ...] = ()
     searched_in: str = ""
 

@@ -5,9 +5,10 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from holonet._arguments import checked
+from holonet._types import GivenLabels, GivenPoints
 from holonet.attacks import ThreatModel, pgd
 from holonet.attacks.objectives import require_examples, require_some
 from holonet.calculus.checks import require_count
@@ -67,8 +68,8 @@ class RobustnessPoint:
 @checked
 def robustness_curve(
     model: nn.Module,
-    x: Tensor,
-    y: Tensor,
+    x: GivenPoints,
+    y: GivenLabels,
     eps: Sequence[float],
     *,
     threat: ThreatModel | None = None,

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from holonet._arguments import checked
-from holonet._types import IntTensor, Labels, Points, RealTensor
+from holonet._types import GivenLabels, GivenPoints, IntTensor, Labels, Points, RealTensor
 from holonet.attacks import Alarm, AlarmKind, ThreatModel, pgd
 from holonet.attacks.objectives import Model, input_gradient, logits_of, loss_named, require_labels
 from holonet.attacks.worst_case import Attack
@@ -86,8 +86,8 @@ class TransferMatrix:
 @checked
 def transfer_matrix(
     models: Mapping[str, Model],
-    x: Tensor,
-    y: Tensor,
+    x: GivenPoints,
+    y: GivenLabels,
     threat: ThreatModel,
     *,
     attack: Attack = pgd,
@@ -147,8 +147,8 @@ def transfer_matrix(
 
 def _batch(
     models: Mapping[str, Model],
-    x: Tensor,
-    y: Tensor,
+    x: Points,
+    y: Labels,
     threat: ThreatModel,
     attack: Attack,
     seed: int,

@@ -21,7 +21,7 @@ from torch import Tensor
 
 from holonet._arguments import checked
 from holonet._optional import require
-from holonet._types import IntTensor
+from holonet._types import GivenClasses, GivenPoints
 from holonet.attacks import Alarm, AlarmKind, AttackResult, ThreatModel
 from holonet.attacks.alarms import warn_about
 from holonet.attacks.image_box import image_box
@@ -61,8 +61,8 @@ class AutoAttackResult(AttackResult):
 @checked
 def autoattack(
     model: Model,
-    x: Tensor,
-    y: IntTensor,
+    x: GivenPoints,
+    y: GivenClasses,
     threat: ThreatModel,
     *,
     version: Version = "standard",

@@ -2,13 +2,14 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from typing import Annotated
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from holonet._arguments import checked
-from holonet._types import AnyTensor, IntTensor
+from holonet._types import AnyTensor, GivenClasses, Points
 from holonet.diagnostics import MinimumNorms, RobustnessPoint, RobustnessReport, TransferMatrix
 from holonet.errors import DataError, ShapeError
 from holonet.plots.curves import plot_robustness
@@ -145,11 +146,11 @@ def plot_transfer(matrix: TransferMatrix, *, title: str | None = None) -> Figure
 
 @checked
 def plot_examples(
-    x: AnyTensor,
-    x_adv: AnyTensor,
+    x: Annotated[AnyTensor, Points],
+    x_adv: Annotated[AnyTensor, Points],
     *,
-    labels: IntTensor | Sequence[int],
-    answers: IntTensor | Sequence[int],
+    labels: GivenClasses | Sequence[int],
+    answers: GivenClasses | Sequence[int],
     shape: tuple[int, int] | None = None,
     count: int = 6,
     title: str | None = None,

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import torch
-from jaxtyping import Complex, Float
+from jaxtyping import Complex, Float, Inexact
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
@@ -16,7 +16,7 @@ from matplotlib.patches import Circle
 from torch import Tensor
 
 from holonet._arguments import checked
-from holonet._types import AnyTensor, ComplexTensor, TensorFunction
+from holonet._types import AnyTensor, ComplexEntries, ComplexTensor, InexactEntries, TensorFunction
 from holonet.domains import Annulus, Disc, Domain, Rectangle
 from holonet.errors import DomainError, InputTypeError, ShapeError
 from holonet.plots.style import (
@@ -286,8 +286,8 @@ def _evaluate(
 
 @checked
 def complex_line(
-    f: TensorFunction, point: AnyTensor, direction: AnyTensor
-) -> Callable[[ComplexTensor], AnyTensor]:
+    f: TensorFunction, point: InexactEntries, direction: InexactEntries
+) -> Callable[[ComplexEntries], Inexact[Tensor, "*values"]]:
     """The function t -> f(point + t direction) of one complex variable.
 
     Through an image and an attack direction it draws what a network does between and beyond the

@@ -1,8 +1,10 @@
 """Spectra on circles: a holomorphic function has no negative Fourier modes."""
 
 from collections.abc import Sequence
+from typing import Annotated
 
 import numpy as np
+from jaxtyping import Shaped
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor
@@ -23,7 +25,9 @@ __all__ = ["plot_modes"]
 
 @checked
 def plot_modes(
-    coefficients: Tensor | np.ndarray | Sequence[complex | float | int],
+    coefficients: Annotated[Tensor, Shaped[Tensor, " modes"]]
+    | np.ndarray
+    | Sequence[complex | float | int],
     *,
     ax: Axes | None = None,
     title: str | None = None,

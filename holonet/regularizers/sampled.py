@@ -159,7 +159,7 @@ def unit_directions(z: Points) -> list[Points]:
     return [unit.expand_as(z) for unit in units]
 
 
-def require_complex_points(z: Tensor, asked: str) -> None:
+def require_complex_points(z: Points, asked: str) -> None:
     """Complex points are needed: there is no df/dzbar along the real axis alone.
 
     Raises:
@@ -175,7 +175,7 @@ def require_complex_points(z: Tensor, asked: str) -> None:
         )
 
 
-def require_complex_values(value: Tensor, asked: str) -> None:
+def require_complex_values(value: Values, asked: str) -> None:
     """Complex values are needed: a real function is holomorphic only if it is constant.
 
     Raises:

@@ -10,7 +10,7 @@ import sympy
 import torch
 from torch import Tensor
 
-from holonet._types import ComplexTensor
+from holonet._types import ComplexEntries
 from holonet.errors import ConfigError, NumericalError
 from holonet.functions import CATALOGUE, HolomorphicFunction
 from holonet.functions.parts import scaled
@@ -22,7 +22,7 @@ from holonet.symbolic.removable import Patch
 __all__ = ["Program", "TorchFunction", "compile_formula"]
 
 _Number = complex | float | int
-_Value = Tensor | complex | float | int
+_Value = ComplexEntries | complex | float | int
 _Jet = tuple[_Value, ...]
 _RECORDS: dict[str, HolomorphicFunction] = {
     **CATALOGUE,
@@ -43,11 +43,11 @@ class Program:
 
     steps: tuple[tuple[Any, ...], ...]
 
-    def run(self, z: ComplexTensor, order: int) -> ComplexTensor:
+    def run(self, z: ComplexEntries, order: int) -> ComplexEntries:
         """The derivative of that order (0, 1 or 2) at z."""
         return _as_tensor(self.jet(z, order)[order], z)
 
-    def jet(self, z: ComplexTensor, order: int) -> _Jet:
+    def jet(self, z: ComplexEntries, order: int) -> _Jet:
         """The value and the derivatives up to that order; constants may be numbers."""
         jets: list[_Jet] = []
         for step in self.steps:
@@ -62,7 +62,7 @@ class TorchFunction:
     program: Program
     order: int = 0
 
-    def __call__(self, z: ComplexTensor) -> ComplexTensor:
+    def __call__(self, z: ComplexEntries) -> ComplexEntries:
         """The value at z."""
         return self.program.run(z, self.order)
 

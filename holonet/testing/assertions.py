@@ -12,7 +12,7 @@ from torch import Tensor
 
 from holonet._arguments import checked
 from holonet._subject import Subject, Variant, brief, random_lines
-from holonet._types import Mask, Numbers, TensorFunction
+from holonet._types import GivenPoints, Mask, Numbers, TensorFunction
 from holonet.calculus import holomorphy_witnesses
 from holonet.calculus.witnesses import DIFFERENCE_NOISE, Witnesses
 from holonet.domains import Domain
@@ -27,7 +27,7 @@ OVERFLOWS = 4  # how often the circles of a module are made smaller where its la
 @checked
 def holomorphy_error(
     f: TensorFunction,
-    z: Tensor | None = None,
+    z: GivenPoints | None = None,
     *,
     domain: Domain | None = None,
     radius: float | int | None = None,
@@ -86,7 +86,7 @@ def holomorphy_error(
 @checked
 def assert_holomorphic(
     f: TensorFunction,
-    z: Tensor | None = None,
+    z: GivenPoints | None = None,
     *,
     domain: Domain | None = None,
     radius: float | int | None = None,

@@ -4,11 +4,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from holonet._arguments import checked
 from holonet._subject import Subject, brief, name_of, random_lines
-from holonet._types import Numbers
+from holonet._types import GivenPoints, Numbers
 from holonet.calculus import levi_form, second_directional_derivative
 from holonet.calculus.examples import lengths
 from holonet.functions import FunctionClass, HolomorphicFunction
@@ -42,7 +42,9 @@ class Check:
 
 
 @checked
-def checks_for(module: nn.Module, z: Tensor | None = None, *, seed: int = 0) -> Iterator[Check]:
+def checks_for(
+    module: nn.Module, z: GivenPoints | None = None, *, seed: int = 0
+) -> Iterator[Check]:
     """The checks that follow from a module's declarations, for a test to be parametrized with.
 
     A holomorphic class yields the three witnesses of holomorphy, AFFINE a second derivative of 0,

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from holonet._arguments import checked
 from holonet._subject import Subject, brief
-from holonet._types import TensorFunction
+from holonet._types import GivenEntries, TensorFunction
 from holonet.calculus import derivative as derivative_of
 from holonet.calculus import line_modes
 from holonet.calculus.hardy import ROUNDING
@@ -26,7 +26,7 @@ RADIUS = 0.5
 def assert_derivative(
     f: TensorFunction,
     derivative: TensorFunction | None = None,
-    z: Tensor | None = None,
+    z: GivenEntries | None = None,
     *,
     domain: Domain | None = None,
     radius: float | int = RADIUS,
@@ -104,8 +104,8 @@ def assert_derivative(
 @checked
 def assert_matches_reference(
     f: TensorFunction,
-    reference: Callable[[complex], complex] | Tensor,
-    z: Tensor | None = None,
+    reference: Callable[[complex], complex] | GivenEntries,
+    z: GivenEntries | None = None,
     *,
     domain: Domain | None = None,
     seed: int = 0,

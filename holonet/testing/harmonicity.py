@@ -10,7 +10,14 @@ from torch import Tensor
 
 from holonet._arguments import checked
 from holonet._subject import Subject, Variant, brief, random_lines
-from holonet._types import AnyTensor, BoolTensor, ComplexTensor, RealTensor, TensorFunction
+from holonet._types import (
+    AnyTensor,
+    BoolTensor,
+    ComplexTensor,
+    GivenPoints,
+    RealTensor,
+    TensorFunction,
+)
 from holonet.calculus import laplacian, levi_form, line_modes
 from holonet.calculus.checks import values_at
 from holonet.calculus.examples import lengths, nonzero, per_example
@@ -37,7 +44,7 @@ TOLERANCE = ROUNDING * torch.finfo(torch.float64).eps
 @checked
 def assert_harmonic(
     u: TensorFunction,
-    z: Tensor | None = None,
+    z: GivenPoints | None = None,
     *,
     domain: Domain | None = None,
     radius: float | int | None = None,
@@ -111,7 +118,7 @@ def assert_harmonic(
 @checked
 def assert_pluriharmonic(
     u: TensorFunction,
-    z: Tensor | None = None,
+    z: GivenPoints | None = None,
     *,
     domain: Domain | None = None,
     radius: float | int | None = None,

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn.functional import gelu, one_hot
 
 from holonet._arguments import checked
-from holonet._types import ComplexTensor, TensorFunction
+from holonet._types import ComplexEntries, ComplexPoints, ComplexTensor, TensorFunction
 from holonet.errors import UnknownNameError
 from holonet.functions import FunctionClass
 from holonet.nn import HolomorphicModule
@@ -39,7 +39,7 @@ class Impostor:
 
     name: str
     make: Callable[[], TensorFunction] = field(repr=False)
-    points: Callable[[], ComplexTensor] = field(repr=False)
+    points: Callable[[], ComplexPoints] = field(repr=False)
     against: frozenset[str]
     derivative: TensorFunction | None = field(default=None, repr=False)
 
@@ -149,7 +149,7 @@ class UndeclaredPole(HolomorphicModule):
 
     function_class = FunctionClass.ENTIRE
 
-    def forward(self, z: Tensor) -> Tensor:
+    def forward(self, z: ComplexEntries) -> ComplexEntries:
         """The reciprocal."""
         return torch.reciprocal(z - (0.3 + 0.2j))
 
@@ -161,7 +161,7 @@ class ModReLUAtZero(nn.Module):
         super().__init__()
         self.bias = nn.Parameter(torch.zeros(3))
 
-    def forward(self, z: Tensor) -> Tensor:
+    def forward(self, z: ComplexEntries) -> ComplexEntries:
         """(|z| + bias)+ z/|z|."""
         return z * ((z.abs() + self.bias).relu() / z.abs())
 
@@ -174,7 +174,7 @@ class ZeroGate(nn.Module):
         self.weight = nn.Parameter(_normal(2, 3, 3).to(torch.complex64))
         self.gate = nn.Parameter(torch.zeros(3, dtype=torch.complex64))
 
-    def forward(self, z: Tensor) -> Tensor:
+    def forward(self, z: ComplexEntries) -> ComplexEntries:
         """The matrix product plus gate times conj(z)."""
         return (z[..., None] * self.weight).sum(-2) + self.gate * z.conj()
 
@@ -196,7 +196,7 @@ class TrainedBatchNorm(nn.Module):
         self.register_buffer("rest", (y - slope * x).square().mean(0).sqrt())
         self.eval()
 
-    def forward(self, z: Tensor) -> Tensor:
+    def forward(self, z: ComplexEntries) -> ComplexEntries:
         """The parts, decorrelated and each over its standard deviation."""
         return torch.complex(z.real / self.std, (z.imag - self.slope * z.real) / self.rest)
 
@@ -207,7 +207,7 @@ class BatchNormInTraining(nn.Module):
     On a circle, as a batch of its own, it is affine: only moving the points themselves tells.
     """
 
-    def forward(self, z: Tensor) -> Tensor:
+    def forward(self, z: ComplexEntries) -> ComplexEntries:
         """The normed batch."""
         if not self.training:
             return z / 0.7
@@ -218,7 +218,7 @@ class BatchNormInTraining(nn.Module):
 class SeparateDropout(nn.Module):
     """Dropout with a mask for each part, the same at every call; the identity in evaluation."""
 
-    def forward(self, z: Tensor) -> Tensor:
+    def forward(self, z: ComplexEntries) -> ComplexEntries:
         """The input with some parts of some entries at 0."""
         if not self.training:
             return z
@@ -230,7 +230,7 @@ class SeparateDropout(nn.Module):
 class QuantizedInEvaluation(nn.Module):
     """The identity in training, rounding to multiples of 1/64 in evaluation."""
 
-    def forward(self, z: Tensor) -> Tensor:
+    def forward(self, z: ComplexEntries) -> ComplexEntries:
         """The input or its rounding."""
         return z if self.training else _rounded(z, 64)
 

@@ -11,11 +11,12 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 import torch
+from jaxtyping import Complex
 from torch import Tensor
 from torch import nn as torch_nn
 
 from holonet import nn
-from holonet._types import ComplexTensor
+from holonet._types import ComplexEntries, ComplexPoints, ComplexTensor
 from holonet.domains import Annulus, Disc, Domain, Plane, Polydisc, Rectangle, SlitPlane
 from holonet.errors import InputTypeError, MissingDependencyError
 from holonet.functions import CATALOGUE, get_function, polynomial
@@ -66,7 +67,7 @@ def complex_tensors(
     shape: tuple[int, ...],
     dtype: torch.dtype = torch.complex128,
     max_magnitude: float | int = 10.0,
-) -> st.SearchStrategy[ComplexTensor]:
+) -> st.SearchStrategy[ComplexEntries]:
     """Finite complex tensors of a shape; they shrink towards 0, entry by entry.
 
     Of more than 64 entries most are drawn equal, to save time.
@@ -91,7 +92,7 @@ def points_in(
     count: int | None = None,
     clearance: float | int = 0.0,
     dtype: torch.dtype = torch.complex128,
-) -> st.SearchStrategy[ComplexTensor]:
+) -> st.SearchStrategy[Complex[Tensor, "count *coordinates"]]:
     """Points of a domain, shape (count,), of a polydisc (count, n).
 
     They shrink towards one point, the center where the domain has one.
@@ -186,7 +187,7 @@ def holomorphic_functions(*, max_leaves: int = 4) -> st.SearchStrategy[LocalFunc
 
 def holomorphic_modules(
     *, dtype: torch.dtype = torch.complex128, coefficients: Sequence[str] = COEFFICIENTS
-) -> st.SearchStrategy[tuple[nn.DeclaredModule, ComplexTensor]]:
+) -> st.SearchStrategy[tuple[nn.DeclaredModule, ComplexPoints]]:
     """One holomorphic layer or small container with drawn weights, and points off its cuts.
 
     They shrink towards the identity as an activation, or a layer with zero weights, at 0.
@@ -316,7 +317,7 @@ def networks(
     max_depth: int = 6,
     dtype: torch.dtype = torch.complex64,
     coefficients: Sequence[str] = COEFFICIENTS,
-) -> st.SearchStrategy[tuple[nn.Sequential, ComplexTensor]]:
+) -> st.SearchStrategy[tuple[nn.Sequential, ComplexPoints]]:
     """Networks of `random_network` and their points, off all singularities.
 
     They shrink towards depth 1, the identity as activation, plain blocks and seed 0.

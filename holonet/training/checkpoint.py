@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from holonet._arguments import checked
 from holonet._files import digest_path, read_with_digest, write_with_digest
+from holonet._types import OwnShape
 from holonet.errors import CheckpointError
 
 __all__ = [
@@ -43,11 +44,13 @@ class Checkpoint:
     """The tensors and the JSON state that were saved at a step."""
 
     step: int
-    tensors: dict[str, Tensor]
+    tensors: dict[str, OwnShape]
     state: dict[str, Any]
 
 
-def save_tensors(path: str | Path, tensors: Mapping[str, Tensor], state: Mapping[str, Any]) -> Path:
+def save_tensors(
+    path: str | Path, tensors: Mapping[str, OwnShape], state: Mapping[str, Any]
+) -> Path:
     """Write tensors and JSON state to one safetensors file, atomically, with its digest beside it.
 
     Complex tensors are stored as real ones with a last axis of two (safetensors knows no
@@ -63,7 +66,7 @@ def save_tensors(path: str | Path, tensors: Mapping[str, Tensor], state: Mapping
     return write_with_digest(Path(path), content)
 
 
-def load_tensors(path: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+def load_tensors(path: str | Path) -> tuple[dict[str, OwnShape], dict[str, Any]]:
     """Read what `save_tensors` wrote.
 
     Raises:
@@ -85,7 +88,11 @@ def load_tensors(path: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
 
 
 def save_checkpoint(
-    folder: Path, step: int, tensors: Mapping[str, Tensor], state: Mapping[str, Any], keep: int = 2
+    folder: Path,
+    step: int,
+    tensors: Mapping[str, OwnShape],
+    state: Mapping[str, Any],
+    keep: int = 2,
 ) -> Path:
     """Write step-<step>.safetensors; keep it and the newest before it, `keep` in all.
 
@@ -165,7 +172,7 @@ def load_weights(path: str | Path, module: nn.Module) -> None:
     load_state(module, load_tensors(path)[0], str(path))
 
 
-def load_state(module: nn.Module, tensors: Mapping[str, Tensor], source: str) -> None:
+def load_state(module: nn.Module, tensors: Mapping[str, OwnShape], source: str) -> None:
     """Load a finite state dict of the same names, shapes and dtypes, and no other.
 
     Raises:

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from holonet._arguments import checked
 from holonet._files import folder_lock
 from holonet._progress import progress_bar
+from holonet._types import GivenLabels, GivenPoints
 from holonet.attacks.objectives import logits_of, require_labels
 from holonet.calculus import Probes
 from holonet.data import Dataset
@@ -192,7 +193,7 @@ def _restored(state: RunState, folder: Path) -> bool:
 
 @checked
 @torch.no_grad()
-def accuracy(model: nn.Module, x: Tensor, y: Tensor, batch_size: int = 1000) -> float:
+def accuracy(model: nn.Module, x: GivenPoints, y: GivenLabels, batch_size: int = 1000) -> float:
     """Fraction of examples classified correctly, in eval mode; the modes are restored.
 
     An example with a NaN among its logits is not classified correctly.

@@ -3,9 +3,11 @@
 from dataclasses import dataclass
 
 import torch
+from jaxtyping import Shaped
 from torch import Tensor, nn
 
 from holonet._optional import require
+from holonet._types import Entries
 from holonet.errors import ConfigError
 from holonet.training.config import TrainConfig
 
@@ -101,6 +103,6 @@ def sum_terms(processes: Processes, terms: dict[str, float]) -> dict[str, float]
     return {k: sum(g.get(k, 0.0) for g in gathered) for k in gathered[0]}
 
 
-def real_view(tensor: Tensor) -> Tensor:
+def real_view(tensor: Entries) -> Shaped[Tensor, "*view"]:
     """The tensor, a complex one as pairs of real numbers."""
     return torch.view_as_real(tensor) if tensor.is_complex() else tensor

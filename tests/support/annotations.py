@@ -13,7 +13,7 @@ function once, and within a call one size belongs to one name of an axis.
 import collections
 import functools
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from types import CodeType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
@@ -46,9 +46,10 @@ def install() -> None:
             return original("context")
         if fn is None:
             return enforced
-        if inspect.isclass(fn):  # of dataclasses what is generated; `checked` ones are already
-            own = vars(fn).get("__init__")
-            if hasattr(fn, "__dataclass_fields__") and not hasattr(own, "__wrapped__"):
+        if inspect.isclass(fn):  # of dataclasses what is generated; `checked` ones for shapes alone
+            own: Any = vars(fn).get("__init__")
+            shaped = hasattr(own, "__unchecked__") and any(map(_has_arrays, _hints(own)))
+            if hasattr(fn, "__dataclass_fields__") and (shaped or not hasattr(own, "__wrapped__")):
                 fn.__init__ = enforced(own)
             return fn
         if not inspect.isfunction(fn) or not fn.__annotations__:
@@ -57,12 +58,11 @@ def install() -> None:
             definitions[fn.__code__] += 1
             if definitions[fn.__code__] > DEFINITIONS:
                 return fn
-        asked = fn.__annotations__
-        fn.__annotations__ = {name: _required(hint) for name, hint in asked.items()}
-        function = _checked(fn)
-        sized = any(map(_has_arrays, fn.__annotations__.values()))
-        fn.__annotations__ = asked
-        return _with_sizes(fn, function, original) if sized else function
+        given = fn.__annotations__
+        fn.__annotations__ = {name: _required(hint) for name, hint in given.items()}
+        function, shaped = _checked(fn), any(map(_has_arrays, _hints(fn)))
+        fn.__annotations__ = given
+        return _with_sizes(fn, function, original) if shaped else function
 
     vars(jaxtyping)["jaxtyped"] = enforced
 
@@ -90,6 +90,10 @@ def _with_sizes(
         raise violation
 
     return with_sizes
+
+
+def _hints(fn: Callable[..., Any]) -> Iterable[Any]:
+    return map(_required, fn.__annotations__.values())
 
 
 def _required(hint: Any) -> Any:

@@ -14,13 +14,15 @@ from holonet.statistics import Interval
 
 __all__ = ["node_effects", "pair_correlation"]
 
+Pairs = Num[Tensor, "nodes nodes"]
+
 CHUNK = 50  # resamples at once, which bounds the memory
 
 
 def pair_correlation(
-    x: Num[Tensor, "..."],
-    y: Num[Tensor, "..."],
-    controls: Sequence[Tensor] = (),
+    x: Pairs,
+    y: Pairs,
+    controls: Sequence[Pairs] = (),
     *,
     resamples: int = 1000,
     seed: int = 0,

@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from holonet._types import AnyTensor, IntTensor, RealTensor
+from holonet._types import Labels, Points, Scalar
 from holonet.calculus import Probes
 from holonet.data import Dataset, HarmonicProblem
 from holonet.errors import ConfigError
@@ -44,8 +44,8 @@ class PlanarRule(Rule):
         self.share = share
 
     def terms(
-        self, model: Any, x: AnyTensor, y: IntTensor, probes: Probes | None = None
-    ) -> dict[str, RealTensor]:
+        self, model: Any, x: Points, y: Labels, probes: Probes | None = None
+    ) -> dict[str, Scalar]:
         """`risk` and, where it has a weight, `energy`."""
         paid, free = x[y == 1], x[y == 0]
         error = model(paid).squeeze(1) - self.problem.solution(as_complex(paid))

@@ -6,10 +6,19 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from holonet._arguments import checked
-from holonet._types import ComplexPoints, Labels, Logits, Numbers, Points, Scalar
+from holonet._types import (
+    ComplexPoints,
+    GivenLabels,
+    Labels,
+    Logits,
+    Numbers,
+    Points,
+    Scalar,
+    TensorFunction,
+)
 from holonet.attacks.objectives import logits_of, require_labels
 from holonet.calculus import Probes
 from holonet.errors import ConfigError, HolonetError, InputTypeError
@@ -22,7 +31,7 @@ from holonet.training.rules.schedule import Weight, weight_at
 __all__ = ["Model", "Penalty", "PenaltyTarget", "Rule", "lifted"]
 
 PenaltyTarget = Literal["logits", "probabilities", "loss", "map"]
-Model = Callable[[Tensor], Tensor]
+Model = TensorFunction
 
 
 @checked
@@ -40,7 +49,9 @@ class Rule(ABC):
     ) -> dict[str, Scalar]:
         """The summands of the loss by name, each already weighted, averaged over the batch."""
 
-    def __call__(self, model: Model, x: Points, y: Tensor, probes: Probes | None = None) -> Scalar:
+    def __call__(
+        self, model: Model, x: Points, y: GivenLabels, probes: Probes | None = None
+    ) -> Scalar:
         """The loss, the sum of the terms.
 
         Raises:
