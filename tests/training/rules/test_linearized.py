@@ -295,13 +295,18 @@ def curved_net(seed=3):
     return nn.Sequential(*thresholds(seed), *body).double()
 
 
+COIN = 4
+"""Seed of the coin that chooses between center and corner."""
+HEADS = Probes(COIN).like(torch.empty(5, 1)).flatten() > 0
+
+
 def by_hand(model, x, y, eps, point_of):
     """The loss with the runner-up raised over the box, written out; the body is model[1:]."""
     t, body = model[0], model[1:]
     low, high = t((x - eps).clamp(0, 1)), t((x + eps).clamp(0, 1))
     losses = []
     for i in range(len(x)):
-        p = point_of(body, low[i], high[i], t(x)[i], int(y[i]))
+        p = point_of(body, low[i], high[i], t(x)[i], int(y[i]), bool(HEADS[i]))
         z = body(p[None])[0]
         others = z.detach().clone()
         others[y[i]] = -torch.inf
@@ -315,8 +320,10 @@ def by_hand(model, x, y, eps, point_of):
     return torch.stack(losses).mean()
 
 
-def corner_of(body, low, high, image, label):
-    """The corner that the linear part at the image of the example points to."""
+def corner_or_center(body, low, high, image, label, heads):
+    """The corner that the linear part at the image of the example points to, by a coin."""
+    if not heads:
+        return (low + high) / 2
     p = image.detach().requires_grad_()
     z = body(p[None])[0]
     others = z.detach().clone()
@@ -328,15 +335,16 @@ def corner_of(body, low, high, image, label):
 @pytest.mark.parametrize(
     ("place", "point_of"),
     [
-        ("data", lambda body, low, high, image, label: image),
-        ("center", lambda body, low, high, image, label: (low + high) / 2),
-        ("frank-wolfe", corner_of),
+        ("data", lambda body, low, high, image, label, heads: image),
+        ("center", lambda body, low, high, image, label, heads: (low + high) / 2),
+        ("frank-wolfe", corner_or_center),
     ],
 )
 def test_the_value_and_the_gradient_are_those_written_out(place, point_of):
     model, (x, y) = curved_net(), at_the_walls(1, 3)
     rule = LinearizedRobustOptimization(ThreatModel("Linf", 0.2), at=place)
-    expected, found = by_hand(model, x, y, 0.2, point_of), rule(model, x, y)
+    assert 0 < HEADS.sum() < len(x)
+    expected, found = by_hand(model, x, y, 0.2, point_of), rule(model, x, y, Probes(COIN))
     torch.testing.assert_close(found, expected)
     parameters = list(model.parameters())
     torch.testing.assert_close(
@@ -355,9 +363,21 @@ def test_two_radii_are_the_mean_of_two_centers():
     torch.testing.assert_close(found, sum(halves) / 2)
 
 
-def test_random_points_come_from_the_probes_whatever_the_split():
+def test_one_example_may_have_the_center_or_the_corner():
+    model, (x, y) = curved_net(), at_the_walls(1, 3, n=1)
+    rule, center = (
+        LinearizedRobustOptimization(ThreatModel("Linf", 0.2), at=place)
+        for place in ("frank-wolfe", "center")
+    )
+    losses = {rule(model, x, y, Probes(seed)).item() for seed in range(8)}
+    assert len(losses) == 2
+    assert center(model, x, y).item() in losses
+
+
+@pytest.mark.parametrize("place", ["random", "frank-wolfe"])
+def test_chance_comes_from_the_probes_whatever_the_split(place):
     model, (x, y) = curved_net(), at_the_walls(3, 3, n=6)
-    rule = LinearizedRobustOptimization(ThreatModel("Linf", 0.2), at="random")
+    rule = LinearizedRobustOptimization(ThreatModel("Linf", 0.2), at=place)
     whole = rule(model, x, y, Probes(1))
     assert rule(model, x, y, Probes(2)) != whole
     parts = [
