@@ -89,7 +89,8 @@ class Box:
 
     def rise(self, gradient: RealPoints, point: RealPoints) -> Numbers:
         """The largest <gradient, w - point> over the points w of the box."""
-        return inner_products(gradient, self.maximizer(gradient) - point)
+        up, down = gradient.clamp(min=0), gradient.clamp(max=0)
+        return inner_products(up, self.high - point) + inner_products(down, self.low - point)
 
     def project(self, points: RealPoints) -> RealPoints:
         """The nearest points of the box."""
