@@ -1,6 +1,6 @@
 """Every annotation of the package is enforced: shapes, results, dataclasses, nested functions."""
 
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from jaxtyping import Float, TypeCheckError
@@ -20,6 +20,7 @@ def enforce(source: str) -> dict[str, Any]:
         "__name__": __name__,
         "enforced": jaxtyped(typechecker=None),
         "Float": Float,
+        "Literal": Literal,
         "Tensor": Tensor,
     }
     exec("from dataclasses import dataclass\n" + source, names)
@@ -123,3 +124,26 @@ def test_nothing_is_checked_while_torch_traces():
     assert traced(ones(4, 5)).shape == (4, 5)
     with pytest.raises(TypeCheckError):
         names["double"](ones(3, 2))
+
+
+def test_what_looks_like_a_call_that_passed_is_checked_in_its_result():
+    names = enforce(
+        "results = []\n"
+        "@enforced\n"
+        "def popped(a: Float[Tensor, 'n'], s: Literal['x'] = 'x') -> Float[Tensor, 'n']:\n"
+        "    return results.pop()\n"
+        "@enforced\n"
+        "def longest(a: list[Float[Tensor, 'n']]) -> Float[Tensor, 'n']:\n"
+        "    return results.pop()\n"
+    )
+    for argument, function in ((ones(2), "popped"), ([ones(2)], "longest")):
+        for good in (True, True, False, True, False):
+            names["results"].append(ones(2 if good else 3))
+            if good:
+                names[function](argument)
+                continue
+            with pytest.raises(TypeCheckError):
+                names[function](argument)
+    for wrong in ((ones(2).int(),), (ones(2, 2),), (ones(2), "y"), (ones(2), True)):
+        with pytest.raises(TypeCheckError):
+            names["popped"](*wrong)
