@@ -55,7 +55,7 @@ class LinearizedRobustOptimization(EmpiricalRisk):
         label_smoothing: of the cross-entropy.
 
     A training step takes about two standard steps, three with two classes (docs/results.md), a
-    sixth more with "frank-wolfe", twice that with "two-radii".
+    quarter more with "frank-wolfe", twice that with "two-radii".
 
     Law: not decreasing in eps and in classes at the data. On a linear model behind monotone layers,
         with S and all classes, at least the robust loss, and equal to it for two classes (but for
