@@ -31,6 +31,7 @@ ROWS = {
     "_subject": 6,
     "symbolic": 6,
     "audit": 6,
+    "continuation": 6,
     "training": 7,
     "diagnostics": 7,
     "testing": 7,

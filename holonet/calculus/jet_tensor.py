@@ -65,7 +65,8 @@ _DECISIONS = _names("""
 """What is locally constant, or constant for all that automatic differentiation knows."""
 
 _POOLING = _names("""
-    avg_pool1d avg_pool2d avg_pool3d adaptive_avg_pool1d adaptive_avg_pool2d adaptive_avg_pool3d
+    interpolate avg_pool1d avg_pool2d avg_pool3d
+    adaptive_avg_pool1d adaptive_avg_pool2d adaptive_avg_pool3d
 """)
 """Real linear maps that torch has for real tensors only."""
 

@@ -1,0 +1,310 @@
+"""Tensors that look real and hold a complex value: what every torch function makes of one.
+
+The model sees the shape, the real dtype and the device that its own intermediate has. Every torch
+function is looked up by name in the table of operations, and computes with the complex values.
+With frozen pieces a real value at the base point is computed beside it, and decides.
+"""
+
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch._ops import OpOverload
+from torch.utils._pytree import tree_leaves, tree_map_only
+
+from holonet._types import ComplexEntries, Entries, OwnShape
+from holonet.continuation.operation import Operation, Refusal
+from holonet.functions.parts import has_parts
+
+__all__ = ["Continued", "Run"]
+
+
+def _names(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+_LOOKS = _names(
+    """
+    shape dtype device layout ndim dim size numel nelement len hash element_size is_complex
+    is_floating_point is_contiguous stride is_cuda is_cpu is_sparse is_nested is_meta is_conj is_neg
+    get_device is_quantized is_leaf is_inference is_mkldnn is_mps is_xpu is_same_size repr format
+    is_sparse_csr _has_symbolic_sizes_strides names is_signed is_shared is_pinned itemsize nbytes
+    """
+)
+"""What does not depend on the entries."""
+
+_VIEWS = _names(
+    """
+    getitem view view_as reshape reshape_as flatten unflatten ravel squeeze unsqueeze permute
+    transpose t T mT H mH adjoint swapaxes swapdims movedim moveaxis expand expand_as broadcast_to
+    narrow select chunk split tensor_split unbind diagonal contiguous to data detach float double
+    hsplit vsplit dsplit unfold broadcast_tensors atleast_1d atleast_2d atleast_3d type type_as
+    real conj resolve_conj resolve_neg positive identity dropout dropout1d dropout2d dropout3d
+    alpha_dropout feature_alpha_dropout
+    """
+)
+"""What may share its memory with its input."""
+
+_OPERATORS = {
+    "iadd": "add",
+    "isub": "sub",
+    "imul": "mul",
+    "itruediv": "div",
+    "idiv": "div",
+    "ipow": "pow",
+    "imatmul": "matmul",
+    "setitem": "setitem",
+}
+_PYTHON_VALUES = _names("__float__ __int__ __bool__ __index__ __complex__")
+_RESHAPES_IN_PLACE = _names("squeeze unsqueeze t transpose swapaxes swapdims resize set")
+_COMPLEX = {torch.float32: torch.complex64, torch.float64: torch.complex128}
+_LOW = (torch.float16, torch.bfloat16)
+_APPLY = torch.autograd.Function.apply.__func__.__code__
+_UNSEEN = "its operations are not seen from Python"
+
+
+@dataclass(eq=False)
+class Run:
+    """One call of a continuation. Tensors of different calls cannot be combined.
+
+    Args:
+        operations: name of a torch function -> what is known of it.
+        frozen: whether the piece that is active at the base point is continued.
+        gaps: where the distances to kinks are collected, if they are asked for: complex values,
+            whose zeros are the kinks.
+    """
+
+    operations: Mapping[str, Operation]
+    frozen: bool = False
+    gaps: list[OwnShape] | None = field(default=None, repr=False)
+
+    def note(self, gap: ComplexEntries) -> None:
+        """Note a value whose zeros are kinks."""
+        if self.gaps is not None:
+            self.gaps.append(gap)
+
+
+class Continued(Tensor):
+    """A real tensor of the model, continued.
+
+    Args:
+        value: complex, at the point.
+        base: real, at the base point; None unless pieces are frozen.
+        run: the call that it belongs to.
+    """
+
+    value: Tensor
+    base: Any
+    run: Run
+    aliased: bool
+    """Whether another tensor may share the memory of the value."""
+
+    @staticmethod
+    def __new__(cls: type, value: Entries, *rest: Any) -> Any:
+        """A wrapper of the looks of the real tensor, without storage."""
+        return Tensor._make_wrapper_subclass(
+            cls, value.shape, dtype=value.dtype.to_real(), device=value.device
+        )
+
+    def __init__(self, value: Entries, base: Entries | None, run: Run) -> None:
+        self.value, self.base, self.run, self.aliased = value, base, run, False
+
+    def __repr__(self, *, tensor_contents: Any = None) -> str:
+        return f"Continued({self.value})"
+
+    @classmethod
+    def __torch_function__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        name, kwargs = _name_of(func), dict(kwargs or {})
+        if name in _LOOKS:
+            with torch._C.DisableTorchFunctionSubclass():
+                return func(*args, **kwargs)
+        if name == "requires_grad" and not kwargs and len(args) == 1:
+            return args[0].value.requires_grad
+        _refuse_custom_functions()
+        return _apply(name, func, args, kwargs)
+
+    @classmethod
+    def __torch_dispatch__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        """Reached only where torch bypasses `__torch_function__`."""
+        raise Refusal(
+            f"{func} was called past torch's override protocol, by compiled code or by torch.func "
+            f"inside of the model: {_UNSEEN}. Give the model as plain Python code",
+            holomorphic=True,
+        )
+
+
+def _apply(name: str, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """What the table says of this function, at these arguments."""
+    leaves = tree_leaves((args, kwargs))
+    sources = [leaf for leaf in leaves if isinstance(leaf, Continued)]
+    run = sources[0].run
+    _require_alike(name, run, leaves)
+    in_place = _in_place(name, kwargs)
+    if in_place:
+        name = _OPERATORS.get(name, name.removesuffix("_"))
+        _require_target(name, args[0])
+    operation = run.operations.get(name)
+    if operation is None:
+        raise Refusal(
+            f"torch.{name} has no rule. Write it with operations of "
+            "holonet.continuation.OPERATIONS",
+            holomorphic=True,
+        )
+    if not operation.holomorphic and (operation.rule is None or not run.frozen):
+        raise Refusal(f"torch.{name} {operation.refusal}")
+    assert operation.rule is not None  # noqa: S101
+    given = (args, kwargs)
+    kwargs = _as_torch_names_them(kwargs)
+    plain = _out_of_place(name, func) if in_place else func
+    if operation.holomorphic:
+        if in_place and args[0].aliased:  # what was saved for the backward pass stays
+            args = (args[0].value.clone(), *args[1:])
+        args, kwargs = tree_map_only(Continued, lambda x: x.value, (args, kwargs))
+        args, kwargs = tree_map_only(torch.dtype, lambda d: _complex_dtype(name, d), (args, kwargs))
+    result = operation.rule(plain, *args, **kwargs)
+    base = _at_base(func, *given) if run.frozen and operation.holomorphic else None
+    if in_place:
+        return _overwrite(name, given[0][0], result)
+    if not operation.holomorphic:
+        return result
+    return _wrapped(result, base, run, sources if name in _VIEWS else [])
+
+
+def _wrapped(result: Any, base: Any, run: Run, shared: list[Continued]) -> Any:
+    """Complex tensors as `Continued` ones."""
+    if isinstance(result, Tensor):
+        if not result.is_complex():
+            return result
+        tensor = Continued(result, base, run)
+        if shared:
+            tensor.aliased = shared[0].aliased = True
+        return tensor
+    if isinstance(result, tuple | list):
+        bases = base if base is not None else [None] * len(result)
+        return tuple(_wrapped(r, b, run, shared) for r, b in zip(result, bases, strict=True))
+    return result
+
+
+def _overwrite(name: str, target: Continued, result: Any) -> Continued:
+    """The target with a new value; where memory is shared, the value in its place."""
+    value = result.value if isinstance(result, Continued) else result
+    if value.shape != target.shape:
+        value = value.expand(target.shape)
+    value = value.to(target.value.dtype)
+    if not target.aliased:
+        target.value = value
+    elif has_parts(target.value):
+        target.value.copy_(value)
+    else:
+        raise Refusal(
+            f"torch.{name} changes a view in place, which jets cannot follow. Change nothing in "
+            "place",
+            holomorphic=True,
+        )
+    if isinstance(result, Continued) and target.base is not None and result.base is not None:
+        target.base.copy_(result.base)
+    return target
+
+
+def _at_base(func: Any, args: Any, kwargs: Any) -> Any:
+    """What the model itself computes at the base point."""
+    with torch.no_grad():
+        args, kwargs = tree_map_only(Continued, lambda x: x.base, (args, kwargs))
+        return func(*args, **kwargs)
+
+
+def _name_of(func: Any) -> str:
+    """The function's name without surrounding underscores; the attribute's if it reads one."""
+    if isinstance(func, torch._C.ScriptMethod):
+        raise Refusal(
+            f"a TorchScript module was called: {_UNSEEN}. Give the Python model that "
+            "it was made from",
+            holomorphic=True,
+        )
+    if isinstance(func, OpOverload):
+        return func._schema.name.split("::")[-1]
+    name = getattr(func, "__name__", type(func).__name__)
+    if name in _PYTHON_VALUES:
+        return "item"
+    if name in ("__get__", "__set__"):
+        name = func.__self__.__name__ + ("=" if name == "__set__" else "")
+    return name.strip("_") if name.startswith("__") else name.lstrip("_")
+
+
+def _refuse_custom_functions() -> None:
+    """Between the call of the continuation and the operation is no function of the user's own."""
+    frame = sys._getframe(2)
+    while frame is not None and frame.f_code.co_filename != _EDGE:
+        if frame.f_code is _APPLY:
+            raise Refusal(
+                "a torch.autograd.Function computes and differentiates by code of its own, which "
+                "has no formula. Write its forward pass with torch functions",
+                holomorphic=True,
+            )
+        frame = frame.f_back
+
+
+_EDGE = __file__.removesuffix("tensor.py") + "model.py"
+
+
+def _require_alike(name: str, run: Run, leaves: list[Any]) -> None:
+    """All continued tensors are of one call, and nothing else is complex."""
+    for leaf in leaves:
+        if isinstance(leaf, Continued):
+            if leaf.run is not run:
+                raise Refusal(
+                    f"torch.{name} combines tensors of two calls of a continuation. Keep no tensor "
+                    "of one call for the next one",
+                    holomorphic=True,
+                )
+        elif isinstance(leaf, complex) or (isinstance(leaf, Tensor) and leaf.is_complex()):
+            raise Refusal(
+                f"torch.{name} combines the input with complex numbers, and only real models are "
+                "extended. A model that takes complex input is holomorphic, or not, as it is",
+                holomorphic=True,
+            )
+
+
+def _in_place(name: str, kwargs: dict[str, Any]) -> bool:
+    if kwargs.get("out") is not None:
+        raise Refusal(
+            f"torch.{name} with out=: the given tensor is real. Take the returned tensor",
+            holomorphic=True,
+        )
+    asked = bool(kwargs.get("inplace")) or name in _OPERATORS
+    return asked or (name.endswith("_") and not name.endswith("__"))
+
+
+def _require_target(name: str, target: Any) -> None:
+    if not isinstance(target, Continued):
+        raise Refusal(
+            f"torch.{name} writes a value that depends on the input into a real tensor in place. "
+            "Make that tensor of the input, for example x.new_zeros(shape) or torch.zeros_like(x)",
+            holomorphic=True,
+        )
+    if name in _RESHAPES_IN_PLACE:
+        raise Refusal(f"torch.{name}_ changes a shape in place. Use torch.{name}", holomorphic=True)
+
+
+def _out_of_place(name: str, func: Any) -> Any:
+    return getattr(Tensor, name, None) or getattr(torch.nn.functional, name, func)
+
+
+def _as_torch_names_them(kwargs: dict[str, Any]) -> dict[str, Any]:
+    """The options by torch's names, without those that say how and not what."""
+    silent = {"inplace", "out", "_stacklevel", "memory_format", "non_blocking"}
+    names = {"axis": "dim", "keepdims": "keepdim"}
+    return {names.get(k, k): v for k, v in kwargs.items() if k not in silent}
+
+
+def _complex_dtype(name: str, dtype: torch.dtype) -> torch.dtype:
+    if dtype in _LOW:
+        raise Refusal(
+            f"torch.{name} to {dtype}: no complex numbers have parts of 16 bits. Extend the model "
+            "in single or double precision",
+            holomorphic=True,
+        )
+    return _COMPLEX.get(dtype, dtype)

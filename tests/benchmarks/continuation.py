@@ -1,0 +1,59 @@
+"""Time of a continuation at complex points beside the real model's forward, at equal batch.
+
+    python tests/benchmarks/continuation.py
+
+Processor time of one thread, the least of several rounds that alternate between the two.
+"""
+
+import time
+from collections.abc import Callable
+
+import torch
+from torch import nn
+
+from holonet.continuation import extend
+
+
+def convolutional(width: int = 32) -> nn.Module:
+    layers: list[nn.Module] = []
+    channels = 3
+    for stride in (1, 2, 2):
+        layers += [nn.Conv2d(channels, width, 3, stride, 1), nn.BatchNorm2d(width), nn.SiLU()]
+        channels, width = width, 2 * width
+    return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(channels, 10))
+
+
+def attention() -> nn.Module:
+    return nn.TransformerEncoderLayer(128, 4, 512, activation="gelu", batch_first=True)
+
+
+def least(*calls: Callable[[], object], rounds: int = 15) -> list[float]:
+    for call in calls:
+        call()
+    times = [float("inf")] * len(calls)
+    for _ in range(rounds):
+        for i, call in enumerate(calls):
+            start = time.process_time()
+            call()
+            times[i] = min(times[i], time.process_time() - start)
+    return times
+
+
+def main() -> None:
+    torch.set_num_threads(1)
+    torch.manual_seed(0)
+    cases = {
+        "convolutional network, 32 x 3 x 32 x 32": (convolutional(), torch.randn(32, 3, 32, 32)),
+        "transformer encoder layer, 16 x 64 x 128": (attention(), torch.randn(16, 64, 128)),
+    }
+    print("| model | real, ms | complex, ms | ratio |\n|---|---|---|---|")
+    for name, (model, x) in cases.items():
+        model.eval()
+        f, z = extend(model), torch.complex(x, 0.1 * torch.randn_like(x))
+        with torch.no_grad():
+            real, extended = least(lambda m=model, x=x: m(x), lambda f=f, z=z: f(z))
+        print(f"| {name} | {1e3 * real:.1f} | {1e3 * extended:.1f} | {extended / real:.2f} |")
+
+
+if __name__ == "__main__":
+    main()
