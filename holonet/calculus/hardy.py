@@ -36,7 +36,9 @@ __all__ = [
     "circle_modes",
     "fourier_coefficients",
     "hardy_norm",
+    "is_rough",
     "line_modes",
+    "modes_of_values",
     "negative_mode_fraction",
     "szego_projection",
 ]
@@ -46,6 +48,7 @@ MOST_SAMPLES = 1024
 SMALLEST_VARIATION = 1e-2  # of f on a circle, against its size: below, rounding would show
 ALIASING_MARGIN = 10.0  # times the highest modes seen: aliases of higher ones are smaller
 CHANGE_MARGIN = 3.0  # times what half of the samples give otherwise
+ROUGH = 0.25  # of an octave of modes on the next: 1.4 for noise, 0.7 for jumps, 0.35 for kinks
 
 Modes = Complex[Tensor, "samples *out"]
 BatchModes = Complex[Tensor, "samples batch *out"]
@@ -193,14 +196,19 @@ def line_modes(
         turn = center + unit_circle(samples, 0.0, z)
         points = z + turn.view(-1, *[1] * z.ndim) * step
         values = values_at(f, points.flatten(0, 1), "line_modes")
-        modes = _compare(values.unflatten(0, (samples, len(z))))
+        modes = modes_of_values(values.unflatten(0, (samples, len(z))))
         has_none = modes.resolved & (modes.negative == 0)
         if bool((has_none | modes.negative.isnan()).all()) or 2 * samples > MOST_SAMPLES:
             return modes
         samples *= 2
 
 
-def _compare(values: Inexact[Tensor, "samples batch *out"]) -> CircleModes:
+def modes_of_values(values: Inexact[Tensor, "samples batch *out"]) -> CircleModes:
+    """The modes of a batch of functions, from their values at equidistant points of circles.
+
+    Args:
+        values: at the unit points exp(2 pi i j/samples), at least 8 of them.
+    """
     coefficients = _transform(values)
     rounding = ROUNDING * torch.finfo(coefficients.dtype).eps
     amplitude, peak = _amplitudes(coefficients)
@@ -223,6 +231,18 @@ def _compare(values: Inexact[Tensor, "samples batch *out"]) -> CircleModes:
     negative = (negative - unsure).clamp(min=0)
     negative = torch.where(size.isfinite(), negative, math.nan)
     return CircleModes(coefficients, negative, aliasing, scale * peak, resolved)
+
+
+def is_rough(coefficients: BatchModes) -> Mask:
+    """Whether the highest modes fall by powers, if at all, as no analytic function's do.
+
+    So do those of noise, jumps and kinks. Those of a pole near the circle fall geometrically.
+    """
+    size = modulus(coefficients).unsqueeze(-1).flatten(2)
+    mode = (torch.arange(len(size), device=size.device) - len(size) // 2).abs()
+    octaves = [size[(mode >= len(size) // k) & (mode < 2 * len(size) // k)] for k in (4, 8)]
+    highest, next_ = (torch.linalg.vector_norm(octave, dim=(0, 2)) for octave in octaves)
+    return highest > ROUGH * next_
 
 
 @checked

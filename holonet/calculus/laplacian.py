@@ -18,7 +18,7 @@ such layers out in elementary operations.
 import math
 
 import torch
-from jaxtyping import Complex, Float
+from jaxtyping import Complex, Float, Inexact
 from torch import Tensor
 from torch.nn.functional import one_hot
 
@@ -29,6 +29,7 @@ from holonet._types import (
     GivenComplexPoints,
     GivenPoints,
     IntTensor,
+    Points,
     TensorFunction,
     Values,
 )
@@ -46,11 +47,13 @@ __all__ = [
     "levi_form",
     "levi_form_polarized",
     "pluriharmonic_defect",
+    "second_derivatives",
 ]
 
 ComplexValues = Complex[Tensor, "batch *out"]
 RealValues = Float[Tensor, "batch *out"]
 Hessians = Complex[Tensor, "batch *out n n"]
+Directions = Inexact[Tensor, "directions batch *event"]
 
 
 @checked
@@ -158,7 +161,9 @@ def laplacian_estimate(
     probes = Probes() if probes is None else probes
     factor = 2 if z.is_complex() else 1
     directions = (probes.like(z).unsqueeze(0) for _ in range(count))
-    draws = factor * torch.cat([_second(u, z, v, v, "laplacian_estimate") for v in directions])
+    draws = factor * torch.cat(
+        [second_derivatives(u, z, v, v, "laplacian_estimate") for v in directions]
+    )
     value = draws.mean(0)
     spread = torch.linalg.vector_norm(draws - value, dim=0)
     return Estimate(value, spread / math.sqrt(count * (count - 1)))
@@ -191,8 +196,8 @@ def levi_form(u: TensorFunction, z: GivenComplexPoints, v: GivenPoints) -> Value
     """
     _require_directions(z, "levi_form", v)
     turned = 1j * v.unsqueeze(0)
-    along = _second(u, z, v.unsqueeze(0), v.unsqueeze(0), "levi_form")
-    across = _second(u, z, turned, turned, "levi_form")
+    along = second_derivatives(u, z, v.unsqueeze(0), v.unsqueeze(0), "levi_form")
+    across = second_derivatives(u, z, turned, turned, "levi_form")
     return (along + across).squeeze(0) / 4
 
 
@@ -305,7 +310,7 @@ def _trace(
     for unit in units:
         for some in indices.split(chunk):
             v = unit * _unit_directions(z, some)
-            sums.append(_second(u, z, v, v, asked).sum(0))
+            sums.append(second_derivatives(u, z, v, v, asked).sum(0))
     return torch.stack(sums).sum(0)
 
 
@@ -320,13 +325,25 @@ def _levi_parts(
     u: TensorFunction, z: ComplexTensor, v: ComplexTensor, w: ComplexTensor, asked: str
 ) -> tuple[AnyTensor, AnyTensor]:
     """2 (v^T H conj(w) + w^T H conj(v)) and 2i (v^T H conj(w) - w^T H conj(v))."""
-    even = _second(u, z, v, w, asked) + _second(u, z, 1j * v, 1j * w, asked)
-    odd = _second(u, z, 1j * v, w, asked) - _second(u, z, v, 1j * w, asked)
+    even = second_derivatives(u, z, v, w, asked) + second_derivatives(u, z, 1j * v, 1j * w, asked)
+    odd = second_derivatives(u, z, 1j * v, w, asked) - second_derivatives(u, z, v, 1j * w, asked)
     return even, odd
 
 
-def _second(u: TensorFunction, z: AnyTensor, v: AnyTensor, w: AnyTensor, asked: str) -> AnyTensor:
-    """D2u(z)[v_i, w_i] for stacks of directions, (k, batch, *event) -> (k, batch, *out)."""
+def second_derivatives(
+    u: TensorFunction, z: Points, v: Directions, w: Directions, asked: str
+) -> Inexact[Tensor, "directions batch *out"]:
+    """D2u(z)[v_i, w_i] for stacks of directions, in one forward pass over forward.
+
+    Args:
+        u: as for `laplacian`.
+        z: the points.
+        v, w: the directions, several for each point.
+        asked: what they are for, which opens the message.
+
+    Raises:
+        ShapeError: u does not give a value for each example.
+    """
     points, v_flat, w_flat = (t.expand(v.shape).flatten(0, 1).contiguous() for t in (z, v, w))
     value, second = second_directional_derivative(u, points, v_flat, w_flat)
     if value.shape[:1] != points.shape[:1]:

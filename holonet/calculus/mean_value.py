@@ -20,7 +20,7 @@ from holonet.calculus.estimate import Estimate
 from holonet.domains import Domain
 from holonet.errors import InputTypeError, ShapeError
 
-__all__ = ["ball_mean", "circle_mean", "frame", "mean_value_gap", "sphere_mean"]
+__all__ = ["ball_mean", "circle_mean", "dimensions", "frame", "mean_value_gap", "sphere_mean"]
 
 LARGEST_FRAME = 32
 
@@ -219,7 +219,7 @@ def frame(
     the same on every device.
     """
     real = z.dtype.to_real()
-    n = _dimensions(z)
+    n = dimensions(z)
     normal = torch.randn(len(z), n, min(n, LARGEST_FRAME), generator=generator, dtype=real)
     rows = torch.linalg.qr(normal)[0].permute(2, 0, 1).to(z.device)
     if z.is_complex():
@@ -235,7 +235,7 @@ def _frame_mean(u: TensorFunction, z: AnyTensor, steps: AnyTensor, asked: str) -
     return values.unflatten(0, points.shape[:2]).mean(0)
 
 
-def _dimensions(z: AnyTensor) -> int:
+def dimensions(z: Points) -> int:
     """The number of real coordinates of an example."""
     return math.prod(z.shape[1:]) * (2 if z.is_complex() else 1)
 
@@ -264,4 +264,4 @@ def _require_ball(
         require_clear_disc(u, domain, z, radius, asked)
     elif not z.is_floating_point():
         raise InputTypeError(f"{asked} at {z.dtype} points: convert them, z.to(torch.float64)")
-    return _dimensions(z)
+    return dimensions(z)

@@ -1,6 +1,7 @@
 """What a trained network is: holomorphic or not, robust or not, with numbers and intervals."""
 
 from holonet.diagnostics.evaluation import evaluate_radii, evaluate_robustness
+from holonet.diagnostics.first_violation import FirstViolation, first_violation
 from holonet.diagnostics.gradient_masking import GradientMaskingCheck, gradient_masking_checks
 from holonet.diagnostics.holomorphy import HolomorphyCheck, holomorphy_check
 from holonet.diagnostics.minimum_norm import MinimumNorms, minimum_norm_perturbations
@@ -9,6 +10,7 @@ from holonet.diagnostics.robustness import RobustnessPoint, robustness_curve
 from holonet.diagnostics.transfer import Rate, TransferMatrix, transfer_matrix
 
 __all__ = [
+    "FirstViolation",
     "GradientMaskingCheck",
     "HolomorphyCheck",
     "MinimumNorms",
@@ -18,6 +20,7 @@ __all__ = [
     "TransferMatrix",
     "evaluate_radii",
     "evaluate_robustness",
+    "first_violation",
     "gradient_masking_checks",
     "holomorphy_check",
     "merge_alarms",

@@ -21,7 +21,7 @@ from holonet._types import (
 from holonet.calculus import laplacian, levi_form, line_modes
 from holonet.calculus.checks import values_at
 from holonet.calculus.examples import lengths, nonzero, per_example
-from holonet.calculus.hardy import ROUNDING, CircleModes
+from holonet.calculus.hardy import ROUNDING, CircleModes, is_rough
 from holonet.calculus.witnesses import CIRCLE_CENTER
 from holonet.domains import Domain
 from holonet.errors import InputTypeError
@@ -34,7 +34,6 @@ INTERIOR = (-CIRCLE_CENTER, 0.5j, -0.3 + 0.1j, 0.62 - 0.2j, -0.1 - 0.7j)
 CHANGE_MARGIN = 10.0  # times what leaving out every other sample changes
 CIRCLES = 3  # in random planes about each point of more than two coordinates
 SHRINKINGS = 6  # of circles that 1024 samples do not resolve, where nothing looks rough
-ROUGH = 0.25  # of an octave of modes on the next: 1.4 for noise, 0.7 for jumps, 0.35 for kinks
 SPHERE_POINTS = 512  # pairs of antipodes of a Monte Carlo mean
 SIGMAS = 6.0  # standard errors that count: one false positive in 10^9
 SMALLEST_VARIATION = 1e-2  # of u, against its size: below, rounding would show
@@ -217,21 +216,12 @@ def _settled_modes(
     """The modes on circles, those halved that are not resolved though nothing looks rough."""
     modes = line_modes(u, z, v, radius=radius, center=CIRCLE_CENTER)
     for _ in range(SHRINKINGS):
-        smaller = ~modes.resolved & ~_is_rough(modes.coefficients)
+        smaller = ~modes.resolved & ~is_rough(modes.coefficients)
         if not bool(smaller.any()):
             break
         radius = torch.where(smaller, radius / 2, radius)
         modes = line_modes(u, z, v, radius=radius, center=CIRCLE_CENTER)
     return modes, radius
-
-
-def _is_rough(coefficients: ComplexTensor) -> BoolTensor:
-    """Whether the highest modes fall by powers, if at all, as no analytic function's do."""
-    size = coefficients.abs().unsqueeze(-1).flatten(2)
-    mode = (torch.arange(len(size)) - len(size) // 2).abs()
-    octaves = [size[(mode >= len(size) // k) & (mode < 2 * len(size) // k)] for k in (4, 8)]
-    highest, next_ = (torch.linalg.vector_norm(octave, dim=(0, 2)) for octave in octaves)
-    return highest > ROUGH * next_
 
 
 def _extension(coefficients: ComplexTensor, w: complex) -> ComplexTensor:

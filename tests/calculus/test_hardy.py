@@ -18,6 +18,7 @@ from holonet.calculus import (
     negative_mode_fraction,
     szego_projection,
 )
+from holonet.calculus.hardy import is_rough
 from holonet.errors import ConfigError, DomainError, NumericalError, ShapeError
 from holonet.functions import CATALOGUE
 
@@ -299,3 +300,16 @@ def test_the_rounding_of_values_that_cancel_is_no_result():
         with pytest.raises(NumericalError, match="is rounding"):
             ask()
     assert float(szego_projection(lambda z: z.conj(), z, 0, 1).abs()) < 1e-15
+
+
+def test_modes_of_jumps_kinks_and_noise_are_rough_and_those_of_a_pole_are_not():
+    functions = {
+        "jump": (True, lambda z: z + (z.real > 0)),
+        "kink": (True, lambda z: z + z.real.relu()),
+        "noise": (True, lambda z: z + 1e-3 * random_coefficients(0, *z.shape)),
+        "pole": (False, lambda z: 1 / (z - 0.95)),
+        "poles on both sides": (False, lambda z: 1 / (z - 0.97) + 1 / (z - 1.04)),
+    }
+    for name, (rough, f) in functions.items():
+        coefficients = circle_modes(f, 0, 1, samples=1024).coefficients
+        assert bool(is_rough(coefficients)) is rough, name
