@@ -79,8 +79,8 @@ def _convolution(
     """Not stacked: of large images a doubled batch costs more than a second call."""
     if not has_parts(input) or weight.is_complex():
         return func(*complex_factors(input, weight, bias), *args, **kwargs)
-    real = func(input.real.contiguous(), weight, bias, *args, **kwargs)
-    return torch.complex(real, func(input.imag.contiguous(), weight, None, *args, **kwargs))
+    real = func(input.real, weight, bias, *args, **kwargs)
+    return torch.complex(real, func(input.imag, weight, None, *args, **kwargs))
 
 
 @LINEAR("matmul mm bmm mv rmatmul dot inner", "A B", "real factors as in linear")
@@ -173,6 +173,17 @@ def _fold(func: Any, input: Tensor, *args: Any, **kwargs: Any) -> Tensor:
 @LINEAR("embedding", "rows of a continued table at fixed indices")
 def _embedding(func: Any, input: Tensor, weight: Tensor, *args: Any, **kwargs: Any) -> Tensor:
     return weight[input]
+
+
+@LINEAR(
+    "linalg_solve linalg_inv inverse linalg_det det linalg_matrix_power matrix_power "
+    "linalg_matrix_exp matrix_exp",
+    "the function of a complex matrix",
+    "inverses have poles at the zeros of the determinant",
+)
+def _matrix(func: Any, *args: Any, **kwargs: Any) -> Tensor:
+    args, kwargs = complex_factors(args, kwargs)
+    return func(*args, **kwargs)
 
 
 @LINEAR("mse_loss", "mean of (z - w)^2", "squares, not squares of moduli")

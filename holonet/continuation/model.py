@@ -13,7 +13,7 @@ from torch.utils._pytree import tree_map_only
 from holonet._arguments import checked
 from holonet.continuation.operation import Refusal
 from holonet.continuation.table import OPERATIONS
-from holonet.continuation.tensor import Continued, Run
+from holonet.continuation.tensor import Continued, NoRandomness, Run
 from holonet.errors import ConfigError, InputTypeError, NotHolomorphicError, ShapeError
 from holonet.functions.parts import has_parts
 
@@ -74,10 +74,10 @@ class Continuation(nn.Module):
     def _require_precision(self, z: Tensor) -> None:
         own = {p.dtype for p in self.parameters() if p.is_floating_point()}
         if own and z.dtype.to_real() not in own:
-            dtype = next(iter(own))
             raise InputTypeError(
-                f"a continuation at {z.dtype} of a model with parameters of {dtype}: give points "
-                f"of its precision, z.to({dtype}.to_complex()), or convert the model"
+                f"a continuation at {z.dtype} of a model with parameters of {next(iter(own))}: a "
+                "model in single precision takes complex64, one in double precision complex128; "
+                "model.float() and model.double() convert it"
             )
 
     def reach(
@@ -134,7 +134,8 @@ class Continuation(nn.Module):
 
         args, kwargs = tree_map_only(Tensor, lambda t: wrapped(t, None), (args, kwargs))
         try:
-            result = self.model(wrapped(point, base), *args, **kwargs)
+            with NoRandomness():
+                result = self.model(wrapped(point, base), *args, **kwargs)
         except Refusal as refusal:
             where = self._where(refusal.__traceback__)
             kind = InputTypeError if refusal.holomorphic else NotHolomorphicError

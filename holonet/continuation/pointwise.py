@@ -94,7 +94,7 @@ def _reciprocal(func: Any, input: Tensor) -> Tensor:
 )
 def _pow(func: Any, input: Any, exponent: Any) -> Tensor:
     if isinstance(exponent, int | float):
-        return power(input, exponent)
+        return input.clone() if exponent == 1 else power(input, exponent)
     return torch.pow(input, exponent)
 
 
@@ -106,6 +106,11 @@ def _rpow(func: Any, input: Tensor, other: Any) -> Tensor:
 @ARITHMETIC("square", "z^2", "not the square of the modulus")
 def _square(func: Any, input: Tensor) -> Tensor:
     return input * input
+
+
+@ARITHMETIC("hypot", "square root of z^2 + w^2", "principal, branch points where the sum is 0")
+def _hypot(func: Any, input: Any, other: Any) -> Tensor:
+    return torch.sqrt(input * input + other * other)
 
 
 @ARITHMETIC("addcmul", "z + c v w")
@@ -177,6 +182,12 @@ for _names, _formula, _remark, _function in (
     ("log10", "log(z) / log 10", "principal", lambda z: torch.log(z) * (1 / _LOG10)),
     ("rsqrt", "z^(-1/2)", "principal, branch point at 0", torch.rsqrt),
     ("erfc special_erfc", "1 - erf(z)", "entire", erfc),
+    (
+        "special_ndtr",
+        "erfc(-z / sqrt 2) / 2",
+        "entire",
+        lambda z: 0.5 * erfc(z * -math.sqrt(0.5)),
+    ),
     ("asin arcsin", "asin(z)", "branch points at 1 and -1, principal", torch.asin),
     ("acos arccos", "acos(z)", "branch points at 1 and -1, principal", torch.acos),
     ("acosh arccosh", "acosh(z)", "branch points at 1 and -1, principal", torch.acosh),

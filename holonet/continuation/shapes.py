@@ -100,6 +100,14 @@ def _scatter(
     return func(pair[0], dim, index, pair[1], **kwargs)
 
 
+@SHAPES("index_put", "entries of w put at fixed indices")
+def _index_put(
+    func: Any, input: Tensor, indices: Any, values: Any, accumulate: bool = False
+) -> Tensor:
+    pair = _lifted(input, values)
+    return torch.index_put(pair[0], indices, pair[1], accumulate)
+
+
 @SHAPES("setitem", "w put at fixed indices of z, in place")
 def _setitem(func: Any, input: Tensor, index: Any, value: Any) -> Tensor:
     out = input.clone()
@@ -135,5 +143,5 @@ def _finite(func: Any, input: Tensor) -> Tensor:
     return func(input)
 
 
-SHAPES.enter("cumsum trace sum mean nansum", "sums of entries", rule=plain_call)
+SHAPES.enter("cumsum trace sum mean diff", "sums and differences of entries", rule=plain_call)
 SHAPES.enter("prod cumprod", "products of entries", rule=plain_call)

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from holonet._types import ComplexEntries
 from holonet.continuation.operation import Family, Refusal
-from holonet.continuation.pointwise import exp, quotient
+from holonet.continuation.pointwise import exp, softplus
 
 __all__ = ["STATISTICS", "log_softmax", "logsumexp", "softmax"]
 
@@ -88,13 +88,23 @@ def _norm(
 @STATISTICS(
     "normalize",
     "z over the square root of the sum of z^2",
-    "exponent 2 only; the model's where the norm is at least eps",
+    "exponent 2 only; z / eps where the norm is below eps, as in the model",
 )
 def _normalize(
     func: Any, input: Tensor, p: Any = 2.0, dim: Any = 1, eps: float | int = 1e-12
 ) -> Tensor:
     _require_two(p, "normalize")
-    return quotient(input, _length(input, dim, True))
+    square = (input * input).sum(dim, keepdim=True)
+    tiny = square.detach().abs() <= eps * eps
+    return input * torch.where(tiny, 1 / eps, torch.rsqrt(torch.where(tiny, 1, square)))
+
+
+@STATISTICS("pairwise_distance", "2-norm of z - w + eps", "exponent 2 only; branch points at 0")
+def _pairwise(
+    func: Any, x1: Any, x2: Any, p: Any = 2.0, eps: float | int = 1e-6, keepdim: bool = False
+) -> Tensor:
+    _require_two(p, "pairwise_distance")
+    return _length(x1 - x2 + eps, [-1], keepdim)
 
 
 @STATISTICS("cosine_similarity", "sum of z w over both norms", "as normalize")
@@ -168,7 +178,11 @@ def _logaddexp(func: Any, input: Any, other: Any) -> Tensor:
     return logsumexp(pair, -1).squeeze(-1)
 
 
-@STATISTICS("cross_entropy", "-log_softmax(z) at the labels, or against fixed weights", _SPREAD)
+@STATISTICS(
+    "cross_entropy nll_loss",
+    "-log_softmax(z), or -z, at the labels or against fixed weights",
+    _SPREAD,
+)
 def _cross_entropy(
     func: Any,
     input: Tensor,
@@ -181,14 +195,36 @@ def _cross_entropy(
 ) -> Tensor:
     if weight is not None or label_smoothing or bool((target == ignore_index).any()):
         raise Refusal(
-            "torch.cross_entropy with weights, smoothing or ignored labels has no rule. Use the "
+            f"torch.{func.__name__} with weights, smoothing or ignored labels has no rule. Use the "
             "logits",
             holomorphic=True,
         )
     axis = 0 if input.ndim == 1 else 1
-    scores = log_softmax(input, axis)
+    scores = log_softmax(input, axis) if func.__name__ == "cross_entropy" else input
     if target.is_floating_point():
         losses = -(scores * target).sum(axis)
     else:
         losses = -scores.gather(axis, target.unsqueeze(axis)).squeeze(axis)
+    return _reduced(losses, reduction)
+
+
+@STATISTICS("binary_cross_entropy_with_logits", "softplus(z) - t z at fixed t", "cuts of softplus")
+def _binary_cross_entropy(
+    func: Any,
+    input: Tensor,
+    target: Tensor,
+    weight: Any = None,
+    pos_weight: Any = None,
+    reduction: str = "mean",
+    **legacy: Any,
+) -> Tensor:
+    if weight is not None or pos_weight is not None:
+        raise Refusal(
+            "torch.binary_cross_entropy_with_logits with weights has no rule. Use the logits",
+            holomorphic=True,
+        )
+    return _reduced(softplus(input) - input * target, reduction)
+
+
+def _reduced(losses: Tensor, reduction: str) -> Tensor:
     return {"mean": losses.mean, "sum": losses.sum, "none": lambda: losses}[reduction]()

@@ -13,13 +13,14 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch._ops import OpOverload
+from torch.overrides import TorchFunctionMode
 from torch.utils._pytree import tree_leaves, tree_map_only
 
 from holonet._types import ComplexEntries, Entries, OwnShape
 from holonet.continuation.operation import Operation, Refusal
 from holonet.functions.parts import has_parts
 
-__all__ = ["Continued", "Run"]
+__all__ = ["Continued", "Memory", "NoRandomness", "Run"]
 
 
 def _names(text: str) -> frozenset[str]:
@@ -32,6 +33,7 @@ _LOOKS = _names(
     is_floating_point is_contiguous stride is_cuda is_cpu is_sparse is_nested is_meta is_conj is_neg
     get_device is_quantized is_leaf is_inference is_mkldnn is_mps is_xpu is_same_size repr format
     is_sparse_csr _has_symbolic_sizes_strides names is_signed is_shared is_pinned itemsize nbytes
+    result_type
     """
 )
 """What does not depend on the entries."""
@@ -43,10 +45,29 @@ _VIEWS = _names(
     narrow select chunk split tensor_split unbind diagonal contiguous to data detach float double
     hsplit vsplit dsplit unfold broadcast_tensors atleast_1d atleast_2d atleast_3d type type_as
     real conj resolve_conj resolve_neg positive identity dropout dropout1d dropout2d dropout3d
-    alpha_dropout feature_alpha_dropout
+    alpha_dropout feature_alpha_dropout feature_dropout meshgrid split_with_sizes
     """
 )
 """What may share its memory with its input."""
+
+_CONSTANTS = _names(
+    """
+    zeros_like ones_like full_like empty_like new_zeros new_ones new_full new_empty new_tensor
+    """
+)
+_DROPOUT = _names(
+    """
+    dropout dropout1d dropout2d dropout3d alpha_dropout feature_alpha_dropout feature_dropout
+    """
+)
+_RANDOM = _names(
+    """
+    rand randn randint randperm rand_like randn_like randint_like bernoulli bernoulli_ normal
+    normal_ uniform_ multinomial poisson exponential_ random_ log_normal_ cauchy_ geometric_
+    gumbel_softmax rrelu_with_noise
+    """
+)
+"""What draws from a generator."""
 
 _OPERATORS = {
     "iadd": "add",
@@ -87,6 +108,19 @@ class Run:
             self.gaps.append(gap)
 
 
+@dataclass(eq=False)
+class Memory:
+    """What is known of the memory of a tensor, and of all that are views of it.
+
+    Args:
+        constant: whether nothing that depends on the input was written there.
+        shared: whether there are views.
+    """
+
+    constant: bool = False
+    shared: bool = False
+
+
 class Continued(Tensor):
     """A real tensor of the model, continued.
 
@@ -99,8 +133,7 @@ class Continued(Tensor):
     value: Tensor
     base: Any
     run: Run
-    aliased: bool
-    """Whether another tensor may share the memory of the value."""
+    memory: Memory
 
     @staticmethod
     def __new__(cls: type, value: Entries, *rest: Any) -> Any:
@@ -110,7 +143,7 @@ class Continued(Tensor):
         )
 
     def __init__(self, value: Entries, base: Entries | None, run: Run) -> None:
-        self.value, self.base, self.run, self.aliased = value, base, run, False
+        self.value, self.base, self.run, self.memory = value, base, run, Memory()
 
     def __repr__(self, *, tensor_contents: Any = None) -> str:
         return f"Continued({self.value})"
@@ -136,6 +169,28 @@ class Continued(Tensor):
         )
 
 
+class NoRandomness(TorchFunctionMode):
+    """Refuse random numbers, drawn on tensors of the model alone too, in this thread."""
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        name = getattr(func, "__name__", "").split(".")[0]
+        draws = name in _RANDOM or (name in _DROPOUT and _is_in_train_mode(*args, **kwargs))
+        if draws:
+            raise Refusal(
+                f"torch.{name} draws at every call, so the model is not one function. Call "
+                "model.eval(), or draw in front of the model",
+                holomorphic=True,
+            )
+        return func(*args, **kwargs)
+
+
+def _is_in_train_mode(
+    input: Any, p: float | int = 0.5, training: bool = True, inplace: bool = False
+) -> bool:
+    return training and p > 0
+
+
 def _apply(name: str, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """What the table says of this function, at these arguments."""
     leaves = tree_leaves((args, kwargs))
@@ -147,6 +202,10 @@ def _apply(name: str, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) 
         name = _OPERATORS.get(name, name.removesuffix("_"))
         _require_target(name, args[0])
     operation = run.operations.get(name)
+    constant = all(x.memory.constant for x in sources) or name in _CONSTANTS
+    if constant and not (operation and operation.holomorphic):
+        result = _of_constants(run, func, args, kwargs)
+        return args[0] if in_place else result
     if operation is None:
         raise Refusal(
             f"torch.{name} has no rule. Write it with operations of "
@@ -160,31 +219,48 @@ def _apply(name: str, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) 
     kwargs = _as_torch_names_them(kwargs)
     plain = _out_of_place(name, func) if in_place else func
     if operation.holomorphic:
-        if in_place and args[0].aliased:  # what was saved for the backward pass stays
+        if in_place and args[0].memory.shared:  # what was saved for the backward pass stays
             args = (args[0].value.clone(), *args[1:])
         args, kwargs = tree_map_only(Continued, lambda x: x.value, (args, kwargs))
         args, kwargs = tree_map_only(torch.dtype, lambda d: _complex_dtype(name, d), (args, kwargs))
     result = operation.rule(plain, *args, **kwargs)
     base = _at_base(func, *given) if run.frozen and operation.holomorphic else None
     if in_place:
+        given[0][0].memory.constant &= constant
         return _overwrite(name, given[0][0], result)
     if not operation.holomorphic:
         return result
-    return _wrapped(result, base, run, sources if name in _VIEWS else [])
+    memory = Memory(constant)
+    if name in _VIEWS:
+        memory = sources[0].memory
+        memory.shared = True
+    return _wrapped(result, base, run, memory)
 
 
-def _wrapped(result: Any, base: Any, run: Run, shared: list[Continued]) -> Any:
+def _of_constants(run: Run, func: Any, args: Any, kwargs: Any) -> Any:
+    """What the model computes of constants that were made in the looks of the input."""
+    args, kwargs = tree_map_only(Continued, lambda x: x.value.real, (args, kwargs))
+
+    def wrapped(x: Tensor) -> Any:
+        if not x.is_floating_point():
+            return x
+        base = x.clone() if run.frozen else None
+        return _wrapped(torch.complex(x, torch.zeros_like(x)), base, run, Memory(constant=True))
+
+    return tree_map_only(Tensor, wrapped, func(*args, **kwargs))
+
+
+def _wrapped(result: Any, base: Any, run: Run, memory: Memory) -> Any:
     """Complex tensors as `Continued` ones."""
     if isinstance(result, Tensor):
         if not result.is_complex():
             return result
         tensor = Continued(result, base, run)
-        if shared:
-            tensor.aliased = shared[0].aliased = True
+        tensor.memory = memory
         return tensor
     if isinstance(result, tuple | list):
         bases = base if base is not None else [None] * len(result)
-        return tuple(_wrapped(r, b, run, shared) for r, b in zip(result, bases, strict=True))
+        return tuple(_wrapped(r, b, run, memory) for r, b in zip(result, bases, strict=True))
     return result
 
 
@@ -194,7 +270,7 @@ def _overwrite(name: str, target: Continued, result: Any) -> Continued:
     if value.shape != target.shape:
         value = value.expand(target.shape)
     value = value.to(target.value.dtype)
-    if not target.aliased:
+    if not target.memory.shared:
         target.value = value
     elif has_parts(target.value):
         target.value.copy_(value)

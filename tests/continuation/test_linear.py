@@ -11,6 +11,7 @@ from holonet.continuation.linear import affine, by_parts, complex_factors, produ
 
 W = torch.linspace(-1, 1, 60, dtype=torch.float64)
 A, B, MATRICES = W[:24].view(6, 4), W[20:36].view(4, 4), W[:48].view(3, 4, 4)
+EYE = 9 * torch.eye(4, dtype=torch.float64)
 
 VECTORS = {
     "mm": lambda x: x @ B,
@@ -30,6 +31,8 @@ VECTORS = {
     "bilinear of one": lambda x: functional.bilinear(x, torch.ones_like(x.detach()), MATRICES),
     "linear without bias": lambda x: functional.linear(x, A),
     "weights of the input": lambda x: torch.stack([functional.linear(r, r.outer(r)) for r in x]),
+    "matrices": lambda x: torch.linalg.solve(EYE + x[:, None].mT * x[:, None], x),
+    "inverse": lambda x: torch.linalg.inv(EYE + x[:, None].mT * x[:, None]),
     "mse": lambda x: functional.mse_loss(x, 2 * x * x, reduction="none"),
 }
 IMAGES = {

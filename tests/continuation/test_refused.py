@@ -18,7 +18,6 @@ FUNCTIONS = {
     "long": lambda x: x.long(),
     "bool": lambda x: x.bool(),
     "median": lambda x: x.median(),
-    "bernoulli": lambda x: x.bernoulli(),
     "l1": lambda x: functional.l1_loss(x, x),
     "tolist": lambda x: x.tolist(),
     "backward": lambda x: x.sum().backward(),

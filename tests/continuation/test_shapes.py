@@ -27,6 +27,7 @@ MOVES = {
     ),
     "triangle": lambda x: torch.tril(x[:, None] * WEIGHTS[:, None]).diagonal(dim1=1, dim2=2),
     "copies": lambda x: x.clone().contiguous().detach().to(x.dtype).type_as(x).double().conj().real,
+    "index put": lambda x: x.T.index_put((torch.tensor([1]),), x.T[:1]).T + x.T.diff(dim=0)[:1].T,
     "sums": lambda x: x.sum(1, keepdim=True) + x.cumsum(1) * x.mean(axis=1, keepdims=True),
     "products": lambda x: x.prod(1, keepdim=True) + x.cumprod(1),
     "adjoint": lambda x: (x[:, None].mH * WEIGHTS).adjoint(),

@@ -20,6 +20,7 @@ STATISTICS = {
     "norms": lambda x: x.norm(dim=1) + torch.linalg.vector_norm(x, dim=1) + x.norm(2, 1),
     "normalize": lambda x: functional.normalize(x) + functional.normalize(x, p=2, dim=-1),
     "cosine": lambda x: functional.cosine_similarity(x, x.flip(1)),
+    "distance": lambda x: functional.pairwise_distance(x, x * x + 3),
     "softmax": lambda x: x.softmax(1) + functional.softmin(x, 1) + torch.softmax(x, -1),
     "logarithms": lambda x: functional.log_softmax(x, 1) + x.logsumexp(1, keepdim=True),
     "sums": lambda x: torch.logaddexp(x, 2 * x) + torch.logsumexp(x[:, None], (1, 2))[:, None],
@@ -37,6 +38,10 @@ def test_losses() -> None:
     for options in ({}, {"reduction": "sum"}, {"reduction": "none"}):
         f = lambda x, o=options: functional.cross_entropy(x, LABELS, **o)  # noqa: E731
         torch.testing.assert_close(extend(f)(z).real, f(x))
+    for loss in (functional.nll_loss, functional.cross_entropy):
+        torch.testing.assert_close(extend(loss)(z, LABELS).real, loss(x, LABELS))
+    binary = functional.binary_cross_entropy_with_logits
+    torch.testing.assert_close(extend(binary)(z, x.sigmoid()).real, binary(x, x.sigmoid()))
     soft = lambda x: functional.cross_entropy(x, torch.full((3, 4), 0.25).double())  # noqa: E731
     torch.testing.assert_close(extend(soft)(z).real, soft(x))
 
@@ -59,6 +64,17 @@ def test_branch_goes_on_up_to_a_spread_of_pi() -> None:
     torch.testing.assert_close(
         torch.exp(values[:, 0]) * total, torch.exp(x[0] + 1j * slope[0] * t[:, 0])
     )
+
+
+def test_normalize_is_the_models_at_zero() -> None:
+    x = torch.tensor([[0.0, 0.0], [3.0, 4.0]], dtype=torch.float64)
+    z = x.to(torch.complex128).requires_grad_()
+    value = extend(functional.normalize)(z)
+    assert torch.equal(value[0].real, torch.zeros(2).double())
+    torch.testing.assert_close(value[1].real, torch.tensor([0.6, 0.8]).double())
+    value[1].sum().abs().backward()
+    assert z.grad is not None
+    assert z.grad.isfinite().all()
 
 
 def test_large_logits_do_not_overflow() -> None:

@@ -89,6 +89,29 @@ def test_change_of_a_view_is_differentiated() -> None:
     assert gradient.isfinite().all()
 
 
+def shifted_windows(x: torch.Tensor) -> torch.Tensor:
+    """A mask that is counted, compared and rounded in the looks of the input."""
+    region = x.new_zeros(4)
+    region[2:] = 1
+    difference = region.unsqueeze(0) - region.unsqueeze(1)
+    mask = difference.masked_fill(difference != 0, -100.0).abs().clamp_(max=5)
+    return x @ mask.masked_fill(mask > 1, 0.5)
+
+
+def test_constants_in_the_looks_of_the_input_may_be_compared() -> None:
+    assert_continuation(shifted_windows, Z.real.clone())
+    with pytest.raises(NotHolomorphicError, match="kink"):
+        extend(lambda x: into_columns(x).abs())(Z)
+    with pytest.raises(NotHolomorphicError, match="kink"):
+        extend(written_through_a_view)(Z)
+
+
+def written_through_a_view(x: torch.Tensor) -> torch.Tensor:
+    out = x.new_zeros(x.shape)
+    out[:, 0].copy_(x[:, 1])
+    return out.abs()
+
+
 class Doubled(torch.autograd.Function):
     @staticmethod
     def forward(ctx, x):
@@ -114,7 +137,6 @@ NOT_HOLOMORPHIC = {
     "numpy": (lambda x: x.numpy(), "Python value"),
     "control flow": (lambda x: x if x.sum() > 0 else -x, "compares"),
     "where": (lambda x: torch.where(x > 0, x, 0), "compares"),
-    "random": (lambda x: x + torch.randn_like(x), "draws"),
     "fft": (lambda x: torch.fft.rfft(x).abs(), "complex numbers"),
     "gradient": (lambda x: x.requires_grad_(), "gradients"),
 }
@@ -126,6 +148,10 @@ WITHOUT_RULE = {
     "plain buffer": (lambda x: torch.zeros(3, 4).copy_(x), "x.new_zeros"),
     "shape in place": (lambda x: x.unsqueeze_(0), "changes a shape in place"),
     "transform inside": (lambda x: torch.func.vmap(torch.sin)(x), "override protocol"),
+    "random": (lambda x: x + torch.randn_like(x), "draws"),
+    "random constants": (lambda x: x * torch.rand(4), "draws"),
+    "dropped weights": (lambda x: x @ torch.dropout(torch.ones(4, 4), 0.5, True), "draws"),
+    "random in place": (lambda x: x * torch.empty(4).uniform_(), "draws"),
     "half": (lambda x: x.to(torch.float16), "16 bits"),
 }
 
