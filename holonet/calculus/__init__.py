@@ -3,6 +3,7 @@
 from holonet.calculus.cauchy_riemann import cauchy_riemann, directional_defect, relative_defect
 from holonet.calculus.channels import channels_from_complex, complex_from_channels
 from holonet.calculus.contour import cauchy_formula, contour_integral, residue, winding_number
+from holonet.calculus.curvature import Curvature, curvature
 from holonet.calculus.estimate import Estimate
 from holonet.calculus.hardy import (
     CircleModes,
@@ -26,6 +27,7 @@ from holonet.calculus.laplacian import (
 )
 from holonet.calculus.mean_value import ball_mean, circle_mean, mean_value_gap, sphere_mean
 from holonet.calculus.probes import Probes
+from holonet.calculus.sphere import SphereDeviation, sphere_deviation
 from holonet.calculus.taylor import (
     ConvergenceRadius,
     TaylorCoefficients,
@@ -49,8 +51,10 @@ from holonet.calculus.witnesses import Witnesses, cauchy_derivative, holomorphy_
 __all__ = [
     "CircleModes",
     "ConvergenceRadius",
+    "Curvature",
     "Estimate",
     "Probes",
+    "SphereDeviation",
     "TaylorCoefficients",
     "Witnesses",
     "ball_mean",
@@ -63,6 +67,7 @@ __all__ = [
     "complex_from_channels",
     "complex_hessian",
     "contour_integral",
+    "curvature",
     "dbar",
     "dbar_along",
     "dbar_norm_squared",
@@ -93,6 +98,7 @@ __all__ = [
     "relative_defect",
     "residue",
     "second_directional_derivative",
+    "sphere_deviation",
     "sphere_mean",
     "szego_projection",
     "taylor_coefficients",

@@ -3,28 +3,37 @@
 from holonet.diagnostics.evaluation import evaluate_radii, evaluate_robustness
 from holonet.diagnostics.first_violation import FirstViolation, first_violation
 from holonet.diagnostics.gradient_masking import GradientMaskingCheck, gradient_masking_checks
+from holonet.diagnostics.harmonicity import harmonicity
+from holonet.diagnostics.harmonicity_report import Harmonicity, RadiusSummary, WorstPoint
 from holonet.diagnostics.holomorphy import HolomorphyCheck, holomorphy_check
 from holonet.diagnostics.minimum_norm import MinimumNorms, minimum_norm_perturbations
 from holonet.diagnostics.report import RobustnessReport, merge_alarms
 from holonet.diagnostics.robustness import RobustnessPoint, robustness_curve
 from holonet.diagnostics.transfer import Rate, TransferMatrix, transfer_matrix
+from holonet.diagnostics.untrained import UntrainedTwin, untrained_twin
 
 __all__ = [
     "FirstViolation",
     "GradientMaskingCheck",
+    "Harmonicity",
     "HolomorphyCheck",
     "MinimumNorms",
+    "RadiusSummary",
     "Rate",
     "RobustnessPoint",
     "RobustnessReport",
     "TransferMatrix",
+    "UntrainedTwin",
+    "WorstPoint",
     "evaluate_radii",
     "evaluate_robustness",
     "first_violation",
     "gradient_masking_checks",
+    "harmonicity",
     "holomorphy_check",
     "merge_alarms",
     "minimum_norm_perturbations",
     "robustness_curve",
     "transfer_matrix",
+    "untrained_twin",
 ]
