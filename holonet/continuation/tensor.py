@@ -6,7 +6,7 @@ With frozen pieces a real value at the base point is computed beside it, and dec
 """
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch._ops import OpOverload
 from torch.overrides import TorchFunctionMode
-from torch.utils._pytree import tree_leaves, tree_map_only
+from torch.utils._pytree import tree_map_only
 
 from holonet._types import ComplexEntries, Entries, OwnShape
 from holonet.continuation.operation import Operation, Refusal
@@ -193,7 +193,8 @@ def _is_in_train_mode(
 
 def _apply(name: str, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """What the table says of this function, at these arguments."""
-    leaves = tree_leaves((args, kwargs))
+    leaves: list[Any] = []
+    _replaced((args, kwargs), leaves.append)
     sources = [leaf for leaf in leaves if isinstance(leaf, Continued)]
     run = sources[0].run
     _require_alike(name, run, leaves)
@@ -221,8 +222,7 @@ def _apply(name: str, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) 
     if operation.holomorphic:
         if in_place and args[0].memory.shared:  # what was saved for the backward pass stays
             args = (args[0].value.clone(), *args[1:])
-        args, kwargs = tree_map_only(Continued, lambda x: x.value, (args, kwargs))
-        args, kwargs = tree_map_only(torch.dtype, lambda d: _complex_dtype(name, d), (args, kwargs))
+        args, kwargs = _replaced((args, kwargs), lambda x: _complex(name, x))
     result = operation.rule(plain, *args, **kwargs)
     base = _at_base(func, *given) if run.frozen and operation.holomorphic else None
     if in_place:
@@ -239,7 +239,9 @@ def _apply(name: str, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) 
 
 def _of_constants(run: Run, func: Any, args: Any, kwargs: Any) -> Any:
     """What the model computes of constants that were made in the looks of the input."""
-    args, kwargs = tree_map_only(Continued, lambda x: x.value.real, (args, kwargs))
+    args, kwargs = _replaced(
+        (args, kwargs), lambda x: x.value.real if isinstance(x, Continued) else x
+    )
 
     def wrapped(x: Tensor) -> Any:
         if not x.is_floating_point():
@@ -288,7 +290,9 @@ def _overwrite(name: str, target: Continued, result: Any) -> Continued:
 def _at_base(func: Any, args: Any, kwargs: Any) -> Any:
     """What the model itself computes at the base point."""
     with torch.no_grad():
-        args, kwargs = tree_map_only(Continued, lambda x: x.base, (args, kwargs))
+        args, kwargs = _replaced(
+            (args, kwargs), lambda x: x.base if isinstance(x, Continued) else x
+        )
         return func(*args, **kwargs)
 
 
@@ -376,11 +380,26 @@ def _as_torch_names_them(kwargs: dict[str, Any]) -> dict[str, Any]:
     return {names.get(k, k): v for k, v in kwargs.items() if k not in silent}
 
 
-def _complex_dtype(name: str, dtype: torch.dtype) -> torch.dtype:
-    if dtype in _LOW:
+def _replaced(arguments: Any, new: Callable[[Any], Any]) -> Any:
+    """The arguments with a new leaf for each; torch's pytrees take ten times as long."""
+    if isinstance(arguments, tuple | list):
+        kind = list if isinstance(arguments, list) else tuple
+        return kind([_replaced(x, new) for x in arguments])
+    if isinstance(arguments, dict):
+        return {k: _replaced(x, new) for k, x in arguments.items()}
+    return new(arguments)
+
+
+def _complex(name: str, x: Any) -> Any:
+    """The complex value, the complex dtype of a real one, or x as it is."""
+    if isinstance(x, Continued):
+        return x.value
+    if not isinstance(x, torch.dtype):
+        return x
+    if x in _LOW:
         raise Refusal(
-            f"torch.{name} to {dtype}: no complex numbers have parts of 16 bits. Extend the model "
+            f"torch.{name} to {x}: no complex numbers have parts of 16 bits. Extend the model "
             "in single or double precision",
             holomorphic=True,
         )
-    return _COMPLEX.get(dtype, dtype)
+    return _COMPLEX.get(x, x)

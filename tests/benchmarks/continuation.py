@@ -2,7 +2,8 @@
 
     python tests/benchmarks/continuation.py
 
-Processor time of one thread, the least of several rounds that alternate between the two.
+Processor time of one thread, the least of several rounds that alternate between the two, and the
+peak of torch's allocator during the pass.
 """
 
 import time
@@ -11,10 +12,11 @@ from collections.abc import Callable
 import torch
 from torch import nn
 
+from holonet.bench.memory import Work, peak
 from holonet.continuation import extend
 
 
-def convolutional(width: int = 32) -> nn.Module:
+def convolutional(width: int) -> nn.Module:
     layers: list[nn.Module] = []
     channels = 3
     for stride in (1, 2, 2):
@@ -39,20 +41,35 @@ def least(*calls: Callable[[], object], rounds: int = 15) -> list[float]:
     return times
 
 
+def megabytes(call: Callable[[], object]) -> float:
+    return peak(lambda: Work(call, lambda: None)).activations / 1e6
+
+
 def main() -> None:
     torch.set_num_threads(1)
     torch.manual_seed(0)
     cases = {
-        "convolutional network, 32 x 3 x 32 x 32": (convolutional(), torch.randn(32, 3, 32, 32)),
+        **{
+            f"3 convolutions of width {width}, {n} x 3 x 32 x 32": (
+                convolutional(width),
+                torch.randn(n, 3, 32, 32),
+            )
+            for width, n in ((32, 32), (64, 16), (128, 4))
+        },
+        "50 tanh, 4 x 4": (nn.Sequential(*[nn.Tanh()] * 50), torch.randn(4, 4)),
         "transformer encoder layer, 16 x 64 x 128": (attention(), torch.randn(16, 64, 128)),
     }
-    print("| model | real, ms | complex, ms | ratio |\n|---|---|---|---|")
+    print("| model | real, ms | complex, ms | ratio | real, MB | complex, MB |")
+    print("|---|---|---|---|---|---|")
     for name, (model, x) in cases.items():
         model.eval()
         f, z = extend(model), torch.complex(x, 0.1 * torch.randn_like(x))
+        calls = (lambda m=model, x=x: m(x), lambda f=f, z=z: f(z))
         with torch.no_grad():
-            real, extended = least(lambda m=model, x=x: m(x), lambda f=f, z=z: f(z))
-        print(f"| {name} | {1e3 * real:.1f} | {1e3 * extended:.1f} | {extended / real:.2f} |")
+            real, extended = least(*calls)
+            memory = " | ".join(f"{megabytes(call):.1f}" for call in calls)
+        times = f"{1e3 * real:.1f} | {1e3 * extended:.1f} | {extended / real:.2f}"
+        print(f"| {name} | {times} | {memory} |")
 
 
 if __name__ == "__main__":
