@@ -5,11 +5,22 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from holonet import attacks, calculus, data, domains, errors, functions, nn, regularizers
+    from holonet import (
+        attacks,
+        calculus,
+        continuation,
+        data,
+        domains,
+        errors,
+        functions,
+        nn,
+        regularizers,
+    )
 
 __all__ = [
     "attacks",
     "calculus",
+    "continuation",
     "data",
     "domains",
     "errors",

@@ -19,7 +19,7 @@ REFUSED.enter(
     "eq ne isclose allclose equal logical_not logical_and logical_or logical_xor nonzero "
     "count_nonzero any all isin",
     "compares values that depend on the input",
-    "decide by what does not depend on it",
+    "Decide by what does not depend on it",
 )
 REFUSED.enter(
     "item tolist contains numpy array is_nonzero deepcopy reduce_ex",

@@ -107,7 +107,11 @@ def _pairwise(
     return _length(x1 - x2 + eps, [-1], keepdim)
 
 
-@STATISTICS("cosine_similarity", "sum of z w over both norms", "as normalize")
+@STATISTICS(
+    "cosine_similarity",
+    "sum of z w over both norms",
+    "the model's where both norms are at least eps",
+)
 def _cosine(func: Any, x1: Tensor, x2: Tensor, dim: int = 1, eps: float | int = 1e-8) -> Tensor:
     unit = [x / torch.sqrt((x * x).sum(dim, keepdim=True)) for x in (x1, x2)]
     return (unit[0] * unit[1]).sum(dim)

@@ -194,6 +194,18 @@ def test_without_gradients_the_values_are_the_same() -> None:
     assert torch.equal(value, extend(model)(z))
 
 
+def test_transforms_of_torch_func_go_through() -> None:
+    model = nn.Sequential(nn.Linear(5, 4), nn.LayerNorm(4), nn.GELU(), nn.LogSoftmax(-1)).double()
+    f, z = extend(model), torch.randn(3, 5, dtype=torch.complex128)
+    torch.testing.assert_close(torch.func.vmap(f)(z), f(z))
+    v = torch.randn_like(z)
+    along, turned = (torch.func.jvp(f, (z,), (w,))[1] for w in (v, 1j * v))
+    torch.testing.assert_close(turned, 1j * along)
+    doubled = {name: 2 * p for name, p in f.named_parameters()}
+    changed = torch.func.functional_call(f, doubled, (z,))
+    assert not torch.allclose(changed, f(z))
+
+
 def test_model_and_points_are_left_as_they_are() -> None:
     model = residual_network()
     model[0].train()
