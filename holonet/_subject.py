@@ -237,7 +237,7 @@ def random_lines(z: ComplexPoints, generator: torch.Generator) -> ComplexPoints:
 
     Entries of equal modulus would not do: in such directions |z1|^2 - |z2|^2 looks pluriharmonic.
     """
-    v = torch.randn(z.shape, generator=generator, dtype=z.dtype)
+    v = torch.randn(z.shape, generator=generator, dtype=z.dtype).to(z.device)
     return v / per_example(lengths(v), v)
 
 

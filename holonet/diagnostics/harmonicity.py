@@ -72,7 +72,8 @@ def harmonicity(
         radii: Euclidean, in the coordinates; increasing. None takes 0.01, 0.03, 0.1 and 0.3 times
             the root mean square distance of the examples from their mean.
         baseline: "untrained" for the twin that `untrained_twin` makes, a model, or None. A
-            function, or a module without parameters, has no twin.
+            function, or a module without parameters, has no twin. One twin is one initialization:
+            call again with other models for the spread over them.
         coordinates: "real" for the n coordinates of real examples (of complex ones the real parts
             vary), "complex" for the 2n of complex ones; real examples are lifted. Re f with f
             holomorphic is harmonic in the latter and in general not in the former.

@@ -292,7 +292,9 @@ class Harmonicity:
             elif a.low > b.high:
                 words.append(f"more at radius {own.radius:.3g}")
         found = ", ".join(words) or "no difference beyond the intervals"
-        return [f"beside the {self.baseline_name} model, the part that is not harmonic: {found}"]
+        line = f"beside the {self.baseline_name} model, the part that is not harmonic: {found}"
+        once = "; that is one initialization, and the intervals are over examples"
+        return [line + once if self.baseline_name == "untrained" else line]
 
     def _bending(self) -> str:
         how = "exact" if self.exact else "from random directions"

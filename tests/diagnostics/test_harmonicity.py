@@ -129,6 +129,7 @@ def test_the_untrained_twin_stands_beside_a_trained_model() -> None:
     assert all(torch.equal(value, state[name]) for name, value in model.state_dict().items())
     assert not torch.equal(found.baseline.gap.value, found.gap.value)
     assert "beside the untrained model" in str(found)
+    assert "that is one initialization" in str(found)
     given = look(model, normal(20, 6), baseline=model, seed=1)
     assert torch.equal(given.baseline.gap.value, given.gap.value)
     assert "no difference beyond the intervals" in str(given)
