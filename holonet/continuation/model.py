@@ -12,8 +12,9 @@ from torch.utils._pytree import tree_map_only
 
 from holonet._arguments import checked
 from holonet.continuation.operation import Refusal
+from holonet.continuation.randomness import NoRandomness
 from holonet.continuation.table import OPERATIONS
-from holonet.continuation.tensor import Continued, NoRandomness, Run
+from holonet.continuation.tensor import Continued, Run
 from holonet.errors import ConfigError, InputTypeError, NotHolomorphicError, ShapeError
 from holonet.functions.parts import has_parts
 

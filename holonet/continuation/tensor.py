@@ -13,14 +13,13 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch._ops import OpOverload
-from torch.overrides import TorchFunctionMode
 from torch.utils._pytree import tree_map_only
 
 from holonet._types import ComplexEntries, Entries, OwnShape
 from holonet.continuation.operation import Operation, Refusal
 from holonet.functions.parts import has_parts
 
-__all__ = ["Continued", "Memory", "NoRandomness", "Run"]
+__all__ = ["Continued", "Memory", "Run"]
 
 
 def _names(text: str) -> frozenset[str]:
@@ -55,20 +54,6 @@ _CONSTANTS = _names(
     zeros_like ones_like full_like empty_like new_zeros new_ones new_full new_empty new_tensor
     """
 )
-_DROPOUT = _names(
-    """
-    dropout dropout1d dropout2d dropout3d alpha_dropout feature_alpha_dropout feature_dropout
-    """
-)
-_RANDOM = _names(
-    """
-    rand randn randint randperm rand_like randn_like randint_like bernoulli bernoulli_ normal
-    normal_ uniform_ multinomial poisson exponential_ random_ log_normal_ cauchy_ geometric_
-    gumbel_softmax rrelu_with_noise
-    """
-)
-"""What draws from a generator."""
-
 _OPERATORS = {
     "iadd": "add",
     "isub": "sub",
@@ -167,28 +152,6 @@ class Continued(Tensor):
             f"inside of the model: {_UNSEEN}. Give the model as plain Python code",
             holomorphic=True,
         )
-
-
-class NoRandomness(TorchFunctionMode):
-    """Refuse random numbers, drawn on tensors of the model alone too, in this thread."""
-
-    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        kwargs = kwargs or {}
-        name = getattr(func, "__name__", "").split(".")[0]
-        draws = name in _RANDOM or (name in _DROPOUT and _is_in_train_mode(*args, **kwargs))
-        if draws:
-            raise Refusal(
-                f"torch.{name} draws at every call, so the model is not one function. Call "
-                "model.eval(), or draw in front of the model",
-                holomorphic=True,
-            )
-        return func(*args, **kwargs)
-
-
-def _is_in_train_mode(
-    input: Any, p: float | int = 0.5, training: bool = True, inplace: bool = False
-) -> bool:
-    return training and p > 0
 
 
 def _apply(name: str, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
