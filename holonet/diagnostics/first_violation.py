@@ -173,7 +173,8 @@ def first_violation(
     if fault is None:
         return None
     module = recorder.modules[fault.call.path]
-    inside = fault.at != fault.call.leave or bool(fault.call.children and not _is_whole(module))
+    between = fault.at != fault.call.leave or bool(fault.call.children)
+    inside = between and not (_is_whole(module) or _is_from_library(module))
     return FirstViolation(
         path=fault.call.path,
         type_name=type(module).__name__,
@@ -183,7 +184,7 @@ def first_violation(
         witness=evidence.witness,
         call=fault.call.number,
         behind=fault.behind if inside else None,
-        before=fault.before,
+        before=fault.before if inside else None,
         inside=inside,
         suggestion=_suggestion(module, inside),
     )
@@ -335,9 +336,13 @@ def _fault(root: Call, bad: Flags, modules: Mapping[str, nn.Module]) -> _Fault |
 
 def _is_whole(module: nn.Module) -> bool:
     """Whether it is a layer of a library or of a declared type, which nobody takes apart."""
-    package = type(module).__module__.split(".")[0]
-    library = package in ("torch", "complextorch") and bool(way_out_for(type(module)))
-    return type(module) in DECLARATIONS or library
+    known = _is_from_library(module) and bool(way_out_for(type(module)))
+    return type(module) in DECLARATIONS or known
+
+
+def _is_from_library(module: nn.Module) -> bool:
+    """Whether its forward is not the user's to change."""
+    return type(module).__module__.split(".")[0] in ("torch", "complextorch")
 
 
 def _suggestion(module: nn.Module, inside: bool) -> str:

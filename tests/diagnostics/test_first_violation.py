@@ -332,6 +332,7 @@ class Wrong(HolomorphicModule):
     ("layer", "words"),
     [
         (ctnn.CTanh(), "CTanh is smooth: use a holomorphic activation"),
+        (ctnn.CVSplitTanh(), "replace CVSplitTanh by a layer of holonet.nn"),
         (ctnn.LayerNorm(3), "nn.FrozenNorm measures them once"),
         (Wrong(), "Wrong is declared entire: correct the declaration"),
         (Mixed(0.1), "replace Mixed by a layer of holonet.nn"),
@@ -339,7 +340,7 @@ class Wrong(HolomorphicModule):
 )
 def test_the_suggestion_says_what_is_known_of_the_layer(layer: nn.Module, words: str) -> None:
     found = violation(nn.Sequential(FrozenNorm(3), layer, Linear(3, 2)))
-    assert found.path == "1"
+    assert (found.path, found.inside) == ("1", False)
     assert words in found.suggestion
     sentence = str(found)
     assert sentence.startswith(f"the first violation of holomorphy is in '1' ({found.type_name}):")
