@@ -52,7 +52,8 @@ class Subject:
     Args:
         f: a function of batches, a module, or a module's bound method; the module is copied.
         z: the points, (batch, *event). None takes 8 points of the domain, or normal ones, with as
-            many entries as the first layer with `in_features` takes.
+            many entries as the first layer with `in_features` takes; real ones for a module that
+            takes no others, unless they are lifted.
         domain: of each entry of z; None takes the one that a record or a single layer declares.
         radius: of circles; None takes half the root mean square norm of the points, at least 0.5.
         lift: whether real points become complex ones.
@@ -80,6 +81,8 @@ class Subject:
         declared = getattr(f, "domain", None) if domain is None else domain
         self.domain = declared if isinstance(declared, Domain) else None
         self.z = self._default_points() if z is None else in_double(z, lift=lift)
+        if z is None and not lift and self._refusal() is not None:
+            self.z = self.z.real
         if radius is None:
             radius = max(0.5, 0.5 * float(lengths(self.z).square().mean().sqrt()))
         if not 0 < radius < math.inf:
@@ -150,16 +153,23 @@ class Subject:
         Raises:
             InputTypeError: it does not.
         """
-        if self.module is None or any(p.is_complex() for p in self.module.parameters()):
-            return
-        try:
-            self.f(self.z[:1])
-        except (RuntimeError, NotImplementedError) as error:
+        if (error := self._refusal()) is not None:
             raise InputTypeError(
                 f"{type(self.module).__name__} has real parameters and takes no complex points "
-                f"({str(error).splitlines()[0]}): holomorphy is a question to functions of complex "
-                "numbers. Ask testing.assert_harmonic, or build it of holonet.nn's layers"
+                f"({str(error).splitlines()[0]}): continuation.extend(model) continues it to them. "
+                "At real points ask testing.assert_harmonic or diagnostics.harmonicity"
             ) from error
+
+    def _refusal(self) -> Exception | None:
+        """What a module of real parameters raises at the points, if it does."""
+        if self.module is None or any(p.is_complex() for p in self.module.parameters()):
+            return None
+        try:
+            with torch.no_grad():
+                self.f(self.z[:2])  # batch statistics need two
+        except (RuntimeError, NotImplementedError) as error:
+            return error
+        return None
 
     @torch.no_grad()
     def require_examples_apart(self, variant: Variant, radius: float, claim: str) -> None:
@@ -177,7 +187,13 @@ class Subject:
         shared, again = (values_at(variant.f, company, asked)[len(z) :][:LONELY] for _ in range(2))
         if not torch.equal(shared, again):
             return
-        alone = torch.cat([values_at(variant.f, point[None], asked) for point in z[:LONELY]])
+        try:
+            alone = torch.cat([values_at(variant.f, point[None], asked) for point in z[:LONELY]])
+        except ValueError as error:  # torch's normalizers want company in train mode
+            raise AssertionError(
+                f"not {claim}: {self.name}, {variant.name}, is no function of one point: alone "
+                f"it takes none ({error}). Let it take each example on its own"
+            ) from error
         size = torch.maximum(lengths(shared).max(), lengths(alone).max())
         change = lengths(shared - alone)
         if bool((change > math.sqrt(torch.finfo(alone.dtype).eps) * size).any()):

@@ -64,7 +64,7 @@ def assert_harmonic(
     Args:
         u: real- or complex-valued, of batches, each example on its own.
         z: points, (batch, *event), real or complex; default 8 complex ones, of the domain that is
-            given or declared, or normal.
+            given or declared, or normal; real ones for a module that takes no others.
         domain: of each entry, for complex points and entry-wise u.
         radius: of circles and spheres, as for `assert_holomorphic`.
         seed: of directions, points and perturbations.
@@ -86,6 +86,8 @@ def assert_harmonic(
         AssertionError: not harmonic...
     """
     subject = Subject(u, z, domain=domain, radius=radius, lift=False, seed=seed)
+    if subject.z.is_complex():
+        subject.require_complex_input()
     z, radius = subject.z, subject.radius
     generator = torch.Generator().manual_seed(seed)
     worst = 0.0
@@ -153,13 +155,14 @@ def assert_pluriharmonic(
         Traceback (most recent call last):
         AssertionError: not pluriharmonic...
     """
-    subject = Subject(u, z, domain=domain, radius=radius, lift=False, seed=seed)
+    subject = Subject(u, z, domain=domain, radius=radius, lift=z is None, seed=seed)
     z = subject.z
     if not z.is_complex():
         raise InputTypeError(
             "assert_pluriharmonic at real points: it is about complex lines. Lift the points, "
             "z.to(torch.complex128), or ask assert_harmonic"
         )
+    subject.require_complex_input()
     generator = torch.Generator().manual_seed(seed)
     worst = 0.0
     for variant in subject.variants(perturb=perturb):

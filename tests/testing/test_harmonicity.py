@@ -36,6 +36,23 @@ def test_every_impostor_of_pluriharmonicity_is_rejected(name, seed):
         assert_pluriharmonic(impostor.make(), impostor.points(), seed=seed)
 
 
+def test_real_models_are_asked_at_real_points():
+    assert assert_harmonic(torch_nn.Linear(5, 2)) == 0
+    smooth = torch_nn.Sequential(torch_nn.Linear(3, 4), torch_nn.GELU(), torch_nn.Linear(4, 2))
+    with pytest.raises(AssertionError, match="not harmonic: Sequential, in eval mode"):
+        assert_harmonic(smooth)
+    for refused in (
+        lambda: assert_pluriharmonic(smooth),
+        lambda: assert_harmonic(smooth, normal(0, 4, 3)),
+        lambda: assert_holomorphic(smooth),
+    ):
+        with pytest.raises(InputTypeError, match=r"continuation\.extend.*assert_harmonic"):
+            refused()
+    batched = torch_nn.Sequential(torch_nn.Linear(4, 4), torch_nn.BatchNorm1d(4))
+    with pytest.raises(AssertionError, match=r"in train mode, is no function of one point: alone"):
+        assert_harmonic(batched)
+
+
 @each("name", sorted(CATALOGUE))
 @each("part", [torch.real, torch.imag])
 def test_parts_of_records_are_harmonic(name, part):
