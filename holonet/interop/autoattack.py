@@ -266,7 +266,7 @@ def _attack(
     logger = logging.getLogger("auto-attack")
     logger.handlers, logger.propagate = [handler], False
     logger.setLevel(logging.DEBUG)
-    layout = ImageLayout(model, x)
+    layout = ImageLayout(model, x).requires_grad_(False)  # a copy; only inputs have gradients
     with evaluating(model):
         with torch.no_grad():
             classes = model(x[:1]).shape[1]
