@@ -2,6 +2,7 @@
 
 import logging
 import math
+import shutil
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -102,7 +103,8 @@ def compare(
 
     Each run has a folder of its own with metrics, checkpoints, weights and result.json. That file
     holds its identity, and its digest lies beside it. Called again after a crash, finished
-    runs are read back and an interrupted one resumes from its last checkpoint; a network of another
+    runs are read back and an interrupted one resumes from its last checkpoint, or after the last
+    batch that an ensemble of attacks finished; a network of another
     configuration is trained anew, one under another protocol only attacked anew. A result that is
     damaged, or of other weights than those beside it, is computed again, with a warning.
 
@@ -239,9 +241,8 @@ def _run(
         model, records = train_it(resume=False)
     with progress_bar(progress) as bar:
         task = bar.add_task("attacking", total=batches(data, protocol))
-        curve = measure_robustness(
-            model.to(torch.device("cpu")), data, protocol, on_batch=lambda: bar.advance(task)
-        )
+        model, attacked = model.to(torch.device("cpu")), run / "attacks"
+        curve = measure_robustness(model, data, protocol, lambda: bar.advance(task), attacked)
     saved = keep(
         run / "result.json",
         identity,
@@ -250,6 +251,7 @@ def _run(
         curve=[asdict(point) for point in curve],
         records=records,
     )
+    shutil.rmtree(attacked, ignore_errors=True)
     return _outcome(contender.label, protocol, train.seed, model, saved, run)
 
 

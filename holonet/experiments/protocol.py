@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Literal
 
 from torch import Tensor, nn
@@ -51,6 +52,7 @@ def measure_robustness(
     data: Dataset,
     protocol: Protocol,
     on_batch: Callable[[], None] | None = None,
+    folder: Path | None = None,
 ) -> list[RobustnessPoint]:
     """The accuracy at each radius; radius 0 is the clean accuracy on the same examples.
 
@@ -62,6 +64,7 @@ def measure_robustness(
         data: its first test examples are attacked.
         protocol: how.
         on_batch: called after each batch at each different radius, for a progress bar.
+        folder: where the ensembles keep each batch, so that a second call goes on after a crash.
     """
     x, y = data.x_test[: protocol.examples], data.y_test[: protocol.examples]
     threat = replace(protocol.threat, bounds=data.bounds)
@@ -78,9 +81,8 @@ def measure_robustness(
             on_batch=on_batch,
         )
     attacks = {"autoattack": _autoattack} if protocol.attack == "autoattack" else STRONG
-    reports = evaluate_radii(
-        model, x, y, protocol.eps, threat, attacks=attacks, batch_size=BATCH, on_batch=on_batch
-    )
+    options = {"attacks": attacks, "batch_size": BATCH, "on_batch": on_batch, "folder": folder}
+    reports = evaluate_radii(model, x, y, protocol.eps, threat, **options)
     return [report.robust for report in reports]
 
 

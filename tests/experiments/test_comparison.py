@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from holonet._files import LOCK, folder_lock, write_with_digest
+from holonet.attacks import AttackResult, ThreatModel, fgsm
 from holonet.data import load_digits
 from holonet.diagnostics import RobustnessPoint
 from holonet.errors import ConfigError, RunExistsError
@@ -23,6 +24,7 @@ from holonet.experiments import (
     Protocol,
     accuracy_difference,
     compare,
+    protocol,
     relative_cost,
 )
 from holonet.training import ModelConfig, RuleConfig, TrainConfig
@@ -88,6 +90,30 @@ def test_a_run_that_broke_off_goes_on(tmp_path: Path) -> None:
     assert resumed.clean == whole.clean
     assert resumed.curve == whole.curve
     assert resumed.records[-1]["train_loss"] == whole.records[-1]["train_loss"]
+
+
+def test_an_interrupted_ensemble_attacks_only_the_rest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    attacked: list[float] = []
+
+    def attack(model: Any, x: Any, y: Any, threat: ThreatModel, *, seed: int) -> AttackResult:
+        if threat.eps == interrupted:
+            raise KeyboardInterrupt
+        attacked.append(threat.eps)
+        return fgsm(model, x, y, threat)
+
+    monkeypatch.setattr(protocol, "STRONG", {"fgsm": attack})
+    strong = Protocol(eps=(0.0, 0.05, 0.1), attack="strong")
+    interrupted = 0.1
+    with pytest.raises(KeyboardInterrupt):
+        compare(CONTENDERS[1:], DATA, TRAIN, strong, folder=tmp_path / "a")
+    interrupted = -1.0
+    resumed = compare(CONTENDERS[1:], DATA, TRAIN, strong, folder=tmp_path / "a")
+    assert attacked == [0.05, 0.1]  # radius 0 needs no attack
+    assert not list(tmp_path.rglob("*.npz"))
+    whole = compare(CONTENDERS[1:], DATA, TRAIN, strong, folder=tmp_path / "b")
+    assert resumed[0].curve == whole[0].curve
 
 
 def test_data_outside_of_the_unit_box_are_attacked_in_their_own(tmp_path: Path) -> None:
