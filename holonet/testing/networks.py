@@ -94,11 +94,10 @@ def random_network(
     network = nn.Sequential(*layers)
     points = _SCALE * draw.normal(_POINTS, *shape)
     draw.fill(network)
-    with (
-        forward_hooks(m.register_forward_pre_hook(measure_input) for m in network.modules()),
-        forward_hooks(layer.register_forward_hook(_scale) for layer in draw.unfollowed),
-    ):
-        nn.init.data_driven_(network, points, scale=_SCALE, clearance=_CLEARANCE)
+    with forward_hooks(layer.register_forward_hook(_scale) for layer in draw.unfollowed):
+        nn.init.data_driven_(
+            network, points, scale=_SCALE, clearance=_CLEARANCE, before=measure_input
+        )
     return nn.to_precision(network, dtype), points.to(dtype)
 
 

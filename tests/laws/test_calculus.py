@@ -33,6 +33,7 @@ SEEDS = st.integers(0, 2**32)
 SHARES = st.floats(0.05, 0.6)  # of the radius of a region
 EPS = torch.finfo(torch.float64).eps
 laws = settings(suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
+of_networks = settings(laws, max_examples=max(20, laws.max_examples // 10))  # slow to build
 
 
 def normal(seed: int, *shape: int) -> Tensor:
@@ -385,7 +386,7 @@ NETWORKS = st.builds(
 )
 
 
-@laws
+@of_networks
 @given(case=NETWORKS)
 def test_networks_at_real_points_are_their_continuation_there(case):
     """module(x) = module(x + 0i), for complex, real and mixed coefficients."""
@@ -399,7 +400,7 @@ def test_networks_at_real_points_are_their_continuation_there(case):
     close(value, lifted, 1 + lifted.abs().max(), 1e6)
 
 
-@laws
+@of_networks
 @given(case=NETWORKS)
 def test_networks_with_real_coefficients_reflect(case):
     """Schwarz reflection, of what real arithmetic continues; complex coefficients break it."""
