@@ -393,8 +393,10 @@ def test_networks_at_real_points_are_their_continuation_there(case):
     network, z = case
     x = z.real.clone()
     inside = (network.margin(x) > 0.05) & (network.margin(z) > 0.05)
+    value, lifted = network(x), network(x + 0j)
+    inside &= (value + lifted).isfinite().all(1)  # points off the given ones may overflow
     assume(bool(inside.any()))
-    value, lifted = network(x)[inside], network(x + 0j)[inside]
+    value, lifted = value[inside], lifted[inside]
     has_complex = any(p.is_complex() for p in network.parameters())
     assert value.is_complex() == has_complex
     close(value, lifted, 1 + lifted.abs().max(), 1e6)
