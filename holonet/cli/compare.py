@@ -2,15 +2,16 @@
 
 import itertools
 import json
-import statistics
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
+import rich.table
 import typer
-from rich.table import Table
 
 from holonet._files import write_atomically
+from holonet._page import Table
+from holonet._provenance import provenance
 from holonet.attacks import ThreatModel
 from holonet.cli.options import (
     RULE_NAMES,
@@ -22,22 +23,23 @@ from holonet.cli.options import (
     given,
     parse_numbers,
     seed_option,
+    typed_command,
 )
 from holonet.cli.settings import configured, described, require_used, takes_settings
-from holonet.cli.terminal import say, show
-from holonet.errors import ConfigError, RunExistsError
+from holonet.cli.terminal import literal, say, show
+from holonet.errors import ConfigError, MissingDependencyError, RunExistsError
 from holonet.experiments import (
     EPS,
     Contender,
     Outcome,
     Protocol,
-    accuracy_difference,
-    relative_cost,
+    accuracy_table,
+    difference_table,
+    places_searched,
     run_demo,
 )
 from holonet.experiments import compare as run_comparison
 from holonet.interop import require_autoattack
-from holonet.statistics import Interval
 from holonet.training import RunConfig, load_data
 
 __all__ = ["compare", "demo"]
@@ -83,7 +85,7 @@ def demo(
     if as_json:
         typer.echo(json.dumps({"report": str(report), "outcomes": [o.to_json() for o in outcomes]}))
         return
-    _print(outcomes, [EPS], "PGD")
+    _show(accuracy_table(outcomes, [EPS], "PGD"))
     say(f"\nThe report is {report.resolve()}: open it in a browser.")
 
 
@@ -147,8 +149,8 @@ def compare(
 
     Separates what the rule does from what an analytic activation and complex coefficients do.
     Widths are those of the network with complex coefficients; the others have as many real
-    parameters. Called again after a crash, it resumes. The folder keeps each run, and the
-    results in results.jsonl.
+    parameters. Called again after a crash, it resumes. The folder keeps each run, the results
+    in results.jsonl, and report.html.
 
     [dim]holonet compare --seeds 3[/dim]
     [dim]holonet compare --networks complex-square,real-square,real-gelu,real-relu --match macs
@@ -198,10 +200,30 @@ def compare(
     if as_json:
         typer.echo(json.dumps(rows))
         return
-    _print(outcomes, radii, attack, baseline="standard" if "standard" in rules.split(",") else None)
+    baseline = "standard" if "standard" in rules.split(",") else None
+    accuracies = accuracy_table(outcomes, radii, attack, baseline)
+    differences = None
     if reference is not None:
-        _print_differences(outcomes, radii, attack, reference)
-    say(f"\nThe runs and results.jsonl are in {out}; call the command again to resume.")
+        differences = difference_table(outcomes, radii, attack, reference)
+    for table in (accuracies, differences):
+        if table is not None:
+            _show(table)
+    for line in places_searched(outcomes):
+        say(line)
+    facts = {"command": typed_command(ctx), **provenance()}
+    say(f"\n{_report(out, outcomes, protocol, accuracies, differences, facts)}")
+    say(f"The runs and results.jsonl are in {out}; call the command again to resume.")
+
+
+def _report(out: Path, outcomes: Sequence[Outcome], protocol: Protocol, *parts: Any) -> str:
+    """Write the page; say where it is, or what is missing to draw it."""
+    try:
+        from holonet.experiments.comparison_report import comparison_report
+        from holonet.plots import write_report
+    except MissingDependencyError as error:
+        return f"No report: {error}"
+    page = write_report(comparison_report(outcomes, protocol, *parts), out / "report.html")
+    return f"The report is {page.resolve()}: open it in a browser."
 
 
 def _network(name: str, match: str, threshold: str) -> tuple[str, dict[str, str]]:
@@ -242,67 +264,13 @@ def _rule(name: str) -> dict[str, str]:
     return {"rule.name": rule, "rule.at": place} if place else {"rule.name": rule}
 
 
-def _print(
-    outcomes: Sequence[Outcome], eps: Sequence[float], attack: str, baseline: str | None = None
-) -> None:
-    """One row for each label: mean over seeds, and the range where there are several.
-
-    With a baseline, the rule of that name, also the time of a step over the same network's there.
-    """
-    table = Table(title=f"accuracy clean and under {attack}, l_inf")
-    table.add_column("network, rule", no_wrap=True)
-    robust = [f"{attack} % at {digits(radius)}" for radius in eps]
-    headers = ["real parameters", "seeds", "clean %", *robust, "training s"]
-    for header in [*headers, *([f"step / {baseline}"] if baseline else [])]:
-        table.add_column(header, justify="right", min_width=max(map(len, header.split())))
-    for label in dict.fromkeys(o.label for o in outcomes):
-        rows = [o for o in outcomes if o.label == label]
-        cells = [
-            label,
-            str(rows[0].parameters),
-            str(len(rows)),
-            _spread([100 * o.clean for o in rows]),
-            *(_spread([100 * o.at(radius).accuracy for o in rows]) for radius in eps),
-            _spread([o.train_seconds for o in rows]),
-        ]
-        if baseline:
-            network = label.rsplit(", ", 1)[0]
-            cells.append(_spread(relative_cost(outcomes, label, f"{network}, {baseline}")))
-        table.add_row(*cells)
-    show(table, least=80 + 20 * len(eps))
-    for place in sorted({p.searched_in for o in outcomes for p in o.curve} - {""}):
-        labels = {o.label: None for o in outcomes if any(p.searched_in == place for p in o.curve)}
-        say(f"Searched in {place}: {'; '.join(labels)}.")
-
-
-def _print_differences(
-    outcomes: Sequence[Outcome], eps: Sequence[float], attack: str, reference: str
-) -> None:
-    """Each row's accuracy minus the reference's in points, paired over seeds."""
-    table = Table(title=f"points above {reference}, 95% intervals over seeds (Student's t)")
-    table.add_column("network, rule", no_wrap=True)
-    columns = {"clean": None, **{f"{attack} at {digits(radius)}": radius for radius in eps}}
-    for header in columns:
-        table.add_column(header, justify="right")
-    for label in dict.fromkeys(o.label for o in outcomes if o.label != reference):
-        differences = [
-            accuracy_difference(outcomes, label, reference, radius).scaled(100)
-            for radius in columns.values()
-        ]
-        table.add_row(label, *(_signed(difference) for difference in differences))
-    show(table, least=60 + 20 * len(columns))
-
-
-def _signed(difference: Interval) -> str:
-    text = f"{difference.estimate:+.2f}"
-    return (
-        f"{text} ({difference.low:+.2f} to {difference.high:+.2f})"
-        if difference.is_finite
-        else text
-    )
-
-
-def _spread(values: Sequence[float]) -> str:
-    if len(values) == 1:
-        return f"{values[0]:.1f}"
-    return f"{statistics.fmean(values):.2f} ({min(values):.2f} to {max(values):.2f})"
+def _show(table: Table) -> None:
+    """A table on the terminal; names are never cut."""
+    shown = rich.table.Table(title=literal(table.caption))
+    name, *headers = table.headers
+    shown.add_column(name, no_wrap=True)
+    for header in headers:
+        shown.add_column(header, justify="right", min_width=max(map(len, header.split())))
+    for row in table.rows:
+        shown.add_row(*map(literal, row))
+    show(shown, least=60 + 20 * len(headers) // 2)

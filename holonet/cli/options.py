@@ -1,6 +1,7 @@
 """Options that several commands have, and how they are read."""
 
 import math
+import shlex
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any, get_args
@@ -31,6 +32,7 @@ __all__ = [
     "norm_named",
     "parse_numbers",
     "seed_option",
+    "typed_command",
 ]
 
 RULE_NAMES = ", ".join(get_args(RuleConfig.model_fields["name"].annotation))
@@ -102,6 +104,23 @@ def given(ctx: typer.Context, options: Iterable[str]) -> list[str]:
     """Those options of a command that were typed, not left at their default."""
     sources = {name: ctx.get_parameter_source(name) for name in options}
     return [name for name, at in sources.items() if at and at.name == "COMMANDLINE"]
+
+
+def typed_command(ctx: typer.Context, without: Iterable[str] = ("out", "as_json")) -> str:
+    """The command with the options that were typed, to be typed again."""
+    words = ["holonet", *ctx.command_path.split()[1:]]
+    typed = set(given(ctx, ctx.params)) - set(without)
+    for parameter in ctx.command.params:
+        if parameter.name in typed:
+            value = ctx.params[parameter.name]
+            if parameter.param_type_name == "argument":
+                words.append(str(value))
+            elif value is True:
+                words.append(parameter.opts[0])
+            else:
+                values = value if isinstance(value, list) else [value]
+                words += [word for one in values for word in (parameter.opts[0], str(one))]
+    return shlex.join(words)
 
 
 def parse_numbers(text: str, option: str) -> list[float]:

@@ -1,7 +1,6 @@
 """`holonet reproduce`: what a paper claims, tested."""
 
 import json
-import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
@@ -10,8 +9,8 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from holonet.cli.options import JsonFlag, count
-from holonet.cli.settings import NAMES, configured, require_used, takes_settings
+from holonet.cli.options import JsonFlag, count, typed_command
+from holonet.cli.settings import configured, require_used, takes_settings
 from holonet.cli.terminal import say, show
 from holonet.studies.evidence import Verdict
 from holonet.studies.registry import STUDIES, study_named
@@ -32,6 +31,7 @@ STYLES = {
 
 @takes_settings(only=("data.name", "data.root"))
 def reproduce(
+    ctx: typer.Context,
     name: Annotated[str, typer.Argument(help=f"The study: {', '.join(STUDIES)}.")],
     quick: Annotated[bool, typer.Option("--quick", help="The short run, of minutes.")] = False,
     out: Annotated[
@@ -60,24 +60,12 @@ def reproduce(
         folder,
         quick=quick,
         progress=not as_json,
-        command=_command(name, quick, seeds, epochs, settings),
+        command=typed_command(ctx),
     )
     if as_json:
         typer.echo(json.dumps(result.record))
         return
     _print(kind, result)
-
-
-def _command(
-    name: str, quick: bool, seeds: int | None, epochs: int | None, settings: Mapping[str, str]
-) -> str:
-    """What does this again, without the choice of the folder."""
-    options = {"seeds": seeds, "epochs": epochs}
-    options |= {NAMES[key]: text for key, text in settings.items()}
-    command = ["holonet", "reproduce", name, *["--quick"] * quick]
-    for option, value in options.items():
-        command += [] if value is None else [f"--{option}", str(value)]
-    return shlex.join(command)
 
 
 def _print(kind: type[Study], result: StudyResult) -> None:

@@ -9,6 +9,7 @@ from holonet.experiments.comparison import (
 )
 from holonet.experiments.demo import DEMO, EPS, run_demo
 from holonet.experiments.protocol import ATTACKERS, Protocol
+from holonet.experiments.tables import accuracy_table, difference_table, places_searched
 
 __all__ = [
     "ATTACKERS",
@@ -18,7 +19,10 @@ __all__ = [
     "Outcome",
     "Protocol",
     "accuracy_difference",
+    "accuracy_table",
     "compare",
+    "difference_table",
+    "places_searched",
     "relative_cost",
     "run_demo",
 ]

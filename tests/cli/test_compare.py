@@ -88,6 +88,12 @@ def test_compare_shows_a_column_for_each_radius_and_the_step_over_the_standard_o
     for part in ("pgd % at 0.1", "pgd % at 0.05", "training s", "step / standard"):
         assert part in result.stdout
     assert "real sin, linearized" in result.stdout
+    page = (tmp_path / "report.html").read_text()
+    assert page.count("<img") == 1  # a picture for each network
+    for option in ("holonet compare ", "--networks real-sin", "--eps 0.1,0.05"):
+        assert option in page
+    assert "--out" not in page
+    assert "Wilson" in page
     run = RunConfig.read(tmp_path / "real-sin-linearized-seed0" / "config.toml")
     assert run.rule.eps == 0.1  # the first radius
     assert (run.model.coefficients, run.model.activation) == ("real", "sin")

@@ -1,0 +1,49 @@
+"""Tables of a comparison: means, ranges and differences over seeds."""
+
+from pathlib import Path
+
+from holonet.diagnostics import RobustnessPoint
+from holonet.experiments import Outcome, accuracy_table, difference_table, places_searched
+
+
+def outcome(label: str, seed: int, correct: int, step_ms: float = 1.0, place: str = "") -> Outcome:
+    curve = (RobustnessPoint(0.0, 190, 200), RobustnessPoint(0.1, correct, 200, place))
+    return Outcome(label, seed, 100, 0.95, curve, step_ms, 7.0, (), Path())
+
+
+OUTCOMES = [
+    outcome("net, standard", 0, 20),
+    outcome("net, pgd", 0, 100, 6.0, "the image box of Threshold"),
+    outcome("net, standard", 1, 40),
+    outcome("net, pgd", 1, 140, 8.0, "the image box of Threshold"),
+]
+
+
+def test_rows_have_the_mean_and_the_range_over_seeds() -> None:
+    table = accuracy_table(OUTCOMES, [0.1], "PGD", "standard")
+    assert list(table.headers)[:3] == ["network, rule", "clean %", "PGD % at 0.1"]
+    assert [row[0] for row in table.rows] == ["net, standard", "net, pgd"]
+    assert table.rows[0][2] == "15.00 (10.00 to 20.00)"
+    assert table.rows[1][2] == "60.00 (50.00 to 70.00)"
+    assert table.rows[1][-1] == "7.00 (6.00 to 8.00)"
+    assert table.rows[1][3] == "2"
+
+
+def test_one_seed_has_no_range() -> None:
+    table = accuracy_table(OUTCOMES[:2], [0.0, 0.1], "PGD")
+    assert table.rows[1][1:4] == ["95.0", "95.0", "50.0"]
+    assert "step / standard" not in table.headers
+
+
+def test_differences_are_paired_over_seeds_in_points() -> None:
+    table = difference_table(OUTCOMES, [0.1], "PGD", "net, standard")
+    ((label, clean, robust),) = table.rows
+    assert label == "net, pgd"
+    assert str(clean).startswith("+0.00")
+    # 40 and 50 points: 45, and 12.7062 sqrt(50 / 2) = 63.53 to either side
+    assert robust == "+45.00 (-18.53 to +108.53)"
+
+
+def test_places_are_named_with_the_rows_that_they_belong_to() -> None:
+    assert places_searched(OUTCOMES) == ["Searched in the image box of Threshold: net, pgd."]
+    assert places_searched(OUTCOMES[:1]) == []
