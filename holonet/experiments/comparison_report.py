@@ -12,6 +12,8 @@ from holonet.plots.attacks import curve_of
 
 __all__ = ["comparison_report"]
 
+ATTACKS = {"pgd": "PGD", "strong": "holonet's ensemble", "autoattack": "AutoAttack"}
+
 
 def comparison_report(
     outcomes: Sequence[Outcome],
@@ -36,7 +38,7 @@ def comparison_report(
     best = max(means, key=means.__getitem__)
     return Report(
         title="Networks and training rules compared",
-        summary=f"Under {protocol.attack} with radius {eps:g} (l_inf) {best} keeps most of the "
+        summary=f"Under {ATTACKS[protocol.attack]} with radius {eps:g} (l_inf) {best} keeps most of the "
         f"{outcomes[0].curve[0].examples} attacked test examples: {means[best]:.1%}, the mean "
         f"over seeds. All networks were trained by one schedule.",
         headline=accuracies,
@@ -64,7 +66,7 @@ def _section(outcomes: Sequence[Outcome], network: str, protocol: Protocol) -> S
     return Section(
         title=network,
         figure=plot_robustness(protocol.eps, curves, xlabel="eps (l_inf)"),
-        caption=f"Accuracy under {protocol.attack} against its radius. The band of one seed is "
+        caption=f"Accuracy under {ATTACKS[protocol.attack]} against its radius. The band of one seed is "
         "Wilson's interval at 95%, that of several the range of their accuracies.",
     )
 

@@ -21,11 +21,11 @@ def test_summary_names_the_row_that_keeps_most_at_the_largest_radius() -> None:
         for network, rule, far in (("a", "pgd", 50), ("a", "standard", 20), ("b, thr", "pgd", 90))
         for seed in (0, 2)
     ]
-    protocol = Protocol(eps=(0.0, *RADII))
+    protocol = Protocol(eps=(0.0, *RADII), attack="autoattack")
     accuracies = accuracy_table(outcomes, RADII, "pgd")
     differences = difference_table(outcomes, RADII, "pgd", "a, pgd")
     report = comparison_report(outcomes, protocol, accuracies, differences, {"command": "x"})
-    assert "radius 0.2 (l_inf) b, thr, pgd keeps most" in report.summary
+    assert "Under AutoAttack with radius 0.2 (l_inf) b, thr, pgd keeps most" in report.summary
     assert "45.5%" in report.summary
     assert [section.title for section in report.sections] == ["Differences", "a", "b, thr"]
     lines = report.sections[1].figure.axes[0].get_lines()  # type: ignore[union-attr]
