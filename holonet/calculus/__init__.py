@@ -32,6 +32,7 @@ from holonet.calculus.taylor import (
     ConvergenceRadius,
     TaylorCoefficients,
     radius_of_convergence,
+    radius_of_series,
     taylor_coefficients,
 )
 from holonet.calculus.wirtinger import (
@@ -95,6 +96,7 @@ __all__ = [
     "poisson_integral",
     "pullback",
     "radius_of_convergence",
+    "radius_of_series",
     "relative_defect",
     "residue",
     "second_directional_derivative",

@@ -18,6 +18,7 @@ __all__ = [
     "ConvergenceRadius",
     "TaylorCoefficients",
     "radius_of_convergence",
+    "radius_of_series",
     "taylor_coefficients",
 ]
 
@@ -202,6 +203,25 @@ def radius_of_convergence(
             f"radius_of_convergence of a function with outputs {tuple(found.values.shape[1:])}: "
             "choose one of them, lambda z: f(z)[..., 0]"
         )
+    return radius_of_series(found, radius)
+
+
+@checked
+def radius_of_series(found: TaylorCoefficients, radius: float | int) -> ConvergenceRadius:
+    """What `radius_of_convergence` makes of coefficients that are there already.
+
+    Args:
+        found: those of one function, shape (count,).
+        radius: of the circle that they are from.
+
+    Raises:
+        NumericalError: too few coefficients are above their errors, as those of a polynomial.
+
+    Example:
+        >>> found = taylor_coefficients(lambda z: 1 / (3 - z), 0, 1.5)
+        >>> round(radius_of_series(found, 1.5).value, 6)
+        3.0
+    """
     k = torch.arange(len(found.values), dtype=torch.float64)
     scaled = found.values.abs() * radius**k
     above = scaled > NOISE * found.error * radius**k

@@ -1,5 +1,7 @@
 """What a trained network is: holomorphic or not, robust or not, with numbers and intervals."""
 
+from holonet.diagnostics.analyticity import analyticity
+from holonet.diagnostics.analyticity_report import Analyticity
 from holonet.diagnostics.evaluation import evaluate_radii, evaluate_robustness
 from holonet.diagnostics.first_violation import FirstViolation, first_violation
 from holonet.diagnostics.gradient_masking import GradientMaskingCheck, gradient_masking_checks
@@ -13,6 +15,7 @@ from holonet.diagnostics.transfer import Rate, TransferMatrix, transfer_matrix
 from holonet.diagnostics.untrained import UntrainedTwin, untrained_twin
 
 __all__ = [
+    "Analyticity",
     "FirstViolation",
     "GradientMaskingCheck",
     "Harmonicity",
@@ -25,6 +28,7 @@ __all__ = [
     "TransferMatrix",
     "UntrainedTwin",
     "WorstPoint",
+    "analyticity",
     "evaluate_radii",
     "evaluate_robustness",
     "first_violation",

@@ -1,0 +1,150 @@
+"""What is found on the lines of a group of examples: the rows of an `Analyticity`."""
+
+import math
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from holonet.calculus.taylor import ConvergenceRadius
+from holonet.diagnostics.analyticity_report import (
+    FOUND,
+    KINDS,
+    NO_DIRECTION,
+    NONE_WITHIN,
+    UNRESOLVED,
+    Analyticity,
+)
+from holonet.diagnostics.discs import NODES
+from holonet.diagnostics.lines import ModelOnLines
+from holonet.diagnostics.singularities import BOUNDS, Singularities, find_singularities
+
+__all__ = ["Search"]
+
+GRID = 201  # points of the segment at which the height of the clear discs is taken
+SHOWN = 48  # Taylor coefficients that are kept
+KINK = KINDS.index("kink")
+
+
+@dataclass(frozen=True)
+class Search:
+    """What is looked for on every line."""
+
+    outputs: str
+    directions: tuple[str, ...]
+    reach: float
+    segment: float
+    centers: int
+
+    @torch.no_grad()
+    def at(self, lines: ModelOnLines, defined: Bool[Tensor, "examples directions"]) -> Analyticity:
+        """The rows of a group of examples."""
+        shape, count = defined.shape, defined.numel()
+        spread = torch.linspace(-self.segment, self.segment, self.centers, dtype=torch.float64)
+        middle = self.centers // 2
+        spread[middle] = 0.0  # also where it is the only one
+        rows = torch.arange(count).repeat_interleave(self.centers)
+        search = find_singularities(lines, rows, spread.repeat(count), self.reach)
+        discs, known = search.discs, search.known
+        pole = search.candidate.view(count, self.centers)[:, middle]
+        clear = discs.radius.view(count, self.centers)
+        modes = discs.modes.view(count, self.centers, NODES)[:, middle]
+        radii = [discs.radius_of_convergence(i) for i in range(middle, len(rows), self.centers)]
+        kink = self._kinks(lines).flatten()
+        table = [
+            self._line(known.at(known.row == i), clear[i, middle], pole[i], radii[i])
+            for i in range(count)
+        ]
+        found = {name: torch.stack([row[name] for row in table]) for name in table[0]}
+        nearer = kink.abs() < found["place"].abs().nan_to_num(nan=self.reach)
+        state = torch.where(nearer, FOUND, found["state"])
+        state = torch.where(defined.flatten(), state, NO_DIRECTION)
+        height = self._height(spread, clear)
+
+        def shaped(values: Tensor) -> Tensor:
+            return values.view(*shape, *values.shape[1:])
+
+        return Analyticity(
+            outputs=self.outputs,
+            directions=self.directions,
+            reach=self.reach,
+            segment=self.segment,
+            declared=str(declared.value) if (declared := lines.model.declared) else "",
+            classes=lines.own.cpu(),
+            state=shaped(state),
+            place=shaped(torch.where(nearer, kink + 0j, found["place"])),
+            kind=shaped(torch.where(nearer, KINK, found["kind"])),
+            strength=shaped(torch.where(nearer, math.nan, found["strength"])),
+            exponent=shaped(torch.where(nearer, math.nan, found["exponent"])),
+            candidate=shaped(found["candidate"]),
+            clear=shaped(clear[:, middle]),
+            radius=shaped(
+                torch.tensor([[r.value, r.lower, r.upper] for r in radii], dtype=torch.float64)
+            ),
+            decay=shaped(modes[:, :SHOWN].abs()),
+            strip=shaped(found["strip"]),
+            strip_clear=shaped(height),
+            boundary=lines.boundary(self.reach),
+        )
+
+    def _line(
+        self,
+        known: Singularities,
+        clear: Float[Tensor, ""],
+        pole: Float[Tensor, ""],
+        radius: ConvergenceRadius,
+    ) -> dict[str, Tensor]:
+        """The nearest singularity of one line, and what is told of others."""
+        sure, doubtful = known.at(known.confirmed), known.at(~known.confirmed)
+        near = (sure.place.real.abs() <= self.segment).nonzero()[:, 0]
+        inside = torch.tensor(math.inf, dtype=torch.float64)
+        row = {
+            "state": torch.tensor(UNRESOLVED),
+            "place": torch.tensor(complex(math.nan, math.nan), dtype=torch.complex128),
+            "kind": torch.tensor(0),
+            "strength": torch.tensor(complex(math.nan, math.nan), dtype=torch.complex128),
+            "exponent": torch.tensor(math.nan, dtype=torch.float64),
+            "candidate": inside,
+            "strip": sure.place[near].imag.min() if len(near) else inside,
+        }
+        if float(clear) >= self.reach:
+            row["state"] = torch.tensor(NONE_WITHIN)
+            return row
+        if len(sure.row):
+            first = int(sure.place.abs().argmin())
+            distance = float(sure.place[first].abs())
+            bounds_disc = distance <= BOUNDS * float(clear)
+            jumps = float(pole) > BOUNDS * float(clear)  # the continuation goes on behind
+            if bounds_disc or (jumps and distance <= radius.upper):
+                row["state"] = torch.tensor(FOUND if distance <= self.reach else NONE_WITHIN)
+            if int(row["state"]) == FOUND:
+                names = ("place", "kind", "strength", "exponent")
+                row.update({name: getattr(sure, name)[first] for name in names})
+        if len(doubtful.row):
+            row["candidate"] = doubtful.place.abs().min()
+        return row
+
+    def _kinks(self, lines: ModelOnLines) -> Float[Tensor, "examples directions"]:
+        """The nearest kink on each line, before or behind its example; infinity if none is."""
+        continuation = lines.model.continuation
+        nearest = torch.full(lines.v.shape[:2], math.inf, dtype=torch.float64)
+        if continuation is None or continuation.pieces != "frozen":
+            return nearest
+        for at in range(lines.v.shape[1]):
+            for sign in (1.0, -1.0):
+                parts = zip(
+                    lines.x.split(lines.chunk), lines.v[:, at].split(lines.chunk), strict=True
+                )
+                t = torch.cat([continuation.reach(x, sign * v) for x, v in parts]).cpu()
+                closer = (t < nearest[:, at].abs()) & (t <= self.reach)
+                nearest[:, at] = torch.where(closer, sign * t, nearest[:, at])
+        return nearest
+
+    def _height(
+        self, spread: Float[Tensor, " centers"], clear: Float[Tensor, "lines centers"]
+    ) -> Float[Tensor, " lines"]:
+        """The least height over the segment of the union of the clear discs."""
+        t = torch.linspace(-self.segment, self.segment, GRID, dtype=torch.float64)
+        square = clear.square()[:, None] - (t[:, None] - spread).square()
+        return square.clamp(min=0).sqrt().amax(2).amin(1)
