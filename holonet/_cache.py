@@ -1,6 +1,7 @@
 """Results in files: each with its identity, all that it depends on, and with its digest."""
 
 import hashlib
+import inspect
 import json
 import logging
 import os
@@ -9,12 +10,20 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
+from torch import nn
 
 from holonet._files import MIB, parse_json, read_with_digest, write_with_digest
 from holonet._types import OwnShape
 from holonet.errors import CheckpointError, HolonetError
 
-__all__ = ["keep", "read_kept", "recall", "require_identity", "tensor_digest"]
+__all__ = [
+    "keep",
+    "module_digest",
+    "read_kept",
+    "recall",
+    "require_identity",
+    "tensor_digest",
+]
 
 logger = logging.getLogger(__name__)
 
@@ -102,6 +111,27 @@ def tensor_digest(tensors: Iterable[OwnShape], texts: Sequence[str] = ()) -> str
         digest.update(f"{plain.dtype}{tuple(plain.shape)}".encode())
         digest.update(plain.reshape(-1).view(torch.uint8).numpy().tobytes())
     return digest.hexdigest()
+
+
+def module_digest(module: nn.Module) -> str:
+    """The SHA-256 of the weights and buffers of a module, of its text, and of its classes' code.
+
+    Classes of torch and of this package are known by their names.
+    """
+    state = {k: v for k, v in module.state_dict().items() if isinstance(v, torch.Tensor)}
+    weights = dict(sorted(state.items()))
+    classes = dict.fromkeys(type(part) for part in module.modules())
+    return tensor_digest(weights.values(), (*weights, repr(module), *map(_code, classes)))
+
+
+def _code(kind: type) -> str:
+    """The source of a class, or its name where there is none, or it is a library's."""
+    if kind.__module__.split(".")[0] not in ("torch", "holonet"):
+        try:
+            return inspect.getsource(kind)
+        except (OSError, TypeError):  # made in an interpreter
+            pass
+    return f"{kind.__module__}.{kind.__qualname__}"
 
 
 def _leaves(value: object, name: str = "") -> dict[str, str]:

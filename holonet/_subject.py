@@ -16,11 +16,11 @@ from holonet.calculus.examples import lengths, per_example
 from holonet.calculus.witnesses import CIRCLE_CENTER, CIRCLE_REACH
 from holonet.domains import Domain, Plane
 from holonet.errors import ConfigError, DomainError, InputTypeError, ShapeError
-from holonet.nn import DeclaredModule
+from holonet.nn import DeclaredModule, HolomorphicClassifier
 from holonet.nn.discs import admissible_radius
 from holonet.nn.precision import double_copy
 
-__all__ = ["Subject", "Variant", "brief", "in_double", "name_of", "random_lines"]
+__all__ = ["Subject", "Variant", "brief", "in_double", "map_of", "name_of", "random_lines"]
 
 POINTS = 8
 ROOM = 1.1 * CIRCLE_REACH  # clearance that a circle of radius 1 needs
@@ -220,6 +220,11 @@ class Subject:
             f"normal points of C^{shape} meet singularities or branch cuts of {self.name}: give "
             "points z inside its domain, where f.margin(z) > 0"
         )
+
+
+def map_of(f: TensorFunction) -> TensorFunction:
+    """What a check of holomorphy is about: of a classifier the map in front of its readout."""
+    return f.holomorphic_map if isinstance(f, HolomorphicClassifier) else f
 
 
 def name_of(f: object) -> str:

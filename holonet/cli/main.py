@@ -20,9 +20,10 @@ from holonet.errors import CheckpointError, HolonetError, MissingDependencyError
 __all__ = ["app", "main"]
 
 EPILOG = (
-    "Exit codes: 0 done; 1 a defect in holonet; 2 wrong usage, configuration or data, or the "
-    "system refuses (no space, no rights); 3 the numbers blew up; 4 no usable checkpoint; 5 an "
-    "optional dependency is missing; 129 the terminal was closed; 130 interrupted; 143 terminated."
+    "Exit codes: 0 done; 1 the answer of check is no, or a defect in holonet; 2 wrong usage, "
+    "configuration or data, or the system refuses (no space, no rights); 3 the numbers blew up; "
+    "4 no usable checkpoint; 5 an optional dependency is missing; 129 the terminal was closed; "
+    "130 interrupted; 143 terminated."
 )
 INTERRUPTED = 128 + signal.SIGINT
 ENDED = {INTERRUPTED: "interrupted", 128 + signal.SIGTERM: "terminated"}
@@ -39,6 +40,7 @@ KEPT = {
     "attack": AGAIN,
     "compare": AGAIN,
     "demo": AGAIN,
+    "diagnose": AGAIN,
     "reproduce": AGAIN,
     "bench": "The cases that were finished are in its file.",
 }
@@ -141,6 +143,16 @@ _command(
     "reproduce",
     "Test what a paper claims, claim by claim, over several seeds; write a report.",
     lambda: import_module("holonet.cli.reproduce").reproduce,
+)
+_command(
+    "diagnose",
+    "Whether a model is holomorphic or continues, how harmonic, steep and robust it is, and why.",
+    lambda: import_module("holonet.cli.diagnose").diagnose,
+)
+_command(
+    "check",
+    "Whether a model is holomorphic, or a real one continues holomorphically: an exit code.",
+    lambda: import_module("holonet.cli.diagnose").check,
 )
 _command(
     "audit",

@@ -2,8 +2,15 @@
 
 from holonet.diagnostics.analyticity import analyticity
 from holonet.diagnostics.analyticity_report import Analyticity
+from holonet.diagnostics.diagnose import SECTIONS, diagnose
+from holonet.diagnostics.diagnosis import Diagnosis, DiagnosisSection
 from holonet.diagnostics.evaluation import evaluate_radii, evaluate_robustness
-from holonet.diagnostics.first_violation import FirstViolation, first_violation
+from holonet.diagnostics.first_violation import (
+    FirstViolation,
+    ModuleViolation,
+    first_violation,
+    violations_by_module,
+)
 from holonet.diagnostics.gradient_masking import GradientMaskingCheck, gradient_masking_checks
 from holonet.diagnostics.harmonicity import harmonicity
 from holonet.diagnostics.harmonicity_report import Harmonicity, RadiusSummary, WorstPoint
@@ -15,12 +22,16 @@ from holonet.diagnostics.transfer import Rate, TransferMatrix, transfer_matrix
 from holonet.diagnostics.untrained import UntrainedTwin, untrained_twin
 
 __all__ = [
+    "SECTIONS",
     "Analyticity",
+    "Diagnosis",
+    "DiagnosisSection",
     "FirstViolation",
     "GradientMaskingCheck",
     "Harmonicity",
     "HolomorphyCheck",
     "MinimumNorms",
+    "ModuleViolation",
     "RadiusSummary",
     "Rate",
     "RobustnessPoint",
@@ -29,6 +40,7 @@ __all__ = [
     "UntrainedTwin",
     "WorstPoint",
     "analyticity",
+    "diagnose",
     "evaluate_radii",
     "evaluate_robustness",
     "first_violation",
@@ -40,4 +52,5 @@ __all__ = [
     "robustness_curve",
     "transfer_matrix",
     "untrained_twin",
+    "violations_by_module",
 ]

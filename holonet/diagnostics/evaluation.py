@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from holonet._arguments import checked
-from holonet._cache import recall, tensor_digest
+from holonet._cache import module_digest, recall, tensor_digest
 from holonet._files import write_atomically
 from holonet._types import GivenLabels, GivenPoints, IntTensor, Labels, Points
 from holonet.attacks import ThreatModel
@@ -260,13 +260,12 @@ def _identity(
             f"evaluate_robustness(folder=...) of a {type(model).__name__}: results are kept with a "
             "digest of the weights, so wrap the function in an nn.Module, or pass folder=None"
         )
-    weights = dict(sorted(model.state_dict().items()))
     carried = None
     if smaller is not None:
         carried = tensor_digest([smaller.margin, smaller.x_adv], smaller.broken_by)
     return {
         "data": tensor_digest([x, y]),
-        "model": tensor_digest(weights.values(), (*weights, repr(model))),
+        "model": module_digest(model),
         "threat": asdict(threat),
         "attacks": [[name, _describe(attack)] for name, attack in attacks.items()],
         "seed": seed,

@@ -7,42 +7,26 @@ between holomorphic pieces. Modules whose own output is holomorphic are not look
 product made of real ones is none of their faults.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, NoReturn
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool
 from torch import Tensor, nn
 
 from holonet._arguments import checked
 from holonet._subject import Subject, random_lines
-from holonet._types import ComplexPoints, ComplexTensor, GivenPoints, TensorFunction
-from holonet.calculus.circle import unit_circle
-from holonet.calculus.examples import nonzero
-from holonet.calculus.hardy import MOST_SAMPLES, ROUNDING, CircleModes, is_rough, modes_of_values
-from holonet.calculus.witnesses import CIRCLE_CENTER, DIFFERENCE_NOISE, tangents
+from holonet._types import GivenPoints, TensorFunction
 from holonet.diagnostics.boundaries import Boundary, Call, Recorder, calls_of
+from holonet.diagnostics.boundary_evidence import circle_evidence, derivative_evidence
 from holonet.errors import InputTypeError, NotHolomorphicError, NumericalError
 from holonet.functions import FunctionClass
-from holonet.functions.modulus import modulus
 from holonet.nn import declared_class
 from holonet.nn.module import DECLARATIONS
 from holonet.nn.replacements import way_out_for
 
-__all__ = ["FirstViolation", "first_violation"]
-
-WIDTH = 512  # numbers that are kept of what crosses a boundary; of more, sums with random signs
-CIRCLE_WIDTH = 16  # the same at each point of a circle
-CIRCLE_EXAMPLES = 8  # that move on a circle
-FEWEST_SAMPLES = 64
-CHUNK = 32  # points of a circle that are passed at once
-LARGEST_NOISE = 1e-8  # of rounding, in the highest modes; what is rough above it has jumps or kinks
-STEEPEST = 1e3  # values on a circle against most of them; towers of exponentials are not resolved
-HALVINGS = 12  # of a circle that leaves the domain of a layer
-
-OfBoundaries = Float[Tensor, " boundaries"]
-Flags = Bool[Tensor, " boundaries"]
+__all__ = ["FirstViolation", "ModuleViolation", "first_violation", "violations_by_module"]
 
 
 @dataclass(frozen=True)
@@ -150,24 +134,17 @@ def first_violation(
         >>> violation.path, violation.type_name, violation.inside
         ('2', 'Conjugate', False)
     """
-    subject = Subject(model, z, radius=radius, seed=seed)
-    if subject.module is None:
-        raise InputTypeError(
-            f"first_violation of {subject.name}, which is no module: give a torch.nn.Module, or a "
-            "bound method of one; a function is a question for holomorphy_check"
-        )
-    subject.require_complex_input()
-    recorder = Recorder(subject.f, subject.module)
+    subject, recorder = _recorded(model, z, radius, seed, "first_violation")
     v = random_lines(subject.z, torch.Generator().manual_seed(seed))
     with torch.no_grad():
-        evidence = _derivatives(recorder, subject.z, v, subject.radius)
+        evidence = derivative_evidence(recorder, subject.z, v, subject.radius)
         calls, looked = calls_of(recorder.boundaries), evidence.looked
         fault = _fault(calls, evidence.bad, recorder.modules)
         before = looked if fault is None else min(fault.at, looked)
-        on_circles = _circles(recorder, subject.z, v, subject.radius, before)
-        earlier = _fault(calls, evidence.bad | on_circles.bad, recorder.modules)
-        if earlier is not None and earlier.at < min(before, on_circles.looked):
-            fault, evidence = earlier, on_circles
+        oncircle_evidence = circle_evidence(recorder, subject.z, v, subject.radius, before)
+        earlier = _fault(calls, evidence.bad | oncircle_evidence.bad, recorder.modules)
+        if earlier is not None and earlier.at < min(before, oncircle_evidence.looked):
+            fault, evidence = earlier, oncircle_evidence
     if looked < len(recorder.boundaries) and (fault is None or fault.at >= looked):
         _refuse_infinite(recorder.boundaries[looked])
     if fault is None:
@@ -191,6 +168,83 @@ def first_violation(
 
 
 @dataclass(frozen=True)
+class ModuleViolation:
+    """How far from holomorphic the output of a module is, as a function of the network's input.
+
+    Args:
+        path: of the module, as `named_modules` has it.
+        type_name: of the module.
+        call: which call of it, from 1.
+        defect: |df/dzbar conj(v)| / (|df/dz v| + |df/dzbar conj(v)|), between 0 and 1.
+        share: of the energy of the derivatives, the antiholomorphic part.
+    """
+
+    path: str
+    type_name: str
+    call: int
+    defect: float
+    share: float
+
+    def to_json(self) -> dict[str, Any]:
+        """All fields in plain types."""
+        return asdict(self)
+
+
+@checked
+def violations_by_module(
+    model: TensorFunction, z: GivenPoints | None = None, *, seed: int = 0
+) -> tuple[ModuleViolation, ...]:
+    """The defect behind each call of a module, in the order in which the calls end.
+
+    By derivatives alone: pieces that are holomorphic, with kinks or jumps between, have defect 0.
+
+    Args:
+        model, z, seed: as for `first_violation`.
+
+    Raises:
+        InputTypeError, NotHolomorphicError, DomainError, ShapeError: as for `first_violation`.
+
+    Example:
+        >>> net = nn.Sequential(nn.Linear(2, 2, dtype=torch.cfloat), nn.Flatten())
+        >>> [(one.path, one.defect < 1e-12) for one in violations_by_module(net)]
+        [('0', True), ('1', True), ('', True)]
+    """
+    subject, recorder = _recorded(model, z, None, seed, "violations_by_module")
+    v = random_lines(subject.z, torch.Generator().manual_seed(seed))
+    with torch.no_grad():
+        evidence = derivative_evidence(recorder, subject.z, v, subject.radius)
+
+    def inside(call: Call) -> Iterator[Call]:
+        for child in call.children:
+            yield from inside(child)
+        yield call
+
+    return tuple(
+        ModuleViolation(
+            path=call.path,
+            type_name=type(recorder.modules[call.path]).__name__,
+            call=call.number,
+            defect=float(evidence.defect[call.leave]),
+            share=float(evidence.share[call.leave]),
+        )
+        for call in inside(calls_of(recorder.boundaries))
+    )
+
+
+def _recorded(
+    model: TensorFunction, z: Tensor | None, radius: float | None, seed: int, name: str
+) -> tuple[Subject, Recorder]:
+    subject = Subject(model, z, radius=radius, seed=seed)
+    if subject.module is None:
+        raise InputTypeError(
+            f"{name} of {subject.name}, which is no module: give a torch.nn.Module, or a "
+            "bound method of one; a function is a question for holomorphy_check"
+        )
+    subject.require_complex_input()
+    return subject, Recorder(subject.f, subject.module)
+
+
+@dataclass(frozen=True)
 class _Fault:
     """The call at fault, the boundary at which that shows, and the calls next to it inside."""
 
@@ -198,113 +252,6 @@ class _Fault:
     at: int
     behind: str | None = None
     before: str | None = None
-
-
-@dataclass(frozen=True)
-class _Evidence:
-    """What one witness says of every boundary."""
-
-    defect: OfBoundaries
-    share: OfBoundaries
-    bad: Flags
-    tolerance: float
-    witness: Literal["derivative", "circle"]
-    looked: int  # boundaries in front of that one were looked at
-
-
-def _derivatives(
-    recorder: Recorder, z: ComplexPoints, v: ComplexPoints, radius: float
-) -> _Evidence:
-    """d/dzbar along v at the points and beside them, where a symmetry of the first is broken."""
-
-    def f(batches: Tensor) -> Tensor:
-        return torch.stack([recorder(batch, WIDTH) for batch in batches.unbind(0)])
-
-    energies = []
-    forward, finite = True, torch.ones((), dtype=torch.bool, device=z.device)
-    for at in (z, z + (1e-2 * radius * CIRCLE_CENTER) * v):
-        along, across, by_forward_mode = tangents(f, at.unsqueeze(0), v.unsqueeze(0))
-        parts = torch.stack([along + 1j * across, along - 1j * across]).squeeze(1)
-        finite = finite & parts.isfinite().all(-1).all(0)
-        parts = torch.where(parts.isfinite(), parts, 0)
-        energies.append(parts.abs().square().sum(-1))
-        forward &= by_forward_mode
-    antilinear, linear = torch.stack(energies).sum(0)
-    total = antilinear.sqrt() + linear.sqrt()
-    rounding = ROUNDING * torch.finfo(total.dtype).eps
-    tolerance = rounding if forward else DIFFERENCE_NOISE
-    defect = torch.where(total > 0, antilinear.sqrt() / total, 0.0)
-    share = torch.where(total > 0, antilinear / (antilinear + linear), 0.0)
-    varies = (
-        total > tolerance * total.cummax(0).values
-    )  # a constant has the derivatives of rounding
-    looked = int(finite.cummin(0).values.sum())
-    bad = (defect > tolerance) & varies
-    bad[looked:] = bool(bad[:looked].any())  # not known to be repaired
-    return _Evidence(defect, share, bad, tolerance, "derivative", looked)
-
-
-def _circles(
-    recorder: Recorder, z: ComplexPoints, v: ComplexPoints, radius: float, before: int
-) -> _Evidence:
-    """Negative modes in front of that boundary, on the largest circle that each layer admits.
-
-    Modes that fall geometrically are those of a pole inside the circle, as d/dzbar is 0 there.
-    """
-    z, step = z[:CIRCLE_EXAMPLES], radius * v[:CIRCLE_EXAMPLES]
-    defect = z.real.new_zeros(len(recorder.boundaries))
-    bad = torch.zeros_like(defect, dtype=torch.bool)
-    looked = 0
-    for _ in range(HALVINGS):
-        reach = min(before, recorder.reach(z, step))
-        if reach > looked:
-            modes = _modes(recorder, z, step, reach)
-            shown = (modes.negative > 0) | (modes.aliasing > LARGEST_NOISE)
-            rough = ~modes.resolved & shown & is_rough(modes.coefficients)
-            new = slice(looked, len(rough))
-            energy = torch.where(rough, _negative_energy(modes.coefficients), 0)
-            defect[new], bad[new] = energy.sqrt()[new], rough[new]
-            looked = max(looked, len(rough))
-        if looked >= before or bool(bad.any()):
-            break
-        step = step / 2
-    if bool(bad.any()):
-        bad[looked:] = True  # not known to be repaired
-    tolerance = ROUNDING * torch.finfo(defect.dtype).eps
-    return _Evidence(defect, defect.square(), bad, tolerance, "circle", looked)
-
-
-def _modes(recorder: Recorder, z: ComplexPoints, step: ComplexPoints, before: int) -> CircleModes:
-    """The modes at the boundaries in front of that one, up to infinite or steep values."""
-
-    def at(turn: Tensor) -> Tensor:
-        return recorder(z + (CIRCLE_CENTER + turn) * step, CIRCLE_WIDTH)[:before]
-
-    def values(turns: Tensor) -> Tensor:
-        try:
-            return torch.vmap(at, randomness="same", chunk_size=CHUNK)(turns)
-        except (RuntimeError, ValueError):  # running statistics, or a branch on values
-            return torch.stack([at(turn) for turn in turns])
-
-    samples = FEWEST_SAMPLES
-    found = values(unit_circle(samples, 0.0, z))
-    while True:
-        size = modulus(found).amax(-1)
-        steep = size.amax(0) > STEEPEST * nonzero(size.median(0).values)
-        usable = size.isfinite().all(0) & ~steep
-        modes = modes_of_values(found[:, : int(usable.cummin(0).values.sum())])
-        if bool(modes.resolved.all()) or 2 * samples > MOST_SAMPLES:
-            return modes
-        between = values(unit_circle(2 * samples, 0.0, z)[1::2])
-        found, samples = torch.stack([found, between], 1).flatten(0, 1), 2 * samples
-
-
-def _negative_energy(coefficients: ComplexTensor) -> OfBoundaries:
-    """The energy of the negative modes over that of all but the mean."""
-    energy = modulus(coefficients).square().sum(-1)
-    middle = len(energy) // 2
-    varying = energy.sum(0) - energy[middle]
-    return torch.where(varying > 0, energy[:middle].sum(0) / varying, 0.0)
 
 
 def _refuse_infinite(boundary: Boundary) -> NoReturn:
@@ -315,7 +262,9 @@ def _refuse_infinite(boundary: Boundary) -> NoReturn:
     )
 
 
-def _fault(root: Call, bad: Flags, modules: Mapping[str, nn.Module]) -> _Fault | None:
+def _fault(
+    root: Call, bad: Bool[Tensor, " boundaries"], modules: Mapping[str, nn.Module]
+) -> _Fault | None:
     """Down from the root, into the first call inside whose inputs pass and whose output fails."""
     if not bool(bad[root.leave]):
         return None

@@ -8,7 +8,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from holonet._arguments import checked
-from holonet._subject import Subject
+from holonet._subject import Subject, map_of
 from holonet._types import Points, TensorFunction
 from holonet.calculus import Probes, holomorphy_witnesses
 from holonet.calculus.checks import require_count
@@ -76,7 +76,8 @@ def holomorphy_check(
     points itself.
 
     Args:
-        f: takes a batch of complex points to complex values.
+        f: takes a batch of complex points to complex values. A `HolomorphicClassifier` stands for
+            the map in front of its readout.
         z: the points, first axis the batch; real ones are lifted.
         radius: of the circles, in the lines' own unit-length direction; None is half the root
             mean square of the points' Euclidean norms, at least 0.5. A pole inside a circle, at
@@ -100,7 +101,7 @@ def holomorphy_check(
         False
     """
     require_count("samples", samples, 8, "holomorphy_check")
-    subject = Subject(f, z, radius=radius)
+    subject = Subject(map_of(f), z, radius=radius)
     subject.require_complex_input()
     z = subject.z
     v = Probes(seed).like(z) / math.sqrt(z[0].numel())

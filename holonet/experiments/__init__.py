@@ -10,6 +10,7 @@ from holonet.experiments.comparison import (
 from holonet.experiments.demo import DEMO, EPS, run_demo
 from holonet.experiments.protocol import ATTACKERS, Protocol
 from holonet.experiments.tables import accuracy_table, difference_table, places_searched
+from holonet.experiments.targets import Target, load_target
 
 __all__ = [
     "ATTACKERS",
@@ -18,10 +19,12 @@ __all__ = [
     "Contender",
     "Outcome",
     "Protocol",
+    "Target",
     "accuracy_difference",
     "accuracy_table",
     "compare",
     "difference_table",
+    "load_target",
     "places_searched",
     "relative_cost",
     "run_demo",

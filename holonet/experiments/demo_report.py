@@ -39,7 +39,7 @@ def demo_report(
         train: epochs, batches and rates of all.
         command: what makes the report again.
     """
-    check = holomorphy_check(model.backbone, data.x_test[:32])
+    check = holomorphy_check(model, data.x_test[:32])
     facts = {
         "command": command,
         "data": f"{data.name}, {len(data.x_train)} training and {len(data.x_test)} test "

@@ -13,7 +13,7 @@ from holonet._arguments import checked
 from holonet._types import Entries, TensorFunction
 from holonet.errors import InputTypeError
 
-__all__ = ["ComplexConversion", "double_copy", "to_precision"]
+__all__ = ["ComplexConversion", "copied", "double_copy", "to_precision"]
 
 M = TypeVar("M", bound=nn.Module)
 
@@ -130,17 +130,25 @@ def double_copy(f: TensorFunction) -> tuple[TensorFunction, nn.Module | None]:
         (torch.complex128, torch.complex64)
     """
     if isinstance(f, nn.Module):
-        module = to_precision(_copied(f), torch.complex128)
+        module = to_precision(copied(f), torch.complex128)
         return module, module
     if isinstance(f, MethodType) and isinstance(f.__self__, nn.Module):
-        module = to_precision(_copied(f.__self__), torch.complex128)
+        module = to_precision(copied(f.__self__), torch.complex128)
         return MethodType(f.__func__, module), module
     return f, None
 
 
-def _copied(module: M) -> M:
+def copied(module: M) -> M:
+    """A copy that shares nothing with the original.
+
+    Raises:
+        InputTypeError: the module cannot be copied, as one that was pruned.
+    """
     try:
-        return copy.deepcopy(module)
+        with warnings.catch_warnings():  # of torch about its own exported programs and TorchScript
+            warnings.filterwarnings("ignore", r"`isinstance\(treespec", FutureWarning)
+            warnings.filterwarnings("ignore", "The .grad attribute", UserWarning)
+            return copy.deepcopy(module)
     except (RuntimeError, TypeError) as error:
         raise InputTypeError(
             f"{type(module).__name__} cannot be copied ({str(error).splitlines()[0]}). Hold what "

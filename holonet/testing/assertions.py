@@ -11,12 +11,11 @@ import torch
 from torch import Tensor
 
 from holonet._arguments import checked
-from holonet._subject import Subject, Variant, brief, random_lines
+from holonet._subject import Subject, Variant, brief, map_of, random_lines
 from holonet._types import GivenPoints, Mask, Numbers, TensorFunction
 from holonet.calculus import holomorphy_witnesses
 from holonet.calculus.witnesses import DIFFERENCE_NOISE, Witnesses
 from holonet.domains import Domain
-from holonet.nn import HolomorphicClassifier
 
 __all__ = ["assert_holomorphic", "holomorphy_error"]
 
@@ -200,9 +199,7 @@ def _subject(
     radius: float | int | None,
     seed: int,
 ) -> Subject:
-    if isinstance(f, HolomorphicClassifier):
-        f = f.holomorphic_map
-    subject = Subject(f, z, domain=domain, radius=radius, seed=seed)
+    subject = Subject(map_of(f), z, domain=domain, radius=radius, seed=seed)
     subject.require_complex_input()
     return subject
 

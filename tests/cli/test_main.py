@@ -39,6 +39,8 @@ COMMANDS = [
     "compare",
     "demo",
     "reproduce",
+    "diagnose",
+    "check",
     "audit",
     "bench",
     "list",

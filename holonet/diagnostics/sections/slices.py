@@ -1,0 +1,144 @@
+"""A margin on a complex line and on a real plane through one example, for pictures."""
+
+import math
+from typing import Any
+
+import torch
+from jaxtyping import Complex, Float
+from torch import Tensor
+
+from holonet._subject import Subject
+from holonet._types import Points, TensorFunction
+from holonet.calculus import gradient
+from holonet.continuation import extend
+from holonet.diagnostics.diagnosis import DiagnosisSection
+from holonet.diagnostics.prepared import Prepared
+from holonet.diagnostics.sections.settings import Settings
+from holonet.errors import InputTypeError, NotHolomorphicError
+
+__all__ = ["slices_section"]
+
+BOX = (-4.0, 4.0, -3.0, 3.0)  # left, right, bottom, top, in steps to the boundary
+COLUMNS, ROWS = 120, 90
+SIDE = 61  # points along an edge of the plane
+CHUNK = 512
+DIGITS = 6
+
+
+def slices_section(model: Prepared, settings: Settings) -> DiagnosisSection:
+    """The example nearest to the decision boundary to first order, and two slices through it.
+
+    The step from 0 to 1 on the line is the steepest way to the boundary, to first order. The plane
+    has that direction and one across, towards the nearest example of another class.
+    """
+    if model.outputs < 2:
+        return DiagnosisSection("slices", "not applicable", "a model with one output has no margin")
+    subject = Subject(model.logits, model.x[: settings.examples], lift=False)
+    at, label, rival, step = _nearest(subject)
+    point = subject.z[at]
+    numbers: dict[str, Any] = {
+        "example": at,
+        "classes": [label, rival],
+        "step": float(torch.linalg.vector_norm(step)),
+    }
+    across = _across(model, at, step)
+    plane = _plane(subject.f, point, step, across, label, rival)
+    numbers["plane"] = {"box": [-4.0, 4.0, -4.0, 4.0], "values": _rounded(plane)}
+    settings.on_step()
+    why = ""
+    try:
+        line = _line(_complex_map(model), point, step, label, rival)
+        numbers["line"] = {"box": list(BOX), "real": _rounded(line.real)}
+        numbers["line"]["imag"] = _rounded(line.imag)
+    except (NotHolomorphicError, InputTypeError) as error:
+        why = f"; no complex line: {str(error).split('.', maxsplit=1)[0]}"
+    settings.on_step()
+    return DiagnosisSection(
+        "slices",
+        "measured",
+        f"example {at} is nearest to the decision boundary to first order: class {label} against "
+        f"{rival}, at distance {numbers['step']:.3g}{why}",
+        worst=(at,),
+        numbers=numbers,
+    )
+
+
+def _nearest(subject: Subject) -> tuple[int, int, int, Tensor]:
+    """The example with the shortest step to the boundary, its class, its rival, and the step."""
+    z = subject.z
+    with torch.no_grad():
+        logits = subject.f(z.clone())
+    label, rival = logits.topk(2, dim=1).indices.unbind(1)
+    rows = torch.arange(len(z), device=z.device)
+    w = torch.zeros_like(logits)
+    w[rows, label], w[rows, rival] = 1.0, -1.0
+    slope = gradient(subject.f, z, w)
+    margin = (logits * w).sum(1)
+    square = slope.abs().square().flatten(1).sum(1)
+    distance = margin / square.sqrt()
+    distance = torch.where(distance.isfinite() & (distance > 0), distance, torch.inf)
+    at = int(distance.argmin())
+    step = -margin[at] / square[at] * slope[at]
+    if not bool(step.isfinite().all()):  # a constant margin
+        step = torch.ones_like(step) / math.sqrt(step.numel())
+    return at, int(label[at]), int(rival[at]), step
+
+
+def _across(model: Prepared, at: int, step: Tensor) -> Tensor:
+    """A direction across, of the length of the step, towards the nearest other example."""
+    x = model.x[:500].to(step)
+    towards = x - x[at]
+    length = towards.abs().square().flatten(1).sum(1)
+    length[at] = torch.inf
+    v = towards[int(length.argmin())] if bool(length.isfinite().any()) else step.flip(-1)
+    v = v - (v.conj() * step).sum().real / step.abs().square().sum() * step
+    size = torch.linalg.vector_norm(v)
+    return v / size.clamp(min=1e-12) * torch.linalg.vector_norm(step)
+
+
+def _complex_map(model: Prepared) -> TensorFunction:
+    if model.holomorphic is not None:
+        return model.holomorphic
+    return extend(model.logits)
+
+
+@torch.no_grad()
+def _line(
+    f: TensorFunction, point: Tensor, step: Tensor, label: int, rival: int
+) -> Complex[Tensor, "rows columns"]:
+    """The difference of two logits at pixels of the complex line."""
+    left, right, bottom, top = BOX
+    x = left + (torch.arange(COLUMNS, dtype=torch.float64) + 0.5) * ((right - left) / COLUMNS)
+    y = bottom + (torch.arange(ROWS, dtype=torch.float64) + 0.5) * ((top - bottom) / ROWS)
+    t = torch.complex(*torch.meshgrid(x, y, indexing="xy")).flatten().to(point.device)
+    complex_point = point.to(torch.complex128)
+    subject = Subject(f, complex_point[None])
+    return _differences(subject.f, t, complex_point, [step], label, rival).view(ROWS, COLUMNS)
+
+
+@torch.no_grad()
+def _plane(
+    f: TensorFunction, point: Points, step: Points, across: Points, label: int, rival: int
+) -> Float[Tensor, "side side"]:
+    side = torch.linspace(-4.0, 4.0, SIDE, dtype=torch.float64, device=point.device)
+    t, s = (part.flatten() for part in torch.meshgrid(side, side, indexing="xy"))
+    at = torch.stack([t, s], 1)
+    return _differences(f, at, point, [step, across], label, rival).view(SIDE, SIDE)
+
+
+def _differences(
+    f: TensorFunction, t: Tensor, point: Tensor, steps: list[Tensor], label: int, rival: int
+) -> Tensor:
+    t = t.view(len(t), -1)
+    parts = []
+    for part in t.split(CHUNK):
+        moved = sum(
+            part[:, k].view(-1, *[1] * point.ndim) * step.to(point) for k, step in enumerate(steps)
+        )
+        values = f(point + moved)
+        parts.append(values[:, label] - values[:, rival])
+    return torch.cat(parts).cpu()
+
+
+def _rounded(values: Float[Tensor, "rows columns"]) -> list[list[float]]:
+    return [[float(f"{v:.{DIGITS}g}") for v in row] for row in values.tolist()]

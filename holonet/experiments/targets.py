@@ -1,0 +1,186 @@
+"""The models that commands are about: runs, objects of Python, exported programs, TorchScript."""
+
+import inspect
+import pkgutil
+import re
+import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from torch import nn
+
+from holonet._arguments import checked
+from holonet.data import Dataset
+from holonet.errors import ConfigError, HolonetError
+from holonet.training import load_model, load_run
+
+__all__ = ["FORMS", "Target", "load_target"]
+
+FORMS = (
+    "a run folder, module:attribute, an exported program (.pt2) or TorchScript (.pt, by "
+    "torch.jit.save)"
+)
+"""What a target may be, for messages and help."""
+
+Kind = Literal["run", "object", "exported program", "TorchScript"]
+
+
+@dataclass(frozen=True)
+class Target:
+    """A model by its place.
+
+    Args:
+        name: as it was given.
+        kind: of the place.
+        model: in the mode that it was found in.
+        data: of a run, if they were asked for.
+    """
+
+    name: str
+    kind: Kind
+    model: nn.Module
+    data: Dataset | None = None
+
+
+@checked
+def load_target(text: str, *, with_data: bool = False) -> Target:
+    """The model at a place.
+
+    Args:
+        text: the folder of a finished run; `module:attribute`, the name of a `torch.nn.Module`, or
+            of a class or function that makes one without arguments, the working folder first; a
+            file of `torch.export.save`; or one of `torch.jit.save`. Only load files and modules
+            that you trust: all but runs may run code.
+        with_data: whether the data of a run are loaded too.
+
+    Raises:
+        ConfigError: there is no such place, or no model there; the message says what to do.
+        CheckpointError, DataError: as `training.load_run`.
+    """
+    path = Path(text)
+    if path.is_dir():
+        if with_data:
+            _, data, model = load_run(path)
+            return Target(text, "run", model, data)
+        return Target(text, "run", load_model(path))
+    if path.suffix == ".pt2":
+        return Target(text, "exported program", _exported(path))
+    if path.suffix in (".pt", ".pth", ".ts", ".torchscript"):
+        return Target(text, "TorchScript", _scripted(path))
+    if re.fullmatch(r"[\w.]+:[\w.]+", text):
+        return Target(text, "object", _object(text))
+    raise ConfigError(f"{text!r} is no model and no folder here: give {FORMS}")
+
+
+def _exported(path: Path) -> nn.Module:
+    _require_file(path)
+    try:
+        program = torch.export.load(path)
+    except Exception as error:  # of any kind: zipfile, pickle and torch read damaged bytes
+        raise ConfigError(
+            f"{path} is no exported program ({_line(error)}): write it with "
+            "torch.export.save(torch.export.export(model, (x,)), path)"
+        ) from error
+    return program.module()
+
+
+def _scripted(path: Path) -> nn.Module:
+    _require_file(path)
+    try:
+        with warnings.catch_warnings():  # torch advises torch.export
+            warnings.simplefilter("ignore", DeprecationWarning)
+            return torch.jit.load(path)
+    except RuntimeError as error:
+        raise ConfigError(
+            f"{path} is no TorchScript ({_line(error)}): weights alone are no model. Give "
+            "module:function that builds the model and loads them, or export it, "
+            "torch.export.save(torch.export.export(model, (x,)), 'model.pt2')"
+        ) from error
+
+
+def _require_file(path: Path) -> None:
+    if not path.is_file():
+        raise ConfigError(f"{path} does not exist: give {FORMS}")
+
+
+def _object(text: str) -> nn.Module:
+    module, _, attribute = text.partition(":")
+    with _working_folder_first():
+        try:
+            target = pkgutil.resolve_name(text)
+        except ModuleNotFoundError as error:
+            if error.name is None or not f"{module}.".startswith(f"{error.name}."):
+                raise ConfigError(f"{text}: {module} needs {error.name}: install it") from error
+            raise ConfigError(
+                f"{text}: there is no module {error.name} in the working folder {Path.cwd()} or "
+                "installed: change to its folder, or set PYTHONPATH"
+            ) from error
+        except AttributeError as error:
+            raise ConfigError(f"{text}: {module} has no {attribute}{_models(module)}") from error
+        except Exception as error:  # the module's own code runs
+            raise ConfigError(f"{text}: {module} cannot be imported: {_line(error)}") from error
+        return _built(target, text)
+
+
+def _built(target: Any, text: str) -> nn.Module:
+    """The module itself, or what a class or function makes."""
+    if isinstance(target, nn.Module):
+        return target
+    if not callable(target):
+        raise ConfigError(
+            f"{text} is of type {type(target).__name__}: name a torch.nn.Module, or a class or "
+            "function that makes one without arguments"
+        )
+    missing = [
+        p.name
+        for p in inspect.signature(target).parameters.values()
+        if p.default is p.empty and p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)
+    ]
+    if missing:
+        raise ConfigError(
+            f"{text} needs the arguments {', '.join(missing)}: write a function without arguments "
+            "that makes the model and loads its weights, and name that"
+        )
+    try:
+        model = target()
+    except HolonetError:
+        raise
+    except Exception as error:
+        raise ConfigError(f"{text}() fails: {type(error).__name__}: {_line(error)}") from error
+    if not isinstance(model, nn.Module):
+        raise ConfigError(
+            f"{text}() gives an object of type {type(model).__name__}: let it return a "
+            "torch.nn.Module"
+        )
+    return model
+
+
+def _models(module: str) -> str:
+    """The modules and functions that a module of Python defines, for a message."""
+    found = vars(sys.modules[module]) if module in sys.modules else {}
+    names = [
+        name
+        for name, value in found.items()
+        if isinstance(value, nn.Module)
+        or (callable(value) and getattr(value, "__module__", None) == module)
+    ]
+    return f"; it has {', '.join(names[:8])}" if names else ""
+
+
+@contextmanager
+def _working_folder_first() -> Iterator[None]:
+    here = str(Path.cwd())
+    sys.path.insert(0, here)
+    try:
+        yield
+    finally:
+        sys.path.remove(here)
+
+
+def _line(error: Exception) -> str:
+    return re.split(r"\n|\. ", str(error).strip() or type(error).__name__)[0]

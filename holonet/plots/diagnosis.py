@@ -1,0 +1,186 @@
+"""The page of a diagnosis: its verdict, each section with its numbers and figures, and advice."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from holonet._arguments import checked
+from holonet._page import Cell, Report, Section, Table
+from holonet.diagnostics import Diagnosis, DiagnosisSection
+from holonet.diagnostics.diagnosis import HOW_TO
+from holonet.plots.diagnosis_figures import (
+    plot_gaps,
+    plot_layers,
+    plot_line,
+    plot_plane,
+    plot_reports,
+    plot_witnesses,
+)
+
+__all__ = ["diagnosis_report"]
+
+
+@checked
+def diagnosis_report(diagnosis: Diagnosis, facts: Mapping[str, Any] | None = None) -> Report:
+    """The report of a diagnosis.
+
+    Args:
+        diagnosis: of `diagnostics.diagnose`.
+        facts: command, seed and provenance.
+
+    Example:
+        >>> from holonet.diagnostics import DiagnosisSection
+        >>> section = DiagnosisSection("energy", "not applicable", "no labels")
+        >>> diagnosis_report(Diagnosis({"model": "Net"}, {}, (section,))).title
+        'Net: diagnosis'
+    """
+    about = diagnosis.subject
+    name = about.get("target") or about.get("model", "A model")
+    pages = [page for one in diagnosis.sections for page in _PAGES[one.name](one, about)]
+    return Report(
+        title=f"{name}: diagnosis",
+        summary=diagnosis.verdict,
+        headline=_headline(diagnosis),
+        sections=[*pages, _advice(diagnosis)],
+        notes=[
+            "A check that finds no violation is evidence and no proof.",
+            "Near a point every smooth function is nearly affine, and affine functions are "
+            "harmonic: shares are of what an affine fit leaves.",
+            "Attacks give upper bounds on robust accuracy. Those here are short.",
+            f"What each number means: {HOW_TO}.",
+        ],
+        facts={key: _cell(value) for key, value in {**about, **(facts or {})}.items()},
+        numbers=None,
+    )
+
+
+def _cell(value: object) -> Cell:
+    return value if isinstance(value, str | int | float | bool | None) else str(value)
+
+
+def _headline(diagnosis: Diagnosis) -> Table:
+    rows = [[one.name, one.answer, one.verdict] for one in diagnosis.sections]
+    return Table(["section", "answer", "in words"], rows, "The answers.")
+
+
+def _advice(diagnosis: Diagnosis) -> Section:
+    worst = [[one.name, ", ".join(map(str, one.worst))] for one in diagnosis.sections if one.worst]
+    table = None
+    if worst:
+        table = Table(["section", "examples"], worst, "Positions of the examples that stand out.")
+    text = "\n\n".join(diagnosis.advice) or "Nothing stands out."
+    return Section("What to try next", text, table)
+
+
+def _text(section: DiagnosisSection) -> str:
+    return "\n\n".join([section.verdict, *(line.strip() for line in section.lines)])
+
+
+def _holomorphy(section: DiagnosisSection, about: Mapping[str, Any]) -> list[Section]:
+    numbers = section.numbers or {}
+    check, layers = numbers.get("check"), numbers.get("layers")
+    title = "Holomorphy" if about.get("kind") == "complex" else "Continuation into complex numbers"
+    figure = plot_witnesses(check) if check else None
+    caption = "Fourier modes of the outputs on the worst circle; a holomorphic function has no "
+    pages = [Section(title, _text(section), figure=figure, caption=caption + "negative ones.")]
+    if check and layers:
+        pages.append(
+            Section(
+                "Violation layer by layer",
+                "What leaves each module, as a function of the network's input.",
+                figure=plot_layers(layers, check["tolerance"]),
+                caption="Share of the derivative in conj z behind each module, in the order of "
+                "execution.",
+            )
+        )
+    return pages
+
+
+def _harmonicity(section: DiagnosisSection, about: Mapping[str, Any]) -> list[Section]:
+    pages = [Section("Harmonicity", section.verdict)]
+    for name, part in (section.numbers or {}).items():
+        beside = part.get("baseline_name") or "baseline"
+        pages.append(
+            Section(
+                name.capitalize(),
+                table=_shares(part, beside),
+                figure=plot_gaps(part, beside),
+                caption="Left: mean over the sphere minus the value at the center, root mean "
+                "square over examples and outputs, with two standard errors. Right: of what an "
+                "affine fit leaves, the part that is not harmonic, with 95% intervals over "
+                "examples.",
+            )
+        )
+    return pages
+
+
+def _shares(part: Mapping[str, Any], beside: str) -> Table:
+    headers = ["radius", "share not harmonic", "95% interval"]
+    other = part["baseline"]["summary"] if part["baseline"] else None
+    if other:
+        headers += [beside, "95% interval"]
+    rows: list[list[Cell]] = []
+    for number, one in enumerate(part["summary"]):
+        row: list[Cell] = [one["radius"], one["share"], _interval(one["interval"])]
+        if other:
+            row += [other[number]["share"], _interval(other[number]["interval"])]
+        rows.append(row)
+    return Table(headers, rows, "Of what an affine fit leaves, the part that is not harmonic.")
+
+
+def _interval(ends: list[float] | None) -> str | None:
+    return None if ends is None or None in ends else f"{ends[0]:.3g} to {ends[1]:.3g}"
+
+
+def _energy(section: DiagnosisSection, about: Mapping[str, Any]) -> list[Section]:
+    return [Section("Dirichlet energy and Jacobian", _text(section))]
+
+
+def _robustness(section: DiagnosisSection, about: Mapping[str, Any]) -> list[Section]:
+    numbers = section.numbers
+    figure = plot_reports(numbers) if numbers else None
+    caption = "Accuracy under short attacks; the bands are Wilson intervals at 95%."
+    return [Section("Robustness", _text(section), figure=figure, caption=caption)]
+
+
+def _slices(section: DiagnosisSection, about: Mapping[str, Any]) -> list[Section]:
+    numbers = section.numbers or {}
+    pages = []
+    label, rival = numbers.get("classes", (0, 1))
+    example = numbers.get("example")
+    difference = f"logit of class {label} minus that of class {rival}"
+    if "line" in numbers:
+        pages.append(
+            Section(
+                "A margin on a complex line",
+                f"The line runs through example {example}, at 0, and through the decision "
+                "boundary as far as the gradient tells, at 1. No real example lies off the real "
+                f"axis. Drawn is the {difference}, continued: colors give its argument, rings its "
+                "modulus, and all colors meet at zeros and at poles. Its decision is the sign of "
+                "the real part on the real axis.",
+                figure=plot_line(numbers["line"]),
+                caption=f"Phase portrait of the {difference}, about example {example}.",
+            )
+        )
+    if "plane" in numbers:
+        pages.append(
+            Section(
+                "Level sets of a margin",
+                f"The plane through example {example} has the steepest way to the boundary as its "
+                "horizontal axis. Between level sets of a harmonic function of two variables there "
+                "are no closed loops; in a plane of more variables a harmonic function may have "
+                "some.",
+                figure=plot_plane(numbers["plane"]),
+                caption=f"Level sets of the {difference}; solid above 0, dashed below, the "
+                "boundary heavy.",
+            )
+        )
+    return pages or [Section("Slices", section.verdict)]
+
+
+_PAGES: Mapping[str, Callable[[DiagnosisSection, Mapping[str, Any]], list[Section]]] = {
+    "holomorphy": _holomorphy,
+    "harmonicity": _harmonicity,
+    "energy": _energy,
+    "robustness": _robustness,
+    "slices": _slices,
+}
