@@ -114,18 +114,24 @@ def tensor_digest(tensors: Iterable[OwnShape], texts: Sequence[str] = ()) -> str
 
 
 def module_digest(module: nn.Module) -> str:
-    """The SHA-256 of the weights and buffers of a module, of its text, and of its classes' code.
+    """The SHA-256 of the weights and buffers of a module, of its text, and of its code.
 
-    Classes of torch and of this package are known by their names.
+    Classes of torch and of this package are known by their names. What classes call is not seen.
     """
     state = {k: v for k, v in module.state_dict().items() if isinstance(v, torch.Tensor)}
     weights = dict(sorted(state.items()))
-    classes = dict.fromkeys(type(part) for part in module.modules())
-    return tensor_digest(weights.values(), (*weights, repr(module), *map(_code, classes)))
+    codes = dict.fromkeys(map(_code, module.modules()))
+    return tensor_digest(weights.values(), (*weights, repr(module), *codes))
 
 
-def _code(kind: type) -> str:
-    """The source of a class, or its name where there is none, or it is a library's."""
+def _code(module: nn.Module) -> str:
+    """The source of a module's class, or its name where there is none, or it is a library's.
+
+    Exported programs and TorchScript have a code of their own.
+    """
+    if isinstance(code := getattr(module, "code", None), str):
+        return code
+    kind = type(module)
     if kind.__module__.split(".")[0] not in ("torch", "holonet"):
         try:
             return inspect.getsource(kind)

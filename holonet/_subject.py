@@ -132,7 +132,7 @@ class Subject:
             DomainError: a point has no room at all.
         """
         z, radius = self.z, self.radius if radius is None else radius
-        radii = torch.full((len(z),), radius, dtype=z.dtype.to_real())
+        radii = torch.full((len(z),), radius, dtype=z.dtype.to_real(), device=z.device)
         if self.domain is not None and not isinstance(self.domain, Plane):
             room = (self.domain.clearance(z) / v.abs()).unsqueeze(-1).flatten(1).amin(1)
             radii = torch.minimum(radii, room / ROOM)
@@ -182,7 +182,7 @@ class Subject:
         """
         z, asked = self.z, f"a check of {self.name}"
         generator = torch.Generator().manual_seed(0)
-        aside = torch.randn(z.shape, generator=generator, dtype=z.dtype)
+        aside = torch.randn(z.shape, generator=generator, dtype=z.dtype).to(z.device)
         company = torch.cat([z + ASIDE * radius * aside / lengths(aside).max(), z])
         shared, again = (values_at(variant.f, company, asked)[len(z) :][:LONELY] for _ in range(2))
         if not torch.equal(shared, again):
@@ -208,8 +208,10 @@ class Subject:
     def _default_points(self) -> ComplexTensor:
         generator = torch.Generator().manual_seed(self.seed)
         shape = () if self.module is None else _event_shape(self.module)
+        parameters = () if self.module is None else self.module.parameters()
         domain = Plane() if self.domain is None else self.domain
         z = domain.sample(POINTS * math.prod(shape), generator=generator).view(POINTS, *shape)
+        z = z.to(next(iter(parameters), z).device)
         if self.domain is not None or not isinstance(self.module, DeclaredModule):
             return z
         module = self.module.eval()

@@ -1,5 +1,6 @@
 """A kept result is read back as it was written and is of what was asked, or it is no result."""
 
+import copy
 import json
 import logging
 import os
@@ -9,8 +10,16 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from torch import Tensor
 
-from holonet._cache import keep, read_kept, recall, require_identity, tensor_digest
+from holonet._cache import (
+    keep,
+    module_digest,
+    read_kept,
+    recall,
+    require_identity,
+    tensor_digest,
+)
 from holonet._files import digest_path, write_with_digest
 from holonet.errors import CheckpointError
 
@@ -123,3 +132,31 @@ def test_a_digest_is_of_contents(dtype: torch.dtype) -> None:
     assert tensor_digest([tensor], ["a"]) != digest
     if dtype.is_complex:
         assert tensor_digest([tensor.conj().conj()]) == digest
+
+
+class Doubling(torch.nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        return 2 * x
+
+
+def test_a_module_is_known_by_weights_text_and_code() -> None:
+    layer = torch.nn.Linear(2, 2)
+    same = copy.deepcopy(layer)
+    assert module_digest(layer) == module_digest(same)
+    with torch.no_grad():
+        same.bias[0] += 1
+    assert module_digest(layer) != module_digest(same)
+    assert module_digest(torch.nn.LeakyReLU(0.1)) != module_digest(torch.nn.LeakyReLU(0.2))
+    digest = module_digest(Doubling())
+    assert digest == module_digest(Doubling())
+    Tripling = type("Doubling", (torch.nn.Module,), {"__module__": "elsewhere"})
+    assert digest != module_digest(Tripling())
+
+
+def test_exported_programs_of_equal_weights_are_told_apart_by_their_code() -> None:
+    x = torch.zeros(2, 2)
+    tanh, sine = (
+        torch.export.export(module, (x,)).module()
+        for module in (torch.nn.Tanh(), torch.nn.Sigmoid())
+    )
+    assert module_digest(tanh) != module_digest(sine)

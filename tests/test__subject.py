@@ -5,7 +5,7 @@ import torch
 from torch import nn as torch_nn
 
 from holonet import nn
-from holonet._subject import Subject, brief, in_double, name_of, random_lines
+from holonet._subject import Subject, brief, in_double, map_of, name_of, random_lines
 from holonet.domains import Disc
 from holonet.errors import ConfigError, DomainError, InputTypeError
 from holonet.functions import CATALOGUE
@@ -133,3 +133,9 @@ def test_names_and_points_in_messages() -> None:
     assert name_of(nn.Sin()) == "Sin"
     assert brief(Z[0]).count(",") == 2
     assert brief(Z[0, 0]) == f"{Z[0, 0].item():.4g}"
+
+
+def test_a_classifier_stands_for_the_map_in_front_of_its_readout() -> None:
+    model = nn.holomorphic_mlp(3, (4,), 2)
+    assert map_of(model) == model.holomorphic_map
+    assert map_of(model.backbone) is model.backbone

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from holonet._files import require_place, write_atomically
+from holonet._progress import progress_bar
 from holonet._provenance import provenance
 from holonet._subject import Subject
 from holonet._types import Labels, Points
@@ -69,19 +70,21 @@ def diagnose(
     x, y, about = _data(found, data, data_root)
     folder = out or Path("reports") / f"diagnose-{_file_name(target)}"
     require_place(folder / "report.html")
-    result = diagnosis_of(
-        found.model,
-        x,
-        y,
-        baseline=beside,
-        sections=[name for name in sections.split(",") if name],
-        examples=min(examples, len(x)),
-        attacked=min(attacked, len(x)),
-        eps=radii,
-        seed=seed,
-        folder=folder / "sections",
-        progress=not as_json,
-    )
+    with progress_bar(not as_json) as bar:
+        task = bar.add_task("", total=None)
+        result = diagnosis_of(
+            found.model,
+            x,
+            y,
+            baseline=beside,
+            sections=[name for name in sections.split(",") if name],
+            examples=min(examples, len(x)),
+            attacked=min(attacked, len(x)),
+            eps=radii,
+            seed=seed,
+            folder=folder / "sections",
+            on_step=lambda name: bar.update(task, description=name, advance=1),
+        )
     subject = {"target": target, "place": found.kind, "data": about, **result.subject}
     result = replace(result, subject=subject)
     command = f"holonet diagnose {target}" + (f" --data {data}" if data else "")

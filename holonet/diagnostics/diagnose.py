@@ -1,5 +1,6 @@
 """Everything that is measured of one model, section by section, in one object."""
 
+import functools
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -11,13 +12,11 @@ from torch import nn
 
 from holonet._arguments import checked
 from holonet._cache import Identity, keep, module_digest, read_kept, recall, tensor_digest
-from holonet._progress import progress_bar
 from holonet._types import GivenLabels, GivenPoints, TensorFunction
 from holonet.calculus.checks import require_count
 from holonet.diagnostics.diagnosis import Diagnosis, DiagnosisSection
-from holonet.diagnostics.prepared import Prepared, prepare
+from holonet.diagnostics.prepared import Prepared, Settings, prepare
 from holonet.diagnostics.sections import (
-    Settings,
     energy_section,
     harmonicity_section,
     holomorphy_section,
@@ -57,7 +56,7 @@ def diagnose(
     eps: Sequence[float | int] | None = None,
     seed: int = 0,
     folder: Path | None = None,
-    progress: bool = False,
+    on_step: Callable[[str], None] | None = None,
 ) -> Diagnosis:
     """What a model is: holomorphic or continued, harmonic or not, how steep, how robust.
 
@@ -79,7 +78,7 @@ def diagnose(
         seed: of everything random.
         folder: where each finished section is kept, under a digest of model, data and settings. A
             second call with the same ones takes it from there.
-        progress: whether there is a bar on stderr.
+        on_step: called with the name of the section, at its start and after each part of it.
 
     Law: an interrupted call that is repeated gives the same object.
 
@@ -114,13 +113,12 @@ def diagnose(
         identity = _identity(prepared, settings, asked)
         home = folder / tensor_digest([], [json.dumps(identity, sort_keys=True)])[:16]
     found = []
-    with progress_bar(progress) as bar:
-        for name in chosen:
-            task = bar.add_task(name, total=None)
-            step = replace(settings, on_step=lambda task=task: bar.advance(task))
-            path = None if home is None else home / f"{name}.json"
-            found.append(_section(name, prepared, step, path, identity))
-            bar.update(task, total=1, completed=1)
+    for name in chosen:
+        if on_step is not None:
+            on_step(name)
+            settings = replace(settings, on_step=functools.partial(on_step, name))
+        path = None if home is None else home / f"{name}.json"
+        found.append(_section(name, prepared, settings, path, identity))
     return Diagnosis(_about(prepared, settings), asked, tuple(found))
 
 

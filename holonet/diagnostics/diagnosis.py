@@ -8,12 +8,12 @@ from holonet._arguments import checked
 from holonet._page import strict_json
 from holonet.errors import UnknownNameError
 
-__all__ = ["HOW_TO", "Answer", "Diagnosis", "DiagnosisSection"]
+__all__ = ["HOW_TO", "Answer", "Diagnosis", "DiagnosisSection", "sentence"]
 
 HOW_TO = "docs/diagnose.md"
 """The page that explains each number and what to change."""
 
-Answer = Literal["yes", "no", "undecided", "measured", "not applicable"]
+Answer = Literal["yes", "no", "undecided", "measured", "drawn", "not applicable"]
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class DiagnosisSection:
     Args:
         name: of the section, a key of `diagnostics.SECTIONS`.
         answer: "yes", "no" or "undecided" where it is a yes-no question, "measured" for numbers,
-            "not applicable" where the verdict says why.
+            "drawn" for pictures, "not applicable" where the verdict says why.
         verdict: the answer in words, with its uncertainty.
         lines: numbers in words.
         advice: what to try next.
@@ -85,8 +85,9 @@ class Diagnosis:
     @property
     def verdict(self) -> str:
         """The verdicts of all sections that apply, one paragraph each."""
-        applying = [one for one in self.sections if one.answer != "not applicable"]
-        return "\n\n".join(_sentence(one.verdict) for one in applying or self.sections)
+        silent = ("drawn", "not applicable")
+        applying = [one for one in self.sections if one.answer not in silent]
+        return "\n\n".join(sentence(one.verdict) for one in applying or self.sections)
 
     @property
     def advice(self) -> tuple[str, ...]:
@@ -120,5 +121,6 @@ class Diagnosis:
         )
 
 
-def _sentence(text: str) -> str:
+def sentence(text: str) -> str:
+    """The text with a capital in front and a full stop behind."""
     return text[:1].upper() + text[1:] + ("" if text.endswith(".") else ".")

@@ -7,7 +7,7 @@ between holomorphic pieces. Modules whose own output is holomorphic are not look
 product made of real ones is none of their faults.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, NoReturn
 
@@ -197,6 +197,8 @@ def violations_by_module(
     """The defect behind each call of a module, in the order in which the calls end.
 
     By derivatives alone: pieces that are holomorphic, with kinks or jumps between, have defect 0.
+    Layers of a library, of a declared type, and modules with a holomorphic output that is made of
+    other parts are not taken apart.
 
     Args:
         model, z, seed: as for `first_violation`.
@@ -214,11 +216,15 @@ def violations_by_module(
     with torch.no_grad():
         evidence = derivative_evidence(recorder, subject.z, v, subject.radius)
 
-    def inside(call: Call) -> Iterator[Call]:
-        for child in call.children:
-            yield from inside(child)
-        yield call
+    def opened(call: Call) -> list[Call]:
+        """The calls inside that are shown: none where a holomorphic output is made of others."""
+        if _is_whole(recorder.modules[call.path]):
+            return []
+        inner = [one for child in call.children for one in (*opened(child), child)]
+        is_repaired = not evidence.bad[call.leave] and any(evidence.bad[c.leave] for c in inner)
+        return [] if is_repaired else inner
 
+    root = calls_of(recorder.boundaries)
     return tuple(
         ModuleViolation(
             path=call.path,
@@ -227,7 +233,7 @@ def violations_by_module(
             defect=float(evidence.defect[call.leave]),
             share=float(evidence.share[call.leave]),
         )
-        for call in inside(calls_of(recorder.boundaries))
+        for call in (*opened(root), root)
     )
 
 

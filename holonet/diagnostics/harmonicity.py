@@ -28,7 +28,7 @@ from holonet.diagnostics.harmonicity_report import Harmonicity
 from holonet.diagnostics.untrained import untrained_twin
 from holonet.errors import ConfigError, DataError, InputTypeError, ShapeError
 
-__all__ = ["harmonicity"]
+__all__ = ["Coordinates", "Outputs", "harmonicity"]
 
 RADII = (0.01, 0.03, 0.1, 0.3)  # of the spread of the data
 GROUP = 16  # examples that are looked at together, fewer where they are large
@@ -192,7 +192,9 @@ def _prepared(
     """The model in eval mode and double precision, and the points in their coordinates."""
     subject = Subject(model, x, lift=coordinates == "complex")
     if subject.module is not None:
-        subject.module.eval().requires_grad_(False)
+        subject.module.eval()
+        for parameter in subject.module.parameters():
+            parameter.requires_grad_(False)
     if coordinates == "complex":
         subject.require_complex_input()
         return subject.f, subject.z

@@ -285,6 +285,8 @@ class Harmonicity:
         words = []
         for own, beside in zip(self.summary, self.baseline.summary, strict=True):
             a, b = own.interval, beside.interval
+            if not (own.found or beside.found):  # neither is more than its error
+                continue
             if a is None or b is None or not (a.is_finite and b.is_finite):
                 continue
             if a.high < b.low:

@@ -1,8 +1,8 @@
 """A model and its data as a diagnosis needs them: points that the model takes, and its logits."""
 
 import math
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -25,7 +25,7 @@ from holonet.errors import DataError, InputTypeError
 from holonet.nn import HolomorphicClassifier
 from holonet.nn.precision import copied
 
-__all__ = ["FixedMode", "Prepared", "RealLogits", "prepare"]
+__all__ = ["Prepared", "RealLogits", "Settings", "prepare"]
 
 FAILURES = (
     RuntimeError,
@@ -39,28 +39,6 @@ FAILURES = (
 """What a model may raise at input that it does not take."""
 
 LIFTED = "real points as complex ones"
-
-
-class FixedMode(nn.Module):
-    """A model whose mode cannot be changed, as that of an exported program.
-
-    Args:
-        model: in the mode that it was exported in.
-    """
-
-    def __init__(self, model: nn.Module) -> None:
-        super().__init__()
-        self.model = model
-        self.train(False)
-
-    def train(self, mode: bool = True) -> "FixedMode":
-        """The mode that is shown, without that of the model."""
-        self.training = mode
-        return self
-
-    def forward(self, x: Inexact[Tensor, "batch *event"]) -> Inexact[Tensor, "batch *out"]:
-        """What the model gives."""
-        return self.model(x)
 
 
 class RealLogits(nn.Module):
@@ -95,6 +73,7 @@ class Prepared:
             ones too.
         holomorphic: from complex points to complex values; None for a real model.
         outputs: the number of logits.
+        lifted: whether the model is given real points as complex ones.
         notes: what was changed in the points.
     """
 
@@ -105,6 +84,7 @@ class Prepared:
     logits: TensorFunction
     holomorphic: TensorFunction | None
     outputs: int
+    lifted: bool
     notes: tuple[str, ...]
 
     @property
@@ -123,6 +103,31 @@ class Prepared:
         spread = float(lengths(self.x - self.x.mean(0)).square().mean().sqrt())
         size = float(lengths(self.x).square().mean().sqrt())
         return spread if spread > 1e-6 * size else size or 1.0
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the sections share.
+
+    Args:
+        baseline: logits of the model beside; None for none.
+        baseline_name: "untrained" or "baseline", empty without one.
+        no_baseline: why there is none, in words.
+        examples: that derivatives, spheres and lines are taken at.
+        attacked: examples.
+        eps: radii of attacks; None takes 0.02, 0.05 and 0.1 times the range of the data.
+        seed: of everything random.
+        on_step: called after each part of the work.
+    """
+
+    baseline: TensorFunction | None = None
+    baseline_name: str = ""
+    no_baseline: str = ""
+    examples: int = 16
+    attacked: int = 200
+    eps: tuple[float, ...] | None = None
+    seed: int = 0
+    on_step: Callable[[], None] = field(default=lambda: None, repr=False)
 
 
 @checked
@@ -155,7 +160,7 @@ def prepare(model: TensorFunction, x: GivenPoints, y: GivenLabels | None = None)
         )
     if y is not None:
         require_labels(y, len(x))
-    own = _in_eval_mode(copied(model)) if isinstance(model, nn.Module) else model
+    own = copied(model).eval() if isinstance(model, nn.Module) else model
     x, lift, notes = _accepted(own, _placed(own, x), name)
     values = _values(own, x.to(x.dtype.to_complex()) if lift else x)
     plain = not lift and not values.is_complex() and values.ndim == 2
@@ -172,15 +177,9 @@ def prepare(model: TensorFunction, x: GivenPoints, y: GivenLabels | None = None)
         logits=logits,
         holomorphic=map_of(own) if takes_complex else None,
         outputs=values[0].numel(),
+        lifted=lift,
         notes=notes,
     )
-
-
-def _in_eval_mode(module: nn.Module) -> nn.Module:
-    try:
-        return module.eval()
-    except NotImplementedError:  # an exported program has the mode of its export
-        return FixedMode(module)
 
 
 def _placed(model: TensorFunction, x: Points) -> Points:
@@ -194,7 +193,7 @@ def _placed(model: TensorFunction, x: Points) -> Points:
     return x.detach().to(own.device, real.to_complex() if x.is_complex() else real)
 
 
-def _forms(x: Points) -> Iterator[tuple[Points, bool, str]]:
+def _forms(x: Tensor) -> Iterator[tuple[Tensor, bool, str]]:
     """The points, whether they are to be lifted, and what was changed."""
     flat = f"each example as a vector of {math.prod(x.shape[1:])} numbers"
     for lift in (False, True):
@@ -206,7 +205,7 @@ def _forms(x: Points) -> Iterator[tuple[Points, bool, str]]:
             yield x.flatten(1), lift, " and ".join(filter(None, (flat, lifted)))
 
 
-def _accepted(model: TensorFunction, x: Points, name: str) -> tuple[Points, bool, tuple[str, ...]]:
+def _accepted(model: TensorFunction, x: Tensor, name: str) -> tuple[Tensor, bool, tuple[str, ...]]:
     """The first form of the points that the model takes; complex ones where its values are."""
     refusals: list[str] = []
     for points, lift, note in _forms(x):
@@ -214,7 +213,7 @@ def _accepted(model: TensorFunction, x: Points, name: str) -> tuple[Points, bool
         try:
             values = _values(model, part.to(part.dtype.to_complex()) if lift else part)
         except FAILURES as error:
-            refusals.append(str(error).strip().splitlines()[0] if str(error) else repr(error))
+            refusals.append(_line(error))
             continue
         if values.is_complex() and not (lift or points.is_complex()):
             return points, True, tuple(filter(None, (note, LIFTED)))
@@ -247,7 +246,13 @@ def _require_function(logits: TensorFunction, x: Points, name: str) -> None:
     """Refuse values that change from call to call, or with the other examples of the batch."""
     part = x[:3]
     first, again = _values(logits, part), _values(logits, part)
-    alone = torch.cat([_values(logits, example) for example in part.split(1)])
+    try:
+        alone = torch.cat([_values(logits, example) for example in part.split(1)])
+    except FAILURES as error:  # torch's normalizers want company where they have no statistics
+        raise InputTypeError(
+            f"{name} takes no example without others in its batch ({_line(error)}): let it take "
+            "each example on its own"
+        ) from error
     size = float(first.abs().max())
     noise = math.sqrt(torch.finfo(first.dtype).eps) * size
     if not bool(first.isfinite().all()):
@@ -262,3 +267,7 @@ def _require_function(logits: TensorFunction, x: Points, name: str) -> None:
             f"{name} gives other values to an example with others in its batch, as behind batch "
             "statistics in eval mode: let it take each example on its own"
         )
+
+
+def _line(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0]

@@ -1,6 +1,5 @@
 """The untrained twin of a network: the same architecture, its parameters drawn anew."""
 
-import copy
 from dataclasses import dataclass
 
 import torch
@@ -8,6 +7,7 @@ from torch import nn
 
 from holonet._arguments import checked
 from holonet.errors import ConfigError, InputTypeError
+from holonet.nn.precision import copied
 
 __all__ = ["UntrainedTwin", "untrained_twin"]
 
@@ -47,11 +47,10 @@ def untrained_twin(model: nn.Module, *, seed: int = 0) -> UntrainedTwin:
         ((), False)
     """
     try:
-        twin = copy.deepcopy(model)
-    except (RuntimeError, TypeError) as error:
+        twin = copied(model)
+    except InputTypeError as error:
         raise InputTypeError(
-            f"{type(model).__name__} cannot be copied ({str(error).splitlines()[0]}), so it has no "
-            "untrained twin: build one and give it as baseline="
+            f"{error}. Or build the untrained twin yourself and give it as baseline="
         ) from error
     drawn: set[int] = set()
     devices = {p.device for p in model.parameters() if p.device.type == "cuda"}

@@ -17,6 +17,9 @@ __all__ = ["ComplexConversion", "copied", "double_copy", "to_precision"]
 
 M = TypeVar("M", bound=nn.Module)
 
+_OF_SCRIPTS = "The .grad attribute"
+"""What torch says of the gradients of copied TorchScript, which nobody asks for."""
+
 
 class ComplexConversion:
     """What torch does to the real tensors of a module, done to the complex ones as well.
@@ -109,7 +112,9 @@ def to_precision(module: M, dtype: torch.dtype) -> M:
     def convert(tensor: Tensor) -> Tensor:
         return tensor.to(dtype.to_real()) if tensor.is_floating_point() else tensor
 
-    return module._apply(ComplexConversion(convert))
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", _OF_SCRIPTS, UserWarning)
+        return module._apply(ComplexConversion(convert))
 
 
 @checked
@@ -147,7 +152,7 @@ def copied(module: M) -> M:
     try:
         with warnings.catch_warnings():  # of torch about its own exported programs and TorchScript
             warnings.filterwarnings("ignore", r"`isinstance\(treespec", FutureWarning)
-            warnings.filterwarnings("ignore", "The .grad attribute", UserWarning)
+            warnings.filterwarnings("ignore", _OF_SCRIPTS, UserWarning)
             return copy.deepcopy(module)
     except (RuntimeError, TypeError) as error:
         raise InputTypeError(

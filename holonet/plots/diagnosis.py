@@ -6,7 +6,8 @@ from typing import Any
 from holonet._arguments import checked
 from holonet._page import Cell, Report, Section, Table
 from holonet.diagnostics import Diagnosis, DiagnosisSection
-from holonet.diagnostics.diagnosis import HOW_TO
+from holonet.diagnostics.diagnosis import HOW_TO, sentence
+from holonet.diagnostics.sections.energy import MEASURES
 from holonet.plots.diagnosis_figures import (
     plot_gaps,
     plot_layers,
@@ -39,7 +40,6 @@ def diagnosis_report(diagnosis: Diagnosis, facts: Mapping[str, Any] | None = Non
     return Report(
         title=f"{name}: diagnosis",
         summary=diagnosis.verdict,
-        headline=_headline(diagnosis),
         sections=[*pages, _advice(diagnosis)],
         notes=[
             "A check that finds no violation is evidence and no proof.",
@@ -57,22 +57,17 @@ def _cell(value: object) -> Cell:
     return value if isinstance(value, str | int | float | bool | None) else str(value)
 
 
-def _headline(diagnosis: Diagnosis) -> Table:
-    rows = [[one.name, one.answer, one.verdict] for one in diagnosis.sections]
-    return Table(["section", "answer", "in words"], rows, "The answers.")
-
-
 def _advice(diagnosis: Diagnosis) -> Section:
     worst = [[one.name, ", ".join(map(str, one.worst))] for one in diagnosis.sections if one.worst]
     table = None
     if worst:
         table = Table(["section", "examples"], worst, "Positions of the examples that stand out.")
-    text = "\n\n".join(diagnosis.advice) or "Nothing stands out."
+    text = "\n\n".join(map(sentence, diagnosis.advice)) or "Nothing stands out."
     return Section("What to try next", text, table)
 
 
 def _text(section: DiagnosisSection) -> str:
-    return "\n\n".join([section.verdict, *(line.strip() for line in section.lines)])
+    return "\n\n".join(sentence(line.strip()) for line in (section.verdict, *section.lines))
 
 
 def _holomorphy(section: DiagnosisSection, about: Mapping[str, Any]) -> list[Section]:
@@ -82,12 +77,13 @@ def _holomorphy(section: DiagnosisSection, about: Mapping[str, Any]) -> list[Sec
     figure = plot_witnesses(check) if check else None
     caption = "Fourier modes of the outputs on the worst circle; a holomorphic function has no "
     pages = [Section(title, _text(section), figure=figure, caption=caption + "negative ones.")]
-    if check and layers:
+    tolerance = check["tolerance"] if check else numbers.get("tolerance")
+    if layers and tolerance:
         pages.append(
             Section(
                 "Violation layer by layer",
                 "What leaves each module, as a function of the network's input.",
-                figure=plot_layers(layers, check["tolerance"]),
+                figure=plot_layers(layers, tolerance),
                 caption="Share of the derivative in conj z behind each module, in the order of "
                 "execution.",
             )
@@ -96,12 +92,12 @@ def _holomorphy(section: DiagnosisSection, about: Mapping[str, Any]) -> list[Sec
 
 
 def _harmonicity(section: DiagnosisSection, about: Mapping[str, Any]) -> list[Section]:
-    pages = [Section("Harmonicity", section.verdict)]
+    pages = [Section("Harmonicity", sentence(section.verdict))]
     for name, part in (section.numbers or {}).items():
         beside = part.get("baseline_name") or "baseline"
         pages.append(
             Section(
-                name.capitalize(),
+                f"Harmonicity: {name}",
                 table=_shares(part, beside),
                 figure=plot_gaps(part, beside),
                 caption="Left: mean over the sphere minus the value at the center, root mean "
@@ -132,14 +128,49 @@ def _interval(ends: list[float] | None) -> str | None:
 
 
 def _energy(section: DiagnosisSection, about: Mapping[str, Any]) -> list[Section]:
-    return [Section("Dirichlet energy and Jacobian", _text(section))]
+    numbers, title = section.numbers or {}, "Dirichlet energy and Jacobian"
+    measures = [(words, numbers[name]) for name, words in MEASURES.items() if name in numbers]
+    if not measures:
+        return [Section(title, _text(section))]
+    has_baseline = "baseline" in measures[0][1]
+    headers = ["median over examples", "model", "95% interval"]
+    if has_baseline:
+        headers += [str(about.get("baseline", "baseline")), "95% interval"]
+    rows: list[list[Cell]] = []
+    for words, one in measures:
+        row: list[Cell] = [words, one["median"], _interval(one["interval"])]
+        if has_baseline:
+            row += [one["baseline"], _interval(one["baseline_interval"])]
+        rows.append(row)
+    caption = "J is the Jacobian of the logits in the real coordinates of an example."
+    return [Section(title, sentence(section.verdict), Table(headers, rows, caption))]
 
 
 def _robustness(section: DiagnosisSection, about: Mapping[str, Any]) -> list[Section]:
-    numbers = section.numbers
-    figure = plot_reports(numbers) if numbers else None
-    caption = "Accuracy under short attacks; the bands are Wilson intervals at 95%."
-    return [Section("Robustness", _text(section), figure=figure, caption=caption)]
+    if not section.numbers:
+        return [Section("Robustness", _text(section))]
+    doubts = [line for line in section.lines if line.startswith("doubt")]
+    models = [("model", section.numbers["reports"]), ("baseline", section.numbers["baseline"])]
+    rows: list[list[Cell]] = [
+        [name, one["robust"]["eps"], f"{one['robust']['accuracy']:.1%}", _percent(one["robust"])]
+        for name, reports in models
+        for one in reports
+    ]
+    return [
+        Section(
+            "Robustness",
+            sentence(section.verdict),
+            Table(["network", "eps", "right, at most", "95% interval"], rows, "Short attacks."),
+            plot_reports(section.numbers),
+            "Accuracy under short attacks; the bands are Wilson intervals at 95%.",
+            note="\n\n".join(map(sentence, doubts)) or None,
+        )
+    ]
+
+
+def _percent(point: Mapping[str, Any]) -> str:
+    low, high = point["interval"]
+    return f"{low:.1%} to {high:.1%}"
 
 
 def _slices(section: DiagnosisSection, about: Mapping[str, Any]) -> list[Section]:
@@ -174,7 +205,7 @@ def _slices(section: DiagnosisSection, about: Mapping[str, Any]) -> list[Section
                 "boundary heavy.",
             )
         )
-    return pages or [Section("Slices", section.verdict)]
+    return pages or [Section("Slices", sentence(section.verdict))]
 
 
 _PAGES: Mapping[str, Callable[[DiagnosisSection, Mapping[str, Any]], list[Section]]] = {

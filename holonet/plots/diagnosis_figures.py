@@ -59,7 +59,9 @@ def plot_gaps(harmonicity: Numbers, baseline_name: str = "baseline") -> Figure:
         right.plot(radii, share, label=name, **look)
     for ax in (left, right):
         ax.set_xscale("log")
-    if min(harmonicity[models[0][2]]) > 0:
+        ax.set_xticks(radii, [f"{radius:.2g}" for radius in radii])
+        ax.minorticks_off()
+    if all(min(harmonicity[gap]) > 0 for _, _, gap in models):
         left.set_yscale("log")
     right.set_ylim(0, None)
     label_axes(left, "radius", "mean-value gap (rms)")
@@ -166,7 +168,7 @@ def plot_line(
         domain=tuple(line["box"]),
         resolution=max(values.shape),
         chunk=values.numel(),
-        marks={"example": [0j], "boundary, to first order": [1 + 0j], **(marks or {})},
+        marks={"example": [0j], "boundary": [1 + 0j], **(marks or {})},
         title=title,
     )
 

@@ -7,12 +7,12 @@ import torch
 from torch import nn
 
 from holonet._arguments import checked
-from holonet._subject import Subject, brief, name_of, random_lines
+from holonet._subject import Subject, brief, map_of, name_of, random_lines
 from holonet._types import GivenPoints, Numbers
 from holonet.calculus import levi_form, second_directional_derivative
 from holonet.calculus.examples import lengths
 from holonet.functions import FunctionClass, HolomorphicFunction
-from holonet.nn import HolomorphicClassifier, declared_class
+from holonet.nn import declared_class
 from holonet.testing.assertions import assert_holomorphic
 from holonet.testing.derivatives import assert_derivative
 from holonet.testing.harmonicity import assert_pluriharmonic
@@ -59,6 +59,7 @@ def checks_for(
 
     Raises:
         NotHolomorphicError: nothing is declared of the module's type.
+        InputTypeError: the module takes real points only; the message says what to ask.
         ShapeError: no points are given, and the module does not say which shape it takes.
 
     Example:
@@ -70,8 +71,9 @@ def checks_for(
     """
     declared = declared_class(module, name_of(module))
     subject = Subject(module, z, seed=seed)
+    subject.require_complex_input()
     z = subject.z
-    if isinstance(module, HolomorphicClassifier) or declared.is_holomorphic:
+    if map_of(module) is not module or declared.is_holomorphic:
         yield Check(
             f"{declared.value}: three witnesses of holomorphy",
             lambda: assert_holomorphic(module, z, seed=seed),

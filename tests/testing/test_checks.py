@@ -9,7 +9,7 @@ from torch import nn as torch_nn
 
 from cases import each
 from holonet import nn
-from holonet.errors import NotHolomorphicError
+from holonet.errors import InputTypeError, NotHolomorphicError
 from holonet.functions import CATALOGUE, FunctionClass
 from holonet.nn import DeclaredModule
 from holonet.testing.checks import checks_for
@@ -103,3 +103,8 @@ def test_a_record_with_a_false_derivative_fails():
 def test_nothing_is_guessed():
     with pytest.raises(NotHolomorphicError, match="declare"):
         list(checks_for(torch_nn.Bilinear(1, 1, 1)))
+
+
+def test_a_real_module_is_told_what_to_ask() -> None:
+    with pytest.raises(InputTypeError, match=r"continuation\.extend"):
+        list(checks_for(torch_nn.Linear(3, 2)))

@@ -4,11 +4,9 @@ from holonet.diagnostics.sections.energy import energy_section
 from holonet.diagnostics.sections.harmonicity import harmonicity_section
 from holonet.diagnostics.sections.holomorphy import holomorphy_section
 from holonet.diagnostics.sections.robustness import robustness_section
-from holonet.diagnostics.sections.settings import Settings
 from holonet.diagnostics.sections.slices import slices_section
 
 __all__ = [
-    "Settings",
     "energy_section",
     "harmonicity_section",
     "holomorphy_section",

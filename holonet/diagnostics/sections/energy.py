@@ -11,15 +11,14 @@ from holonet._subject import Subject
 from holonet._types import Points, TensorFunction
 from holonet.calculus import gradient
 from holonet.diagnostics.diagnosis import DiagnosisSection
-from holonet.diagnostics.prepared import Prepared
-from holonet.diagnostics.sections.settings import Settings
+from holonet.diagnostics.prepared import Prepared, Settings
 from holonet.regularizers.sampled import unit_directions
 from holonet.statistics import Interval, bootstrap_interval
 
-__all__ = ["energy_section"]
+__all__ = ["MEASURES", "energy_section"]
 
 NUMBERS = 2**24  # in the Jacobians that are held at once
-SCALE = {
+MEASURES = {
     "energy": "Dirichlet energy, |J|_F^2 / 2",
     "spectral": "largest singular value of J",
     "frobenius": "Frobenius norm of J",
@@ -27,6 +26,7 @@ SCALE = {
     "slope_2": "margin's gradient, Euclidean norm",
     "slope_1": "margin's gradient, l_1 norm (the slope under an l_inf attack)",
 }
+"""What is measured, in words."""
 
 
 def energy_section(model: Prepared, settings: Settings) -> DiagnosisSection:
@@ -35,7 +35,7 @@ def energy_section(model: Prepared, settings: Settings) -> DiagnosisSection:
     own = _steepness(model.logits, x, settings)
     beside = None if settings.baseline is None else _steepness(settings.baseline, x, settings)
     lines, numbers = [], {}
-    for name, words in SCALE.items():
+    for name, words in MEASURES.items():
         if name not in own:
             continue
         interval = _median(own[name])
@@ -95,8 +95,9 @@ def _jacobians(
 ) -> Iterator[tuple[Float[Tensor, "group outputs"], Float[Tensor, "group outputs coordinates"]]]:
     """Values and Jacobians of groups of examples, in double precision and real coordinates."""
     subject = Subject(logits, x, lift=False)
-    if subject.module is not None:
-        subject.module.requires_grad_(False)
+    parameters = () if subject.module is None else subject.module.parameters()
+    for parameter in parameters:
+        parameter.requires_grad_(False)
     outputs = len(subject.f(subject.z[:1])[0])
     group = max(1, NUMBERS // (outputs * subject.z[0].numel()))
     for part in subject.z.split(group):

@@ -8,10 +8,9 @@ from torch import Tensor
 
 from holonet._types import Points
 from holonet.diagnostics.diagnosis import DiagnosisSection
-from holonet.diagnostics.harmonicity import harmonicity
+from holonet.diagnostics.harmonicity import Coordinates, Outputs, harmonicity
 from holonet.diagnostics.harmonicity_report import Harmonicity, RadiusSummary
-from holonet.diagnostics.prepared import Prepared
-from holonet.diagnostics.sections.settings import Settings
+from holonet.diagnostics.prepared import Prepared, Settings
 
 __all__ = ["between_classes", "harmonicity_section"]
 
@@ -33,10 +32,12 @@ def harmonicity_section(model: Prepared, settings: Settings) -> DiagnosisSection
     """
     x = model.x[: settings.examples]
     y = None if model.y is None else model.y[: settings.examples]
-    coordinates = "complex" if model.is_complex else "real"
+    coordinates: Coordinates = "complex" if model.is_complex else "real"
     few = max(1, settings.examples // 2)
 
-    def ask(points: Points, outputs: str, y: Tensor | None, coordinates: str) -> Harmonicity:
+    def ask(
+        points: Points, outputs: Outputs, y: Tensor | None, coordinates: Coordinates
+    ) -> Harmonicity:
         found = harmonicity(
             model.logits,
             points,
@@ -110,6 +111,9 @@ def _lines(name: str, found: Harmonicity) -> list[str]:
 def _share(summary: RadiusSummary) -> str:
     if math.isnan(summary.share):
         return "affine to rounding"
+    if not summary.found:
+        most = max(0.0, summary.share) + 2 * summary.standard_error
+        return f"none found (at most {most:.1g})"
     if summary.interval is None:
         return f"{summary.share:.3g} (standard error {summary.standard_error:.1g})"
     low, high = summary.interval.ends

@@ -13,8 +13,7 @@ from holonet.continuation import extend
 from holonet.diagnostics.diagnosis import DiagnosisSection
 from holonet.diagnostics.first_violation import first_violation, violations_by_module
 from holonet.diagnostics.holomorphy import HolomorphyCheck, holomorphy_check
-from holonet.diagnostics.prepared import FAILURES, Prepared
-from holonet.diagnostics.sections.settings import Settings
+from holonet.diagnostics.prepared import FAILURES, Prepared, Settings
 from holonet.errors import HolonetError, InputTypeError, NotHolomorphicError
 from holonet.nn.replacements import way_out_for
 
@@ -33,7 +32,11 @@ def holomorphy_section(model: Prepared, settings: Settings) -> DiagnosisSection:
     `first_violation` finds a layer at fault.
     """
     if model.holomorphic is not None:
-        return _holomorphic(model, model.holomorphic, settings)
+        with torch.no_grad():
+            values = model.holomorphic(model.z[:1])
+        if values.is_complex():
+            return _holomorphic(model, model.holomorphic, settings)
+        return _up_to_a_readout(model, model.holomorphic, settings)
     try:
         f = extend(model.model)
         _try(f, model)
@@ -82,6 +85,57 @@ def _holomorphic(model: Prepared, f: TensorFunction, settings: Settings) -> Diag
         return DiagnosisSection("holomorphy", "yes", verdict, (str(check),), numbers=numbers)
     answer = "no" if str(check).startswith("not") else "undecided"
     return DiagnosisSection("holomorphy", answer, f"{check}, {where}", numbers=numbers)
+
+
+def _up_to_a_readout(model: Prepared, f: TensorFunction, settings: Settings) -> DiagnosisSection:
+    """Real values of complex points: whether all in front of the last step is holomorphic."""
+    z = model.z[:EXAMPLES]
+    violation = first_violation(f, z, seed=settings.seed)
+    settings.on_step()
+    layers = violations_by_module(f, z, seed=settings.seed)
+    numbers = {
+        "first_violation": None if violation is None else violation.to_json(),
+        "layers": [one.to_json() for one in layers],
+        "tolerance": None if violation is None else violation.tolerance,
+    }
+    if violation is None:
+        verdict = "real values that do not vary, as far as is seen"
+        return DiagnosisSection("holomorphy", "undecided", verdict, numbers=numbers)
+    last = [one.path for one in layers if one.path][-1:]
+    at_the_end = violation.inside and violation.before is None and violation.path == ""
+    if at_the_end or (violation.path in last and _gives_real_values(f, z, violation.path)):
+        where = "its last operation" if at_the_end else f"its readout {violation.path!r}"
+        return DiagnosisSection(
+            "holomorphy",
+            "yes",
+            f"the logits are real, and no violation of holomorphy was found in front of {where} "
+            f"({violation.type_name}) at {len(z)} examples; that is no proof",
+            numbers=numbers,
+        )
+    return DiagnosisSection(
+        "holomorphy",
+        "no",
+        f"not holomorphic in front of its readout: {violation}",
+        advice=(violation.suggestion,),
+        numbers=numbers,
+    )
+
+
+@torch.no_grad()
+def _gives_real_values(f: TensorFunction, z: Tensor, path: str) -> bool:
+    """Whether a module of f takes what reaches it to real numbers."""
+    module = getattr(f, "__self__", f)
+    found: list[bool] = []
+
+    def look(_: object, __: object, output: object) -> None:
+        found.append(isinstance(output, Tensor) and not output.is_complex())
+
+    hook = dict(module.named_modules())[path].register_forward_hook(look)  # pyright: ignore
+    try:
+        f(z)
+    finally:
+        hook.remove()
+    return all(found)
 
 
 def _continued(model: Prepared, settings: Settings, f: TensorFunction) -> DiagnosisSection:

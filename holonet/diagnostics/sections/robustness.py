@@ -9,9 +9,8 @@ from holonet._types import Labels, Points, TensorFunction
 from holonet.attacks import Attack, ThreatModel, apgd, square
 from holonet.diagnostics.diagnosis import DiagnosisSection
 from holonet.diagnostics.evaluation import evaluate_radii
-from holonet.diagnostics.prepared import Prepared
+from holonet.diagnostics.prepared import Prepared, Settings
 from holonet.diagnostics.report import RobustnessReport, merge_alarms
-from holonet.diagnostics.sections.settings import Settings
 from holonet.errors import AttackWarning
 
 __all__ = ["ATTACKS", "robustness_section"]

@@ -12,8 +12,7 @@ from holonet._types import Points, TensorFunction
 from holonet.calculus import gradient
 from holonet.continuation import extend
 from holonet.diagnostics.diagnosis import DiagnosisSection
-from holonet.diagnostics.prepared import Prepared
-from holonet.diagnostics.sections.settings import Settings
+from holonet.diagnostics.prepared import Prepared, Settings
 from holonet.errors import InputTypeError, NotHolomorphicError
 
 __all__ = ["slices_section"]
@@ -55,7 +54,7 @@ def slices_section(model: Prepared, settings: Settings) -> DiagnosisSection:
     settings.on_step()
     return DiagnosisSection(
         "slices",
-        "measured",
+        "drawn",
         f"example {at} is nearest to the decision boundary to first order: class {label} against "
         f"{rival}, at distance {numbers['step']:.3g}{why}",
         worst=(at,),
