@@ -6,9 +6,12 @@ from typing import Any
 from holonet._arguments import checked
 from holonet._page import Cell, Report, Section, Table
 from holonet.diagnostics import Diagnosis, DiagnosisSection
+from holonet.diagnostics.analyticity_report import FOUND, NONE_WITHIN
 from holonet.diagnostics.diagnosis import HOW_TO, sentence
 from holonet.diagnostics.sections.energy import MEASURES
 from holonet.plots.diagnosis_figures import (
+    plot_decay,
+    plot_distances_on_lines,
     plot_gaps,
     plot_layers,
     plot_line,
@@ -110,21 +113,64 @@ def _harmonicity(section: DiagnosisSection, about: Mapping[str, Any]) -> list[Se
 
 
 def _shares(part: Mapping[str, Any], beside: str) -> Table:
-    headers = ["radius", "share not harmonic", "95% interval"]
+    headers = ["radius", "model (95% interval)"]
     other = part["baseline"]["summary"] if part["baseline"] else None
     if other:
-        headers += [beside, "95% interval"]
+        headers.append(f"{beside} (95% interval)")
     rows: list[list[Cell]] = []
     for number, one in enumerate(part["summary"]):
-        row: list[Cell] = [one["radius"], one["share"], _interval(one["interval"])]
-        if other:
-            row += [other[number]["share"], _interval(other[number]["interval"])]
-        rows.append(row)
+        row: list[Cell] = [f"{one['radius']:.3g}", _share(one)]
+        rows.append([*row, _share(other[number])] if other else row)
     return Table(headers, rows, "Of what an affine fit leaves, the part that is not harmonic.")
+
+
+def _share(summary: Mapping[str, Any]) -> str:
+    """A share with its interval; what is not beyond its error is none."""
+    share, error = summary["share"], summary["standard_error"]
+    if share is None:
+        return "affine"
+    if not summary["found"]:
+        return f"none (at most {max(0.0, share) + 2 * error:.1g})"
+    return f"{share:.3g} ({_interval(summary['interval']) or 'one example'})"
 
 
 def _interval(ends: list[float] | None) -> str | None:
     return None if ends is None or None in ends else f"{ends[0]:.3g} to {ends[1]:.3g}"
+
+
+def _analyticity(section: DiagnosisSection, about: Mapping[str, Any]) -> list[Section]:
+    numbers = section.numbers
+    if not numbers:
+        return [Section("Analyticity", _text(section))]
+    is_known = any(s in (FOUND, NONE_WITHIN) for row in numbers["state"] for s in row)
+    paragraphs = [section.verdict]
+    for line in section.lines:  # a direction, and under it what was found
+        if line.startswith("    "):
+            paragraphs[-1] += f". {line.strip()[:1].upper()}{line.strip()[1:]}"
+        else:
+            paragraphs.append(line.strip())
+    pages = [
+        Section(
+            "Analyticity",
+            "\n\n".join(map(sentence, paragraphs)),
+            figure=plot_distances_on_lines(numbers) if is_known else None,
+            caption="Each point is a line through an example. Beyond the dashed lines nothing was "
+            "found within the reach.",
+        )
+    ]
+    if any(value is not None for row in numbers["decay"] for line in row for value in line):
+        pages.append(
+            Section(
+                "Decay of the Taylor coefficients",
+                "At the radius r of a disc without singularities, about each example. A straight "
+                "fall is that of a singularity beyond the disc; an entire function falls faster "
+                "and faster.",
+                figure=plot_decay(numbers),
+                caption="Coefficients of the margin along lines: median over examples, and "
+                "quartiles.",
+            )
+        )
+    return pages
 
 
 def _energy(section: DiagnosisSection, about: Mapping[str, Any]) -> list[Section]:
@@ -186,8 +232,9 @@ def _slices(section: DiagnosisSection, about: Mapping[str, Any]) -> list[Section
                 f"The line runs through example {example}, at 0, and through the decision "
                 "boundary as far as the gradient tells, at 1. No real example lies off the real "
                 f"axis. Drawn is the {difference}, continued: colors give its argument, rings its "
-                "modulus, and all colors meet at zeros and at poles. Its decision is the sign of "
-                "the real part on the real axis.",
+                "modulus, and all colors meet at zeros and at poles. A pole of small strength has "
+                "a zero beside it, and both may hide under the mark. The decision is the sign on "
+                "the real axis.",
                 figure=plot_line(numbers["line"]),
                 caption=f"Phase portrait of the {difference}, about example {example}.",
             )
@@ -211,6 +258,7 @@ def _slices(section: DiagnosisSection, about: Mapping[str, Any]) -> list[Section
 _PAGES: Mapping[str, Callable[[DiagnosisSection, Mapping[str, Any]], list[Section]]] = {
     "holomorphy": _holomorphy,
     "harmonicity": _harmonicity,
+    "analyticity": _analyticity,
     "energy": _energy,
     "robustness": _robustness,
     "slices": _slices,

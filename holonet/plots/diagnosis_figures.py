@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from holonet._arguments import checked
+from holonet.diagnostics.analyticity_report import FOUND, NONE_WITHIN
 from holonet.plots.curves import plot_robustness
 from holonet.plots.phase_portrait import phase_portrait
 from holonet.plots.spectra import plot_modes
@@ -25,6 +26,8 @@ from holonet.plots.style import (
 )
 
 __all__ = [
+    "plot_decay",
+    "plot_distances_on_lines",
     "plot_gaps",
     "plot_layers",
     "plot_line",
@@ -34,6 +37,8 @@ __all__ = [
 ]
 
 Numbers = Mapping[str, Any]
+
+LEAST = 0.05  # of the height of an axis of shares: smaller ones are near 0 and look so
 
 
 @checked
@@ -63,7 +68,7 @@ def plot_gaps(harmonicity: Numbers, baseline_name: str = "baseline") -> Figure:
         ax.minorticks_off()
     if all(min(harmonicity[gap]) > 0 for _, _, gap in models):
         left.set_yscale("log")
-    right.set_ylim(0, None)
+    right.set_ylim(0, max(1.05 * right.get_ylim()[1], LEAST))
     label_axes(left, "radius", "mean-value gap (rms)")
     label_axes(right, "radius", "share not harmonic")
     add_legend(left, loc="best")
@@ -76,7 +81,7 @@ def _shares(summary: Sequence[Numbers]) -> tuple[list[float], list[float], list[
     for one in summary:
         share = np.nan if one["share"] is None else one["share"]
         ends = one["interval"] or (None, None)
-        rows.append((share, *(share if end is None else end for end in ends)))
+        rows.append(np.maximum([share, *(share if end is None else end for end in ends)], 0.0))
     share, low, high = zip(*rows, strict=True)
     return list(share), list(low), list(high)
 
@@ -146,16 +151,77 @@ def plot_reports(robustness: Numbers) -> Figure:
 
 
 @checked
-def plot_line(
-    line: Numbers, marks: Mapping[str, Sequence[complex]] | None = None, title: str | None = None
-) -> Figure:
-    """The phase portrait of a difference of logits on a complex line.
+def plot_decay(analyticity: Numbers) -> Figure:
+    """How the Taylor coefficients along the lines fall: medians, with the quartiles as bands.
 
     Args:
-        line: the box, the real and the imaginary parts at its pixels.
-        marks: points to mark besides the example and the boundary.
+        analyticity: the numbers of an `Analyticity`.
+    """
+    figure, (ax,) = new_figure(6.4, 3.6)
+    decay = _floats(analyticity["decay"])  # examples, directions, coefficients
+    for index, name in enumerate(analyticity["directions"]):
+        rows = decay[:, index]
+        use = np.isfinite(rows).any(0)
+        if not use.any():
+            continue
+        low, middle, high = np.nanquantile(rows[:, use], (0.25, 0.5, 0.75), axis=0)
+        k = np.arange(rows.shape[1])[use]
+        ax.fill_between(k, low, high, color=color(index), alpha=0.16, linewidth=0)
+        ax.plot(k, middle, label=name, **line_style(index))
+    if (decay[np.isfinite(decay)] > 0).any():
+        ax.set_yscale("log")
+    label_axes(ax, "coefficient k", "|a_k| r^k")
+    if ax.lines:
+        add_legend(ax, loc="best")
+    return figure
+
+
+@checked
+def plot_distances_on_lines(analyticity: Numbers) -> Figure:
+    """The first change of the answer against the nearest singularity, a point for each line.
+
+    Points at the edges are lines on which one of the two is not within the reach.
+
+    Args:
+        analyticity: the numbers of an `Analyticity`.
+    """
+    figure, (ax,) = new_figure(5.2, 4.2)
+    reach = analyticity["reach"]
+    distance, boundary = (_floats(analyticity[k]) for k in ("distance", "boundary"))
+    known = np.isin(np.array(analyticity["state"]), (FOUND, NONE_WITHIN))
+    edge = 1.15 * reach
+    for index, name in enumerate(analyticity["directions"]):
+        use = known[:, index]
+        x, y = (np.nan_to_num(part[use, index], nan=edge) for part in (distance, boundary))
+        look = {"linestyle": "none", "marker": marker(index), "markersize": 6, "alpha": 0.8}
+        look |= {"color": color(index), "markeredgecolor": "white"}
+        ax.plot(x.clip(max=edge), y.clip(max=edge), label=name, **look)
+    for line in (ax.axvline, ax.axhline):
+        line(reach, color=MUTED, linestyle=(0, (4, 3)), linewidth=1.0)
+    ax.set_xlim(0, 1.22 * reach)
+    ax.set_ylim(0, 1.22 * reach)
+    label_axes(ax, "distance of the nearest singularity", "first change of the answer", pad=24)
+    add_legend(ax, loc="lower left", bbox_to_anchor=(0, 1.0), ncols=3, columnspacing=1.2)
+    return figure
+
+
+def _floats(values: Any) -> np.ndarray:
+    """Nested lists as an array, None as NaN."""
+    return np.array(values, dtype=np.float64)
+
+
+@checked
+def plot_line(line: Numbers, title: str | None = None) -> Figure:
+    """The phase portrait of a difference of logits on a complex line, its singularity marked.
+
+    Args:
+        line: the box, the real and the imaginary parts at its pixels, and the singularity.
         title: what stands above.
     """
+    marks: dict[str, Sequence[complex]] = {}
+    if "singularity" in line:
+        x, y, kind = line["singularity"]
+        marks[kind] = [complex(x, y), complex(x, -y)]
     real, imag = (
         torch.tensor(
             [[np.nan if v is None else v for v in row] for row in line[part]], dtype=torch.float64
@@ -168,7 +234,7 @@ def plot_line(
         domain=tuple(line["box"]),
         resolution=max(values.shape),
         chunk=values.numel(),
-        marks={"example": [0j], "boundary": [1 + 0j], **(marks or {})},
+        marks={"example": [0j], "boundary": [1 + 0j], **marks},
         title=title,
     )
 

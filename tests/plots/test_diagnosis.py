@@ -21,6 +21,8 @@ def test_a_page_shows_the_verdict_the_figures_and_the_advice() -> None:
     for title in (
         "Continuation into complex numbers",
         "Harmonicity: logits",
+        "Analyticity",
+        "Decay of the Taylor coefficients",
         "Dirichlet energy and Jacobian",
         "Robustness",
         "A margin on a complex line",

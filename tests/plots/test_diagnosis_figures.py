@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 
 from holonet.plots.diagnosis_figures import (
+    plot_decay,
+    plot_distances_on_lines,
     plot_gaps,
     plot_layers,
     plot_line,
@@ -75,7 +77,7 @@ def test_a_line_is_a_phase_portrait_of_the_kept_values() -> None:
     x, y = np.meshgrid(np.arange(8) + 0.5, np.arange(6) + 0.5)
     line = {"box": [0.0, 8.0, 0.0, 6.0], "real": x.tolist(), "imag": y.tolist()}
     line["real"][0][0] = None
-    ax = plot_line(line, {"pole": [2 + 1j]}).axes[0]
+    ax = plot_line({**line, "singularity": [2.0, 1.0, "pole"]}).axes[0]
     picture = ax.images[0].get_array()
     assert picture.shape == (6, 8, 4)
     np.testing.assert_allclose(picture[0, 0, :3], 128 / 255, atol=1e-3)  # not finite: gray
@@ -91,3 +93,32 @@ def test_level_sets_have_dashes_below_zero_and_a_heavy_boundary() -> None:
     assert len(ax.collections) == 3
     flat = plot_plane({"box": [-4, 4, -4, 4], "values": np.zeros((5, 5)).tolist()}).axes[0]
     assert not flat.collections
+
+
+def analyticity(state: int) -> dict:
+    decay = [[[2.0 ** -(k + example) for k in range(6)]] * 2 for example in range(3)]
+    decay[0][0] = [None] * 6
+    return {
+        "directions": ["random", "gradient"],
+        "reach": 2.0,
+        "distance": [[1.0, None], [0.5, 1.5], [0.7, 0.2]],
+        "boundary": [[None, 1.0], [1.5, 0.5], [0.2, 0.1]],
+        "state": [[0, 1], [0, 0], [state, state]],
+        "decay": decay,
+    }
+
+
+def test_lines_without_a_singularity_or_a_change_stand_at_the_edge() -> None:
+    ax = plot_distances_on_lines(analyticity(state=2)).axes[0]  # the last lines are unresolved
+    random, gradient = ax.lines[:2]
+    np.testing.assert_allclose(random.get_xydata(), [[1.0, 2.3], [0.5, 1.5]])
+    np.testing.assert_allclose(gradient.get_xydata(), [[2.3, 1.0], [1.5, 0.5]])
+    assert random.get_marker() != gradient.get_marker()
+
+
+def test_the_decay_of_coefficients_is_that_of_the_median_line() -> None:
+    ax = plot_decay(analyticity(state=0)).axes[0]
+    assert ax.get_yscale() == "log"
+    np.testing.assert_allclose(ax.lines[1].get_ydata(), [2.0 ** -(k + 1) for k in range(6)])
+    nothing = {**analyticity(state=0), "decay": [[[None] * 6] * 2] * 3}
+    assert not plot_decay(nothing).axes[0].lines
