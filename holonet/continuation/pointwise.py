@@ -138,8 +138,19 @@ def _of_catalogue(name: str) -> Callable[[Tensor], Tensor]:
     return functools.partial(pointwise, CATALOGUE[name])
 
 
-exp, sigmoid, softplus, tanh = map(_of_catalogue, ("exp", "sigmoid", "softplus", "tanh"))
+exp, sigmoid, tanh = map(_of_catalogue, ("exp", "sigmoid", "tanh"))
 """The catalogue's functions, by the fastest backend."""
+_log_of_one_and_exp = _of_catalogue("softplus")
+
+
+def softplus(z: ComplexEntries) -> ComplexEntries:
+    """log(1 + exp(z)) in the left half-plane, and z + log(1 + exp(-z)) in the right one.
+
+    The cuts lead from the branch points away from the real axis, not along it.
+    """
+    right = z.real > 0
+    left_half = torch.where(right, -z, z)
+    return torch.where(right, z, torch.zeros_like(z)) + _log_of_one_and_exp(left_half)
 
 
 def _singularities(name: str) -> str:
@@ -193,7 +204,12 @@ for _names, _formula, _remark, _function in (
     ("acosh arccosh", "acosh(z)", "branch points at 1 and -1, principal", torch.acosh),
     ("atanh arctanh", "atanh(z)", "branch points at 1 and -1, principal", torch.atanh),
     ("tanhshrink", "z - tanh(z)", "poles of tanh", lambda z: z - tanh(z)),
-    ("log_sigmoid logsigmoid", "-softplus(-z)", "cuts of softplus", lambda z: -softplus(-z)),
+    (
+        "log_sigmoid logsigmoid",
+        "-softplus(-z)",
+        "branch points and cuts of softplus",
+        lambda z: -softplus(-z),
+    ),
     (
         "mish",
         "z tanh(softplus(z))",
@@ -219,10 +235,9 @@ def _gelu(func: Any, input: Tensor, approximate: str = "none") -> Tensor:
 
 @FUNCTIONS(
     "softplus",
-    "log(1 + exp(beta z)) / beta",
-    "cuts of the catalogue; torch gives z where beta x > threshold, which differs from "
-    "the formula by "
-    "at most exp(-threshold) / beta",
+    "log(1 + exp(beta z)) / beta, z + log(1 + exp(-beta z)) / beta where Re z > 0",
+    "branch points at odd multiples of i pi / beta, cuts away from the real axis; torch gives z "
+    "where beta x > threshold, which differs from the formula by at most exp(-threshold) / beta",
 )
 def _softplus(
     func: Any, input: Tensor, beta: float | int = 1, threshold: float | int = 20

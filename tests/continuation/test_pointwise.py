@@ -60,6 +60,21 @@ def test_softplus_goes_on_by_its_formula_above_the_threshold() -> None:
     torch.testing.assert_close(value, torch.log1p(torch.exp(z)))
 
 
+def test_the_cuts_of_softplus_lead_away_from_the_real_axis() -> None:
+    f = extend(functional.softplus)
+    x = torch.linspace(-5, 5, 21, dtype=torch.float64)
+    for y in (1.0, 3.0, 4.0, 6.0):  # pi in between: no jump at Re z > 0
+        z = torch.complex(x, torch.full_like(x, y))
+        torch.testing.assert_close(f(z).exp(), 1 + z.exp())
+        torch.testing.assert_close(f(z.conj()), f(z).conj())
+    above, below = (
+        torch.tensor([2 + 1j * (torch.pi + e)], dtype=torch.complex128) for e in (1e-9, -1e-9)
+    )
+    torch.testing.assert_close(f(above), f(below))
+    left, right = (torch.tensor([e + 4j], dtype=torch.complex128) for e in (-1e-9, 1e-9))
+    assert float((f(left) - f(right)).abs()) == pytest.approx(2 * torch.pi)
+
+
 def test_what_rounds_or_clamps_is_refused() -> None:
     z = torch.ones(2, dtype=torch.complex64)
     with pytest.raises(NotHolomorphicError, match="rounds"):
