@@ -53,7 +53,7 @@ class Search:
         radii = [discs.radius_of_convergence(i) for i in range(middle, len(rows), self.centers)]
         kink = self._kinks(lines).flatten()
         table = [
-            self._line(known.at(known.row == i), clear[i, middle], pole[i], radii[i])
+            self.line(known.at(known.row == i), clear[i, middle], pole[i], radii[i])
             for i in range(count)
         ]
         found = {name: torch.stack([row[name] for row in table]) for name in table[0]}
@@ -88,7 +88,7 @@ class Search:
             boundary=lines.boundary(self.reach),
         )
 
-    def _line(
+    def line(
         self,
         known: Singularities,
         clear: Float[Tensor, ""],
@@ -115,7 +115,8 @@ class Search:
             first = int(sure.place.abs().argmin())
             distance = float(sure.place[first].abs())
             bounds_disc = distance <= BOUNDS * float(clear)
-            jumps = float(pole) > BOUNDS * float(clear)  # the continuation goes on behind
+            jumps = float(pole) > BOUNDS * float(clear) > 0  # the continuation goes on behind
+            jumps = jumps and math.isfinite(radius.value)
             if bounds_disc or (jumps and distance <= radius.upper):
                 row["state"] = torch.tensor(FOUND if distance <= self.reach else NONE_WITHIN)
             if int(row["state"]) == FOUND:

@@ -7,7 +7,7 @@ at once.
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import torch
 from jaxtyping import Bool, Complex, Float, Int
@@ -17,7 +17,16 @@ from holonet.calculus.examples import nonzero
 from holonet.calculus.taylor import ConvergenceRadius, TaylorCoefficients, radius_of_series
 from holonet.errors import NumericalError
 
-__all__ = ["NODES", "RATIO", "Discs", "LineFunctions", "circle", "circle_modes_of", "clear_discs"]
+__all__ = [
+    "NODES",
+    "RATIO",
+    "Discs",
+    "LineFunctions",
+    "circle",
+    "circle_modes_of",
+    "clear_discs",
+    "leaves_series",
+]
 
 NODES = 128  # on a circle; about a real point half of them are evaluated
 RATIO = 1.2  # from one radius that is tried to the next
@@ -55,6 +64,10 @@ class Discs:
     def modes(self) -> Complex[Tensor, "discs nodes"]:
         """Modes 0, 1, ..., NODES/2 - 1, then the negative ones, -NODES/2 first."""
         return circle_modes_of(self.values)
+
+    def at(self, use: Bool[Tensor, " discs"]) -> "Discs":
+        """Some of them."""
+        return Discs(*(getattr(self, f.name)[use] for f in fields(self)))
 
     def radius_of_convergence(self, at: int) -> ConvergenceRadius:
         """Of the Taylor series about the center of one disc, from its modes.
@@ -118,6 +131,16 @@ def circle(count: int) -> Complex[Tensor, " count"]:
     """Points of the unit circle, at angles (j + 1/2) 2 pi / count."""
     angle = (torch.arange(count, dtype=torch.float64) + 0.5) * (2 * math.pi / count)
     return torch.polar(torch.ones_like(angle), angle)
+
+
+@torch.no_grad()
+def leaves_series(g: LineFunctions, discs: Discs) -> Complex[Tensor, " discs"]:
+    """Where on the next larger circle the function is farthest from its Taylor series."""
+    w = RATIO * circle(NODES)
+    points = discs.center[:, None] + discs.radius[:, None] * w
+    series = discs.modes[:, : NODES // 2] @ torch.linalg.vander(w, N=NODES // 2).T
+    off = (g(discs.row, points) - series).abs().nan_to_num(nan=math.inf)
+    return points.gather(1, off.argmax(1, keepdim=True))[:, 0]
 
 
 def _circle_values(

@@ -3,8 +3,8 @@
 A rational approximation of the values on a clear circle has poles where the function has
 singularities (AAA). A Taylor series about a point near each of them gives its place, by the ratios
 of the coefficients. Circles round it confirm it, or do not: poles of the approximation at which
-nothing is are dropped. A disc that no confirmed singularity bounds is followed by one nearer to its
-nearest candidate, where clusters come apart.
+nothing is are dropped. A disc that no confirmed singularity bounds is followed by one nearer to
+where the function leaves its series, where clusters come apart.
 """
 
 import math
@@ -24,6 +24,7 @@ from holonet.diagnostics.discs import (
     circle,
     circle_modes_of,
     clear_discs,
+    leaves_series,
 )
 from holonet.diagnostics.loops import NONE, go_round
 
@@ -35,7 +36,7 @@ FARTHEST = 2.5  # times the radius of the clear disc
 SMALLEST = 1e-9  # residue over distance and variation, of a candidate
 APART = 1e-2  # of the distance from the center, between two candidates
 SAME = 1e-3  # of the distance from the real axis, between two singularities
-NEARER = 3  # times that a disc is moved towards a candidate
+NEARER = 3  # times that a disc is moved
 APPROACH = 0.7  # of the way
 AROUND = 1.5  # times the distance that is left: a disc that is clear so far has no singularity
 TERMS = 25  # of an approximation
@@ -129,16 +130,14 @@ def find_singularities(
         nearest = closest if not nearer else nearest
         # poles behind a confirmed singularity stand for its cut
         parts.append(known.at(known.confirmed | (distance < bounded[candidates.disc])))
-        open_ = (bounded > BOUNDS * discs.radius) & closest.isfinite()
-        for at in open_.nonzero()[:, 0].tolist():  # entire functions have spurious candidates
-            open_[at] = not math.isinf(discs.radius_of_convergence(at).value)
-        target = open_[candidates.disc] & (distance == closest[candidates.disc])
-        if nearer == NEARER or not bool(target.any()):
+        is_open = (bounded > BOUNDS * discs.radius) & (discs.radius > 0) & (discs.radius < largest)
+        if nearer == NEARER or not bool(is_open.any()):
             break
-        disc, place = candidates.disc[target], candidates.place[target]
-        start = discs.center[disc] + APPROACH * (place - discs.center[disc])
-        largest = AROUND * (place - start).abs()
-        discs = clear_discs(g, discs.row[disc], start, largest)
+        discs = discs.at(is_open)
+        towards = leaves_series(g, discs)
+        start = discs.center + APPROACH * (towards - discs.center)
+        largest = AROUND * (towards - start).abs()
+        discs = clear_discs(g, discs.row, start, largest)
     known = _distinct(parts)
     return SearchResult(first, nearest, _distinct([_polished(g, known)]) if confirm else known)
 

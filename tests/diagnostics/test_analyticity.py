@@ -39,7 +39,7 @@ def unit(activation: nn.Module, w: Tensor, b: float) -> nn.Module:
 def poles_of_gelu_by_tanh() -> list[complex]:
     """The solutions of sqrt(2 / pi) (z + 0.044715 z^3) = i pi (k + 1/2)."""
     found = []
-    for k in range(-6, 6):
+    for k in range(-30, 30):
         a, c = 1 / 0.044715, 1j * PI * (k + 0.5) / math.sqrt(2 / PI) / 0.044715
         companion = torch.tensor([[0, -a, c], [1, 0, 0], [0, 1, 0]], dtype=torch.complex128)
         found += torch.linalg.eigvals(companion).tolist()
@@ -61,19 +61,20 @@ def test_one_unit_has_its_singularity_at_that_of_the_activation_over_the_weight(
     name: str, seed: int, scale: float
 ) -> None:
     activation, turns, kind = UNITS[name]
-    w, x = scale * normal(4, seed=seed), normal(3, 4, seed=seed + 1)
+    w, x = scale * normal(4, seed=seed), normal(1, 4, seed=seed + 1)
     b = float(normal(1, seed=seed + 2))
     net = unit(activation, w, b)
     size = float(w.norm())
-    found = analyticity(net, x, outputs="logits", directions=["gradient"], reach=30 / size)
-    for i in range(3):
+    options = {"outputs": "logits", "directions": ["gradient"], "centers": 3}
+    found = analyticity(net, x, reach=30 / size, segment=5 / size, **options)
+    for i in range(1):
         at = float(x[i] @ w) + b
         if turns is None:
             expected = min(abs(z - at) for z in poles_of_gelu_by_tanh())
         else:
             expected = abs(complex(at, turns * PI))
         if turns is None and found.kinds[i] == ["unresolved"]:
-            continue  # many poles at nearly the same distance
+            continue  # poles that are below rounding at the example
         assert float(found.distance[i, 0]) == pytest.approx(expected / size, rel=1e-2)
         assert found.kinds[i] == [kind]
 
