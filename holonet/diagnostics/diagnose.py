@@ -17,6 +17,7 @@ from holonet.calculus.checks import require_count
 from holonet.diagnostics.diagnosis import Diagnosis, DiagnosisSection
 from holonet.diagnostics.prepared import Prepared, Settings, prepare
 from holonet.diagnostics.sections import (
+    analyticity_section,
     energy_section,
     harmonicity_section,
     holomorphy_section,
@@ -32,6 +33,7 @@ SECTIONS: Mapping[str, Callable[[Prepared, Settings], DiagnosisSection]] = Mappi
     {
         "holomorphy": holomorphy_section,
         "harmonicity": harmonicity_section,
+        "analyticity": analyticity_section,
         "energy": energy_section,
         "robustness": robustness_section,
         "slices": slices_section,

@@ -73,7 +73,9 @@ def line_model(
     """
     subject = Subject(model, x, lift=False)
     if subject.module is not None:
-        subject.module.eval().requires_grad_(False)
+        subject.module.eval()
+        for parameter in subject.module.parameters():
+            parameter.requires_grad_(False)
     f, z = subject.f, subject.z
     holomorphic, readout = f, RealPart()
     if isinstance(f, HolomorphicClassifier):

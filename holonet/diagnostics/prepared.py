@@ -98,6 +98,11 @@ class Prepared:
         return self.x.to(self.x.dtype.to_complex())
 
     @property
+    def points(self) -> Points:
+        """The points as the model takes them."""
+        return self.z if self.lifted else self.x
+
+    @property
     def spread(self) -> float:
         """Root mean square distance of the points from their mean; their size if they are equal."""
         spread = float(lengths(self.x - self.x.mean(0)).square().mean().sqrt())

@@ -65,6 +65,7 @@ def test_a_real_network_gets_every_section() -> None:
     assert {one.name: one.answer for one in found.sections} == {
         "holomorphy": "yes",
         "harmonicity": "no",
+        "analyticity": "measured",
         "energy": "measured",
         "robustness": "measured",
         "slices": "drawn",

@@ -10,14 +10,17 @@ from torch import Tensor
 from holonet._subject import Subject
 from holonet._types import Points, TensorFunction
 from holonet.calculus import gradient
-from holonet.continuation import extend
+from holonet.diagnostics.analyticity_report import KINDS
 from holonet.diagnostics.diagnosis import DiagnosisSection
+from holonet.diagnostics.lines import line_model, strongest_rival
 from holonet.diagnostics.prepared import Prepared, Settings
+from holonet.diagnostics.sections.analyticity import on_lines
 from holonet.errors import InputTypeError, NotHolomorphicError
 
 __all__ = ["slices_section"]
 
-BOX = (-4.0, 4.0, -3.0, 3.0)  # left, right, bottom, top, in steps to the boundary
+WIDE = 4.0  # steps to the boundary, on both sides of the example
+WIDEST = 40.0  # where a singularity is that far
 COLUMNS, ROWS = 120, 90
 SIDE = 61  # points along an edge of the plane
 CHUNK = 512
@@ -33,7 +36,8 @@ def slices_section(model: Prepared, settings: Settings) -> DiagnosisSection:
     if model.outputs < 2:
         return DiagnosisSection("slices", "not applicable", "a model with one output has no margin")
     subject = Subject(model.logits, model.x[: settings.examples], lift=False)
-    at, label, rival, step = _nearest(subject)
+    y = None if model.y is None else model.y[: settings.examples]
+    at, label, rival, step = _nearest(subject, y)
     point = subject.z[at]
     numbers: dict[str, Any] = {
         "example": at,
@@ -42,15 +46,20 @@ def slices_section(model: Prepared, settings: Settings) -> DiagnosisSection:
     }
     across = _across(model, at, step)
     plane = _plane(subject.f, point, step, across, label, rival)
-    numbers["plane"] = {"box": [-4.0, 4.0, -4.0, 4.0], "values": _rounded(plane)}
+    numbers["plane"] = {"box": [-WIDE, WIDE, -WIDE, WIDE], "values": _rounded(plane)}
     settings.on_step()
     why = ""
     try:
-        line = _line(_complex_map(model), point, step, label, rival)
-        numbers["line"] = {"box": list(BOX), "real": _rounded(line.real)}
+        place, kind = _singularity(model, settings, at, numbers["step"])
+        wide = max(WIDE, 1.5 * abs(place)) if abs(place) < WIDEST / 1.5 else WIDE
+        box = (-wide, wide, -0.75 * wide, 0.75 * wide)
+        line = _line(model, at, step, (label, rival), box)
+        numbers["line"] = {"box": list(box), "real": _rounded(line.real)}
         numbers["line"]["imag"] = _rounded(line.imag)
+        if abs(place) < wide:
+            numbers["line"]["singularity"] = [place.real, place.imag, kind]
     except (NotHolomorphicError, InputTypeError) as error:
-        why = f"; no complex line: {str(error).split('.', maxsplit=1)[0]}"
+        why = f"; no complex line: {str(error).removeprefix('extend: ').split('. ')[0]}"
     settings.on_step()
     return DiagnosisSection(
         "slices",
@@ -62,12 +71,16 @@ def slices_section(model: Prepared, settings: Settings) -> DiagnosisSection:
     )
 
 
-def _nearest(subject: Subject) -> tuple[int, int, int, Tensor]:
-    """The example with the shortest step to the boundary, its class, its rival, and the step."""
+def _nearest(subject: Subject, y: Tensor | None) -> tuple[int, int, int, Tensor]:
+    """The example with the shortest step to the boundary, its class, its rival, and the step.
+
+    Of examples with labels those that are classified right are looked at.
+    """
     z = subject.z
     with torch.no_grad():
         logits = subject.f(z.clone())
-    label, rival = logits.topk(2, dim=1).indices.unbind(1)
+    label = logits.argmax(1) if y is None else y.long()
+    rival = strongest_rival(logits, label)
     rows = torch.arange(len(z), device=z.device)
     w = torch.zeros_like(logits)
     w[rows, label], w[rows, rival] = 1.0, -1.0
@@ -83,6 +96,14 @@ def _nearest(subject: Subject) -> tuple[int, int, int, Tensor]:
     return at, int(label[at]), int(rival[at]), step
 
 
+def _singularity(model: Prepared, settings: Settings, at: int, step: float) -> tuple[complex, str]:
+    """The nearest one on the line of the gradient, in steps, and its kind; infinity without."""
+    found = on_lines(model, settings, ("gradient",), slice(at, at + 1))
+    if found.kinds[0][0] not in KINDS or found.kinds[0][0] == "kink":
+        return complex(math.inf), ""
+    return complex(found.place[0, 0]) / step, found.kinds[0][0]
+
+
 def _across(model: Prepared, at: int, step: Tensor) -> Tensor:
     """A direction across, of the length of the step, towards the nearest other example."""
     x = model.x[:500].to(step)
@@ -95,31 +116,35 @@ def _across(model: Prepared, at: int, step: Tensor) -> Tensor:
     return v / size.clamp(min=1e-12) * torch.linalg.vector_norm(step)
 
 
-def _complex_map(model: Prepared) -> TensorFunction:
-    if model.holomorphic is not None:
-        return model.holomorphic
-    return extend(model.logits)
-
-
 @torch.no_grad()
 def _line(
-    f: TensorFunction, point: Tensor, step: Tensor, label: int, rival: int
+    model: Prepared,
+    at: int,
+    step: Tensor,
+    classes: tuple[int, int],
+    box: tuple[float, float, float, float],
 ) -> Complex[Tensor, "rows columns"]:
-    """The difference of two logits at pixels of the complex line."""
-    left, right, bottom, top = BOX
+    """The continuation of the difference of two logits at pixels of the complex line."""
+    left, right, bottom, top = box
     x = left + (torch.arange(COLUMNS, dtype=torch.float64) + 0.5) * ((right - left) / COLUMNS)
     y = bottom + (torch.arange(ROWS, dtype=torch.float64) + 0.5) * ((top - bottom) / ROWS)
+    lines, point = line_model(model.model, model.points[at : at + 1], "refused")
     t = torch.complex(*torch.meshgrid(x, y, indexing="xy")).flatten().to(point.device)
-    complex_point = point.to(torch.complex128)
-    subject = Subject(f, complex_point[None])
-    return _differences(subject.f, t, complex_point, [step], label, rival).view(ROWS, COLUMNS)
+    v = step.to(point)[None]
+    label, rival = classes
+    parts = []
+    for part in t.split(CHUNK):
+        shape = (len(part), *point.shape[1:])
+        values = lines.at(point.expand(shape), v.expand(shape), part)
+        parts.append(values[:, label] - values[:, rival])
+    return torch.cat(parts).cpu().view(ROWS, COLUMNS)
 
 
 @torch.no_grad()
 def _plane(
     f: TensorFunction, point: Points, step: Points, across: Points, label: int, rival: int
 ) -> Float[Tensor, "side side"]:
-    side = torch.linspace(-4.0, 4.0, SIDE, dtype=torch.float64, device=point.device)
+    side = torch.linspace(-WIDE, WIDE, SIDE, dtype=torch.float64, device=point.device)
     t, s = (part.flatten() for part in torch.meshgrid(side, side, indexing="xy"))
     at = torch.stack([t, s], 1)
     return _differences(f, at, point, [step, across], label, rival).view(SIDE, SIDE)
