@@ -43,7 +43,8 @@ class Analyticity:
         kind: index of `KINDS`, 0 if none is found.
         strength: residue of a pole, difference round a branch point.
         exponent: -1 for simple poles, 1/2 for square roots, 0 for logarithms.
-        candidate: distance of the nearest candidate that was not confirmed; infinity if none.
+        candidate: distance of the nearest candidate outside of the clear disc that was not
+            confirmed; infinity if none.
         clear: radius of the largest disc about the example, of those tried, that is clear.
         radius: of convergence of the Taylor series about the example: estimate, lower end, upper
             end; infinite for series that end or keep steepening.
@@ -196,15 +197,26 @@ class Analyticity:
                 f"{_length(_quantile(height, 0.5), self.reach)}, clear at least up to "
                 f"{float(sure.min()):.3g} on all lines"
             )
+        unresolved = state == UNRESOLVED
+        if bool(unresolved.any()):
+            clear = float(self.clear[:, at][unresolved].median())
+            lines.append(f"    unresolved lines are clear up to a median of {clear:.3g}")
         jumps = int(self.jumps_nearer[:, at].sum())
         if jumps:
             lines.append(
                 f"    on {jumps} lines the formula jumps nearer, on a principal branch cut, where "
                 "the continuation has no singularity"
             )
-        doubtful = int((self.candidate[:, at].isfinite() & (state == UNRESOLVED)).sum())
-        if doubtful:
-            lines.append(f"    on {doubtful} unresolved lines there is a candidate, not confirmed")
+        doubtful = self.candidate[:, at].isfinite()
+        open_, nearer = doubtful & (state == UNRESOLVED), self.candidate[:, at] < distance
+        if bool(open_.any()):
+            lines.append(
+                f"    on {int(open_.sum())} unresolved lines there is a candidate, not confirmed"
+            )
+        if bool(nearer.any()):
+            lines.append(
+                f"    on {int(nearer.sum())} lines a candidate nearer than that was not confirmed"
+            )
         crossed = self.boundary[:, at]
         lines.append(
             f"    first change of the answer: median {_length(_quantile(crossed, 0.5), self.reach)}"

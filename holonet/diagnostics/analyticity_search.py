@@ -7,6 +7,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from holonet._types import OwnShape
 from holonet.calculus.taylor import ConvergenceRadius
 from holonet.diagnostics.analyticity_report import (
     FOUND,
@@ -94,7 +95,7 @@ class Search:
         clear: Float[Tensor, ""],
         pole: Float[Tensor, ""],
         radius: ConvergenceRadius,
-    ) -> dict[str, Tensor]:
+    ) -> dict[str, OwnShape]:
         """The nearest singularity of one line, and what is told of others."""
         sure, doubtful = known.at(known.confirmed), known.at(~known.confirmed)
         near = (sure.place.real.abs() <= self.segment).nonzero()[:, 0]
@@ -122,8 +123,10 @@ class Search:
             if int(row["state"]) == FOUND:
                 names = ("place", "kind", "strength", "exponent")
                 row.update({name: getattr(sure, name)[first] for name in names})
-        if len(doubtful.row):
-            row["candidate"] = doubtful.place.abs().min()
+        doubts = doubtful.place.abs()
+        doubts = doubts[doubts > clear]  # the clear disc refutes those inside
+        if len(doubts):
+            row["candidate"] = doubts.min()
         return row
 
     def _kinks(self, lines: ModelOnLines) -> Float[Tensor, "examples directions"]:
