@@ -10,15 +10,17 @@ import torch
 from jaxtyping import Complex
 from torch import Tensor, nn
 
+from holonet._subject import Subject
 from holonet._types import ComplexPoints, TensorFunction
 from holonet.calculus.circle import unit_circle
 from holonet.calculus.witnesses import CIRCLE_CENTER
 from holonet.domains import Plane
-from holonet.errors import NotHolomorphicError
+from holonet.errors import InputTypeError, NotHolomorphicError
 from holonet.nn.discs import SAFETY
-from holonet.nn.module import forward_hooks, layer_domain, of_this_thread
+from holonet.nn.module import DECLARATIONS, forward_hooks, layer_domain, of_this_thread
+from holonet.nn.replacements import way_out_for
 
-__all__ = ["Boundary", "Call", "Recorder", "calls_of"]
+__all__ = ["Boundary", "Call", "Recorder", "calls_of", "is_from_library", "is_whole", "recorded"]
 
 PROBED = 16  # points of a circle at which the domains are asked
 
@@ -182,3 +184,32 @@ def calls_of(boundaries: list[Boundary]) -> Call:
             stack[-1].children.append(call)
         stack.append(call)
     return root
+
+
+def recorded(
+    model: TensorFunction, z: Tensor | None, radius: float | None, seed: int, name: str
+) -> tuple[Subject, Recorder]:
+    """The subject in double precision, and its recorder.
+
+    Raises:
+        InputTypeError: it is no module, or takes real points only.
+    """
+    subject = Subject(model, z, radius=radius, seed=seed)
+    if subject.module is None:
+        raise InputTypeError(
+            f"{name} of {subject.name}, which is no module: give a torch.nn.Module, or a "
+            "bound method of one; a function is a question for holomorphy_check"
+        )
+    subject.require_complex_input()
+    return subject, Recorder(subject.f, subject.module)
+
+
+def is_whole(module: nn.Module) -> bool:
+    """Whether it is a layer of a library or of a declared type, which nobody takes apart."""
+    known = is_from_library(module) and bool(way_out_for(type(module)))
+    return type(module) in DECLARATIONS or known
+
+
+def is_from_library(module: nn.Module) -> bool:
+    """Whether its forward is not the user's to change."""
+    return type(module).__module__.split(".")[0] in ("torch", "complextorch")

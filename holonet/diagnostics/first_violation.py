@@ -16,17 +16,23 @@ from jaxtyping import Bool
 from torch import Tensor, nn
 
 from holonet._arguments import checked
-from holonet._subject import Subject, random_lines
+from holonet._subject import random_lines
 from holonet._types import GivenPoints, TensorFunction
-from holonet.diagnostics.boundaries import Boundary, Call, Recorder, calls_of
+from holonet.diagnostics.boundaries import (
+    Boundary,
+    Call,
+    calls_of,
+    is_from_library,
+    is_whole,
+    recorded,
+)
 from holonet.diagnostics.boundary_evidence import circle_evidence, derivative_evidence
-from holonet.errors import InputTypeError, NotHolomorphicError, NumericalError
+from holonet.errors import NotHolomorphicError, NumericalError
 from holonet.functions import FunctionClass
 from holonet.nn import declared_class
-from holonet.nn.module import DECLARATIONS
 from holonet.nn.replacements import way_out_for
 
-__all__ = ["FirstViolation", "ModuleViolation", "first_violation", "violations_by_module"]
+__all__ = ["FirstViolation", "first_violation"]
 
 
 @dataclass(frozen=True)
@@ -134,7 +140,7 @@ def first_violation(
         >>> violation.path, violation.type_name, violation.inside
         ('2', 'Conjugate', False)
     """
-    subject, recorder = _recorded(model, z, radius, seed, "first_violation")
+    subject, recorder = recorded(model, z, radius, seed, "first_violation")
     v = random_lines(subject.z, torch.Generator().manual_seed(seed))
     with torch.no_grad():
         evidence = derivative_evidence(recorder, subject.z, v, subject.radius)
@@ -151,7 +157,7 @@ def first_violation(
         return None
     module = recorder.modules[fault.call.path]
     between = fault.at != fault.call.leave or bool(fault.call.children)
-    inside = between and not (_is_whole(module) or _is_from_library(module))
+    inside = between and not (is_whole(module) or is_from_library(module))
     return FirstViolation(
         path=fault.call.path,
         type_name=type(module).__name__,
@@ -165,89 +171,6 @@ def first_violation(
         inside=inside,
         suggestion=_suggestion(module, inside),
     )
-
-
-@dataclass(frozen=True)
-class ModuleViolation:
-    """How far from holomorphic the output of a module is, as a function of the network's input.
-
-    Args:
-        path: of the module, as `named_modules` has it.
-        type_name: of the module.
-        call: which call of it, from 1.
-        defect: |df/dzbar conj(v)| / (|df/dz v| + |df/dzbar conj(v)|), between 0 and 1.
-        share: of the energy of the derivatives, the antiholomorphic part.
-    """
-
-    path: str
-    type_name: str
-    call: int
-    defect: float
-    share: float
-
-    def to_json(self) -> dict[str, Any]:
-        """All fields in plain types."""
-        return asdict(self)
-
-
-@checked
-def violations_by_module(
-    model: TensorFunction, z: GivenPoints | None = None, *, seed: int = 0
-) -> tuple[ModuleViolation, ...]:
-    """The defect behind each call of a module, in the order in which the calls end.
-
-    By derivatives alone: pieces that are holomorphic, with kinks or jumps between, have defect 0.
-    Layers of a library, of a declared type, and modules with a holomorphic output that is made of
-    other parts are not taken apart.
-
-    Args:
-        model, z, seed: as for `first_violation`.
-
-    Raises:
-        InputTypeError, NotHolomorphicError, DomainError, ShapeError: as for `first_violation`.
-
-    Example:
-        >>> net = nn.Sequential(nn.Linear(2, 2, dtype=torch.cfloat), nn.Flatten())
-        >>> [(one.path, one.defect < 1e-12) for one in violations_by_module(net)]
-        [('0', True), ('1', True), ('', True)]
-    """
-    subject, recorder = _recorded(model, z, None, seed, "violations_by_module")
-    v = random_lines(subject.z, torch.Generator().manual_seed(seed))
-    with torch.no_grad():
-        evidence = derivative_evidence(recorder, subject.z, v, subject.radius)
-
-    def opened(call: Call) -> list[Call]:
-        """The calls inside that are shown: none where a holomorphic output is made of others."""
-        if _is_whole(recorder.modules[call.path]):
-            return []
-        inner = [one for child in call.children for one in (*opened(child), child)]
-        is_repaired = not evidence.bad[call.leave] and any(evidence.bad[c.leave] for c in inner)
-        return [] if is_repaired else inner
-
-    root = calls_of(recorder.boundaries)
-    return tuple(
-        ModuleViolation(
-            path=call.path,
-            type_name=type(recorder.modules[call.path]).__name__,
-            call=call.number,
-            defect=float(evidence.defect[call.leave]),
-            share=float(evidence.share[call.leave]),
-        )
-        for call in (*opened(root), root)
-    )
-
-
-def _recorded(
-    model: TensorFunction, z: Tensor | None, radius: float | None, seed: int, name: str
-) -> tuple[Subject, Recorder]:
-    subject = Subject(model, z, radius=radius, seed=seed)
-    if subject.module is None:
-        raise InputTypeError(
-            f"{name} of {subject.name}, which is no module: give a torch.nn.Module, or a "
-            "bound method of one; a function is a question for holomorphy_check"
-        )
-    subject.require_complex_input()
-    return subject, Recorder(subject.f, subject.module)
 
 
 @dataclass(frozen=True)
@@ -275,7 +198,7 @@ def _fault(
     if not bool(bad[root.leave]):
         return None
     call = root
-    while call is root or not _is_whole(modules[call.path]):
+    while call is root or not is_whole(modules[call.path]):
         behind: str | None = None
         for child in call.children:
             if bool(bad[child.enter]):
@@ -287,17 +210,6 @@ def _fault(
         else:
             return _Fault(call, call.leave, behind)
     return _Fault(call, call.leave)
-
-
-def _is_whole(module: nn.Module) -> bool:
-    """Whether it is a layer of a library or of a declared type, which nobody takes apart."""
-    known = _is_from_library(module) and bool(way_out_for(type(module)))
-    return type(module) in DECLARATIONS or known
-
-
-def _is_from_library(module: nn.Module) -> bool:
-    """Whether its forward is not the user's to change."""
-    return type(module).__module__.split(".")[0] in ("torch", "complextorch")
 
 
 def _suggestion(module: nn.Module, inside: bool) -> str:

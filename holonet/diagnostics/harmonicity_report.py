@@ -13,71 +13,16 @@ from holonet._arguments import checked
 from holonet._types import RealTensor
 from holonet.calculus.checks import require_count
 from holonet.calculus.estimate import Estimate
+from holonet.diagnostics.harmonicity_summary import RadiusSummary, WorstPoint, measured, number
 from holonet.statistics import Interval, bootstrap_interval, wilson_interval
 
-__all__ = ["Harmonicity", "RadiusSummary", "WorstPoint"]
+__all__ = ["Harmonicity"]
 
 RISK = 1e-3  # of one false positive in all examples, outputs and radii together
 NOISE = {False: 1e-8, True: 1e-3}  # of the defect, from autograd and from second differences
-SMALLEST = 1e-12  # of a share that a reader is told
 DIGITS = 1e3  # times rounding, that a gap must exceed
 
 OfSpheres = Bool[Tensor, "radii examples outputs"]
-
-
-@dataclass(frozen=True)
-class WorstPoint:
-    """One of the places where a model is furthest from harmonic.
-
-    Args:
-        example, output: positions.
-        radius: of the sphere.
-        share: of what an affine fit leaves there, the part that is not harmonic.
-        standard_error: of the share.
-    """
-
-    example: int
-    output: int
-    radius: float
-    share: float
-    standard_error: float
-
-
-@dataclass(frozen=True)
-class RadiusSummary:
-    """All examples and outputs at one radius.
-
-    Args:
-        radius: of the spheres.
-        share: the gaps squared over what affine fits leave, each summed; NaN where all is affine.
-        standard_error: of the share, from the random frames.
-        found: whether the share is beyond its error and rounding.
-        interval: of the share at 95% over the examples, by the bootstrap; None with one example.
-        affine: the fraction of spheres on which the function is affine to rounding.
-        extremes: the fraction of examples with an output whose largest or least value in the ball
-            is inside, with Wilson's interval; 0 for harmonic functions.
-    """
-
-    radius: float
-    share: float
-    standard_error: float
-    found: bool
-    interval: Interval | None
-    affine: float
-    extremes: Interval
-
-    def to_json(self) -> dict[str, Any]:
-        """Numbers, ends of intervals; None for what is not defined."""
-        return {
-            "radius": self.radius,
-            "share": _number(self.share),
-            "standard_error": _number(self.standard_error),
-            "found": self.found,
-            "interval": None if self.interval is None else [_number(e) for e in self.interval.ends],
-            "affine": self.affine,
-            "extremes": self.extremes.estimate,
-            "extremes_interval": list(self.extremes.ends),
-        }
 
 
 @dataclass(frozen=True)
@@ -203,9 +148,9 @@ class Harmonicity:
         )
         besides = self.baseline.summary if self.baseline else (None,) * len(self.radii)
         for own, beside in zip(self.summary, besides, strict=True):
-            line = f"  radius {own.radius:.3g}: {_share(own)}"
+            line = f"  radius {own.radius:.3g}: {own.text()}"
             if beside is not None:
-                line += f"; {self.baseline_name}: {_share(beside)}"
+                line += f"; {self.baseline_name}: {beside.text()}"
             extremes = own.extremes.scaled(100).text(unit="%")
             lines.append(f"{line}; balls with an extreme value inside: {extremes}")
         lines.append(self._bending())
@@ -214,10 +159,7 @@ class Harmonicity:
                 f"the untrained twin has these parameters as trained: {', '.join(self.kept)}"
             )
         for point in self.worst():
-            lines.append(
-                f"  worst: example {point.example}, output {point.output}, radius "
-                f"{point.radius:.3g}: {_measured(point.share, point.standard_error)}"
-            )
+            lines.append(f"  worst: {point}")
         return "\n".join(lines)
 
     def __str__(self) -> str:
@@ -269,7 +211,7 @@ class Harmonicity:
             )
         verdict = (
             f"{what}: not harmonic; the part that is not harmonic, of what an affine fit leaves, "
-            f"is largest at radius {largest.radius:.3g}: {_share(largest)}"
+            f"is largest at radius {largest.radius:.3g}: {largest.text()}"
         )
         if self.is_flattered:
             verdict += (
@@ -309,7 +251,7 @@ class Harmonicity:
         line = (
             f"Laplacian ({how}): median {float(size.median()):.3g}, largest "
             f"{float(size.max()):.3g}; relative to the second derivative median "
-            f"{_measured(float(defect.median()), error)}, largest {float(defect.max()):.3g}"
+            f"{measured(float(defect.median()), error)}, largest {float(defect.max()):.3g}"
         )
         if self.mixed_share is not None:
             mixed = self.mixed_share.value[bent]
@@ -369,29 +311,9 @@ def _limit(draws: int, comparisons: int) -> float:
     return float(stdtrit(draws - 1, 1 - RISK / (2 * max(1, comparisons))))
 
 
-def _measured(value: float, error: float) -> str:
-    return f"{value:.3g} (standard error {error:.1g})"
-
-
-def _share(summary: RadiusSummary) -> str:
-    if math.isnan(summary.share):
-        return "affine to rounding"
-    if not summary.found and summary.share < SMALLEST:
-        return f"0 to rounding (below {SMALLEST:.0g})"
-    own = _measured(summary.share, summary.standard_error)
-    if summary.interval is None:
-        return own
-    low, high = summary.interval.ends
-    return f"{own}, 95% interval over examples {low:.3g} to {high:.3g}"
-
-
-def _number(value: float) -> float | None:
-    return value if math.isfinite(value) else None
-
-
 def _numbers(t: RealTensor) -> Any:
     def plain(value: Any) -> Any:
-        return [plain(v) for v in value] if isinstance(value, list) else _number(value)
+        return [plain(v) for v in value] if isinstance(value, list) else number(value)
 
     return plain(t.tolist())
 

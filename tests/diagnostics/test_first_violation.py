@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from cases import each
-from holonet.diagnostics import FirstViolation, first_violation, violations_by_module
+from holonet.diagnostics import FirstViolation, first_violation
 from holonet.errors import InputTypeError, NotHolomorphicError, NumericalError
 from holonet.functions import FunctionClass
 from holonet.nn import (
@@ -373,20 +373,3 @@ def test_what_cannot_be_asked_is_refused_in_words() -> None:
         first_violation(Forked(), points())
     with pytest.raises(NumericalError, match=re.escape("'0' gives values")):
         first_violation(nn.Sequential(Pole(), Square()), torch.full((1, 1), 0.25))
-
-
-def test_defects_by_module_follow_the_order_of_execution() -> None:
-    class Mixed(nn.Module):
-        def forward(self, z: Tensor) -> Tensor:
-            return z + 0.5 * z.conj()
-
-    layers = [nn.Linear(3, 3, dtype=torch.cfloat) for _ in range(2)]
-    found = violations_by_module(nn.Sequential(layers[0], Mixed(), layers[1]))
-    assert [one.path for one in found] == ["0", "1", "2", ""]
-    assert [one.defect > 1e-10 for one in found] == [False, True, True, True]
-    assert found[1].to_json()["type_name"] == "Mixed"
-
-
-def test_a_library_layer_is_shown_as_a_whole() -> None:
-    model = nn.Sequential(nn.Linear(3, 3, dtype=torch.cfloat), ctnn.CTanh())
-    assert [one.path for one in violations_by_module(model)] == ["0", "1", ""]

@@ -1,6 +1,5 @@
 """How harmonic logits and margins are, on the data and between classes, beside the baseline."""
 
-import math
 from dataclasses import replace
 
 import torch
@@ -9,7 +8,7 @@ from torch import Tensor
 from holonet._types import Points
 from holonet.diagnostics.diagnosis import DiagnosisSection
 from holonet.diagnostics.harmonicity import Coordinates, Outputs, harmonicity
-from holonet.diagnostics.harmonicity_report import Harmonicity, RadiusSummary
+from holonet.diagnostics.harmonicity_report import Harmonicity
 from holonet.diagnostics.prepared import Prepared, Settings
 
 __all__ = ["between_classes", "harmonicity_section"]
@@ -102,22 +101,10 @@ def _lines(name: str, found: Harmonicity) -> list[str]:
     lines = [f"{name}: share that is not harmonic, of what an affine fit leaves"]
     besides = found.baseline.summary if found.baseline else (None,) * len(found.radii)
     for own, beside in zip(found.summary, besides, strict=True):
-        line = f"  radius {own.radius:.3g}: {_share(own)}"
-        line += "" if beside is None else f"; {found.baseline_name}: {_share(beside)}"
+        line = f"  radius {own.radius:.3g}: {own.text()}"
+        line += "" if beside is None else f"; {found.baseline_name}: {beside.text()}"
         lines.append(f"{line}; balls with an extreme value inside: {own.extremes.estimate:.0%}")
     return lines
-
-
-def _share(summary: RadiusSummary) -> str:
-    if math.isnan(summary.share):
-        return "affine to rounding"
-    if not summary.found:
-        most = max(0.0, summary.share) + 2 * summary.standard_error
-        return f"none found (at most {most:.1g})"
-    if summary.interval is None:
-        return f"{summary.share:.3g} (standard error {summary.standard_error:.1g})"
-    low, high = summary.interval.ends
-    return f"{summary.share:.3g} (95% interval {low:.3g} to {high:.3g})"
 
 
 def _gaps(found: Harmonicity) -> dict[str, object]:

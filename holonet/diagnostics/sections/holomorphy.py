@@ -11,9 +11,10 @@ from holonet._types import TensorFunction
 from holonet.calculus.examples import lengths
 from holonet.continuation import extend
 from holonet.diagnostics.diagnosis import DiagnosisSection
-from holonet.diagnostics.first_violation import first_violation, violations_by_module
+from holonet.diagnostics.first_violation import first_violation
 from holonet.diagnostics.holomorphy import HolomorphyCheck, holomorphy_check
 from holonet.diagnostics.prepared import FAILURES, Prepared, Settings
+from holonet.diagnostics.violations_by_module import violations_by_module
 from holonet.errors import HolonetError, InputTypeError, NotHolomorphicError
 from holonet.nn.replacements import way_out_for
 
