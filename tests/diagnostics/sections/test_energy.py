@@ -47,6 +47,15 @@ def test_complex_points_have_two_real_coordinates_an_entry() -> None:
     assert math.isfinite(found.numbers["energy"]["interval"][0])
 
 
+def test_real_and_imaginary_parts_are_coordinates_of_their_own() -> None:
+    model = prepare(linear(torch.tensor([[1 + 0j], [1j]])), torch.randn(4, 1, dtype=torch.cfloat))
+    found = energy_section(model, Settings())
+    assert found.numbers is not None
+    # Re z and Re iz = -Im z have orthogonal gradients of length 1
+    assert found.numbers["spectral"]["median"] == pytest.approx(1.0)
+    assert found.numbers["stable_rank"]["median"] == pytest.approx(2.0)
+
+
 def test_the_steepest_example_is_named() -> None:
     x = torch.tensor([[0.0], [3.0], [1.0]])
     found = energy_section(prepare(lambda x: x**2, x), Settings())

@@ -26,6 +26,17 @@ class Real(nn.Module):
         return self.net(z).real
 
 
+class Two(nn.Module):
+    """A layer that is not holomorphic, and a readout behind it in the forward."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.second = linear(), complextorch.nn.CTanh()
+
+    def forward(self, z: Tensor) -> Tensor:
+        return self.second(self.first(z)).real
+
+
 def linear(dtype: torch.dtype = torch.cfloat) -> nn.Module:
     return nn.Linear(4, 4, dtype=dtype)
 
@@ -60,6 +71,7 @@ def test_complex_models_that_are_holomorphic_up_to_a_readout(layers: tuple[nn.Mo
         ((linear(), complextorch.nn.CTanh(), linear()), "1"),
         ((linear(), complextorch.nn.CReLU(), linear(), Modulus()), "1"),
         ((Real(linear(), complextorch.nn.CTanh()),), "net.1"),
+        ((Two(),), "second"),
         ((Modulus(), linear(torch.float32)), "0"),
     ],
     ids=str,
@@ -87,6 +99,15 @@ def test_a_real_analytic_model_continues(activation: nn.Module) -> None:
     found = section(nn.Sequential(*layers))
     assert found.answer == "yes", found.verdict
     assert "real model with a holomorphic continuation" in found.verdict
+
+
+def test_circles_are_halved_until_a_near_pole_is_outside() -> None:
+    x = torch.zeros(2, 1, dtype=torch.float64)
+    found = holomorphy_section(prepare(lambda x: torch.tanh(20 * x), x), Settings())
+    assert found.answer == "yes"
+    assert found.numbers is not None
+    # the poles are pi / 40 = 0.079 away, and the first circle has radius 0.5
+    assert 0.02 < found.numbers["radius"] < 0.16
 
 
 def test_a_model_of_pieces_names_them_and_their_reach() -> None:

@@ -24,6 +24,8 @@ def test_examples_break_at_the_radius_of_their_distance() -> None:
     assert counts == [5, 4, 2]
     assert found.worst == (0,)
     assert "83.3% of 6 examples" in found.verdict
+    both = robustness_section(prepare(Threshold(), x, y), Settings(eps=(0.045,)))
+    assert both.worst == (0, 1)  # nearest to the boundary first
 
 
 def test_radii_follow_the_range_of_the_data() -> None:
