@@ -2,6 +2,10 @@
 
 from typing import Literal
 
+import torch
+
+from holonet._subject import Subject, random_lines
+from holonet.calculus import relative_defect
 from holonet.diagnostics.analyticity import analyticity
 from holonet.diagnostics.analyticity_report import Analyticity
 from holonet.diagnostics.diagnosis import DiagnosisSection
@@ -12,12 +16,18 @@ from holonet.errors import NotHolomorphicError
 __all__ = ["analyticity_section", "on_lines"]
 
 WORST = 5
+EXAMPLES = 8  # at which a complex model is asked whether it is holomorphic
+NOISE = 1e-6  # of differences, where torch has no forward mode
 REACH = 2.0  # of the spread of the data
 
 
 def analyticity_section(model: Prepared, settings: Settings) -> DiagnosisSection:
     """The nearest singularities on random, gradient and class-to-class lines, or kinks."""
-    found = on_lines(model, settings, ("random", "gradient", "class"), slice(settings.examples))
+    directions = ("random", "gradient", "class")
+    try:
+        found = on_lines(model, settings, directions, slice(settings.examples))
+    except NotHolomorphicError as error:
+        return DiagnosisSection("analyticity", "not applicable", str(error))
     nearest = found.distance.nan_to_num(nan=float("inf")).amin(1)
     order = nearest.argsort()
     verdict, *lines = found.text().split("\n")
@@ -41,7 +51,12 @@ def analyticity_section(model: Prepared, settings: Settings) -> DiagnosisSection
 def on_lines(
     model: Prepared, settings: Settings, directions: tuple[Direction, ...], rows: slice
 ) -> Analyticity:
-    """Singularities of the margins, of frozen pieces the kinks where nothing else continues."""
+    """Singularities of the margins, of frozen pieces the kinks where nothing else continues.
+
+    Raises:
+        NotHolomorphicError: a complex model that is not holomorphic at the data.
+    """
+    _require_holomorphic(model)
 
     def ask(pieces: Literal["refused", "frozen"]) -> Analyticity:
         return analyticity(
@@ -59,7 +74,26 @@ def on_lines(
     try:
         return ask("refused")
     except NotHolomorphicError:
+        if model.is_complex:
+            raise
         return ask("frozen")
+
+
+def _require_holomorphic(model: Prepared) -> None:
+    """Refuse a complex model whose values at complex points continue nothing."""
+    if model.holomorphic is None:
+        return
+    subject = Subject(model.holomorphic, model.z[:EXAMPLES])
+    v = random_lines(subject.z, torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        if not subject.f(subject.z.clone()).is_complex():
+            return  # behind a readout: what is known of those is decided there
+        defect = float(relative_defect(subject.f, subject.z, v).max())
+    if defect > NOISE:
+        raise NotHolomorphicError(
+            f"the model is not holomorphic (defect {defect:.2g}), so that its values at complex "
+            "points are no continuation of those at real ones"
+        )
 
 
 def _is_of_pieces(found: Analyticity) -> bool:

@@ -2,6 +2,7 @@
 
 import math
 
+import complextorch
 import pytest
 import torch
 from torch import nn
@@ -9,6 +10,7 @@ from torch import nn
 from holonet.diagnostics.prepared import Settings, prepare
 from holonet.diagnostics.sections import analyticity_section, slices_section
 from holonet.diagnostics.sections.analyticity import on_lines
+from holonet.nn import holomorphic_mlp
 
 
 class Unit(nn.Module):
@@ -52,6 +54,24 @@ def test_the_line_through_an_example_has_its_pole_marked() -> None:
     assert (x, y) == pytest.approx((0.0, math.pi / 10 / 0.04), abs=1e-6)
     assert kind == "pole"
     assert numbers["line"]["box"][1] == pytest.approx(1.5 * y)
+
+
+def test_a_complex_model_that_is_not_holomorphic_continues_nothing() -> None:
+    model = nn.Sequential(nn.Linear(2, 3, dtype=torch.cfloat), complextorch.nn.CTanh())
+    prepared = prepare(model, X.float())
+    found = analyticity_section(prepared, Settings())
+    assert found.answer == "not applicable"
+    assert "not holomorphic" in found.verdict
+    slices = slices_section(prepared, Settings())
+    assert slices.numbers is not None
+    assert "line" not in slices.numbers
+    assert "no complex line: the model is not holomorphic" in slices.verdict
+
+
+def test_a_holomorphic_classifier_is_looked_at_by_its_map() -> None:
+    found = analyticity_section(prepare(holomorphic_mlp(2, (4,), 2), X.float()), Settings())
+    assert found.answer == "measured"
+    assert "no singularit" in found.verdict
 
 
 def test_a_model_of_pieces_has_kinks() -> None:
