@@ -39,6 +39,8 @@ FAILURES = (
 """What a model may raise at input that it does not take."""
 
 LIFTED = "real points as complex ones"
+NUMBERS = 2**22  # in the points of one forward pass
+MOST, FEWEST = 1024, 8  # points of one forward pass
 
 
 class RealLogits(nn.Module):
@@ -101,6 +103,11 @@ class Prepared:
     def points(self) -> Points:
         """The points as the model takes them."""
         return self.z if self.lifted else self.x
+
+    @property
+    def chunk(self) -> int:
+        """Points of one forward pass: fewer of large ones, so that memory is bounded."""
+        return max(FEWEST, min(MOST, NUMBERS // self.x[0].numel()))
 
     @property
     def spread(self) -> float:
@@ -167,7 +174,8 @@ def prepare(model: TensorFunction, x: GivenPoints, y: GivenLabels | None = None)
         require_labels(y, len(x))
     own = copied(model).eval() if isinstance(model, nn.Module) else model
     x, lift, notes = _accepted(own, _placed(own, x), name)
-    values = _values(own, x.to(x.dtype.to_complex()) if lift else x)
+    few = x[:3]
+    values = _values(own, few.to(few.dtype.to_complex()) if lift else few)
     plain = not lift and not values.is_complex() and values.ndim == 2
     logits = own if plain else RealLogits(own, lift)
     if isinstance(logits, nn.Module):

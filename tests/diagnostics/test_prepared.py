@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from cases import each
+from holonet.diagnostics import diagnose
 from holonet.diagnostics.prepared import prepare
 from holonet.errors import DataError, InputTypeError, ShapeError
 from holonet.nn import holomorphic_mlp
@@ -151,3 +152,19 @@ def test_the_spread_is_the_distance_from_the_mean() -> None:
     x = torch.tensor([[0.0, 0.0], [2.0, 0.0]])
     assert prepare(nn.Identity(), x).spread == 1.0
     assert prepare(nn.Identity(), torch.full((3, 4), 2.0)).spread == 4.0
+
+
+def test_large_points_are_passed_in_small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("holonet.diagnostics.prepared.NUMBERS", 64)
+    sizes: list[int] = []
+
+    def f(x: Tensor) -> Tensor:
+        sizes.append(len(x))
+        return torch.stack([x.sum(1).tanh(), (x**2).sum(1)], 1)
+
+    x, y = torch.rand(40, 4, dtype=torch.float64), torch.arange(40) % 2
+    assert prepare(f, x).chunk == 16
+    names = ["harmonicity", "analyticity", "energy", "robustness", "slices"]
+    found = diagnose(f, x, y, examples=4, sections=names)
+    assert [one.name for one in found.sections if one.answer == "not applicable"] == []
+    assert max(sizes) == 16

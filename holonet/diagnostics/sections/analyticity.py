@@ -67,6 +67,7 @@ def on_lines(
             directions=directions,
             pieces=pieces,
             reach=REACH * model.spread,  # of all data, also where one line is looked at
+            chunk=model.chunk,
             seed=settings.seed,
             on_batch=settings.on_step,
         )

@@ -44,6 +44,7 @@ def harmonicity_section(model: Prepared, settings: Settings) -> DiagnosisSection
             y=y,
             baseline=settings.baseline,
             coordinates=coordinates,
+            chunk=model.chunk,
             seed=settings.seed,
             on_batch=settings.on_step,
         )
@@ -80,7 +81,10 @@ def between_classes(model: Prepared, pool: int = 500) -> Points:
         pool: examples that are looked through, the first ones.
     """
     x = model.x[:pool]
-    y = model.logits(x).argmax(1) if model.y is None else model.y[:pool]
+    y = model.y
+    if y is None:
+        y = torch.cat([model.logits(part).argmax(1) for part in x.split(model.chunk)])
+    y = y[:pool]
     flat = torch.view_as_real(x) if x.is_complex() else x
     distance = torch.cdist(flat.flatten(1), flat.flatten(1))
     distance = distance.masked_fill(y[:, None] == y[None, :], torch.inf)

@@ -21,6 +21,7 @@ from holonet.nn.replacements import way_out_for
 __all__ = ["holomorphy_section"]
 
 EXAMPLES = 8
+SAMPLES = 64  # on the circle of each example, which are passed at once
 HALVINGS = 10  # of the circles of a continuation: from 2 to 0.002 times the spread of the data
 DIRECTIONS = 8  # along which the reach of a frozen piece is measured
 WITNESSES = "three witnesses"
@@ -53,8 +54,13 @@ def holomorphy_section(model: Prepared, settings: Settings) -> DiagnosisSection:
     return _continued(model, settings, f)
 
 
+def _examples(model: Prepared) -> int:
+    """Fewer of large ones."""
+    return max(1, min(EXAMPLES, model.chunk // SAMPLES))
+
+
 def _holomorphic(model: Prepared, f: TensorFunction, settings: Settings) -> DiagnosisSection:
-    z = model.z[:EXAMPLES]
+    z = model.z[: _examples(model)]
     check = holomorphy_check(f, z, seed=settings.seed)
     settings.on_step()
     violation, layers = None, []
@@ -90,7 +96,7 @@ def _holomorphic(model: Prepared, f: TensorFunction, settings: Settings) -> Diag
 
 def _up_to_a_readout(model: Prepared, f: TensorFunction, settings: Settings) -> DiagnosisSection:
     """Real values of complex points: whether all in front of the last step is holomorphic."""
-    z = model.z[:EXAMPLES]
+    z = model.z[: _examples(model)]
     violation = first_violation(f, z, seed=settings.seed)
     settings.on_step()
     layers = violations_by_module(f, z, seed=settings.seed)
@@ -140,7 +146,7 @@ def _gives_real_values(f: TensorFunction, z: Tensor, path: str) -> bool:
 
 
 def _continued(model: Prepared, settings: Settings, f: TensorFunction) -> DiagnosisSection:
-    z = model.z[:EXAMPLES]
+    z = model.z[: _examples(model)]
     check, radius = _smaller(f, z, Subject(f, z).radius, settings.seed)
     settings.on_step()
     numbers = {"check": _numbers(check), "radius": radius}
@@ -221,7 +227,7 @@ def _modules_without_continuation(model: object, dtype: torch.dtype) -> dict[str
 
 def _reach(model: Prepared, settings: Settings) -> Tensor:
     """How far the frozen pieces at the examples reach, for each example and direction."""
-    subject = Subject(model.model, model.x[:EXAMPLES], lift=False)
+    subject = Subject(model.model, model.x[: _examples(model)], lift=False)
     f = extend(subject.f, "frozen")
     generator = torch.Generator().manual_seed(settings.seed)
     reaches = []

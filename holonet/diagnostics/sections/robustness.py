@@ -36,10 +36,10 @@ def robustness_section(model: Prepared, settings: Settings) -> DiagnosisSection:
         return _not_applicable("a model with one output has no classes")
     x, y = model.x[: settings.attacked], model.y[: settings.attacked]
     threat, radii = _threat(x, settings)
-    reports = _reports(model.logits, x, y, threat, radii, settings)
+    reports = _reports(model.logits, model, y, threat, radii, settings)
     beside = []
     if settings.baseline is not None and settings.baseline_name != "untrained":
-        beside = _reports(settings.baseline, x, y, threat, radii, settings)
+        beside = _reports(settings.baseline, model, y, threat, radii, settings)
     lines = [f"% right without attack: {reports[0].clean}"]
     for name, these in (("", reports[1:]), ("baseline, ", beside[1:])):
         for report in these:
@@ -85,7 +85,7 @@ def _threat(x: Points, settings: Settings) -> tuple[ThreatModel, tuple[float, ..
 
 def _reports(
     logits: TensorFunction,
-    x: Points,
+    model: Prepared,
     y: Labels,
     threat: ThreatModel,
     radii: tuple[float, ...],
@@ -95,13 +95,13 @@ def _reports(
         warnings.simplefilter("ignore", AttackWarning)
         return evaluate_radii(
             logits,
-            x,
+            model.x[: len(y)],
             y,
             radii,
             threat,
             attacks=ATTACKS,
             seed=settings.seed,
-            batch_size=BATCH,
+            batch_size=min(BATCH, model.chunk),
             on_batch=settings.on_step,
         )
 

@@ -8,7 +8,7 @@ from jaxtyping import Complex, Float
 from torch import Tensor
 
 from holonet._subject import Subject
-from holonet._types import Points, TensorFunction
+from holonet._types import TensorFunction
 from holonet.calculus import gradient
 from holonet.diagnostics.analyticity_report import KINDS
 from holonet.diagnostics.diagnosis import DiagnosisSection
@@ -23,7 +23,6 @@ WIDE = 4.0  # steps to the boundary, on both sides of the example
 WIDEST = 40.0  # where a singularity is that far
 COLUMNS, ROWS = 120, 90
 SIDE = 61  # points along an edge of the plane
-CHUNK = 512
 DIGITS = 6
 
 
@@ -45,7 +44,7 @@ def slices_section(model: Prepared, settings: Settings) -> DiagnosisSection:
         "step": float(torch.linalg.vector_norm(step)),
     }
     across = _across(model, at, step)
-    plane = _plane(subject.f, point, step, across, label, rival)
+    plane = _plane(subject.f, point, (step, across), (label, rival), model.chunk)
     numbers["plane"] = {"box": [-WIDE, WIDE, -WIDE, WIDE], "values": _rounded(plane)}
     settings.on_step()
     why = ""
@@ -133,7 +132,7 @@ def _line(
     v = step.to(point)[None]
     label, rival = classes
     parts = []
-    for part in t.split(CHUNK):
+    for part in t.split(model.chunk):
         shape = (len(part), *point.shape[1:])
         values = lines.at(point.expand(shape), v.expand(shape), part)
         parts.append(values[:, label] - values[:, rival])
@@ -142,26 +141,22 @@ def _line(
 
 @torch.no_grad()
 def _plane(
-    f: TensorFunction, point: Points, step: Points, across: Points, label: int, rival: int
+    f: TensorFunction,
+    point: Tensor,
+    steps: tuple[Tensor, Tensor],
+    classes: tuple[int, int],
+    chunk: int,
 ) -> Float[Tensor, "side side"]:
+    """The difference of two logits on a grid of the real plane."""
     side = torch.linspace(-WIDE, WIDE, SIDE, dtype=torch.float64, device=point.device)
-    t, s = (part.flatten() for part in torch.meshgrid(side, side, indexing="xy"))
-    at = torch.stack([t, s], 1)
-    return _differences(f, at, point, [step, across], label, rival).view(SIDE, SIDE)
-
-
-def _differences(
-    f: TensorFunction, t: Tensor, point: Tensor, steps: list[Tensor], label: int, rival: int
-) -> Tensor:
-    t = t.view(len(t), -1)
+    grid = torch.stack(torch.meshgrid(side, side, indexing="xy")).flatten(1)
+    label, rival = classes
     parts = []
-    for part in t.split(CHUNK):
-        moved = sum(
-            part[:, k].view(-1, *[1] * point.ndim) * step.to(point) for k, step in enumerate(steps)
-        )
-        values = f(point + moved)
+    for part in grid.split(chunk, 1):
+        t, s = part.view(2, -1, *[1] * point.ndim)
+        values = f(point + t * steps[0].to(point) + s * steps[1].to(point))
         parts.append(values[:, label] - values[:, rival])
-    return torch.cat(parts).cpu()
+    return torch.cat(parts).cpu().view(SIDE, SIDE)
 
 
 def _rounded(values: Float[Tensor, "rows columns"]) -> list[list[float]]:
