@@ -88,6 +88,7 @@ def diagnose(
     subject = {"target": target, "place": found.kind, "data": about, **result.subject}
     result = replace(result, subject=subject)
     command = f"holonet diagnose {target}" + (f" --data {data}" if data else "")
+    command += "" if beside == "untrained" else f" --baseline {baseline}"
     facts = {"command": command, "seed": seed, **provenance()}
     content = {**result.to_json(), "provenance": facts}
     write_atomically(folder / "diagnosis.json", json.dumps(content, indent=1) + "\n")
