@@ -45,7 +45,6 @@ SERIES_NODES = 64
 SERIES_RADIUS = 0.6  # of the distance to the candidate
 FIRST, LAST = 5, 32  # coefficients whose ratios are used
 LOOP = 0.05  # radius of the circles round a candidate, of its distance
-SHEET = 1e-3  # of the variation: the formula is on the sheet of the approximation
 
 
 @dataclass(frozen=True)
@@ -95,7 +94,6 @@ class SearchResult:
 class _Candidates:
     disc: Int[Tensor, " places"]
     place: Complex[Tensor, " places"]
-    expected: Complex[Tensor, " places"]  # by the approximation, at the first expansion point
 
 
 @torch.no_grad()
@@ -149,7 +147,7 @@ def _polished(g: LineFunctions, known: Singularities) -> Singularities:
     """
     at = (known.confirmed & (known.place.imag > 0)).nonzero()[:, 0]
     row, old = known.row[at], known.place[at]
-    place, _ = _refined(g, row, old.real + 0j, old)
+    place = _refined(g, row, old.real + 0j, old)
     loops = go_round(g, row, place, LOOP * old.imag)
     better = (loops.kind > NONE) & ((place - old).abs() < STEPS[0] * old.imag)
     at = at[better]
@@ -176,14 +174,11 @@ def _looked_at(
 ) -> Singularities:
     """What is at each candidate."""
     row, center = discs.row[candidates.disc], discs.center[candidates.disc]
-    place, value = _refined(g, row, center, candidates.place)
-    variation = torch.linalg.vector_norm(discs.modes[:, 1:], dim=1)[candidates.disc]
-    # where a principal branch has jumped on the way from the center it is not
-    on_sheet = (value - candidates.expected).abs() <= SHEET * variation
+    place = _refined(g, row, center, candidates.place)
     distance = (place - center).abs()
     loops = go_round(g, row, place, LOOP * distance)
     outside = distance >= discs.radius[candidates.disc]
-    kind = torch.where(on_sheet & outside, loops.kind, NONE) if confirm else loops.kind.clamp(min=1)
+    kind = torch.where(outside, loops.kind, NONE) if confirm else loops.kind.clamp(min=1)
     sure = kind > NONE
     return Singularities(
         row,
@@ -200,7 +195,7 @@ def _candidates(discs: Discs, largest: Float[Tensor, " discs"]) -> _Candidates:
 
     unit = circle(NODES).numpy()
     size = torch.linalg.vector_norm(discs.modes[:, 1:], dim=1)
-    entries: list[tuple[int, complex, complex]] = []
+    entries: list[tuple[int, complex]] = []
     search = (discs.radius > 0) & (discs.radius < largest) & (size > discs.rounding)
     for at in search.nonzero()[:, 0].tolist():
         mean, variation = complex(discs.values[at].mean()), float(size[at])
@@ -218,10 +213,9 @@ def _candidates(discs: Discs, largest: Float[Tensor, " discs"]) -> _Candidates:
             if upper and all(abs(pole - other) > APART * abs(pole) for other in apart):
                 apart.append(pole)
         for pole in apart[:PER_DISC]:
-            expected = complex(approximation(pole * (1 - STEPS[0]))) * variation + mean
-            entries.append((at, center + radius * pole, expected))
-    columns = list(zip(*entries, strict=True)) or [()] * 3
-    kinds = (torch.long, torch.complex128, torch.complex128)
+            entries.append((at, center + radius * pole))
+    columns = list(zip(*entries, strict=True)) or [()] * 2
+    kinds = (torch.long, torch.complex128)
     return _Candidates(*(torch.tensor(c, dtype=d) for c, d in zip(columns, kinds, strict=True)))
 
 
@@ -230,21 +224,18 @@ def _refined(
     row: Int[Tensor, " places"],
     center: Complex[Tensor, " places"],
     place: Complex[Tensor, " places"],
-) -> tuple[Complex[Tensor, " places"], Complex[Tensor, " places"]]:
-    """Better places, and the values at the first expansion points."""
-    first = torch.zeros_like(place)
+) -> Complex[Tensor, " places"]:
+    """Better places, by Taylor series about points in front of them."""
     for step in STEPS:
         way = place - center
         start = place - step * way
         radius = SERIES_RADIUS * step * way.abs()
         values = g(row, start[:, None] + radius[:, None] * circle(SERIES_NODES))
         values = torch.where(values.isfinite(), values, 0)
-        if step == STEPS[0]:
-            first = values.mean(1)
         better = start + radius * _ratio_limit(circle_modes_of(values))
         near = (better - place).abs() <= step * way.abs()
         place = torch.where(near, better, place)
-    return place, first
+    return place
 
 
 def _ratio_limit(modes: Complex[Tensor, "places nodes"]) -> Complex[Tensor, " places"]:

@@ -6,8 +6,11 @@ import pytest
 import torch
 from torch import Tensor
 
+from holonet.calculus import ConvergenceRadius
 from holonet.diagnostics import Analyticity, analyticity
 from holonet.diagnostics.analyticity_report import FOUND, NO_DIRECTION, NONE_WITHIN, UNRESOLVED
+from holonet.diagnostics.analyticity_search import Search
+from holonet.diagnostics.singularities import Singularities
 
 X = torch.zeros(1, 1, dtype=torch.float64)
 
@@ -52,3 +55,26 @@ def test_without_a_gradient_there_is_no_direction() -> None:
     )
     assert found.state.tolist() == [[NO_DIRECTION]]
     assert found.kinds == [["no direction"]]
+
+
+@pytest.mark.parametrize(
+    ("distance", "pole", "upper", "state"),
+    [
+        (1.4, 1.4, 5.0, FOUND),  # it bounds the clear disc of radius 1
+        (3.0, math.inf, 3.5, FOUND),  # the formula jumps, the series says that nothing is nearer
+        (3.0, 1.2, 3.5, UNRESOLVED),  # something else bounds the disc
+        (3.0, math.inf, 2.0, UNRESOLVED),  # the series says that something is nearer
+        (4.2, math.inf, 5.0, NONE_WITHIN),
+    ],
+)
+def test_a_singularity_is_taken_where_nothing_nearer_is_suspected(
+    distance: float, pole: float, upper: float, state: int
+) -> None:
+    place = torch.tensor([1j * distance], dtype=torch.complex128)
+    known = Singularities(
+        torch.tensor([0]), place, torch.tensor([1]), place, torch.tensor([-1.0]).double()
+    )
+    search = Search("logits", ("random",), 4.0, 2.0, 5)
+    clear, nearest = (torch.tensor(v, dtype=torch.float64) for v in (1.0, pole))
+    row = search.line(known, clear, nearest, ConvergenceRadius(upper - 0.5, 0.5, upper, 20))
+    assert int(row["state"]) == state

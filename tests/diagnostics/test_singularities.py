@@ -18,11 +18,11 @@ REACH = 4.0
 CENTERS = (-2.0, -1.0, 0.0, 1.0, 2.0)
 
 
-def search(functions, *, centers=CENTERS, confirm: bool = True):
+def search(functions, *, centers=CENTERS, confirm: bool = True, reach: float = REACH):
     count = len(functions)
     rows = torch.arange(count).repeat_interleave(len(centers))
     center = torch.tensor(centers, dtype=torch.float64).repeat(count)
-    return find_singularities(as_rows(functions), rows, center, REACH, confirm=confirm)
+    return find_singularities(as_rows(functions), rows, center, reach, confirm=confirm)
 
 
 def nearest(found, row: int = 0) -> tuple[complex, str]:
@@ -100,6 +100,28 @@ def test_a_cut_in_front_of_a_singularity_is_not_taken_for_it() -> None:
     place, _ = nearest(search([lambda t: turned(t) + turned(t.conj()).conj()]))
     assert abs(place - 3j) < 0.02
     assert float(found.discs.radius[0]) <= 3.0
+
+
+def test_a_pole_below_rounding_at_the_center_is_found_by_discs_that_move_towards_it() -> None:
+    def gelu(t: torch.Tensor) -> torch.Tensor:  # by tanh, which is 1 to rounding about z = 8
+        z = 8 - t
+        return z * (1 + torch.tanh(math.sqrt(2 / math.pi) * (z + 0.044715 * z**3))) / 2
+
+    roots = [
+        root - 8
+        for k in range(-30, 30)
+        for root in cubic_roots(1j * math.pi * (k + 0.5) / math.sqrt(2 / math.pi))
+    ]
+    place, kind = nearest(search([gelu], centers=(0.0,), reach=30.0))
+    assert kind == "pole"
+    assert abs(place) == pytest.approx(min(map(abs, roots)), rel=1e-2)
+
+
+def cubic_roots(c: complex) -> list[complex]:
+    """The solutions of z + 0.044715 z^3 = c."""
+    a = 1 / 0.044715
+    companion = torch.tensor([[0, -a, a * c], [1, 0, 0], [0, 1, 0]], dtype=torch.complex128)
+    return torch.linalg.eigvals(companion).tolist()
 
 
 @each("family", ["rational", "tanh", "softplus", "roots", "composed"])
