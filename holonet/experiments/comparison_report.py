@@ -38,8 +38,8 @@ def comparison_report(
     best = max(means, key=means.__getitem__)
     return Report(
         title="Networks and training rules compared",
-        summary=f"Under {ATTACKS[protocol.attack]} with radius {eps:g} (l_inf) {best} keeps most of "
-        f"the {outcomes[0].curve[0].examples} attacked test examples: {means[best]:.1%}, the mean "
+        summary=f"Under {ATTACKS[protocol.attack]} with radius {eps:g} (l_inf) {best} keeps most "
+        f"of the {outcomes[0].curve[0].examples} attacked test examples: {means[best]:.1%}, the mean "
         f"over seeds. All networks were trained by one schedule.",
         headline=accuracies,
         sections=[*sections, *(_section(outcomes, network, protocol) for network in networks)],
@@ -66,8 +66,8 @@ def _section(outcomes: Sequence[Outcome], network: str, protocol: Protocol) -> S
     return Section(
         title=network,
         figure=plot_robustness(protocol.eps, curves, xlabel="eps (l_inf)"),
-        caption=f"Accuracy under {ATTACKS[protocol.attack]} against its radius. The band of one seed "
-        "is Wilson's interval at 95%, that of several the range of their accuracies.",
+        caption=f"Accuracy under {ATTACKS[protocol.attack]} against its radius. The band of one "
+        "seed is Wilson's interval at 95%, that of several the range of their accuracies.",
     )
 
 
