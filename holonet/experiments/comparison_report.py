@@ -39,8 +39,8 @@ def comparison_report(
     return Report(
         title="Networks and training rules compared",
         summary=f"Under {ATTACKS[protocol.attack]} with radius {eps:g} (l_inf) {best} keeps most "
-        f"of the {outcomes[0].curve[0].examples} attacked test examples: {means[best]:.1%}, the mean "
-        f"over seeds. All networks were trained by one schedule.",
+        f"of the {outcomes[0].curve[0].examples} attacked test examples: {means[best]:.1%}, the "
+        f"mean over seeds. All networks were trained by one schedule.",
         headline=accuracies,
         sections=[*sections, *(_section(outcomes, network, protocol) for network in networks)],
         notes=[

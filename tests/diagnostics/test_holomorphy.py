@@ -22,6 +22,7 @@ from holonet.nn import (
     HolomorphicClassifier,
     Linear,
     Product,
+    RealPart,
     Residual,
     Sequential,
     Square,
@@ -250,7 +251,16 @@ def test_plain_numbers_are_points_too() -> None:
 def test_a_real_valued_function_is_refused() -> None:
     model = holomorphic_mlp(6, [5], 3)
     with pytest.raises(InputTypeError, match=r"HolomorphicClassifier\.holomorphic_map"):
-        holomorphy_check(model, torch.rand(2, 6))
+        holomorphy_check(model.forward, torch.rand(2, 6))
+    with pytest.raises(InputTypeError, match="real-valued"):
+        holomorphy_check(Sequential(model.backbone, RealPart()), torch.rand(2, 6))
+
+
+def test_a_classifier_stands_for_the_map_in_front_of_its_readout() -> None:
+    model, z = holomorphic_mlp(6, [5], 3), torch.rand(2, 6)
+    check, other = holomorphy_check(model, z), holomorphy_check(model.holomorphic_map, z)
+    assert check.passed
+    assert torch.equal(check.modes, other.modes)
 
 
 @each(
