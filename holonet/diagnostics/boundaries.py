@@ -11,7 +11,7 @@ from jaxtyping import Complex
 from torch import Tensor, nn
 
 from holonet._subject import Subject
-from holonet._types import ComplexPoints, TensorFunction
+from holonet._types import ComplexPoints, GivenPoints, TensorFunction
 from holonet.calculus.circle import unit_circle
 from holonet.calculus.witnesses import CIRCLE_CENTER
 from holonet.domains import Plane
@@ -187,7 +187,7 @@ def calls_of(boundaries: list[Boundary]) -> Call:
 
 
 def recorded(
-    model: TensorFunction, z: Tensor | None, radius: float | None, seed: int, name: str
+    model: TensorFunction, z: GivenPoints | None, radius: float | None, seed: int, name: str
 ) -> tuple[Subject, Recorder]:
     """The subject in double precision, and its recorder.
 
