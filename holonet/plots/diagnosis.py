@@ -158,7 +158,9 @@ def _analyticity(section: DiagnosisSection, about: Mapping[str, Any]) -> list[Se
             "found within the reach.",
         )
     ]
-    if any(value is not None for row in numbers["decay"] for line in row for value in line):
+    has_kinks = any(kind == "kink" for row in numbers["kinds"] for kind in row)
+    has_decay = any(v is not None for row in numbers["decay"] for line in row for v in line)
+    if has_decay and not has_kinks:
         pages.append(
             Section(
                 "Decay of the Taylor coefficients",

@@ -198,7 +198,8 @@ def plot_distances_on_lines(analyticity: Numbers) -> Figure:
         ax.plot(x.clip(max=edge), y.clip(max=edge), label=name, **look)
     for line in (ax.axvline, ax.axhline):
         line(reach, color=MUTED, linestyle=(0, (4, 3)), linewidth=1.0)
-    ax.set_xlim(0, 1.22 * reach)
+    farthest = np.nan_to_num(distance[known], nan=reach).max(initial=0.0)
+    ax.set_xlim(0, 1.22 * reach if farthest > reach / 2 else 1.1 * farthest)  # kinks are near
     ax.set_ylim(0, 1.22 * reach)
     label_axes(ax, "distance of the nearest singularity", "first change of the answer", pad=24)
     add_legend(ax, loc="lower left", bbox_to_anchor=(0, 1.0), ncols=3, columnspacing=1.2)

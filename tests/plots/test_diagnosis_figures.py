@@ -114,6 +114,9 @@ def test_lines_without_a_singularity_or_a_change_stand_at_the_edge() -> None:
     np.testing.assert_allclose(random.get_xydata(), [[1.0, 2.3], [0.5, 1.5]])
     np.testing.assert_allclose(gradient.get_xydata(), [[2.3, 1.0], [1.5, 0.5]])
     assert random.get_marker() != gradient.get_marker()
+    assert ax.get_xlim() == (0, pytest.approx(2.44))
+    near = {**analyticity(state=0), "distance": [[0.01, 0.02]] * 3}
+    assert plot_distances_on_lines(near).axes[0].get_xlim() == (0, pytest.approx(0.022))
 
 
 def test_the_decay_of_coefficients_is_that_of_the_median_line() -> None:
