@@ -54,6 +54,7 @@ def violations_by_module(
         InputTypeError, NotHolomorphicError, DomainError, ShapeError: as for `first_violation`.
 
     Example:
+        >>> from torch import nn
         >>> net = nn.Sequential(nn.Linear(2, 2, dtype=torch.cfloat), nn.Flatten())
         >>> [(one.path, one.defect < 1e-12) for one in violations_by_module(net)]
         [('0', True), ('1', True), ('', True)]
