@@ -55,6 +55,7 @@ def violations_by_module(
 
     Example:
         >>> from torch import nn
+        >>> from holonet.diagnostics import violations_by_module
         >>> net = nn.Sequential(nn.Linear(2, 2, dtype=torch.cfloat), nn.Flatten())
         >>> [(one.path, one.defect < 1e-12) for one in violations_by_module(net)]
         [('0', True), ('1', True), ('', True)]
