@@ -12,7 +12,7 @@ from holonet._progress import progress_bar
 from holonet._provenance import provenance
 from holonet._subject import Subject
 from holonet._types import Labels, Points
-from holonet.cli.options import JsonFlag, count, parse_numbers, seed_option
+from holonet.cli.options import JsonFlag, count, parse_numbers, seed_option, typed_command
 from holonet.cli.terminal import say
 from holonet.data import load_dataset
 from holonet.diagnostics import SECTIONS
@@ -34,6 +34,7 @@ SeedOption = Annotated[int, seed_option("Of everything random.")]
 
 
 def diagnose(
+    ctx: typer.Context,
     target: TargetArgument,
     data: DataOption = None,
     data_root: RootOption = None,
@@ -87,9 +88,7 @@ def diagnose(
         )
     subject = {"target": target, "place": found.kind, "data": about, **result.subject}
     result = replace(result, subject=subject)
-    command = f"holonet diagnose {target}" + (f" --data {data}" if data else "")
-    command += "" if beside == "untrained" else f" --baseline {baseline}"
-    facts = {"command": command, "seed": seed, **provenance()}
+    facts = {"command": typed_command(ctx), "seed": seed, **provenance()}
     content = {**result.to_json(), "provenance": facts}
     write_atomically(folder / "diagnosis.json", json.dumps(content, indent=1) + "\n")
     note = _write_page(result, folder / "report.html", facts)

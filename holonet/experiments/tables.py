@@ -49,7 +49,7 @@ def accuracy_table(
         headers=[
             "network, rule",
             "clean %",
-            *(f"{attack} % at {radius:.15g}" for radius in radii),
+            *(f"{attack} % at {radius!r}" for radius in radii),
             "seeds",
             "real parameters",
             "training s",
@@ -64,7 +64,7 @@ def difference_table(
     outcomes: Sequence[Outcome], radii: Sequence[float], attack: str, reference: str
 ) -> Table:
     """Each row's accuracy minus the reference's in points, paired over seeds, with intervals."""
-    columns = {"clean": None, **{f"{attack} at {radius:.15g}": radius for radius in radii}}
+    columns = {"clean": None, **{f"{attack} at {radius!r}": radius for radius in radii}}
     return Table(
         headers=["network, rule", *columns],
         rows=[

@@ -65,6 +65,10 @@ def test_a_report_and_all_numbers_are_written_and_a_second_call_resumes(folder: 
     content = json.loads((folder / "page/diagnosis.json").read_text())
     assert list(content["sections"]) == ["holomorphy", "energy", "robustness"]
     assert content["provenance"]["seed"] == 0
+    assert content["provenance"]["command"] == (
+        "holonet diagnose diagnose_models:tanh --data data.npz "
+        "--sections holomorphy,energy,robustness --attacked 4"
+    )
     assert "<h2" in (folder / "page/report.html").read_text()
     kept = {path: path.stat().st_mtime_ns for path in folder.glob("page/sections/*/*.json")}
     assert len(kept) == 3

@@ -47,3 +47,12 @@ def test_differences_are_paired_over_seeds_in_points() -> None:
 def test_places_are_named_with_the_rows_that_they_belong_to() -> None:
     assert places_searched(OUTCOMES) == ["Searched in the image box of Threshold: net, pgd."]
     assert places_searched(OUTCOMES[:1]) == []
+
+
+def test_radii_that_nearly_agree_have_columns_of_their_own() -> None:
+    radii = (0.1, 0.1 + 2e-17)
+    curve = tuple(
+        RobustnessPoint(eps, count, 200) for eps, count in zip(radii, (90, 80), strict=True)
+    )
+    outcomes = [Outcome(n, 0, 1, 0.9, curve, 1.0, 1.0, (), Path()) for n in ("a, x", "b, x")]
+    assert len(difference_table(outcomes, radii, "PGD", "a, x").headers) == 4
