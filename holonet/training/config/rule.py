@@ -67,6 +67,9 @@ class RuleConfig(Section):
     at: Literal["data", "center", "random", "two-radii", "frank-wolfe"] = "data"
     """Where linearized takes the linear part: at the data, or in the exact box of perturbations
     behind the threshold."""
+    corners: Annotated[float, Field(ge=0, le=1)] = 0.5
+    """Probability that frank-wolfe takes the corner; with a schedule it rises to this after the
+    warm-up."""
     weight: NonNegative = 0.3
     """Weight of the gradient penalty, of the analytic rules."""
     target: Literal["logits", "probabilities", "loss"] = "logits"
@@ -115,12 +118,14 @@ class RuleConfig(Section):
             ("norm", "eps", "bounds"): not ball,
             ("steps",): self.name not in ("pgd", "trades"),
             ("beta",): self.name != "trades",
-            ("at",): self.name != "linearized",
+            ("at", "corners"): self.name != "linearized",
             ("schedule", "warm_up"): self.name == "standard",
         }
         ignored = {f"name = {self.name!r}": sum((k for k, no in without.items() if no), ())}
         if ball and self.norm in _COMPLEX_NORMS:
             ignored[f"norm = {self.norm!r}"] = ("bounds",)
+        if self.name == "linearized" and self.at != "frank-wolfe":
+            ignored[f"at = {self.at!r}"] = ("corners",)
         if self.name != "standard" and self.schedule == "constant":
             ignored["schedule = 'constant'"] = ("warm_up",)
         return ignored
@@ -136,7 +141,9 @@ class RuleConfig(Section):
             "fgsm-rs": lambda: fgsm_rs(threat, radius=radius),
             "pgd": lambda: RobustOptimization(threat, radius=radius, steps=self.steps),
             "trades": lambda: Trades(threat, radius=radius, beta=self.beta, steps=self.steps),
-            "linearized": lambda: LinearizedRobustOptimization(threat, at=self.at, radius=radius),
+            "linearized": lambda: LinearizedRobustOptimization(
+                threat, at=self.at, corners=self._corners(), radius=radius
+            ),
             "analytic+fgsm-rs": lambda: fgsm_rs(
                 threat, radius=radius, penalties=AnalyticRule(**self._analytic()).penalties
             ),
@@ -154,6 +161,11 @@ class RuleConfig(Section):
             "cauchy_riemann": self._scheduled(self.cauchy_riemann),
             "harmonic": self._scheduled(self.harmonic),
         }
+
+    def _corners(self) -> Weight:
+        """Rising when the radius has risen: the corners of small boxes are close to the centers."""
+        constant = self.schedule == "constant" or self.warm_up == 1
+        return self.corners if constant else LinearRamp(self.corners, start=self.warm_up)
 
     def _scheduled(self, value: float) -> Weight:
         if self.schedule == "constant" or value == 0:

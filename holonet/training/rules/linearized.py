@@ -4,6 +4,8 @@ from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
 import torch
+from jaxtyping import Bool
+from torch import Tensor
 from torch.nn import functional
 
 from holonet._arguments import checked
@@ -44,9 +46,10 @@ class LinearizedRobustOptimization(EmpiricalRisk):
         threat: norm and radius.
         at: the point p. "data": the image of the example. "center" of the box. "random": uniform in
             the box. "two-radii": the mean of the losses at the centers of the boxes of the radius
-            and of half of it. "frank-wolfe": for each example by a fair coin the center, or the
+            and of half of it. "frank-wolfe": for each example by chance the center, or the
             corner where the linear part of the runner-up's lead at the data is largest, which is
             one step of Frank and Wolfe. All but "data" need the norm Linf.
+        corners: the probability of the corner with "frank-wolfe", a number or a schedule.
         classes: how many wrong classes are raised, those of the largest logits, a double backward
             pass each; None for all. With fewer the loss is smaller than with all: the
             others stay where they are until they come up. The runner-up alone did as well as
@@ -54,16 +57,16 @@ class LinearizedRobustOptimization(EmpiricalRisk):
         radius: what that of the threat is multiplied by, a number or a schedule.
         label_smoothing: of the cross-entropy.
 
-    A training step takes about two standard steps, three with two classes (docs/results.md), a
-    quarter more with "frank-wolfe", twice that with "two-radii".
+    A training step takes about two standard steps, three with two classes (docs/results.md), twice
+    that with "two-radii", and about one more times the share of corners with "frank-wolfe".
 
     Law: not decreasing in eps and in classes at the data. On a linear model behind monotone layers,
         with S and all classes, at least the robust loss, and equal to it for two classes (but for
         "two-radii"). With radius 0 it is `EmpiricalRisk`.
 
     Raises:
-        ConfigError: classes below 1, a negative radius, a threat of unknown norm; a point of the
-            box with a norm that has none.
+        ConfigError: classes below 1, a negative radius, corners outside 0 to 1, a threat of
+            unknown norm; a point of the box with a norm that has none.
 
     References:
         Shaham, Yamada and Negahban (2015) for the inner maximum to first order; Elsayed et al.
@@ -81,6 +84,7 @@ class LinearizedRobustOptimization(EmpiricalRisk):
         threat: ThreatModel,
         *,
         at: Place | str = "data",
+        corners: Weight = 0.5,
         classes: int | None = 1,
         radius: Weight = 1.0,
         label_smoothing: float = 0.0,
@@ -102,9 +106,15 @@ class LinearizedRobustOptimization(EmpiricalRisk):
                 f"LinearizedRobustOptimization(classes={classes}): at least 1, or None for all"
             )
         weight_at(radius, 1.0, "LinearizedRobustOptimization: radius")
+        ends = (weight_at(corners, t, "LinearizedRobustOptimization: corners") for t in (0.0, 1.0))
+        if max(ends) > 1:
+            raise ConfigError(
+                f"LinearizedRobustOptimization(corners={corners!r}): a probability, at most 1"
+            )
         dual_norm(threat)  # refuses what has none
         self.threat = threat
         self.place = at
+        self.corners = corners
         self.classes = classes
         self.radius = radius
 
@@ -177,15 +187,20 @@ class LinearizedRobustOptimization(EmpiricalRisk):
         for layer in layers:
             point = layer(point)
         if self.place == "frank-wolfe":
-            point = _corners_and_centers(body, point, box, y, probes)
+            share = weight_at(self.corners, 1.0, "corners")
+            point = _corners_and_centers(
+                body, point, box, y, uniform_like(point.new_empty(len(point)), probes) < share
+            )
         return body, point, box
 
     def _settle(self, progress: float) -> None:
         super()._settle(progress)
         self.radius = weight_at(self.radius, progress, "radius")
+        self.corners = weight_at(self.corners, progress, "corners")
 
     def _arguments(self) -> list[str]:
-        own = [f"{k}={getattr(self, k)!r}" for k in ("classes", "radius")]
+        names = ["corners"] * (self.place == "frank-wolfe") + ["classes", "radius"]
+        own = [f"{name}={getattr(self, name)!r}" for name in names]
         return [repr(self.threat), f"at={self.place!r}", *own, *super()._arguments()]
 
 
@@ -206,16 +221,17 @@ class _Ball:
         return replace(self.threat, bounds=None).maximizer(gradient, self.x)
 
 
-def _corners_and_centers(body: Model, point: Points, box: Box, y: Labels, probes: Probes) -> Points:
-    """The center of the box, or by a fair coin the corner that the linear part points to."""
-    heads = probes.like(point.new_empty(len(point), 1)).flatten() > 0
-    if not heads.any():
+def _corners_and_centers(
+    body: Model, point: Points, box: Box, y: Labels, chosen: Bool[Tensor, " batch"]
+) -> Points:
+    """The center of the box, for chosen examples the corner that the linear part points to."""
+    if not chosen.any():
         return box.center
     with torch.no_grad():
-        logits, backward = pullback(body, point[heads])
-        gradient = backward(_leads(logits, y[heads], 1)[0])
-    corners = Box(box.low[heads], box.high[heads]).maximizer(gradient)
-    return box.center.index_put((heads,), corners)
+        logits, backward = pullback(body, point[chosen])
+        gradient = backward(_leads(logits, y[chosen], 1)[0])
+    corners = Box(box.low[chosen], box.high[chosen]).maximizer(gradient)
+    return box.center.index_put((chosen,), corners)
 
 
 def _leads(logits: Logits, y: Labels, classes: int | None) -> list[Logits]:

@@ -22,6 +22,7 @@ from holonet.training import (
     first_order_loss,
 )
 from holonet.training.rules.linearized import dual_norm
+from holonet.training.rules.random_starts import uniform_like
 
 seeds = st.integers(0, 2**32)
 radii = st.floats(1e-3, 0.5)
@@ -297,7 +298,7 @@ def curved_net(seed=3):
 
 COIN = 4
 """Seed of the coin that chooses between center and corner."""
-HEADS = Probes(COIN).like(torch.empty(5, 1)).flatten() > 0
+HEADS = uniform_like(torch.empty(5).double(), Probes(COIN)) < 0.5
 
 
 def by_hand(model, x, y, eps, point_of):
@@ -372,6 +373,28 @@ def test_one_example_may_have_the_center_or_the_corner():
     losses = {rule(model, x, y, Probes(seed)).item() for seed in range(8)}
     assert len(losses) == 2
     assert center(model, x, y).item() in losses
+
+
+def test_corners_are_the_share_of_examples_at_a_corner():
+    model, (x, y) = curved_net(), at_the_walls(1, 3)
+    threat = ThreatModel("Linf", 0.2)
+    center = LinearizedRobustOptimization(threat, at="center")(model, x, y)
+    for share, expected in (
+        (0.0, center),
+        (1.0, by_hand(model, x, y, 0.2, lambda *given: corner_or_center(*given[:-1], True))),
+    ):
+        rule = LinearizedRobustOptimization(threat, at="frank-wolfe", corners=share)
+        torch.testing.assert_close(rule(model, x, y, Probes(COIN)), expected)
+    rising = LinearizedRobustOptimization(threat, at="frank-wolfe", corners=LinearRamp(1.0))
+    now = LinearizedRobustOptimization(threat, at="frank-wolfe", corners=0.25)
+    assert repr(rising.at(0.25)) == repr(now)
+    assert rising.at(0.25)(model, x, y, Probes(COIN)) == now(model, x, y, Probes(COIN))
+
+
+@pytest.mark.parametrize("corners", [-0.1, 1.5, LinearRamp(2.0), LinearRamp(0.5, initial=1.5)])
+def test_a_share_of_corners_is_a_probability(corners):
+    with pytest.raises(ConfigError, match="corners"):
+        LinearizedRobustOptimization(ThreatModel("Linf", 0.2), at="frank-wolfe", corners=corners)
 
 
 @pytest.mark.parametrize("place", ["random", "frank-wolfe"])
