@@ -150,6 +150,9 @@ def attack(
     say(box_of(threat, list(reports.values())))
     if matrix is not None:
         show(_transfer_table(matrix), least=80)
+        for name, place in zip(matrix.names, matrix.searched_in, strict=True):
+            if place:
+                say(f"The attack of {name} searched in {place}.")
     alarms = [alarm for report in reports.values() for alarm in report.alarms]
     for alarm in (*alarms, *(matrix.alarms if matrix is not None else ())):
         say(f"alarm: {alarm}")

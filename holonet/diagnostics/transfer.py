@@ -56,6 +56,7 @@ class TransferMatrix:
         same_mistake: both give the same wrong class, of the points where both are fooled.
         control: for each target, fooled by random signs of the same norm.
         cosine: mean over points of the cosine between the two loss gradients.
+        searched_in: for each source, where its attack searched, if not in the threat set itself.
         alarms: a target that is fooled more often by another's points than by its own.
     """
 
@@ -67,6 +68,7 @@ class TransferMatrix:
     same_mistake: tuple[tuple[Rate, ...], ...]
     control: tuple[Rate, ...]
     cosine: tuple[tuple[float, ...], ...]
+    searched_in: tuple[str, ...]
     alarms: tuple[Alarm, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
@@ -79,6 +81,7 @@ class TransferMatrix:
             **{k: [[r.to_json() for r in row] for row in getattr(self, k)] for k in rates},
             "control": [rate.to_json() for rate in self.control],
             "cosine": [list(row) for row in self.cosine],
+            "searched_in": list(self.searched_in),
             "alarms": [{**asdict(a), "kind": a.kind.value, "text": str(a)} for a in self.alarms],
         }
 
@@ -135,14 +138,20 @@ def transfer_matrix(
             f"no point is classified correctly by all of {', '.join(models)}: compare models that "
             "are trained on these data, or give more examples"
         )
-    tables = [
+    batches = [
         _batch(models, part_x, part_y, threat, attack, seed, on_batch)
         for part_x, part_y in zip(
             x[common].split(batch_size), y[common].split(batch_size), strict=True
         )
     ]
-    given, noise, cosines = (torch.cat(parts, -1) for parts in zip(*tables, strict=True))
-    return _counted(tuple(models), y[common].to(given.device), threat, given, noise, cosines)
+    *tables, places = zip(*batches, strict=True)
+    given, noise, cosines = (torch.cat(parts, -1) for parts in tables)
+    searched = tuple(
+        " and ".join(sorted({*of_source} - {""})) for of_source in zip(*places, strict=True)
+    )
+    return _counted(
+        tuple(models), y[common].to(given.device), threat, given, noise, cosines, searched
+    )
 
 
 def _batch(
@@ -153,11 +162,13 @@ def _batch(
     attack: Attack,
     seed: int,
     on_batch: Callable[[], None] | None,
-) -> tuple[IntTensor, IntTensor, RealTensor]:
-    """Classes (source, target, example), classes under noise (target, example), cosines."""
-    given = []
+) -> tuple[IntTensor, IntTensor, RealTensor, list[str]]:
+    """Classes (source, target, example), under noise (target, example); cosines; places."""
+    given, places = [], []
     for source in models.values():
-        points = attack(source, x, y, threat, seed=seed).x_adv
+        result = attack(source, x, y, threat, seed=seed)
+        points = result.x_adv
+        places.append(result.searched_in)
         given.append(torch.stack([_classes(target, points, y) for target in models.values()]))
         if on_batch is not None:
             on_batch()
@@ -165,7 +176,7 @@ def _batch(
     noise = torch.stack([_classes(target, noisy, y) for target in models.values()])
     gradients = torch.stack([_direction(model, x, y) for model in models.values()])
     cosines = torch.einsum("sbi,tbi->stb", gradients, gradients)
-    return torch.stack(given), noise, cosines
+    return torch.stack(given), noise, cosines, places
 
 
 def _counted(
@@ -175,6 +186,7 @@ def _counted(
     given: IntTensor,
     noise: IntTensor,
     cosines: RealTensor,
+    searched_in: tuple[str, ...],
 ) -> TransferMatrix:
     fooled = given != y
     number = len(names)
@@ -192,6 +204,7 @@ def _counted(
         same_mistake=_table(same, both),
         control=tuple(Rate(int(row.sum()), len(y)) for row in noise != y),
         cosine=tuple(map(tuple, cosines.mean(-1).tolist())),
+        searched_in=searched_in,
         alarms=_masked(names, rates),
     )
 

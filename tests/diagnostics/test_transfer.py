@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from holonet.attacks import AlarmKind, AttackResult, ThreatModel, margin_of, pgd
 from holonet.diagnostics import Rate, transfer_matrix
 from holonet.errors import AttackWarning, ConfigError, DataError, ShapeError
-from holonet.nn import holomorphic_mlp, real_mlp
+from holonet.nn import Threshold, holomorphic_mlp, real_mlp
 from holonet.statistics import wilson_interval
 
 
@@ -195,6 +195,15 @@ def test_json_and_progress_and_repetition() -> None:
     assert as_json["fooled"][0][1]["successes"] == found.fooled[0][1].successes
     assert as_json["control"][2]["trials"] == found.examples
     assert as_json["cosine"][0][0] == pytest.approx(1)
+
+
+def test_the_matrix_says_where_each_attack_searched() -> None:
+    models, x, y = nets(2)
+    models["behind"] = nn.Sequential(Threshold(), models["second"])
+    y = torch.stack([m(x).argmax(1) for m in models.values()]).mode(0).values
+    found = transfer_matrix(models, x, y, ThreatModel("Linf", 0.05), batch_size=1)
+    assert found.searched_in == ("", "", "the image box of Threshold")
+    assert found.to_json()["searched_in"] == list(found.searched_in)
 
 
 def test_bad_input() -> None:

@@ -134,6 +134,7 @@ def matrix(names: tuple[str, ...], trials: int = 8) -> TransferMatrix:
         same_mistake=rates,
         control=tuple(Rate(1, trials) for _ in range(n)),
         cosine=tuple((1.0,) * n for _ in range(n)),
+        searched_in=("",) * n,
     )
 
 
