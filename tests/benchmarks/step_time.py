@@ -1,10 +1,12 @@
 """Time of a training step by network and rule, side by side: python tests/benchmarks/step_time.py.
 
 Every round takes one step of every contender, in a new order; printed are the median and the
-quartiles over rounds, and the medians of the ratios within rounds to the standard step of the same
-network, and to the same rule's step of the plain torch network of that shape. On a shared machine
-the ratios hold where the absolute times do not; --processor counts processor time, which other work
-disturbs least. A step is the loss, its backward pass, clipping and Adam.
+quartiles over rounds, and the ratios within rounds to the standard step of the same network, and to
+the same rule's step of the plain torch network of that shape. Rounds go through the eighths of
+training in turn, since schedules change what a step does; a ratio is the mean over the eighths of
+the median in each. On a shared machine the ratios hold where the absolute times do not; --processor
+counts processor time, which other work disturbs least. A step is the loss, its backward pass,
+clipping and Adam.
 
     python tests/benchmarks/step_time.py --rules linearized --networks "mlp, real;mlp, torch"
 """
@@ -31,6 +33,7 @@ from holonet.nn import (
 from holonet.training import ModelConfig, RuleConfig
 
 IMAGE, INPUTS, CLASSES = (1, 28, 28), 784, 10
+PHASES = 8
 RULES = {
     "standard": RuleConfig(name="standard"),
     "Dirichlet, reverse": RuleConfig(mode="reverse"),
@@ -52,6 +55,9 @@ RULES = {
     "linearized, center": RuleConfig(name="linearized", at="center"),
     "linearized, two-radii": RuleConfig(name="linearized", at="two-radii"),
     "linearized, frank-wolfe": RuleConfig(name="linearized", at="frank-wolfe"),
+    "linearized, scheduled": RuleConfig(
+        name="linearized", at="frank-wolfe", schedule="linear", warm_up_start=0.1
+    ),
     "analytic+fgsm-rs": RuleConfig(name="analytic+fgsm-rs"),
 }
 COMPLEX = ("Dirichlet, complex", "Dirichlet, Cauchy-Riemann")  # not for real networks
@@ -126,7 +132,7 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=256)
     chosen = parser.parse_args()
     asked = ["standard", *(r for r in chosen.rules.split(";") if r != "standard")]
-    rounds = chosen.rounds
+    rounds = max(chosen.rounds, PHASES)
     clock = time.process_time if chosen.processor else time.perf_counter
     x, y = torch.rand(chosen.batch, *IMAGE), torch.randint(CLASSES, (chosen.batch,))
     steps = {
@@ -139,7 +145,7 @@ def main() -> None:
     for number in range(rounds + 3):
         for key in random.Random(number).sample(list(steps), len(steps)):
             began = clock()
-            steps[key]()
+            steps[key]((number % PHASES + 0.5) / PHASES)
             if number >= 3:  # the first rounds warm up
                 seconds[key].append(clock() - began)
     print(
@@ -161,16 +167,17 @@ def main() -> None:
 
 
 def _ratio(values: list[float], others: list[float]) -> float:
-    """The median of the ratios within rounds."""
-    return statistics.median(a / b for a, b in zip(values, others, strict=True))
+    """The mean over phases of training of the median ratio within rounds."""
+    ratios = [a / b for a, b in zip(values, others, strict=True)]
+    return statistics.mean(statistics.median(ratios[i::PHASES]) for i in range(PHASES))
 
 
 def _step(model: nn.Module, rule: RuleConfig, x: torch.Tensor, y: torch.Tensor):
     optimizer, loss = torch.optim.Adam(model.parameters()), rule.build()
 
-    def step() -> None:
+    def step(progress: float) -> None:
         optimizer.zero_grad()
-        loss(model, x, y).backward()
+        loss.at(progress)(model, x, y).backward()
         nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
 

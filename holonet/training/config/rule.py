@@ -88,8 +88,10 @@ class RuleConfig(Section):
     """Weight of the Laplacian penalty, of the analytic rules."""
     schedule: Literal["constant", "linear", "cosine"] = "constant"
     """How the penalties' weights and the radii rise from 0."""
-    warm_up: Annotated[float, Field(gt=0, le=1)] = 0.5
-    """Warm-up of the weights and radii, as a fraction of training."""
+    warm_up_start: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """The fraction of training at which they begin to rise."""
+    warm_up: Annotated[float, Field(gt=0, le=1, validate_default=True)] = 0.5
+    """The fraction of training at which they have risen."""
 
     @field_validator("bounds")
     @classmethod
@@ -99,6 +101,14 @@ class RuleConfig(Section):
                 _threat(info.data["norm"], info.data["eps"], value)
             except ConfigError as error:
                 raise ValueError(f"{error}; 'none' is for no box") from None
+        return value
+
+    @field_validator("warm_up")
+    @classmethod
+    def _rises_after_the_start(cls, value: float, info: Any) -> float:
+        start = info.data.get("warm_up_start", 0.0)
+        if value <= start:
+            raise ValueError(f"they begin to rise at warm_up_start = {start}: choose a larger one")
         return value
 
     @field_validator("at")
@@ -119,7 +129,7 @@ class RuleConfig(Section):
             ("steps",): self.name not in ("pgd", "trades"),
             ("beta",): self.name != "trades",
             ("at", "corners"): self.name != "linearized",
-            ("schedule", "warm_up"): self.name == "standard",
+            ("schedule", "warm_up_start", "warm_up"): self.name == "standard",
         }
         ignored = {f"name = {self.name!r}": sum((k for k, no in without.items() if no), ())}
         if ball and self.norm in _COMPLEX_NORMS:
@@ -127,7 +137,7 @@ class RuleConfig(Section):
         if self.name == "linearized" and self.at != "frank-wolfe":
             ignored[f"at = {self.at!r}"] = ("corners",)
         if self.name != "standard" and self.schedule == "constant":
-            ignored["schedule = 'constant'"] = ("warm_up",)
+            ignored["schedule = 'constant'"] = ("warm_up_start", "warm_up")
         return ignored
 
     def build(self) -> Rule:
@@ -171,7 +181,7 @@ class RuleConfig(Section):
         if self.schedule == "constant" or value == 0:
             return value
         ramp = LinearRamp if self.schedule == "linear" else CosineRamp
-        return ramp(value, end=self.warm_up)
+        return ramp(value, start=self.warm_up_start, end=self.warm_up)
 
 
 def _threat(norm: str, eps: float, bounds: tuple[float, float] | str) -> ThreatModel:

@@ -89,9 +89,9 @@ def test_rules_without_a_box() -> None:
 )
 def test_schedules_raise_weights_and_radii(schedule: Any, ramp: Any) -> None:
     def weight(final: float) -> Any:
-        return final if ramp is None else ramp(final, end=0.25)
+        return final if ramp is None else ramp(final, start=0.125, end=0.25)
 
-    given: dict[str, Any] = {"schedule": schedule, "warm_up": 0.25}
+    given: dict[str, Any] = {"schedule": schedule, "warm_up_start": 0.125, "warm_up": 0.25}
     analytic = RuleConfig(name="analytic", weight=2.0, harmonic=0.5, **given).build()
     assert repr(analytic) == repr(AnalyticRule(weight(2.0), harmonic=weight(0.5)))
     threat, radius = ThreatModel("Linf", 0.1), weight(1.0)
@@ -132,6 +132,13 @@ def test_corners_follow_the_warm_up() -> None:
         assert repr(built) == repr(rule)
 
 
+def test_a_warm_up_ends_after_its_start() -> None:
+    with pytest.raises(ConfigError, match=r"warm_up = 0\.25.*warm_up_start = 0\.25"):
+        RuleConfig(schedule="linear", warm_up_start=0.25, warm_up=0.25)
+    with pytest.raises(ConfigError, match=r"warm_up = 0\.5"):
+        RuleConfig(schedule="linear", warm_up_start=0.75)
+
+
 def test_points_of_a_box_are_for_linf() -> None:
     for norm in ("L2", "polydisc"):
         with pytest.raises(ConfigError, match=f"at = 'center': only norm 'Linf'.*'{norm}'"):
@@ -156,6 +163,7 @@ RULE_ALTERNATIVES: dict[str, Any] = {
     "at": "center",
     "corners": 0.25,
     "schedule": "linear",
+    "warm_up_start": 0.125,
     "warm_up": 0.25,
 }
 
