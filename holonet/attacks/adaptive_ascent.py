@@ -5,8 +5,8 @@ from torch import Tensor
 
 from holonet._types import BoolTensor, Points, RealTensor
 from holonet.attacks.search import Ascent, Evaluator, where_examples
-from holonet.attacks.threat import ThreatModel
 from holonet.calculus.examples import per_example
+from holonet.threats import ThreatModel
 
 __all__ = ["adaptive_ascent"]
 

@@ -15,9 +15,9 @@ from holonet.attacks.image_box import on_image_box
 from holonet.attacks.objectives import AttackLoss, Model
 from holonet.attacks.result import AttackResult
 from holonet.attacks.search import Ascent, Evaluator, WorstPoints, evaluator
-from holonet.attacks.threat import ThreatModel
 from holonet.errors import ConfigError
 from holonet.nn.modes import evaluating
+from holonet.threats import ThreatModel
 
 __all__ = ["apgd", "apgd_targeted"]
 

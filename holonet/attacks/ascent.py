@@ -9,7 +9,7 @@ from torch import Tensor
 from holonet._arguments import checked
 from holonet._types import Numbers, Points
 from holonet.attacks.objectives import input_gradient
-from holonet.attacks.threat import ThreatModel
+from holonet.threats import ThreatModel
 
 __all__ = ["ascend", "ascent_step"]
 

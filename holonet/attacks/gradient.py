@@ -22,10 +22,10 @@ from holonet.attacks.image_box import on_image_box
 from holonet.attacks.objectives import AttackLoss, Model
 from holonet.attacks.result import AttackResult
 from holonet.attacks.search import Ascent, WorstPoints, evaluator, where_examples
-from holonet.attacks.threat import ThreatModel
 from holonet.calculus.examples import per_example
 from holonet.errors import ConfigError
 from holonet.nn.modes import evaluating
+from holonet.threats import ThreatModel
 
 __all__ = ["fgsm", "pgd"]
 

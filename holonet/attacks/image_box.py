@@ -14,13 +14,12 @@ from jaxtyping import Shaped
 from torch import Tensor, nn
 
 from holonet._types import Entries, Labels, Points, TensorFunction
-from holonet.attacks.box import Box
 from holonet.attacks.objectives import Model
 from holonet.attacks.result import AttackResult
 from holonet.attacks.search import WorstPoints
-from holonet.attacks.threat import ThreatModel
 from holonet.calculus.examples import per_example
 from holonet.nn.modes import evaluating
+from holonet.threats import Box, ThreatModel
 
 Found = TypeVar("Found", bound=AttackResult)
 

@@ -19,9 +19,9 @@ from holonet._types import (
     RealTensor,
     TensorFunction,
 )
-from holonet.attacks.threat import ThreatModel
 from holonet.calculus.examples import per_example
 from holonet.errors import ConfigError, DataError, DomainError, InputTypeError, ShapeError
+from holonet.threats import ThreatModel
 
 __all__ = [
     "AttackLoss",

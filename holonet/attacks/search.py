@@ -18,9 +18,9 @@ from holonet.attacks.objectives import (
     require_targets,
 )
 from holonet.attacks.result import AttackResult
-from holonet.attacks.threat import ThreatModel
 from holonet.calculus.examples import per_example
 from holonet.nn.modes import evaluating
+from holonet.threats import ThreatModel
 
 __all__ = [
     "Ascent",

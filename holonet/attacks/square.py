@@ -12,8 +12,8 @@ from holonet.attacks.image_box import on_image_box
 from holonet.attacks.objectives import Model
 from holonet.attacks.result import AttackResult
 from holonet.attacks.search import WorstPoints, where_examples
-from holonet.attacks.threat import ThreatModel
 from holonet.errors import ConfigError
+from holonet.threats import ThreatModel
 
 __all__ = ["square"]
 

@@ -22,7 +22,6 @@ from holonet.attacks.search import (
     evaluator,
     where_examples,
 )
-from holonet.attacks.threat import ThreatModel
 from holonet.calculus.examples import per_example
 from holonet.domains import Domain, Plane
 from holonet.errors import ConfigError, DomainError, NotHolomorphicError
@@ -31,6 +30,7 @@ from holonet.functions.modulus import sgn
 from holonet.nn import declared_class
 from holonet.nn.modes import evaluating
 from holonet.nn.module import forward_hooks, layer_domain, of_this_thread
+from holonet.threats import ThreatModel
 
 __all__ = ["torus"]
 

@@ -19,9 +19,9 @@ from holonet.attacks.objectives import Model, require_examples
 from holonet.attacks.result import Alarm, AlarmKind, AttackResult
 from holonet.attacks.search import WorstPoints
 from holonet.attacks.square import square
-from holonet.attacks.threat import ThreatModel
 from holonet.attacks.torus import torus
 from holonet.errors import ConfigError
+from holonet.threats import ThreatModel
 
 __all__ = ["ATTACKS", "STRONG", "Attack", "WorstCase", "worst_case"]
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any, get_args
 
 import typer
 
-from holonet.attacks.threat import Norm
+from holonet.threats import Norm
 from holonet.training import RuleConfig
 
 __all__ = [

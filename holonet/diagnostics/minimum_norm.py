@@ -19,7 +19,6 @@ from holonet._types import (
     RealTensor,
 )
 from holonet.attacks import ThreatModel
-from holonet.attacks.norm_balls import Bounds
 from holonet.attacks.objectives import (
     Model,
     input_gradient,
@@ -32,6 +31,7 @@ from holonet.calculus.examples import per_example
 from holonet.diagnostics.robustness import RobustnessPoint
 from holonet.errors import ConfigError, DataError
 from holonet.nn.modes import evaluating
+from holonet.threats.norm_balls import Bounds
 
 __all__ = ["MinimumNorms", "minimum_norm_perturbations"]
 

@@ -10,10 +10,10 @@ from torch import nn
 from holonet._arguments import checked
 from holonet._progress import progress_bar
 from holonet.attacks.gradient import pgd
-from holonet.attacks.threat import ThreatModel
 from holonet.data import Dataset
 from holonet.data.dataset import stratified_split
 from holonet.errors import ConfigError, NumericalError
+from holonet.threats import ThreatModel
 from holonet.training.config import TrainConfig
 from holonet.training.loop import accuracy, fit
 from holonet.training.rules import Rule

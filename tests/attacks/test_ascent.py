@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from holonet.attacks.ascent import ascend, ascent_step
-from holonet.attacks.threat import ThreatModel
 from holonet.errors import InputTypeError
+from holonet.threats.threat_model import ThreatModel
 
 REAL = ["Linf", "L2", "L1"]
 COMPLEX = ["polydisc", "complex_ball"]

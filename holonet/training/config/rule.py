@@ -5,8 +5,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator
 
-from holonet.attacks.threat import ThreatModel
 from holonet.errors import ConfigError
+from holonet.threats import ThreatModel
 from holonet.training.config.section import NonNegative, PositiveInt, Section
 from holonet.training.rules import (
     AnalyticRule,

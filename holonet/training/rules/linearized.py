@@ -10,12 +10,11 @@ from torch.nn import functional
 
 from holonet._arguments import checked
 from holonet._types import Labels, Logits, Numbers, Points, Scalar
-from holonet.attacks.box import Box
-from holonet.attacks.threat import ThreatModel
 from holonet.calculus import Probes, pullback
 from holonet.errors import ConfigError
 from holonet.nn.modes import evaluating, running_statistics
 from holonet.regularizers.gradient_norm import GradientNorm
+from holonet.threats import Box, ThreatModel
 from holonet.training.rules.random_starts import uniform_like
 from holonet.training.rules.risk import EmpiricalRisk
 from holonet.training.rules.rule import Model, Penalty

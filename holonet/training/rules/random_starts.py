@@ -7,9 +7,9 @@ from jaxtyping import Float
 from torch import Tensor
 
 from holonet._types import Points, RealTensor
-from holonet.attacks.threat import ThreatModel
 from holonet.calculus import Probes
 from holonet.regularizers.sampled import sphere_directions
+from holonet.threats import ThreatModel
 
 __all__ = ["normal_like", "random_start", "uniform_like"]
 

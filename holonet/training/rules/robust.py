@@ -10,10 +10,10 @@ from holonet._arguments import checked
 from holonet._types import Labels, Numbers, Points, Scalar
 from holonet.attacks.ascent import ascend
 from holonet.attacks.objectives import input_gradient, logits_of, loss_named
-from holonet.attacks.threat import ThreatModel
 from holonet.calculus import Probes
 from holonet.errors import ConfigError, DomainError
 from holonet.nn.modes import evaluating
+from holonet.threats import ThreatModel
 from holonet.training.rules.random_starts import random_start
 from holonet.training.rules.risk import EmpiricalRisk
 from holonet.training.rules.rule import Model, Penalty

@@ -9,9 +9,9 @@ from holonet._arguments import checked
 from holonet._types import Labels, Logits, Numbers, Points, RealTensor, Scalar
 from holonet.attacks.ascent import ascend
 from holonet.attacks.objectives import logits_of
-from holonet.attacks.threat import ThreatModel
 from holonet.calculus import Probes
 from holonet.nn.modes import evaluating
+from holonet.threats import ThreatModel
 from holonet.training.rules.random_starts import normal_like
 from holonet.training.rules.risk import EmpiricalRisk
 from holonet.training.rules.robust import require_inside, require_steps

@@ -11,9 +11,9 @@ from torch import nn as tnn
 from cases import each
 from holonet import nn
 from holonet.attacks import Box, leading_monotone
-from holonet.attacks.box import require_monotone
 from holonet.errors import InputTypeError, ShapeError
 from holonet.functions import FunctionClass
+from holonet.threats.box import require_monotone
 
 seeds = st.integers(0, 2**32)
 

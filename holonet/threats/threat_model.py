@@ -11,9 +11,9 @@ from torch import Tensor, nn
 
 from holonet._arguments import checked
 from holonet._types import Mask, Numbers, Points, TensorFunction
-from holonet.attacks.box import Box, leading_monotone, require_monotone
-from holonet.attacks.norm_balls import Ball, Bounds, ComplexBall, L1Ball, L2Ball, LinfBall, Polydisc
 from holonet.errors import ConfigError, InputTypeError, ShapeError
+from holonet.threats.box import Box, leading_monotone, require_monotone
+from holonet.threats.norm_balls import Ball, Bounds, ComplexBall, L1Ball, L2Ball, LinfBall, Polydisc
 
 __all__ = ["Norm", "ThreatModel"]
 

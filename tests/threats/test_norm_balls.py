@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from cases import each
-from holonet.attacks.norm_balls import Ball, Bounds, ComplexBall, L1Ball, L2Ball, LinfBall, Polydisc
+from holonet.threats.norm_balls import Ball, Bounds, ComplexBall, L1Ball, L2Ball, LinfBall, Polydisc
 
 REAL = [LinfBall(), L2Ball(), L1Ball()]
 BALLS = [*REAL, Polydisc(), ComplexBall()]
