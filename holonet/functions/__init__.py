@@ -2,8 +2,10 @@
 
 from holonet.functions.catalogue import CATALOGUE, get_function
 from holonet.functions.classes import FunctionClass, compose, multiply
+from holonet.functions.disc_bounds import disc_bounds
 from holonet.functions.polynomial import polynomial
 from holonet.functions.rational import blaschke, moebius
+from holonet.functions.real_bounds import derivative_bound, range_on, rounding_bound
 from holonet.functions.record import HolomorphicFunction, Singularity, SingularityKind
 
 __all__ = [
@@ -14,8 +16,12 @@ __all__ = [
     "SingularityKind",
     "blaschke",
     "compose",
+    "derivative_bound",
+    "disc_bounds",
     "get_function",
     "moebius",
     "multiply",
     "polynomial",
+    "range_on",
+    "rounding_bound",
 ]

@@ -6,24 +6,24 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 import torch
-from torch import Tensor
 
 from holonet._arguments import checked
+from holonet._types import InexactEntries
 from holonet.errors import DomainError
 from holonet.functions.classes import FunctionClass
 from holonet.functions.parts import scaled
 from holonet.functions.record import HolomorphicFunction
 
-__all__ = ["POLYNOMIALS", "polynomial", "write_number"]
+__all__ = ["POLYNOMIALS", "Horner", "Monomial", "polynomial", "write_number"]
 
 
 @dataclass(frozen=True)
-class _Horner:
+class Horner:
     """The polynomial with these coefficients, ascending; can be pickled."""
 
     coefficients: tuple[complex, ...] | tuple[float, ...]
 
-    def __call__(self, z: Tensor) -> Tensor:
+    def __call__(self, z: InexactEntries) -> InexactEntries:
         *lower, leading = self.coefficients
         if not lower:
             return torch.full_like(z, leading)
@@ -32,9 +32,9 @@ class _Horner:
             total = total * z + c
         return total
 
-    def derived(self) -> "_Horner":
+    def derived(self) -> "Horner":
         """The derivative."""
-        return _Horner(tuple(k * c for k, c in enumerate(self.coefficients))[1:] or (0j,))
+        return Horner(tuple(k * c for k, c in enumerate(self.coefficients))[1:] or (0j,))
 
 
 def write_number(number: complex) -> str:
@@ -89,7 +89,7 @@ def polynomial(coefficients: Sequence[complex | float | int]) -> HolomorphicFunc
         if x != 0
     ]
     rises = len(c) > 1 and not any(c[2::2]) and all(x.real >= 0 for x in c[1::2])
-    value = _Horner(tuple(c))
+    value = Horner(tuple(c))
     real_on_real = all(x.imag == 0 for x in c)
     return HolomorphicFunction(
         name="polynomial",
@@ -101,18 +101,18 @@ def polynomial(coefficients: Sequence[complex | float | int]) -> HolomorphicFunc
         real_on_real=real_on_real,
         monotone=real_on_real and rises,
         reference="DLMF 1.11(i)",
-        real=_Horner(tuple(x.real for x in c)) if real_on_real else None,
+        real=Horner(tuple(x.real for x in c)) if real_on_real else None,
     )
 
 
 @dataclass(frozen=True)
-class _Monomial:
+class Monomial:
     """factor * z^power; can be pickled."""
 
     factor: int
     power: int
 
-    def __call__(self, z: Tensor) -> Tensor:
+    def __call__(self, z: InexactEntries) -> InexactEntries:
         if self.power == 0:
             return torch.full_like(z, self.factor)
         total = z
@@ -125,13 +125,13 @@ def _monomial(name: str, formula: str, n: int) -> HolomorphicFunction:
     return HolomorphicFunction(
         name=name,
         formula=formula,
-        value=_Monomial(1, n),
-        derivative=_Monomial(n, n - 1),
-        second_derivative=_Monomial(n * (n - 1), max(n - 2, 0)),
+        value=Monomial(1, n),
+        derivative=Monomial(n, n - 1),
+        second_derivative=Monomial(n * (n - 1), max(n - 2, 0)),
         function_class=FunctionClass.AFFINE if n == 1 else FunctionClass.POLYNOMIAL,
         monotone=n % 2 == 1,
         reference="by definition",
-        real=_Monomial(1, n),
+        real=Monomial(1, n),
     )
 
 

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from holonet._arguments import checked
+from holonet._types import InexactEntries
 from holonet.domains import PointSet
 from holonet.errors import DomainError
 from holonet.functions.classes import FunctionClass
@@ -16,7 +17,7 @@ from holonet.functions.parts import scaled
 from holonet.functions.polynomial import write_number
 from holonet.functions.record import HolomorphicFunction, Singularity
 
-__all__ = ["RATIONALS", "blaschke", "moebius"]
+__all__ = ["RATIONALS", "Moebius", "blaschke", "moebius"]
 
 
 def _d_reciprocal(z: Tensor) -> Tensor:
@@ -30,7 +31,7 @@ def _d2_reciprocal(z: Tensor) -> Tensor:
 
 
 @dataclass(frozen=True)
-class _Moebius:
+class Moebius:
     """(a z + b) / (c z + d); can be pickled, as all of these."""
 
     a: complex | float
@@ -38,7 +39,11 @@ class _Moebius:
     c: complex | float
     d: complex | float
 
-    def __call__(self, z: Tensor) -> Tensor:
+    @property
+    def entries(self) -> tuple[complex | float, ...]:
+        return self.a, self.b, self.c, self.d
+
+    def __call__(self, z: InexactEntries) -> InexactEntries:
         return (scaled(z, self.a) + self.b) / (scaled(z, self.c) + self.d)
 
 
@@ -116,7 +121,7 @@ def moebius(
     return HolomorphicFunction(
         name="moebius",
         formula=f"({wa}*z + {wb})/({wc}*z + {wd})",
-        value=_Moebius(a, b, c, d),
+        value=Moebius(a, b, c, d),
         derivative=_DerivedMoebius(determinant, c, d, 2),
         second_derivative=_DerivedMoebius(-2 * c * determinant, c, d, 3),
         function_class=FunctionClass.AFFINE if pole is None else FunctionClass.RATIONAL,
@@ -125,7 +130,7 @@ def moebius(
         monotone=are_real and pole is None and (a * d).real > 0,
         base_point=0j if pole is None or abs(pole) >= 0.5 else pole + 1,
         reference="DLMF 1.9(iv)",
-        real=_Moebius(a.real, b.real, c.real, d.real) if are_real else None,
+        real=Moebius(a.real, b.real, c.real, d.real) if are_real else None,
     )
 
 

@@ -1,0 +1,202 @@
+"""Bounds of a holomorphic function and of its first two derivatives on discs.
+
+The second derivative of each record has a closed bound on the disc |z - c| <= r. The others follow
+by integration from the center: |f'| <= |f'(c)| + r sup |f''|, and |f| likewise.
+"""
+
+import math
+from collections.abc import Callable, Mapping
+
+import torch
+from jaxtyping import Complex128, Float64
+from torch import Tensor
+
+from holonet.functions.catalogue import CATALOGUE
+from holonet.functions.polynomial import Horner, Monomial
+from holonet.functions.rational import Moebius
+from holonet.functions.record import HolomorphicFunction
+from holonet.functions.rounding import margin
+
+__all__ = ["disc_bounds"]
+
+Sizes = Float64[Tensor, "*shape"]
+Bound = Callable[[Tensor, Tensor], Tensor]
+
+
+def disc_bounds(
+    record: HolomorphicFunction, center: Complex128[Tensor, "*shape"], radius: Sizes
+) -> tuple[Sizes, Sizes, Sizes]:
+    """The largest |f|, |f'| and |f''| on the discs |z - center| <= radius, or more.
+
+    They are infinite where the disc comes near a singularity or a cut, and for records of which no
+    bound is known.
+
+    Law: no value on the disc is larger; rounding is included.
+
+    Example:
+        >>> from holonet.functions import get_function
+        >>> center, radius = torch.tensor([1 + 0j]).to(torch.complex128), torch.ones(1).double()
+        >>> bounds = disc_bounds(get_function("square"), center, radius)
+        >>> [round(bound.item(), 6) for bound in bounds]
+        [5.0, 4.0, 2.0]
+    """
+    bound = _bound(record)
+    if bound is None:
+        infinite = torch.full_like(radius, math.inf)
+        return infinite, infinite, infinite
+    second = bound(center, radius)
+    second = second + margin(second)
+    size = center.abs() + radius
+    if record.obstacles:
+        clearance = record.clearance(center)
+        reached = ~(clearance - margin(clearance + size) > radius)
+        second = second.masked_fill(reached, math.inf)
+    known = second.isfinite() & center.real.isfinite() & center.imag.isfinite()
+    second = torch.where(known, second, math.inf)
+    value, slope = record.value(center).abs(), record.derivative(center).abs()
+    first = slope + radius * second
+    # the record's own error is a multiple of the value and of z times the derivative
+    first = first + margin(first + size * second)
+    zeroth = value + radius * first
+    zeroth = zeroth + margin(zeroth + size * first)
+    zeroth, first = (torch.where(b.isfinite(), b, math.inf) for b in (zeroth, first))
+    return zeroth, first, second
+
+
+def _bound(record: HolomorphicFunction) -> Bound | None:
+    """The bound of the second derivative, for records of the catalogue and of its families."""
+    if CATALOGUE.get(record.name) is record and record.name in _SECOND:
+        return _SECOND[record.name]
+    value = record.value
+    if isinstance(value, Monomial):
+        return _polynomial((0j,) * value.power + (complex(value.factor),))
+    if isinstance(value, Horner):
+        return _polynomial(tuple(map(complex, value.coefficients)))
+    if isinstance(value, Moebius):
+        return _moebius(*map(complex, value.entries))
+    return None
+
+
+def _polynomial(coefficients: tuple[complex, ...]) -> Bound:
+    """By the moduli of the coefficients, at the largest modulus on the disc."""
+    bends = tuple(k * (k - 1) * abs(c) for k, c in enumerate(coefficients))[2:] or (0.0,)
+    return lambda c, r: Horner(bends)(c.abs() + r)
+
+
+def _moebius(a: complex, b: complex, c: complex, d: complex) -> Bound:
+    determinant = abs(a * d) + abs(b * c)
+
+    def bound(z: Tensor, r: Tensor) -> Tensor:
+        value = c * z + d
+        rounding = margin(abs(c) * z.abs() + abs(d))
+        least = (value.abs() - abs(c) * r * (1 + 1e-15) - rounding).clamp(min=0)
+        return 2 * determinant * abs(c) / least**3
+
+    return bound
+
+
+def _exponential(z: Tensor, r: Tensor) -> Tensor:
+    return torch.exp(z.real + r) * (1 + margin(z.abs() + r))
+
+
+def _circular(z: Tensor, r: Tensor) -> Tensor:
+    """A bound of sin and cos, which on a line Im z = const are at most cosh Im z."""
+    height = z.imag.abs() + r
+    return torch.cosh(height) * (1 + margin(height))
+
+
+def _hyperbolic(z: Tensor, r: Tensor) -> Tensor:
+    return _circular(1j * z, r)
+
+
+def _gauss(z: Tensor, r: Tensor) -> Tensor:
+    """Of exp(-z^2), whose modulus is exp(y^2 - x^2)."""
+    far, near = z.imag.abs() + r, (z.real.abs() - r).clamp(min=0)
+    exponent = far * far - near * near
+    return torch.exp(exponent) * (1 + margin(far * far + near * near))
+
+
+def _erf(z: Tensor, r: Tensor) -> Tensor:
+    return 4 / math.sqrt(math.pi) * (z.abs() + r) * _gauss(z, r)
+
+
+def _gelu(z: Tensor, r: Tensor) -> Tensor:
+    size = z.abs() + r
+    return (2 + size * size) / math.sqrt(2 * math.pi) * _gauss(z / math.sqrt(2), r / math.sqrt(2))
+
+
+def _tangents(z: Tensor, r: Tensor) -> tuple[Tensor, Tensor]:
+    """Bounds of |tanh| and of |1 - tanh^2|, by the addition theorem and |tanh h| <= tan |h|."""
+    t, tau = torch.tanh(z).abs(), torch.tan(r)
+    t, tau = t + margin(t + z.abs()), tau + margin(tau + tau * tau)
+    slope = CATALOGUE["tanh"].derivative(z).abs()
+    slope = slope + margin(slope * (1 + z.abs() * t))
+    rest = 1 - t * tau
+    rest = torch.where((r < 1.5) & (rest > 1e-12), rest - 1e-15, 0)
+    return (t + tau) / rest, slope * (1 + tau * tau) / rest**2
+
+
+def _tanh(z: Tensor, r: Tensor) -> Tensor:
+    t, slope = _tangents(z, r)
+    return 2 * t * slope
+
+
+def _tan(z: Tensor, r: Tensor) -> Tensor:
+    return _tanh(1j * z, r)
+
+
+def _sigmoid(z: Tensor, r: Tensor) -> Tensor:
+    t, slope = _tangents(z / 2, r / 2)
+    return t * slope / 4
+
+
+def _softplus(z: Tensor, r: Tensor) -> Tensor:
+    return _tangents(z / 2, r / 2)[1] / 4
+
+
+def _silu(z: Tensor, r: Tensor) -> Tensor:
+    t, slope = _tangents(z / 2, r / 2)
+    return slope * (2 + (z.abs() + r) * t) / 4
+
+
+def _from_branch_points(power: float, factor: Bound, *points: complex) -> Bound:
+    """A factor over a power of the product of the distances to the points."""
+
+    def bound(z: Tensor, r: Tensor) -> Tensor:
+        product = torch.ones_like(r)
+        for point in points:
+            distance = (z - point).abs()
+            product = product * (distance - r - margin(distance + r)).clamp(min=0)
+        return factor(z, r) / product**power
+
+    return bound
+
+
+def _constant(number: float) -> Bound:
+    return lambda z, r: torch.full_like(r, number)
+
+
+def _linear(number: float) -> Bound:
+    return lambda z, r: number * (z.abs() + r)
+
+
+_SECOND: Mapping[str, Bound] = {
+    "exp": _exponential,
+    "sin": _circular,
+    "cos": _circular,
+    "sinh": _hyperbolic,
+    "cosh": _hyperbolic,
+    "tan": _tan,
+    "tanh": _tanh,
+    "asinh": _from_branch_points(1.5, _linear(1.0), 1j, -1j),
+    "atan": _from_branch_points(2.0, _linear(2.0), 1j, -1j),
+    "log": _from_branch_points(2.0, _constant(1.0), 0j),
+    "sqrt": _from_branch_points(1.5, _constant(0.25), 0j),
+    "reciprocal": _from_branch_points(3.0, _constant(2.0), 0j),
+    "sigmoid": _sigmoid,
+    "softplus": _softplus,
+    "silu": _silu,
+    "erf": _erf,
+    "gelu": _gelu,
+}
+"""Name -> bound of |f''| from the center and the radius of a disc."""
