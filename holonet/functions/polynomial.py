@@ -24,6 +24,7 @@ class Horner:
     coefficients: tuple[complex, ...] | tuple[float, ...]
 
     def __call__(self, z: InexactEntries) -> InexactEntries:
+        """The value at every entry."""
         *lower, leading = self.coefficients
         if not lower:
             return torch.full_like(z, leading)
@@ -113,6 +114,7 @@ class Monomial:
     power: int
 
     def __call__(self, z: InexactEntries) -> InexactEntries:
+        """The value at every entry."""
         if self.power == 0:
             return torch.full_like(z, self.factor)
         total = z

@@ -41,9 +41,11 @@ class Moebius:
 
     @property
     def entries(self) -> tuple[complex | float, ...]:
+        """The numbers a, b, c, d."""
         return self.a, self.b, self.c, self.d
 
     def __call__(self, z: InexactEntries) -> InexactEntries:
+        """The value at every entry."""
         return (scaled(z, self.a) + self.b) / (scaled(z, self.c) + self.d)
 
 
