@@ -10,13 +10,14 @@ from torch.nn import functional
 from torch.utils._pytree import tree_leaves, tree_map_only
 
 from holonet.continuation.operation import Family, Refusal
+from holonet.continuation.parts import Parts, joined, split
 from holonet.functions.parts import has_parts
 
 __all__ = ["LINEAR", "affine", "by_parts", "complex_factors", "product"]
 
 LINEAR = Family("Linear maps and products")
 
-_TWO_PRODUCTS = "W Re z + b + i W Im z, one real product on the two parts, stacked"
+_BY_PARTS = "W Re z + b + i W Im z, two real products; the parts stay apart as long as they can"
 
 
 def by_parts(
@@ -43,10 +44,7 @@ def affine(
     bias: Inexact[Tensor, "*out"] | None = None,
 ) -> Complex[Tensor, "*batch_out"]:
     """`torch.nn.functional.linear` at complex z, (*, in) to (*, out)."""
-    if not has_parts(z) or weight.is_complex():
-        return functional.linear(*complex_factors(z, weight, bias))
-    real, imag = functional.linear(torch.stack([z.real, z.imag]), weight)
-    return torch.complex(real if bias is None else real + bias, imag)
+    return joined(_linear(functional.linear, z, weight, bias))
 
 
 def product(a: Inexact[Tensor, "*left"], b: Inexact[Tensor, "*right"]) -> Complex[Tensor, "*out"]:
@@ -64,23 +62,33 @@ def product(a: Inexact[Tensor, "*left"], b: Inexact[Tensor, "*right"]) -> Comple
     return torch.complex(real, imag)
 
 
-@LINEAR("linear", _TWO_PRODUCTS)
-def _linear(func: Any, input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
-    return affine(input, weight, bias)
+@LINEAR("linear", _BY_PARTS, takes_parts=True)
+def _linear(func: Any, input: Any, weight: Any, bias: Any = None) -> Tensor | Parts:
+    parts = _with_real(input, weight, bias)
+    if parts is None:
+        return functional.linear(*complex_factors(*map(joined, (input, weight, bias))))
+    return Parts(functional.linear(parts.real, weight, bias), functional.linear(parts.imag, weight))
 
 
 @LINEAR(
     "conv1d conv2d conv3d conv_transpose1d conv_transpose2d conv_transpose3d",
-    "W Re z + b + i W Im z, two real products",
+    _BY_PARTS,
+    takes_parts=True,
 )
 def _convolution(
-    func: Any, input: Tensor, weight: Tensor, bias: Tensor | None = None, *args: Any, **kwargs: Any
-) -> Tensor:
-    """Not stacked: of large images a doubled batch costs more than a second call."""
-    if not has_parts(input) or weight.is_complex():
-        return func(*complex_factors(input, weight, bias), *args, **kwargs)
-    real = func(input.real, weight, bias, *args, **kwargs)
-    return torch.complex(real, func(input.imag, weight, None, *args, **kwargs))
+    func: Any, input: Any, weight: Any, bias: Any = None, *args: Any, **kwargs: Any
+) -> Tensor | Parts:
+    parts = _with_real(input, weight, bias)
+    if parts is None:
+        return func(*complex_factors(*map(joined, (input, weight, bias))), *args, **kwargs)
+    real = func(parts.real, weight, bias, *args, **kwargs)
+    return Parts(real, func(parts.imag, weight, None, *args, **kwargs))
+
+
+def _with_real(input: Any, *factors: Any) -> Parts | None:
+    """The parts of the input, if all factors are real."""
+    real = all(f is None or (isinstance(f, Tensor) and not f.is_complex()) for f in factors)
+    return split(input) if real else None
 
 
 @LINEAR("matmul mm bmm mv rmatmul dot inner", "A B", "real factors as in linear")
@@ -146,9 +154,13 @@ _POOLED = "the means of the two parts"
 @LINEAR(
     "avg_pool1d avg_pool2d avg_pool3d adaptive_avg_pool1d adaptive_avg_pool2d adaptive_avg_pool3d",
     _POOLED,
+    takes_parts=True,
 )
-def _average(func: Any, input: Tensor, *args: Any, **kwargs: Any) -> Tensor:
-    return by_parts(lambda part: func(part, *args, **kwargs), input)
+def _average(func: Any, input: Any, *args: Any, **kwargs: Any) -> Tensor | Parts:
+    def means(part: Tensor) -> Tensor:
+        return func(part, *args, **kwargs)
+
+    return input.map(means) if isinstance(input, Parts) else by_parts(means, input)
 
 
 @LINEAR(

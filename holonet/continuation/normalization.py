@@ -7,6 +7,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from holonet.continuation.operation import Family, Refusal
+from holonet.continuation.parts import Parts
 from holonet.functions.parts import has_parts
 
 __all__ = ["NORMALIZATION"]
@@ -32,7 +33,7 @@ def _scaled(z: Tensor, weight: Any, bias: Any) -> Tensor:
     return out.add_(bias) if has_parts(out) else out + bias  # in place: one allocation less
 
 
-def _per_channel(parameter: Any, z: Tensor) -> Any:
+def _per_channel(parameter: Any, z: Any) -> Any:
     return None if parameter is None else parameter.reshape(-1, *[1] * (z.ndim - 2))
 
 
@@ -88,7 +89,7 @@ def _instance_norm(
     momentum: float | int = 0.1,
     eps: float | int = 1e-5,
     cudnn_enabled: bool = True,
-) -> Tensor:
+) -> Tensor | Parts:
     if func is not functional.instance_norm:  # torch's own order
         running_mean, running_var, weight, bias = weight, bias, running_mean, running_var
     if not use_input_stats:
@@ -99,10 +100,12 @@ def _instance_norm(
     return _scaled(out, _per_channel(weight, input), _per_channel(bias, input))
 
 
-@NORMALIZATION("batch_norm", "affine, by the running statistics", "train mode is refused")
+@NORMALIZATION(
+    "batch_norm", "affine, by the running statistics", "train mode is refused", takes_parts=True
+)
 def _batch_norm(
     func: Any,
-    input: Tensor,
+    input: Any,
     running_mean: Any,
     running_var: Any,
     weight: Any = None,
@@ -111,7 +114,7 @@ def _batch_norm(
     momentum: float | int = 0.1,
     eps: float | int = 1e-5,
     cudnn_enabled: bool = True,
-) -> Tensor:
+) -> Tensor | Parts:
     if func is not functional.batch_norm:  # torch's own order
         running_mean, running_var, weight, bias = weight, bias, running_mean, running_var
     if training or running_mean is None:
@@ -120,12 +123,17 @@ def _batch_norm(
 
 
 def _by_running(
-    input: Tensor, mean: Tensor, variance: Tensor, weight: Any, bias: Any, eps: float
-) -> Tensor:
+    input: Any, mean: Tensor, variance: Tensor, weight: Any, bias: Any, eps: float
+) -> Tensor | Parts:
+    if isinstance(input, Parts):
+        known = (variance, weight)
+        real = functional.batch_norm(input.real, mean, *known, bias, eps=eps)
+        return Parts(real, functional.batch_norm(input.imag, 0 * mean, *known, eps=eps))
     scale = torch.rsqrt(variance + eps)
     scale = scale if weight is None else scale * weight
     shift = -mean * scale if bias is None else bias - mean * scale
-    return _scaled(input, _per_channel(scale, input), _per_channel(shift, input))
+    scale, shift = _per_channel(scale, input), _per_channel(shift, input)
+    return _scaled(input, scale, shift)
 
 
 def _in_train_mode(name: str) -> Refusal:

@@ -38,6 +38,7 @@ class Operation:
         remark: where the formula is the continuation, or the analytic replacement.
         holomorphic: whether there is a continuation.
         rule: what is computed; without a continuation, the active piece. None refuses.
+        takes_parts: whether the rule takes and gives `Parts` in place of complex tensors too.
     """
 
     names: tuple[str, ...]
@@ -46,6 +47,7 @@ class Operation:
     remark: str
     holomorphic: bool
     rule: Rule | None
+    takes_parts: bool = False
 
     @property
     def refusal(self) -> str:
@@ -66,17 +68,27 @@ class Family(Mapping[str, Operation]):
         self.holomorphic = holomorphic
         self._operations: dict[str, Operation] = {}
 
-    def enter(self, names: str, formula: str, remark: str = "", rule: Rule | None = None) -> None:
+    def enter(
+        self,
+        names: str,
+        formula: str,
+        remark: str = "",
+        rule: Rule | None = None,
+        *,
+        takes_parts: bool = False,
+    ) -> None:
         """Enter one row under these names, separated by spaces."""
         known = tuple(names.split())
-        row = Operation(known, self.title, formula, remark, self.holomorphic, rule)
+        row = Operation(known, self.title, formula, remark, self.holomorphic, rule, takes_parts)
         self._operations.update(dict.fromkeys(known, row))
 
-    def __call__(self, names: str, formula: str, remark: str = "") -> Callable[[Rule], Rule]:
+    def __call__(
+        self, names: str, formula: str, remark: str = "", *, takes_parts: bool = False
+    ) -> Callable[[Rule], Rule]:
         """Enter the decorated rule under these names."""
 
         def decorate(rule: Rule) -> Rule:
-            self.enter(names, formula, remark, rule)
+            self.enter(names, formula, remark, rule, takes_parts=takes_parts)
             return rule
 
         return decorate

@@ -10,10 +10,12 @@ from torch import Tensor
 
 from holonet._types import ComplexEntries
 from holonet.continuation.operation import Family, Refusal, plain_call
+from holonet.continuation.parts import Parts, joined
 from holonet.functions import CATALOGUE
 from holonet.functions.error_function import erfc
 from holonet.functions.parts import has_parts
 from holonet.ops import pointwise
+from holonet.ops.pointwise.function import pointwise_of_parts
 
 __all__ = ["ARITHMETIC", "FUNCTIONS", "exp", "power", "quotient", "sigmoid", "softplus", "tanh"]
 
@@ -50,8 +52,12 @@ def _natural_power(z: Tensor, exponent: int) -> Tensor:
     return half * half * z if exponent % 2 else half * half
 
 
-@ARITHMETIC("add", "z + w")
-def _add(func: Any, input: Any, other: Any, *, alpha: Any = 1) -> Tensor:
+@ARITHMETIC("add", "z + w", takes_parts=True)
+def _add(func: Any, input: Any, other: Any, *, alpha: Any = 1) -> Tensor | Parts:
+    if isinstance(input, Parts) and isinstance(other, Parts) and input.shape == other.shape:
+        other = other if alpha == 1 else other.map(lambda part: part * alpha)
+        return Parts(input.real + other.real, input.imag + other.imag)
+    input, other = joined(input), joined(other)
     return input + (other if alpha == 1 else other * alpha)
 
 
@@ -166,6 +172,20 @@ def _enter(names: str, formula: str, remark: str, function: Callable[[Tensor], T
     FUNCTIONS.enter(names, formula, remark, rule)
 
 
+def _of_record(name: str, input: Any) -> Tensor | Parts:
+    if isinstance(input, Parts):
+        return Parts(*pointwise_of_parts(CATALOGUE[name], input.real, input.imag))
+    return pointwise(CATALOGUE[name], input)
+
+
+def _enter_record(names: str, name: str) -> None:
+    def rule(func: Any, input: Any) -> Tensor | Parts:
+        return _of_record(name, input)
+
+    formula, remark = CATALOGUE[name].formula, _singularities(name)
+    FUNCTIONS.enter(names, formula, remark, rule, takes_parts=True)
+
+
 for _names, _record in {
     "exp": "exp",
     "sin": "sin",
@@ -182,7 +202,7 @@ for _names, _record in {
     "silu": "silu",
     "erf special_erf": "erf",
 }.items():
-    _enter(_names, CATALOGUE[_record].formula, _singularities(_record), _of_catalogue(_record))
+    _enter_record(_names, _record)
 
 _LOG2, _LOG10 = math.log(2), math.log(10)
 for _names, _formula, _remark, _function in (
@@ -225,10 +245,12 @@ for _names, _formula, _remark, _function in (
     "z (1 + erf(z / sqrt 2)) / 2; approximate='tanh': "
     "z (1 + tanh(sqrt(2 / pi) (z + 0.044715 z^3))) / 2",
     "entire; the tanh form has the poles of tanh",
+    takes_parts=True,
 )
-def _gelu(func: Any, input: Tensor, approximate: str = "none") -> Tensor:
+def _gelu(func: Any, input: Any, approximate: str = "none") -> Tensor | Parts:
     if approximate == "none":
-        return pointwise(CATALOGUE["gelu"], input)
+        return _of_record("gelu", input)
+    input = joined(input)
     inner = (input + power(input, 3) * 0.044715) * math.sqrt(2 / math.pi)
     return input * 0.5 * (1 + tanh(inner))
 

@@ -6,70 +6,38 @@ With frozen pieces a real value at the base point is computed beside it, and dec
 """
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 from torch import Tensor
-from torch._ops import OpOverload
 from torch.utils._pytree import tree_map_only
 
 from holonet._types import ComplexEntries, Entries, OwnShape
+from holonet.continuation.calls import (
+    CONSTANTS,
+    LOOKS,
+    OPERATORS,
+    RESHAPES_IN_PLACE,
+    UNSEEN,
+    VIEWS,
+    is_in_place,
+    name_of,
+    options,
+    out_of_place,
+    replaced,
+)
 from holonet.continuation.operation import Operation, Refusal
+from holonet.continuation.parts import Parts, joined
 from holonet.functions.parts import has_parts
 
 __all__ = ["Continued", "Memory", "Run"]
 
 
-def _names(text: str) -> frozenset[str]:
-    return frozenset(text.split())
-
-
-_LOOKS = _names(
-    """
-    shape dtype device layout ndim dim size numel nelement len hash element_size is_complex
-    is_floating_point is_contiguous stride is_cuda is_cpu is_sparse is_nested is_meta is_conj is_neg
-    get_device is_quantized is_leaf is_inference is_mkldnn is_mps is_xpu is_same_size repr format
-    is_sparse_csr _has_symbolic_sizes_strides names is_signed is_shared is_pinned itemsize nbytes
-    result_type
-    """
-)
-"""What does not depend on the entries."""
-
-_VIEWS = _names(
-    """
-    getitem view view_as reshape reshape_as flatten unflatten ravel squeeze unsqueeze permute
-    transpose t T mT H mH adjoint swapaxes swapdims movedim moveaxis expand expand_as broadcast_to
-    narrow select chunk split tensor_split unbind diagonal contiguous to data detach float double
-    hsplit vsplit dsplit unfold broadcast_tensors atleast_1d atleast_2d atleast_3d type type_as
-    real conj resolve_conj resolve_neg positive identity dropout dropout1d dropout2d dropout3d
-    alpha_dropout feature_alpha_dropout feature_dropout meshgrid split_with_sizes
-    """
-)
-"""What may share its memory with its input."""
-
-_CONSTANTS = _names(
-    """
-    zeros_like ones_like full_like empty_like new_zeros new_ones new_full new_empty new_tensor
-    """
-)
-_OPERATORS = {
-    "iadd": "add",
-    "isub": "sub",
-    "imul": "mul",
-    "itruediv": "div",
-    "idiv": "div",
-    "ipow": "pow",
-    "imatmul": "matmul",
-    "setitem": "setitem",
-}
-_PYTHON_VALUES = _names("__float__ __int__ __bool__ __index__ __complex__")
-_RESHAPES_IN_PLACE = _names("squeeze unsqueeze t transpose swapaxes swapdims resize set")
 _COMPLEX = {torch.float32: torch.complex64, torch.float64: torch.complex128}
 _LOW = (torch.float16, torch.bfloat16)
 _APPLY = torch.autograd.Function.apply.__func__.__code__
-_UNSEEN = "its operations are not seen from Python"
 
 
 @dataclass(eq=False)
@@ -110,33 +78,39 @@ class Continued(Tensor):
     """A real tensor of the model, continued.
 
     Args:
-        value: complex, at the point.
+        value: complex, at the point; given as a tensor or as its parts.
         base: real, at the base point; None unless pieces are frozen.
         run: the call that it belongs to.
     """
 
-    value: Tensor
     base: Any
     run: Run
     memory: Memory
 
     @staticmethod
-    def __new__(cls: type, value: Entries, *rest: Any) -> Any:
+    def __new__(cls: type, value: Entries | Parts, *rest: Any) -> Any:
         """A wrapper of the looks of the real tensor, without storage."""
+        like = value.real if isinstance(value, Parts) else value
         return Tensor._make_wrapper_subclass(
-            cls, value.shape, dtype=value.dtype.to_real(), device=value.device
+            cls, like.shape, dtype=like.dtype.to_real(), device=like.device
         )
 
-    def __init__(self, value: Entries, base: Entries | None, run: Run) -> None:
-        self.value, self.base, self.run, self.memory = value, base, run, Memory()
+    def __init__(self, value: Entries | Parts, base: Entries | None, run: Run) -> None:
+        self.given, self.base, self.run, self.memory = value, base, run, Memory()
+
+    @property
+    def value(self) -> Tensor:
+        """The complex tensor; parts are joined when it is first asked for."""
+        self.given = joined(self.given)
+        return self.given
 
     def __repr__(self, *, tensor_contents: Any = None) -> str:
         return f"Continued({self.value})"
 
     @classmethod
     def __torch_function__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        name, kwargs = _name_of(func), dict(kwargs or {})
-        if name in _LOOKS:
+        name, kwargs = name_of(func), dict(kwargs or {})
+        if name in LOOKS:
             with torch._C.DisableTorchFunctionSubclass():
                 return func(*args, **kwargs)
         if name == "requires_grad" and not kwargs and len(args) == 1:
@@ -149,7 +123,7 @@ class Continued(Tensor):
         """Reached only where torch bypasses `__torch_function__`."""
         raise Refusal(
             f"{func} was called past torch's override protocol, by compiled code or by torch.func "
-            f"inside of the model: {_UNSEEN}. Give the model as plain Python code",
+            f"inside of the model: {UNSEEN}. Give the model as plain Python code",
             holomorphic=True,
         )
 
@@ -157,16 +131,16 @@ class Continued(Tensor):
 def _apply(name: str, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """What the table says of this function, at these arguments."""
     leaves: list[Any] = []
-    _replaced((args, kwargs), leaves.append)
+    replaced((args, kwargs), leaves.append)
     sources = [leaf for leaf in leaves if isinstance(leaf, Continued)]
     run = sources[0].run
     _require_alike(name, run, leaves)
-    in_place = _in_place(name, kwargs)
+    in_place = is_in_place(name, kwargs)
     if in_place:
-        name = _OPERATORS.get(name, name.removesuffix("_"))
+        name = OPERATORS.get(name, name.removesuffix("_"))
         _require_target(name, args[0])
     operation = run.operations.get(name)
-    constant = all(x.memory.constant for x in sources) or name in _CONSTANTS
+    constant = all(x.memory.constant for x in sources) or name in CONSTANTS
     if constant and not (operation and operation.holomorphic):
         result = _of_constants(run, func, args, kwargs)
         return args[0] if in_place else result
@@ -180,12 +154,12 @@ def _apply(name: str, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) 
         raise Refusal(f"torch.{name} {operation.refusal}")
     assert operation.rule is not None  # noqa: S101
     given = (args, kwargs)
-    kwargs = _as_torch_names_them(kwargs)
-    plain = _out_of_place(name, func) if in_place else func
+    kwargs = options(kwargs)
+    plain = out_of_place(name, func) if in_place else func
     if operation.holomorphic:
         if in_place and args[0].memory.shared:  # what was saved for the backward pass stays
             args = (args[0].value.clone(), *args[1:])
-        args, kwargs = _replaced((args, kwargs), lambda x: _complex(name, x))
+        args, kwargs = replaced((args, kwargs), lambda x: _complex(name, x, operation.takes_parts))
     result = operation.rule(plain, *args, **kwargs)
     base = _at_base(func, *given) if run.frozen and operation.holomorphic else None
     if in_place:
@@ -194,7 +168,7 @@ def _apply(name: str, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) 
     if not operation.holomorphic:
         return result
     memory = Memory(constant)
-    if name in _VIEWS:
+    if name in VIEWS:
         memory = sources[0].memory
         memory.shared = True
     return _wrapped(result, base, run, memory)
@@ -202,7 +176,7 @@ def _apply(name: str, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) 
 
 def _of_constants(run: Run, func: Any, args: Any, kwargs: Any) -> Any:
     """What the model computes of constants that were made in the looks of the input."""
-    args, kwargs = _replaced(
+    args, kwargs = replaced(
         (args, kwargs), lambda x: x.value.real if isinstance(x, Continued) else x
     )
 
@@ -217,8 +191,8 @@ def _of_constants(run: Run, func: Any, args: Any, kwargs: Any) -> Any:
 
 def _wrapped(result: Any, base: Any, run: Run, memory: Memory) -> Any:
     """Complex tensors as `Continued` ones."""
-    if isinstance(result, Tensor):
-        if not result.is_complex():
+    if isinstance(result, Tensor | Parts):
+        if isinstance(result, Tensor) and not result.is_complex():
             return result
         tensor = Continued(result, base, run)
         tensor.memory = memory
@@ -231,12 +205,11 @@ def _wrapped(result: Any, base: Any, run: Run, memory: Memory) -> Any:
 
 def _overwrite(name: str, target: Continued, result: Any) -> Continued:
     """The target with a new value; where memory is shared, the value in its place."""
-    value = result.value if isinstance(result, Continued) else result
-    if value.shape != target.shape:
-        value = value.expand(target.shape)
-    value = value.to(target.value.dtype)
+    value = result.given if isinstance(result, Continued) else result
+    if not isinstance(value, Parts) or target.memory.shared or value.shape != target.shape:
+        value = joined(value).expand(target.shape).to(target.value.dtype)
     if not target.memory.shared:
-        target.value = value
+        target.given = value
     elif has_parts(target.value):
         target.value.copy_(value)
     else:
@@ -253,28 +226,8 @@ def _overwrite(name: str, target: Continued, result: Any) -> Continued:
 def _at_base(func: Any, args: Any, kwargs: Any) -> Any:
     """What the model itself computes at the base point."""
     with torch.no_grad():
-        args, kwargs = _replaced(
-            (args, kwargs), lambda x: x.base if isinstance(x, Continued) else x
-        )
+        args, kwargs = replaced((args, kwargs), lambda x: x.base if isinstance(x, Continued) else x)
         return func(*args, **kwargs)
-
-
-def _name_of(func: Any) -> str:
-    """The function's name without surrounding underscores; the attribute's if it reads one."""
-    if isinstance(func, torch._C.ScriptMethod):
-        raise Refusal(
-            f"a TorchScript module was called: {_UNSEEN}. Give the Python model that "
-            "it was made from",
-            holomorphic=True,
-        )
-    if isinstance(func, OpOverload):
-        return func._schema.name.split("::")[-1]
-    name = getattr(func, "__name__", type(func).__name__)
-    if name in _PYTHON_VALUES:
-        return "item"
-    if name in ("__get__", "__set__"):
-        name = func.__self__.__name__ + ("=" if name == "__set__" else "")
-    return name.strip("_") if name.startswith("__") else name.lstrip("_")
 
 
 def _refuse_custom_functions() -> None:
@@ -311,16 +264,6 @@ def _require_alike(name: str, run: Run, leaves: list[Any]) -> None:
             )
 
 
-def _in_place(name: str, kwargs: dict[str, Any]) -> bool:
-    if kwargs.get("out") is not None:
-        raise Refusal(
-            f"torch.{name} with out=: the given tensor is real. Take the returned tensor",
-            holomorphic=True,
-        )
-    asked = bool(kwargs.get("inplace")) or name in _OPERATORS
-    return asked or (name.endswith("_") and not name.endswith("__"))
-
-
 def _require_target(name: str, target: Any) -> None:
     if not isinstance(target, Continued):
         raise Refusal(
@@ -328,35 +271,14 @@ def _require_target(name: str, target: Any) -> None:
             "Make that tensor of the input, for example x.new_zeros(shape) or torch.zeros_like(x)",
             holomorphic=True,
         )
-    if name in _RESHAPES_IN_PLACE:
+    if name in RESHAPES_IN_PLACE:
         raise Refusal(f"torch.{name}_ changes a shape in place. Use torch.{name}", holomorphic=True)
 
 
-def _out_of_place(name: str, func: Any) -> Any:
-    return getattr(Tensor, name, None) or getattr(torch.nn.functional, name, func)
-
-
-def _as_torch_names_them(kwargs: dict[str, Any]) -> dict[str, Any]:
-    """The options by torch's names, without those that say how and not what."""
-    silent = {"inplace", "out", "_stacklevel", "memory_format", "non_blocking"}
-    names = {"axis": "dim", "keepdims": "keepdim"}
-    return {names.get(k, k): v for k, v in kwargs.items() if k not in silent}
-
-
-def _replaced(arguments: Any, new: Callable[[Any], Any]) -> Any:
-    """The arguments with a new leaf for each; torch's pytrees take ten times as long."""
-    if isinstance(arguments, tuple | list):
-        kind = list if isinstance(arguments, list) else tuple
-        return kind([_replaced(x, new) for x in arguments])
-    if isinstance(arguments, dict):
-        return {k: _replaced(x, new) for k, x in arguments.items()}
-    return new(arguments)
-
-
-def _complex(name: str, x: Any) -> Any:
-    """The complex value, the complex dtype of a real one, or x as it is."""
+def _complex(name: str, x: Any, as_parts: bool) -> Any:
+    """The complex value, or its parts if these are known; a complex dtype; or x as it is."""
     if isinstance(x, Continued):
-        return x.value
+        return x.given if as_parts else x.value
     if not isinstance(x, torch.dtype):
         return x
     if x in _LOW:

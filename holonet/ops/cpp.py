@@ -54,47 +54,72 @@ constexpr int64_t CHUNK = 2048;
 
 $vector
 
+// How numbers lie in memory: part by part, each of them behind a pointer of its own, or as pairs.
+struct Apart {
+  static constexpr int PARTS = 2, STRIDE = 1;
+  static inline std::pair<V, V> load(const T* const* in, int k, int64_t at) {
+    return {V::loadu(in[2 * k] + at), V::loadu(in[2 * k + 1] + at)};
+  }
+  static inline void store(T* const* out, int k, int64_t at, const V& re, const V& im) {
+    re.store(out[2 * k] + at);
+    im.store(out[2 * k + 1] + at);
+  }
+};
+struct Paired {
+  static constexpr int PARTS = 1, STRIDE = 2;
+  static inline std::pair<V, V> load(const T* const* in, int k, int64_t at) {
+    return at::vec::deinterleave2(V::loadu(in[k] + 2 * at), V::loadu(in[k] + 2 * at + W));
+  }
+  static inline void store(T* const* out, int k, int64_t at, const V& re, const V& im) {
+    const auto [first, second] = at::vec::interleave2<T>(re, im);
+    first.store(out[k] + 2 * at);
+    second.store(out[k] + 2 * at + W);
+  }
+};
+
 // Apart from the loop, which it would burden with the library's calls.
-template <typename Op>
+template <typename Op, typename Layout>
 [[gnu::noinline]] static void checked_block(const T* const* in, T* const* out) {
-  Op::template block<Checked>(in, out);
+  Op::template block<Checked, Layout>(in, out);
 }
 
 // What is left at the end goes through a buffer of a block's size, with its last number repeated.
-template <typename Op>
+template <typename Op, typename Layout>
 static inline void span(const T* const* in, T* const* out, int64_t count) {
-  const T* from[Op::IN];
-  T* to[Op::OUT];
+  constexpr int IN = Op::IN * Layout::PARTS, OUT = Op::OUT * Layout::PARTS, S = Layout::STRIDE;
+  const T* from[IN];
+  T* to[OUT];
   int64_t i = 0;
   for (; i + Op::BLOCK <= count; i += Op::BLOCK) {
-    for (int k = 0; k < Op::IN; ++k) from[k] = in[k] + 2 * i;
-    for (int k = 0; k < Op::OUT; ++k) to[k] = out[k] + 2 * i;
-    if (!Op::template block<Assumed>(from, to)) checked_block<Op>(from, to);
+    for (int k = 0; k < IN; ++k) from[k] = in[k] + S * i;
+    for (int k = 0; k < OUT; ++k) to[k] = out[k] + S * i;
+    if (!Op::template block<Assumed, Layout>(from, to)) checked_block<Op, Layout>(from, to);
   }
   if (i == count) return;
-  T before[Op::IN][2 * Op::BLOCK], after[Op::OUT][2 * Op::BLOCK];
-  for (int k = 0; k < Op::IN; ++k) {
-    const auto end = std::copy(in[k] + 2 * i, in[k] + 2 * count, before[k]);
-    for (T* at = end; at < before[k] + 2 * Op::BLOCK; ++at) *at = *(at - 2);
+  T before[IN][S * Op::BLOCK], after[OUT][S * Op::BLOCK];
+  for (int k = 0; k < IN; ++k) {
+    const auto end = std::copy(in[k] + S * i, in[k] + S * count, before[k]);
+    for (T* at = end; at < before[k] + S * Op::BLOCK; ++at) *at = *(at - S);
     from[k] = before[k];
   }
-  for (int k = 0; k < Op::OUT; ++k) to[k] = after[k];
-  checked_block<Op>(from, to);
-  for (int k = 0; k < Op::OUT; ++k)
-    std::copy(after[k], after[k] + 2 * (count - i), out[k] + 2 * i);
+  for (int k = 0; k < OUT; ++k) to[k] = after[k];
+  checked_block<Op, Layout>(from, to);
+  for (int k = 0; k < OUT; ++k)
+    std::copy(after[k], after[k] + S * (count - i), out[k] + S * i);
 }
 
-template <typename Op>
+template <typename Op, typename Layout>
 static void run(const T* const* in, T* const* out, int64_t count, int threads) {
+  constexpr int IN = Op::IN * Layout::PARTS, OUT = Op::OUT * Layout::PARTS, S = Layout::STRIDE;
   const int64_t chunks = (count + CHUNK - 1) / CHUNK;
 #pragma omp parallel for num_threads(threads) schedule(static) if (threads > 1)
   for (int64_t c = 0; c < chunks; ++c) {
-    const T* from[Op::IN];
-    T* to[Op::OUT];
+    const T* from[IN];
+    T* to[OUT];
     const int64_t size = std::min(CHUNK, count - CHUNK * c);
-    for (int k = 0; k < Op::IN; ++k) from[k] = in[k] + 2 * CHUNK * c;
-    for (int k = 0; k < Op::OUT; ++k) to[k] = out[k] + 2 * CHUNK * c;
-    span<Op>(from, to, size);
+    for (int k = 0; k < IN; ++k) from[k] = in[k] + S * CHUNK * c;
+    for (int k = 0; k < OUT; ++k) to[k] = out[k] + S * CHUNK * c;
+    span<Op, Layout>(from, to, size);
   }
 }
 $functions""")
@@ -103,7 +128,7 @@ _FUNCTION = Template("""
 struct Op_$name {
   static constexpr int IN = $inputs, OUT = $outputs, BLOCK = $lanes * W;
   // Whether the range holds; if not, nothing is written.
-  template <typename Range>
+  template <typename Range, typename Layout>
   [[gnu::always_inline]] static inline bool block(const T* const* in, T* const* out) {
     Range range;
 $lines
@@ -112,9 +137,12 @@ $stores
     return true;
   }
 };
-extern "C" void holonet_$name(
-    const T* const* in, T* const* out, int64_t count, int threads) {
-  run<Op_$name>(in, out, count, threads);
+$entries""")
+
+
+_ENTRY = Template("""\
+extern "C" void holonet_$entry(const T* const* in, T* const* out, int64_t count, int threads) {
+  run<Op_$name, $layout>(in, out, count, threads);
 }
 """)
 
@@ -122,7 +150,8 @@ extern "C" void holonet_$name(
 def emit(programs: Mapping[str, Program]) -> str:
     """The source of a library: holonet_NAME(in, out, count, threads) for each program NAME.
 
-    `in` and `out` are arrays of pointers to `count` complex numbers each.
+    `in` and `out` are arrays of pointers to `count` complex numbers each. For holonet_value_apart
+    they point to `count` real parts and, next in the arrays, to as many imaginary ones.
 
     Args:
         programs: by name, all of one precision.
@@ -142,8 +171,13 @@ def _function(name: str, program: Program) -> str:
     nodes = list(in_order([part for output in program.outputs for part in output]))
     lanes = [_lane(program, nodes, lane) for lane in range(2 if len(nodes) <= SHORT else 1)]
     lines = chain.from_iterable(zip(*(lines for lines, _ in lanes), strict=True))
+    entries = {name: "Paired"} | ({"value_apart": "Apart"} if name == "value" else {})
     return _FUNCTION.substitute(
         name=name,
+        entries="".join(
+            _ENTRY.substitute(name=name, entry=entry, layout=layout)
+            for entry, layout in entries.items()
+        ),
         inputs=len(program.inputs),
         lanes=len(lanes),
         outputs=len(program.outputs),
@@ -154,10 +188,8 @@ def _function(name: str, program: Program) -> str:
 
 def _lane(program: Program, nodes: Sequence[Real], lane: int) -> tuple[list[str], list[str]]:
     """What computes one of the vectors of a block, and what stores it."""
-    low, high = (f"{2 * lane + half} * W" for half in range(2))
     lines = [
-        f"const auto [{z}_re_{lane}, {z}_im_{lane}] = at::vec::deinterleave2"
-        f"(V::loadu(in[{k}] + {low}), V::loadu(in[{k}] + {high}));"
+        f"const auto [{z}_re_{lane}, {z}_im_{lane}] = Layout::load(in, {k}, {lane} * W);"
         for k, z in enumerate(program.inputs)
     ]
     names: dict[int, str] = {}
@@ -166,13 +198,10 @@ def _lane(program: Program, nodes: Sequence[Real], lane: int) -> tuple[list[str]
         if node.op != "input":
             kind = "M" if node.op in _CONDITIONS else "V"
             lines.append(f"const {kind} {names[id(node)]} = {_expression(node, names)};")
-    stores = []
-    for k, (re, im) in enumerate(program.outputs):
-        first, second = f"first{k}_{lane}", f"second{k}_{lane}"
-        pair = f"{names[id(re)]}, {names[id(im)]}"
-        lines.append(f"const auto [{first}, {second}] = at::vec::interleave2<T>({pair});")
-        stores.append(f"{first}.store(out[{k}] + {low});")
-        stores.append(f"{second}.store(out[{k}] + {high});")
+    stores = [
+        f"Layout::store(out, {k}, {lane} * W, {names[id(re)]}, {names[id(im)]});"
+        for k, (re, im) in enumerate(program.outputs)
+    ]
     return lines, stores
 
 

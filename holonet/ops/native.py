@@ -3,13 +3,13 @@
 import ctypes
 import logging
 from array import array
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from holonet._types import ComplexEntries, Entries
+from holonet._types import ComplexEntries, Entries, RealEntries
 from holonet.errors import NumericalError
 from holonet.ops.compiler import CompilationError, load
 from holonet.ops.cpp import emit
@@ -31,13 +31,15 @@ class CompiledFunction:
     Args:
         function: f(in, out, count, threads) of a library.
         outputs: how many tensors come out.
+        apart: the same for one input and one output whose parts lie apart, where there is one.
     """
 
-    def __init__(self, function: Any, outputs: int) -> None:
+    def __init__(self, function: Any, outputs: int, apart: Any = None) -> None:
         address, number = ctypes.c_void_p, ctypes.c_int64
-        self._run = function
-        self._run.argtypes = [address, address, number, ctypes.c_int]
-        self._run.restype = None
+        self._run, self._apart = function, apart
+        for one in filter(None, (function, apart)):
+            one.argtypes = [address, address, number, ctypes.c_int]
+            one.restype = None
         self._outputs = outputs
 
     def __call__(self, *inputs: ComplexEntries) -> list[ComplexEntries]:
@@ -47,13 +49,22 @@ class CompiledFunction:
         """
         inputs = tuple(map(dense, inputs))
         outputs = [torch.empty_like(inputs[0]) for _ in range(self._outputs)]
-        count = inputs[0].numel()
-        threads = max(1, min(torch.get_num_threads(), count // GRAIN)) if count >= GRAIN else 1
-        pointers = array("q", [t.data_ptr() for t in (*inputs, *outputs)])
-        start, _ = pointers.buffer_info()
-        ends = start + pointers.itemsize * len(inputs)
-        self._run(start, ends, count, threads)
+        _call(self._run, inputs, outputs, inputs[0].numel())
         return outputs
+
+    def of_parts(self, real: RealEntries, imag: RealEntries) -> tuple[RealEntries, RealEntries]:
+        """The parts of the output for the parts of one input."""
+        inputs = [dense(real), dense(imag)]
+        outputs = torch.empty_like(inputs[0]), torch.empty_like(inputs[0])
+        _call(self._apart, inputs, outputs, real.numel())
+        return outputs
+
+
+def _call(function: Any, inputs: Sequence[Tensor], outputs: Sequence[Tensor], count: int) -> None:
+    threads = max(1, min(torch.get_num_threads(), count // GRAIN)) if count >= GRAIN else 1
+    pointers = array("q", [t.data_ptr() for t in (*inputs, *outputs)])
+    start, _ = pointers.buffer_info()
+    function(start, start + pointers.itemsize * len(inputs), count, threads)
 
 
 def has_storage(t: Entries) -> bool:
@@ -111,7 +122,11 @@ def _functions(
     library: ctypes.CDLL, programs: Mapping[str, Program]
 ) -> dict[str, CompiledFunction]:
     return {
-        name: CompiledFunction(getattr(library, f"holonet_{name}"), len(program.outputs))
+        name: CompiledFunction(
+            getattr(library, f"holonet_{name}"),
+            len(program.outputs),
+            library.holonet_value_apart if name == "value" else None,
+        )
         for name, program in programs.items()
     }
 

@@ -1,11 +1,14 @@
 """Time of a continuation at complex points beside the real model's forward, at equal batch.
 
-    python tests/benchmarks/continuation.py
+    python tests/benchmarks/continuation.py --threads 1
 
-Processor time of one thread, the least of several rounds that alternate between the two, and the
-peak of torch's allocator during the pass.
+Both run in turn, so that what else the machine does meets both. Times are the least of all rounds,
+of one thread its processor time. The ratio is that of the two times, and beside it the median of
+the ratios of the rounds. Memory is the peak of torch's allocator during the pass.
 """
 
+import argparse
+import statistics
 import time
 from collections.abc import Callable
 
@@ -29,16 +32,16 @@ def attention() -> nn.Module:
     return nn.TransformerEncoderLayer(128, 4, 512, activation="gelu", batch_first=True)
 
 
-def least(*calls: Callable[[], object], rounds: int = 15) -> list[float]:
-    for call in calls:
-        call()
-    times = [float("inf")] * len(calls)
-    for _ in range(rounds):
-        for i, call in enumerate(calls):
-            start = time.process_time()
+def rounds(*calls: Callable[[], object], count: int = 60) -> list[list[float]]:
+    """The times of each call, round by round."""
+    clock = time.process_time if torch.get_num_threads() == 1 else time.perf_counter
+    times: list[list[float]] = [[] for _ in calls]
+    for _ in range(count):
+        for call, own in zip(calls, times, strict=True):
+            start = clock()
             call()
-            times[i] = min(times[i], time.process_time() - start)
-    return times
+            own.append(clock() - start)
+    return [own[1:] for own in times]
 
 
 def megabytes(call: Callable[[], object]) -> float:
@@ -46,7 +49,9 @@ def megabytes(call: Callable[[], object]) -> float:
 
 
 def main() -> None:
-    torch.set_num_threads(1)
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--threads", type=int, default=1)
+    torch.set_num_threads(parser.parse_args().threads)
     torch.manual_seed(0)
     cases = {
         **{
@@ -59,16 +64,18 @@ def main() -> None:
         "50 tanh, 4 x 4": (nn.Sequential(*[nn.Tanh()] * 50), torch.randn(4, 4)),
         "transformer encoder layer, 16 x 64 x 128": (attention(), torch.randn(16, 64, 128)),
     }
-    print("| model | real, ms | complex, ms | ratio | real, MB | complex, MB |")
-    print("|---|---|---|---|---|---|")
+    print("| model | real, ms | complex, ms | ratio | median | real, MB | complex, MB |")
+    print("|---|---|---|---|---|---|---|")
     for name, (model, x) in cases.items():
         model.eval()
         f, z = extend(model), torch.complex(x, 0.1 * torch.randn_like(x))
         calls = (lambda m=model, x=x: m(x), lambda f=f, z=z: f(z))
         with torch.no_grad():
-            real, extended = least(*calls)
+            real, extended = rounds(*calls)
             memory = " | ".join(f"{megabytes(call):.1f}" for call in calls)
-        times = f"{1e3 * real:.1f} | {1e3 * extended:.1f} | {extended / real:.2f}"
+        median = statistics.median(b / a for a, b in zip(real, extended, strict=True))
+        a, b = min(real), min(extended)
+        times = f"{1e3 * a:.1f} | {1e3 * b:.1f} | {b / a:.2f} | {median:.2f}"
         print(f"| {name} | {times} | {memory} |")
 
 

@@ -119,4 +119,5 @@ def test_no_number_depends_on_its_neighbours(functions, op):
 def test_the_source_names_each_function():
     source = emit({"first": every_operation(False), "second": every_operation(False)})
     assert source.count('extern "C"') == 2
+    assert "holonet_value_apart" in emit({"value": every_operation(False)})
     assert "using T = float;" in source

@@ -3,11 +3,11 @@
 import logging
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, cast
 
 import torch
 
-from holonet._types import ComplexEntries
+from holonet._types import ComplexEntries, RealEntries
 from holonet.functions import HolomorphicFunction
 from holonet.ops import native, triton_code
 from holonet.ops.compiler import CompilationError
@@ -24,6 +24,7 @@ __all__ = [
     "compiled_functions",
     "is_polynomial",
     "run",
+    "run_on_parts",
     "threshold",
 ]
 
@@ -105,6 +106,16 @@ def run(operation: str, record: HolomorphicFunction, backend: Generated, *inputs
         inputs = torch.broadcast_tensors(*inputs)
     outputs = functions[operation](*inputs)
     return outputs[0] if len(outputs) == 1 else tuple(outputs)
+
+
+def run_on_parts(
+    record: HolomorphicFunction, real: RealEntries, imag: RealEntries
+) -> tuple[RealEntries, RealEntries] | None:
+    """The parts of the value in C++; None where there is no C++."""
+    functions = compiled_functions(record, "compiled", real.dtype.to_complex())
+    if isinstance(functions, str) or not (has_storage(real) and has_storage(imag)):
+        return None
+    return cast("native.CompiledFunction", functions["value"]).of_parts(real, imag)
 
 
 def threshold(record: HolomorphicFunction, requires_grad: bool) -> int | None:

@@ -8,13 +8,13 @@ from torch import Tensor
 from torch._functorch.utils import unwrap_dead_wrappers
 from torch.autograd import forward_ad
 
-from holonet._types import InexactEntries
+from holonet._types import InexactEntries, RealEntries
 from holonet.functions import HolomorphicFunction
 from holonet.ops.dispatch import plan, transforms_are_active
 from holonet.ops.pointwise import reference
-from holonet.ops.pointwise.compiled import Generated, run
+from holonet.ops.pointwise.compiled import Generated, run, run_on_parts
 
-__all__ = ["pointwise"]
+__all__ = ["pointwise", "pointwise_of_parts"]
 
 
 def pointwise(record: HolomorphicFunction, z: InexactEntries) -> InexactEntries:
@@ -50,6 +50,21 @@ def pointwise(record: HolomorphicFunction, z: InexactEntries) -> InexactEntries:
     if transforms_are_active() or (z.requires_grad and torch.is_grad_enabled()):
         return _apply("value", z, record=record, backend=backend)
     return run("value", record, backend, z)
+
+
+def pointwise_of_parts(
+    record: HolomorphicFunction, real: RealEntries, imag: RealEntries
+) -> tuple[RealEntries, RealEntries]:
+    """The parts of `pointwise(record, torch.complex(real, imag))`."""
+    looks = torch.zeros((), dtype=real.dtype.to_complex(), device=real.device)
+    backend, _ = plan(record, looks.expand(real.shape))
+    recorded = (real.requires_grad or imag.requires_grad) and torch.is_grad_enabled()
+    if backend == "compiled" and not recorded and not transforms_are_active():
+        out = run_on_parts(record, real, imag)
+        if out is not None:
+            return out
+    value = pointwise(record, torch.complex(real, imag))
+    return value.real, value.imag
 
 
 class _RecordFunction(torch.autograd.Function):

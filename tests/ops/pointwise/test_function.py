@@ -16,7 +16,7 @@ from cases import each
 from holonet.calculus import jet
 from holonet.functions import CATALOGUE
 from holonet.ops import explain, pointwise, use
-from holonet.ops.pointwise.function import _RecordFunction
+from holonet.ops.pointwise.function import _RecordFunction, pointwise_of_parts
 from holonet.symbolic import from_sympy
 
 TANH, SQUARE = CATALOGUE["tanh"], CATALOGUE["square"]
@@ -293,3 +293,27 @@ def test_errors_of_the_derivatives_code_arrive():
         (gradient,) = torch.autograd.grad(value, z, create_graph=True)
         with pytest.raises(ArithmeticError, match="no derivative today"):
             gradient.abs().sum().backward(create_graph=True)
+
+
+@backends
+@each("dtype", [torch.complex64, C128])
+@each("name", ["silu", "softplus", "square", "identity"])
+def test_parts_apart_give_the_same_bits(backend, dtype, name):
+    """Also of a rest that is no whole block, of strided parts and where nothing is finite."""
+    z = points(3, 51, dtype=dtype)
+    z[0, :4] = torch.tensor([complex("inf"), complex("nan+1j"), 0, complex(-200, 3)])
+    with use(backend):
+        whole = pointwise(CATALOGUE[name], z)
+        for given in (z.real, z.imag), (z.real.contiguous(), z.imag.contiguous()):
+            real, imag = pointwise_of_parts(CATALOGUE[name], *given)
+            for part, right in ((real, whole.real), (imag, whole.imag)):
+                assert torch.equal(part.nan_to_num(7.0), right.nan_to_num(7.0))
+
+
+def test_parts_apart_are_differentiated():
+    z = points(200).requires_grad_()
+    with use("compiled"):
+        real, imag = pointwise_of_parts(TANH, z.real, z.imag)
+        (ours,) = torch.autograd.grad(torch.complex(real, imag), z, torch.ones_like(z))
+        (theirs,) = torch.autograd.grad(pointwise(TANH, z), z, torch.ones_like(z))
+    assert torch.equal(ours, theirs)
