@@ -81,6 +81,20 @@ class Continuation(nn.Module):
                 "model.float() and model.double() convert it"
             )
 
+    @torch.no_grad()
+    def singular_operations(self, x: Inexact[Tensor, "*points"]) -> tuple[str, ...]:
+        """The operations of a pass over x that are not entire; none if the continuation is entire.
+
+        An operation is not entire if its formula has singularities anywhere, or is made of pieces.
+        Control flow on values is refused, so one pass calls what any pass over that shape calls.
+
+        Args:
+            x: points, of which the shape matters.
+        """
+        run = Run(OPERATIONS, self.pieces == "frozen")
+        self._at(x.to(x.dtype.to_complex()), None, (), {}, run)
+        return tuple(run.singular)
+
     def reach(
         self, x: Float[Tensor, "batch *event"], direction: Float[Tensor, "batch *event"]
     ) -> Float[Tensor, " batch"]:

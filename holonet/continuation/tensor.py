@@ -28,6 +28,7 @@ from holonet.continuation.calls import (
     out_of_place,
     replaced,
 )
+from holonet.continuation.entire import is_entire
 from holonet.continuation.operation import Operation, Refusal
 from holonet.continuation.parts import Parts, joined
 from holonet.functions.parts import has_parts
@@ -49,11 +50,13 @@ class Run:
         frozen: whether the piece that is active at the base point is continued.
         gaps: where the distances to kinks are collected, if they are asked for: complex values,
             whose zeros are the kinks.
+        singular: operations so far that are not entire, in the order of their first calls.
     """
 
     operations: Mapping[str, Operation]
     frozen: bool = False
     gaps: list[OwnShape] | None = field(default=None, repr=False)
+    singular: dict[str, None] = field(default_factory=dict, repr=False)
 
     def note(self, gap: ComplexEntries) -> None:
         """Note a value whose zeros are kinks."""
@@ -155,6 +158,8 @@ def _apply(name: str, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) 
     assert operation.rule is not None  # noqa: S101
     given = (args, kwargs)
     kwargs = options(kwargs)
+    if not constant and not is_entire(name, Continued, args, kwargs):
+        run.singular[name] = None
     plain = out_of_place(name, func) if in_place else func
     if operation.holomorphic:
         if in_place and args[0].memory.shared:  # what was saved for the backward pass stays

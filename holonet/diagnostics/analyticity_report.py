@@ -155,7 +155,7 @@ class Analyticity:
         examples = len(self.classes)
         what = f"{self.outputs} at {examples} examples, on lines up to |t| = {self.reach:.3g}"
         if self.declared in ("affine", "polynomial", "entire"):
-            what = f"{what}; the model declares itself {self.declared}, so it has no singularities"
+            what = f"{what}; the model is declared {self.declared}: it has no singularities"
         if bool((self.kind == KINDS.index("kink")).any()):
             return (
                 f"{what}: no continuation: the model is made of pieces, and the nearest kinks are "
@@ -195,7 +195,7 @@ class Analyticity:
             lines.append(
                 f"    strip over |Re t| <= {self.segment:.3g}: median half width "
                 f"{_length(_quantile(height, 0.5), self.reach)}, clear at least up to "
-                f"{float(sure.min()):.3g} on all lines"
+                f"{_length(float(sure.min()), self.reach)} on all lines"
             )
         unresolved = state == UNRESOLVED
         if bool(unresolved.any()):

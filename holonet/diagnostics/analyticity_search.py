@@ -19,7 +19,12 @@ from holonet.diagnostics.analyticity_report import (
 )
 from holonet.diagnostics.discs import NODES
 from holonet.diagnostics.lines import ModelOnLines
-from holonet.diagnostics.singularities import BOUNDS, Singularities, find_singularities
+from holonet.diagnostics.singularities import (
+    BOUNDS,
+    Singularities,
+    find_singularities,
+    nothing_found,
+)
 
 __all__ = ["Search"]
 
@@ -42,16 +47,21 @@ class Search:
     def at(self, lines: ModelOnLines, defined: Bool[Tensor, "examples directions"]) -> Analyticity:
         """The rows of a group of examples."""
         shape, count = defined.shape, defined.numel()
-        spread = torch.linspace(-self.segment, self.segment, self.centers, dtype=torch.float64)
-        middle = self.centers // 2
+        entire = lines.model.is_entire
+        centers = 1 if entire else self.centers
+        spread = torch.linspace(-self.segment, self.segment, centers, dtype=torch.float64)
+        middle = centers // 2
         spread[middle] = 0.0  # also where it is the only one
-        rows = torch.arange(count).repeat_interleave(self.centers)
-        search = find_singularities(lines, rows, spread.repeat(count), self.reach)
+        rows = torch.arange(count).repeat_interleave(centers)
+        find = nothing_found if entire else find_singularities
+        search = find(lines, rows, spread.repeat(count), self.reach)
         discs, known = search.discs, search.known
-        pole = search.candidate.view(count, self.centers)[:, middle]
-        clear = discs.radius.view(count, self.centers)
-        modes = discs.modes.view(count, self.centers, NODES)[:, middle]
-        radii = [discs.radius_of_convergence(i) for i in range(middle, len(rows), self.centers)]
+        pole = search.candidate.view(count, centers)[:, middle]
+        clear = discs.radius.view(count, centers)
+        modes = discs.modes.view(count, centers, NODES)[:, middle]
+        radii = [discs.radius_of_convergence(i) for i in range(middle, len(rows), centers)]
+        if entire:
+            radii = [ConvergenceRadius(math.inf, math.inf, math.inf, 0)] * count
         kink = self._kinks(lines).flatten()
         table = [
             self.line(known.at(known.row == i), clear[i, middle], pole[i], radii[i])
@@ -60,8 +70,9 @@ class Search:
         found = {name: torch.stack([row[name] for row in table]) for name in table[0]}
         nearer = kink.abs() < found["place"].abs().nan_to_num(nan=self.reach)
         state = torch.where(nearer, FOUND, found["state"])
-        state = torch.where(defined.flatten(), state, NO_DIRECTION)
+        state = torch.where(defined.flatten(), NONE_WITHIN if entire else state, NO_DIRECTION)
         height = self._height(spread, clear)
+        height = torch.full_like(height, math.inf) if entire else height
 
         def shaped(values: Tensor) -> Tensor:
             return values.view(*shape, *values.shape[1:])

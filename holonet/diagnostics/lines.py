@@ -54,13 +54,18 @@ class LineModel:
         real: examples to logits.
         at: (x, v, t) to the continuation of the logits at x + t v.
         continuation: of a real model; None where the model is complex.
-        declared: the class of the model, where it says so.
+        declared: the class of the model, where it or all its operations declare one.
     """
 
     real: TensorFunction
     at: Callable[[Points, Points, Complex[Tensor, " batch"]], Complex[Tensor, "batch classes"]]
     continuation: Continuation | None
     declared: FunctionClass | None
+
+    @property
+    def is_entire(self) -> bool:
+        """Whether all operations of the continuation are entire."""
+        return self.continuation is not None and self.declared is FunctionClass.ENTIRE
 
 
 def line_model(
@@ -87,7 +92,9 @@ def line_model(
             base = x if pieces == "frozen" else None
             return _logits(continuation(x + per_example(t, x) * v, base=base))
 
-        return LineModel(lambda x: _logits(f(x)), along, continuation, None), z
+        singular = continuation.singular_operations(z[:1])
+        declared = None if singular else FunctionClass.ENTIRE
+        return LineModel(lambda x: _logits(f(x)), along, continuation, declared), z
     backbone = f.backbone if isinstance(f, HolomorphicClassifier) else subject.module
     declared = backbone.function_class if isinstance(backbone, DeclaredModule) else None
     finish = _readout(readout)

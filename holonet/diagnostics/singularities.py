@@ -28,7 +28,7 @@ from holonet.diagnostics.discs import (
 )
 from holonet.diagnostics.loops import NONE, go_round
 
-__all__ = ["BOUNDS", "SearchResult", "Singularities", "find_singularities"]
+__all__ = ["BOUNDS", "SearchResult", "Singularities", "find_singularities", "nothing_found"]
 
 BOUNDS = 1.5  # times the radius of a clear disc: a singularity within that bounds it
 PER_DISC = 4  # candidates of one approximation, nearest first
@@ -138,6 +138,19 @@ def find_singularities(
         discs = clear_discs(g, discs.row, start, largest)
     known = _distinct(parts)
     return SearchResult(first, nearest, _distinct([_polished(g, known)]) if confirm else known)
+
+
+def nothing_found(
+    g: LineFunctions,
+    rows: Int[Tensor, " discs"],
+    center: Float[Tensor, " discs"],
+    reach: float,
+) -> SearchResult:
+    """The clear discs about real centers of functions that are known to be entire."""
+    discs = clear_discs(g, rows, center + 0j, torch.full_like(center, reach))
+    kinds = (torch.long, torch.complex128, torch.long, torch.complex128, torch.float64)
+    none = Singularities(*(torch.empty(0, dtype=kind) for kind in kinds))
+    return SearchResult(discs, torch.full_like(center, math.inf), none)
 
 
 def _polished(g: LineFunctions, known: Singularities) -> Singularities:

@@ -123,7 +123,7 @@ def test_a_polynomial_network_has_none_and_an_infinite_radius() -> None:
     assert bool(found.distance.isinf().all())
     assert bool(found.radius[..., 0].isinf().all())
     assert found.kinds == [["none within reach"] * 3] * 4
-    assert found.declared == ""
+    assert found.declared == "entire"
     assert "no singularity found" in str(found)
     assert "entire" not in str(found)
 
@@ -131,7 +131,7 @@ def test_a_polynomial_network_has_none_and_an_infinite_radius() -> None:
 def test_a_declared_polynomial_network_is_named_as_declared() -> None:
     found = analyticity(holomorphic_mlp(3, [4], 2), normal(4, 3), torch.tensor([0, 1, 0, 1]))
     assert found.declared == "polynomial"
-    assert "declares itself polynomial" in str(found)
+    assert "declared polynomial" in str(found)
     assert bool(found.distance.isinf().all())
 
 
@@ -220,3 +220,20 @@ def test_bad_arguments_are_refused_in_words() -> None:
         analyticity(net, x, torch.tensor([0, 5]))
     with pytest.raises(ShapeError, match="give one for each"):
         analyticity(net, x, torch.tensor([0]))
+
+
+@given(seed=st.integers(0, 10**6), depth=st.integers(1, 3))
+def test_gelu_by_erf_is_entire_and_by_tanh_is_not(seed: int, depth: int) -> None:
+    """The networks differ in the form of GELU alone."""
+    x = normal(3, 4, seed=seed)
+    for form in ("none", "tanh"):
+        layers = [layer for _ in range(depth) for layer in (nn.Linear(4, 4), nn.GELU(form))]
+        found = analyticity(nn.Sequential(*layers), x, directions=["random"], reach=8.0, seed=seed)
+        assert (found.declared == "entire") == (form == "none")
+        if form == "none":
+            assert found.kinds == [["none within reach"]] * 3
+            assert found.distance.isinf().all()
+            assert found.radius.isinf().all()
+            assert found.strip_clear.isinf().all()
+            assert "has no singularities" in str(found)
+            assert found.to_json()["clear"][0][0] <= 8.0

@@ -104,6 +104,8 @@ def test_declared_classes_are_those_of_the_map_in_front_of_the_readout() -> None
     model, _ = line_model(Linear(3, 2), X, "refused")
     assert model.declared is FunctionClass.AFFINE
     model, _ = line_model(nn.Linear(3, 2), X, "refused")
+    assert model.declared is FunctionClass.ENTIRE
+    model, _ = line_model(nn.Tanh(), X, "refused")
     assert model.declared is None
 
 
