@@ -25,6 +25,7 @@ ROWS = {
     "ops": 4,
     "nn": 5,
     "data": 5,
+    "singularities": 5,
     "regularizers": 6,
     "threats": 6,
     "_subject": 6,

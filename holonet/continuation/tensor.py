@@ -102,7 +102,7 @@ class Continued(Tensor):
         self.given, self.base, self.run, self.memory = value, base, run, Memory()
 
     @property
-    def value(self) -> Tensor:
+    def value(self) -> Entries:
         """The complex tensor; parts are joined when it is first asked for."""
         self.given = joined(self.given)
         return self.given
@@ -213,7 +213,7 @@ def _overwrite(name: str, target: Continued, result: Any) -> Continued:
     value = result.given if isinstance(result, Continued) else result
     if not isinstance(value, Parts) or target.memory.shared or value.shape != target.shape:
         value = joined(value).expand(target.shape).to(target.value.dtype)
-    if not target.memory.shared:
+    if not target.memory.shared or isinstance(value, Parts):
         target.given = value
     elif has_parts(target.value):
         target.value.copy_(value)

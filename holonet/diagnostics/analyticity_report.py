@@ -11,9 +11,9 @@ from jaxtyping import Bool, Complex, Float, Int
 from torch import Tensor
 
 from holonet._arguments import checked
-from holonet.diagnostics.loops import KINDS as CONFIRMED
-from holonet.diagnostics.singularities import BOUNDS
 from holonet.errors import ConfigError, DataError
+from holonet.singularities.loops import KINDS as CONFIRMED
+from holonet.singularities.nearest import BOUNDS
 from holonet.statistics import Interval, rank_correlation_interval
 
 __all__ = ["FOUND", "KINDS", "NONE_WITHIN", "NO_DIRECTION", "UNRESOLVED", "Analyticity", "joined"]

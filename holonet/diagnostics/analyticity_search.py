@@ -17,9 +17,9 @@ from holonet.diagnostics.analyticity_report import (
     UNRESOLVED,
     Analyticity,
 )
-from holonet.diagnostics.discs import NODES
 from holonet.diagnostics.lines import ModelOnLines
-from holonet.diagnostics.singularities import (
+from holonet.singularities.discs import NODES
+from holonet.singularities.nearest import (
     BOUNDS,
     Singularities,
     find_singularities,

@@ -4,17 +4,21 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
 from holonet._arguments import checked
-from holonet._types import RealTensor
 from holonet.calculus.checks import require_count
 from holonet.calculus.estimate import Estimate
-from holonet.diagnostics.harmonicity_summary import RadiusSummary, WorstPoint, measured, number
-from holonet.statistics import Interval, bootstrap_interval, wilson_interval
+from holonet.diagnostics.harmonicity_summary import (
+    RadiusSummary,
+    WorstPoint,
+    measured,
+    plain_estimate,
+    share_interval,
+)
+from holonet.statistics import wilson_interval
 
 __all__ = ["Harmonicity"]
 
@@ -178,12 +182,12 @@ class Harmonicity:
             "radii": list(self.radii),
             "exact": self.exact,
             "by_differences": self.by_differences,
-            "laplacian": _estimate(self.laplacian),
-            "defect": _estimate(self.defect),
-            "mixed_share": None if mixed is None else _estimate(mixed),
-            "gap": _estimate(self.gap),
-            "beyond_affine": _estimate(self.beyond_affine),
-            "share": _estimate(self.share),
+            "laplacian": plain_estimate(self.laplacian),
+            "defect": plain_estimate(self.defect),
+            "mixed_share": None if mixed is None else plain_estimate(mixed),
+            "gap": plain_estimate(self.gap),
+            "beyond_affine": plain_estimate(self.beyond_affine),
+            "share": plain_estimate(self.share),
             "affine": self.affine.tolist(),
             "extreme_inside": self.extreme_inside.tolist(),
             "summary": [one.to_json() for one in self.summary],
@@ -282,26 +286,12 @@ class Harmonicity:
             share=share,
             standard_error=error,
             found=found,
-            interval=self._interval(at),
+            interval=share_interval(
+                self.share.value[at], self.beyond_affine.value[at], self.affine[at]
+            ),
             affine=float(self.affine[at].double().mean()),
             extremes=wilson_interval(int(extremes.sum()), len(extremes)),
         )
-
-    def _interval(self, at: int) -> Interval | None:
-        """Over the examples; None where all is affine or there is one example."""
-        use = ~self.affine[at]
-        if not bool(use.any()) or len(use) < 2:
-            return None
-        beyond = torch.where(use, self.beyond_affine.value[at], 0).sum(1)
-        square = torch.where(use, (self.share.value * self.beyond_affine.value)[at], 0).sum(1)
-        rows = torch.stack([square, beyond], 1) / beyond.sum()
-
-        def ratio(drawn: Any) -> Any:
-            total = drawn.sum(-2)
-            with np.errstate(invalid="ignore"):  # examples that are all affine
-                return total[..., 0] / total[..., 1]
-
-        return bootstrap_interval(ratio, rows.numpy())
 
 
 def _limit(draws: int, comparisons: int) -> float:
@@ -309,17 +299,3 @@ def _limit(draws: int, comparisons: int) -> float:
     from scipy.special import stdtrit
 
     return float(stdtrit(draws - 1, 1 - RISK / (2 * max(1, comparisons))))
-
-
-def _numbers(t: RealTensor) -> Any:
-    def plain(value: Any) -> Any:
-        return [plain(v) for v in value] if isinstance(value, list) else number(value)
-
-    return plain(t.tolist())
-
-
-def _estimate(estimate: Estimate) -> dict[str, Any]:
-    return {
-        "value": _numbers(estimate.value),
-        "standard_error": _numbers(estimate.standard_error),
-    }

@@ -4,9 +4,22 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from holonet.statistics import Interval
+import numpy as np
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
 
-__all__ = ["RadiusSummary", "WorstPoint", "measured", "number"]
+from holonet.calculus.estimate import Estimate
+from holonet.statistics import Interval, bootstrap_interval
+
+__all__ = [
+    "RadiusSummary",
+    "WorstPoint",
+    "measured",
+    "number",
+    "plain_estimate",
+    "share_interval",
+]
 
 SMALLEST = 1e-12  # of a share that a reader is told
 
@@ -93,3 +106,35 @@ def measured(value: float, error: float) -> str:
 def number(value: float) -> float | None:
     """None for what is not finite."""
     return value if math.isfinite(value) else None
+
+
+def share_interval(
+    share: Float[Tensor, "examples outputs"],
+    beyond_affine: Float[Tensor, "examples outputs"],
+    affine: Bool[Tensor, "examples outputs"],
+) -> Interval | None:
+    """Of the summed share over the examples; None where all is affine or there is one example."""
+    if bool(affine.all()) or len(affine) < 2:
+        return None
+    beyond = torch.where(affine, 0, beyond_affine).sum(1)
+    square = torch.where(affine, 0, share * beyond_affine).sum(1)
+    rows = torch.stack([square, beyond], 1) / beyond.sum()
+
+    def ratio(drawn: Any) -> Any:
+        total = drawn.sum(-2)
+        with np.errstate(invalid="ignore"):  # examples that are all affine
+            return total[..., 0] / total[..., 1]
+
+    return bootstrap_interval(ratio, rows.numpy())
+
+
+def plain_estimate(estimate: Estimate) -> dict[str, Any]:
+    """The numbers of an estimate in plain types, None for what is not finite."""
+
+    def plain(value: Any) -> Any:
+        return [plain(v) for v in value] if isinstance(value, list) else number(value)
+
+    return {
+        "value": plain(estimate.value.tolist()),
+        "standard_error": plain(estimate.standard_error.tolist()),
+    }

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from holonet.diagnostics.analyticity_report import FOUND, NONE_WITHIN
 from holonet.diagnostics.analyticity_search import Search
-from holonet.diagnostics.singularities import find_singularities
+from holonet.singularities.nearest import find_singularities
 
 REACH, CENTERS = 4.0, 5
 Term = tuple[Callable[[Tensor], Tensor], list[complex]]

@@ -10,7 +10,7 @@ from holonet.calculus import ConvergenceRadius
 from holonet.diagnostics import Analyticity, analyticity
 from holonet.diagnostics.analyticity_report import FOUND, NO_DIRECTION, NONE_WITHIN, UNRESOLVED
 from holonet.diagnostics.analyticity_search import Search
-from holonet.diagnostics.singularities import Singularities
+from holonet.singularities.nearest import Singularities
 
 X = torch.zeros(1, 1, dtype=torch.float64)
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
-from holonet.diagnostics.discs import LineFunctions
+from holonet.singularities.discs import LineFunctions
 
 __all__ = ["as_rows"]
 

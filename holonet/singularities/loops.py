@@ -13,7 +13,7 @@ from jaxtyping import Bool, Complex, Float, Int
 from torch import Tensor
 
 from holonet.calculus.examples import nonzero
-from holonet.diagnostics.discs import ROUNDING, LineFunctions, circle, circle_modes_of
+from holonet.singularities.discs import ROUNDING, LineFunctions, circle, circle_modes_of
 
 __all__ = ["KINDS", "Loops", "go_round"]
 

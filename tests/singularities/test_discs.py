@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from holonet.diagnostics.discs import NODES, RATIO, RUNGS, circle, circle_modes_of, clear_discs
+from holonet.singularities.discs import NODES, RATIO, RUNGS, circle, circle_modes_of, clear_discs
 from line_functions import as_rows
 
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from cases import each
-from holonet.diagnostics.loops import KINDS, go_round
+from holonet.singularities.loops import KINDS, go_round
 from line_functions import as_rows
 
 PLACE = 0.3 + 0.8j

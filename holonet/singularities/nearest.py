@@ -17,7 +17,7 @@ from jaxtyping import Bool, Complex, Float, Int
 from torch import Tensor
 
 from holonet.calculus.examples import nonzero
-from holonet.diagnostics.discs import (
+from holonet.singularities.discs import (
     NODES,
     Discs,
     LineFunctions,
@@ -26,7 +26,7 @@ from holonet.diagnostics.discs import (
     clear_discs,
     leaves_series,
 )
-from holonet.diagnostics.loops import NONE, go_round
+from holonet.singularities.loops import NONE, go_round
 
 __all__ = ["BOUNDS", "SearchResult", "Singularities", "find_singularities", "nothing_found"]
 

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cases import each
-from holonet.diagnostics.loops import KINDS
-from holonet.diagnostics.singularities import BOUNDS, find_singularities
+from holonet.singularities.loops import KINDS
+from holonet.singularities.nearest import BOUNDS, find_singularities
 from line_functions import as_rows
 
 REACH = 4.0
