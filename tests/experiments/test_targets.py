@@ -105,7 +105,7 @@ def test_an_exported_program_and_torchscript_give_what_the_model_gave(tmp_path: 
     torch.export.save(program, tmp_path / "net.pt2")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
-        torch.jit.trace(model, (x,)).save(tmp_path / "net.pt")
+        torch.jit.save(torch.jit.trace(model, (x,)), tmp_path / "net.pt")
     for name, kind in (("net.pt2", "exported program"), ("net.pt", "TorchScript")):
         target = load_target(str(tmp_path / name))
         assert target.kind == kind
