@@ -28,6 +28,7 @@ from holonet.calculus.laplacian import (
 from holonet.calculus.mean_value import ball_mean, circle_mean, mean_value_gap, sphere_mean
 from holonet.calculus.probes import Probes
 from holonet.calculus.sphere import SphereDeviation, sphere_deviation
+from holonet.calculus.tangent_kernel import tangent_kernel
 from holonet.calculus.taylor import (
     ConvergenceRadius,
     TaylorCoefficients,
@@ -103,6 +104,7 @@ __all__ = [
     "sphere_deviation",
     "sphere_mean",
     "szego_projection",
+    "tangent_kernel",
     "taylor_coefficients",
     "taylor_polynomial",
     "winding_number",
