@@ -161,8 +161,8 @@ CLAIMS = (
         "Below rho = sqrt(1 - 1/d) no pairs of balls shatter d points.",
         "Not claimed: the threshold is that of pairs symmetric about 0.",
         "The least ratio over free centers (descent from 8 starts), for the worst labelling, minus "
-        "the threshold. Confirmed if it is not below 0. A theorem for even d says sqrt(1 - 1/(d - "
-        "1)): d + 1 points of a simplex lie in d dimensions.",
+        "the threshold. Confirmed if it is not below 0. For even d the least ratio is sqrt(1 - "
+        "1/(d - 1)), by the same computation with two offsets along the line between the balls.",
         evidence=evidence.two_balls_free,
         figure=figures.intervals(
             evidence.two_balls_free, "Free centers", "least ratio minus threshold", "No intervals."

@@ -115,7 +115,7 @@ def capacity(results: Results) -> Section:
             headers=["network", "examples", "standard fit", "robust fit"],
             rows=rows,
             caption="Of each seed, 5 dimensions, against balls of half of the largest radius that "
-            "separates the labels.",
+            "separates the labels. In ratios, a width above the cap counts as the cap plus 1.",
         ),
     )
 
