@@ -17,6 +17,7 @@ ROWS = {
     "_progress": 1,
     "_arguments": 1,
     "_provenance": 1,
+    "_named_object": 1,
     "_cache": 2,
     "statistics": 2,
     "domains": 2,

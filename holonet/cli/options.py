@@ -20,6 +20,7 @@ __all__ = [
     "JsonFlag",
     "NormOption",
     "OtherDataFlag",
+    "ProcessesOption",
     "QueriesOption",
     "RestartsOption",
     "RunOption",
@@ -85,6 +86,9 @@ StepsOption = Annotated[int | None, count("Steps of gradient ascent.")]
 RestartsOption = Annotated[int | None, count("Random starts.")]
 QueriesOption = Annotated[int | None, count("Queries of random search.")]
 ExamplesOption = Annotated[int, count("Number of attacked test examples, the first ones.")]
+ProcessesOption = Annotated[
+    int | None, count("How many processes work at once; one each core if not given.")
+]
 SeedOption = Annotated[int, seed_option("Of the attacks.")]
 
 

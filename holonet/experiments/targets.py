@@ -1,12 +1,7 @@
 """The models that commands are about: runs, objects of Python, exported programs, TorchScript."""
 
 import inspect
-import pkgutil
-import re
-import sys
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -15,6 +10,12 @@ import torch
 from torch import nn
 
 from holonet._arguments import checked
+from holonet._named_object import (
+    first_sentence,
+    is_object_name,
+    named_object,
+    working_folder_first,
+)
 from holonet.data import Dataset
 from holonet.errors import ConfigError, HolonetError
 from holonet.training import load_model, load_run
@@ -22,8 +23,8 @@ from holonet.training import load_model, load_run
 __all__ = ["FORMS", "Target", "load_target"]
 
 FORMS = (
-    "a run folder, module:attribute, an exported program (.pt2) or TorchScript (.pt, by "
-    "torch.jit.save)"
+    "a run folder, module:attribute or file.py:attribute, an exported program (.pt2) or "
+    "TorchScript (.pt, by torch.jit.save)"
 )
 """What a target may be, for messages and help."""
 
@@ -52,10 +53,10 @@ def load_target(text: str, *, with_data: bool = False) -> Target:
     """The model at a place.
 
     Args:
-        text: the folder of a finished run; `module:attribute`, the name of a `torch.nn.Module`, or
-            of a class or function that makes one without arguments, the working folder first; a
-            file of `torch.export.save`; or one of `torch.jit.save`. Only load files and modules
-            that you trust: all but runs may run code.
+        text: the folder of a finished run; `module:attribute` or `file.py:attribute`, the name of a
+            `torch.nn.Module`, or of a class or function that makes one without arguments; a file of
+            `torch.export.save`; or one of `torch.jit.save`. Only load files and modules that you
+            trust: all but runs may run code.
         with_data: whether the data of a run are loaded too.
 
     Raises:
@@ -72,8 +73,9 @@ def load_target(text: str, *, with_data: bool = False) -> Target:
         return Target(text, "exported program", _exported(path))
     if path.suffix in (".pt", ".pth", ".ts", ".torchscript"):
         return Target(text, "TorchScript", _scripted(path))
-    if re.fullmatch(r"[\w.]+:[\w.]+", text):
-        return Target(text, "object", _object(text))
+    if is_object_name(text):
+        with working_folder_first():
+            return Target(text, "object", _built(named_object(text), text))
     raise ConfigError(f"{text!r} is no model and no folder here: give {FORMS}")
 
 
@@ -83,7 +85,7 @@ def _exported(path: Path) -> nn.Module:
         program = torch.export.load(path)
     except Exception as error:  # of any kind: zipfile, pickle and torch read damaged bytes
         raise ConfigError(
-            f"{path} is no exported program ({_line(error)}): write it with "
+            f"{path} is no exported program ({first_sentence(error)}): write it with "
             "torch.export.save(torch.export.export(model, (x,)), path)"
         ) from error
     return program.module()
@@ -97,7 +99,7 @@ def _scripted(path: Path) -> nn.Module:
             return torch.jit.load(path)
     except RuntimeError as error:
         raise ConfigError(
-            f"{path} is no TorchScript ({_line(error)}): weights alone are no model. Give "
+            f"{path} is no TorchScript ({first_sentence(error)}): weights alone are no model. Give "
             "module:function that builds the model and loads them, or export it, "
             "torch.export.save(torch.export.export(model, (x,)), 'model.pt2')"
         ) from error
@@ -106,25 +108,6 @@ def _scripted(path: Path) -> nn.Module:
 def _require_file(path: Path) -> None:
     if not path.is_file():
         raise ConfigError(f"{path} does not exist: give {FORMS}")
-
-
-def _object(text: str) -> nn.Module:
-    module, _, attribute = text.partition(":")
-    with _working_folder_first():
-        try:
-            target = pkgutil.resolve_name(text)
-        except ModuleNotFoundError as error:
-            if error.name is None or not f"{module}.".startswith(f"{error.name}."):
-                raise ConfigError(f"{text}: {module} needs {error.name}: install it") from error
-            raise ConfigError(
-                f"{text}: there is no module {error.name} in the working folder {Path.cwd()} or "
-                "installed: change to its folder, or set PYTHONPATH"
-            ) from error
-        except AttributeError as error:
-            raise ConfigError(f"{text}: {module} has no {attribute}{_models(module)}") from error
-        except Exception as error:  # the module's own code runs
-            raise ConfigError(f"{text}: {module} cannot be imported: {_line(error)}") from error
-        return _built(target, text)
 
 
 def _built(target: Any, text: str) -> nn.Module:
@@ -151,36 +134,12 @@ def _built(target: Any, text: str) -> nn.Module:
     except HolonetError:
         raise
     except Exception as error:
-        raise ConfigError(f"{text}() fails: {type(error).__name__}: {_line(error)}") from error
+        raise ConfigError(
+            f"{text}() fails: {type(error).__name__}: {first_sentence(error)}"
+        ) from error
     if not isinstance(model, nn.Module):
         raise ConfigError(
             f"{text}() gives an object of type {type(model).__name__}: let it return a "
             "torch.nn.Module"
         )
     return model
-
-
-def _models(module: str) -> str:
-    """The modules and functions that a module of Python defines, for a message."""
-    found = vars(sys.modules[module]) if module in sys.modules else {}
-    names = [
-        name
-        for name, value in found.items()
-        if isinstance(value, nn.Module)
-        or (callable(value) and getattr(value, "__module__", None) == module)
-    ]
-    return f"; it has {', '.join(names[:8])}" if names else ""
-
-
-@contextmanager
-def _working_folder_first() -> Iterator[None]:
-    here = str(Path.cwd())
-    sys.path.insert(0, here)
-    try:
-        yield
-    finally:
-        sys.path.remove(here)
-
-
-def _line(error: Exception) -> str:
-    return re.split(r"\n|\. ", str(error).strip() or type(error).__name__)[0]

@@ -7,6 +7,7 @@ import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,10 +27,13 @@ from holonet.errors import (
 )
 from holonet.studies.claims import Results
 from holonet.studies.evidence import Finding
+from holonet.studies.processes import Entry, work_off
 from holonet.studies.report import study_report
 from holonet.studies.study import Cell, Study
 
 __all__ = ["StudyResult", "reproduce"]
+
+Identity = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -63,6 +67,7 @@ def reproduce(
     folder: Path,
     *,
     quick: bool = False,
+    processes: int = 1,
     progress: bool = False,
     command: str | None = None,
 ) -> StudyResult:
@@ -71,59 +76,83 @@ def reproduce(
     A finished cell is one file, cells/<key>.json, written atomically, with its digest beside it.
     Called again after a crash, finished cells are read back, and an interrupted one resumes from
     its folder cells/<key>/. A cell is computed anew where its settings changed, its file is
-    damaged, or it failed. A cell that fails with a HolonetError is recorded, and the others run.
-    The seconds of a cell are those of the call that finished it.
+    damaged, it failed, or one that it needs has other settings. A cell that fails with a
+    HolonetError is recorded, and the others run. The seconds of a cell are those of the call that
+    finished it.
 
     Args:
         study: the claims and cells.
         folder: of results.json, results.csv, report.html and cells/.
         quick: the short run.
+        processes: cells at work at once. A script that asks for more than one calls this under
+            `if __name__ == "__main__":`.
         progress: draw a progress bar on stderr.
         command: what makes the report again.
 
-    Law: called again, a finished study runs no cell and has the same findings.
+    Law: called again, a finished study runs no cell and has the same findings. The results do not
+        depend on the number of processes.
 
     Raises:
         ConfigError: two cells with one key, a key that is no file name, settings that are not
-            JSON.
+            JSON, a cell that needs one that is not before it; processes below 1; a study that
+            cannot be handed to other processes.
         RunExistsError: another process is at work in the folder.
         MissingDependencyError: there is nothing to draw with; before any work.
-        HolonetError: every cell failed; the first one's error.
+        HolonetError: every cell failed; the first one's error. Or a process was killed.
     """
     from holonet.plots import write_report  # before the work: it may be missing
 
+    if processes < 1:
+        raise ConfigError(f"reproduce(processes={processes}): at least 1")
     cells = _checked(study.cells(quick))
     with folder_lock(folder, RunExistsError):
-        done, page = _reproduce(study, cells, folder, quick, progress, command)
+        saved, errors = _saved(study, cells, folder / "cells", processes, progress)
+        if errors and not saved:
+            raise next(iter(errors.values()))
+        done, page = _judged(study, cells, saved, errors, folder, quick, command)
         write_report(page, done.report)
     return done
 
 
-def _reproduce(
+def _saved(
+    study: Study, cells: Sequence[Cell], folder: Path, processes: int, progress: bool
+) -> tuple[dict[str, Entry], dict[str, HolonetError]]:
+    """The entries of finished cells and the errors of the others, in the order of the cells."""
+    identities = _identities(study, cells)
+    kept = {c.key: _finished(c, identities[c.key], folder) for c in cells}
+    rest = [cell for cell in cells if kept[cell.key] is None]
+    begun: dict[str, float] = {}
+    answers: dict[str, Entry | HolonetError] = {k: e for k, e in kept.items() if e is not None}
+    with progress_bar(progress, MofNCompleteColumn(), TimeElapsedColumn()) as bar:
+        task = bar.add_task(study.name, total=len(cells), completed=len(answers))
+
+        def advance(key: str, fraction: float) -> None:
+            begun[key] = fraction
+            completed = len(answers) + sum(begun.values())
+            bar.update(task, description=" ".join(begun), completed=completed)
+
+        work = partial(_compute, study, identities, folder)
+        for cell, answer in work_off(work, rest, processes, advance):
+            begun.pop(cell.key, None)
+            answers[cell.key] = answer
+            bar.update(task, completed=len(answers) + sum(begun.values()))
+        bar.update(task, description=study.name, completed=len(cells))
+    saved, errors = {}, {}
+    for cell in cells:
+        answer = answers[cell.key]
+        (errors if isinstance(answer, HolonetError) else saved)[cell.key] = answer
+    return saved, errors
+
+
+def _judged(
     study: Study,
     cells: Sequence[Cell],
+    saved: dict[str, Entry],
+    errors: dict[str, HolonetError],
     folder: Path,
     quick: bool,
-    progress: bool,
     command: str | None,
 ) -> tuple[StudyResult, Report]:
-    saved: dict[str, dict[str, Any]] = {}
-    errors: dict[str, HolonetError] = {}
-    with progress_bar(progress, MofNCompleteColumn(), TimeElapsedColumn()) as bar:
-        task = bar.add_task(study.name, total=len(cells))
-        for number, cell in enumerate(cells):
-            bar.update(task, description=cell.key, completed=number)
-
-            def advance(fraction: float, done: int = number) -> None:
-                bar.update(task, completed=done + fraction)
-
-            try:
-                saved[cell.key] = _do(study, cell, folder / "cells", advance)
-            except HolonetError as error:
-                errors[cell.key] = error
-        bar.update(task, description=study.name, completed=len(cells))
-    if errors and not saved:
-        raise next(iter(errors.values()))
     results = {key: entry["result"] for key, entry in saved.items()}
     failed = {key: f"{type(error).__name__}: {error}" for key, error in errors.items()}
     findings = _findings(study, results, failed)
@@ -157,17 +186,19 @@ def _checked(cells: Sequence[Cell]) -> Sequence[Cell]:
             )
         if keys.count(key) > 1:
             raise ConfigError(f"there are {keys.count(key)} cells {key!r}: give each its own key")
+    for number, cell in enumerate(cells):
+        late = [need for need in cell.needs if need not in keys[:number]]
+        if late:
+            raise ConfigError(
+                f"cell {cell.key!r} needs {', '.join(late)}: cells come after those that they need"
+            )
     return cells
 
 
-def _do(
-    study: Study, cell: Cell, folder: Path, on_progress: Callable[[float], None]
-) -> dict[str, Any]:
-    """What the file of a cell holds, read back if it is of these settings."""
-    identity = _identity(study, cell)
-    file, own = folder / f"{cell.key}.json", folder / cell.key
+def _finished(cell: Cell, identity: Identity, folder: Path) -> Entry | None:
+    """What the file of a cell holds, if it is whole and of these settings."""
 
-    def read(path: Path) -> dict[str, Any]:
+    def read(path: Path) -> Entry:
         content = read_kept(path, identity)
         entry = {name: content[name] for name in ("identity", "key", "seconds", "result")}
         whole = entry["key"] == cell.key and isinstance(entry["result"], dict)
@@ -175,9 +206,18 @@ def _do(
             raise CheckpointError(f"{path} is not what a finished cell keeps")
         return entry
 
-    earlier = recall(file, read)
-    if earlier is not None:
-        return earlier
+    return recall(folder / f"{cell.key}.json", read)
+
+
+def _compute(
+    study: Study,
+    identities: Mapping[str, Identity],
+    folder: Path,
+    cell: Cell,
+    on_progress: Callable[[float], None],
+) -> Entry:
+    """Run a cell and keep its result."""
+    identity, own = identities[cell.key], folder / cell.key
     started = own / "identity.json"
     if started.exists() and recall(started, lambda path: read_kept(path, identity)) is None:
         shutil.rmtree(own)  # of other settings: its checkpoints must not be resumed
@@ -191,21 +231,31 @@ def _do(
         raise NumericalError(
             f"cell {cell.key} came to a number that is not finite: {result}"
         ) from None
+    file = folder / f"{cell.key}.json"
     return keep(file, identity, key=cell.key, seconds=seconds, result=result)
 
 
-def _identity(study: Study, cell: Cell) -> dict[str, Any]:
-    """All that a cell's result depends on, as JSON gives it back."""
-    identity = {"study": study.name, "revision": study.revision, "settings": asdict(cell.settings)}
-    try:
-        return json.loads(json.dumps(identity))
-    except TypeError as error:
-        raise ConfigError(f"the settings of cell {cell.key} are not JSON: {error}") from None
+def _identities(study: Study, cells: Sequence[Cell]) -> dict[str, Identity]:
+    """All that the result of each cell depends on, as JSON gives it back, by key."""
+    identities: dict[str, Identity] = {}
+    for cell in cells:
+        identity = {
+            "study": study.name,
+            "revision": study.revision,
+            "settings": asdict(cell.settings),
+        }
+        if cell.needs:
+            identity["needs"] = {need: identities[need] for need in cell.needs}
+        try:
+            identities[cell.key] = json.loads(json.dumps(identity))
+        except TypeError as error:
+            raise ConfigError(f"the settings of cell {cell.key} are not JSON: {error}") from None
+    return identities
 
 
 def _findings(study: Study, results: Results, failed: Mapping[str, str]) -> tuple[Finding, ...]:
     """One for each claim; each says which cells failed."""
-    findings = tuple(claim.finding(results) for claim in study.claims)
+    findings = study.findings(results)
     if not failed:
         return findings
     lost = f"{len(failed)} of {len(failed) + len(results)} cells failed and are left out: "

@@ -8,7 +8,8 @@ from typing import Any, ClassVar
 
 from holonet.data import Dataset
 from holonet.errors import ConfigError
-from holonet.studies.claims import Claim, Result
+from holonet.studies.claims import Claim, Result, Results
+from holonet.studies.evidence import Finding
 
 __all__ = ["Cell", "Study"]
 
@@ -21,14 +22,17 @@ class Cell:
         key: its name, that of its file too: letters, digits, dots, dashes, underscores.
         settings: a frozen dataclass of all that the result depends on, in types that JSON knows.
             A seed is called `seed`.
+        needs: keys of earlier cells that are finished before this one begins. Their folders lie
+            beside its own.
     """
 
     key: str
     settings: Any
+    needs: tuple[str, ...] = ()
 
 
 class Study(ABC):
-    """What a paper claims and how it is tested: subclass it, and hand it to `reproduce`.
+    """What is claimed and how it is tested: subclass it, and hand it to `reproduce`.
 
     Args:
         data: what to run on; None for the study's own, the bundled digits.
@@ -70,6 +74,11 @@ class Study(ABC):
         Args:
             cell: one of `cells`.
             folder: its own, for weights and checkpoints. After a crash it holds what was done
-                before: train by `training.fit(..., run_dir=folder, resume=True)`.
+                before: train by `training.fit(..., run_dir=folder, resume=True)`. The same call
+            with the folder of a cell that this one needs reads its network back.
             on_progress: to be called with the fraction that is done.
         """
+
+    def findings(self, results: Results) -> tuple[Finding, ...]:
+        """One for each claim, in their order."""
+        return tuple(claim.finding(results) for claim in self.claims)

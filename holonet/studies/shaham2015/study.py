@@ -91,7 +91,11 @@ class Shaham2015(Study):
             size = replace(size, epochs=self.epochs)
         of_data = (data.name, data.fingerprint(), len(data.x_train), len(data.x_test))
         return [
-            Cell(f"{net}-seed{seed}", Settings(net, seed, size, *of_data, quick))
+            Cell(
+                f"{net}-seed{seed}",
+                Settings(net, seed, size, *of_data, quick),
+                (f"baseline-seed{seed}",) if NETS[net] else (),
+            )
             for seed in range(self.seeds or SEEDS)
             for net in NETS
         ]
@@ -114,10 +118,9 @@ class Shaham2015(Study):
         )
         model = network(size.width, data.num_classes, seed)
         baseline = model
-        if NETS[net]:  # before the training, which is in vain where the baseline failed
+        for need in cell.needs:
             baseline = network(size.width, data.num_classes, seed)
-            own = folder.parent / f"baseline-seed{seed}"
-            fit(baseline, data, rule_of(""), train, run_dir=own, resume=True)  # reads it back
+            fit(baseline, data, rule_of(""), train, run_dir=folder.parent / need, resume=True)
         total = train.epochs * -(-len(data.x_train) // train.batch_size)
         records = fit(
             model,
