@@ -46,14 +46,21 @@ def named_object(text: str) -> Any:
         raise ConfigError(f"{text}: name the file of letters, digits and underscores")
     if str(path.parent) not in sys.path:
         sys.path.insert(0, str(path.parent))
+    if path.stem in sys.modules:
+        _require_same(path, text)
     found = _resolved(f"{path.stem}:{attribute}", path.stem, attribute)
+    _require_same(path, text)
+    return found
+
+
+def _require_same(path: Path, text: str) -> None:
+    """Refuse the name of a file that another module has."""
     other = getattr(sys.modules[path.stem], "__file__", None)
     if other is None or Path(other).resolve() != path:
         raise ConfigError(
             f"{text}: the name {path.stem} is taken by the module {other or 'of Python itself'}: "
             "rename the file"
         )
-    return found
 
 
 def first_sentence(error: Exception) -> str:

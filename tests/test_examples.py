@@ -1,9 +1,15 @@
 """The examples run and show what they claim."""
 
 import importlib.util
+import json
+import sys
 from pathlib import Path
 from types import ModuleType
 from typing import Any
+
+from typer.testing import CliRunner
+
+from holonet.cli.main import app
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 
@@ -43,3 +49,21 @@ def test_soft_holomorphy(capsys: Any) -> None:
     accuracies, residuals = ([float(row[k]) for row in rows] for k in (1, 4))
     assert min(accuracies) > 80
     assert residuals[1] < residuals[0] / 2
+
+
+def test_own_study(tmp_path: Path) -> None:
+    """From the command line, in processes, as a user runs it."""
+    study = f"{EXAMPLES / 'own_study.py'}:WiderIsMoreRobust"
+    options = ["--quick", "--seeds", "2", "--epochs", "2", "--processes", "2", "--json"]
+    path = list(sys.path)
+    try:
+        done = CliRunner().invoke(app, ["reproduce", study, *options, "--out", str(tmp_path)])
+    finally:
+        sys.path[:] = path
+        sys.modules.pop("own_study", None)
+    assert done.exit_code == 0, done.output
+    record = json.loads(done.stdout)
+    assert record["study"] == "wider"
+    assert len(record["cells"]) == 4
+    assert record["findings"][0]["verdict"] in ("undecided", "confirmed", "refuted")
+    assert "Is the wider network more robust?" in (tmp_path / "report.html").read_text()

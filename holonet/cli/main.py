@@ -41,6 +41,7 @@ KEPT = {
     "compare": AGAIN,
     "demo": AGAIN,
     "diagnose": AGAIN,
+    "hypothesis": AGAIN,
     "reproduce": AGAIN,
     "bench": "The cases that were finished are in its file.",
 }
@@ -143,6 +144,11 @@ _command(
     "reproduce",
     "Test what a paper claims, claim by claim, over several seeds; write a report.",
     lambda: import_module("holonet.cli.reproduce").reproduce,
+)
+_command(
+    "hypothesis",
+    "Test whether analytic, complex and harmonic networks are more robust; write a report.",
+    lambda: import_module("holonet.cli.hypothesis").hypothesis,
 )
 _command(
     "diagnose",

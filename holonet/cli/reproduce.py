@@ -57,7 +57,7 @@ def reproduce(
 
     [dim]holonet reproduce shaham2015 --quick[/dim]
     [dim]holonet reproduce shaham2015 --data mnist --data-root ~/data --epochs 10[/dim]
-    [dim]holonet reproduce examples/own_study.py:BetterWithWidth --quick[/dim]
+    [dim]holonet reproduce examples/own_study.py:WiderIsMoreRobust --quick[/dim]
     """
     kind = study_named(name)
     config = configured(RunConfig(), settings)

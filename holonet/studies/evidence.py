@@ -49,12 +49,16 @@ class Finding:
         verdict: computed from the numbers.
         numbers: the intervals behind the verdict, in plain types.
         text: the numbers in words.
+        effect: the size of the effect, for a table; empty if the text alone has it.
+        otherwise: what would have changed the verdict.
     """
 
     claim: str
     verdict: Verdict
     numbers: dict[str, Any]
     text: str
+    effect: str = ""
+    otherwise: str = ""
 
 
 @dataclass(frozen=True)

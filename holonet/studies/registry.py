@@ -9,13 +9,23 @@ from holonet.errors import ConfigError, UnknownNameError
 from holonet.studies.barati2022 import Barati2022
 from holonet.studies.deng2020 import Deng2020
 from holonet.studies.gao2019 import Gao2019
+from holonet.studies.hypothesis import Hypothesis
 from holonet.studies.shaham2015.study import Shaham2015
 from holonet.studies.study import Study
 
 __all__ = ["STUDIES", "study_named"]
 
 STUDIES: Mapping[str, type[Study]] = MappingProxyType(
-    {study.name: study for study in (Barati2022, Deng2020, Gao2019, Shaham2015)}
+    {
+        study.name: study
+        for study in (
+            Barati2022,
+            Deng2020,
+            Gao2019,
+            Hypothesis,
+            Shaham2015,
+        )
+    }
 )
 """Every study, read-only."""
 

@@ -22,14 +22,18 @@ def study_report(study: Study, findings: Sequence[Finding], record: Mapping[str,
         record: what results.json holds.
     """
     pairs = list(zip(study.claims, findings, strict=True))
+    effects = any(finding.effect for finding in findings)
     results = {key: cell["result"] for key, cell in record["cells"].items()}
     failed = [f"Cell {key} failed: {error}" for key, error in record["failed"].items()]
     return Report(
         title=study.title,
         summary=_summary(pairs, record),
         headline=Table(
-            headers=["claim", "said by the paper", "verdict"],
-            rows=[[c.statement, str(c.standing), str(f.verdict)] for c, f in pairs],
+            headers=["claim", "said by the paper", "verdict", *(["effect"] if effects else [])],
+            rows=[
+                [c.statement, str(c.standing), str(f.verdict), *([f.effect] if effects else [])]
+                for c, f in pairs
+            ],
             caption="Verdicts follow from intervals over seeds. The sections give their numbers.",
         ),
         sections=[_section(c, f, c.section(results)) for c, f in pairs],
@@ -67,6 +71,7 @@ def _section(claim: Claim, finding: Finding, section: Section) -> Section:
         f"Source ({claim.standing}): {claim.source}",
         f"Test: {claim.test}",
         f"Verdict: {finding.verdict}. {finding.text}",
+        finding.otherwise and f"What would have changed the verdict: {finding.otherwise}",
         section.text,
     ]
     return replace(section, text="\n\n".join(part for part in parts if part))

@@ -74,8 +74,9 @@ class Study(ABC):
         Args:
             cell: one of `cells`.
             folder: its own, for weights and checkpoints. After a crash it holds what was done
-                before: train by `training.fit(..., run_dir=folder, resume=True)`. The same call
-            with the folder of a cell that this one needs reads its network back.
+                before: train by `training.fit(..., run_dir=folder, resume=True)`. The weights
+            of a cell that this one needs are read by `training.load_weights`, which several cells
+            may do at once.
             on_progress: to be called with the fraction that is done.
         """
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from holonet.errors import UnknownNameError
+from holonet.errors import ConfigError, UnknownNameError
 from holonet.studies.registry import STUDIES, study_named
 
 
@@ -29,3 +29,22 @@ def test_there_are_several_seeds(name: str, quick: bool) -> None:
 def test_near_misses_are_named() -> None:
     with pytest.raises(UnknownNameError, match="shaham2015"):
         study_named("shaham2051")
+
+
+def test_a_study_of_ones_own_is_a_class_by_its_place() -> None:
+    assert study_named("own_studies:Sums").name == "sums"
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("own_studies:NoStudy", "is no study: name a subclass of holonet.studies.Study"),
+        ("own_studies:positive", "is no study"),
+        ("own_studies:Half", r"has no title, run_cell\(\): examples/own_study.py shows"),
+        ("own_studies:Nothing", "has no Nothing; it has"),
+        ("nowhere/study.py:Mine", "study.py does not exist"),
+    ],
+)
+def test_what_is_no_study_is_said(name: str, words: str) -> None:
+    with pytest.raises(ConfigError, match=words):
+        study_named(name)

@@ -13,10 +13,11 @@ from holonet.errors import DataError
 from holonet.statistics import (
     Interval,
     mean_interval,
+    node_effects,
+    pair_correlation,
     paired_difference,
     rank_correlation_interval,
 )
-from holonet.studies.barati2022.pairs import node_effects, pair_correlation
 from holonet.studies.barati2022.settings import of_part
 from holonet.studies.claims import Result, Results
 from holonet.studies.evidence import Criterion, Evidence

@@ -13,8 +13,9 @@ from holonet.studies.shaham2015.claims import CLAIMS
 from holonet.studies.shaham2015.evidence import NETS, RADII
 from holonet.studies.shaham2015.networks import at_32, attacked, network
 from holonet.studies.study import Cell, Study
-from holonet.training import EmpiricalRisk, TrainConfig, accuracy, fit
+from holonet.training import EmpiricalRisk, TrainConfig, accuracy, fit, load_weights
 from holonet.training.rules import Rule, shaham
+from holonet.training.run_folder import WEIGHTS
 
 __all__ = ["Settings", "Shaham2015", "Size", "rule_of"]
 
@@ -120,7 +121,7 @@ class Shaham2015(Study):
         baseline = model
         for need in cell.needs:
             baseline = network(size.width, data.num_classes, seed)
-            fit(baseline, data, rule_of(""), train, run_dir=folder.parent / need, resume=True)
+            load_weights(folder.parent / need / WEIGHTS, baseline)
         total = train.epochs * -(-len(data.x_train) // train.batch_size)
         records = fit(
             model,

@@ -10,9 +10,10 @@ from torch.nn.functional import one_hot
 
 from holonet._types import RealTensor
 from holonet.errors import DataError, DomainError, ShapeError
-from holonet.statistics import Interval
+from holonet.statistics.intervals import Interval
+from holonet.statistics.permutation import PValues, share_beyond
 
-__all__ = ["node_effects", "pair_correlation"]
+__all__ = ["node_effects", "pair_correlation", "pair_test"]
 
 Pairs = Num[Tensor, "nodes nodes"]
 
@@ -24,6 +25,7 @@ def pair_correlation(
     y: Pairs,
     controls: Sequence[Pairs] = (),
     *,
+    confidence: float = 0.95,
     resamples: int = 1000,
     seed: int = 0,
 ) -> Interval:
@@ -32,13 +34,14 @@ def pair_correlation(
     The bootstrap draws networks with replacement, not pairs. A network that is drawn twice counts
     with all its pairs twice; a pair of two copies of it is left out. Values are ranked once, among
     all pairs. The spread of Fisher's z over the draws and Student's t with one degree of freedom
-    less than there are networks give the interval at 95%; over 12 to 24 networks it covered a
+    less than there are networks give the interval; at 95%, over 12 to 24 networks it covered a
     true 0 in 93 to 99 of 100 simulations, and the draws' own percentiles in 86 to 99.
 
     Args:
         x, y: numbers for source i and target j at [i, j]; diagonals are not looked at.
         controls: numbers of the same kind. The correlation is that of what is left of the ranks
             of x and y when their linear dependence on the ranks of the controls is removed.
+        confidence: of the interval.
         resamples, seed: of the bootstrap.
 
     Law: in [-1, 1]; unchanged by increasing functions of x, y or a control, and by a common
@@ -60,30 +63,66 @@ def pair_correlation(
         Snijders and Borgatti (1999).
     """
     from scipy.special import stdtrit
-    from scipy.stats import rankdata
 
     if resamples < 20:
         raise DomainError(f"pair_correlation(resamples={resamples}): at least 20")
     count = _require_square(x, y, *controls)
-    pairs = ~torch.eye(count, dtype=torch.bool)
-    values = torch.stack([matrix.double()[pairs] for matrix in (x, y, *controls)])
-    ranks = torch.from_numpy(rankdata(values.numpy(), axis=-1))
-    source, target = pairs.nonzero().unbind(1)
-
-    estimate = float(_at(torch.ones(1, count), ranks, source, target))
-    if math.isnan(estimate):
-        raise DataError(
-            f"the correlation over {count} networks is undefined: all values of a matrix are "
-            "equal, or made of the controls; it needs values that differ beyond them"
-        )
+    ranks, source, target = _ranks(x, y, *controls)
+    estimate = _defined(_at(torch.ones(1, count), ranks, source, target), count)
     generator = torch.Generator().manual_seed(seed)
     draws = torch.randint(count, (resamples, count), generator=generator)
     correlations = _at(one_hot(draws, count).sum(1), ranks, source, target)
     z = _fisher(correlations[~correlations.isnan()])
-    half = float(stdtrit(count - 1, 0.975)) * math.sqrt(count / (count - 1)) * float(z.std())
+    half = (
+        float(stdtrit(count - 1, (1 + confidence) / 2))
+        * math.sqrt(count / (count - 1))
+        * float(z.std())
+    )
     middle = float(_fisher(torch.tensor(estimate)))
     low, high = min(estimate, math.tanh(middle - half)), max(estimate, math.tanh(middle + half))
-    return Interval(estimate, low, high, count, f"bootstrap over {count} networks")
+    method = f"bootstrap over {count} networks"
+    return Interval(estimate, low, high, count, method, confidence)
+
+
+def pair_test(
+    x: Pairs,
+    y: Pairs,
+    controls: Sequence[Pairs] = (),
+    *,
+    resamples: int = 9999,
+    seed: int = 0,
+) -> PValues:
+    """Whether the correlation of `pair_correlation` is 0, by permutations of the networks.
+
+    What is left of the ranks of x is permuted, rows and columns alike, so that pairs that share a
+    network stay together.
+
+    Raises:
+        ShapeError, DataError: as `pair_correlation`.
+        DomainError: resamples below 1.
+
+    References:
+        Dekker, Krackhardt and Snijders (2007).
+    """
+    if resamples < 1:
+        raise DomainError(f"pair_test(resamples={resamples}): at least 1")
+    count = _require_square(x, y, *controls)
+    ranks, source, target = _ranks(x, y, *controls)
+    observed = _defined(_at(torch.ones(1, count), ranks, source, target), count)
+    given = torch.cat([torch.ones_like(ranks[:1]), ranks[2:]])
+    _, sizes, basis = torch.linalg.svd(given, full_matrices=False)
+    basis = basis[sizes > 1e-9 * sizes.max()]
+    left = ranks[:2] - ranks[:2] @ basis.T @ basis
+    matrix = x.new_zeros((count, count), dtype=torch.float64).index_put((source, target), left[0])
+    generator = torch.Generator().manual_seed(seed)
+    draws = []
+    for _ in range(resamples):
+        order = torch.randperm(count, generator=generator)
+        permuted = matrix[order][:, order][source, target]
+        rest = permuted - permuted @ basis.T @ basis
+        draws.append(rest @ left[1] / (rest.norm() * left[1].norm()).clamp_min(1e-300))
+    method = f"{resamples} permutations of {count} networks"
+    return share_beyond(observed, torch.stack(draws).numpy(), method)
 
 
 def node_effects(count: int) -> list[Float[Tensor, "count count"]]:
@@ -95,6 +134,25 @@ def node_effects(count: int) -> list[Float[Tensor, "count count"]]:
     """
     unit = torch.eye(count, dtype=torch.float64)[1:, :, None].expand(-1, -1, count)
     return [*unit, *unit.mT]
+
+
+def _ranks(*matrices: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Those of the entries beside the diagonal, a row for each matrix, and their places."""
+    from scipy.stats import rankdata
+
+    pairs = ~torch.eye(len(matrices[0]), dtype=torch.bool)
+    values = torch.stack([matrix.double()[pairs] for matrix in matrices])
+    source, target = pairs.nonzero().unbind(1)
+    return torch.from_numpy(rankdata(values.numpy(), axis=-1)), source, target
+
+
+def _defined(correlation: Tensor, count: int) -> float:
+    if math.isnan(float(correlation)):
+        raise DataError(
+            f"the correlation over {count} networks is undefined: all values of a matrix are "
+            "equal, or made of the controls; it needs values that differ beyond them"
+        )
+    return float(correlation)
 
 
 def _at(times: Tensor, ranks: Tensor, source: Tensor, target: Tensor) -> RealTensor:

@@ -8,7 +8,7 @@ import mpmath
 import numpy as np
 import pytest
 import torch
-from hypothesis import assume, given
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -18,7 +18,6 @@ from holonet.statistics import (
     bootstrap_interval,
     mean_interval,
     paired_difference,
-    rank_correlation_interval,
     wilson_interval,
 )
 
@@ -70,26 +69,6 @@ def test_what_pairs_share_cancels(values, shift):
     assert (one.low, one.high) == pytest.approx((other.low, other.high), abs=1e-6)
 
 
-@given(values=pairs, seed=st.integers(0, 9))
-def test_the_interval_of_a_rank_correlation_is_a_bootstrap_over_pairs(values, seed):
-    x, y = zip(*values, strict=True)
-    assume(len(set(map(float, x))) > 1 and len(set(map(float, y))) > 1)
-    found = rank_correlation_interval(x, y, resamples=200, seed=seed)
-    assert found.estimate == pytest.approx(stats.spearmanr(x, y).statistic, abs=1e-9)
-    assert -1 <= found.low <= found.high <= 1
-    assert found == rank_correlation_interval(x, y, resamples=200, seed=seed)
-
-
-def test_a_tight_relation_has_a_tight_interval_and_noise_has_none():
-    generator = torch.Generator().manual_seed(0)
-    x, noise = torch.randn(2, 60, generator=generator).tolist()
-    tight = rank_correlation_interval(x, [a + 0.05 * b for a, b in zip(x, noise, strict=True)])
-    loose = rank_correlation_interval(x, noise)
-    assert tight.is_above(0.95)
-    assert loose.low < 0 < loose.high
-    assert 0.3 < loose.high - loose.low < 0.7  # near 4 / sqrt(60)
-
-
 def test_the_bootstrap_of_a_mean_is_near_the_normal_interval():
     rows = np.random.default_rng(1).normal(size=(200, 1))
     found = bootstrap_interval(lambda r: r.mean((-2, -1)), rows, resamples=4000)
@@ -101,21 +80,12 @@ def test_the_bootstrap_of_a_mean_is_near_the_normal_interval():
 
 
 def test_resamples_on_which_nothing_is_defined_are_left_out():
-    """Of two pairs every resample but the pairs themselves is constant."""
-    found = rank_correlation_interval([1, 2], [3, 5], resamples=50)
-    assert (found.low, found.estimate, found.high) == (1, 1, 1)
     none = bootstrap_interval(
         lambda r: np.where((np.diff(r[..., 0]) == 1).all(-1), r[..., 0, 0], math.nan),
         np.arange(9.0)[:, None],
         resamples=5,
     )
     assert not none.is_finite
-
-
-def test_the_global_stream_is_left_alone():
-    before = torch.get_rng_state()
-    rank_correlation_interval([1, 2, 3], [1, 3, 2])
-    assert torch.equal(torch.get_rng_state(), before)
 
 
 @given(low=numbers, width=st.floats(0, 10), value=numbers, factor=st.floats(0.01, 100))
@@ -133,10 +103,7 @@ def test_an_interval_lies_on_one_side_or_on_neither(low, width, value, factor):
         (lambda: mean_interval([]), DataError, "at least one value"),
         (lambda: mean_interval([1.0, math.nan]), DataError, "finite"),
         (lambda: paired_difference([1.0], [1.0, 2.0]), DataError, "1 and 2 values"),
-        (lambda: rank_correlation_interval([1.0], [1.0]), DataError, "at least 2 pairs"),
-        (lambda: rank_correlation_interval([1.0, 2.0], [1.0, math.inf]), DataError, "finite"),
-        (lambda: rank_correlation_interval([1, 1], [1, 2]), DataError, "undefined"),
-        (lambda: rank_correlation_interval([1, 2], [1, 2], resamples=0), DomainError, "=0"),
+        (lambda: mean_interval([1.0, 2.0], confidence=1.0), DomainError, "confidence=1.0"),
         (lambda: Interval(0, 0, 0, 1, "").scaled(-1), DomainError, "positive"),
     ],
 )

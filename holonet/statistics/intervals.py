@@ -1,4 +1,4 @@
-"""Confidence intervals: of proportions, of means and paired differences, of rank correlations."""
+"""Confidence intervals: of proportions, of means and paired differences, and by the bootstrap."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -15,9 +15,9 @@ from holonet.errors import DataError, DomainError
 __all__ = [
     "Interval",
     "bootstrap_interval",
+    "finite_values",
     "mean_interval",
     "paired_difference",
-    "rank_correlation_interval",
     "wilson_interval",
 ]
 
@@ -33,6 +33,7 @@ class Interval:
         low, high: the ends; infinite where a single value has no interval.
         count: the number of values behind it.
         method: how the ends were computed, for a reader.
+        confidence: the share of such intervals that contain the truth.
     """
 
     estimate: Number
@@ -40,6 +41,7 @@ class Interval:
     high: Number
     count: int
     method: str
+    confidence: Number = 0.95
 
     @property
     def ends(self) -> tuple[Number, Number]:
@@ -76,7 +78,7 @@ class Interval:
         if not self.is_finite:
             return f"{self.estimate:.{digits}f}{unit} (one value, no interval)"
         ends = f"{self.low:.{digits}f} to {self.high:.{digits}f}"
-        return f"{self.estimate:.{digits}f}{unit} (95% interval {ends})"
+        return f"{self.estimate:.{digits}f}{unit} ({100 * self.confidence:.3g}% interval {ends})"
 
 
 @checked
@@ -107,17 +109,18 @@ def wilson_interval(successes: int, trials: int, confidence: float = 0.95) -> In
     center = (p + z * z / (2 * trials)) / shrink
     half = z / shrink * (p * (1 - p) / trials + z * z / (4 * trials * trials)) ** 0.5
     low, high = min(p, max(0.0, center - half)), max(p, min(1.0, center + half))
-    return Interval(p, low, high, trials, "Wilson")
+    return Interval(p, low, high, trials, "Wilson", confidence)
 
 
 @checked
-def mean_interval(values: Sequence[Number]) -> Interval:
-    """The mean with Student's interval at 95%: exact for values that are normal.
+def mean_interval(values: Sequence[Number], confidence: float = 0.95) -> Interval:
+    """The mean with Student's interval: exact for values that are normal.
 
     Law: the interval of a single value is the whole line; a shift of all values shifts it.
 
     Raises:
         DataError: no value, or one that is not finite.
+        DomainError: a confidence that is not between 0 and 1.
 
     Example:
         >>> interval = mean_interval([1.0, 2.0, 3.0])
@@ -129,16 +132,20 @@ def mean_interval(values: Sequence[Number]) -> Interval:
     """
     from scipy.special import stdtrit
 
-    v = _finite("mean_interval", values)
+    if not 0 < confidence < 1:
+        raise DomainError(f"mean_interval(confidence={confidence}): between 0 and 1")
+    v = finite_values("mean_interval", values)
     n, mean = len(v), float(v.mean())
     if n == 1:
-        return Interval(mean, -math.inf, math.inf, 1, "one value")
-    half = float(stdtrit(n - 1, 0.975)) * float(v.std(ddof=1)) / math.sqrt(n)
-    return Interval(mean, mean - half, mean + half, n, "Student's t")
+        return Interval(mean, -math.inf, math.inf, 1, "one value", confidence)
+    half = float(stdtrit(n - 1, (1 + confidence) / 2)) * float(v.std(ddof=1)) / math.sqrt(n)
+    return Interval(mean, mean - half, mean + half, n, "Student's t", confidence)
 
 
 @checked
-def paired_difference(first: Sequence[Number], second: Sequence[Number]) -> Interval:
+def paired_difference(
+    first: Sequence[Number], second: Sequence[Number], confidence: float = 0.95
+) -> Interval:
     """The mean of first - second over pairs, those of one seed for example, by Student's t.
 
     What the members of a pair share, weights at the start or batches, cancels.
@@ -157,38 +164,7 @@ def paired_difference(first: Sequence[Number], second: Sequence[Number]) -> Inte
             f"paired_difference of {len(first)} and {len(second)} values: "
             "give one partner for each, in the same order"
         )
-    return mean_interval([a - b for a, b in zip(first, second, strict=True)])
-
-
-@checked
-def rank_correlation_interval(
-    x: Sequence[Number], y: Sequence[Number], *, resamples: int = 2000, seed: int = 0
-) -> Interval:
-    """Spearman's rank correlation with the bootstrap interval over pairs.
-
-    Ties share their mean rank.
-
-    Law: in [-1, 1]; unchanged by increasing functions of x or of y; 1 of x with itself.
-
-    Raises:
-        DataError: the lengths differ, there are fewer than 2 pairs, a value is not finite, or x
-            or y is constant.
-        DomainError: resamples below 1.
-
-    Example:
-        >>> rank_correlation_interval([1, 2, 3], [10, 1000, 100]).estimate
-        0.5
-
-    References:
-        Spearman (1904).
-    """
-    asked = "rank_correlation_interval"
-    if len(x) != len(y) or len(x) < 2:
-        raise DataError(
-            f"{asked} of {len(x)} and {len(y)} values: give at least 2 pairs, a y for every x"
-        )
-    pairs = np.stack([_finite(asked, x), _finite(asked, y)], -1)
-    return bootstrap_interval(_spearman, pairs, resamples=resamples, seed=seed)
+    return mean_interval([a - b for a, b in zip(first, second, strict=True)], confidence)
 
 
 @checked
@@ -230,18 +206,12 @@ def bootstrap_interval(
     return Interval(estimate, low, high, len(rows), f"bootstrap, {resamples} resamples")
 
 
-def _spearman(pairs: Float[np.ndarray, "*batch rows 2"]) -> Float[np.ndarray, "*batch"]:
-    from scipy.stats import rankdata
+def finite_values(caller: str, values: Sequence[Number]) -> Float[np.ndarray, " values"]:
+    """The values as an array.
 
-    ranks = rankdata(pairs, axis=-2)
-    ranks -= ranks.mean(-2, keepdims=True)
-    x, y = ranks[..., 0], ranks[..., 1]
-    with np.errstate(invalid="ignore"):  # constant: 0 / 0
-        correlation = (x * y).sum(-1) / np.sqrt((x * x).sum(-1) * (y * y).sum(-1))
-    return np.asarray(np.clip(correlation, -1, 1))
-
-
-def _finite(caller: str, values: Sequence[Number]) -> Float[np.ndarray, " values"]:
+    Raises:
+        DataError: there is none, or one is not finite; the message names the caller.
+    """
     v = np.array([float(a) for a in values])
     if not len(v) or not np.isfinite(v).all():
         raise DataError(

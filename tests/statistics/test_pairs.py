@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy.stats import spearmanr
 
 from holonet.errors import DataError, DomainError, ShapeError
-from holonet.studies.barati2022.pairs import node_effects, pair_correlation
+from holonet.statistics import node_effects, pair_correlation, pair_test
 
 SEEDS = st.integers(0, 10**6)
 
@@ -105,3 +105,53 @@ def test_what_is_no_set_of_pairs_is_refused() -> None:
         pair_correlation(matrix(3, 0), matrix(3, 1))
     with pytest.raises(DataError, match="undefined"):
         pair_correlation(torch.ones(5, 5), matrix(5, 1))
+
+
+def simulated(count, seed, effect, shared=1.0):
+    """Pairs with effects of their networks in x and in y, a common cause, and a planted effect."""
+    generator = torch.Generator().manual_seed(seed)
+    own = shared * torch.randn(4, count, generator=generator, dtype=torch.float64)
+    noise = torch.randn(3, count, count, generator=generator, dtype=torch.float64)
+    control = noise[2]
+    x = own[0][:, None] + own[1] + control + noise[0]
+    y = own[2][:, None] + own[3] + control + noise[1] + effect * noise[0]
+    return x, y, [control]
+
+
+def found_rate(effect, shared=1.0, studies=150):
+    tests = [
+        pair_test(x, y, controls, resamples=99, seed=seed).above <= 0.05
+        for seed in range(studies)
+        for x, y, controls in [simulated(9, seed, effect, shared)]
+    ]
+    return sum(tests) / studies
+
+
+def test_pairs_that_share_a_network_give_no_false_positives() -> None:
+    """Treated as independent, the same pairs give three times the nominal rate."""
+    assert found_rate(0.0) < 0.1
+    assert found_rate(2.5) > 0.8
+    naive = []
+    for seed in range(150):
+        x, y, _ = simulated(9, seed, 0.0, 2.0)
+        control = simulated(9, seed, 0.0, 2.0)[2][0]
+        rest = (torch.tensor(off(m - control)) for m in (x, y))
+        naive.append(spearmanr(*rest, alternative="greater").pvalue <= 0.05)
+    assert sum(naive) / 150 > 0.13
+
+
+@given(SEEDS)
+def test_the_test_depends_on_ranks_alone_and_mirrors(seed) -> None:
+    x, y, controls = simulated(6, seed, 0.5)
+    found = pair_test(x, y, controls, resamples=99)
+    assert pair_test(x.exp(), y**3, controls, resamples=99) == found
+    mirrored = pair_test(-x, y, controls, resamples=99)
+    assert (mirrored.above, mirrored.below) == (found.below, found.above)
+    assert pair_test(x, y, [*controls, *controls], resamples=99) == found  # nothing is lost twice
+
+
+def test_a_test_needs_resamples_and_square_matrices() -> None:
+    with pytest.raises(DomainError, match="resamples=0"):
+        pair_test(matrix(5, 0), matrix(5, 1), resamples=0)
+    with pytest.raises(ShapeError):
+        pair_test(matrix(5, 0), matrix(6, 1))

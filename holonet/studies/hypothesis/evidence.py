@@ -1,0 +1,383 @@
+"""Effects with simultaneous intervals and tests; verdicts corrected for the number of claims."""
+
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+
+import torch
+
+from holonet.errors import DataError
+from holonet.statistics import (
+    Interval,
+    PValues,
+    RankCorrelation,
+    fewest_pairs,
+    holm,
+    mean_interval,
+    pair_correlation,
+    pair_test,
+    rank_correlation,
+    sign_flip_test,
+    standardized_effect,
+    student_test,
+)
+from holonet.studies.claims import Result, Results
+from holonet.studies.evidence import Finding, Verdict
+from holonet.studies.hypothesis.settings import ANALYTIC, PIECEWISE, RULES
+
+__all__ = [
+    "CLAIMS_STATED",
+    "LEVEL",
+    "Effect",
+    "Effects",
+    "analytic_activations",
+    "complex_coefficients",
+    "contrasts",
+    "harmonic_transfer",
+    "judged",
+    "members",
+    "mixtures",
+    "population",
+]
+
+LEVEL = 0.05
+"""Of one false confirmation among all claims."""
+
+CLAIMS_STATED = 7
+"""Claims that are corrected for, whether or not all are run."""
+
+CORRECTED = LEVEL / CLAIMS_STATED
+
+POINT = 0.01
+"""The least difference of accuracies that counts."""
+
+CORRELATION = 0.2
+"""The least rank correlation that counts."""
+
+PERMUTATIONS = 9999
+
+
+@dataclass(frozen=True)
+class Effect:
+    """A quantity that is claimed to be at least `least`.
+
+    Args:
+        interval: simultaneous, at the level of one among all claims.
+        test: one-sided, uncorrected.
+        least: the least that counts.
+        note: of the effect, for a reader.
+    """
+
+    interval: Interval
+    test: PValues
+    least: float
+    note: str = ""
+
+    @property
+    def text(self) -> str:
+        """The number, its interval and its p-value."""
+        points = self.least == POINT
+        interval = self.interval.scaled(100) if points else self.interval
+        shown = interval.text(2, " points" if points else "")
+        note = f", {self.note}" if self.note else ""
+        return f"{shown}, p {self.test.above:.2g} by {self.test.method}{note}"
+
+
+@dataclass(frozen=True)
+class Effects:
+    """What a claim rests on: all of `tested` must hold; `beside` decides nothing."""
+
+    tested: Mapping[str, Effect]
+    beside: Mapping[str, Interval] = field(default_factory=dict)
+    remark: str = ""
+
+
+def judged(
+    tests: Mapping[str, Callable[[Results], Effects]], results: Results, chosen: Sequence[str]
+) -> tuple[Finding, ...]:
+    """A finding for each claim, corrected for all that were stated.
+
+    A claim holds if all of its effects do, so that its p-value is the largest of them. Those of
+    the claims are corrected by Holm's method for the number stated.
+
+    Confirmed: the corrected p-value is at most `LEVEL`, and every estimate at least what counts.
+    Refuted: an interval lies below what counts. Undecided: neither.
+    """
+    found: dict[str, Effects] = {}
+    missing: dict[str, str] = {}
+    for key, test in tests.items():
+        try:
+            if key not in chosen:
+                raise DataError("it was not chosen for this run")
+            found[key] = test(results)
+        except DataError as error:
+            missing[key] = f"Not tested: {error}."
+    p_values = {key: max(e.test.above for e in f.tested.values()) for key, f in found.items()}
+    corrected = holm(p_values, CLAIMS_STATED)
+    return tuple(
+        _finding(key, found[key], corrected[key])
+        if key in found
+        else Finding(key, Verdict.NOT_TESTABLE, {}, missing[key])
+        for key in tests
+    )
+
+
+def _finding(key: str, effects: Effects, corrected: float) -> Finding:
+    small = [name for name, e in effects.tested.items() if e.interval.estimate < e.least]
+    below = [name for name, e in effects.tested.items() if e.interval.is_below(e.least)]
+    if below:
+        verdict = Verdict.REFUTED
+    elif corrected <= LEVEL and not small:
+        verdict = Verdict.CONFIRMED
+    else:
+        verdict = Verdict.UNDECIDED
+    beside = {name: i for name, i in effects.beside.items() if i.is_finite}
+    texts = [f"{name}: {effect.text}." for name, effect in effects.tested.items()]
+    texts.append(f"Corrected for {CLAIMS_STATED} claims p is {corrected:.2g}.")
+    intervals = {**{name: e.interval for name, e in effects.tested.items()}, **beside}
+    return Finding(
+        key,
+        verdict,
+        {name: asdict(i) for name, i in intervals.items()},
+        " ".join([*texts, effects.remark]).strip(),
+        effect="; ".join(_short(name, e) for name, e in effects.tested.items()),
+        otherwise=_otherwise(effects, corrected, verdict, small, below),
+    )
+
+
+def _short(name: str, effect: Effect) -> str:
+    """The effect for the table of verdicts."""
+    factor, digits = (100, 1) if effect.least == POINT else (1, 2)
+    low, middle, high = (
+        f"{factor * v:+.{digits}f}"
+        for v in (effect.interval.low, effect.interval.estimate, effect.interval.high)
+    )
+    return f"{name} {middle} ({low} to {high})"
+
+
+def _otherwise(
+    effects: Effects, corrected: float, verdict: Verdict, small: list[str], below: list[str]
+) -> str:
+    """What would have changed the verdict."""
+    if verdict is Verdict.CONFIRMED:
+        least = min(effects.tested.values(), key=lambda e: e.interval.estimate - e.least)
+        return (
+            f"Undecided if the corrected p-value had been above {LEVEL} (it is {corrected:.2g}), "
+            f"or an effect below {least.least:g} (the nearest is {least.interval.estimate:.3g}); "
+            f"refuted if an interval lay below that."
+        )
+    if verdict is Verdict.REFUTED:
+        ends = (f"{n}, which ends at {effects.tested[n].interval.high:.3g}" for n in below)
+        least = max(effects.tested[name].least for name in below)
+        return f"Undecided if these intervals had reached {least:g}: {'; '.join(ends)}."
+    reasons = [f"a corrected p-value of at most {LEVEL} (it is {corrected:.2g})"]
+    reasons *= corrected > LEVEL
+    reasons += [f"{n} of at least {effects.tested[n].least:g}" for n in small]
+    wide = ", ".join(
+        f"{n} ends at {e.interval.high:.3g}, not below {e.least:g}"
+        for n, e in effects.tested.items()
+    )
+    return f"Confirmed with {' and '.join(reasons)}. Not refuted, since {wide}."
+
+
+def paired(differences: Sequence[float]) -> Effect:
+    """The mean difference over seeds, tested by flipping signs, or by Student's t if too few.
+
+    Raises:
+        DataError: fewer than 2 seeds have both.
+    """
+    if len(differences) < 2:
+        raise DataError(
+            f"{len(differences)} seeds have both networks, an interval needs at least 2, and a "
+            f"permutation test at the corrected level {fewest_pairs(CORRECTED)}"
+        )
+    interval = mean_interval(differences, 1 - CORRECTED)
+    size = f"{standardized_effect(differences):.1f} standard deviations"
+    try:
+        return Effect(interval, sign_flip_test(differences, level=CORRECTED), POINT, size)
+    except DataError:
+        enough = fewest_pairs(CORRECTED)
+        note = f"{size}; a permutation test at the corrected level needs {enough} seeds, so that "
+        note += "normal differences are assumed"
+        return Effect(interval, student_test(differences), POINT, note)
+
+
+def members(results: Results, **wanted: object) -> Iterator[Result]:
+    """The results of networks with these properties."""
+    for result in results.values():
+        if result.get("part") == "member" and all(result[k] == v for k, v in wanted.items()):
+            yield result
+
+
+def _accuracies(results: Results, **wanted: object) -> dict[int, float]:
+    """Robust accuracy by seed."""
+    return {r["seed"]: r["robust"] for r in members(results, **wanted)}
+
+
+def _main(results: Results, **wanted: object) -> dict[int, float]:
+    """Of single networks of the largest widths, which are those of seed 1 too."""
+    widths = max((tuple(r["hidden"]) for r in members(results)), default=())
+    single = {"hidden": list(widths), "experts": 1}
+    return _accuracies(results, **(single | wanted))
+
+
+def _differences(*groups: Sequence[Mapping[int, float]]) -> list[float]:
+    """The mean of the first group minus that of the second, by seed that all have."""
+    seeds = sorted(set.intersection(*(set(one) for group in groups for one in group)))
+    first, second = ([math.fsum(o[s] for o in g) / len(g) for s in seeds] for g in groups)
+    return [a - b for a, b in zip(first, second, strict=True)]
+
+
+def contrasts(results: Results, rule: str) -> dict[str, list[float]]:
+    """By seed, of "analytic" and of each activation: minus the mean of the piecewise ones."""
+    real = {
+        name: _main(results, activation=name, coefficients="real", match="parameters", rule=rule)
+        for name in (*ANALYTIC, *PIECEWISE)
+    }
+    piecewise = [real[name] for name in PIECEWISE]
+    groups = {"analytic": [real[name] for name in ANALYTIC]}
+    groups |= {name: [one] for name, one in real.items()}
+    return {name: _differences(group, piecewise) for name, group in groups.items()}
+
+
+def analytic_activations(results: Results) -> Effects:
+    """H1a: analytic minus piecewise activations under the linearized rule."""
+    own = contrasts(results, "linearized")
+    beside = {name: mean_interval(v) for name, v in own.items() if name != "analytic" and v}
+    for rule in RULES[1:]:
+        if control := contrasts(results, rule)["analytic"]:
+            beside[f"analytic, {rule} training"] = mean_interval(control)
+    controls = "; ".join(
+        f"{name}: {i.scaled(100).text(1, ' points')}"
+        for name, i in beside.items()
+        if name.startswith("analytic") and i.is_finite
+    )
+    remark = f"Controls: {controls}." if controls else "Controls were not run."
+    return Effects({"analytic minus piecewise": paired(own["analytic"])}, beside, remark)
+
+
+def complex_coefficients(results: Results) -> Effects:
+    """H1b: complex minus real coefficients, at equal parameters and at equal multiply-adds."""
+    tested, beside = {}, {}
+    for match, words in (("parameters", "equal parameters"), ("macs", "equal multiply-adds")):
+        groups = [
+            {
+                name: _main(
+                    results,
+                    activation=name,
+                    coefficients=coefficients,
+                    match=chosen,
+                    rule="linearized",
+                )
+                for name in ANALYTIC
+            }
+            for coefficients, chosen in (("complex", "parameters"), ("real", match))
+        ]
+        tested[words] = paired(_differences(*(list(group.values()) for group in groups)))
+        for name in ANALYTIC:
+            own = _differences(*([group[name]] for group in groups))
+            beside[f"{name}, {words}"] = mean_interval(own)
+    return Effects(tested, beside)
+
+
+def mixtures(results: Results) -> Effects:
+    """H4: a mixture of holomorphic experts minus one holomorphic network of the same size."""
+
+    def kind(coefficients: str, regions: str = "") -> dict[int, float]:
+        wanted = {"experts": 4, "regions": regions} if regions else {}
+        return _main(
+            results,
+            activation="square",
+            coefficients=coefficients,
+            match="parameters",
+            rule="linearized",
+            **wanted,
+        )
+
+    mixture, single = kind("complex", "k-means"), kind("complex")
+    controls = {
+        "regions of k-means minus random ones": (mixture, kind("complex", "random")),
+        "real experts minus one real network": (kind("real", "k-means"), kind("real")),
+    }
+    own = paired(_differences([mixture], [single]))
+    beside = {
+        n: mean_interval(d) for n, (a, b) in controls.items() if (d := _differences([a], [b]))
+    }
+    texts = "; ".join(f"{n}: {i.scaled(100).text(1, ' points')}" for n, i in beside.items())
+    return Effects({"mixture minus one network": own}, beside, f"Controls: {texts}.")
+
+
+def population(measure: str, sign: int) -> Callable[[Results], Effects]:
+    """H2: robust accuracy goes with a measure of the networks; sign -1 if with smaller ones."""
+
+    def evidence(results: Results) -> Effects:
+        rows = [r for r in results.values() if r.get("part") == "measures"]
+        x = [sign * r[measure] for r in rows]
+        y, rules = [r["robust"] for r in rows], [r["rule"] for r in rows]
+        given = [[r["first_order"] for r in rows]]
+        tested = {
+            "all networks": _correlation(x, y),
+            "within rules": _correlation(x, y, groups=rules),
+            "within rules, first-order distance given": _correlation(x, y, given, rules),
+        }
+        beside = {}
+        for rule in RULES:
+            own = [(a, r["robust"]) for a, r in zip(x, rows, strict=True) if r["rule"] == rule]
+            if len(own) > 5:
+                found = rank_correlation(*map(list, zip(*own, strict=True)), resamples=1)
+                beside[f"{rule} alone"] = found.interval
+        texts = "; ".join(f"{name}: {i.text(2)}" for name, i in beside.items())
+        remark = f"{len(rows)} networks. Beside: {texts}."
+        return Effects({n: _effect(c) for n, c in tested.items()}, beside, remark)
+
+    return evidence
+
+
+def _correlation(
+    x: Sequence[float],
+    y: Sequence[float],
+    given: Sequence[Sequence[float]] = (),
+    groups: Sequence[str] | None = None,
+) -> RankCorrelation:
+    level = 1 - CORRECTED
+    return rank_correlation(x, y, given, groups, confidence=level, resamples=PERMUTATIONS)
+
+
+def _effect(found: RankCorrelation) -> Effect:
+    return Effect(found.interval, found.test, CORRELATION)
+
+
+def harmonic_transfer(results: Results) -> Effects:
+    """H3: transfer goes with the agreement of harmonic parts, given other agreement."""
+    tables = [r for r in results.values() if r.get("part") == "transfer"]
+    if not tables:
+        raise DataError("the transfer between networks was not measured")
+    names = ("harmonic", "rates", "answers", "logits", "gradients")
+    x, rates, answers, logits, gradients = (torch.tensor(tables[0][name]) for name in names)
+    own = rates.diagonal()
+    vulnerable = [own.unsqueeze(1).expand_as(rates), own.expand_as(rates)]
+    controls = {
+        "clean agreement given": [answers, logits],
+        "clean agreement and own attacks given": [answers, logits, *vulnerable],
+    }
+    tested = {
+        name: Effect(
+            pair_correlation(x, rates, given, confidence=1 - CORRECTED),
+            pair_test(x, rates, given, resamples=PERMUTATIONS),
+            CORRELATION,
+        )
+        for name, given in controls.items()
+    }
+    beside = {
+        "nothing given": pair_correlation(x, rates),
+        "gradients at the images, clean agreement given": pair_correlation(
+            gradients, rates, [answers, logits]
+        ),
+        "harmonic parts, clean agreement and gradients given": pair_correlation(
+            x, rates, [answers, logits, gradients]
+        ),
+    }
+    texts = "; ".join(f"{name}: {i.text(2)}" for name, i in beside.items())
+    count, examples = len(rates), tables[0]["examples"]
+    remark = f"{count} networks, {examples} images that all classify correctly. Beside: {texts}."
+    return Effects(tested, beside, remark)

@@ -1,0 +1,40 @@
+"""`holonet hypothesis`: its options reach the study, and wrong ones are refused before any work."""
+
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+import holonet.cli.hypothesis as module
+from holonet.cli.main import app
+from holonet.errors import ConfigError, DataError, UnknownNameError
+
+
+def invoke(*arguments: str) -> Any:
+    return CliRunner().invoke(app, ["hypothesis", *arguments])
+
+
+def test_options_reach_the_study(monkeypatch: pytest.MonkeyPatch) -> None:
+    runs: list[Any] = []
+    monkeypatch.setattr(module, "run", lambda *args, **options: runs.append((args[1], options)))
+    options = ["--claims", "H1a,H2", "--attack", "strong", "--eps", "0.2", "--lr", "0.003"]
+    done = invoke(*options, "--seeds", "4", "--epochs", "3", "--quick", "--processes", "2")
+    assert done.exit_code == 0, done.output
+    ((study, how),) = runs
+    assert study.chosen == ("H1a", "H2-defect", "H2-energy", "H2-singularity")
+    assert (study.attack, study.eps, study.lr) == ("strong", 0.2, 0.003)
+    assert (study.seeds, study.epochs, study.data.name) == (4, 3, "digits")
+    assert how == {"quick": True, "processes": 2, "as_json": False}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error"),
+    [
+        (["--claims", "H9"], UnknownNameError),
+        (["--seeds", "1"], ConfigError),
+        (["--attack", "none"], ConfigError),
+        (["--data", "mnist"], DataError),
+    ],
+)
+def test_wrong_usage_is_a_holonet_error(arguments: list[str], error: type[Exception]) -> None:
+    assert isinstance(invoke(*arguments).exception, error)
