@@ -129,7 +129,7 @@ def _saved(
         def advance(key: str, fraction: float) -> None:
             begun[key] = fraction
             completed = len(answers) + sum(begun.values())
-            bar.update(task, description=" ".join(begun), completed=completed)
+            bar.update(task, description=key, completed=completed)
 
         work = partial(_compute, study, identities, folder)
         for cell, answer in work_off(work, rest, processes, advance):

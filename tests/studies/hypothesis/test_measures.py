@@ -94,7 +94,7 @@ def test_stronger_attacks_break_no_less_and_keep_nothing(tmp_path: Path) -> None
 
 def test_measures_of_an_affine_network_are_in_closed_form() -> None:
     torch.manual_seed(0)
-    x, y = 3 * torch.rand(6, 2), torch.zeros(6, dtype=torch.long)
+    x, y = torch.rand(6, 2) * torch.tensor([0.5, 6.0]), torch.zeros(6, dtype=torch.long)
     model = nn.Sequential(nn.Linear(2, 2), nn.Tanh(), nn.Linear(2, 2)).eval()
     model[0].weight.data = torch.eye(2)
     model[0].bias.data.zero_()
