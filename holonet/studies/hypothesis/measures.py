@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn.functional import cosine_similarity
 
@@ -118,7 +118,12 @@ def attacked(model: nn.Module, data: Dataset, attack: Attack, folder: Path) -> J
     }
 
 
-def measured(model: nn.Module, x: Tensor, y: Tensor, radius: float) -> Json:
+def measured(
+    model: nn.Module,
+    x: Float[Tensor, "batch *event"],
+    y: Int[Tensor, " batch"],
+    radius: float,
+) -> Json:
     """How harmonic, steep and far from singular a network is on images.
 
     Returns:

@@ -38,7 +38,12 @@ class Mixture(nn.Module):
         temperature: a quarter of the mean squared distance between centers.
     """
 
-    def __init__(self, experts: Sequence[nn.Module], centers: Tensor, temperature: float) -> None:
+    def __init__(
+        self,
+        experts: Sequence[nn.Module],
+        centers: Float[Tensor, "experts inputs"],
+        temperature: float,
+    ) -> None:
         super().__init__()
         self.experts = nn.ModuleList(experts)
         self.register_buffer("centers", centers)
