@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from holonet import (
         attacks,
         calculus,
+        certify,
         continuation,
         data,
         domains,
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = [
     "attacks",
     "calculus",
+    "certify",
     "continuation",
     "data",
     "domains",

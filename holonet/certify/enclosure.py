@@ -1,0 +1,156 @@
+"""Boxes of real numbers by midpoint and radius, in float64 and rounded outward.
+
+Complex numbers are pairs of real ones, so that a complex affine map is a real one.
+"""
+
+import math
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float64
+from torch import Tensor
+
+from holonet.errors import ConfigError, InputTypeError
+from holonet.functions.rounding import UNIT, margin
+
+__all__ = ["EXACT", "Enclosure", "Semantics"]
+
+Parts = Float64[Tensor, "parts batch *event"]
+
+_UNDERFLOW = 1e-300
+
+
+@dataclass(frozen=True)
+class Semantics:
+    """What a certificate speaks of: the network in exact arithmetic, or as a dtype executes it.
+
+    Args:
+        dtype: None for exact arithmetic on the stored weights; torch.float32 or torch.float64 for
+            all that this dtype, and the complex numbers made of it, may return, in any order of
+            summation, with fused products or without.
+
+    Raises:
+        InputTypeError: another dtype. Products of bfloat16 and TF32 have no such bound here.
+
+    Example:
+        >>> str(Semantics()), str(Semantics(torch.float32))
+        ('exact', 'executed float32')
+    """
+
+    dtype: torch.dtype | None = None
+
+    def __post_init__(self) -> None:
+        if self.dtype not in (None, torch.float32, torch.float64):
+            raise InputTypeError(
+                f"Semantics({self.dtype}): certificates are of exact arithmetic or of execution in "
+                "torch.float32 or torch.float64; bring the network to one of them"
+            )
+
+    def __str__(self) -> str:
+        return "exact" if self.dtype is None else f"executed {str(self.dtype).split('.')[-1]}"
+
+    @property
+    def unit(self) -> float:
+        """The roundoff of the executed dtype, 0 for exact arithmetic."""
+        return 0.0 if self.dtype is None else torch.finfo(self.dtype).eps / 2
+
+    @property
+    def tiny(self) -> float:
+        """The largest number that may be lost to underflow, subnormals flushed to 0."""
+        return _UNDERFLOW if self.dtype is None else max(torch.finfo(self.dtype).tiny, _UNDERFLOW)
+
+    @property
+    def largest(self) -> float:
+        """Numbers above it may overflow on the way: sums of moduli are below it over the unit."""
+        if self.dtype is None:
+            return math.inf
+        return torch.finfo(self.dtype).max * torch.finfo(self.dtype).eps / 2
+
+    def gamma(self, terms: int) -> float:
+        """Relative error of a sum of so that many products: of the enclosure's, and executed.
+
+        Raises:
+            ConfigError: there are too many for the bound n u / (1 - n u).
+
+        References: Higham, Accuracy and Stability of Numerical Algorithms, 3.1.
+        """
+        return _gamma(terms, UNIT) + _gamma(terms, self.unit)
+
+
+EXACT = Semantics()
+"""Stored weights, exact arithmetic."""
+
+
+def _gamma(terms: int, unit: float) -> float:
+    if terms * unit >= 0.5:
+        raise ConfigError(f"sums of {terms} products are too long for an error bound: use float64")
+    return terms * unit / (1 - terms * unit) * (1 + 1e-10)
+
+
+@dataclass(frozen=True, eq=False)
+class Enclosure:
+    """The points x with |x - center| <= radius in every entry, for each example of a batch.
+
+    Args:
+        center, radius: (parts, batch, *event); one part for real numbers, the real and the
+            imaginary one for complex numbers. Where nothing is known the radius is infinite and
+            the center 0.
+    """
+
+    center: Parts
+    radius: Parts
+
+    def __post_init__(self) -> None:
+        unknown = ~(self.center.isfinite() & self.radius.isfinite())
+        object.__setattr__(self, "center", self.center.masked_fill(unknown, 0.0))
+        object.__setattr__(self, "radius", self.radius.masked_fill(unknown, math.inf))
+
+    @classmethod
+    def between(cls, low: Parts, high: Parts) -> "Enclosure":
+        """The least one that holds [low, high]: its center is the middle of the interval."""
+        center = low / 2 + high / 2
+        radius = torch.maximum(high - center, center - low)
+        return cls(center, radius + margin(radius))
+
+    @property
+    def low(self) -> Parts:
+        """The lower ends, rounded down."""
+        return torch.nextafter(self.center - self.radius, torch.full_like(self.center, -math.inf))
+
+    @property
+    def high(self) -> Parts:
+        """The upper ends, rounded up."""
+        return torch.nextafter(self.center + self.radius, torch.full_like(self.center, math.inf))
+
+    @property
+    def size(self) -> Parts:
+        """The largest modulus, rounded up."""
+        size = self.center.abs() + self.radius
+        return size + margin(size)
+
+    @property
+    def is_complex(self) -> bool:
+        """Whether there are two parts."""
+        return len(self.center) == 2
+
+    def widened(self, amount: Parts | float) -> "Enclosure":
+        """With a radius that is larger by an amount >= 0."""
+        radius = self.radius + amount
+        return Enclosure(self.center, radius + margin(radius))
+
+    def where_known(self, largest: float) -> "Enclosure":
+        """With nothing known of entries that may pass a size."""
+        return Enclosure(self.center, self.radius.masked_fill(self.size > largest, math.inf))
+
+    def as_complex(self) -> "Enclosure":
+        """With an imaginary part of 0 where there was none."""
+        if self.is_complex:
+            return self
+        pairs = (torch.cat([part, torch.zeros_like(part)]) for part in (self.center, self.radius))
+        return Enclosure(*pairs)
+
+    def contains(
+        self, points: Float64[Tensor, "parts batch *event"]
+    ) -> Float64[Tensor, "parts batch *event"]:
+        """How far points lie inside, in the distance from the nearest end; negative outside."""
+        return torch.minimum(points - self.low, self.high - points)

@@ -1,0 +1,179 @@
+"""Certify examples by methods tried in turn, each on those that are still open."""
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import nn
+
+from holonet._arguments import checked
+from holonet._cache import module_digest, tensor_digest
+from holonet._types import GivenLabels, GivenPoints
+from holonet.certify.certificate import Certificate
+from holonet.certify.enclosure import EXACT, Enclosure, Semantics
+from holonet.certify.methods import INTERVALS, TANGENTS, Method
+from holonet.certify.network import Network, read
+from holonet.errors import ConfigError, DomainError, InputTypeError, ShapeError, UnknownNameError
+from holonet.functions.rounding import margin
+from holonet.threats import ThreatModel
+
+__all__ = ["METHODS", "certify", "threat_set"]
+
+METHODS: Mapping[str, Method] = {method.name: method for method in (INTERVALS, TANGENTS)}
+"""Name -> method."""
+
+
+@checked
+@torch.no_grad()
+def certify(
+    model: nn.Module,
+    x: GivenPoints,
+    y: GivenLabels,
+    threat: ThreatModel,
+    methods: Sequence[str] = ("intervals",),
+    semantics: Semantics = EXACT,
+    batch_size: int = 128,
+) -> list[Certificate]:
+    """A certificate for each example, by the first method that proves its class on the whole set.
+
+    The bounds are computed on the CPU in float64, wherever the model is. An example that no method
+    proves has the certificate of the method with the largest least margin, which does not hold.
+
+    Args:
+        model: a chain of known layers (`certify.read`).
+        x: real examples, inside of the bounds of the threat.
+        y: their classes.
+        threat: of norm Linf.
+        methods: names in `METHODS`, tried in this order.
+        semantics: exact arithmetic, or what a dtype may return.
+        batch_size: examples at once.
+
+    Law: where a certificate holds, no point of the set has another class; its margins are lower
+        bounds. They do not grow with eps.
+
+    Raises:
+        ConfigError: another norm, no method, or a batch size below 1.
+        DomainError: an example is NaN or outside of the bounds of the data, or a class that the
+            model does not have.
+        InputTypeError: a layer that certificates do not know, complex or integer examples, or
+            numbers or settings that the semantics do not cover.
+        NumericalError: a weight is NaN or infinite.
+        UnknownNameError: no such method.
+
+    Example:
+        >>> model = nn.Linear(2, 2)
+        >>> _ = model.weight.data.copy_(torch.eye(2)), model.bias.data.zero_()
+        >>> x, y = torch.tensor([[0.8, 0.2]]), torch.tensor([0])
+        >>> proof = certify(model, x, y, ThreatModel("Linf", 0.1))[0]
+        >>> proof.holds, round(proof.margin, 5)
+        (True, 0.4)
+    """
+    ladder = _ladder(methods)
+    if batch_size < 1:
+        raise ConfigError(f"certify(batch_size={batch_size}): at least 1")
+    network = read(model)
+    _require_semantics(network, model, semantics)
+    whole = threat_set(x, threat, semantics)
+    if len(y) != len(x):
+        raise ShapeError(f"certify got {len(x)} examples and {len(y)} labels")
+    weights, labels = module_digest(model), y.detach().cpu().long()
+    certificates: list[Certificate] = []
+    for index in torch.arange(len(x)).split(batch_size):
+        best: dict[int, Certificate] = {}
+        remaining = index
+        for method in ladder:
+            box = Enclosure(whole.center[:, remaining], whole.radius[:, remaining])
+            margins, notes = method.margins(network, box, labels[remaining], semantics)
+            margins.scatter_(1, labels[remaining, None], float("inf"))
+            for row, i in enumerate(remaining.tolist()):
+                new = Certificate(
+                    label=int(labels[i]),
+                    threat=threat,
+                    margins=tuple(margins[row].tolist()),
+                    method=method.name,
+                    semantics=str(semantics),
+                    theorem=method.theorem,
+                    hypotheses=method.hypotheses,
+                    notes=tuple(note.text for note in notes if note.examples[row]),
+                    weights=weights,
+                    example=tensor_digest([x[i]]),
+                )
+                if i not in best or new.margin > best[i].margin:
+                    best[i] = new
+            remaining = torch.tensor([i for i in remaining.tolist() if not best[i].holds])
+            if not len(remaining):
+                break
+        certificates += [best[i] for i in index.tolist()]
+    return certificates
+
+
+@checked
+def threat_set(x: GivenPoints, threat: ThreatModel, semantics: Semantics = EXACT) -> Enclosure:
+    """The threat set about each example, with what its dtype and the model's round it to.
+
+    The ball is cut with the bounds of the data, and the center is that of what is left.
+
+    Raises:
+        ConfigError: the norm is not Linf.
+        DomainError: an example is NaN or outside of the bounds.
+        InputTypeError: complex or integer examples.
+
+    Example:
+        >>> threat_set(torch.tensor([[0.05]]), ThreatModel("Linf", 0.1)).center.round(decimals=6)
+        tensor([[[0.0750]]], dtype=torch.float64)
+    """
+    if threat.norm != "Linf":
+        raise ConfigError(f"certificates are for norm 'Linf', not {threat.norm!r}")
+    if not x.is_floating_point():
+        raise InputTypeError(f"certify takes real floating examples and got {x.dtype}: x.float()")
+    points = x.detach().cpu().double()
+    low, high = threat.bounds or (-float("inf"), float("inf"))
+    if not bool(((points >= low) & (points <= high) & points.isfinite()).all()):
+        raise DomainError(
+            f"certify got examples that are NaN or outside of the bounds {threat.bounds} of the "
+            "data: scale them, or give the ThreatModel other bounds"
+        )
+    box = threat.image([], points)
+    unit = torch.finfo(x.dtype).eps / 2 + semantics.unit
+    slack = semantics.unit * points.abs()
+    if threat.eps:
+        slack = 2 * unit * (points.abs() + threat.eps)
+        slack = slack + margin(slack + points.abs() + threat.eps)
+    ends = torch.stack([box.low - slack, box.high + slack])
+    # bounds that the dtype holds exactly are not passed by rounding
+    exact = [float(torch.tensor(end, dtype=x.dtype)) == end for end in (low, high)]
+    floor = low if exact[0] else low - 2 * unit * abs(low)
+    top = high if exact[1] else high + 2 * unit * abs(high)
+    ends = ends.clamp(floor, top)[:, None]
+    return Enclosure.between(ends[0], ends[1])
+
+
+def _ladder(names: Sequence[str]) -> list[Method]:
+    if not names:
+        raise ConfigError(f"certify(methods=()): choose from {', '.join(METHODS)}")
+    for name in names:
+        if name not in METHODS:
+            raise UnknownNameError("method", name, METHODS)
+    return [METHODS[name] for name in names]
+
+
+def _require_semantics(network: Network, model: nn.Module, semantics: Semantics) -> None:
+    """Refuse to speak of an execution that the bounds do not cover."""
+    if semantics.dtype is None:
+        return
+    if network.dtypes - {semantics.dtype}:
+        names = ", ".join(sorted(map(str, network.dtypes)))
+        raise InputTypeError(
+            f"semantics '{semantics}' of a network that holds {names}: bring all of it to one "
+            "precision with nn.to_precision, and certify that"
+        )
+    on_card = any(p.is_cuda for p in model.parameters())
+    if torch.get_float32_matmul_precision() != "highest" or (
+        on_card and torch.backends.cudnn.allow_tf32
+    ):
+        raise InputTypeError(
+            f"semantics '{semantics}' exclude TF32 and bfloat16 products, which torch is set to "
+            "use: torch.set_float32_matmul_precision('highest') and, on a card, "
+            "torch.backends.cudnn.allow_tf32 = False"
+        )
+    if torch.is_autocast_enabled("cpu") or torch.is_autocast_enabled("cuda"):
+        raise InputTypeError(f"semantics '{semantics}' exclude torch.autocast: certify outside")

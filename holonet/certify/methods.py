@@ -1,0 +1,87 @@
+"""The methods that bound margins, from the cheapest to the sharpest."""
+
+import math
+from dataclasses import dataclass
+
+from jaxtyping import Float64
+from torch import Tensor
+
+from holonet._types import Labels
+from holonet.certify.enclosure import Enclosure, Semantics
+from holonet.certify.network import Network
+from holonet.certify.rows import Rows
+from holonet.certify.step import Note
+from holonet.errors import DomainError, ShapeError
+
+__all__ = ["INTERVALS", "TANGENTS", "Method"]
+
+
+@dataclass(frozen=True)
+class Method:
+    """Forms of the margins, pulled back through the layers as far as a method does.
+
+    Args:
+        name: for the certificate.
+        theorem: that makes it a bound.
+        hypotheses: what is checked on the way.
+        to_front: whether forms are pulled to the image of the set in front of the first layer that
+            is not monotone; otherwise through the affine layers at the end alone.
+    """
+
+    name: str
+    theorem: str
+    hypotheses: tuple[str, ...]
+    to_front: bool
+
+    def margins(
+        self, network: Network, enclosure: Enclosure, y: Labels, semantics: Semantics
+    ) -> tuple[Float64[Tensor, "batch classes"], list[Note]]:
+        """Lower bounds of z_y - z_k on the enclosure, for each class k, and notes.
+
+        Raises:
+            DomainError: there is no such class.
+            ShapeError: the values of the network are no real logits (batch, classes).
+        """
+        logits, trace = network.enclose(enclosure, semantics)
+        if logits.is_complex or logits.center.ndim != 3:
+            raise ShapeError(
+                "certificates need real logits (batch, classes): end the network with a linear "
+                "layer, and with nn.RealPart where it is complex"
+            )
+        if len(y) and not 0 <= int(y.min()) <= int(y.max()) < logits.center.shape[2]:
+            raise DomainError(
+                f"labels from {int(y.min())} to {int(y.max())} of a model with "
+                f"{logits.center.shape[2]} classes"
+            )
+        rows = Rows.differences(y, logits.center.shape[2], len(y))
+        stop = network.front if self.to_front else network.tail
+        for step in reversed(network.steps[stop:]):
+            rows = step.pull(rows, trace)
+        reached = trace.inputs[network.steps[stop]] if stop < len(network.steps) else logits
+        margins = rows.lower(reached)
+        if semantics.dtype is not None:  # logits that may overflow
+            unknown = ~logits.radius[0].isfinite().all(1, keepdim=True)
+            margins = margins.masked_fill(unknown, -math.inf)
+        return margins, trace.notes
+
+
+_CHECKED = (
+    "every layer is of a known type, and its weights are finite",
+    "the set, cut with the bounds of the data, is enclosed outward",
+)
+
+INTERVALS = Method(
+    "intervals",
+    "interval arithmetic by midpoint and radius (Rump 1999), rounded outward by a-priori error "
+    "bounds (Higham 2002, 3.1); margins through the affine layers at the end as linear forms",
+    _CHECKED,
+    to_front=False,
+)
+
+TANGENTS = Method(
+    "tangents",
+    "linear relaxations of every activation between a line below and a line above, substituted "
+    "backwards (Zhang et al. 2018), rounded outward; pre-activations by intervals",
+    (*_CHECKED, "second derivatives are bounded on the pre-activations"),
+    to_front=True,
+)

@@ -1,0 +1,124 @@
+"""A model read as a chain of steps: the one place that knows types of layers."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import nn
+
+from holonet import nn as hnn
+from holonet._arguments import checked
+from holonet.certify.affine import convolution, linear, mean_pooling, normalizer
+from holonet.certify.enclosure import Enclosure, Semantics
+from holonet.certify.pointwise import Pointwise, Relu, ThresholdStep
+from holonet.certify.step import Reshape, Residual, Step, TakePart, Trace
+from holonet.errors import InputTypeError
+from holonet.nn.coefficients import real_dtype
+
+__all__ = ["LAYERS", "Network", "read"]
+
+LAYERS: Mapping[type[nn.Module], Callable[[str, Any], Step]] = {
+    nn.Linear: linear,
+    nn.Conv2d: convolution,
+    nn.AvgPool2d: mean_pooling,
+    nn.Flatten: Reshape,
+    nn.Identity: Reshape,
+    nn.ReLU: lambda name, layer: Relu(name),
+    hnn.Linear: linear,
+    hnn.Conv2d: convolution,
+    hnn.AvgPool2d: mean_pooling,
+    hnn.Flatten: Reshape,
+    hnn.FrozenNorm: normalizer,
+    hnn.Threshold: ThresholdStep,
+    hnn.RealPart: lambda name, layer: TakePart(name, 0),
+    hnn.ImagPart: lambda name, layer: TakePart(name, 1),
+}
+"""Type of a layer -> its step. Types are compared exactly: a subclass may compute otherwise."""
+
+
+@dataclass(frozen=True)
+class Network:
+    """The steps of a model in the order of their application.
+
+    Args:
+        steps: containers unrolled.
+        dtypes: the real dtypes of its parameters and buffers.
+    """
+
+    steps: tuple[Step, ...]
+    dtypes: frozenset[torch.dtype]
+
+    @property
+    def front(self) -> int:
+        """How many leading steps map boxes onto boxes exactly: monotone ones and reshapes."""
+        count = 0
+        for position, step in enumerate(self.steps, start=1):
+            if step.is_monotone:
+                count = position
+            elif not isinstance(step, Reshape):
+                break
+        return count
+
+    @property
+    def tail(self) -> int:
+        """Where the affine steps at the end begin."""
+        affine = len(self.steps)
+        while affine and self.steps[affine - 1].is_affine:
+            affine -= 1
+        return affine
+
+    def enclose(self, enclosure: Enclosure, semantics: Semantics) -> tuple[Enclosure, Trace]:
+        """The enclosure of the logits, and what reached each step."""
+        trace = Trace(semantics)
+        for step in self.steps:
+            enclosure = step.forward(enclosure, trace)
+        return enclosure, trace
+
+
+@checked
+def read(model: nn.Module) -> Network:
+    """The steps of a model.
+
+    Raises:
+        InputTypeError: a layer that certificates do not know, by name; numbers of another
+            precision than float32 and float64; hooks or a `forward` of an instance's own.
+        NumericalError: a weight is NaN or infinite.
+
+    Example:
+        >>> network = read(nn.Sequential(nn.Flatten(), nn.Linear(4, 3), nn.ReLU(), nn.Linear(3, 2)))
+        >>> len(network.steps), network.front, network.tail
+        (4, 0, 3)
+    """
+    numbers = (*model.parameters(), *model.buffers())
+    dtypes = {real_dtype(t.dtype) for t in numbers if t.is_floating_point() or t.is_complex()}
+    if other := dtypes - {torch.float32, torch.float64}:
+        names = ", ".join(sorted(str(dtype) for dtype in other))
+        raise InputTypeError(
+            f"certificates are of networks in single or double precision, and this one holds "
+            f"{names}: convert it with nn.to_precision"
+        )
+    return Network(tuple(_steps(model, "")), frozenset(dtypes))
+
+
+def _steps(module: nn.Module, name: str) -> Iterator[Step]:
+    label = f"{name or 'the model'} ({type(module).__name__})"
+    hooked = module._forward_hooks or module._forward_pre_hooks
+    if hooked or "forward" in vars(module):
+        raise InputTypeError(f"{label} has hooks or a forward of its own: remove them to certify")
+    inner = f"{name}." if name else ""
+    if type(module) is hnn.HolomorphicClassifier:
+        yield from _steps(module.backbone, f"{inner}backbone")
+        yield from _steps(module.readout, f"{inner}readout")
+    elif type(module) in (nn.Sequential, hnn.Sequential):
+        for key, child in module.named_children():
+            yield from _steps(child, f"{inner}{key}")
+    elif type(module) is hnn.Residual:
+        yield Residual(label, list(_steps(module.body, f"{inner}body")))
+    elif isinstance(module, hnn.Activation) and type(module).forward is hnn.Activation.forward:
+        yield Pointwise(label, module)
+    elif (make := LAYERS.get(type(module))) is not None:
+        yield make(label, module)
+    else:
+        known = ", ".join(sorted({kind.__name__ for kind in LAYERS} | {"Activation", "Residual"}))
+        raise InputTypeError(f"{label} is no layer that certificates know. They know {known}")

@@ -1,0 +1,70 @@
+"""Linear forms pulled back through a network, with their errors."""
+
+import math
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float64
+from torch import Tensor
+
+from holonet._types import Labels
+from holonet.certify.enclosure import EXACT, Enclosure
+from holonet.functions.rounding import UNIT, margin
+
+__all__ = ["Rows"]
+
+Coefficients = Float64[Tensor, "parts batch rows *event"]
+Bounds = Float64[Tensor, "batch rows"]
+
+
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """Lower bounds w . z + k of some functions, linear in the entries of a layer's value z.
+
+    Args:
+        value, error: w to within the error, in every entry (parts, batch, rows, *event).
+        constant, slack: k to within the slack.
+    """
+
+    value: Coefficients
+    error: Coefficients
+    constant: Bounds
+    slack: Bounds
+
+    @classmethod
+    def differences(cls, y: Labels, classes: int, batch: int) -> "Rows":
+        """z_y - z_k for each class k of each example."""
+        unit = torch.eye(classes, dtype=torch.float64)
+        value = (unit[y][:, None] - unit[None])[None]
+        zeros = torch.zeros(batch, classes, dtype=torch.float64)
+        return cls(value, torch.zeros_like(value), zeros, zeros)
+
+    def plus(self, constant: Bounds, slack: Bounds) -> "Rows":
+        """With a constant added that is known to within a slack."""
+        total = self.constant + constant
+        error = self.slack + slack
+        return Rows(self.value, self.error, total, error + margin(total) + margin(error))
+
+    def beside(self, other: "Rows") -> "Rows":
+        """The sum of two forms on the same entries, constants included."""
+        value = self.value + other.value
+        error = self.error + other.error + UNIT * value.abs()
+        rows = Rows(value, error + margin(error), self.constant, self.slack)
+        return rows.plus(other.constant, other.slack)
+
+    def lower(self, enclosure: Enclosure) -> Bounds:
+        """The least value on the enclosure, rounded down; -infinity where nothing is known."""
+        count = math.prod(self.value.shape[3:]) * len(self.value)
+        gamma = EXACT.gamma(count + 8)
+        center, radius = (part.unsqueeze(2) for part in (enclosure.center, enclosure.radius))
+        moduli = self.value.abs()
+        middle = total(self.value * center)
+        spread = total(moduli * radius + (self.error + gamma * moduli) * (center.abs() + radius))
+        least = self.constant + middle - (spread * (1 + gamma) + self.slack)
+        least = least - margin(self.constant) - margin(middle) - margin(spread + self.slack)
+        return torch.where(least.isnan(), -math.inf, least)
+
+
+def total(terms: Coefficients) -> Bounds:
+    """The sum over parts and entries."""
+    return terms.sum(0).flatten(2).sum(2)

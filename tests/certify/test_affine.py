@@ -1,0 +1,113 @@
+"""Affine layers: exact images, transposes that are not conjugates, and errors."""
+
+import pytest
+import torch
+from torch import nn as tnn
+
+from cases import each
+from holonet import nn
+from holonet.certify import EXACT, Enclosure, Semantics
+from holonet.certify.affine import convolution, linear, mean_pooling, normalizer
+from holonet.certify.rows import Rows
+from holonet.certify.step import Trace
+from holonet.errors import InputTypeError
+
+F64, C128 = torch.float64, torch.complex128
+
+
+def norm(dtype, axis=-1):
+    layer = nn.FrozenNorm(4, feature_axis=axis, dtype=dtype)
+    for tensor in (layer.weight, layer.bias, layer.mean):
+        torch.nn.init.normal_(tensor)
+    layer.scale.uniform_(0.5, 2)
+    return layer
+
+
+def cases():
+    for dtype in (F64, C128):
+        yield from (
+            (nn.Linear(4, 3, dtype=dtype), linear, (4,)),
+            (nn.Linear(4, 3, bias=False, dtype=dtype), linear, (4,)),
+            (norm(dtype), normalizer, (4,)),
+            (norm(dtype, -3), normalizer, (4, 3, 2)),
+            (nn.Conv2d(2, 4, 3, 2, 1, dtype=dtype), convolution, (2, 6, 5)),
+            (nn.Conv2d(2, 4, 2, dilation=2, groups=2, dtype=dtype), convolution, (2, 6, 5)),
+        )
+    yield tnn.Conv2d(2, 3, (2, 3), bias=False).double(), convolution, (2, 4, 5)
+    yield nn.AvgPool2d(2), mean_pooling, (3, 4, 6)
+    yield tnn.AvgPool2d(3, 2, 1), mean_pooling, (3, 5, 5)
+
+
+CASES = list(cases())
+
+
+def value(layer, parts):
+    """The layer's value on points given by parts, as parts."""
+    with torch.no_grad():
+        z = parts[0] if len(parts) == 1 else torch.complex(*parts)
+        image = layer(z)
+    return torch.stack([image.real, image.imag] if image.is_complex() else [image])
+
+
+def box(shape, parts):
+    center = torch.randn(parts, 2, *shape, dtype=F64)
+    return Enclosure(center, torch.rand(center.shape, dtype=F64))
+
+
+@each(("layer", "make", "shape"), CASES, ids=str)
+@pytest.mark.parametrize("parts", [1, 2])
+def test_samples_lie_inside_and_corners_reach_the_ends(layer, make, shape, parts):
+    if parts == 2 and not isinstance(layer, nn.HolomorphicModule):
+        return  # real layers of torch take real numbers alone
+    if getattr(layer, "bias", None) is not None:
+        torch.nn.init.normal_(layer.bias)
+    step, x, trace = make("layer", layer), box(shape, parts), Trace(Semantics(F64))
+    image = step.forward(x, trace)
+    for _ in range(200):
+        share = 2 * torch.rand(x.center.shape, dtype=F64) - 1
+        points = x.center + share.sign() * x.radius if torch.rand(()) < 0.5 else share
+        points = torch.minimum(torch.maximum(points, x.low), x.high)
+        assert (image.contains(value(layer, points)) >= 0).all()
+    # the corner of one entry of the value, found with a form
+    target = torch.zeros(len(image.center), 2, 1, *image.center.shape[2:], dtype=F64)
+    target[-1, :, 0].flatten(1)[:, 0] = 1
+    numbers = torch.zeros(2, 1, dtype=F64)
+    pulled = step.pull(Rows(target, torch.zeros_like(target), numbers, numbers), trace)
+    corner = x.center - pulled.value[:, :, 0].sign() * x.radius
+    least = value(layer, corner)[-1].flatten(1)[:, 0]
+    end = image.low[-1].flatten(1)[:, 0]
+    assert torch.allclose(least, end, rtol=1e-12, atol=1e-12)
+    assert torch.allclose(pulled.lower(x)[:, 0], least, rtol=1e-12, atol=1e-12)
+    assert (pulled.lower(x)[:, 0] <= least).all()
+
+
+@each(("layer", "make", "shape"), CASES, ids=str)
+def test_execution_in_float32_in_any_order_lies_inside(layer, make, shape):
+    single = nn.to_precision(layer, torch.complex64)
+    step, trace = make("layer", single), Trace(Semantics(torch.float32))
+    points = torch.randn(1, 2, *shape)
+    x = Enclosure(points.double(), torch.zeros(1, 2, *shape, dtype=F64))
+    image = step.forward(x, trace)
+    assert (image.contains(value(single, points).double()) >= 0).all()
+    exact = step.forward(x, Trace(EXACT))
+    assert (image.radius > 10 * exact.radius).all()
+    nn.to_precision(layer, C128)
+
+
+@each(
+    "layer",
+    [
+        nn.Conv2d(1, 1, 3, padding="same", dtype=F64),
+        nn.Conv2d(1, 1, 3, padding=1, padding_mode="circular", dtype=F64),
+    ],
+    ids=str,
+)
+def test_other_paddings_are_refused(layer):
+    with pytest.raises(InputTypeError, match="zero padding"):
+        convolution("layer", layer)
+
+
+@each("options", [{"ceil_mode": True}, {"count_include_pad": False}, {"divisor_override": 3}])
+def test_other_poolings_are_refused(options):
+    with pytest.raises(InputTypeError, match="ceil_mode"):
+        mean_pooling("layer", tnn.AvgPool2d(2, **options))

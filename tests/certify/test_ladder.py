@@ -1,0 +1,198 @@
+"""Certificates of whole networks: sound on samples, exact where exact, clear on bad input."""
+
+import math
+
+import pytest
+import torch
+from enclosed import F64, excess, linf, margins, networks, worst_in_fractions
+from torch import nn as tnn
+
+from cases import each
+from holonet import nn
+from holonet.certify import Semantics, certify, threat_set
+from holonet.errors import (
+    ConfigError,
+    DomainError,
+    InputTypeError,
+    NumericalError,
+    ShapeError,
+    UnknownNameError,
+)
+from holonet.threats import ThreatModel
+
+METHODS = ("intervals", "tangents")
+RADII = (0.0, 1e-12, 1e-6, 1e-3, 0.05, 0.3, 10.0)
+
+
+@each("name", sorted(networks()))
+@pytest.mark.parametrize("method", METHODS)
+def test_no_sampled_margin_is_below_its_bound_in_double_precision(name, method):
+    model, shape = networks()[name]
+    x, y = torch.rand(5, *shape, dtype=F64), torch.tensor([0, 1, 2, 0, 1])
+    finite = 0
+    for eps in RADII:
+        threat = linf(eps, None) if eps > 1 else linf(eps)
+        worst, proofs = excess(model, x, y, threat, [method], Semantics(F64))
+        assert worst <= 0, eps
+        finite += all(math.isfinite(min(p.margins)) for p in proofs)
+    assert finite >= 3
+
+
+@each("name", sorted(networks()))
+@pytest.mark.parametrize("method", METHODS)
+def test_no_executed_float32_margin_is_below_its_bound(name, method):
+    model, shape = networks(single=True)[name]
+    x, y = torch.rand(5, *shape), torch.tensor([0, 1, 2, 0, 1])
+    for eps in (0.0, 1e-6, 1e-3, 0.05):
+        threat = linf(eps)
+        signs = torch.randint(3, (100, *x.shape)) - 1
+        points = (x + signs * eps).clamp(0, 1)
+        worst, _ = excess(model, x, y, threat, [method], Semantics(torch.float32), points=points)
+        assert worst <= 0, eps
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_bounds_at_points_and_corners_are_below_exact_fractions(method):
+    assert -1e-9 < worst_in_fractions(method) <= 0
+
+
+def test_affine_margins_are_exact_up_to_rounding():
+    model = nn.HolomorphicClassifier(nn.Linear(4, 3, dtype=torch.complex128))
+    x, y = torch.rand(4, 4, dtype=F64), torch.tensor([0, 1, 2, 0])
+    threat = linf(0.2)
+    for proof, point, label in zip(certify(model, x, y, threat), x, y, strict=True):
+        weight = model.backbone.weight.detach().real
+        for k in range(3):
+            if k == label:
+                continue
+            row = weight[label] - weight[k]
+            corner = threat.maximizer(-row[None], point[None])
+            exact = margins(model, corner[None], label[None])[0, 0, k].item()
+            assert exact - 1e-13 <= proof.margins[k] <= exact
+
+
+@each("name", ["real square", "complex tanh", "relu", "threshold", "convolution"])
+@pytest.mark.parametrize("method", METHODS)
+def test_margins_do_not_grow_with_eps(name, method):
+    model, shape = networks()[name]
+    x, y = torch.rand(3, *shape, dtype=F64), torch.tensor([0, 1, 2])
+    last = torch.full((3,), math.inf, dtype=F64)
+    for eps in (0.0, 1e-9, 1e-4, 0.01, 0.02, 0.1):
+        least = torch.tensor([p.margin for p in certify(model, x, y, linf(eps), [method])])
+        assert (least <= last + 1e-12 * (1 + last.abs())).all()
+        last = least
+
+
+def test_tangents_are_sharper_than_intervals_behind_two_layers():
+    better = 0
+    for name in ("real square", "real tanh", "complex square", "relu", "real softplus"):
+        model, shape = networks()[name]
+        x, y = torch.rand(6, *shape, dtype=F64), torch.tensor([0, 1, 2] * 2)
+        low, high = (
+            sum(p.margin for p in certify(model, x, y, linf(0.01), [method])) for method in METHODS
+        )
+        better += high > low
+    assert better == 5
+
+
+def test_methods_are_tried_in_turn_and_stop_at_the_first_success():
+    torch.manual_seed(3)
+    model, _ = networks()["real tanh"]
+    x = torch.rand(30, 4, dtype=F64)
+    y = model(x).argmax(1)
+    threat = linf(0.04)
+    both = certify(model, x, y, threat, METHODS, batch_size=7)
+    first = certify(model, x, y, threat, ["intervals"])
+    assert {p.method for p in both} == set(METHODS)
+    for one, cheap in zip(both, first, strict=True):
+        assert one.holds or one.margin >= cheap.margin
+        assert (one.method == "intervals") or not cheap.holds
+        assert not cheap.holds or one == cheap
+    assert len({p.weights for p in both}) == 1
+    assert len({p.example for p in both}) == 30
+
+
+@each(
+    ("change", "error", "match"),
+    [
+        ({"threat": ThreatModel("L2", 0.1)}, ConfigError, "Linf"),
+        ({"methods": []}, ConfigError, "intervals"),
+        ({"methods": ["magic"]}, UnknownNameError, "magic"),
+        ({"batch_size": 0}, ConfigError, "batch_size"),
+        ({"x": torch.tensor([[0.1, 0.2, 0.3, 1.5]])}, DomainError, "outside"),
+        ({"x": torch.tensor([[0.1, 0.2, 0.3, math.nan]])}, DomainError, "NaN"),
+        ({"x": torch.ones(1, 4, dtype=torch.complex64)}, InputTypeError, "real"),
+        ({"y": torch.tensor([3])}, DomainError, "classes"),
+        ({"y": torch.tensor([0, 1])}, ShapeError, "labels"),
+        (
+            {"model": tnn.Sequential(tnn.Linear(4, 3), tnn.LayerNorm(3))},
+            InputTypeError,
+            "1 .LayerN",
+        ),
+        ({"model": nn.Linear(4, 3)}, ShapeError, "RealPart"),
+        ({"model": tnn.Linear(4, 3).bfloat16()}, InputTypeError, "bfloat16"),
+        ({"semantics": Semantics(F64)}, InputTypeError, "one precision"),
+    ],
+    ids=str,
+)
+def test_bad_input_is_refused_in_words(change, error, match):
+    given = {
+        "model": tnn.Linear(4, 3),
+        "x": torch.full((1, 4), 0.5),
+        "y": torch.tensor([0]),
+        "threat": linf(0.1),
+    }
+    with pytest.raises(error, match=match):
+        certify(**(given | change))
+
+
+@each("number", [math.nan, math.inf])
+def test_a_weight_that_is_not_finite_is_refused_with_its_layer(number):
+    model = tnn.Sequential(tnn.Flatten(), tnn.Linear(4, 3))
+    model[1].weight.data[0, 0] = number
+    with pytest.raises(NumericalError, match=r"1 \(Linear\)"):
+        certify(model, torch.full((1, 4), 0.5), torch.tensor([0]), linf(0.1))
+
+
+def test_a_set_that_meets_a_singularity_is_not_certified_and_says_where():
+    model = nn.HolomorphicClassifier(
+        nn.Sequential(nn.Linear(2, 2, dtype=F64), nn.Activation("log"), nn.Linear(2, 2, dtype=F64))
+    )
+    with torch.no_grad():
+        model.backbone[0].weight.copy_(torch.eye(2))
+        model.backbone[2].weight.copy_(torch.eye(2))
+    x, y = torch.tensor([[0.05, 0.9], [0.5, 0.9]], dtype=F64), torch.tensor([1, 1])
+    for method in METHODS:
+        near, far = certify(model, x, y, linf(0.1), [method])
+        assert not near.holds
+        assert "backbone.1 (Activation)" in near.notes[0]
+        assert "within 0 of a singularity" in near.notes[0]
+        assert far.holds
+        assert not far.notes
+
+
+def test_tf32_and_autocast_are_not_execution_in_float32():
+    model, x, y = tnn.Linear(4, 3), torch.full((1, 4), 0.5), torch.tensor([0])
+    before = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("high")
+    try:
+        with pytest.raises(InputTypeError, match="TF32"):
+            certify(model, x, y, linf(0.1), semantics=Semantics(torch.float32))
+    finally:
+        torch.set_float32_matmul_precision(before)
+    with (
+        torch.autocast("cpu", dtype=torch.bfloat16),
+        pytest.raises(InputTypeError, match="autocast"),
+    ):
+        certify(model, x, y, linf(0.1), semantics=Semantics(torch.float32))
+
+
+def test_the_set_is_cut_with_the_bounds_and_its_center_moves():
+    x = torch.tensor([[0.0, 0.5, 0.95]])
+    box = threat_set(x, linf(0.1))
+    expected = torch.tensor([[[0.05, 0.5, 0.925]]], dtype=F64)
+    assert torch.allclose(box.center, expected, atol=1e-6)
+    threat = linf(0.1)
+    for sign in (-1, 1):
+        corner = threat.maximizer(torch.full_like(x, sign), x).double()[None]
+        assert (box.contains(corner) >= 0).all()

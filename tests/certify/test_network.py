@@ -1,0 +1,83 @@
+"""Reading models: containers unrolled, unknown layers named."""
+
+import pytest
+import torch
+from enclosed import networks
+from torch import nn as tnn
+
+from cases import each
+from holonet import nn
+from holonet.certify import EXACT, Enclosure, read
+from holonet.certify.network import LAYERS
+from holonet.errors import InputTypeError
+
+
+def test_containers_are_unrolled_in_order_with_the_paths_of_their_layers():
+    model = nn.HolomorphicClassifier(
+        nn.Sequential(
+            nn.Threshold(),
+            nn.Flatten(),
+            nn.Sequential(
+                nn.Linear(4, 3), nn.Residual(nn.Sequential(nn.Linear(3, 3), nn.Square()))
+            ),
+            nn.Linear(3, 2),
+        )
+    )
+    network = read(model)
+    assert [step.name for step in network.steps] == [
+        "backbone.0 (Threshold)",
+        "backbone.1 (Flatten)",
+        "backbone.2.0 (Linear)",
+        "backbone.2.1 (Residual)",
+        "backbone.3 (Linear)",
+        "readout (RealPart)",
+    ]
+    assert network.front == 1
+    assert network.tail == 4
+    assert network.dtypes == {torch.float32}
+
+
+@each("name", sorted(networks()))
+def test_enclosures_of_points_hold_the_logits(name):
+    model, shape = networks()[name]
+    x = torch.rand(3, *shape, dtype=torch.float64)
+    logits, trace = read(model).enclose(Enclosure(x[None], torch.zeros_like(x[None])), EXACT)
+    with torch.no_grad():
+        expected = model(x)
+    assert torch.allclose(logits.center[0], expected, rtol=1e-9, atol=1e-9)
+    assert (logits.radius < 1e-9).all()
+    assert len(trace.inputs) >= len(read(model).steps)
+
+
+class Own(nn.Linear):
+    """A subclass, which may compute something else."""
+
+
+@each(
+    ("model", "match"),
+    [
+        (tnn.Sequential(tnn.Linear(2, 2), tnn.Sequential(tnn.Softplus())), r"1\.0 \(Softplus\)"),
+        (Own(2, 2), r"the model \(Own\)"),
+        (nn.Product(tnn.Identity(), tnn.Identity()), r"Product"),
+        (nn.Sequential(nn.Linear(2, 2), nn.Modulus()), r"1 \(Modulus\)"),
+    ],
+    ids=str,
+)
+def test_other_layers_are_refused_by_name(model, match):
+    with pytest.raises(InputTypeError, match=match):
+        read(model)
+
+
+def test_hooks_and_forwards_of_instances_are_refused():
+    model = tnn.Sequential(tnn.Linear(2, 2))
+    hook = model[0].register_forward_hook(lambda *_: None)
+    with hook, pytest.raises(InputTypeError, match="hook"):
+        read(model)
+    model[0].forward = lambda x: x
+    with pytest.raises(InputTypeError, match="forward of its own"):
+        read(model)
+
+
+def test_every_layer_of_the_table_is_tried_by_the_networks_of_the_tests():
+    used = {type(m) for model, _ in networks().values() for m in model.modules()}
+    assert set(LAYERS) - used == {nn.RealPart, tnn.Flatten, tnn.Identity} - used

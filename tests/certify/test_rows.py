@@ -1,0 +1,62 @@
+"""Linear forms with errors."""
+
+import math
+from fractions import Fraction
+
+import torch
+
+from holonet.certify import Enclosure
+from holonet.certify.rows import Rows
+
+F64 = torch.float64
+
+
+def test_differences_are_margins():
+    rows = Rows.differences(torch.tensor([2, 0]), 3, 2)
+    logits = torch.tensor([[1.0, 2.0, 5.0], [7.0, 3.0, 4.0]], dtype=F64)
+    box = Enclosure(logits[None], torch.zeros(1, 2, 3, dtype=F64))
+    expected = torch.tensor([[4.0, 3.0, 0.0], [0.0, 4.0, 3.0]], dtype=F64)
+    assert torch.allclose(rows.lower(box), expected, atol=1e-12)
+    assert (rows.lower(box) <= expected).all()
+
+
+def test_the_lower_bound_is_below_the_exact_least_value_of_a_form():
+    torch.manual_seed(0)
+    value, error = torch.randn(2, 3, 4, 6, dtype=F64), 1e-3 * torch.rand(2, 3, 4, 6, dtype=F64)
+    constant, slack = torch.randn(3, 4, dtype=F64), 1e-3 * torch.rand(3, 4, dtype=F64)
+    box = Enclosure(torch.randn(2, 3, 6, dtype=F64), torch.rand(2, 3, 6, dtype=F64))
+    lower = Rows(value, error, constant, slack).lower(box)
+    for i in range(3):
+        for k in range(4):
+            exact = Fraction(constant[i, k].item()) - Fraction(slack[i, k].item())
+            for w, e, c, r in zip(
+                value[:, i, k].flatten().tolist(),
+                error[:, i, k].flatten().tolist(),
+                box.center[:, i].flatten().tolist(),
+                box.radius[:, i].flatten().tolist(),
+                strict=True,
+            ):
+                exact += min(
+                    (Fraction(w) + s * Fraction(e)) * (Fraction(c) + t * Fraction(r))
+                    for s in (-1, 1)
+                    for t in (-1, 1)
+                )
+            assert lower[i, k].item() <= exact
+            assert exact - Fraction(lower[i, k].item()) < 0.1
+
+
+def test_sums_of_forms_and_constants_keep_their_errors():
+    torch.manual_seed(0)
+    rows = Rows.differences(torch.tensor([0]), 3, 1)
+    more = rows.plus(torch.full((1, 3), 2.0, dtype=F64), torch.full((1, 3), 0.5, dtype=F64))
+    both = more.beside(more)
+    assert torch.equal(both.value, 2 * rows.value)
+    assert torch.equal(both.constant, torch.full((1, 3), 4.0, dtype=F64))
+    assert (both.slack >= 1.0).all()
+    assert (both.slack < 1.0 + 1e-12).all()
+
+
+def test_a_form_of_what_is_unknown_has_no_lower_bound():
+    rows = Rows.differences(torch.tensor([0]), 2, 1)
+    box = Enclosure(torch.zeros(1, 1, 2).double(), torch.tensor([[[math.inf, 0.0]]]).double())
+    assert rows.lower(box).tolist() == [[-math.inf, -math.inf]]

@@ -1,0 +1,139 @@
+"""Unsoundness planted in the certificates: each fault gives a bound above what a check finds."""
+
+import importlib
+import math
+
+import mpmath
+import pytest
+import torch
+from enclosed import F64, excess, linf, networks, sampled, worst_in_fractions
+
+from holonet import nn
+from holonet.certify import EXACT, Enclosure, Semantics, affine, enclosure, lines, pointwise, rows
+from holonet.functions import CATALOGUE, range_on, real_bounds
+
+ladder = importlib.import_module("holonet.certify.ladder")
+METHODS = ["intervals", "tangents"]
+
+
+def worst_in_double(name, method, eps=0.1, near_bounds=False):
+    """A bound minus a sampled margin, at most."""
+    torch.manual_seed(0)
+    model, shape = networks()[name]
+    x, y = torch.rand(8, *shape, dtype=F64), torch.arange(8) % 3
+    x = 0.02 * x + (x > 0.5) * 0.98 if near_bounds else x
+    points = sampled(x, linf(eps), 300)
+    return excess(model, x, y, linf(eps), [method], Semantics(F64), points=points)[0]
+
+
+def worst_in_single(method):
+    torch.manual_seed(0)
+    model, shape = networks(single=True)["real tanh"]
+    x, y = torch.rand(60, *shape), torch.arange(60) % 3
+    points = x[None]
+    return excess(model, x, y, linf(0.0), [method], Semantics(torch.float32), points=points)[0]
+
+
+def worst_ulp():
+    """How many values of mpmath lie outside of the ranges at points."""
+    x = torch.linspace(-3, 3, 41, dtype=F64)
+    outside = 0
+    for name in ("tanh", "exp", "erf", "sigmoid"):
+        low, high = range_on(CATALOGUE[name], x, x)
+        exact = mpmath.erf if name == "erf" else getattr(mpmath, name, None)
+        exact = exact or (lambda t: 1 / (1 + mpmath.exp(-t)))
+        with mpmath.workdps(30):
+            for point, least, largest in zip(*(v.tolist() for v in (x, low, high)), strict=True):
+                outside += not mpmath.mpf(least) <= exact(mpmath.mpf(point)) <= largest
+    return outside
+
+
+@pytest.fixture
+def nearest(monkeypatch):
+    """Float64 without error bounds: sums rounded to nearest."""
+    monkeypatch.setattr(Semantics, "gamma", lambda self, terms: 1e-30)
+    for module in (affine, enclosure, lines, pointwise, rows, real_bounds):
+        monkeypatch.setattr(module, "margin", lambda scale: torch.zeros_like(scale))
+    monkeypatch.setattr(pointwise, "UNIT", 0.0)
+    monkeypatch.setattr(torch, "nextafter", lambda x, to: x)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_planted_rounding_to_nearest_is_found_by_fractions(method, nearest):
+    assert worst_in_fractions(method) > 0
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_planted_center_of_the_clipped_box_is_found_by_sampling(method, monkeypatch):
+    assert worst_in_double("affine", method, near_bounds=True) <= 0
+    true = ladder.threat_set
+
+    def unmoved(x, threat, semantics=EXACT):
+        return Enclosure(x.double()[None], true(x, threat, semantics).radius)
+
+    monkeypatch.setattr(ladder, "threat_set", unmoved)
+    assert worst_in_double("affine", method, near_bounds=True) > 0
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_planted_image_box_by_slope_is_found_by_sampling(method, monkeypatch):
+    assert worst_in_double("threshold", method) <= 0
+
+    def by_slope(self, box, trace):
+        v = self.slope * (box.center - self.middle)
+        slope = self.slope * torch.exp(-v * v) / math.sqrt(math.pi)
+        return Enclosure((1 + torch.erf(v)) / 2, slope * box.radius)
+
+    monkeypatch.setattr(pointwise.ThresholdStep, "image", by_slope)
+    assert worst_in_double("threshold", method) > 0
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_planted_conjugate_for_the_transpose_is_found_by_sampling(method, monkeypatch):
+    assert worst_in_double("complex square", method, 0.02) <= 0
+    true = affine.Affine._pulled
+
+    def conjugate(self, v, weight, sign, event, parts):
+        if len(weight) == 2 and sign == -1:
+            weight = (weight[0], -weight[1])
+        return true(self, v, weight, sign, event, parts)
+
+    monkeypatch.setattr(affine.Affine, "_pulled", conjugate)
+    assert worst_in_double("complex square", method, 0.02) > 0
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_planted_lack_of_the_executed_term_is_found_in_float32(method, monkeypatch):
+    assert worst_in_single(method) <= 0
+    monkeypatch.setattr(Semantics, "unit", 0.0)
+    assert worst_in_single(method) > 0
+
+
+def test_planted_ulp_of_an_activation_is_found_by_mpmath(monkeypatch):
+    assert worst_ulp() == 0
+    monkeypatch.setattr(real_bounds, "margin", lambda scale: torch.zeros_like(scale))
+    assert worst_ulp() > 10
+
+
+@pytest.mark.parametrize("name", ["real square", "real softplus", "real tanh"])
+def test_planted_lack_of_the_remainder_is_found_by_sampling(name, monkeypatch):
+    assert worst_in_double(name, "tangents", 0.3) <= 0
+    true = lines.range_on
+
+    def flat(record, low, high, order=0):
+        if order == 2:
+            return torch.zeros_like(low), torch.zeros_like(low)
+        return true(record, low, high, order)
+
+    monkeypatch.setattr(lines, "range_on", flat)
+    assert worst_in_double(name, "tangents", 0.3) > 0
+
+
+def test_planted_singularities_of_another_record_are_found_by_the_note():
+    layer = nn.Activation("log")
+    model = nn.HolomorphicClassifier(nn.Sequential(layer, nn.Linear(2, 2, dtype=F64)))
+    proof = ladder.certify(
+        model, torch.tensor([[0.05, 0.5]], dtype=F64), torch.tensor([0]), linf(0.1)
+    )[0]
+    assert not proof.holds
+    assert proof.notes
