@@ -93,7 +93,7 @@ def certify(
                     semantics=str(semantics),
                     theorem=method.theorem,
                     hypotheses=method.hypotheses,
-                    notes=tuple(note.text for note in notes if note.examples[row]),
+                    notes=tuple(note.text for note in notes if note.example == row),
                     weights=weights,
                     example=tensor_digest([x[i]]),
                 )

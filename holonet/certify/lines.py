@@ -67,7 +67,7 @@ def _best(candidates: list[tuple[Tensor, Tensor]], at: Tensor, sign: int) -> tup
     slope, offset = candidates[-1]
     best = torch.full_like(at, math.inf)
     for s, t in candidates:
-        value = (sign * (s * at + t)).nan_to_num(nan=math.inf, posinf=math.inf)
+        value = torch.where(s.isfinite() & t.isfinite(), sign * (s * at + t), math.inf)
         better = value < best
         slope, offset = torch.where(better, s, slope), torch.where(better, t, offset)
         best = torch.where(better, value, best)

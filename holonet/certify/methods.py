@@ -42,7 +42,7 @@ class Method:
             DomainError: there is no such class.
             ShapeError: the values of the network are no real logits (batch, classes).
         """
-        logits, trace = network.enclose(enclosure, semantics)
+        logits, trace = network.enclose(enclosure, semantics, sharpen=self.to_front)
         if logits.is_complex or logits.center.ndim != 3:
             raise ShapeError(
                 "certificates need real logits (batch, classes): end the network with a linear "
@@ -55,8 +55,7 @@ class Method:
             )
         rows = Rows.differences(y, logits.center.shape[2], len(y))
         stop = network.front if self.to_front else network.tail
-        for step in reversed(network.steps[stop:]):
-            rows = step.pull(rows, trace)
+        rows = network.pulled(rows, len(network.steps), stop, trace)
         reached = trace.inputs[network.steps[stop]] if stop < len(network.steps) else logits
         margins = rows.lower(reached)
         if semantics.dtype is not None:  # logits that may overflow
@@ -81,7 +80,7 @@ INTERVALS = Method(
 TANGENTS = Method(
     "tangents",
     "linear relaxations of every activation between a line below and a line above, substituted "
-    "backwards (Zhang et al. 2018), rounded outward; pre-activations by intervals",
+    "backwards (Zhang et al. 2018), rounded outward; pre-activations in the same way",
     (*_CHECKED, "second derivatives are bounded on the pre-activations"),
     to_front=True,
 )

@@ -12,11 +12,15 @@ from holonet._arguments import checked
 from holonet.certify.affine import convolution, linear, mean_pooling, normalizer
 from holonet.certify.enclosure import Enclosure, Semantics
 from holonet.certify.pointwise import Pointwise, Relu, ThresholdStep
+from holonet.certify.rows import Rows
 from holonet.certify.step import Reshape, Residual, Step, TakePart, Trace
 from holonet.errors import InputTypeError
 from holonet.nn.coefficients import real_dtype
 
 __all__ = ["LAYERS", "Network", "read"]
+
+_ROWS = 256
+"""Forms that are pulled back at once."""
 
 LAYERS: Mapping[type[nn.Module], Callable[[str, Any], Step]] = {
     nn.Linear: linear,
@@ -68,12 +72,43 @@ class Network:
             affine -= 1
         return affine
 
-    def enclose(self, enclosure: Enclosure, semantics: Semantics) -> tuple[Enclosure, Trace]:
-        """The enclosure of the logits, and what reached each step."""
-        trace = Trace(semantics)
-        for step in self.steps:
+    def enclose(
+        self, enclosure: Enclosure, semantics: Semantics, sharpen: bool = False
+    ) -> tuple[Enclosure, Trace]:
+        """The enclosure of the logits, and what reached each step.
+
+        With `sharpen` what reaches a step that is not affine is cut with bounds by forms in the
+        set behind `front`, from the second such step on.
+        """
+        trace, nonlinear = Trace(semantics), 0
+        for position, step in enumerate(self.steps):
+            if sharpen and position > self.front and not step.is_affine:
+                enclosure = self._sharpened(enclosure, position, trace) if nonlinear else enclosure
+                nonlinear += 1
             enclosure = step.forward(enclosure, trace)
         return enclosure, trace
+
+    def pulled(self, rows: Rows, start: int, stop: int, trace: Trace) -> Rows:
+        """Forms in the value in front of step `start`, as forms in front of step `stop`."""
+        for step in reversed(self.steps[stop:start]):
+            rows = step.pull(rows, trace)
+        return rows
+
+    def _sharpened(self, enclosure: Enclosure, position: int, trace: Trace) -> Enclosure:
+        shape = enclosure.center.shape
+        root = trace.inputs[self.steps[self.front]]
+        ends = []
+        for sign in (1.0, -1.0):
+            bounds = [
+                self.pulled(Rows.entries(shape, index, sign), position, self.front, trace).lower(
+                    root
+                )
+                for index in torch.arange(enclosure.center[:, 0].numel()).split(_ROWS)
+            ]
+            flat = sign * torch.cat(bounds, 1)
+            ends.append(flat.view(shape[1], shape[0], *shape[2:]).transpose(0, 1))
+        low, high = torch.maximum(enclosure.low, ends[0]), torch.minimum(enclosure.high, ends[1])
+        return Enclosure.between(low, high)
 
 
 @checked

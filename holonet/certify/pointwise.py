@@ -7,6 +7,7 @@ from holonet.certify.enclosure import EXACT, Enclosure
 from holonet.certify.lines import Lines, lines
 from holonet.certify.rows import Rows, total
 from holonet.certify.step import Note, Step, Trace, stored
+from holonet.errors import InputTypeError
 from holonet.functions import (
     disc_bounds,
     get_function,
@@ -109,18 +110,22 @@ class Pointwise(Step):
         lost = image.radius.isinf() & enclosure.radius.isfinite().all(0)
         if not bool(lost.any()):
             return
-        text = f"{self.name}: nothing is known of the values of {self.record.formula}"
-        if self.record.obstacles:
-            whole = enclosure.as_complex()
-            distance = self.record.clearance(torch.complex(*whole.center))
-            at = (distance - torch.hypot(*whole.radius)).amin().item()
-            text = (
-                f"{self.name}: the numbers that may reach {self.record.formula} come within "
-                f"{max(at, 0.0):.3g} of a singularity or cut"
-            )
         examples = lost.any(0).flatten(1).any(1)
-        if all(note.text != text for note in trace.notes):
-            trace.notes.append(Note(examples, text))
+        if not self.record.obstacles:
+            text = f"{self.name}: nothing is known of the values of {self.record.formula}"
+            trace.notes += [Note(int(i), text) for i in examples.nonzero()]
+            return
+        whole = enclosure.as_complex()
+        clearance = self.record.clearance(torch.complex(*whole.center))
+        distance = (clearance - torch.hypot(*whole.radius)).flatten(1).amin(1).clamp(min=0)
+        trace.notes += [
+            Note(
+                int(i),
+                f"{self.name}: the numbers that may reach {self.record.formula} come within "
+                f"{distance[i].item():.3g} of a singularity or cut",
+            )
+            for i in examples.nonzero()
+        ]
 
 
 class ThresholdStep(Step):
@@ -136,6 +141,7 @@ class ThresholdStep(Step):
 
     def image(self, enclosure: Enclosure, trace: Trace) -> Enclosure:
         """The values at the ends; the argument, erf and the sum are within 32 roundoffs."""
+        _require_real(enclosure, self.name)
         shape = (-1,) + (1,) * max(enclosure.center.ndim - 3, 0) if self.slope.ndim else ()
         slope, middle = self.slope.view(shape), self.middle.view(shape)
         ends = [
@@ -160,6 +166,7 @@ class Relu(Step):
 
     def image(self, enclosure: Enclosure, trace: Trace) -> Enclosure:
         """The values at the ends."""
+        _require_real(enclosure, self.name)
         del trace
         return Enclosure.between(enclosure.low.clamp(min=0), enclosure.high.clamp(min=0))
 
@@ -175,6 +182,14 @@ class Relu(Step):
         rise = rise + margin(rise + low.abs() + high.abs())
         found = Lines(below, torch.zeros_like(low), above, rise)
         return _pulled(rows, found, trace.images[self], 0.0)
+
+
+def _require_real(enclosure: Enclosure, name: str) -> None:
+    if enclosure.is_complex:
+        raise InputTypeError(
+            f"{name} is reached by complex numbers, where certificates do not know it: put it in "
+            "front of the first complex layer"
+        )
 
 
 def _squares(enclosure: Enclosure) -> Enclosure:

@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float64
+from jaxtyping import Float64, Int64
 from torch import Tensor
 
 from holonet._types import Labels
@@ -37,6 +37,17 @@ class Rows:
         unit = torch.eye(classes, dtype=torch.float64)
         value = (unit[y][:, None] - unit[None])[None]
         zeros = torch.zeros(batch, classes, dtype=torch.float64)
+        return cls(value, torch.zeros_like(value), zeros, zeros)
+
+    @classmethod
+    def entries(cls, shape: torch.Size, index: Int64[Tensor, "rows"], sign: float) -> "Rows":
+        """Sign times the entries of these numbers, of a layer's value of this shape."""
+        count = shape[0] * math.prod(shape[2:])
+        unit = torch.zeros(len(index), count, dtype=torch.float64)
+        unit[torch.arange(len(index)), index] = sign
+        parts = unit.view(len(index), shape[0], 1, *shape[2:]).transpose(0, 1).transpose(1, 2)
+        value = parts.expand(shape[0], shape[1], len(index), *shape[2:])
+        zeros = torch.zeros(shape[1], len(index), dtype=torch.float64)
         return cls(value, torch.zeros_like(value), zeros, zeros)
 
     def plus(self, constant: Bounds, slack: Bounds) -> "Rows":

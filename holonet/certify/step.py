@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 
 import torch
-from jaxtyping import Bool, Float64, Inexact
+from jaxtyping import Float64, Inexact
 from torch import Tensor, nn
 
 from holonet.certify.enclosure import Enclosure, Semantics
@@ -16,9 +16,9 @@ __all__ = ["Note", "Reshape", "Residual", "Step", "TakePart", "Trace", "stored"]
 
 @dataclass(frozen=True)
 class Note:
-    """What keeps a certificate from some examples, in words."""
+    """What keeps a certificate from an example of the batch, in words."""
 
-    examples: Bool[Tensor, "batch"]
+    example: int
     text: str
 
 

@@ -196,3 +196,20 @@ def test_the_set_is_cut_with_the_bounds_and_its_center_moves():
     for sign in (-1, 1):
         corner = threat.maximizer(torch.full_like(x, sign), x).double()[None]
         assert (box.contains(corner) >= 0).all()
+
+
+def test_what_may_overflow_in_float32_is_not_certified():
+    model = tnn.Sequential(tnn.Linear(2, 2), nn.Activation("square"), tnn.Linear(2, 2))
+    for layer in (model[0], model[2]):
+        layer.weight.data.copy_(1e8 * torch.eye(2))
+        layer.bias.data.zero_()
+    x, y = torch.tensor([[1.0, 0.5]]), torch.tensor([0])
+    single = torch.nn.Sequential(*model)
+    for method in METHODS:
+        exact = certify(single, x, y, linf(0.1), [method])[0]
+        assert exact.holds
+        model[2].weight.data.copy_(1e24 * torch.eye(2))
+        executed = certify(single, x, y, linf(0.1), [method], Semantics(torch.float32))[0]
+        assert not executed.holds
+        assert single(x).isinf().any()
+        model[2].weight.data.copy_(1e8 * torch.eye(2))

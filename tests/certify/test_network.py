@@ -2,12 +2,12 @@
 
 import pytest
 import torch
-from enclosed import networks
+from enclosed import linf, networks, sampled
 from torch import nn as tnn
 
 from cases import each
 from holonet import nn
-from holonet.certify import EXACT, Enclosure, read
+from holonet.certify import EXACT, Enclosure, read, threat_set
 from holonet.certify.network import LAYERS
 from holonet.errors import InputTypeError
 
@@ -81,3 +81,24 @@ def test_hooks_and_forwards_of_instances_are_refused():
 def test_every_layer_of_the_table_is_tried_by_the_networks_of_the_tests():
     used = {type(m) for model, _ in networks().values() for m in model.modules()}
     assert set(LAYERS) - used == {nn.RealPart, tnn.Flatten, tnn.Identity} - used
+
+
+def test_sharpened_enclosures_are_inside_of_intervals_and_hold_samples():
+    torch.manual_seed(0)
+    sharper = 0
+    for name in ("real tanh", "complex square", "relu", "norm and residual", "convolution"):
+        model, shape = networks()[name]
+        x = torch.rand(2, *shape, dtype=torch.float64)
+        box, network = threat_set(x, linf(0.05)), read(model)
+        wide, first = network.enclose(box, EXACT)
+        narrow, second = network.enclose(box, EXACT, sharpen=True)
+        assert (narrow.radius <= wide.radius * (1 + 1e-9)).all()
+        sharper += int((narrow.radius < 0.99 * wide.radius).any())
+        for step, inside in zip(second.inputs.values(), first.inputs.values(), strict=True):
+            assert (step.radius <= inside.radius * (1 + 1e-9)).all()
+        points = sampled(x, linf(0.05), 300)
+        with torch.no_grad():
+            values = model(points.flatten(0, 1)).unflatten(0, points.shape[:2])
+        for value in values:
+            assert (narrow.contains(value[None]) >= -1e-12).all()
+    assert sharper == 5

@@ -9,6 +9,7 @@ from holonet.certify import Enclosure, Semantics
 from holonet.certify.pointwise import Pointwise, Relu, ThresholdStep
 from holonet.certify.rows import Rows
 from holonet.certify.step import Trace
+from holonet.errors import InputTypeError
 from holonet.functions import CATALOGUE, moebius, polynomial
 from holonet.functions.disc_bounds import _bound
 
@@ -118,3 +119,9 @@ def test_squares_of_rectangles_are_exact():
     for part, values in enumerate((z.real, z.imag)):
         assert (image.low[part] - values.amin(0)).abs().amax() < 5e-3
         assert (image.high[part] - values.amax(0)).abs().amax() < 5e-3
+
+
+@each("layer", [nn.Threshold(dtype=F64), torch.nn.ReLU()], ids=str)
+def test_real_layers_behind_complex_ones_are_refused(layer):
+    with pytest.raises(InputTypeError, match="complex"):
+        step_of(layer).forward(box(2, False), Trace(Semantics()))

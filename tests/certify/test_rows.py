@@ -60,3 +60,15 @@ def test_a_form_of_what_is_unknown_has_no_lower_bound():
     rows = Rows.differences(torch.tensor([0]), 2, 1)
     box = Enclosure(torch.zeros(1, 1, 2).double(), torch.tensor([[[math.inf, 0.0]]]).double())
     assert rows.lower(box).tolist() == [[-math.inf, -math.inf]]
+
+
+def test_forms_of_entries_are_the_entries_with_a_sign():
+    x = torch.randn(2, 3, 2, 2, dtype=F64)
+    box = Enclosure(x, torch.zeros_like(x))
+    for sign in (1.0, -1.0):
+        rows = Rows.entries(x.shape, torch.arange(8), sign)
+        expected = sign * x.transpose(0, 1).flatten(1)
+        assert torch.allclose(rows.lower(box), expected, atol=1e-12)
+        assert torch.equal(
+            Rows.entries(x.shape, torch.tensor([3, 6]), sign).lower(box), rows.lower(box)[:, [3, 6]]
+        )
