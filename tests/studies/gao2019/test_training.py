@@ -79,6 +79,13 @@ def test_strong_attack_is_at_least_as_strong_as_the_librarys_own(name: str) -> N
     assert strong_attack(net, x, y, eps, 6, generator())[0].mean() <= theirs + 0.02
 
 
+def test_every_further_start_makes_the_strong_attack_stronger() -> None:
+    net, x, y, eps = moved("sin z")
+    one, six = (strong_attack(net, x, y, 4 * eps, n, generator()) for n in (1, 6))
+    assert bool((six <= one).all())
+    assert (six < one - 0.1).any()
+
+
 def test_no_steps_attack_nothing() -> None:
     net, x, y, eps = moved("relu")
     assert torch.equal(attack(net, x, y, eps, 0), x)
@@ -99,9 +106,9 @@ def test_lower_bound_is_just_below_the_optimum_of_a_linear_network(
 ) -> None:
     linear = Kind("identity", False, 1.0, lambda t: (t, torch.ones_like(t)), lambda c: c / 2)
     monkeypatch.setitem(module.KINDS, "linear", linear)
-    settings = Training("linear", 8, 3, 0, PROBLEM, (1.0, 4.0), 400)
-    result = train(settings)
-    x, y, eps = (a.numpy() if isinstance(a, Tensor) else a for a in points(PROBLEM, generator()))
+    problem = Problem(8, 5, 0.3)
+    result = train(Training("linear", 8, 3, 0, problem, (1.0, 4.0), 400))
+    x, y, eps = (a.numpy() if isinstance(a, Tensor) else a for a in points(problem, generator()))
 
     def robust(v: np.ndarray) -> float:
         return np.logaddexp(0, -(y * (x @ v) - eps * np.linalg.norm(v))).mean()
@@ -111,6 +118,7 @@ def test_lower_bound_is_just_below_the_optimum_of_a_linear_network(
         ball = {"type": "ineq", "fun": lambda v, r=radius: r**2 - v @ v}
         optimum = minimize(robust, np.full(5, 0.1), constraints=ball).fun
         key = f"{radius:g}"
+        assert optimum < 0.66  # the ball is reached
         assert result["lower"][key] <= optimum + 1e-6
         assert result["lower"][key] == pytest.approx(optimum, abs=0.02)
         assert result["robust"][key] == pytest.approx(optimum, abs=0.02)
