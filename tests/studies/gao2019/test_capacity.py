@@ -1,10 +1,15 @@
 """Smallest widths on problems whose answers are known."""
 
-import torch
+from dataclasses import replace
 
+import pytest
+import torch
+from torch.nn import functional
+
+import holonet.studies.gao2019.capacity as module
 from cases import each
 from holonet.studies.gao2019.capacity import Capacity, Fit, Wide, adversarial_adam, capacity, wide
-from holonet.studies.gao2019.training import Problem, points
+from holonet.studies.gao2019.training import Problem, attack, points
 
 FIT = Fit(steps=150, restarts=2, attack=3, starts=2)
 
@@ -41,3 +46,34 @@ def test_training_lowers_the_loss_at_the_attacks_points() -> None:
     assert len(runs) == FIT.steps + 1
     assert runs[-1].shape == (2, 10)
     assert runs[-1].mean() > runs[0].mean() + 1
+
+
+def test_first_step_follows_the_gradient_at_the_attacks_points() -> None:
+    generator = torch.Generator().manual_seed(0)
+    x, y, _ = points(Problem(10, 4, 0.5), generator)
+    run = adversarial_adam("sin x", 8, x, y, 1.0, FIT, generator)
+    net, _ = next(run)
+    start = net.weights.clone().requires_grad_()
+    adversarial = attack(net, x.expand(2, -1, -1), y, 1.0, FIT.attack)
+    functional.softplus(-y * replace(net, weights=start).layer(adversarial)[0]).sum().backward()
+    next(run)
+    step = -FIT.rate * torch.sign(start.grad)  # the first one of Adam
+    torch.testing.assert_close(net.weights - start.detach(), step, rtol=1e-4, atol=0)
+
+
+@each("decay", [True, False])
+def test_rate_falls_to_zero_where_asked_for(decay: bool) -> None:
+    generator = torch.Generator().manual_seed(0)
+    x, y, eps = points(Problem(10, 4, 0.5), generator)
+    run = adversarial_adam("relu", 8, x, y, eps, FIT, generator, decay=decay)
+    weights = [net.weights.clone() for net, _ in run]
+    first, last = (weights[k + 1] - weights[k] for k in (0, -2))
+    assert bool(last.abs().max() < 0.02 * first.abs().max()) is decay
+
+
+def test_no_width_fits_where_the_strong_attack_finds_negative_margins(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "strong_attack", lambda net, x, *_: -torch.ones(2, len(x)))
+    result = capacity(Capacity("sin x", 0, Problem(2, 4, 0.5), 2, FIT))
+    assert result["standard"] == result["robust"] == 3

@@ -1,5 +1,6 @@
 """Verdicts from made-up results with known answers."""
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -127,3 +128,11 @@ def test_logarithm_of_one_doubling_is_one() -> None:
     cells = results(factor=2)
     interval = evidence.capacity_ratio(cells).tests[0].intervals["relu, 40 examples"]
     assert interval.estimate == pytest.approx(1, abs=0.15)
+
+
+def test_a_complex_weight_counts_as_two_real_parameters() -> None:
+    cells = results(**{"sin z": 8})
+    interval = evidence.capacity_complex(cells).tests[0].intervals["10 examples"]
+    assert interval.estimate == pytest.approx(
+        sum(1 + 3 - math.log2(8 + seed) for seed in SEEDS) / len(SEEDS)
+    )
