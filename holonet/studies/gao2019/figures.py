@@ -144,8 +144,8 @@ def _geometric(results: Results, *path: str, **where: Any) -> Interval:
     """The geometric mean over seeds."""
     values = over_seeds(results, *path, **where).values()
     of = mean_interval([math.log(value) for value in values])
-    ends = (math.exp(min(end, 700)) for end in (of.estimate, of.low, of.high))
-    return Interval(*ends, of.count, of.method)
+    estimate, low, high = (math.exp(min(end, 700)) for end in (of.estimate, of.low, of.high))
+    return Interval(estimate, low, high, of.count, of.method)
 
 
 def _curves(
