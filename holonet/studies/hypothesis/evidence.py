@@ -54,7 +54,8 @@ POINT = 0.01
 CORRELATION = 0.2
 """The least rank correlation that counts."""
 
-PERMUTATIONS = 9999
+PERMUTATIONS, RESAMPLES = 9999, 1000
+"""Of the tests, and of the bootstrap over networks."""
 
 
 @dataclass(frozen=True)
@@ -362,20 +363,23 @@ def harmonic_transfer(results: Results) -> Effects:
     }
     tested = {
         name: Effect(
-            pair_correlation(x, rates, given, confidence=1 - CORRECTED),
+            pair_correlation(x, rates, given, confidence=1 - CORRECTED, resamples=RESAMPLES),
             pair_test(x, rates, given, resamples=PERMUTATIONS),
             CORRELATION,
         )
         for name, given in controls.items()
     }
     beside = {
-        "nothing given": pair_correlation(x, rates),
-        "gradients at the images, clean agreement given": pair_correlation(
-            gradients, rates, [answers, logits]
-        ),
-        "harmonic parts, clean agreement and gradients given": pair_correlation(
-            x, rates, [answers, logits, gradients]
-        ),
+        name: pair_correlation(predictor, rates, given, resamples=RESAMPLES)
+        for name, predictor, given in (
+            ("nothing given", x, []),
+            ("gradients at the images, clean agreement given", gradients, [answers, logits]),
+            (
+                "harmonic parts, clean agreement and gradients given",
+                x,
+                [answers, logits, gradients],
+            ),
+        )
     }
     texts = "; ".join(f"{name}: {i.text(2)}" for name, i in beside.items())
     count, examples = len(rates), tables[0]["examples"]

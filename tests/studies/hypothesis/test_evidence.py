@@ -21,6 +21,7 @@ PLANTED: dict[str, float] = {**SIZES, "measures": 6.0, "transfer": 3.0}
 @pytest.fixture(autouse=True)
 def few_permutations(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(evidence, "PERMUTATIONS", 499)
+    monkeypatch.setattr(evidence, "RESAMPLES", 100)
 
 
 def verdicts(results: Any, chosen: Any = tuple(TESTS)) -> dict[str, Finding]:

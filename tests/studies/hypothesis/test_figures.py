@@ -9,6 +9,7 @@ from simulated_hypothesis import simulated
 
 def test_every_claim_is_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(evidence, "PERMUTATIONS", 19)
+    monkeypatch.setattr(evidence, "RESAMPLES", 20)
     results = simulated(0)
     sections = {claim.key: claim.section(results) for claim in CLAIMS}
     assert all(section.figure is not None for section in sections.values())

@@ -51,6 +51,7 @@ def test_all_claims_of_a_tiny_study_get_a_verdict(
     monkeypatch.setattr(evidence, "ANALYTIC", ("square",))
     monkeypatch.setattr(evidence, "PIECEWISE", ("relu",))
     monkeypatch.setattr(evidence, "PERMUTATIONS", 19)
+    monkeypatch.setattr(evidence, "RESAMPLES", 20)
     monkeypatch.setattr(module.measures, "FEWEST", 1)
     study = Hypothesis(load_digits().subset(train=150, test=60), seeds=2, epochs=3)
     done = reproduce(study, tmp_path)
