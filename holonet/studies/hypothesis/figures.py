@@ -60,7 +60,8 @@ def _networks(results: Results, shown: Callable[[Mapping[str, Any]], bool]) -> T
         alarms = sum(sum(r["alarms"].values()) for r in own)
         rows.append(
             [
-                f"{name}, {rule}",
+                _label(own[0]),
+                rule,
                 len(own),
                 own[0]["parameters"],
                 own[0]["macs"],
@@ -71,21 +72,18 @@ def _networks(results: Results, shown: Callable[[Mapping[str, Any]], bool]) -> T
             ]
         )
     return Table(
-        [
-            "network, rule",
-            "seeds",
-            "real parameters",
-            "multiply-adds",
-            "clean %",
-            "robust %",
-            "broken by stronger attacks only, points",
-            "alarms",
-        ],
+        ["network", "rule", "seeds", "weights", "macs", "clean %", "robust %", "gap", "alarms"],
         rows,
-        "Robust accuracy with the half width of its 95% interval over seeds; what "
-        "Auto-PGD on three losses and Square break in addition, seed 0; examples with an alarm of "
-        "gradient masking.",
+        "Weights: real parameters. Macs: real multiply-adds of one image. Robust accuracy with the "
+        "half width of its 95% interval over seeds. Gap: points that Auto-PGD on three losses and "
+        "Square break in addition, seed 0. Alarms: examples with an alarm of gradient masking.",
     )
+
+
+def _label(result: Mapping[str, Any]) -> str:
+    mixed = f", {result['experts']} {result['regions']}" if result["experts"] > 1 else ""
+    macs = ", macs" if result["match"] == "macs" else ""
+    return f"{result['coefficients']} {result['activation']}{macs}{mixed}"
 
 
 def _key(result: Mapping[str, Any]) -> str:
