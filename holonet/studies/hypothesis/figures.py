@@ -53,7 +53,7 @@ def _networks(results: Results, shown: Callable[[Mapping[str, Any]], bool]) -> T
             kinds.setdefault((result["rule"], result["name"]), []).append(result)
     strong = {r["of"]: r["robust"] for r in results.values() if r.get("part") == "check"}
     rows = []
-    for (rule, name), own in sorted(kinds.items()):
+    for (rule, _), own in sorted(kinds.items()):
         clean, robust = (mean_interval([100 * r[k] for r in own]) for k in ("clean", "robust"))
         half = f" ± {robust.high - robust.estimate:.1f}" if robust.is_finite else ""
         gap = [100 * (r["robust"] - strong[key]) for r in own if (key := _key(r)) in strong]
