@@ -58,7 +58,7 @@ def test_without_effects_nothing_is_confirmed() -> None:
 
 
 def test_one_of_the_two_sizes_is_not_enough() -> None:
-    found = verdicts(simulated(2, complex_=0.04, macs=0.0), ["H1b"])["H1b"]
+    found = verdicts(simulated(2, complex_=0.04, macs=-0.01), ["H1b"])["H1b"]
     assert found.verdict is Verdict.REFUTED
     assert found.numbers["equal parameters"]["low"] > 0.01
     assert "equal multiply-adds, which ends at" in found.otherwise
