@@ -19,8 +19,8 @@ from holonet.nn.coefficients import real_dtype
 
 __all__ = ["LAYERS", "Network", "read"]
 
-_ROWS = 256
-"""Forms that are pulled back at once."""
+_ROWS = 4096
+"""Forms that are pulled back at once, of all examples together."""
 
 LAYERS: Mapping[type[nn.Module], Callable[[str, Any], Step]] = {
     nn.Linear: linear,
@@ -97,14 +97,11 @@ class Network:
     def _sharpened(self, enclosure: Enclosure, position: int, trace: Trace) -> Enclosure:
         shape = enclosure.center.shape
         root = trace.inputs[self.steps[self.front]]
+        chunks = torch.arange(enclosure.center[:, 0].numel()).split(max(1, _ROWS // shape[1]))
         ends = []
         for sign in (1.0, -1.0):
-            bounds = [
-                self.pulled(Rows.entries(shape, index, sign), position, self.front, trace).lower(
-                    root
-                )
-                for index in torch.arange(enclosure.center[:, 0].numel()).split(_ROWS)
-            ]
+            rows = (Rows.entries(shape, index, sign) for index in chunks)
+            bounds = [self.pulled(r, position, self.front, trace).lower(root) for r in rows]
             flat = sign * torch.cat(bounds, 1)
             ends.append(flat.view(shape[1], shape[0], *shape[2:]).transpose(0, 1))
         low, high = torch.maximum(enclosure.low, ends[0]), torch.minimum(enclosure.high, ends[1])

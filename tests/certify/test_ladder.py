@@ -9,6 +9,7 @@ from torch import nn as tnn
 
 from cases import each
 from holonet import nn
+from holonet.attacks import pgd
 from holonet.certify import Semantics, certify, threat_set
 from holonet.errors import (
     ConfigError,
@@ -213,3 +214,14 @@ def test_what_may_overflow_in_float32_is_not_certified():
         assert not executed.holds
         assert single(x).isinf().any()
         model[2].weight.data.copy_(1e8 * torch.eye(2))
+
+
+@each("name", ["real square", "complex square", "real tanh", "relu", "affine", "convolution"])
+def test_attacks_find_no_margin_below_its_bound(name):
+    model, shape = networks()[name]
+    x, y = torch.rand(8, *shape, dtype=F64), torch.arange(8) % 3
+    for eps in (0.01, 0.1):
+        points = pgd(model, x, y, linf(eps), steps=20, restarts=2).x_adv[None]
+        for method in METHODS:
+            worst, _ = excess(model, x, y, linf(eps), [method], Semantics(F64), points=points)
+            assert worst <= 0

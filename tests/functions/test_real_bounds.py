@@ -146,8 +146,13 @@ def test_the_range_is_infinite_where_a_singularity_is_in_reach(record, low, high
 
 
 def test_other_records_have_ranges_by_discs_or_none():
-    record = blaschke([0.25, -0.5])
     low, high = (torch.tensor([x], dtype=torch.float64) for x in (0.0, 0.1))
+    record = moebius(1j, 0, 0.25j, 1j)  # z / (1 + z/4), known on discs
+    least, largest = range_on(record, low, high)
+    assert -0.01 < least.item() <= 0
+    assert 0.1 / 1.025 <= largest.item() < 0.11
+    assert derivative_bound(record, low, high, 2).item() < 0.6
+    record = blaschke([0.25, -0.5])
     least, largest = range_on(record, low, high)
     assert not least.isfinite().any()
     assert largest.item() == math.inf
