@@ -8,6 +8,7 @@ from holonet._named_object import is_object_name, named_object
 from holonet.errors import ConfigError, UnknownNameError
 from holonet.studies.barati2022 import Barati2022
 from holonet.studies.deng2020 import Deng2020
+from holonet.studies.dube2018 import Dube2018
 from holonet.studies.gao2019 import Gao2019
 from holonet.studies.hypothesis import Hypothesis
 from holonet.studies.shaham2015.study import Shaham2015
@@ -21,6 +22,7 @@ STUDIES: Mapping[str, type[Study]] = MappingProxyType(
         for study in (
             Barati2022,
             Deng2020,
+            Dube2018,
             Gao2019,
             Hypothesis,
             Shaham2015,
