@@ -111,20 +111,18 @@ def _listed(title: str, intervals: Mapping[str, Interval]) -> str:
 def best_linear(results: Results) -> Evidence:
     """RMS slopes of the best linear classifier: near 0 on rough fields, near -1/2 on smooth."""
     slopes = _slopes(norm_table(results, "best-linear"))
-    return Evidence(
-        [
-            Criterion({f"{name}, {side} {end}": slopes[name]}, side, end)
-            for name, low, high in (("rough", -0.1, 0.1), ("smooth", -0.6, -0.4))
-            for side, end in (("above", low), ("below", high))
-        ]
-    )
+    tests = []
+    for name, low, high in (("rough", -0.1, 0.1), ("smooth", -0.6, -0.4)):
+        tests.append(Criterion({f"{name}, above {low}": slopes[name]}, "above", low))
+        tests.append(Criterion({f"{name}, below {high}": slopes[name]}, "below", high))
+    return Evidence(tests)
 
 
 def matrices(results: Results) -> Evidence:
     """Minima among minima and saddles of each order; beside it what is positive definite."""
     shares, positive, exact = {}, {}, []
     for n in ORDERS[1:]:
-        counts = sum(np.array(cell["counts"][str(n)]) for cell in cells_of(results, "matrices"))
+        counts = np.sum([cell["counts"][str(n)] for cell in cells_of(results, "matrices")], 0)
         minima, total = int(counts[0]), int(counts.sum())
         shares[f"n = {n}"] = wilson_interval(minima, total - int(counts[-1]))
         p = positive[f"positive definite, n = {n}"] = wilson_interval(minima, total)

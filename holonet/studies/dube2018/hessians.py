@@ -1,6 +1,7 @@
 """Critical points of real functions: found by least squares on the gradient, then verified."""
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import torch
@@ -26,6 +27,7 @@ DEGENERATE = 1e-6
 """Smallest |eigenvalue| at a critical point that is counted, over the largest."""
 
 Vector = Float[Tensor, " d"]
+Eigenvalues = Float[Tensor, " across"]
 Directions = Float[Tensor, "k d"]
 Function = Callable[[Float[Tensor, "batch d"]], Float[Tensor, " batch"]]
 """A real function of batches of vectors."""
@@ -49,7 +51,7 @@ def gradient_and_hessian(
 
 def find_critical_point(
     u: Function, start: Vector, *, symmetries: int = 0, evaluations: int = 60
-) -> tuple[Vector, Vector] | None:
+) -> tuple[Vector, Eigenvalues] | None:
     """The critical point that least squares on the gradient leads to, and its eigenvalues.
 
     None unless the Newton step there is at most NEWTON (1 + |x|), and every eigenvalue of the
@@ -88,7 +90,9 @@ def extreme_eigenvalues(u: Function, x: Vector) -> tuple[float, float]:
     def product(v: Float[np.ndarray, "..."]) -> np.ndarray:
         return gradient_and_hessian(u, x, torch.from_numpy(v.reshape(1, -1)))[1][0].numpy()
 
-    operator = LinearOperator((len(x), len(x)), matvec=product, dtype=np.float64)
+    operator: Any = LinearOperator
+    products = operator((len(x), len(x)), matvec=product, dtype=np.float64)
     first = np.random.default_rng(0).standard_normal(len(x))
-    low, high = eigsh(operator, k=2, which="BE", v0=first, return_eigenvectors=False, tol=1e-9)
+    options: Any = {"k": 2, "which": "BE", "v0": first, "tol": 1e-9}
+    low, high = eigsh(products, return_eigenvectors=False, **options)
     return float(low), float(high)

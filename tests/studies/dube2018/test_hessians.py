@@ -57,14 +57,14 @@ def test_what_is_no_nondegenerate_critical_point_is_not_counted(reason: str, u: 
 
 
 def test_an_unfinished_search_is_not_counted() -> None:
-    def u(x: Tensor) -> Tensor:  # Rosenbrock's valley, minimum at (1, 1)
-        return (1 - x[:, 0]) ** 2 + 100 * (x[:, 1] - x[:, 0] ** 2) ** 2
+    def u(x: Tensor) -> Tensor:
+        return (x**4 / 4 + x.square() / 2).sum(1)
 
-    start = vector(-1.2, 1.0)
+    start = vector(50.0, -30.0)
     assert find_critical_point(u, start, evaluations=3) is None
     found = find_critical_point(u, start, evaluations=200)
     assert found is not None
-    torch.testing.assert_close(found[0], vector(1.0, 1.0))
+    torch.testing.assert_close(found[0], vector(0.0, 0.0))
 
 
 def test_directions_of_a_symmetry_are_left_out() -> None:
