@@ -6,7 +6,7 @@ from types import TracebackType
 from typing import Any, Literal
 
 import torch
-from jaxtyping import Float, Inexact
+from jaxtyping import Complex, Float, Inexact
 from torch import Tensor, nn
 from torch.utils._pytree import tree_map_only
 
@@ -94,6 +94,24 @@ class Continuation(nn.Module):
         run = Run(OPERATIONS, self.pieces == "frozen")
         self._at(x.to(x.dtype.to_complex()), None, (), {}, run)
         return tuple(run.singular)
+
+    def zeros(
+        self, z: Complex[Tensor, "batch *event"]
+    ) -> tuple[Complex[Tensor, "batch _own"], ...]:
+        """Values at z, operation by operation, whose zeros are the singularities of these.
+
+        Of a layer norm they are its variances and eps. Operations without such values are left out:
+        see `singular_operations`, and `OPERATIONS`.
+
+        Raises:
+            ShapeError: their first axis is not the batch.
+        """
+        run = Run(OPERATIONS, self.pieces == "frozen", zeros=[])
+        self._at(z, None, (), {}, run)
+        values = tuple(v.flatten(1) for v in run.zeros or ())
+        if any(len(v) != len(z) for v in values):
+            raise ShapeError("zeros: the first axis of a normalized value is not that of the batch")
+        return values
 
     def reach(
         self, x: Float[Tensor, "batch *event"], direction: Float[Tensor, "batch *event"]

@@ -20,8 +20,28 @@ _ROOT = "squares, not squares of moduli; principal root, branch points where var
 def _standardized(z: Tensor, dims: Any, eps: float) -> Tensor:
     """(z - mean) / sqrt(var + eps) over some axes."""
     deviation = z - z.mean(dims, keepdim=True)
-    variance = (deviation * deviation).mean(dims, keepdim=True)
-    return deviation * torch.rsqrt(variance + eps)
+    return deviation * torch.rsqrt(_spread(deviation, dims, eps))
+
+
+def _spread(deviation: Tensor, dims: Any, eps: float) -> Tensor:
+    """The variance and eps: what the principal root is taken of."""
+    return (deviation * deviation).mean(dims, keepdim=True) + eps
+
+
+def _zeros_of_layer_norm(
+    func: Any, input: Tensor, normalized_shape: Any, *args: Any, eps: float | int = 1e-5, **_: Any
+) -> Tensor:
+    dims = list(range(-len(normalized_shape), 0))
+    deviation = input - input.mean(dims, keepdim=True)
+    return _spread(deviation, dims, args[2] if len(args) > 2 else eps)
+
+
+def _zeros_of_group_norm(
+    func: Any, input: Tensor, num_groups: int, *args: Any, eps: float | int = 1e-5, **_: Any
+) -> Tensor:
+    groups = input.reshape(input.shape[0], num_groups, -1)
+    deviation = groups - groups.mean(-1, keepdim=True)
+    return _spread(deviation, [-1], args[2] if len(args) > 2 else eps)
 
 
 def _scaled(z: Tensor, weight: Any, bias: Any) -> Tensor:
@@ -37,7 +57,9 @@ def _per_channel(parameter: Any, z: Any) -> Any:
     return None if parameter is None else parameter.reshape(-1, *[1] * (z.ndim - 2))
 
 
-@NORMALIZATION("layer_norm", "(z - mean) / sqrt(var + eps) weight + bias", _ROOT)
+@NORMALIZATION(
+    "layer_norm", "(z - mean) / sqrt(var + eps) weight + bias", _ROOT, zeros=_zeros_of_layer_norm
+)
 def _layer_norm(
     func: Any,
     input: Tensor,
@@ -62,7 +84,9 @@ def _rms_norm(
     return _scaled(input * torch.rsqrt(square + eps), weight, None)
 
 
-@NORMALIZATION("group_norm", "layer_norm of each group of channels", _ROOT)
+@NORMALIZATION(
+    "group_norm", "layer_norm of each group of channels", _ROOT, zeros=_zeros_of_group_norm
+)
 def _group_norm(
     func: Any,
     input: Tensor,

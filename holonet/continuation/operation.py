@@ -38,6 +38,8 @@ class Operation:
         remark: where the formula is the continuation, or the analytic replacement.
         holomorphic: whether there is a continuation.
         rule: what is computed; without a continuation, the active piece. None refuses.
+        zeros: of the arguments, the values whose zeros are its singularities; None if these are not
+            all, or not known.
         takes_parts: whether the rule takes and gives `Parts` in place of complex tensors too.
     """
 
@@ -48,6 +50,7 @@ class Operation:
     holomorphic: bool
     rule: Rule | None
     takes_parts: bool = False
+    zeros: Rule | None = None
 
     @property
     def refusal(self) -> str:
@@ -76,19 +79,27 @@ class Family(Mapping[str, Operation]):
         rule: Rule | None = None,
         *,
         takes_parts: bool = False,
+        zeros: Rule | None = None,
     ) -> None:
         """Enter one row under these names, separated by spaces."""
         known = tuple(names.split())
-        row = Operation(known, self.title, formula, remark, self.holomorphic, rule, takes_parts)
+        facts = (self.holomorphic, rule, takes_parts, zeros)
+        row = Operation(known, self.title, formula, remark, *facts)
         self._operations.update(dict.fromkeys(known, row))
 
     def __call__(
-        self, names: str, formula: str, remark: str = "", *, takes_parts: bool = False
+        self,
+        names: str,
+        formula: str,
+        remark: str = "",
+        *,
+        takes_parts: bool = False,
+        zeros: Rule | None = None,
     ) -> Callable[[Rule], Rule]:
         """Enter the decorated rule under these names."""
 
         def decorate(rule: Rule) -> Rule:
-            self.enter(names, formula, remark, rule, takes_parts=takes_parts)
+            self.enter(names, formula, remark, rule, takes_parts=takes_parts, zeros=zeros)
             return rule
 
         return decorate

@@ -50,12 +50,14 @@ class Run:
         frozen: whether the piece that is active at the base point is continued.
         gaps: where the distances to kinks are collected, if they are asked for: complex values,
             whose zeros are the kinks.
+        zeros: where, if they are asked for, the values are collected whose zeros are singularities.
         singular: operations so far that are not entire, in the order of their first calls.
     """
 
     operations: Mapping[str, Operation]
     frozen: bool = False
     gaps: list[OwnShape] | None = field(default=None, repr=False)
+    zeros: list[OwnShape] | None = field(default=None, repr=False)
     singular: dict[str, None] = field(default_factory=dict, repr=False)
 
     def note(self, gap: ComplexEntries) -> None:
@@ -158,13 +160,16 @@ def _apply(name: str, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) 
     assert operation.rule is not None  # noqa: S101
     given = (args, kwargs)
     kwargs = options(kwargs)
-    if not constant and not is_entire(name, Continued, args, kwargs):
+    singular = not constant and not is_entire(name, Continued, args, kwargs)
+    if singular:
         run.singular[name] = None
     plain = out_of_place(name, func) if in_place else func
     if operation.holomorphic:
         if in_place and args[0].memory.shared:  # what was saved for the backward pass stays
             args = (args[0].value.clone(), *args[1:])
         args, kwargs = replaced((args, kwargs), lambda x: _complex(name, x, operation.takes_parts))
+    if singular and run.zeros is not None and operation.zeros is not None:
+        run.zeros.append(operation.zeros(plain, *args, **kwargs))
     result = operation.rule(plain, *args, **kwargs)
     base = _at_base(func, *given) if run.frozen and operation.holomorphic else None
     if in_place:

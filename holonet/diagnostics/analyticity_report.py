@@ -182,8 +182,9 @@ class Analyticity:
         at = self._index(name)
         state, distance = self.state[:, at], self.distance[:, at]
         counted = Counter(row[at] for row in self.kinds)
-        words = ", ".join(f"{kind} {number}" for kind, number in counted.most_common())
-        lines = [f"  {name}: {words.replace('within reach', f'within {self.reach:.3g}')}"]
+        words = ", ".join(f"{kind} on {number}" for kind, number in counted.most_common())
+        words = words.replace("within reach", f"within {self.reach:.3g}")
+        lines = [f"  {name}: {words} of {len(state)} lines"]
         known = (state == FOUND) | (state == NONE_WITHIN)
         if bool(known.any()):
             low, middle, high = (

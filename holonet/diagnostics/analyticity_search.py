@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from jaxtyping import Bool, Float
@@ -18,7 +19,9 @@ from holonet.diagnostics.analyticity_report import (
     Analyticity,
 )
 from holonet.diagnostics.lines import ModelOnLines
+from holonet.diagnostics.norm_zeros import nearest_zeros
 from holonet.singularities.discs import NODES
+from holonet.singularities.loops import BRANCH_POINT
 from holonet.singularities.nearest import (
     BOUNDS,
     Singularities,
@@ -31,6 +34,7 @@ __all__ = ["Search"]
 GRID = 201  # points of the segment at which the height of the clear discs is taken
 SHOWN = 48  # Taylor coefficients that are kept
 KINK = KINDS.index("kink")
+SAME = 0.05  # of the distance, between what circles find and a zero
 
 
 @dataclass(frozen=True)
@@ -68,6 +72,8 @@ class Search:
             for i in range(count)
         ]
         found = {name: torch.stack([row[name] for row in table]) for name in table[0]}
+        if lines.model.has_zeros:
+            self._by_zeros(lines, found, clear[:, middle])
         nearer = kink.abs() < found["place"].abs().nan_to_num(nan=self.reach)
         state = torch.where(nearer, FOUND, found["state"])
         state = torch.where(defined.flatten(), NONE_WITHIN if entire else state, NO_DIRECTION)
@@ -139,6 +145,27 @@ class Search:
         if len(doubts):
             row["candidate"] = doubts.min()
         return row
+
+    def _by_zeros(
+        self, lines: ModelOnLines, found: dict[str, Any], clear: Float[Tensor, " lines"]
+    ) -> None:
+        """The answer by zeros of variances, where these are all that is singular.
+
+        What circles say of the kind stays. A zero in the clear disc is no singularity.
+        """
+        zero = nearest_zeros(lines, torch.arange(len(clear)), self.reach)
+        open_ = found["state"] == UNRESOLVED
+        found["state"][zero.real.isinf() & open_] = NONE_WITHIN
+        at = (zero.isfinite() & (zero.abs() > clear)).nonzero()[:, 0]
+        place = zero[at]
+        same = (found["place"][at] - place).abs() < SAME * place.abs()
+        for name, other in (("kind", BRANCH_POINT), ("strength", math.nan), ("exponent", math.nan)):
+            found[name][at] = torch.where(same, found[name][at], other)
+        found["state"][at], found["place"][at] = FOUND, place
+        strip = torch.minimum(found["strip"][at], place.imag)
+        found["strip"][at] = torch.where(
+            place.real.abs() <= self.segment, strip, found["strip"][at]
+        )
 
     def _kinks(self, lines: ModelOnLines) -> Float[Tensor, "examples directions"]:
         """The nearest kink on each line, before or behind its example; infinity if none is."""

@@ -18,7 +18,7 @@ from holonet._types import Labels, Points, TensorFunction
 from holonet.attacks.objectives import input_gradient
 from holonet.calculus.checks import values_at
 from holonet.calculus.examples import lengths, nonzero, per_example
-from holonet.continuation import Continuation, extend
+from holonet.continuation import OPERATIONS, Continuation, extend
 from holonet.errors import InputTypeError, ShapeError
 from holonet.functions import FunctionClass
 from holonet.nn import (
@@ -55,12 +55,14 @@ class LineModel:
         at: (x, v, t) to the continuation of the logits at x + t v.
         continuation: of a real model; None where the model is complex.
         declared: the class of the model, where it or all its operations declare one.
+        has_zeros: whether all its singularities are zeros of values that the continuation gives.
     """
 
     real: TensorFunction
     at: Callable[[Points, Points, Complex[Tensor, " batch"]], Complex[Tensor, "batch classes"]]
     continuation: Continuation | None
     declared: FunctionClass | None
+    has_zeros: bool = False
 
     @property
     def is_entire(self) -> bool:
@@ -94,7 +96,9 @@ def line_model(
 
         singular = continuation.singular_operations(z[:1])
         declared = None if singular else FunctionClass.ENTIRE
-        return LineModel(lambda x: _logits(f(x)), along, continuation, declared), z
+        known = all(OPERATIONS[name].zeros is not None for name in singular)
+        has_zeros = bool(singular) and known
+        return LineModel(lambda x: _logits(f(x)), along, continuation, declared, has_zeros), z
     backbone = f.backbone if isinstance(f, HolomorphicClassifier) else subject.module
     declared = backbone.function_class if isinstance(backbone, DeclaredModule) else None
     finish = _readout(readout)
@@ -177,6 +181,20 @@ class ModelOnLines:
 
         return self._in_chunks(margin, rows, t, torch.complex128)
 
+    def reciprocals(
+        self, rows: Int[Tensor, " rows"], t: Complex[Tensor, "rows points"]
+    ) -> Complex[Tensor, "rows points operations"]:
+        """Sums over the reciprocals of the values whose zeros are singularities, at complex t."""
+
+        def sums(example: Tensor, x: Tensor, v: Tensor, t: Tensor) -> Tensor:
+            continuation = self.model.continuation
+            assert continuation is not None  # noqa: S101
+            values = continuation.zeros(x + per_example(t, x) * v)
+            weights = (1 + torch.arange(g.shape[1], device=g.device).cos() / 2 for g in values)
+            return torch.stack([(w / g).sum(1) for w, g in zip(weights, values, strict=True)], 1)
+
+        return self._in_chunks(sums, rows, t, torch.complex128)
+
     def answers(
         self, rows: Int[Tensor, " rows"], t: Float[Tensor, "rows points"]
     ) -> Int[Tensor, "rows points"]:
@@ -200,7 +218,8 @@ class ModelOnLines:
             here = t.flatten()[at].to(self.x.device)
             values = f(example, self.x[example], self.v[example, way], here)
             parts.append(values.detach().to("cpu", dtype))
-        return torch.cat(parts).view(t.shape)
+        values = torch.cat(parts[1:] or parts)
+        return values.view(*t.shape, *values.shape[1:])
 
     @torch.no_grad()
     def boundary(self, reach: float) -> Float[Tensor, "examples directions"]:
