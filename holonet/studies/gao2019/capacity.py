@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional
 
@@ -106,14 +107,14 @@ def _separates(margins: Tensor) -> bool:
 def adversarial_adam(
     network: str,
     width: int,
-    x: Tensor,
-    y: Tensor,
+    x: Float[Tensor, "examples features"],
+    y: Float[Tensor, " examples"],
     eps: float,
     fit: Fit,
     generator: torch.Generator,
     *,
     decay: bool = False,
-) -> Iterator[tuple[TwoLayer, Tensor]]:
+) -> Iterator[tuple[TwoLayer, Float[Tensor, "networks examples"]]]:
     """The networks before each step and after the last, with their margins under the attack."""
     kind, count = KINDS[network], fit.restarts
     weights = normal_weights(kind, count, width, x.shape[1], generator=generator)

@@ -8,11 +8,12 @@ import torch
 from jaxtyping import Float, Inexact
 from torch import Tensor, nn
 
+from holonet._types import InexactEntries
 from holonet.nn import Activation, Linear
 
 __all__ = ["KINDS", "Kind", "TwoLayer", "antisymmetric", "normal_weights"]
 
-Pair = tuple[Tensor, Tensor]
+Pair = tuple[InexactEntries, InexactEntries]
 RealBatch = Float[Tensor, "networks examples features"]
 Outputs = Float[Tensor, "networks examples"]
 Weights = Inexact[Tensor, "networks width features"]
@@ -34,8 +35,8 @@ class Kind:
     activation: str
     complex: bool
     scale: float
-    values: Callable[[Tensor], Pair]
-    limit: Callable[[Tensor], Tensor]
+    values: Callable[[InexactEntries], Pair]
+    limit: Callable[[InexactEntries], InexactEntries]
 
     @property
     def dtype(self) -> torch.dtype:
@@ -140,7 +141,7 @@ class TwoLayer:
         return nn.Sequential(hidden, nn.ReLU() if name == "relu" else Activation(name), last)
 
 
-def normal_weights(kind: Kind, *shape: int, generator: torch.Generator) -> Tensor:
+def normal_weights(kind: Kind, *shape: int, generator: torch.Generator) -> InexactEntries:
     """Normal numbers with E|w|^2 = 1."""
     return torch.randn(*shape, dtype=kind.dtype, generator=generator)
 

@@ -25,6 +25,8 @@ __all__ = ["Problem", "Training", "attack", "points", "strong_attack", "train"]
 
 RealBatch = Float[Tensor, "networks examples features"]
 Outputs = Float[Tensor, "networks examples"]
+Examples = Float[Tensor, "examples features"]
+Signs = Float[Tensor, " examples"]
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,7 @@ class Training:
     starts: int = 6
 
 
-def points(problem: Problem, generator: torch.Generator) -> tuple[Tensor, Tensor, float]:
+def points(problem: Problem, generator: torch.Generator) -> tuple[Examples, Signs, float]:
     """The vectors, their labels and the radius of the attack."""
     n = problem.examples
     x = torch.randn(n, problem.features, generator=generator, dtype=torch.float64)
@@ -68,7 +70,7 @@ def points(problem: Problem, generator: torch.Generator) -> tuple[Tensor, Tensor
 
 
 def attack(
-    net: TwoLayer, x: RealBatch, y: Tensor, eps: float, steps: int, start: RealBatch | None = None
+    net: TwoLayer, x: RealBatch, y: Signs, eps: float, steps: int, start: RealBatch | None = None
 ) -> RealBatch:
     """Points of low margin within eps in l2: normalized steps of length eps, then projection."""
     points = x if start is None else start
@@ -79,7 +81,12 @@ def attack(
 
 
 def strong_attack(
-    net: TwoLayer, x: Tensor, y: Tensor, eps: float, starts: int, generator: torch.Generator
+    net: TwoLayer,
+    x: Float[Tensor, "*batch examples features"],
+    y: Signs,
+    eps: float,
+    starts: int,
+    generator: torch.Generator,
 ) -> Outputs:
     """The least margin y f after 50 steps from x itself and from random points.
 
