@@ -47,6 +47,8 @@ class Affine(Step):
         product: (x, W) -> W x on a batch (n, *event) of real numbers, bilinear.
         transposed: (v, W, event) -> W^T v on (n, *out).
         bias_size: bounds of the terms that the bias is the sum of, its moduli unless given.
+        mixes_parts: torch forms complex products by three real ones, after Gauss, as its
+            convolutions do; each part then has the rounding of both.
     """
 
     def __init__(
@@ -58,6 +60,7 @@ class Affine(Step):
         product: Product,
         transposed: Transposed,
         bias_size: tuple[OwnShape, ...] | None = None,
+        mixes_parts: bool = False,
     ) -> None:
         super().__init__(name)
         self.weight, self.moduli = weight, tuple(w.abs() for w in weight)
@@ -65,6 +68,7 @@ class Affine(Step):
         self.bias_size = bias_size or (bias and tuple(b.abs() for b in bias))
         self.terms = tuple(len(weight) * count + 8 for count in terms)
         self._product, self._transposed = product, transposed
+        self._mixes_parts = mixes_parts and len(weight) == 2
 
     def image(self, enclosure: Enclosure, trace: Trace) -> Enclosure:
         """The image of the box, exact but for rounding: for complex numbers in each part."""
@@ -75,6 +79,11 @@ class Affine(Step):
         if self.bias is not None and self.bias_size is not None:
             center = _added(center, self.bias)
             radius = _added(radius, tuple(gamma * size for size in self.bias_size))
+        if mixing := self._mixing(trace.semantics, len(enclosure.center)):
+            radius = radius + mixing * self._product(
+                enclosure.size.sum(0), self.moduli[0] + self.moduli[1]
+            )
+            radius = radius + mixing * sum(self.bias_size or (0.0,))
         radius = radius * (1 + 2 * EXACT.gamma(self.terms[0])) + self.terms[0] * tiny
         return Enclosure(center, radius)
 
@@ -86,6 +95,10 @@ class Affine(Step):
         error = rows.error + gamma * rows.value.abs()
         value = self._pulled(rows.value, self.weight, -1, event, parts)
         wide = self._pulled(error, self.moduli, 1, event, parts)
+        mixing, both = self._mixing(trace.semantics, parts), rows.value.abs().sum(0)
+        if mixing:
+            mixed = self._transposed(both.flatten(0, 1), self.moduli[0] + self.moduli[1], event)
+            wide = wide + mixing * mixed.unflatten(0, both.shape[:2])
         wide = wide * (1 + 2 * EXACT.gamma(self.terms[1]))
         moduli = total(rows.value.abs() + rows.error)
         # |W|^T |v| is at most the new error over gamma
@@ -100,10 +113,17 @@ class Affine(Step):
         count = EXACT.gamma(math.prod(rows.value.shape[3:]) * len(bias) + 8)
         used = rows.value[: len(bias)]
         slack = total((error[: len(bias)] + count * used.abs()) * size) * (1 + count)
+        if mixing:
+            slack = slack + 2 * mixing * total(both[None] * size.sum(0, keepdim=True))
         return pulled.plus(total(used * bias), slack)
 
     def _gamma(self, semantics: Semantics) -> float:
         return semantics.gamma(max(self.terms))
+
+    def _mixing(self, semantics: Semantics, parts: int) -> float:
+        """Error of three products over the product of the sums of moduli, where they are formed."""
+        formed = self._mixes_parts and parts == 2 and semantics.dtype is not None
+        return 3 * self._gamma(semantics) if formed else 0.0
 
     def _applied(self, x: Tensor, weight: tuple[Tensor, ...], sign: int) -> Tensor:
         products = [[self._product(part, w) for w in weight] for part in x]
@@ -165,6 +185,7 @@ def convolution(name: str, layer: nn.Conv2d) -> Affine:
         (layer.in_channels // groups * kernel, layer.out_channels // groups * kernel),
         lambda x, w: functional.conv2d(x, w, None, step, pad, dilation, groups),
         lambda v, w, event: conv2d_transposed((len(v), *event), w, v, step, pad, dilation, groups),
+        mixes_parts=True,
     )
 
 

@@ -7,7 +7,7 @@ from torch import nn as tnn
 from cases import each
 from holonet import nn
 from holonet.certify import EXACT, Enclosure, Semantics
-from holonet.certify.affine import convolution, linear, mean_pooling, normalizer
+from holonet.certify.affine import Affine, convolution, linear, mean_pooling, normalizer
 from holonet.certify.rows import Rows
 from holonet.certify.step import Trace
 from holonet.errors import InputTypeError
@@ -111,3 +111,28 @@ def test_other_paddings_are_refused(layer):
 def test_other_poolings_are_refused(options):
     with pytest.raises(InputTypeError, match="ceil_mode"):
         mean_pooling("layer", tnn.AvgPool2d(2, **options))
+
+
+def test_the_three_products_of_a_complex_convolution_lie_inside(monkeypatch):
+    layer = nn.Conv2d(1, 2, 1, dtype=torch.complex64)
+    with torch.no_grad():
+        layer.weight.copy_(torch.tensor([1000.1 + 1.3e-3j, 1000.3 + 1e-3j]).view(2, 1, 1, 1))
+        layer.bias.copy_(torch.tensor([1.0 + 1e-3j, 0]))
+    points = torch.tensor([999.7, 1.7e-3]).view(2, 1, 1, 1, 1)
+    exact = value(nn.to_precision(layer, C128), points.double())
+    executed = value(nn.to_precision(layer, torch.complex64), points).double()
+    error = (executed - exact).abs().amax()
+    assert error > 1e-4  # four products have an error of 1e-6 in the imaginary part
+    step, trace = convolution("layer", layer), Trace(Semantics(torch.float32))
+    x = Enclosure(points.double(), torch.zeros(points.shape, dtype=F64))
+    image = step.forward(x, trace)
+    assert (image.contains(executed) >= 0).all()
+    assert image.radius.amax() < 10
+    for index in range(4):
+        rows = Rows.entries(image.center.shape, torch.tensor([index]), 1.0)
+        form = step.pull(rows, trace)
+        assert form.lower(x).item() <= executed.transpose(0, 1).flatten()[index]
+        form = step.pull(Rows.entries(image.center.shape, torch.tensor([index]), -1.0), trace)
+        assert form.lower(x).item() <= -executed.transpose(0, 1).flatten()[index]
+    monkeypatch.setattr(Affine, "_mixing", lambda *_: 0.0)  # planted: as if four were formed
+    assert (step.forward(x, trace).contains(executed) < 0).any()
