@@ -35,6 +35,11 @@ def test_results_do_not_depend_on_the_number_of_processes(tmp_path: Path) -> Non
     assert journal(tmp_path / "three") == before  # nothing is done twice
 
 
+def test_a_cell_waits_for_what_it_needs_while_a_process_is_idle(tmp_path: Path) -> None:
+    done = reproduce(Sums({0: "slow"}, seeds=2), tmp_path, processes=2)
+    assert done.results["total"]["sum"] == done.results["member0"]["sum"]
+
+
 def test_a_process_that_is_killed_is_told_and_its_half_written_cell_done_anew(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -67,6 +67,8 @@ class Sums(Study):
                     (folder / "half").write_text("half a member")
                     time.sleep(0.3)  # others finish
                     os.kill(os.getpid(), signal.SIGKILL)
+            case "slow":
+                time.sleep(1.5)
             case "fail":
                 raise NumericalError("no number")
             case "unpicklable":
