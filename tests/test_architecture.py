@@ -43,7 +43,8 @@ ROWS = {
     "plots": 9,
     "studies": 10,
     "experiments": 10,
-    "cli": 11,
+    "papers": 11,
+    "cli": 12,
 }
 
 # optional or heavy package -> the places (relative to holonet/) that may import it

@@ -13,8 +13,8 @@ from rich.table import Table
 from holonet.cli.options import JsonFlag, ProcessesOption, count, typed_command
 from holonet.cli.settings import configured, require_used, takes_settings
 from holonet.cli.terminal import say, show
+from holonet.papers.registry import STUDIES, study_named
 from holonet.studies.evidence import Verdict
-from holonet.studies.registry import STUDIES, study_named
 from holonet.studies.runner import StudyResult
 from holonet.studies.runner import reproduce as reproduce_study
 from holonet.studies.study import Study

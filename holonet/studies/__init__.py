@@ -2,12 +2,10 @@
 
 from holonet.studies.claims import Claim, Result, Results, Standing
 from holonet.studies.evidence import Criterion, Evidence, Finding, Verdict, judge
-from holonet.studies.registry import STUDIES, study_named
 from holonet.studies.runner import StudyResult, reproduce
 from holonet.studies.study import Cell, Study
 
 __all__ = [
-    "STUDIES",
     "Cell",
     "Claim",
     "Criterion",
@@ -21,5 +19,4 @@ __all__ = [
     "Verdict",
     "judge",
     "reproduce",
-    "study_named",
 ]

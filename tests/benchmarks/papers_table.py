@@ -10,7 +10,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from holonet.studies import study_named
+from holonet.papers import study_named
 
 DECIDED = re.compile(
     r"(?P<name>[^;]+?): (?P<number>[^;:]*?\((?:95% interval [^)]*|one value, no interval)\)), "

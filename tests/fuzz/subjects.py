@@ -19,7 +19,7 @@ import torch
 import holonet.cli.attack
 import holonet.cli.bench
 import holonet.cli.evaluate
-import holonet.studies.registry
+import holonet.papers.registry
 from holonet._files import digest_path
 from holonet._provenance import provenance
 from holonet.attacks import ThreatModel, pgd
@@ -94,7 +94,7 @@ def prepare() -> None:
     holonet.cli.bench.require_green = lambda: ""
     case = Case("a case", {"holonet": int}, {"copy": int})
     holonet.cli.bench.SUITES = {"pointwise": lambda quick: iter([case])}
-    holonet.studies.registry.STUDIES = {"small": Small}
+    holonet.papers.registry.STUDIES = {"small": Small}
     # what is imported for a message of usage, which an ordinary user may not be able to read
     with contextlib.suppress(SystemExit), contextlib.redirect_stderr(io.StringIO()):
         command("train", "--resume", "--run-dir", "/dev/null/x", "--nonsense")

@@ -3,7 +3,7 @@
 import pytest
 
 from holonet.errors import ConfigError
-from holonet.studies.shaham2015 import Shaham2015
+from holonet.papers.shaham2015 import Shaham2015
 
 
 @pytest.mark.parametrize("option", ["seeds", "epochs"])

@@ -1,6 +1,0 @@
-"""Barati, Safabakhsh and Rahmati (2022): harmonic hypotheses, their energy, and transfer."""
-
-from holonet.studies.barati2022.claims import CLAIMS
-from holonet.studies.barati2022.study import Barati2022
-
-__all__ = ["CLAIMS", "Barati2022"]

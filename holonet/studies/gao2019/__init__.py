@@ -1,6 +1,0 @@
-"""Gao et al. (2019): convergence of adversarial training, kernels of wide networks, capacity."""
-
-from holonet.studies.gao2019.claims import CLAIMS
-from holonet.studies.gao2019.study import Gao2019
-
-__all__ = ["CLAIMS", "Gao2019"]

@@ -1,0 +1,68 @@
+"""Every claim has a figure, and the tables say what was cut off at the cap."""
+
+from typing import Any
+
+import pytest
+
+from holonet.papers.deng2020.claims import CLAIMS
+from holonet.papers.deng2020.figures import _median, iterations, regularity
+from holonet.papers.deng2020.measure import PAPER, SCALES
+from holonet.studies.runner import StudyResult
+
+
+def test_every_claim_is_drawn(tiny: StudyResult) -> None:
+    for claim in CLAIMS:
+        section = claim.section(tiny.results)
+        assert section.figure is not None, claim.key
+        assert section.caption
+
+
+def test_without_results_there_is_no_figure() -> None:
+    assert all(claim.section({}).figure is None for claim in CLAIMS)
+
+
+def test_curves_lie_where_the_results_are(tiny: StudyResult) -> None:
+    figure: Any = iterations("raw", PAPER, "two")(tiny.results).figure
+    (ax,) = figure.axes
+    lines = {line.get_label(): line for line in ax.get_lines()}
+    assert list(lines["real-tanh"].get_xdata()) == list(SCALES)
+    cap = [line for line in ax.get_lines() if list(line.get_ydata()) == [150, 150]]
+    assert len(cap) == 1
+    assert ax.get_yscale() == "log"
+
+
+def test_medians_beyond_the_cap_are_marked() -> None:
+    assert _median([3, 4, 5], 10) == "4"
+    assert _median([3, 4, 10], 10) == "4 (33%)"
+    assert _median([3, 10, 10], 10) == ">10 (67%)"
+    assert _median([10, 10, 10], 10) == ">10"
+
+
+def test_the_tables_have_a_row_for_every_step_and_scale(tiny: StudyResult) -> None:
+    table = iterations("normalised", PAPER, "two")(tiny.results).table
+    assert table is not None
+    assert len(table.rows) == 2 * 4 * 2
+    assert {row[2] for row in table.rows} == {"sine", "movement"}
+    landscape = regularity(tiny.results).table
+    assert landscape is not None
+    assert len(landscape.rows) == 7 * len(SCALES)
+    relu = [row for row in landscape.rows if row[0] == "real-relu"]
+    assert all(row[-1] is None and row[2] == 0 for row in relu)
+    for row in landscape.rows:
+        if row[0] != "real-relu":
+            assert float(str(row[-2])) <= float(str(row[-1]))
+
+
+@pytest.mark.parametrize("scale", [0, 1, 2])
+def test_slices_hold_the_ends_of_the_ascents_within_the_sphere(
+    tiny: StudyResult, scale: int
+) -> None:
+    figure: Any = regularity(tiny.results).figure
+    ax = figure.axes[3 + scale]
+    radius = 0.5 * (0.2, 1.0, 5.0)[scale]
+    dots = [line for line in ax.get_lines() if line.get_marker() == "o"]
+    assert len(dots) == 8
+    lengths = [
+        (float(line.get_xdata()[0]) ** 2 + float(line.get_ydata()[0]) ** 2) ** 0.5 for line in dots
+    ]
+    assert max(lengths) == pytest.approx(radius, rel=1e-6)  # the first maximum is in the plane
