@@ -142,7 +142,7 @@ _command(
 )
 _command(
     "reproduce",
-    "Test what a paper claims, claim by claim, over several seeds; write a report.",
+    "Test what a paper claims, or you do, claim by claim, over several seeds; write a report.",
     lambda: import_module("holonet.cli.reproduce").reproduce,
 )
 _command(

@@ -11,6 +11,7 @@ import torch
 from jaxtyping import Complex128, Float64
 from torch import Tensor
 
+from holonet._arguments import checked
 from holonet.functions.catalogue import CATALOGUE
 from holonet.functions.polynomial import Horner, Monomial
 from holonet.functions.rational import Moebius
@@ -23,6 +24,7 @@ Sizes = Float64[Tensor, "*shape"]
 Bound = Callable[[Tensor, Tensor], Tensor]
 
 
+@checked
 def disc_bounds(
     record: HolomorphicFunction, center: Complex128[Tensor, "*shape"], radius: Sizes
 ) -> tuple[Sizes, Sizes, Sizes]:

@@ -14,6 +14,7 @@ import torch
 from jaxtyping import Float64
 from torch import Tensor
 
+from holonet._arguments import checked
 from holonet.functions.catalogue import CATALOGUE
 from holonet.functions.disc_bounds import disc_bounds
 from holonet.functions.polynomial import Horner, Monomial
@@ -48,6 +49,7 @@ class _Facts:
     whole_axis: bool = True
 
 
+@checked
 def range_on(
     record: HolomorphicFunction, low: Ends, high: Ends, order: int = 0
 ) -> tuple[Ends, Ends]:
@@ -87,6 +89,7 @@ def range_on(
     return least.masked_fill(unknown, -math.inf), largest.masked_fill(unknown, math.inf)
 
 
+@checked
 def derivative_bound(record: HolomorphicFunction, low: Ends, high: Ends, order: int) -> Ends:
     """The largest modulus of the derivative of order 1, 2 or 3 on [low, high], or more.
 
@@ -100,6 +103,7 @@ def derivative_bound(record: HolomorphicFunction, low: Ends, high: Ends, order: 
     return torch.maximum(least.abs(), largest.abs())
 
 
+@checked
 def rounding_bound(record: HolomorphicFunction, low: Ends, high: Ends) -> Ends:
     """The error of torch's value at a point of [low, high], in units of its roundoff u, at most.
 

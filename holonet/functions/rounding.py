@@ -3,6 +3,8 @@
 from jaxtyping import Float64
 from torch import Tensor
 
+from holonet._arguments import checked
+
 __all__ = ["UNIT", "margin"]
 
 UNIT = 2.0**-53
@@ -12,6 +14,7 @@ _UNITS = 32
 _TINY = 1e-300  # above all that underflow takes
 
 
+@checked
 def margin(scale: Float64[Tensor, "*shape"]) -> Float64[Tensor, "*shape"]:
     """The error of an elementary function, or of a few operations, on numbers of this size.
 

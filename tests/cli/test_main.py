@@ -39,6 +39,7 @@ COMMANDS = [
     "compare",
     "demo",
     "reproduce",
+    "hypothesis",
     "diagnose",
     "check",
     "audit",

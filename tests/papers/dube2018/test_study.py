@@ -56,6 +56,7 @@ def test_data_that_fit_no_part_are_refused_before_any_work() -> None:
         Dube2018(one).cells(True)
 
 
+@pytest.mark.slow
 def test_a_tiny_run_answers_every_claim_and_is_not_repeated(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
