@@ -112,7 +112,8 @@ def given(ctx: typer.Context, options: Iterable[str]) -> list[str]:
 
 def typed_command(ctx: typer.Context, without: Iterable[str] = ("out", "as_json")) -> str:
     """The command with the options that were typed, to be typed again."""
-    words = ["holonet", *ctx.command_path.split()[1:]]
+    own = ctx.command_path.removeprefix(ctx.find_root().command_path)  # "python -m holonet" too
+    words = ["holonet", *own.split()]
     typed = set(given(ctx, ctx.params)) - set(without)
     for parameter in ctx.command.params:
         if parameter.name in typed:
