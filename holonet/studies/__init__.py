@@ -1,7 +1,7 @@
 """What papers claim, tested claim by claim over several seeds."""
 
 from holonet.studies.claims import Claim, Result, Results, Standing
-from holonet.studies.evidence import Criterion, Evidence, Finding, Verdict, judge
+from holonet.studies.evidence import Criterion, Evidence, Finding, Verdict, judge, paired_by_seed
 from holonet.studies.runner import StudyResult, reproduce
 from holonet.studies.study import Cell, Study
 
@@ -18,5 +18,6 @@ __all__ = [
     "StudyResult",
     "Verdict",
     "judge",
+    "paired_by_seed",
     "reproduce",
 ]

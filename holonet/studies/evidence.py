@@ -5,9 +5,9 @@ from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any, Literal
 
-from holonet.statistics import Interval
+from holonet.statistics import Interval, paired_difference
 
-__all__ = ["Criterion", "Evidence", "Finding", "Side", "Verdict", "judge"]
+__all__ = ["Criterion", "Evidence", "Finding", "Side", "Verdict", "judge", "paired_by_seed"]
 
 Side = Literal["above", "below"]
 Number = float | int
@@ -38,6 +38,20 @@ def judge(interval: Interval, side: Side, value: Number = 0.0) -> Verdict:
         return Verdict.UNDECIDED
     holds = interval.is_above(value) if side == "above" else interval.is_below(value)
     return Verdict.CONFIRMED if holds else Verdict.REFUTED
+
+
+def paired_by_seed(first: Mapping[int, Number], second: Mapping[int, Number]) -> Interval:
+    """The mean of first - second over the seeds that both have, by Student's t.
+
+    Raises:
+        DataError: they have no seed in common, or a value is not finite.
+
+    Example:
+        >>> paired_by_seed({0: 3.0, 1: 5.0}, {1: 4.0, 2: 9.0}).estimate
+        1.0
+    """
+    seeds = sorted(first.keys() & second.keys())
+    return paired_difference([first[s] for s in seeds], [second[s] for s in seeds])
 
 
 @dataclass(frozen=True)

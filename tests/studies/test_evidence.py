@@ -2,11 +2,13 @@
 
 import math
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from holonet.statistics import Interval
-from holonet.studies.evidence import Criterion, Evidence, Verdict, judge
+from holonet.errors import DataError
+from holonet.statistics import Interval, paired_difference
+from holonet.studies.evidence import Criterion, Evidence, Verdict, judge, paired_by_seed
 
 ends = st.tuples(st.floats(-9, 9), st.floats(-9, 9)).map(sorted)
 INTERVALS = {
@@ -72,3 +74,10 @@ def test_without_an_interval_nothing_is_testable() -> None:
 def test_numbers_are_written_in_their_unit():
     text = Criterion({"a": interval(0.1, 0.3)}, "above", factor=100, unit=" points", digits=1).text
     assert "20.0 points (95% interval 10.0 to 30.0), confirmed" in text
+
+
+def test_pairs_are_of_the_seeds_that_both_have():
+    found = paired_by_seed({2: 7.0, 0: 3.0, 5: 1.0}, {0: 1.0, 1: 4.0, 2: 4.0})
+    assert found == paired_difference([3.0, 7.0], [1.0, 4.0])
+    with pytest.raises(DataError):
+        paired_by_seed({0: 1.0}, {1: 1.0})

@@ -5,9 +5,9 @@ from typing import Any
 
 from holonet.errors import DataError
 from holonet.papers.barati2022.settings import of_part
-from holonet.statistics import Interval, mean_interval, paired_difference
+from holonet.statistics import Interval, mean_interval
 from holonet.studies.claims import Results
-from holonet.studies.evidence import Criterion, Evidence
+from holonet.studies.evidence import Criterion, Evidence, paired_by_seed
 
 __all__ = [
     "HARMONIC",
@@ -69,9 +69,8 @@ def dirichlet_principle(results: Results) -> Evidence:
     energy = by_seed(results, "energy", "distance")
     gained = {}
     for problem in energy:
-        seeds = sorted(risk[problem].keys() & energy[problem].keys())
-        gained[f"{problem}, risk alone minus with energy"] = paired_difference(
-            [risk[problem][s] for s in seeds], [energy[problem][s] for s in seeds]
+        gained[f"{problem}, risk alone minus with energy"] = paired_by_seed(
+            risk[problem], energy[problem]
         )
     return Evidence(
         [

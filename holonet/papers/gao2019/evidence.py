@@ -10,9 +10,9 @@ import numpy as np
 
 from holonet.errors import DataError
 from holonet.papers.gao2019.networks import KINDS
-from holonet.statistics import Interval, mean_interval, paired_difference, wilson_interval
+from holonet.statistics import Interval, mean_interval, wilson_interval
 from holonet.studies.claims import Results
-from holonet.studies.evidence import Criterion, Evidence
+from holonet.studies.evidence import Criterion, Evidence, paired_by_seed
 
 __all__ = [
     "TRAINED",
@@ -164,7 +164,7 @@ def capacity_ratio(results: Results) -> Evidence:
     for n in counts:
         for network in UNIVERSAL:
             where = {"part": "capacity", "network": network, "examples": n}
-            of[f"{network}, {n} examples"] = _paired(
+            of[f"{network}, {n} examples"] = paired_by_seed(
                 _logarithms(results, "robust", **where), _logarithms(results, "standard", **where)
             )
     most = {name: i for name, i in of.items() if f" {counts[-1]} " in name}
@@ -190,7 +190,7 @@ def capacity_complex(results: Results) -> Evidence:
             for network in ("sin z", "sin x")
         )
         # a complex weight is two real parameters
-        of[f"{n} examples"] = _paired({seed: 1 + value for seed, value in z.items()}, x)
+        of[f"{n} examples"] = paired_by_seed({seed: 1 + value for seed, value in z.items()}, x)
     return Evidence([Criterion(of, "below", unit=" doublings")])
 
 
@@ -220,7 +220,7 @@ def _gap(results: Results, network: str, attack: int, radius: str) -> Interval:
     """Least surrogate loss minus the lower bound of the optimum, from the ten-step attack's run."""
     width = sizes(results, "training", "width")[-1]
     where = {"part": "training", "network": network, "width": width}
-    return _paired(
+    return paired_by_seed(
         over_seeds(results, "surrogate", radius, attack=attack, **where),
         over_seeds(results, "lower", radius, attack=10, **where),
     )
@@ -236,12 +236,6 @@ def _exponent(curve: Mapping[Any, float]) -> float:
         raise DataError(f"an exponent needs positive numbers, and there are {dict(curve)}")
     widths = np.log([int(width) for width in curve])
     return float(np.polyfit(widths, np.log([*curve.values()]), 1)[0])
-
-
-def _paired(first: Mapping[int, float], second: Mapping[int, float]) -> Interval:
-    """The mean difference over the seeds that both have."""
-    seeds = sorted(first.keys() & second.keys())
-    return paired_difference([first[s] for s in seeds], [second[s] for s in seeds])
 
 
 def _balls(results: Results) -> dict[str, Any]:

@@ -4,9 +4,9 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 
 from holonet._page import Section, Table
-from holonet.statistics import Interval, mean_interval, paired_difference
+from holonet.statistics import Interval, mean_interval
 from holonet.studies.claims import Result, Results
-from holonet.studies.evidence import Criterion, Evidence, Side
+from holonet.studies.evidence import Criterion, Evidence, Side, paired_by_seed
 
 __all__ = ["NETS", "RADII", "clean", "each_lies", "figure", "other_sets", "own_set", "survives_pgd"]
 
@@ -93,13 +93,12 @@ def _of(results: Results, net: str) -> dict[int, Result]:
 
 def _gain(results: Results, net: str, quantity: str, norm: str = "") -> Interval:
     """A robust network minus the baseline, over the seeds that both finished."""
-    robust, baseline = _of(results, net), _of(results, "baseline")
-    seeds = sorted(robust.keys() & baseline.keys())
 
-    def values(of: Mapping[int, Result]) -> list[float]:
-        return [of[seed][quantity][norm] if norm else of[seed][quantity] for seed in seeds]
+    def values(of: str) -> dict[int, float]:
+        cells = _of(results, of)
+        return {s: r[quantity][norm] if norm else r[quantity] for s, r in cells.items()}
 
-    return paired_difference(values(robust), values(baseline))
+    return paired_by_seed(values(net), values("baseline"))
 
 
 def _overstatement(results: Results, net: str) -> Interval:
