@@ -117,6 +117,16 @@ class Affine(Step):
             slack = slack + 2 * mixing * total(both[None] * size.sum(0, keepdim=True))
         return pulled.plus(total(used * bias), slack)
 
+    def linear(self, x: Float64[Tensor, "n *event"], moduli: bool) -> Float64[Tensor, "n *out"]:
+        """W x, or |W| x, for a real matrix."""
+        return self._product(x, (self.moduli if moduli else self.weight)[0])
+
+    def transposed(
+        self, v: Float64[Tensor, "n *out"], event: torch.Size
+    ) -> Float64[Tensor, "n *event"]:
+        """W^T v on inputs of a shape, for a real matrix."""
+        return self._transposed(v, self.weight[0], event)
+
     def _gamma(self, semantics: Semantics) -> float:
         return semantics.gamma(max(self.terms))
 

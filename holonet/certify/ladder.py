@@ -12,13 +12,17 @@ from holonet.certify.certificate import Certificate
 from holonet.certify.enclosure import EXACT, Enclosure, Semantics
 from holonet.certify.methods import INTERVALS, TANGENTS, Method
 from holonet.certify.network import Network, read
+from holonet.certify.second_order import SECOND_ORDER
+from holonet.certify.splits import SPLITS
 from holonet.errors import ConfigError, DomainError, InputTypeError, ShapeError, UnknownNameError
 from holonet.functions.rounding import margin
 from holonet.threats import ThreatModel
 
 __all__ = ["METHODS", "certify", "threat_set"]
 
-METHODS: Mapping[str, Method] = {method.name: method for method in (INTERVALS, TANGENTS)}
+METHODS: Mapping[str, Method] = {
+    method.name: method for method in (INTERVALS, TANGENTS, SECOND_ORDER, SPLITS)
+}
 """Name -> method."""
 
 
@@ -29,7 +33,7 @@ def certify(
     x: GivenPoints,
     y: GivenLabels,
     threat: ThreatModel,
-    methods: Sequence[str] = ("intervals",),
+    methods: Sequence[str | Method] = ("intervals",),
     semantics: Semantics = EXACT,
     batch_size: int = 128,
 ) -> list[Certificate]:
@@ -43,7 +47,8 @@ def certify(
         x: real examples, inside of the bounds of the threat.
         y: their classes.
         threat: of norm Linf.
-        methods: names in `METHODS`, tried in this order.
+        methods: names in `METHODS`, or methods such as `replace(METHODS["splits"], nodes=500)`,
+            tried in this order.
         semantics: exact arithmetic, or what a dtype may return.
         batch_size: examples at once.
 
@@ -147,13 +152,13 @@ def threat_set(x: GivenPoints, threat: ThreatModel, semantics: Semantics = EXACT
     return Enclosure.between(ends[0], ends[1])
 
 
-def _ladder(names: Sequence[str]) -> list[Method]:
-    if not names:
+def _ladder(methods: Sequence[str | Method]) -> list[Method]:
+    if not methods:
         raise ConfigError(f"certify(methods=()): choose from {', '.join(METHODS)}")
-    for name in names:
-        if name not in METHODS:
+    for name in methods:
+        if isinstance(name, str) and name not in METHODS:
             raise UnknownNameError("method", name, METHODS)
-    return [METHODS[name] for name in names]
+    return [METHODS[m] if isinstance(m, str) else m for m in methods]
 
 
 def _require_semantics(network: Network, model: nn.Module, semantics: Semantics) -> None:

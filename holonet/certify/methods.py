@@ -1,48 +1,61 @@
 """The methods that bound margins, from the cheapest to the sharpest."""
 
 import math
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
-from jaxtyping import Float64
+import torch
+from jaxtyping import Bool, Float64
 from torch import Tensor
 
 from holonet._types import Labels
 from holonet.certify.enclosure import Enclosure, Semantics
 from holonet.certify.network import Network
 from holonet.certify.rows import Rows
-from holonet.certify.step import Note
+from holonet.certify.step import Note, Trace
 from holonet.errors import DomainError, ShapeError
 
-__all__ = ["INTERVALS", "TANGENTS", "Method"]
+__all__ = ["CHECKED", "INTERVALS", "TANGENTS", "LinearForms", "Method", "may_overflow"]
+
+Margins = Float64[Tensor, "batch classes"]
 
 
 @dataclass(frozen=True)
-class Method:
-    """Forms of the margins, pulled back through the layers as far as a method does.
+class Method(ABC):
+    """A way to bound margins from below.
 
     Args:
         name: for the certificate.
         theorem: that makes it a bound.
         hypotheses: what is checked on the way.
-        to_front: whether forms are pulled to the image of the set in front of the first layer that
-            is not monotone; otherwise through the affine layers at the end alone.
     """
 
     name: str
     theorem: str
     hypotheses: tuple[str, ...]
-    to_front: bool
 
+    @abstractmethod
     def margins(
         self, network: Network, enclosure: Enclosure, y: Labels, semantics: Semantics
-    ) -> tuple[Float64[Tensor, "batch classes"], list[Note]]:
+    ) -> tuple[Margins, list[Note]]:
         """Lower bounds of z_y - z_k on the enclosure, for each class k, and notes.
 
         Raises:
             DomainError: there is no such class.
+            InputTypeError: the method is not for this network; the message names the layer.
             ShapeError: the values of the network are no real logits (batch, classes).
         """
-        logits, trace = network.enclose(enclosure, semantics, sharpen=self.to_front)
+
+    def enclose(
+        self,
+        network: Network,
+        enclosure: Enclosure,
+        y: Labels,
+        semantics: Semantics,
+        sharpen: bool = False,
+    ) -> tuple[Enclosure, Trace]:
+        """As `Network.enclose`, for logits of these classes alone."""
+        logits, trace = network.enclose(enclosure, semantics, sharpen)
         if logits.is_complex or logits.center.ndim != 3:
             raise ShapeError(
                 "certificates need real logits (batch, classes): end the network with a linear "
@@ -53,34 +66,57 @@ class Method:
                 f"labels from {int(y.min())} to {int(y.max())} of a model with "
                 f"{logits.center.shape[2]} classes"
             )
+        return logits, trace
+
+
+@dataclass(frozen=True)
+class LinearForms(Method):
+    """Forms of the margins, pulled back through the layers as far as a method does.
+
+    Args:
+        to_front: whether forms are pulled to the image of the set in front of the first layer that
+            is not monotone; otherwise through the affine layers at the end alone.
+    """
+
+    to_front: bool
+
+    def margins(
+        self, network: Network, enclosure: Enclosure, y: Labels, semantics: Semantics
+    ) -> tuple[Margins, list[Note]]:
+        """Of one form for each margin."""
+        logits, trace = self.enclose(network, enclosure, y, semantics, sharpen=self.to_front)
         rows = Rows.differences(y, logits.center.shape[2], len(y))
         stop = network.front if self.to_front else network.tail
         rows = network.pulled(rows, len(network.steps), stop, trace)
         reached = trace.inputs[network.steps[stop]] if stop < len(network.steps) else logits
         margins = rows.lower(reached)
-        if semantics.dtype is not None:  # logits that may overflow
-            unknown = ~logits.radius[0].isfinite().all(1, keepdim=True)
-            margins = margins.masked_fill(unknown, -math.inf)
-        return margins, trace.notes
+        return margins.masked_fill(may_overflow(logits, semantics), -math.inf), trace.notes
 
 
-_CHECKED = (
+def may_overflow(logits: Enclosure, semantics: Semantics) -> Bool[Tensor, "batch 1"]:
+    """Examples of which execution may give infinite numbers."""
+    if semantics.dtype is None:
+        return torch.zeros(logits.radius.shape[1], 1, dtype=torch.bool)
+    return ~logits.radius[0].isfinite().all(1, keepdim=True)
+
+
+CHECKED = (
     "every layer is of a known type, and its weights are finite",
     "the set, cut with the bounds of the data, is enclosed outward",
 )
 
-INTERVALS = Method(
+INTERVALS = LinearForms(
     "intervals",
     "interval arithmetic by midpoint and radius (Rump 1999), rounded outward by a-priori error "
     "bounds (Higham 2002, 3.1); margins through the affine layers at the end as linear forms",
-    _CHECKED,
+    CHECKED,
     to_front=False,
 )
 
-TANGENTS = Method(
+TANGENTS = LinearForms(
     "tangents",
     "linear relaxations of every activation between a line below and a line above, substituted "
     "backwards (Zhang et al. 2018), rounded outward; pre-activations in the same way",
-    (*_CHECKED, "second derivatives are bounded on the pre-activations"),
+    (*CHECKED, "second derivatives are bounded on the pre-activations"),
     to_front=True,
 )

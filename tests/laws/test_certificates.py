@@ -2,18 +2,43 @@
 
 import importlib
 import math
+from dataclasses import replace
 
 import mpmath
 import pytest
 import torch
-from enclosed import F64, excess, linf, networks, sampled, worst_in_fractions
+from enclosed import (
+    F64,
+    descended,
+    excess,
+    linf,
+    networks,
+    quartics,
+    sampled,
+    worst_in_fractions,
+)
 
 from holonet import nn
-from holonet.certify import EXACT, Enclosure, Semantics, affine, enclosure, lines, pointwise, rows
+from holonet.certify import (
+    EXACT,
+    Enclosure,
+    Semantics,
+    affine,
+    certify,
+    enclosure,
+    expansion,
+    lines,
+    pointwise,
+    quadratic,
+    rows,
+    second_order,
+    splits,
+)
 from holonet.functions import CATALOGUE, range_on, real_bounds
 
 ladder = importlib.import_module("holonet.certify.ladder")
 METHODS = ["intervals", "tangents"]
+POLYNOMIAL = ["second_order", "splits"]
 
 
 def worst_in_double(name, method, eps=0.1, near_bounds=False):
@@ -52,9 +77,10 @@ def worst_ulp():
 def nearest(monkeypatch):
     """Float64 without error bounds: sums rounded to nearest."""
     monkeypatch.setattr(Semantics, "gamma", lambda self, terms: 1e-30)
-    for module in (affine, enclosure, lines, pointwise, rows, real_bounds):
+    for module in (affine, enclosure, lines, pointwise, rows, real_bounds, expansion, second_order):
         monkeypatch.setattr(module, "margin", lambda scale: torch.zeros_like(scale))
-    monkeypatch.setattr(pointwise, "UNIT", 0.0)
+    for module in (pointwise, quadratic):
+        monkeypatch.setattr(module, "UNIT", 0.0)
     monkeypatch.setattr(torch, "nextafter", lambda x, to: x)
 
 
@@ -137,3 +163,73 @@ def test_planted_singularities_of_another_record_are_found_by_the_note():
     )[0]
     assert not proof.holds
     assert proof.notes
+
+
+def worst_of_descent(name, method, eps, seeds=3):
+    """A bound of a network with two layers of squares minus the margin that a descent finds."""
+    worst = -math.inf
+    for seed in range(seeds):
+        torch.manual_seed(seed)
+        model, shape = quartics()[name]
+        x, y = torch.rand(6, *shape, dtype=F64), torch.arange(6) % 3
+        found = descended(model, x, y, linf(eps), sampled(x, linf(eps), 20))
+        proofs = certify(model, x, y, linf(eps), [replace(ladder.METHODS["splits"], nodes=12)])
+        if method == "second_order":
+            proofs = certify(model, x, y, linf(eps), [method])
+        bounds = torch.tensor([p.margins for p in proofs], dtype=F64)
+        worst = max(worst, torch.where(bounds.isinf(), -math.inf, bounds - found).amax().item())
+    return worst
+
+
+@pytest.mark.parametrize("method", POLYNOMIAL)
+def test_planted_rounding_to_nearest_of_polynomials_is_found_by_fractions(method, nearest):
+    assert worst_in_fractions(method, layers=2) > 0
+
+
+@pytest.mark.parametrize("method", POLYNOMIAL)
+def test_planted_lack_of_the_third_order_is_found_by_descent(method, monkeypatch):
+    assert worst_of_descent("threshold", method, 0.1) <= 0
+    monkeypatch.setattr(second_order, "_third_order", lambda e: torch.zeros_like(e.constant))
+    assert worst_of_descent("threshold", method, 0.1) > 0
+
+
+def test_planted_reach_of_nothing_is_found_by_descent(monkeypatch):
+    true = expansion.SquareNetwork._reach
+    monkeypatch.setattr(
+        expansion.SquareNetwork, "_reach", lambda self, *args: 0.0 * true(self, *args)
+    )
+    assert worst_of_descent("threshold", "second_order", 0.1) > 0
+
+
+def test_planted_entries_left_out_without_payment_are_found_by_descent(monkeypatch):
+    monkeypatch.setattr(expansion, "_TAIL", 0.5)
+    assert worst_of_descent("dense", "second_order", 0.1) <= 0
+    true = expansion.SquareNetwork.expand
+
+    def forgetful(self, center, radius, *args):
+        small = torch.ones_like(radius).index_fill(0, expansion._free(radius), 0.0)
+        return true(self, center, radius * (1 - small), *args)
+
+    monkeypatch.setattr(expansion.SquareNetwork, "expand", forgetful)
+    assert worst_of_descent("dense", "second_order", 0.1) > 0
+
+
+def test_planted_loss_of_a_piece_is_found_by_descent(monkeypatch):
+    assert worst_of_descent("threshold", "splits", 0.1) <= 0
+    true = splits._halves
+    monkeypatch.setattr(splits, "_halves", lambda *args: true(*args)[:1])
+    assert worst_of_descent("threshold", "splits", 0.1) > 0
+
+
+@pytest.mark.parametrize("method", POLYNOMIAL)
+def test_planted_lack_of_the_executed_term_of_polynomials_is_found_in_float32(method, monkeypatch):
+    def worst():
+        torch.manual_seed(0)
+        model, shape = quartics(single=True)["dense"]
+        x, y = torch.rand(60, *shape), torch.arange(60) % 3
+        single = Semantics(torch.float32)
+        return excess(model, x, y, linf(0.0), [method], single, points=x[None])[0]
+
+    assert worst() <= 0
+    monkeypatch.setattr(Semantics, "unit", 0.0)
+    assert worst() > 0

@@ -95,6 +95,44 @@ REAL += ["cos", "sinh", "cosh", "atan", "asinh"]
 COMPLEX = ["square", "cube", "exp", "tanh", "sigmoid", "sin", "gelu", "erf", "silu"]
 
 
+def quartics(single=False):
+    """Name -> (model, shape of an example): two layers of squares, dense and convolutional."""
+    real = torch.float32 if single else F64
+
+    def dense(*front):
+        return nn.HolomorphicClassifier(
+            nn.Sequential(
+                *front,
+                nn.Linear(6, 7, dtype=real),
+                nn.Square(),
+                nn.Linear(7, 5, dtype=real),
+                nn.Square(),
+                nn.Linear(5, 3, dtype=real),
+            )
+        )
+
+    table = {"dense": dense(), "threshold": dense(nn.Threshold(20.0, 0.46, dtype=real))}
+    table["convolution"] = nn.HolomorphicClassifier(
+        nn.Sequential(
+            nn.Threshold(6.0, 0.5, channels=1, dtype=real),
+            nn.Conv2d(1, 3, 3, stride=2, padding=1, dtype=real),
+            nn.Square(),
+            nn.AvgPool2d(2),
+            nn.Conv2d(3, 4, 2, padding=1, dtype=real),
+            nn.Square(),
+            nn.Flatten(),
+            nn.Linear(16, 5, dtype=real),
+            nn.Linear(5, 3, dtype=real),
+        )
+    )
+    shapes = {"dense": (6,), "threshold": (6,), "convolution": (1, 4, 4)}
+    for model in table.values():
+        for p in model.parameters():
+            if p.ndim == 1:
+                torch.nn.init.normal_(p, std=0.3)
+    return {name: (model, shapes[name]) for name, model in table.items()}
+
+
 def sampled(x, threat, count, semantics=EXACT):
     """Points of the enclosed set in float64: corners, faces and the inside (count, batch, ...)."""
     box = threat_set(x, threat, semantics)
@@ -103,6 +141,24 @@ def sampled(x, threat, count, semantics=EXACT):
     kind = torch.randint(3, (count,)).view(-1, *[1] * low.ndim)
     share = torch.where(kind == 0, share.round(), share)
     return torch.minimum(torch.maximum(low + share * (high - low), low), high)
+
+
+def descended(model, x, y, threat, points, steps=15):
+    """The least margins (batch, classes) that signed gradient steps find from points."""
+    low, high = (x - threat.eps).clamp(0, 1), (x + threat.eps).clamp(0, 1)
+    found = margins(model, points, y)
+    best = found.amin(0)
+    for k in range(found.shape[2]):
+        moved = points
+        for step in range(steps):
+            moved = moved.detach().requires_grad_()
+            logits = model(moved.flatten(0, 1)).unflatten(0, points.shape[:2])
+            margin = logits.gather(2, y.expand(len(points), -1)[..., None])[..., 0] - logits[..., k]
+            best[:, k] = torch.minimum(best[:, k], margin.detach().amin(0).double())
+            (gradient,) = torch.autograd.grad(margin.sum(), moved)
+            size = threat.eps * (1.0 if step < steps // 2 else 0.1)
+            moved = torch.minimum(torch.maximum(moved - size * gradient.sign(), low), high)
+    return best
 
 
 def margins(model, points, y):
@@ -142,16 +198,17 @@ def exact_margins(model, point, y):
     return [z[y] - v for v in z]
 
 
-def square_network():
-    return tnn.Sequential(nn.Linear(7, 9, dtype=F64), nn.Square(), nn.Linear(9, 4, dtype=F64))
+def square_network(layers=1):
+    hidden = [part for _ in range(layers) for part in (nn.Linear(7, 7, dtype=F64), nn.Square())]
+    return tnn.Sequential(*hidden, nn.Linear(7, 4, dtype=F64))
 
 
-def worst_in_fractions(method, semantics=EXACT):
+def worst_in_fractions(method, semantics=EXACT, layers=1):
     """Bound minus exact margin at single points and at corners of tiny boxes, at most."""
     worst = -math.inf
     for seed in range(12):
         torch.manual_seed(seed)
-        model = square_network()
+        model = square_network(layers)
         x, y = torch.rand(2, 7, dtype=F64), torch.tensor([0, 3])
         for eps in (0.0, 1e-13):
             threat = linf(eps)

@@ -1,0 +1,155 @@
+"""Bounds of linear and quadratic forms over the box [-1, 1]^n, proved in float64.
+
+A proof of B >= 0 is any matrix R: the form of B is |R^T t|^2 plus that of the residual B - R R^T,
+whose moduli are summed. So a Cholesky factorization is verified by its residual, whatever the
+algorithm that made it: the residual stands where Rump (2006) has a shift for all of them.
+"""
+
+import math
+
+import torch
+from jaxtyping import Float64
+from torch import Tensor
+
+from holonet.certify.enclosure import EXACT
+from holonet.functions.rounding import UNIT
+
+__all__ = ["dual_bound", "forms", "largest_moduli", "loewner"]
+
+Forms = Float64[Tensor, "forms n n"]
+
+_STEPS = 8
+_SWEEPS = 20
+_GAP = 0.01
+
+
+def forms(weights: Float64[Tensor, "forms units"], columns: Float64[Tensor, "n units"]) -> Forms:
+    """The symmetric matrix of sum_j w_j (g_j . t)^2 for each row of weights, rounded to nearest."""
+    n = len(columns)
+    found = weights.new_empty(len(weights), n, n)
+    for i in range(n):
+        found[:, i, i:] = weights @ (columns[i] * columns[i:]).T
+        found[:, i + 1 :, i] = found[:, i, i + 1 :]
+    return found
+
+
+def largest_moduli(matrices: Forms) -> Float64[Tensor, "forms"]:
+    """What each form is at most: the moduli beside the diagonal, and what is positive on it."""
+    diagonal = matrices.diagonal(dim1=1, dim2=2)
+    beside = matrices.abs().sum((1, 2)) - diagonal.abs().sum(1)
+    total = beside.clamp(min=0) + diagonal.clamp(min=0).sum(1)
+    # the sum of all moduli is rounded before a part of it is taken off
+    return total + EXACT.gamma(matrices.shape[1] ** 2 + 8) * matrices.abs().sum((1, 2))
+
+
+def loewner(matrices: Forms) -> tuple[Float64[Tensor, "forms"], Float64[Tensor, "forms"]]:
+    """What each form Q is at most, and what -Q is: the sum of weights p with diag(p) - Q >= 0.
+
+    The weights are the norms of the rows times the largest eigenvalue that is left. Infinite where
+    no factor was found.
+    """
+    known = matrices.isfinite().all(2).all(1)
+    matrices = torch.where(known[:, None, None], matrices, 0.0)
+    norms = matrices.square().sum(2).sqrt()
+    norms = norms + 1e-9 * norms.amax(1, keepdim=True) + 1e-200
+    root = norms.sqrt()
+    values = torch.linalg.eigvalsh(matrices / root[:, :, None] / root[:, None, :])
+    found = [
+        _weighed(sign * matrices, (extreme.clamp(min=0) * (1 + 1e-9) + 1e-9)[:, None] * norms)
+        for sign, extreme in ((1, values[:, -1]), (-1, -values[:, 0]))
+    ]
+    up, down = (torch.where(known, total, math.inf) for total in found)
+    return up, down
+
+
+def _weighed(matrices: Forms, weights: Float64[Tensor, "forms n"]) -> Float64[Tensor, "forms"]:
+    """The sum of the weights, where a factor proves that they are no less than the form."""
+    gap = torch.diag_embed(weights) - matrices
+    factor, failed = torch.linalg.cholesky_ex(gap)
+    total = weights.sum(1) + _residual(gap, factor) + UNIT * gap.abs().sum((1, 2))
+    total = total * (1 + EXACT.gamma(matrices.shape[1] + 8))
+    return torch.where((failed == 0) & total.isfinite(), total, math.inf)
+
+
+def dual_bound(
+    slope: Float64[Tensor, "n"], matrix: Float64[Tensor, "n n"], enough: float = math.inf
+) -> float:
+    """A lower bound of l . t + t^T A t over the box, by a diagonal D >= 0 with A + D >= 0.
+
+    Then the least value is at least -|R^-1 l|^2 / 4 - sum D for A + D = R R^T. D starts at the
+    multipliers of a corner that a descent finds, and ascends until the bound is enough, or near
+    to the value there. It is minus infinity where that value is not enough, or no factor is found.
+    """
+    corner, value = _descend(slope, matrix)
+    if enough < math.inf and value <= enough:
+        return -math.inf
+    active = corner.abs() > 0.999
+    push = -(slope / 2 + matrix @ corner) / torch.where(corner == 0, 1.0, corner)
+    dual = torch.where(active, push, 0.0).clamp(min=0)
+    best = -math.inf
+    for _ in range(_STEPS):
+        least = torch.linalg.eigvalsh(matrix + dual.diag())[0].item()
+        dual = dual + max(0.0, -least) * 1.01 + 1e-6 * max(1e-12, dual.abs().max().item())
+        bound, point = _dual_value(slope, matrix, dual)
+        best = max(best, bound)
+        if best > enough or best >= value - _GAP * abs(value):
+            break
+        rise = point * point - 1
+        length = max(1e-12, (rise @ rise).item())
+        dual = (dual + (value - bound) / length * rise).clamp(min=0)
+        if not bool(dual.isfinite().all()):
+            break
+    return best
+
+
+def _dual_value(slope: Tensor, matrix: Tensor, dual: Tensor) -> tuple[float, Tensor]:
+    """The bound by one D, and where the convex form is least."""
+    shifted = matrix + dual.diag()
+    factor, failed = torch.linalg.cholesky_ex(shifted)
+    if failed:
+        return -math.inf, torch.zeros_like(slope)
+    factor = factor.tril()
+    w = torch.linalg.solve_triangular(factor, -slope[:, None] / 2, upper=False)
+    point = torch.linalg.solve_triangular(factor.T, w, upper=True)[:, 0]
+    w, gamma = w[:, 0], EXACT.gamma(len(slope) + 8)
+    rest = (slope + 2 * (factor @ w)).abs() + gamma * (slope.abs() + 2 * factor.abs() @ w.abs())
+    lost = w @ w + rest.sum() + _cost(dual, shifted).sum()
+    lost = lost + _residual(shifted[None], factor[None])[0]
+    bound = -lost.item() * (1 + 4 * gamma)
+    return (-math.inf if math.isnan(bound) else bound), point
+
+
+def _cost(dual: Tensor, shifted: Tensor) -> Tensor:
+    """What t_i^2 D_i is at most, D with the rounding of A + D; a negative entry gives nothing."""
+    return dual.clamp(min=0) + 2 * UNIT * shifted.diagonal().abs()
+
+
+def _residual(matrices: Forms, factors: Forms) -> Float64[Tensor, "forms"]:
+    """The moduli of B - R R^T, summed, rounded up; of B its lower and upper half are equal."""
+    gamma, factors = EXACT.gamma(matrices.shape[1] + 8), factors.tril()
+    found = (matrices - factors @ factors.mT).abs().sum((1, 2))
+    products = factors.abs().sum(1).square().sum(1)
+    total = found + gamma * (products + matrices.abs().sum((1, 2)))
+    return total * (1 + EXACT.gamma(matrices.shape[1] ** 2 + 8)) + 1e-290
+
+
+def _descend(slope: Tensor, matrix: Tensor) -> tuple[Tensor, float]:
+    """A point of the box where the form is low, by steps towards the corner that the slope says."""
+    point = _corner(slope)
+    best = (slope @ point + point @ (matrix @ point)).item()
+    for _ in range(_SWEEPS):
+        gradient = slope + 2 * (matrix @ point)
+        step = _corner(gradient) - point
+        bend, fall = (step @ (matrix @ step)).item(), (gradient @ step).item()
+        share = 1.0 if bend <= 0 else min(1.0, -fall / (2 * bend))
+        new = point + share * step
+        value = (slope @ new + new @ (matrix @ new)).item()
+        if not value < best - 1e-12 * abs(best):
+            break
+        point, best = new, value
+    return point, best
+
+
+def _corner(gradient: Tensor) -> Tensor:
+    """Where a linear form is least."""
+    return 1 - 2 * (gradient > 0).double()

@@ -1,0 +1,133 @@
+"""Margins of two layers of squares: exact up to second order, the rest bounded."""
+
+import math
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float64
+from torch import Tensor
+
+from holonet._types import Labels
+from holonet.certify.enclosure import EXACT, Enclosure, Semantics
+from holonet.certify.expansion import Expansion, SquareNetwork
+from holonet.certify.methods import CHECKED, Method, may_overflow
+from holonet.certify.network import Network
+from holonet.certify.quadratic import dual_bound, forms, largest_moduli, loewner
+from holonet.certify.step import Note
+from holonet.functions.rounding import margin
+
+__all__ = ["SECOND_ORDER", "SecondOrder", "lower_bounds"]
+
+
+@dataclass(frozen=True)
+class SecondOrder(Method):
+    """The polynomial of each margin about the center of the box behind the monotone layers."""
+
+    def margins(
+        self, network: Network, enclosure: Enclosure, y: Labels, semantics: Semantics
+    ) -> tuple[Float64[Tensor, "batch classes"], list[Note]]:
+        """Example by example; once a margin stays open those behind it are bounded by moduli."""
+        logits, trace = self.enclose(network, enclosure, y, semantics)
+        front = network.steps[network.front :]
+        box = trace.inputs[front[0]] if front else logits
+        squares = SquareNetwork(network, box.center.shape[2:])
+        margins = torch.full((len(y), logits.center.shape[2]), -math.inf, dtype=torch.float64)
+        known = ~may_overflow(logits, semantics)[:, 0] & box.radius[0].flatten(1).isfinite().all(1)
+        for i in known.nonzero()[:, 0].tolist():
+            label = int(y[i])
+            others = [k for k in range(margins.shape[1]) if k != label]
+            low, high = box.low[0, i].flatten(), box.high[0, i].flatten()
+            margins[i, others] = self.bounds(squares, low, high, label, others, semantics)
+        return margins, trace.notes
+
+    def bounds(
+        self,
+        squares: SquareNetwork,
+        low: Float64[Tensor, "entries"],
+        high: Float64[Tensor, "entries"],
+        label: int,
+        others: list[int],
+        semantics: Semantics,
+    ) -> Float64[Tensor, "margins"]:
+        """Lower bounds of the margins of one example over others on a box."""
+        box = Enclosure.between(low[None, None], high[None, None])
+        expansion = squares.expand(box.center[0, 0], box.radius[0, 0], label, others, semantics)
+        return lower_bounds(expansion)
+
+
+SECOND_ORDER = SecondOrder(
+    "second_order",
+    "each margin is a polynomial of degree 4: linear and quadratic part exact, the quadratic one "
+    "bounded by moduli or by a diagonal dual point, parts of higher order by Loewner bounds of "
+    "the units of the second layer, or by (u + q)^2 >= (1 - n) u^2 - (1 / n - 1) q^2",
+    (
+        *CHECKED,
+        "all layers behind the monotone ones are real affine maps and two layers of squares",
+        "each positive definite matrix is proved to be so by the residual of a Cholesky factor",
+    ),
+)
+
+
+def lower_bounds(expansion: Expansion) -> Float64[Tensor, "margins"]:
+    """Lower bounds of all margins of an expansion.
+
+    Moduli come first. From the least margin on, those that they leave open are bounded by dual
+    points, until one stays open.
+    """
+    splittings = _splittings(expansion)
+    gamma = EXACT.gamma(len(expansion.free) + 8)
+    linear = expansion.slope.abs().sum(1) * (1 + gamma)
+    best = torch.full_like(expansion.constant, -math.inf)
+    for matrices, taken in splittings:
+        best = torch.maximum(
+            best, _sum(expansion.constant, -linear, -largest_moduli(-matrices), -taken)
+        )
+    for k in best.argsort().tolist():
+        if best[k] > 0 or expansion.constant[k] <= 0:
+            continue
+        for matrices, taken in splittings:
+            enough = (taken[k] - expansion.constant[k]).item()
+            least = dual_bound(expansion.slope[k], matrices[k], enough)
+            bound = _sum(expansion.constant[k], torch.tensor(least).double(), -taken[k])
+            best[k] = torch.maximum(best[k], bound)
+            if best[k] > 0:
+                break
+        if best[k] <= 0:
+            break
+    return best
+
+
+def _splittings(
+    e: Expansion,
+) -> list[tuple[Float64[Tensor, "margins n n"], Float64[Tensor, "margins"]]]:
+    """Quadratic forms, and what is taken off for the parts of order 3 and 4, in two ways."""
+    moduli, square = e.weights.abs(), e.reach.square()
+    gamma = EXACT.gamma(len(e.reach) + len(e.free) + 64)
+    separate = _third_order(e) + (-e.weights).clamp(min=0) @ square
+
+    share = (e.reach / (1.3 * e.rows.norm(dim=1) + 1e-12)).clamp(1e-6, 1.0)
+    up = e.weights > 0
+    kept = e.weights * torch.where(up, 1 - share, 1 + share)
+    price = torch.where(up, (1 - share) / share, 1 + 1 / share)
+    joined = (moduli * price) @ square
+    return [
+        (e.lower + forms(weights, e.rows.T), taken * (1 + 8 * gamma))
+        for weights, taken in ((e.weights, separate), (kept, joined))
+    ]
+
+
+def _third_order(e: Expansion) -> Float64[Tensor, "margins"]:
+    """|2 sum_k delta_k (L_k . t) q_k(t)| at most: of each unit, or with all (L_k . t)^2 at once."""
+    moduli, heights = e.weights.abs(), e.rows.abs().sum(1)
+    triangle = 2 * (moduli @ (heights * e.reach))
+    energy, _ = loewner(forms(torch.ones_like(e.reach)[None], e.rows.T))
+    energy = energy + EXACT.gamma(len(e.reach) + 8) * heights.square().sum()
+    return torch.minimum(triangle, 2 * (moduli * e.reach).square().sum(1).sqrt() * energy.sqrt())
+
+
+def _sum(*terms: Tensor) -> Tensor:
+    """A sum, rounded down; minus infinity where it is no number."""
+    total = torch.stack(torch.broadcast_tensors(*terms)).sum(0)
+    size = torch.stack(torch.broadcast_tensors(*terms)).abs().sum(0)
+    bound = total - margin(size)
+    return torch.where(bound.isnan(), -math.inf, bound)

@@ -1,0 +1,79 @@
+"""Chains of affine layers: the composed map, its transpose, and its rounding."""
+
+import pytest
+import torch
+from enclosed import F64
+from torch import nn as tnn
+
+from holonet import nn
+from holonet.certify import EXACT, Semantics, read
+from holonet.certify.chain import Chain
+from holonet.errors import InputTypeError
+
+
+def chain(*layers, shape):
+    model = tnn.Sequential(*layers)
+    return model, Chain(read(model).steps, torch.Size(shape))
+
+
+def layers():
+    torch.manual_seed(0)
+    norm = nn.FrozenNorm(3, feature_axis=-3, dtype=F64)
+    norm.mean.normal_()
+    return (
+        nn.Conv2d(2, 3, 3, padding=1, dtype=F64),
+        norm,
+        nn.AvgPool2d(2),
+        nn.Flatten(),
+        nn.Linear(12, 5, dtype=F64),
+    )
+
+
+def test_linear_and_bias_are_the_composed_layers():
+    model, composed = chain(*layers(), shape=(2, 4, 4))
+    x = torch.randn(6, 32, dtype=F64)
+    with torch.no_grad():
+        expected = model(x.view(6, 2, 4, 4))
+    assert torch.allclose(composed.linear(x) + composed.bias, expected, atol=1e-12)
+
+
+def test_the_transpose_has_the_same_inner_products():
+    _, composed = chain(*layers(), shape=(2, 4, 4))
+    x, v = torch.randn(6, 32, dtype=F64), torch.randn(6, 5, dtype=F64)
+    left = (composed.linear(x) * v).sum(1)
+    assert torch.allclose(left, (x * composed.transposed(v)).sum(1), atol=1e-12)
+
+
+def test_moduli_bound_every_entry():
+    _, composed = chain(*layers(), shape=(2, 4, 4))
+    x = torch.randn(6, 32, dtype=F64)
+    assert (composed.linear(x).abs() <= composed.linear(x.abs(), moduli=True) + 1e-12).all()
+    assert (composed.bias.abs() <= composed.bias_size + 1e-15).all()
+
+
+def test_executed_float32_is_within_the_error():
+    torch.manual_seed(0)
+    model, composed = chain(
+        nn.Linear(300, 40, dtype=torch.float32), nn.Linear(40, 5, dtype=torch.float32), shape=(300,)
+    )
+    x = 10 * torch.randn(50, 300)
+    exact = composed.linear(x.double()) + composed.bias
+    with torch.no_grad():
+        distance = (model(x).double() - exact).abs().amax(0)
+    error = composed.error(x.double().abs().amax(0), Semantics(torch.float32))
+    assert (distance <= error).all()
+    assert (composed.error(x.double().abs().amax(0), EXACT) < 1e-6 * error).all()
+    assert (error < 1e-3 * exact.abs().amax(0)).any()
+
+
+def test_a_chain_of_no_steps_is_the_identity():
+    _, composed = chain(shape=(3,))
+    x = torch.rand(2, 3, dtype=F64)
+    assert torch.equal(composed.linear(x), x)
+    assert torch.equal(composed.transposed(x), x)
+
+
+@pytest.mark.parametrize("layer", [nn.Linear(3, 2), nn.Square(), nn.ImagPart()], ids=str)
+def test_other_layers_are_refused_by_name(layer):
+    with pytest.raises(InputTypeError, match=r"0 .*not affine with real weights"):
+        chain(layer, shape=(3,))

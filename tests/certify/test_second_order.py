@@ -1,0 +1,136 @@
+"""Second order: sound on samples, corners and attacks, exact at points, sharper than tangents."""
+
+import math
+from dataclasses import replace
+
+import pytest
+import torch
+from enclosed import (
+    F64,
+    descended,
+    excess,
+    linf,
+    margins,
+    quartics,
+    sampled,
+    worst_in_fractions,
+)
+
+from cases import each
+from holonet import nn
+from holonet.certify import EXACT, METHODS, Semantics, certify, read, threat_set
+from holonet.errors import InputTypeError
+
+RADII = (0.0, 1e-12, 1e-6, 1e-3, 0.05, 0.3, 10.0)
+BOTH = [METHODS["second_order"], replace(METHODS["splits"], nodes=12)]
+each_method = pytest.mark.parametrize("method", BOTH, ids=[m.name for m in BOTH])
+
+
+@each("name", sorted(quartics()))
+@each_method
+def test_no_sampled_margin_is_below_its_bound_in_double_precision(name, method):
+    model, shape = quartics()[name]
+    x, y = torch.rand(3, *shape, dtype=F64), torch.tensor([0, 1, 2])
+    for eps in RADII:
+        threat = linf(eps, None) if eps > 1 else linf(eps)
+        worst, proofs = excess(model, x, y, threat, [method], Semantics(F64))
+        assert worst <= 0, eps
+        assert all(math.isfinite(min(p.margins)) for p in proofs)
+
+
+@each("name", sorted(quartics()))
+@each_method
+def test_no_executed_float32_margin_is_below_its_bound(name, method):
+    model, shape = quartics(single=True)[name]
+    x, y = torch.rand(4, *shape), torch.tensor([0, 1, 2, 0])
+    for eps in (0.0, 1e-6, 1e-3, 0.05):
+        threat = linf(eps)
+        signs = torch.randint(3, (100, *x.shape)) - 1
+        points = (x + signs * eps).clamp(0, 1)
+        worst, _ = excess(model, x, y, threat, [method], Semantics(torch.float32), points=points)
+        assert worst <= 0, eps
+
+
+@each_method
+def test_bounds_at_points_and_corners_are_below_exact_fractions(method):
+    assert -1e-8 < worst_in_fractions(method, layers=2) <= 0
+
+
+@each("name", sorted(quartics()))
+@each_method
+def test_attacks_find_no_margin_below_its_bound(name, method):
+    model, shape = quartics()[name]
+    x, y = torch.rand(4, *shape, dtype=F64), torch.tensor([0, 1, 2, 0])
+    for eps in (0.02, 0.1):
+        found = descended(model, x, y, linf(eps), sampled(x, linf(eps), 20))
+        proofs = certify(model, x, y, linf(eps), [method], Semantics(F64))
+        bounds = torch.tensor([p.margins for p in proofs], dtype=F64)
+        bounds[bounds == math.inf] = -math.inf
+        assert (bounds <= found).all()
+
+
+def test_bounds_are_near_to_what_an_attack_finds_at_small_radii():
+    torch.manual_seed(0)
+    for name in sorted(quartics()):
+        model, shape = quartics()[name]
+        x, y = torch.rand(6, *shape, dtype=F64), torch.arange(6) % 3
+        eps = 0.01
+        center = margins(model, x[None], y)[0]
+        found = descended(model, x, y, linf(eps), sampled(x, linf(eps), 20))
+        proofs = certify(model, x, y, linf(eps), ["second_order"])
+        bounds = torch.tensor([p.margins for p in proofs], dtype=F64)
+        other = bounds != math.inf
+        loss = ((found - bounds) / (center - found).clamp(min=1e-9))[other]
+        assert loss.median() < 0.15, name
+
+
+@each("name", sorted(quartics()))
+def test_second_order_proves_what_tangents_leave_open(name):
+    torch.manual_seed(2)
+    model, shape = quartics()[name]
+    x = torch.rand(40, *shape, dtype=F64)
+    y = model(x).argmax(1)
+    tangents = certify(model, x, y, linf(0.2), ["tangents"])
+    proofs = certify(model, x, y, linf(0.2), ["tangents", "second_order"])
+    for first, proof in zip(tangents, proofs, strict=True):
+        assert proof == first if first.holds else proof.margin >= first.margin
+        assert proof.theorem == METHODS[proof.method].theorem
+    assert any(p.holds and p.method == "second_order" for p in proofs)
+
+
+def test_what_may_overflow_in_float32_is_not_certified():
+    model = torch.nn.Sequential(
+        nn.Linear(2, 2, dtype=torch.float32),
+        nn.Square(),
+        nn.Linear(2, 2, dtype=torch.float32),
+        nn.Square(),
+        nn.Linear(2, 2, dtype=torch.float32),
+    )
+    for layer in (model[0], model[2], model[4]):
+        layer.weight.data.copy_(1e4 * torch.eye(2))
+        layer.bias.data.zero_()
+    x, y = torch.tensor([[1.0, 0.5]]), torch.tensor([0])
+    single = Semantics(torch.float32)
+    for method in BOTH:
+        assert certify(model, x, y, linf(0.01), [method], single)[0].holds
+        model[4].weight.data.copy_(1e28 * torch.eye(2))
+        assert certify(model, x, y, linf(0.01), [method])[0].holds
+        assert not certify(model, x, y, linf(0.01), [method], single)[0].holds
+        model[4].weight.data.copy_(1e4 * torch.eye(2))
+
+
+@each_method
+def test_other_networks_are_refused_with_the_methods_that_fit(method):
+    model = nn.HolomorphicClassifier(nn.Sequential(nn.Linear(4, 3), nn.Square(), nn.Linear(3, 3)))
+    with pytest.raises(InputTypeError, match="intervals and tangents"):
+        certify(model, torch.rand(1, 4), torch.tensor([0]), linf(0.1), [method])
+
+
+def test_boxes_of_which_nothing_is_known_are_left_open():
+    model, _ = quartics()["dense"]
+    network, x = read(model), torch.rand(2, 6, dtype=F64)
+    box = threat_set(x, linf(0.01), EXACT)
+    box.radius[0, 0, 3] = math.inf
+    bounds, _ = METHODS["second_order"].margins(network, box, torch.tensor([0, 0]), EXACT)
+    assert (bounds[0] == -math.inf).all()
+    assert bounds[1, 1:].isfinite().all()
