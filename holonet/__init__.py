@@ -1,8 +1,7 @@
 """Holomorphic neural networks in PyTorch, and what complex analysis says about them."""
 
 import importlib
-from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from holonet import (
@@ -17,6 +16,7 @@ if TYPE_CHECKING:
         nn,
         regularizers,
     )
+    from holonet.training import load_model as load
 
 __all__ = [
     "attacks",
@@ -27,14 +27,17 @@ __all__ = [
     "domains",
     "errors",
     "functions",
+    "load",
     "nn",
     "regularizers",
 ]
 __version__ = "0.1.0"
 
 
-def __getattr__(name: str) -> ModuleType:
-    """The unit of that name, imported when it is first asked for: the command needs few of them."""
+def __getattr__(name: str) -> Any:
+    """A unit, or `load`, imported when it is first asked for: the command needs few of them."""
+    if name == "load":
+        return importlib.import_module("holonet.training").load_model
     if name in __all__:
         return importlib.import_module(f"holonet.{name}")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import torch
 
-__all__ = ["last_level_cache", "provenance"]
+__all__ = ["last_level_cache", "provenance", "versions"]
 
 PACKAGE = Path(__file__).resolve().parent
 CACHES = Path("/sys/devices/system/cpu/cpu0/cache")
@@ -26,16 +26,23 @@ def provenance() -> dict[str, str]:
         "threads": str(torch.get_num_threads()),
         "vectors": torch.backends.cpu.get_cpu_capability(),
         "system": f"{platform.system()} {platform.machine()}",
-        "python": platform.python_version(),
-        "torch": str(torch.__version__),
-        "complextorch": metadata.version("complextorch"),
-        "holonet": metadata.version("holonet"),
+        **versions(),
     }
     if torch.cuda.is_available():
         about |= {"card": torch.cuda.get_device_name(), "cuda": str(torch.version.cuda)}
         if find_spec("triton"):
             about["triton"] = metadata.version("triton")
     return about
+
+
+def versions() -> dict[str, str]:
+    """The versions that a result depends on."""
+    return {
+        "python": platform.python_version(),
+        "torch": str(torch.__version__),
+        "complextorch": metadata.version("complextorch"),
+        "holonet": metadata.version("holonet"),
+    }
 
 
 def last_level_cache(caches: Path = CACHES) -> int:

@@ -12,7 +12,14 @@ from holonet._progress import progress_bar
 from holonet._provenance import provenance
 from holonet._subject import Subject
 from holonet._types import Labels, Points
-from holonet.cli.options import JsonFlag, count, parse_numbers, seed_option, typed_command
+from holonet.cli.options import (
+    JsonFlag,
+    RootOption,
+    count,
+    parse_numbers,
+    seed_option,
+    typed_command,
+)
 from holonet.cli.terminal import say
 from holonet.data import load_dataset
 from holonet.diagnostics import SECTIONS
@@ -29,7 +36,6 @@ DataOption = Annotated[
     str | None,
     typer.Option(help="Data set by name, or a .npz file; that of a run unless given."),
 ]
-RootOption = Annotated[Path | None, typer.Option(help="Folder of the data set's files.")]
 SeedOption = Annotated[int, seed_option("Of everything random.")]
 
 

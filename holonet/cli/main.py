@@ -131,6 +131,16 @@ _command(
     lambda: import_module("holonet.cli.attack").attack,
 )
 _command(
+    "info",
+    "Tell of a run: network, parameters, rule, data, seed, accuracy, versions and files.",
+    lambda: import_module("holonet.cli.info").info,
+)
+_command(
+    "predict",
+    "Label examples by a trained network, with probabilities and margins.",
+    lambda: import_module("holonet.cli.predict").predict,
+)
+_command(
     "compare",
     "Every network, with every threshold, under every rule: accuracies, and what a step costs.",
     lambda: import_module("holonet.cli.compare").compare,

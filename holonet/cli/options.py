@@ -15,6 +15,7 @@ __all__ = [
     "LARGEST_SEED",
     "NORMS",
     "RULE_NAMES",
+    "DataOption",
     "EpsOption",
     "ExamplesOption",
     "JsonFlag",
@@ -23,6 +24,8 @@ __all__ = [
     "ProcessesOption",
     "QueriesOption",
     "RestartsOption",
+    "RootOption",
+    "RunArgument",
     "RunOption",
     "SeedOption",
     "StepsOption",
@@ -76,6 +79,12 @@ def norm_named(text: str) -> str:
 
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON on stdout instead of text.")]
 RunOption = Annotated[Path, typer.Option(help="Folder of the run.")]
+RunArgument = Annotated[Path, typer.Argument(help="Folder of the run.", show_default=False)]
+DataOption = Annotated[
+    str | None,
+    typer.Option(help="Data set by name, a .npz file or a folder of images; the run's if absent."),
+]
+RootOption = Annotated[Path | None, typer.Option(help="Folder of the data set's files.")]
 OtherDataFlag = Annotated[
     bool,
     typer.Option("--other-data", help="The run's data may be others than those it was trained on."),

@@ -3,6 +3,7 @@
 from holonet.data.catalogue import DATASETS, DatasetEntry, load_dataset
 from holonet.data.dataset import Dataset, stratified_split
 from holonet.data.images import load_digits, load_idx, load_mnist, read_idx
+from holonet.data.inputs import Inputs, load_inputs
 from holonet.data.lift import analytic_signal, embed, pair, phase
 from holonet.data.photographs import load_photographs
 from holonet.data.synthetic import DiscMode, HarmonicProblem, RingPotential, two_rings
@@ -14,12 +15,14 @@ __all__ = [
     "DatasetEntry",
     "DiscMode",
     "HarmonicProblem",
+    "Inputs",
     "RingPotential",
     "analytic_signal",
     "embed",
     "load_dataset",
     "load_digits",
     "load_idx",
+    "load_inputs",
     "load_mnist",
     "load_npz",
     "load_photographs",

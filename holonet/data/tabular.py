@@ -3,21 +3,24 @@
 import logging
 import math
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
+from jaxtyping import Int
 from numpy.lib import format as npy
 from numpy.typing import DTypeLike
 from torch import Tensor
 
 from holonet._arguments import checked
 from holonet._files import open_regular
+from holonet._types import InexactEntries
 from holonet.data.dataset import Dataset, check_examples, count_classes, stratified_split
 from holonet.data.sizes import require_reasonable
 from holonet.errors import DataError, HolonetError
 
-__all__ = ["load_npz"]
+__all__ = ["features", "labels", "load_npz", "read_arrays"]
 
 logger = logging.getLogger(__name__)
 
@@ -59,11 +62,11 @@ def load_npz(
         DomainError: `test_fraction` is not strictly between 0 and 1.
     """
     path = Path(path)
-    arrays = _read_arrays(path)
+    arrays = read_arrays(path)
     tensors = {
-        key: _features(array, key, path, keep_precision=keep_precision)
+        key: features(array, key, path, keep_precision=keep_precision)
         if key.startswith("x")
-        else _labels(array, key, path)
+        else labels(array, key, path)
         for key, array in arrays.items()
     }
     if num_classes is None:
@@ -73,8 +76,14 @@ def load_npz(
     return Dataset(**tensors, num_classes=num_classes, name=path.stem if name is None else name)
 
 
-def _read_arrays(path: Path) -> dict[str, np.ndarray]:
-    """The arrays under the keys of either layout, four keys before two."""
+def read_arrays(
+    path: Path, layouts: Sequence[tuple[str, ...]] = (_SPLIT_KEYS, _WHOLE_KEYS)
+) -> dict[str, np.ndarray]:
+    """The arrays under the keys of the first of these layouts that the file has.
+
+    Raises:
+        DataError: the file is missing, damaged or pickled, or has the keys of none.
+    """
     with open_regular(path, DataError) as file:
         start = file.read(len(_NPY_MAGIC))
         try:
@@ -82,7 +91,7 @@ def _read_arrays(path: Path) -> dict[str, np.ndarray]:
             if start != _NPY_MAGIC:
                 with zipfile.ZipFile(file) as archive:
                     names = [n.removesuffix(".npy") for n in archive.namelist()]
-                    for keys in (_SPLIT_KEYS, _WHOLE_KEYS):
+                    for keys in layouts:
                         if set(keys) <= set(names):
                             return {key: _read_member(archive, key, path) for key in keys}
                     found = f"the keys {', '.join(sorted(names)) or 'none'}"
@@ -95,9 +104,13 @@ def _read_arrays(path: Path) -> dict[str, np.ndarray]:
                 "numpy.savez"
             ) from error
     raise DataError(
-        f"{path} has {found}: it needs {', '.join(_SPLIT_KEYS)}, or {' and '.join(_WHOLE_KEYS)} "
-        "(numpy.savez names them)"
+        f"{path} has {found}: it needs {', or '.join(map(_listed, layouts))} (numpy.savez names "
+        "them)"
     )
+
+
+def _listed(keys: tuple[str, ...]) -> str:
+    return ", ".join(keys) if len(keys) > 2 else " and ".join(keys)
 
 
 def _read_member(archive: zipfile.ZipFile, key: str, path: Path) -> np.ndarray:
@@ -123,7 +136,14 @@ def _read_member(archive: zipfile.ZipFile, key: str, path: Path) -> np.ndarray:
         return npy.read_array(member, allow_pickle=False)
 
 
-def _features(array: np.ndarray, key: str, path: Path, *, keep_precision: bool) -> Tensor:
+def features(
+    array: np.ndarray, key: str, path: Path, *, keep_precision: bool = False
+) -> InexactEntries:
+    """Numbers of a file as a tensor, in single precision unless told.
+
+    Raises:
+        DataError: they are no floating or complex numbers, or too large for single precision.
+    """
     if array.dtype.kind not in _SINGLE:
         raise DataError(
             f"{key} in {path} has dtype {array.dtype}, and features are floating or complex: "
@@ -169,7 +189,12 @@ def _warn_of_rounding(array: np.ndarray, kept: np.ndarray, key: str, path: Path)
         )
 
 
-def _labels(array: np.ndarray, key: str, path: Path) -> Tensor:
+def labels(array: np.ndarray, key: str, path: Path) -> Int[Tensor, "*shape"]:
+    """Class labels of a file as a tensor.
+
+    Raises:
+        DataError: they are no integers.
+    """
     if array.dtype.kind not in "iub":
         raise DataError(
             f"{key} in {path} has dtype {array.dtype}, and labels are integers: "

@@ -19,6 +19,7 @@ from holonet.training.identity import kept_config, of_other_data
 
 __all__ = [
     "build_model",
+    "finished_run",
     "forget_run",
     "load_data",
     "load_model",
@@ -241,7 +242,7 @@ def load_model(path: str | Path) -> nn.Module:
             configuration beside them.
     """
     path = Path(path)
-    return _load(path)[1] if path.is_dir() else _model_in(path)[1]
+    return finished_run(path)[1] if path.is_dir() else _model_in(path)[1]
 
 
 def require_trained_on(path: Path, data: Dataset) -> None:
@@ -255,7 +256,7 @@ def require_trained_on(path: Path, data: Dataset) -> None:
         ConfigError, CheckpointError: as `load_model`.
         DataError: the run is of other data.
     """
-    _, _, about = _load(path) if path.is_dir() else _model_in(path)
+    _, _, about = finished_run(path) if path.is_dir() else _model_in(path)
     if about["identity"]["data"] != data.fingerprint():
         raise DataError(
             f"{path} was not trained on {data!r}: choose runs on the same data, or say that others "
@@ -283,7 +284,7 @@ def load_run(
         DataError: the data are missing, or others than in training.
     """
     folder = Path(folder)
-    config, model, about = _load(folder)
+    config, model, about = finished_run(folder)
     try:
         data = load_data(config.data)
     except DataError as error:
@@ -306,8 +307,12 @@ def load_run(
     return config, data, model
 
 
-def _load(folder: Path) -> tuple[RunConfig, nn.Module, dict]:
-    """What is in config.toml and in the weights, which belong together but for the data."""
+def finished_run(folder: Path) -> tuple[RunConfig, nn.Module, dict]:
+    """What is in config.toml and in the weights, which belong together but for the data.
+
+    The last part has the identity of the run, the shape and classes of its examples, and the
+    versions that it was begun with.
+    """
     if not (folder / CONFIG).exists():
         if (folder / WEIGHTS).exists():
             raise ConfigError(

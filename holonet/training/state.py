@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.optim import SGD, Adam, Optimizer
 from torch.optim.lr_scheduler import ConstantLR, LRScheduler, OneCycleLR
 
+from holonet._provenance import versions
 from holonet.data import Dataset
 from holonet.errors import CheckpointError, NumericalError
 from holonet.training.checkpoint import (
@@ -68,6 +69,7 @@ class RunState:
         self._epoch_loss = 0.0
         self._identity = identity_of(data, rule, config, run, model)
         self._examples = {"shape": list(data.feature_shape), "classes": data.num_classes}
+        self._begun: dict[str, Any] = {"versions": versions()}
 
     @property
     def epoch(self) -> int:
@@ -167,6 +169,7 @@ class RunState:
             "epoch_loss": self._epoch_loss,
             "seconds": self.seconds,
             "journal": self.journal.digest(),
+            **self._begun,
         }
         save_checkpoint(folder, self.step, tensors, state, self.config.keep_checkpoints)
 
@@ -178,7 +181,7 @@ class RunState:
         """
         self.require_finite_weights()
         self.journal.flush_to_disk()
-        about = {"identity": self._identity, "examples": self._examples}
+        about = {"identity": self._identity, "examples": self._examples, **self._begun}
         before = path.read_bytes() if os.path.isfile(path) and os.access(path, os.R_OK) else None
         save_weights(path, self.model, about)
         if before not in (None, path.read_bytes()):
@@ -199,6 +202,7 @@ class RunState:
         tensors, about = load_tensors(path)
         self._require_same(about.get("identity"), str(path), "is")
         load_state(self.model, tensors, str(path))
+        self._begun = _begun(about)
         self._go_to(self.total_steps)
         self.seconds = max((r.get("seconds") or 0.0 for r in self.journal.records), default=0.0)
         return True
@@ -227,6 +231,7 @@ class RunState:
                 f"{source} lacks what training needs to go on: remove it, or start the run again "
                 "with overwrite"
             ) from None
+        self._begun = _begun(saved.state)
         self._go_to(saved.step)
         logs = self.journal.folder is not None  # further processes keep no records
         if logs and self.journal.digest() != saved.state.get("journal"):
@@ -298,6 +303,11 @@ class RunState:
                 f"after step {self.step} there are infinite or NaN entries in {', '.join(lost)}: "
                 "lower train.lr; the last checkpoint is whole"
             )
+
+
+def _begun(state: Mapping[str, Any]) -> dict[str, Any]:
+    """The versions that a run was begun with, in what is kept of it."""
+    return {"versions": state["versions"]} if "versions" in state else {}
 
 
 def mix_seed(seed: int, stream: int, counter: int) -> int:

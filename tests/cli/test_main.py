@@ -36,6 +36,8 @@ COMMANDS = [
     "train",
     "evaluate",
     "attack",
+    "info",
+    "predict",
     "compare",
     "demo",
     "reproduce",

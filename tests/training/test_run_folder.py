@@ -490,3 +490,27 @@ def test_weights_without_a_configuration_say_how_they_are_read(tmp_path: Path) -
     fit(build_model(CONFIG, data), data, CONFIG.rule.build(), SHORT, run_dir=tmp_path)
     with pytest.raises(ConfigError, match="use load_weights"):
         load_run(tmp_path)
+
+
+def test_the_root_loads_a_run_in_one_line(trained: Path) -> None:
+    import holonet
+
+    assert holonet.load is load_model
+    x = torch.rand(3, *load_run(trained)[1].feature_shape)
+    assert torch.equal(holonet.load(trained)(x), load_run(trained)[2](x))
+
+
+def test_a_finished_run_keeps_the_versions_that_it_was_begun_with(
+    mine: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Under other versions a resume trains nothing and leaves the weights' file as it is."""
+    from holonet.training.run_folder import finished_run
+
+    about = finished_run(mine)[2]
+    assert about["versions"]["torch"] == torch.__version__
+    before = (mine / "model.safetensors").read_bytes()
+    monkeypatch.setattr("holonet.training.state.versions", lambda: {"torch": "0"})
+    config, data, model = load_run(mine)
+    fit(model, data, config.rule.build(), run=config, run_dir=mine, resume=True)
+    assert (mine / "model.safetensors").read_bytes() == before
+    assert not caplog.records

@@ -1,0 +1,102 @@
+"""`holonet info`: what a run is of, and what it has."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from holonet.cli.options import JsonFlag, RunArgument
+from holonet.cli.terminal import say
+from holonet.errors import CheckpointError
+from holonet.nn import declared_class, real_parameter_count
+from holonet.training import ModelConfig, RunConfig, read_journal
+from holonet.training.checkpoint import kept_steps
+from holonet.training.run_folder import CHECKPOINTS, CONFIG, JOURNAL, WEIGHTS, finished_run
+
+__all__ = ["info"]
+
+
+def info(run: RunArgument, as_json: JsonFlag = False) -> None:
+    """Tell of a run: network, parameters, rule, data, seed, accuracy, versions and files.
+
+    [dim]holonet info runs/digits[/dim]
+    [dim]holonet info runs/digits --json[/dim]
+    """
+    facts = _facts(run)
+    if as_json:
+        typer.echo(json.dumps(facts))
+        return
+    for name, value in facts.items():
+        if value is not None:
+            say(f"{name.replace('_', ' '):<16}{_text(value)}")
+
+
+def _facts(folder: Path) -> dict[str, Any]:
+    """What config.toml, the weights and the journal say."""
+    if (folder / CONFIG).exists() and not (folder / WEIGHTS).exists():
+        return _unfinished(folder, RunConfig.read(folder / CONFIG))
+    config, network, about = finished_run(folder)
+    last = _last_epoch(folder)
+    return {
+        "run": str(folder),
+        "finished": True,
+        "network": _network(config.model),
+        "function_class": declared_class(network).value,
+        "parameters": f"{real_parameter_count(network)} real numbers",
+        "takes": f"{tuple(about['examples']['shape'])}, {about['examples']['classes']} classes",
+        "rule": about["identity"]["rule"],
+        "data": f"{config.data.name}, fingerprint {about['identity']['data']}",
+        "seed": config.train.seed,
+        "steps": last.get("step"),
+        "test_accuracy": last.get("test_accuracy"),
+        "train_seconds": last.get("seconds"),
+        "versions": about.get("versions"),
+        "files": _files(folder),
+    }
+
+
+def _unfinished(folder: Path, config: RunConfig) -> dict[str, Any]:
+    steps = kept_steps(folder / CHECKPOINTS)
+    return {
+        "run": str(folder),
+        "finished": False,
+        "network": _network(config.model),
+        "rule": repr(config.rule.build()),
+        "data": config.data.name,
+        "seed": config.train.seed,
+        "steps": steps[-1] if steps else 0,
+        "next": f"holonet train --resume --run-dir {folder}",
+        "files": _files(folder),
+    }
+
+
+def _network(model: ModelConfig) -> str:
+    widths = model.hidden if model.family == "mlp" else (*model.channels, *model.dense)
+    listed = ", ".join(map(str, widths)) or "none"
+    return f"{model.family}, {model.coefficients}, {model.activation}, widths {listed}"
+
+
+def _last_epoch(folder: Path) -> dict[str, Any]:
+    """The journal's record of the end; none where the journal is lost or damaged."""
+    try:
+        records = read_journal(folder / JOURNAL)
+    except CheckpointError:
+        return {}
+    return next((r for r in reversed(records) if r.get("kind") == "epoch"), {})
+
+
+def _files(folder: Path) -> list[str]:
+    """Paths in the folder, without digests and hidden files."""
+    paths = (p for p in folder.rglob("*") if p.is_file() and not p.name.startswith("."))
+    return sorted(p.relative_to(folder).as_posix() for p in paths if p.suffix != ".sha256")
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {part}" for name, part in value.items())
+    if isinstance(value, list):
+        return ", ".join(value)
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
