@@ -10,6 +10,7 @@ from holonet.cli.options import EpsOption, JsonFlag, ProcessesOption, amount, co
 from holonet.cli.reproduce import run
 from holonet.cli.settings import configured, require_used, takes_settings
 from holonet.studies.hypothesis import Hypothesis, chosen_claims
+from holonet.studies.hypothesis.settings import ACTIVATIONS
 from holonet.training import RunConfig, load_data
 
 __all__ = ["hypothesis"]
@@ -25,6 +26,13 @@ def hypothesis(
     claims: Annotated[
         str | None, typer.Option(help="Of H1a, H1b, H2, H3, H4, with commas; all if not given.")
     ] = None,
+    activations: Annotated[
+        str | None,
+        typer.Option(help=f"Of {', '.join(ACTIVATIONS)}, with commas; all if not given."),
+    ] = None,
+    controls: Annotated[
+        bool, typer.Option(help="Train what decides nothing too: H1a under other rules.")
+    ] = True,
     attack: Annotated[str, typer.Option(help="pgd, strong (ours), autoattack.")] = "pgd",
     eps: EpsOption = 0.1,
     lr: Annotated[float | None, amount("Learning rate, the same for all networks.")] = None,
@@ -45,7 +53,7 @@ def hypothesis(
 
     [dim]holonet hypothesis[/dim]
     [dim]holonet hypothesis --data mnist --data-root ~/data --claims H1a,H1b --attack
-    autoattack[/dim]
+    autoattack --activations square,gelu,relu --no-controls[/dim]
     """
     config = configured(RunConfig(), settings)
     require_used(settings, [config])
@@ -54,6 +62,8 @@ def hypothesis(
         seeds=seeds,
         epochs=epochs,
         claims=chosen_claims(claims),
+        activations=ACTIVATIONS if activations is None else activations.split(","),
+        controls=controls,
         attack=attack,
         eps=eps,
         lr=lr,

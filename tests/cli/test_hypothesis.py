@@ -18,11 +18,13 @@ def test_options_reach_the_study(monkeypatch: pytest.MonkeyPatch) -> None:
     runs: list[Any] = []
     monkeypatch.setattr(module, "run", lambda *args, **options: runs.append((args[1], options)))
     options = ["--claims", "H1a,H2", "--attack", "strong", "--eps", "0.2", "--lr", "0.003"]
+    options += ["--activations", "square,relu", "--no-controls"]
     done = invoke(*options, "--seeds", "4", "--epochs", "3", "--quick", "--processes", "2")
     assert done.exit_code == 0, done.output
     ((study, how),) = runs
     assert study.chosen == ("H1a", "H2-defect", "H2-energy", "H2-singularity")
     assert (study.attack, study.eps, study.lr) == ("strong", 0.2, 0.003)
+    assert (study.activations, study.controls) == (("square", "relu"), False)
     assert (study.seeds, study.epochs, study.data.name) == (4, 3, "digits")
     assert how == {"quick": True, "processes": 2, "as_json": False}
 

@@ -1,7 +1,7 @@
 """Effects with simultaneous intervals and tests; verdicts corrected for the number of claims."""
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 
 import torch
@@ -23,7 +23,7 @@ from holonet.statistics import (
 )
 from holonet.studies.claims import Result, Results
 from holonet.studies.evidence import Finding, Verdict
-from holonet.studies.hypothesis.settings import ANALYTIC, PIECEWISE, RULES
+from holonet.studies.hypothesis.settings import ACTIVATIONS, ANALYTIC, PIECEWISE, RULES
 
 __all__ = [
     "CLAIMS_STATED",
@@ -53,6 +53,8 @@ POINT = 0.01
 
 CORRELATION = 0.2
 """The least rank correlation that counts."""
+
+NO_CONTROLS = "Controls were not run."
 
 PERMUTATIONS, RESAMPLES = 9999, 1000
 """Of the tests, and of the bootstrap over networks."""
@@ -216,14 +218,16 @@ def _accuracies(results: Results, **wanted: object) -> dict[int, float]:
 
 
 def _main(results: Results, **wanted: object) -> dict[int, float]:
-    """Of single networks of the largest widths, which are those of seed 1 too."""
+    """Of single networks of the largest widths, at equal parameters where nothing else is said."""
     widths = max((tuple(r["hidden"]) for r in members(results)), default=())
-    single = {"hidden": list(widths), "experts": 1}
+    single = {"hidden": list(widths), "experts": 1, "match": "parameters"}
     return _accuracies(results, **(single | wanted))
 
 
 def _differences(*groups: Sequence[Mapping[int, float]]) -> list[float]:
     """The mean of the first group minus that of the second, by seed that all have."""
+    if not all(groups):
+        return []
     seeds = sorted(set.intersection(*(set(one) for group in groups for one in group)))
     first, second = ([math.fsum(o[s] for o in g) / len(g) for s in seeds] for g in groups)
     return [a - b for a, b in zip(first, second, strict=True)]
@@ -232,12 +236,14 @@ def _differences(*groups: Sequence[Mapping[int, float]]) -> list[float]:
 def contrasts(results: Results, rule: str) -> dict[str, list[float]]:
     """By seed, of "analytic" and of each activation: minus the mean of the piecewise ones."""
     real = {
-        name: _main(results, activation=name, coefficients="real", match="parameters", rule=rule)
-        for name in (*ANALYTIC, *PIECEWISE)
+        name: own
+        for name in ACTIVATIONS
+        if (own := _main(results, activation=name, coefficients="real", rule=rule))
     }
-    piecewise = [real[name] for name in PIECEWISE]
-    groups = {"analytic": [real[name] for name in ANALYTIC]}
-    groups |= {name: [one] for name, one in real.items()}
+    analytic, piecewise = ([real[n] for n in g if n in real] for g in (ANALYTIC, PIECEWISE))
+    if not (analytic and piecewise):
+        return {"analytic": []}
+    groups = {"analytic": analytic, **{name: [one] for name, one in real.items()}}
     return {name: _differences(group, piecewise) for name, group in groups.items()}
 
 
@@ -253,32 +259,36 @@ def analytic_activations(results: Results) -> Effects:
         for name, i in beside.items()
         if name.startswith("analytic") and i.is_finite
     )
-    remark = f"Controls: {controls}." if controls else "Controls were not run."
-    return Effects({"analytic minus piecewise": paired(own["analytic"])}, beside, remark)
+    remark = f"Controls: {controls}." if controls else NO_CONTROLS
+    left_out = _left_out(ACTIVATIONS, own)
+    return Effects({"analytic minus piecewise": paired(own["analytic"])}, beside, remark + left_out)
 
 
 def complex_coefficients(results: Results) -> Effects:
     """H1b: complex minus real coefficients, at equal parameters and at equal multiply-adds."""
-    tested, beside = {}, {}
-    for match, words in (("parameters", "equal parameters"), ("macs", "equal multiply-adds")):
-        groups = [
-            {
-                name: _main(
-                    results,
-                    activation=name,
-                    coefficients=coefficients,
-                    match=chosen,
-                    rule="linearized",
-                )
-                for name in ANALYTIC
-            }
-            for coefficients, chosen in (("complex", "parameters"), ("real", match))
+    kinds = (("complex", "parameters"), ("real", "parameters"), ("real", "macs"))
+    groups = {}
+    for name in ANALYTIC:
+        own = [
+            _main(results, activation=name, coefficients=c, match=match, rule="linearized")
+            for c, match in kinds
         ]
-        tested[words] = paired(_differences(*(list(group.values()) for group in groups)))
-        for name in ANALYTIC:
-            own = _differences(*([group[name]] for group in groups))
-            beside[f"{name}, {words}"] = mean_interval(own)
-    return Effects(tested, beside)
+        if all(own):
+            groups[name] = own
+    tested, beside = {}, {}
+    for number, words in ((1, "equal parameters"), (2, "equal multiply-adds")):
+        pairs = {name: ([own[0]], [own[number]]) for name, own in groups.items()}
+        both = ([own[0] for own in groups.values()], [own[number] for own in groups.values()])
+        tested[words] = paired(_differences(*both))
+        for name, pair in pairs.items():
+            beside[f"{name}, {words}"] = mean_interval(_differences(*pair))
+    return Effects(tested, beside, _left_out(ANALYTIC, groups).strip())
+
+
+def _left_out(stated: Sequence[str], run: Iterable[str]) -> str:
+    """Which activations of a claim have no results."""
+    names = [name for name in stated if name not in set(run)]
+    return f" Stated and not run: {', '.join(names)}." if names else ""
 
 
 def mixtures(results: Results) -> Effects:
@@ -290,7 +300,6 @@ def mixtures(results: Results) -> Effects:
             results,
             activation="square",
             coefficients=coefficients,
-            match="parameters",
             rule="linearized",
             **wanted,
         )
@@ -305,7 +314,8 @@ def mixtures(results: Results) -> Effects:
         n: mean_interval(d) for n, (a, b) in controls.items() if (d := _differences([a], [b]))
     }
     texts = "; ".join(f"{n}: {i.scaled(100).text(1, ' points')}" for n, i in beside.items())
-    return Effects({"mixture minus one network": own}, beside, f"Controls: {texts}.")
+    remark = f"Controls: {texts}." if texts else NO_CONTROLS
+    return Effects({"mixture minus one network": own}, beside, remark)
 
 
 def population(measure: str, sign: int) -> Callable[[Results], Effects]:

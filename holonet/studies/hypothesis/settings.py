@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 __all__ = [
+    "ACTIVATIONS",
     "ANALYTIC",
     "CONTROL_SEEDS",
     "NARROW",
@@ -20,6 +21,7 @@ __all__ = [
 
 ANALYTIC = ("square", "gelu", "softplus", "tanh", "sin", "erf")
 PIECEWISE = ("relu", "leaky-relu", "maxout")
+ACTIVATIONS = (*ANALYTIC, *PIECEWISE)
 RULES = ("linearized", "standard", "pgd")
 
 NARROW = ("square", "gelu", "tanh", "relu")

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from holonet.data import Dataset, load_dataset
-from holonet.errors import ConfigError, DataError
+from holonet.errors import ConfigError, DataError, UnknownNameError
 from holonet.interop import require_autoattack
 from holonet.statistics import fewest_pairs
 from holonet.studies.claims import Claim, Result, Results
@@ -16,10 +16,10 @@ from holonet.studies.evidence import Finding
 from holonet.studies.hypothesis import evidence, measures
 from holonet.studies.hypothesis.claims import CLAIMS, TESTS
 from holonet.studies.hypothesis.settings import (
+    ACTIVATIONS,
     ANALYTIC,
     CONTROL_SEEDS,
     NARROW,
-    PIECEWISE,
     RULES,
     Attack,
     Member,
@@ -43,12 +43,15 @@ class Hypothesis(Study):
         seeds: how many, from 0.
         epochs: of each training.
         claims: keys of those that are tested. All that are stated are corrected for.
+        activations: of H1a, H1b and the population. The report says which were left out.
+        controls: train what decides nothing too: H1a under other rules, random experts of H4.
         attack: "pgd", "strong" or "autoattack".
         eps: radius in l_inf, of training and of the attack.
         lr: learning rate, the same for all networks; None for that of the size.
 
     Raises:
         ConfigError: fewer than 2 seeds, an unknown attack, a radius or rate that is not positive.
+        UnknownNameError: an activation that is not among those stated.
         DataError: complex data, or data of one class.
         MissingDependencyError: AutoAttack is asked for and not installed.
     """
@@ -89,6 +92,8 @@ class Hypothesis(Study):
         seeds: int | None = None,
         epochs: int | None = None,
         claims: Sequence[str] = tuple(TESTS),
+        activations: Sequence[str] = ACTIVATIONS,
+        controls: bool = True,
         attack: str = "pgd",
         eps: float = 0.1,
         lr: float | None = None,
@@ -103,8 +108,12 @@ class Hypothesis(Study):
             raise ConfigError(f"attack={attack!r}: choose pgd, strong or autoattack")
         if eps <= 0 or (lr is not None and lr <= 0):
             raise ConfigError(f"eps={eps}, lr={lr}: both are positive")
+        for name in activations:
+            if name not in ACTIVATIONS:
+                raise UnknownNameError("activation", name, ACTIVATIONS)
         if attack == "autoattack":
             require_autoattack()  # before the training
+        self.activations, self.controls = tuple(activations), controls
         self.chosen, self.attack, self.eps, self.lr = tuple(claims), attack, eps, lr
 
     @cached_property
@@ -139,7 +148,7 @@ class Hypothesis(Study):
         radius = self.eps * data.x_train[0].numel() ** 0.5
         look = Population("", (), min(size.looked_at, len(data.x_test)), radius)
         if "H1a" in self.chosen and self.attack == "pgd":
-            checked = [m for m in members.values() if m.seed == 0 and m.network in _real(size)]
+            checked = [m for m in members.values() if m.seed == 0 and m.network in self._real(size)]
             cells += [_of("check", [m], look) for m in checked if m.rule == "linearized"]
         population = [Member(network, rule, 0, trial) for network, rule in self._population(size)]
         if any(key.startswith("H2") for key in self.chosen):
@@ -151,25 +160,35 @@ class Hypothesis(Study):
 
     def _wanted(self, size: Size, seed: int) -> Iterator[tuple[Network, str]]:
         """Networks and rules of the chosen claims."""
-        real, complex_ones = _real(size), _complex(size)
-        analytic = [one for one in real if one.activation in ANALYTIC]
+        real, complex_ones = self._real(size), self._complex(size)
         if "H1a" in self.chosen:
-            yield from itertools.product(real, RULES if seed < CONTROL_SEEDS else RULES[:1])
+            controls = self.controls and seed < CONTROL_SEEDS
+            yield from itertools.product(real, RULES if controls else RULES[:1])
         if "H1b" in self.chosen:
-            matched = [replace(one, match="macs") for one in analytic]
-            yield from itertools.product([*complex_ones, *analytic, *matched], RULES[:1])
+            twins = [replace(one, coefficients="real") for one in complex_ones]
+            matched = [replace(one, match="macs") for one in twins]
+            yield from itertools.product([*complex_ones, *twins, *matched], RULES[:1])
         if "H4" in self.chosen:
-            square, real_square = complex_ones[0], analytic[0]
+            square = Network("square", "complex", "parameters", size.hidden)
             mixed = replace(square, experts=4, regions="k-means")
             random = replace(mixed, regions="random")
-            control = replace(real_square, experts=4, regions="k-means")
-            yield from itertools.product([square, mixed, random, real_square, control], RULES[:1])
+            real_ones = [replace(one, coefficients="real") for one in (square, mixed)]
+            controls = [random, *real_ones] if self.controls else []
+            yield from itertools.product([square, mixed, *controls], RULES[:1])
         if seed == 0 and any(key.startswith(("H2", "H3")) for key in self.chosen):
             yield from self._population(size)
 
+    def _real(self, size: Size) -> list[Network]:
+        return [Network(name, "real", "parameters", size.hidden) for name in self.activations]
+
+    def _complex(self, size: Size) -> list[Network]:
+        analytic = [name for name in self.activations if name in ANALYTIC]
+        return [Network(name, "complex", "parameters", size.hidden) for name in analytic]
+
     def _population(self, size: Size) -> list[tuple[Network, str]]:
-        narrow = [n for n in _real(replace(size, hidden=size.narrow)) if n.activation in NARROW]
-        return list(itertools.product([*_real(size), *_complex(size), *narrow], RULES))
+        narrow = self._real(replace(size, hidden=size.narrow))
+        narrow = [one for one in narrow if one.activation in NARROW]
+        return list(itertools.product([*self._real(size), *self._complex(size), *narrow], RULES))
 
     def run_cell(self, cell: Cell, folder: Path, on_progress: Callable[[float], None]) -> Result:
         """Train and attack a network, or measure networks that are trained."""
@@ -201,15 +220,6 @@ class Hypothesis(Study):
     def findings(self, results: Results) -> tuple[Finding, ...]:
         """One for each claim, corrected for all of them."""
         return evidence.judged(TESTS, results, self.chosen)
-
-
-def _real(size: Size) -> list[Network]:
-    names = (*ANALYTIC, *PIECEWISE)
-    return [Network(name, "real", "parameters", size.hidden) for name in names]
-
-
-def _complex(size: Size) -> list[Network]:
-    return [Network(name, "complex", "parameters", size.hidden) for name in ANALYTIC]
 
 
 def _of(part: str, members: Sequence[Member], look: Population) -> Cell:

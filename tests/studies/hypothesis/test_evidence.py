@@ -120,6 +120,20 @@ def test_what_failed_is_left_out_by_seed() -> None:
     assert all(f.verdict is Verdict.NOT_TESTABLE for f in verdicts({}).values())
 
 
+def test_activations_that_were_not_run_are_named() -> None:
+    """The rest decides; without any of one kind nothing is tested."""
+    results = simulated(5, **PLANTED)
+    wanted = {"square", "relu", "maxout"}
+    some = {k: r for k, r in results.items() if r.get("activation") in wanted}
+    found = verdicts(some, ["H1a", "H1b"])
+    assert found["H1a"].verdict is Verdict.CONFIRMED
+    assert "Stated and not run: gelu, softplus, tanh, sin, erf, leaky-relu." in found["H1a"].text
+    assert "Stated and not run: gelu, softplus, tanh, sin, erf." in found["H1b"].text
+    assert "Stated and not run" not in verdicts(results)["H1a"].text
+    one = {k: r for k, r in some.items() if r["activation"] == "square"}
+    assert verdicts(one, ["H1a"])["H1a"].verdict is Verdict.NOT_TESTABLE
+
+
 def test_false_confirmations_of_whole_studies_are_rare(monkeypatch: pytest.MonkeyPatch) -> None:
     """tests/benchmarks/false_confirmations.py counts 1,000."""
     monkeypatch.setattr(evidence, "PERMUTATIONS", 199)

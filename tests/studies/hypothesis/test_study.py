@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from holonet.data import Dataset, load_digits
-from holonet.errors import ConfigError, DataError
+from holonet.errors import ConfigError, DataError, UnknownNameError
 from holonet.studies.hypothesis import Hypothesis, evidence
 from holonet.studies.hypothesis import study as module
 from holonet.studies.hypothesis.settings import Member, Population, size_for
@@ -39,6 +39,20 @@ def test_chosen_claims_alone_are_worked_for() -> None:
     assert all(isinstance(c.settings, Member) for c in both)
 
 
+def test_activations_and_controls_can_be_left_out() -> None:
+    options = {"attack": "autoattack", "seeds": 2, "controls": False}
+    study = Hypothesis(claims=("H1a", "H1b"), activations=("relu", "square"), **options)
+    names = {c.settings.network.name for c in study.cells(False)}
+    assert names == {f"{n}-32x32" for n in ("real-relu", "real-square", "complex-square")} | {
+        "real-square-macs-32x32"
+    }
+    assert {c.settings.rule for c in study.cells(False)} == {"linearized"}
+    (mixture, one) = Hypothesis(claims=("H4",), controls=False, seeds=2).cells(False)[:2]
+    assert {mixture.settings.network.experts, one.settings.network.experts} == {1, 4}
+    with pytest.raises(UnknownNameError, match="relu6"):
+        Hypothesis(activations=("relu6",))
+
+
 def test_all_claims_of_a_tiny_study_get_a_verdict(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -46,20 +60,18 @@ def test_all_claims_of_a_tiny_study_get_a_verdict(
         size_for(0, True), hidden=(6,), narrow=(4,), train=150, attacked=60, looked_at=4, lr=0.03
     )
     monkeypatch.setattr(module, "size_for", lambda examples, quick: tiny)
-    monkeypatch.setattr(module, "ANALYTIC", ("square",))
-    monkeypatch.setattr(module, "PIECEWISE", ("relu",))
-    monkeypatch.setattr(evidence, "ANALYTIC", ("square",))
-    monkeypatch.setattr(evidence, "PIECEWISE", ("relu",))
     monkeypatch.setattr(evidence, "PERMUTATIONS", 19)
     monkeypatch.setattr(evidence, "RESAMPLES", 20)
     monkeypatch.setattr(module.measures, "FEWEST", 1)
-    study = Hypothesis(load_digits().subset(train=150, test=60), seeds=2, epochs=3)
+    data, both = load_digits().subset(train=150, test=60), ("square", "relu")
+    study = Hypothesis(data, seeds=2, epochs=3, activations=both)
     done = reproduce(study, tmp_path)
     assert not done.failed
     assert len(done.findings) == 7
     assert "not testable" not in {str(f.verdict) for f in done.findings}
     html = done.report.read_text()
     assert "What would have changed the verdict" in html
+    assert "Stated and not run: gelu, softplus, tanh, sin, erf, leaky-relu, maxout." in html
     assert (tmp_path / "results.csv").exists()
 
 
