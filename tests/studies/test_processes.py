@@ -26,13 +26,21 @@ def test_results_do_not_depend_on_the_number_of_processes(tmp_path: Path) -> Non
     for key, result in one.results.items():
         assert {**result, "pid": 0} == {**three.results[key], "pid": 0}
     assert one.findings == three.findings
-    assert {result.get("threads", 1) for result in one.results.values()} == {1}
     pids = {pid for _, pid in journal(tmp_path / "three")}
     assert len(pids) > 1
     assert str(os.getpid()) not in pids
     before = journal(tmp_path / "three")
     reproduce(Sums(), tmp_path / "three", processes=3)
     assert journal(tmp_path / "three") == before  # nothing is done twice
+
+
+def test_a_process_has_one_thread_whatever_the_environment_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):
+        monkeypatch.setenv(variable, "3")
+    done = reproduce(Sums(), tmp_path, processes=2)
+    assert {done.results[f"member{n}"]["threads"] for n in range(6)} == {1}
 
 
 def test_a_cell_waits_for_what_it_needs_while_a_process_is_idle(tmp_path: Path) -> None:
