@@ -1,21 +1,15 @@
 """What a paper claims, and how each claim is tested."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
 
 from holonet._page import Section
 from holonet.errors import DataError
 from holonet.studies.evidence import Evidence, Finding
+from holonet.studies.results import Results
 
-__all__ = ["Claim", "Result", "Results", "Standing"]
-
-Result = dict[str, Any]
-"""The result of a cell, in types that JSON knows."""
-
-Results = Mapping[str, Result]
-"""The results of finished cells, by key."""
+__all__ = ["Claim", "Standing"]
 
 
 class Standing(StrEnum):

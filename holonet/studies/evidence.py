@@ -134,9 +134,14 @@ class Evidence:
         verdicts = {verdict for test in self.tests for verdict in test.verdicts.values()}
         return next((v for v in reversed(Verdict) if v in verdicts), Verdict.NOT_TESTABLE)
 
+    @property
+    def intervals(self) -> dict[str, Interval]:
+        """All by name, those that decide first."""
+        tested = {name: i for test in self.tests for name, i in test.intervals.items()}
+        return {**tested, **self.beside}
+
     def finding(self, claim: str) -> Finding:
         """The verdict with its numbers."""
-        intervals = {name: i for test in self.tests for name, i in test.intervals.items()}
-        numbers = {name: asdict(i) for name, i in {**intervals, **self.beside}.items()}
+        numbers = {name: asdict(i) for name, i in self.intervals.items()}
         text = " ".join(filter(None, [*(test.text for test in self.tests), self.remark]))
         return Finding(claim, self.verdict, numbers, text)

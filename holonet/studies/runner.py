@@ -25,10 +25,10 @@ from holonet.errors import (
     NumericalError,
     RunExistsError,
 )
-from holonet.studies.claims import Results
 from holonet.studies.evidence import Finding
 from holonet.studies.processes import Entry, work_off
 from holonet.studies.report import study_report
+from holonet.studies.results import Results
 from holonet.studies.study import Cell, Study
 
 __all__ = ["StudyResult", "reproduce"]

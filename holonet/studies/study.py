@@ -8,8 +8,9 @@ from typing import Any, ClassVar
 
 from holonet.data import Dataset
 from holonet.errors import ConfigError
-from holonet.studies.claims import Claim, Result, Results
+from holonet.studies.claims import Claim
 from holonet.studies.evidence import Finding
+from holonet.studies.results import Result, Results
 
 __all__ = ["Cell", "Study"]
 

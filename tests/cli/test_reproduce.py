@@ -14,8 +14,9 @@ from holonet.cli.main import app
 from holonet.data import load_digits
 from holonet.errors import DataError, NumericalError, UnknownNameError
 from holonet.statistics import Interval
-from holonet.studies.claims import Claim, Results
+from holonet.studies.claims import Claim
 from holonet.studies.evidence import Criterion, Evidence
+from holonet.studies.results import Results
 from holonet.studies.study import Cell, Study
 
 

@@ -28,8 +28,9 @@ from holonet.data import Dataset, load_dataset
 from holonet.diagnostics import RobustnessReport, evaluate_robustness
 from holonet.errors import CheckpointError
 from holonet.statistics import Interval
-from holonet.studies.claims import Claim, Result
+from holonet.studies.claims import Claim
 from holonet.studies.evidence import Criterion, Evidence
+from holonet.studies.results import Result
 from holonet.studies.study import Cell, Study
 from holonet.training import EmpiricalRisk, ModelConfig, TrainConfig, accuracy, fit
 from holonet.training.checkpoint import load_tensors

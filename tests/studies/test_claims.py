@@ -2,8 +2,9 @@
 
 from holonet._page import Section
 from holonet.statistics import mean_interval
-from holonet.studies.claims import Claim, Results, Standing
+from holonet.studies.claims import Claim, Standing
 from holonet.studies.evidence import Criterion, Evidence, Verdict
+from holonet.studies.results import Results
 
 
 def positive(results: Results) -> Evidence:

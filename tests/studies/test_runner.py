@@ -18,8 +18,9 @@ from holonet._files import folder_lock, write_with_digest
 from holonet.errors import ConfigError, DataError, NumericalError, RunExistsError
 from holonet.plots import Section
 from holonet.statistics import mean_interval
-from holonet.studies.claims import Claim, Results, Standing
+from holonet.studies.claims import Claim, Standing
 from holonet.studies.evidence import Criterion, Evidence, Verdict
+from holonet.studies.results import Results
 from holonet.studies.runner import reproduce
 from holonet.studies.study import Cell, Study
 

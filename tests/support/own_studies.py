@@ -12,8 +12,9 @@ import torch
 
 from holonet.errors import NumericalError, UnknownNameError
 from holonet.statistics import mean_interval
-from holonet.studies.claims import Claim, Results
+from holonet.studies.claims import Claim
 from holonet.studies.evidence import Criterion, Evidence
+from holonet.studies.results import Results
 from holonet.studies.study import Cell, Study
 
 

@@ -19,8 +19,8 @@ from holonet.statistics import (
     paired_difference,
     rank_correlation_interval,
 )
-from holonet.studies.claims import Result, Results
 from holonet.studies.evidence import Criterion, Evidence
+from holonet.studies.results import Result, Results
 
 __all__ = [
     "FEWEST_NETWORKS",

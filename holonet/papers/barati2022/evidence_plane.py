@@ -6,8 +6,8 @@ from typing import Any
 from holonet.errors import DataError
 from holonet.papers.barati2022.settings import of_part
 from holonet.statistics import Interval, mean_interval
-from holonet.studies.claims import Results
 from holonet.studies.evidence import Criterion, Evidence, paired_by_seed
+from holonet.studies.results import Results
 
 __all__ = [
     "HARMONIC",

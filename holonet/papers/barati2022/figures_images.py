@@ -11,7 +11,7 @@ from holonet.papers.barati2022 import evidence_images
 from holonet.papers.barati2022.evidence_images import by_family, pair_matrices
 from holonet.papers.barati2022.settings import of_part
 from holonet.statistics import mean_interval
-from holonet.studies.claims import Results
+from holonet.studies.results import Results
 
 __all__ = [
     "energy_helps",

@@ -10,7 +10,7 @@ from holonet.errors import DataError
 from holonet.papers.barati2022.conditions import CONDITIONS, PROBLEMS, closed_form
 from holonet.papers.barati2022.evidence_plane import by_seed, mean_of
 from holonet.papers.barati2022.planar_measures import profile, profile_radii
-from holonet.studies.claims import Results
+from holonet.studies.results import Results
 
 __all__ = [
     "data_coordinates",

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from holonet.studies.claims import Result, Results
+from holonet.studies.results import Result, Results
 
 __all__ = [
     "Attack",

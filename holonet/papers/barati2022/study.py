@@ -25,7 +25,8 @@ from holonet.papers.barati2022.settings import (
     TransferSettings,
 )
 from holonet.papers.barati2022.transfer import run_transfer
-from holonet.studies.claims import Claim, Result
+from holonet.studies.claims import Claim
+from holonet.studies.results import Result
 from holonet.studies.study import Cell, Study
 
 __all__ = ["Barati2022"]

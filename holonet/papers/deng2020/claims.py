@@ -4,6 +4,7 @@ from holonet.papers.deng2020 import evidence, figures
 from holonet.papers.deng2020.evidence import COUNTERPARTS
 from holonet.papers.deng2020.measure import PAPER
 from holonet.studies.claims import Claim, Standing
+from holonet.studies.figures import interval_figure
 
 __all__ = ["CLAIMS"]
 
@@ -34,9 +35,9 @@ CLAIMS = (
         "radius over gradient, at most 0.001. Confirmed if the 95% interval over networks lies "
         "above 0.9 under both step rules.",
         evidence=evidence.local_maxima,
-        figure=figures.intervals(
+        figure=interval_figure(
             "Starts that come to a verified local maximum", "share", evidence.local_maxima,
-            "Scale 1, the first four, decides.", 0.9,
+            "Scale 1, the first four, decides.",
         ),
     ),
     Claim(
@@ -108,7 +109,7 @@ CLAIMS = (
         "radii, target 0. Confirmed if the 95% interval over seeds lies below 1e-6 for the "
         "homogeneous ones, above 0 for the others.",
         evidence=evidence.homogeneous,
-        figure=figures.intervals(
+        figure=interval_figure(
             "Distance between the ascents at neighboring scales, target 0", "radii",
             evidence.homogeneous, "The first three activations are homogeneous.",
         ),
@@ -139,7 +140,7 @@ CLAIMS = (
         "sphere above 0.99 (Wilson), and the share of maxima inside of the real sin network, real "
         "perturbations, above 0 (95% interval over seeds).",
         evidence=evidence.maximum_principle,
-        figure=figures.intervals(
+        figure=interval_figure(
             "Where ascents in the ball end", "share", evidence.maximum_principle,
             "Of complex perturbations none ends inside; of real ones of the same sin network some.",
         ),

@@ -11,12 +11,12 @@ from holonet.errors import DataError
 from holonet.papers.deng2020 import measure as m
 from holonet.papers.deng2020.networks import NETS
 from holonet.statistics import Interval, mean_interval, wilson_interval
-from holonet.studies.claims import Result, Results
 from holonet.studies.evidence import Criterion, Evidence, Side
+from holonet.studies.results import Result, Results, cells_where, log_slope
 
 __all__ = [
-    "AT_1", "COUNTERPARTS", "HOMOGENEOUS", "Means", "Number", "analytic_piecewise", "counterparts",
-    "each", "homogeneous", "input_scale", "local_maxima", "maximum_principle", "polynomial",
+    "AT_1", "COUNTERPARTS", "HOMOGENEOUS", "Means", "analytic_piecewise", "counterparts", "each",
+    "homogeneous", "input_scale", "local_maxima", "maximum_principle", "polynomial",
     "regular_landscape", "step_name", "sweeps", "trend",
 ]  # fmt: skip
 
@@ -43,7 +43,7 @@ class Means:
         """By network and, where it has one, name of the quantity."""
         return {
             ", ".join(filter(None, [net, name])): mean_interval(
-                [quantity(result) for result in m.of_part(results, self.part, net)]
+                [quantity(result) for result in cells_where(results, part=self.part, net=net)]
             )
             for name, quantity in self.quantities.items()
             for net in self.nets
@@ -101,7 +101,7 @@ def _exponent(name: str) -> Quantity:
         medians = [max(1, statistics.median(row)) for row in rows]
         if max(medians) >= result["cap"]:
             raise DataError(f"a median of the iterations lies beyond the cap, {result['cap']}")
-        return float(np.polyfit(np.log(values), np.log(medians), 1)[0])
+        return log_slope(values, medians)
 
     return slope
 
@@ -177,7 +177,9 @@ def input_scale(kind: str) -> Callable[[Results], Evidence]:
 
 def maximum_principle(results: Results) -> Evidence:
     """Ends inside the ball: of complex perturbations none; the real sine network as control."""
-    balls = [r["complex"] for net in COUNTERPARTS for r in m.of_part(results, "ball", net)]
+    balls = [
+        r["complex"] for net in COUNTERPARTS for r in cells_where(results, part="ball", net=net)
+    ]
     starts = sum(ball["starts"] for ball in balls)
     if not starts:
         raise DataError("no network with complex perturbations is left")

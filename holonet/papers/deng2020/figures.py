@@ -3,152 +3,129 @@
 import math
 import statistics
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import torch
 
 from holonet._page import Section, Table
-from holonet.errors import DataError
 from holonet.papers.deng2020 import measure as m
 from holonet.papers.deng2020.ascent import Rule
-from holonet.papers.deng2020.evidence import AT_1, Number, step_name, sweeps
+from holonet.papers.deng2020.evidence import AT_1, step_name, sweeps
 from holonet.papers.deng2020.networks import NETS, loss_of
-from holonet.studies.claims import Result, Results
-from holonet.studies.evidence import Evidence
+from holonet.studies.figures import BANDS, Lines
+from holonet.studies.results import Result, Results, cells_where
 
-__all__ = ["Panel", "curves", "intervals", "iterations", "polynomial", "quotients", "regularity"]
+__all__ = ["iterations", "polynomial", "quotients", "regularity"]
 
+Number = float | int
 
-@dataclass(frozen=True)
-class Panel:
-    """Logarithmic axes: what a result gives over x, one line a network."""
-
-    part: str
-    xlabel: str
-    x: Sequence[Number]
-    ylabel: str
-    row: Callable[[Result], Sequence[Number]]
-
-    def draw(self, ax: Any, results: Results, nets: Sequence[str]) -> None:
-        """Medians over networks of one kind, and bands of their range."""
-        from holonet.plots.style import add_legend, color, label_axes, line_style, marker
-
-        for index, net in enumerate(nets):
-            columns = list(zip(*map(self.row, m.of_part(results, self.part, net)), strict=True))
-            if columns:
-                ends = [min(c) for c in columns], [max(c) for c in columns]
-                ax.fill_between(self.x, *ends, color=color(index), alpha=0.15, linewidth=0)
-                middle = [statistics.median(c) for c in columns]
-                dots = {"marker": marker(index), "markersize": 5, "label": net}
-                ax.plot(self.x, middle, **dots, **line_style(index))
-        if not ax.get_lines():
-            raise DataError(f"no result of the part {self.part} is left to draw")
-        ax.set(xscale="log", yscale="log")
-        label_axes(ax, self.xlabel, self.ylabel)
-        add_legend(ax, loc="best")
-
-
-def curves(
-    title: str,
-    nets: Sequence[str],
-    *panels: Panel,
-    caption: str = "",
-    table: Callable[[Results], Table] | None = None,
-    slices: Sequence[Number] = (),
-    capped: bool = False,
-) -> Callable[[Results], Section]:
-    """Panels side by side; below them slices at these scales; a line at the cap."""
-
-    def draw(results: Results) -> Section:
-        """All panels, and the table."""
-        from holonet.plots import new_figure
-        from holonet.plots.style import MUTED
-
-        rows = 1 + bool(slices)
-        size = (7, 4.2) if len(panels) == 1 else (11.5, 3.7 * rows)
-        figure, axes = new_figure(*size, rows=rows, columns=len(panels))
-        for ax, panel in zip(axes, panels, strict=False):
-            panel.draw(ax, results, nets)
-            if capped:
-                ax.axhline(_cap(results), color=MUTED, linestyle="--", linewidth=1)
-        for ax, scale in zip(axes[len(panels) :], slices, strict=True):
-            _slice(ax, scale)
-        text = f"Lines are medians over networks, bands the range.{' ' * bool(caption)}{caption}"
-        return Section(title, table=table(results) if table else None, figure=figure, caption=text)
-
-    return draw
-
-
-def intervals(
-    title: str,
-    xlabel: str,
-    evidence: Callable[[Results], Evidence],
-    caption: str,
-    reference: Number = 0,
-) -> Callable[[Results], Section]:
-    """All intervals of an evidence, those that decide first."""
-
-    def draw(results: Results) -> Section:
-        """One row for each interval."""
-        from holonet.plots import plot_intervals
-
-        found = evidence(results)
-        shown = {name: i for test in found.tests for name, i in test.intervals.items()}
-        rows = {n: {xlabel: (i.estimate, *i.ends)} for n, i in {**shown, **found.beside}.items()}
-        figure = plot_intervals(rows, xlabel=xlabel, reference=reference)
-        return Section(title, figure=figure, caption=f"{caption} Bars are 95% intervals.")
-
-    return draw
-
-
-def _medians(rows: Sequence[Sequence[Number]]) -> list[Number]:
-    """At each place the median over starts, at least 1 for the logarithm."""
-    return [max(1, statistics.median(row)) for row in rows]
-
-
-def iterations(kind: str, nets: Sequence[str], of: str) -> Callable[[Results], Section]:
-    """Iterations against the scale, and a table of medians under all steps and both tolerances."""
-    name = step_name(kind)
-    return curves(
-        f"Iterations against the scale, {kind} step: {of}",
-        nets,
-        Panel(
-            *("ascent", "length of the input", m.SCALES, "median iterations"),
-            lambda r: _medians(r["steps"][name]["iterations"][m.MAIN]),
-        ),
-        caption="The dashed line is the cap: a median on it was not reached.",
-        table=lambda results: _iterations_table(results, kind, nets),
-        capped=True,
-    )
-
-
-polynomial = curves(
-    "Iterations at scale 1, normalised step",
-    m.PAPER,
-    *(
-        Panel("ascent", name, x, "median iterations", lambda r, n=name: _medians(sweeps(r)[n][1]))
-        for name, x in (
-            ("1 / tolerance", [1 / t for t in m.TOLERANCES]),
-            ("width", m.WIDTHS),
-            ("ratio", m.RATIOS),
-        )
-    ),
-)
-quotients = curves(
-    "Difference quotients of the gradient on ever shorter pieces of an arc",
-    NETS,
-    Panel(
-        *("landscape", "arc / piece", [64.0**k for k in range(1, 6)], "greatest quotient"),
-        lambda r: r["places"][AT_1]["zoomed"],
-    ),
-    caption="Level where the gradient is Lipschitz, growing where it jumps.",
-)
 MEASURES: Mapping[str, Callable[[Any], float]] = {
     "distinct maxima": lambda place: max(1, place["distinct"][1]),
     "Lipschitz constant, relative": lambda place: place["relative"],
     "Lipschitz constant": lambda place: place["lipschitz"],
 }
+
+
+def iterations(kind: str, nets: Sequence[str], of: str) -> Callable[[Results], Section]:
+    """Iterations against the scale, and a table of medians under all steps and both tolerances."""
+
+    def draw(results: Results) -> Section:
+        def row(r: Result) -> list[Number]:
+            return _medians(r["steps"][step_name(kind)]["iterations"][m.MAIN])
+
+        panel = _lines(results, nets, "length of the input", m.SCALES, "median iterations", row)
+        return Section(
+            f"Iterations against the scale, {kind} step: {of}",
+            table=_iterations_table(results, kind, nets),
+            figure=_figure([panel], cap=_cap(results)),
+            caption=f"{BANDS} The dashed line is the cap: a median on it was not reached.",
+        )
+
+    return draw
+
+
+def polynomial(results: Results) -> Section:
+    """Iterations against all that is varied at scale 1."""
+    varied = {"1 / tolerance": [1 / t for t in m.TOLERANCES], "width": m.WIDTHS, "ratio": m.RATIOS}
+    panels = [
+        _lines(
+            *(results, m.PAPER, name, x, "median iterations"),
+            lambda r, name=name: _medians(sweeps(r)[name][1]),
+        )
+        for name, x in varied.items()
+    ]
+    title = "Iterations at scale 1, normalised step"
+    return Section(title, figure=_figure(panels), caption=BANDS)
+
+
+def quotients(results: Results) -> Section:
+    """Of differences of the gradient."""
+    panel = _lines(
+        *(results, NETS, "arc / piece", [64.0**k for k in range(1, 6)], "greatest quotient"),
+        lambda r: r["places"][AT_1]["zoomed"],
+        part="landscape",
+    )
+    return Section(
+        "Difference quotients of the gradient on ever shorter pieces of an arc",
+        figure=_figure([panel]),
+        caption=f"{BANDS} Level where the gradient is Lipschitz, growing where it jumps.",
+    )
+
+
+def regularity(results: Results) -> Section:
+    """Maxima and Lipschitz constants over the scale; below, the loss on planes."""
+    panels = [
+        _lines(
+            *(results, m.PAPER, "length of the input", m.SCALES, name),
+            lambda r, pick=pick: [pick(place) for place in r["places"]],
+            part="landscape",
+        )
+        for name, pick in MEASURES.items()
+    ]
+    return Section(
+        "Maxima and Lipschitz constants, free of any step",
+        table=_landscape_table(results),
+        figure=_figure(panels, slices=(0.2, 1.0, 5.0)),
+        caption=f"{BANDS} Below: the loss of one tanh network on a plane through the input, which "
+        "is in the middle. The plane holds two maxima, or a maximum and a start. The circle is the "
+        "sphere. Colored lines are eight ascents, normalised step, projected onto the plane; "
+        "darker is greater.",
+    )
+
+
+def _lines(
+    results: Results,
+    nets: Sequence[str],
+    xlabel: str,
+    x: Sequence[Number],
+    ylabel: str,
+    row: Callable[[Result], Sequence[Number]],
+    part: str = "ascent",
+) -> Lines:
+    """A line for each network, of what each result gives over x."""
+    own = {net: [row(r) for r in cells_where(results, part=part, net=net)] for net in nets}
+    return Lines(xlabel, ylabel, {net: (x, rows) for net, rows in own.items()})
+
+
+def _figure(panels: Sequence[Lines], slices: Sequence[Number] = (), cap: int | None = None) -> Any:
+    """Panels side by side; below them slices at these scales; a line at the cap."""
+    from holonet.plots import new_figure
+    from holonet.plots.style import MUTED
+
+    rows, count = 1 + bool(slices), len(panels)
+    figure, axes = new_figure(3.5 + 3.2 * count, 3.9 * rows, rows=rows, columns=count)
+    for ax, panel in zip(axes, panels, strict=False):
+        panel.draw(ax)
+        if cap is not None:
+            ax.axhline(cap, color=MUTED, linestyle="--", linewidth=1)
+    for ax, scale in zip(axes[count:], slices, strict=True):
+        _slice(ax, scale)
+    return figure
+
+
+def _medians(rows: Sequence[Sequence[Number]]) -> list[Number]:
+    """At each place the median over starts, at least 1 for the logarithm."""
+    return [max(1, statistics.median(row)) for row in rows]
 
 
 def _cap(results: Results) -> int:
@@ -159,7 +136,7 @@ def _iterations_table(results: Results, kind: str, nets: Sequence[str]) -> Table
     picks = {"sine": lambda r: r["iterations"][m.MAIN], "movement": lambda r: r["movement"]}
     rows = []
     for net in nets:
-        found = m.of_part(results, "ascent", net)
+        found = cells_where(results, part="ascent", net=net)
         for step in m.STEPS:
             name = step_name(kind, step)
             runs = [r["steps"][name] for r in found if name in r["steps"]]
@@ -187,7 +164,7 @@ def _median(values: Sequence[Number], cap: int) -> str:
 def _landscape_table(results: Results) -> Table:
     rows = []
     for net in NETS:
-        found = m.of_part(results, "landscape", net)
+        found = cells_where(results, part="landscape", net=net)
         for k, places in enumerate(zip(*(r["places"] for r in found), strict=True)):
             verified = statistics.fmean(p["verified"] for p in places)
             counts = zip(*(p["distinct"] for p in places), strict=True)
@@ -230,20 +207,3 @@ def _slice(ax: Any, scale: float) -> None:
         ax.plot(*line[-1:].mT.tolist(), "o", color=color(k), markersize=5)
     ax.set_aspect("equal")
     label_axes(ax, "", "", f"tanh, scale {scale:g}")
-
-
-regularity = curves(
-    "Maxima and Lipschitz constants, free of any step",
-    m.PAPER,
-    *(
-        Panel("landscape", "length of the input", m.SCALES, name,
-              lambda r, pick=pick: [pick(p) for p in r["places"]])
-        for name, pick in MEASURES.items()
-    ),
-    caption="Below: the loss of one tanh network on a plane through the input, which is in the "
-    "middle. The plane holds two maxima, or a maximum and a start. The circle is the sphere. "
-    "Colored lines are eight ascents, normalised step, projected onto the plane; darker is "
-    "greater.",
-    table=_landscape_table,
-    slices=(0.2, 1.0, 5.0),
-)  # fmt: skip

@@ -19,11 +19,11 @@ from holonet.papers.deng2020.landscape import (
     zoomed_quotients,
 )
 from holonet.papers.deng2020.networks import BOUNDS, ENTIRE, Inputs, loss_of
-from holonet.studies.claims import Result, Results
+from holonet.studies.results import Result
 
 __all__ = [
     "KINDS", "MAIN", "PAPER", "RATIOS", "SCALES", "STEPS", "THRESHOLDS", "TOLERANCES", "WIDTHS",
-    "Settings", "Size", "measure", "of_part", "spheres",
+    "Settings", "Size", "measure", "spheres",
 ]  # fmt: skip
 
 PAPER = ("real-softplus", "real-tanh")
@@ -82,11 +82,6 @@ class Settings:
     net: str
     seed: int
     size: Size
-
-
-def of_part(results: Results, part: str, net: str) -> list[Result]:
-    """The results of one kind and one network."""
-    return [r for r in results.values() if (r["part"], r["net"]) == (part, net)]
 
 
 def measure(settings: Settings) -> Result:

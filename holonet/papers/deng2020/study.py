@@ -7,7 +7,8 @@ from typing import ClassVar
 from holonet.papers.deng2020.claims import CLAIMS
 from holonet.papers.deng2020.measure import Settings, Size, measure
 from holonet.papers.deng2020.networks import NETS
-from holonet.studies.claims import Claim, Result
+from holonet.studies.claims import Claim
+from holonet.studies.results import Result
 from holonet.studies.study import Cell, Study
 
 __all__ = ["Deng2020"]

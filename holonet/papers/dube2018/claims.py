@@ -2,6 +2,7 @@
 
 from holonet.papers.dube2018 import evidence, figures
 from holonet.studies.claims import Claim, Standing
+from holonet.studies.figures import interval_figure
 
 __all__ = ["CLAIMS"]
 
@@ -73,15 +74,15 @@ CLAIMS = (
     ),
     Claim(
         "random-matrices",
-        "Among random symmetric matrices saddles outnumber minima, the more the higher the order.",
+        "Among random symmetric matrices saddles outnumber minima.",
         "Abstract: saddle points outnumber minima. Gaussian matrices as Hessians are "
         "reconstructed.",
         "Gaussian orthogonal matrices. Confirmed if the share of positive definite ones among all "
         "but the negative definite has a 95% interval (Wilson) below 1/2 at each order. The exact "
         "probability is beside the measured one.",
         evidence=evidence.matrices,
-        figure=figures.intervals_figure(
-            "Random symmetric matrices", evidence.matrices, "share of minima, and probability"
+        figure=interval_figure(
+            "Random symmetric matrices", "share of minima, and probability", evidence.matrices
         ),
         standing=Standing.RECONSTRUCTED,
     ),
@@ -104,8 +105,8 @@ CLAIMS = (
         f"Random and trained networks of 4 and 16 pixels. {FOUND} Confirmed if the share of "
         "minima, maxima left out, has a 95% interval (Wilson) below 1/2 for each family.",
         evidence=evidence.real_inputs,
-        figure=figures.intervals_figure(
-            "Critical points in real inputs", evidence.real_inputs, "share of minima"
+        figure=interval_figure(
+            "Critical points in real inputs", "share of minima", evidence.real_inputs
         ),
         standing=Standing.ADDED,
     ),
@@ -129,9 +130,7 @@ CLAIMS = (
         "test image: log10 of |lowest + highest| over the larger one. Confirmed if the 95% "
         "interval lies below -6 for each family. Control: the same on R^n.",
         evidence=evidence.pairs,
-        figure=figures.intervals_figure(
-            "Pairs of eigenvalues", evidence.pairs, "log10 of the asymmetry"
-        ),
+        figure=interval_figure("Pairs of eigenvalues", "log10 of the asymmetry", evidence.pairs),
         standing=Standing.ADDED,
     ),
 )

@@ -21,7 +21,7 @@ from holonet.papers.dube2018.hessians import (
 )
 from holonet.papers.dube2018.images import resampled
 from holonet.papers.dube2018.settings import Settings, build_network, train_network
-from holonet.studies.claims import Result
+from holonet.studies.results import Result
 
 __all__ = ["INPUT_FAMILIES", "WEIGHT_FAMILIES", "run_inputs", "run_weights", "weight_loss"]
 

@@ -8,23 +8,13 @@ import numpy as np
 from holonet.errors import DataError
 from holonet.papers.dube2018.matrices import ORDERS, positive_probability
 from holonet.statistics import Interval, bootstrap_interval, mean_interval, wilson_interval
-from holonet.studies.claims import Result, Results
 from holonet.studies.evidence import Criterion, Evidence
+from holonet.studies.results import Result, Results, cells_where
 
 __all__ = [
-    "RATE",
-    "best_linear",
-    "cells_of",
-    "holomorphic_index",
-    "input_points",
-    "matrices",
-    "norm_table",
-    "pairs",
-    "rate",
-    "real_inputs",
-    "weight_points",
-    "weights",
-]
+    "RATE", "best_linear", "cells_of", "holomorphic_index", "input_points", "matrices",
+    "norm_table", "pairs", "rate", "real_inputs", "weight_points", "weights",
+]  # fmt: skip
 
 RATE = -0.45
 """The slope of log norm over log n that counts as 1/sqrt(n) lies below it."""
@@ -38,14 +28,13 @@ Points = dict[str, list[tuple[int, int]]]
 """Name -> (index, dimension) of each critical point."""
 
 
-def cells_of(results: Results, part: str, images: str = "") -> list[Result]:
-    """The results of a part of the study, on these images if any are given.
+def cells_of(results: Results, part: str, **wanted: str) -> list[Result]:
+    """The results of a part of the study.
 
     Raises:
         DataError: there are none.
     """
-    cells = [r for r in results.values() if r["part"] == part and images in r.get("images", "")]
-    if not cells:
+    if not (cells := cells_where(results, part=part, **wanted)):
         raise DataError(f"no result of the part {part!r} is left")
     return cells
 
@@ -53,7 +42,7 @@ def cells_of(results: Results, part: str, images: str = "") -> list[Result]:
 def norm_table(results: Results, part: str, images: str = "") -> NormTable:
     """The measured norms of a part by condition, family or spectrum."""
     table: NormTable = {}
-    for cell in cells_of(results, part, images):
+    for cell in cells_of(results, part, **({"images": images} if images else {})):
         named = {cell["family"]: cell["norms"]} if part == "trained" else cell["norms"]
         for name, norms in named.items():
             table.setdefault(name, (cell["n"], []))[1].append(norms)
@@ -84,7 +73,8 @@ def rate(part: str, *kinds: str, rms: bool = True) -> Callable[[Results], Eviden
             slopes |= {f"{k}{shown}": i for k, i in _slopes(table, rms=rms).items()}
             boot = _slopes(table, rms=rms, bootstrap=True)
             beside |= {f"{k}{shown}, bootstrap over seeds": i for k, i in boot.items()}
-            remarks.append(_search(cells_of(results, part, images), images or part))
+            cells = cells_of(results, part, **({"images": images} if images else {}))
+            remarks.append(_search(cells, images or part))
         return Evidence([Criterion(slopes, "below", RATE)], beside, " ".join(remarks))
 
     return evidence

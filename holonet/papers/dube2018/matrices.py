@@ -8,7 +8,7 @@ from jaxtyping import Float
 from scipy.integrate import quad
 
 from holonet.papers.dube2018.settings import Settings
-from holonet.studies.claims import Result
+from holonet.studies.results import Result
 
 __all__ = ["ORDERS", "positive_probability", "run_matrices"]
 

@@ -18,7 +18,7 @@ from holonet.papers.dube2018.images import (
     resampled,
 )
 from holonet.papers.dube2018.settings import Settings, build_network, train_network
-from holonet.studies.claims import Result
+from holonet.studies.results import Result
 from holonet.training import accuracy
 
 __all__ = ["NETWORKS", "mean_norm", "run_best_linear", "run_random", "run_trained"]

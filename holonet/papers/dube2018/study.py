@@ -24,7 +24,8 @@ from holonet.papers.dube2018.perturbations import (
     run_trained,
 )
 from holonet.papers.dube2018.settings import Settings, Size
-from holonet.studies.claims import Claim, Result
+from holonet.studies.claims import Claim
+from holonet.studies.results import Result
 from holonet.studies.study import Cell, Study
 
 __all__ = ["Dube2018"]

@@ -5,6 +5,7 @@ from holonet.papers.gao2019 import evidence, figures
 from holonet.papers.gao2019.networks import KINDS
 from holonet.studies.claims import Claim, Standing
 from holonet.studies.evidence import Evidence
+from holonet.studies.figures import interval_figure
 
 __all__ = ["CLAIMS"]
 
@@ -38,8 +39,8 @@ CLAIMS = (
         "The same for training on clean points and against a single step, in the ball of radius "
         "15, with the same lower bound. Confirmed if all intervals lie below 0.05.",
         evidence=evidence.any_attacker,
-        figure=figures.intervals(
-            evidence.any_attacker, "Weaker attackers", "surrogate loss minus lower bound"
+        figure=interval_figure(
+            "Weaker attackers", "surrogate loss minus lower bound", evidence.any_attacker
         ),
     ),
     Claim(
@@ -59,7 +60,7 @@ CLAIMS = (
         "reached (radius 60; sin z may reach it), and of the kernel at the data (radius 15). "
         "Theory: -1/2 for the weights. Confirmed if all intervals lie below -0.25.",
         evidence=evidence.lazy,
-        figure=figures.intervals(evidence.lazy, "Movement against width", "exponent in the width"),
+        figure=interval_figure("Movement against width", "exponent in the width", evidence.lazy),
         standing=Standing.RECONSTRUCTED,
     ),
     Claim(
@@ -81,7 +82,7 @@ CLAIMS = (
         "Eigenvalues above 1e-10 of the largest, over 60, at 60 random real unit vectors in 10 "
         "dimensions, widest networks. Confirmed if the share is 1.",
         evidence=DEFINITE,
-        figure=figures.intervals(EVERY, "Rank of the kernel", "share of positive eigenvalues"),
+        figure=interval_figure("Rank of the kernel", "share of positive eigenvalues", EVERY),
         standing=Standing.RECONSTRUCTED,
     ),
     Claim(
@@ -91,7 +92,7 @@ CLAIMS = (
         "The same for x^2 and z^2; quadratic forms in 10 coordinates have 55 dimensions. Confirmed "
         "if the share is 1.",
         evidence=SQUARES,
-        figure=figures.intervals(EVERY, "Rank for squares", "share of positive eigenvalues"),
+        figure=interval_figure("Rank for squares", "share of positive eigenvalues", EVERY),
         standing=Standing.ADDED,
     ),
     Claim(
@@ -102,8 +103,8 @@ CLAIMS = (
         "Absolute difference in robust loss between sin z and sin x of the same seed, widest "
         "networks, radii 5 and 15. Confirmed if the intervals lie below 0.02.",
         evidence=evidence.complex_lazy,
-        figure=figures.intervals(
-            evidence.complex_lazy, "Complex against real coefficients", "difference in robust loss"
+        figure=interval_figure(
+            "Complex against real coefficients", "difference in robust loss", evidence.complex_lazy
         ),
         standing=Standing.ADDED,
     ),
@@ -126,9 +127,7 @@ CLAIMS = (
         "Share of seeds with a robust fit of the most examples at some width up to the cap. "
         "Confirmed if Wilson's interval lies above 1/2.",
         evidence=evidence.capacity_polynomial,
-        figure=figures.intervals(
-            evidence.capacity_polynomial, "Fits by x^2", "share of seeds", "Wilson's interval."
-        ),
+        figure=interval_figure("Fits by x^2", "share of seeds", evidence.capacity_polynomial),
         standing=Standing.ADDED,
     ),
     Claim(
@@ -138,8 +137,8 @@ CLAIMS = (
         "log2 of the parameters of the smallest sin z network over those of the smallest sin x "
         "network, both robust. Confirmed if the interval of each number of examples lies below 0.",
         evidence=evidence.capacity_complex,
-        figure=figures.intervals(
-            evidence.capacity_complex, "Parameters, complex over real", "doublings"
+        figure=interval_figure(
+            "Parameters, complex over real", "doublings", evidence.capacity_complex
         ),
         standing=Standing.ADDED,
     ),
@@ -164,8 +163,8 @@ CLAIMS = (
         "the threshold. Confirmed if it is not below 0. For even d the least ratio is sqrt(1 - "
         "1/(d - 1)), by the same computation with two offsets along the line between the balls.",
         evidence=evidence.two_balls_free,
-        figure=figures.intervals(
-            evidence.two_balls_free, "Free centers", "least ratio minus threshold", "No intervals."
+        figure=interval_figure(
+            "Free centers", "least ratio minus threshold", evidence.two_balls_free
         ),
         standing=Standing.ADDED,
     ),

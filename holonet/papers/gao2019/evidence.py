@@ -2,53 +2,28 @@
 
 import math
 from collections.abc import Callable, Mapping
-from functools import reduce
-from operator import getitem
 from typing import Any
-
-import numpy as np
 
 from holonet.errors import DataError
 from holonet.papers.gao2019.networks import KINDS
 from holonet.statistics import Interval, mean_interval, wilson_interval
-from holonet.studies.claims import Results
 from holonet.studies.evidence import Criterion, Evidence, paired_by_seed
+from holonet.studies.results import Results, by_seed, log_slope, mean_of
 
 __all__ = [
-    "TRAINED",
-    "any_attacker",
-    "capacity_complex",
-    "capacity_polynomial",
-    "capacity_ratio",
-    "complex_lazy",
-    "kernel_definite",
-    "kernel_limit",
-    "lazy",
-    "mean",
-    "near_zero",
-    "over_seeds",
-    "sizes",
-    "surrogate_optimal",
-    "two_balls",
-    "two_balls_free",
-]
+    "TRAINED", "any_attacker", "capacity_complex", "capacity_polynomial", "capacity_ratio",
+    "complex_lazy", "kernel_definite", "kernel_limit", "lazy", "near_zero", "sizes",
+    "surrogate_optimal", "two_balls", "two_balls_free",
+]  # fmt: skip
+
+Test = Callable[[Results], Evidence]
 
 TRAINED = ("relu", "x^2", "sin x", "sin z")
 UNIVERSAL = ("relu", "sin x", "sin z")  # whose width adds to what they can fit
+SINES = ("sin z", "sin x")
 TOLERANCE = 0.05  # of losses, whose value at the start is log 2
 ZERO = 0.1  # below which a loss is called near zero
 SAME = 0.02  # below which losses are called equal
-
-
-def over_seeds(results: Results, *path: str, **where: Any) -> dict[int, Any]:
-    """What lies at a path in the results, of each seed for which all that is given holds."""
-    cells = (r for r in results.values() if all(r.get(k) == v for k, v in where.items()))
-    return {r["seed"]: reduce(getitem, path, r) for r in cells}
-
-
-def mean(results: Results, *path: str, **where: Any) -> Interval:
-    """The mean of that over seeds."""
-    return mean_interval([*over_seeds(results, *path, **where).values()])
 
 
 def sizes(results: Results, part: str, name: str) -> list[int]:
@@ -63,31 +38,41 @@ def sizes(results: Results, part: str, name: str) -> list[int]:
     return values
 
 
-def surrogate_optimal(results: Results) -> Evidence:
-    """Training against ten steps, in balls of two radii."""
-    gaps = {f"{n}, radius {r}": _gap(results, n, 10, r) for r in ("5", "15") for n in TRAINED}
-    return Evidence([Criterion(gaps, "below", TOLERANCE, digits=3)])
+def _surrogate(runs: Mapping[str, tuple[int, str]], remark: str = "") -> Test:
+    """Least surrogate loss minus the lower bound of the optimum, of the widest networks.
+
+    Args:
+        runs: name -> steps of the attack, radius; the bound is from the ten-step attack's run.
+        remark: for a reader.
+    """
+
+    def evidence(results: Results) -> Evidence:
+        where = {"part": "training", "width": sizes(results, "training", "width")[-1]}
+        gaps = {
+            f"{network}, {name}": paired_by_seed(
+                by_seed(results, "surrogate", radius, network=network, attack=attack, **where),
+                by_seed(results, "lower", radius, network=network, attack=10, **where),
+            )
+            for name, (attack, radius) in runs.items()
+            for network in TRAINED
+        }
+        return Evidence([Criterion(gaps, "below", TOLERANCE, digits=3)], remark=remark)
+
+    return evidence
 
 
-def any_attacker(results: Results) -> Evidence:
-    """Training on clean points, and against a single step."""
-    names = {0: "no attack", 1: "one step"}
-    gaps = {
-        f"{network}, {name}": _gap(results, network, attack, "15")
-        for attack, name in names.items()
-        for network in TRAINED
-    }
-    return Evidence(
-        [Criterion(gaps, "below", TOLERANCE, digits=3)],
-        remark="A gap far below 0 is what a weak attacker gets: a small loss at its own points.",
-    )
+surrogate_optimal = _surrogate({"radius 5": (10, "5"), "radius 15": (10, "15")})
+any_attacker = _surrogate(
+    {"no attack": (0, "15"), "one step": (1, "15")},
+    "A gap far below 0 is what a weak attacker gets: a small loss at its own points.",
+)
 
 
 def near_zero(results: Results) -> Evidence:
     """Robust loss of the widest networks; beside it that of the narrowest."""
     widths = sizes(results, "training", "width")
     narrowest, widest = (
-        {n: mean(results, "robust_loss", str(w), part="wide", network=n) for n in UNIVERSAL}
+        {n: mean_of(results, "robust_loss", str(w), part="wide", network=n) for n in UNIVERSAL}
         for w in (widths[0], widths[-1])
     )
     text = "; ".join(f"{network} {interval.text(3)}" for network, interval in narrowest.items())
@@ -99,17 +84,16 @@ def near_zero(results: Results) -> Evidence:
 
 def lazy(results: Results) -> Evidence:
     """Exponents in the width: of the weights' movement in the largest ball, of the kernel's."""
-    exponents = {}
+    widths, exponents = sizes(results, "training", "width"), {}
     for kind, path in {"weights": ("moved", "60"), "kernel": ("kernel_moved", "15")}.items():
         for network in TRAINED:
             where = {"part": "training", "network": network, "attack": 10}
-            curves = {
-                width: over_seeds(results, *path, width=width, **where)
-                for width in sizes(results, "training", "width")
-            }
-            seeds = set.intersection(*(set(curve) for curve in curves.values()))
+            curves = [by_seed(results, *path, width=width, **where) for width in widths]
             exponents[f"{network}, {kind}"] = mean_interval(
-                [_exponent({width: curve[s] for width, curve in curves.items()}) for s in seeds]
+                [
+                    log_slope(widths, [curve[seed] for curve in curves])
+                    for seed in set.intersection(*map(set, curves))
+                ]
             )
     return Evidence([Criterion(exponents, "below", -0.25)])
 
@@ -118,24 +102,24 @@ def kernel_limit(results: Results) -> Evidence:
     """How far the exponents of the distance in the width are from -1/2, over seeds."""
     misses, exponents = {}, {}
     for network in KINDS:
-        curves = over_seeds(results, "distance", part="kernel", network=network)
-        of = [_exponent(curve) for curve in curves.values()]
-        misses[network] = mean_interval([abs(exponent + 0.5) for exponent in of])
-        exponents[network] = mean_interval(of)
+        curves = by_seed(results, "distance", part="kernel", network=network).values()
+        own = [log_slope([*map(int, curve)], [*curve.values()]) for curve in curves]
+        misses[network] = mean_interval([abs(exponent + 0.5) for exponent in own])
+        exponents[network] = mean_interval(own)
     text = "; ".join(f"{network} {i.text(2)}" for network, i in exponents.items())
     return Evidence(
         [Criterion(misses, "below", 0.15)], exponents, f"The exponents themselves: {text}."
     )
 
 
-def kernel_definite(*networks: str) -> Callable[[Results], Evidence]:
+def kernel_definite(*networks: str) -> Test:
     """Share of positive eigenvalues at more points than quadratic forms have dimensions."""
 
-    def read(results: Results) -> Evidence:
-        ranks = {n: mean(results, "rank", part="kernel", network=n) for n in networks}
+    def evidence(results: Results) -> Evidence:
+        ranks = {n: mean_of(results, "rank", part="kernel", network=n) for n in networks}
         return Evidence([Criterion(ranks, "above", 0.999, digits=3)])
 
-    return read
+    return evidence
 
 
 def complex_lazy(results: Results) -> Evidence:
@@ -143,15 +127,9 @@ def complex_lazy(results: Results) -> Evidence:
     where = {"part": "training", "width": sizes(results, "training", "width")[-1], "attack": 10}
     differences = {}
     for radius in ("5", "15"):
-        z, x = (
-            over_seeds(results, "robust", radius, network=network, **where)
-            for network in ("sin z", "sin x")
-        )
+        z, x = (by_seed(results, "robust", radius, network=n, **where) for n in SINES)
         differences[f"radius {radius}"] = mean_interval([abs(z[s] - x[s]) for s in z if s in x])
-    z, x = (
-        mean(results, "kernel_moved", "15", network=network, **where).text(2)
-        for network in ("sin z", "sin x")
-    )
+    z, x = (mean_of(results, "kernel_moved", "15", network=n, **where).text(2) for n in SINES)
     return Evidence(
         [Criterion(differences, "below", SAME, digits=3)],
         remark=f"Relative movement of the kernel at radius 15: sin z {z}, sin x {x}.",
@@ -160,15 +138,16 @@ def complex_lazy(results: Results) -> Evidence:
 
 def capacity_ratio(results: Results) -> Evidence:
     """Doublings of width between a standard and a robust fit."""
-    counts, of = sizes(results, "capacity", "examples"), {}
-    for n in counts:
-        for network in UNIVERSAL:
-            where = {"part": "capacity", "network": network, "examples": n}
-            of[f"{network}, {n} examples"] = paired_by_seed(
-                _logarithms(results, "robust", **where), _logarithms(results, "standard", **where)
-            )
-    most = {name: i for name, i in of.items() if f" {counts[-1]} " in name}
-    factors = "; ".join(f"{name} {2**interval.estimate:.1f}" for name, interval in of.items())
+    counts = sizes(results, "capacity", "examples")
+    doublings = {
+        f"{network}, {n} examples": paired_by_seed(
+            *(_logarithms(results, fit, network, n) for fit in ("robust", "standard"))
+        )
+        for n in counts
+        for network in UNIVERSAL
+    }
+    most = {name: i for name, i in doublings.items() if f" {counts[-1]} " in name}
+    factors = "; ".join(f"{name} {2**i.estimate:.1f}" for name, i in doublings.items())
     return Evidence([Criterion(most, "above", unit=" doublings")], remark=f"As factors: {factors}.")
 
 
@@ -176,22 +155,25 @@ def capacity_polynomial(results: Results) -> Evidence:
     """Seeds on which some width of x^2 fits balls around more points than it has dimensions."""
     where = {"network": "x^2", "examples": sizes(results, "capacity", "examples")[-1]}
     cap = sizes(results, "capacity", "cap")[-1]
-    widths = over_seeds(results, "robust", part="capacity", **where).values()
+    widths = by_seed(results, "robust", part="capacity", **where).values()
     share = wilson_interval(sum(width <= cap for width in widths), len(widths))
     return Evidence([Criterion({"share of seeds": share}, "above", 0.5)])
 
 
 def capacity_complex(results: Results) -> Evidence:
     """Doublings of real parameters from sin x to sin z, for a robust fit."""
-    of = {}
+    doublings = {}
     for n in sizes(results, "capacity", "examples"):
-        z, x = (
-            _logarithms(results, "robust", part="capacity", network=network, examples=n)
-            for network in ("sin z", "sin x")
-        )
+        z, x = (_logarithms(results, "robust", network, n) for network in SINES)
         # a complex weight is two real parameters
-        of[f"{n} examples"] = paired_by_seed({seed: 1 + value for seed, value in z.items()}, x)
-    return Evidence([Criterion(of, "below", unit=" doublings")])
+        doublings[f"{n} examples"] = paired_by_seed({s: 1 + v for s, v in z.items()}, x)
+    return Evidence([Criterion(doublings, "below", unit=" doublings")])
+
+
+def _logarithms(results: Results, fit: str, network: str, examples: int) -> dict[int, float]:
+    """Of the smallest width, to base 2."""
+    widths = by_seed(results, fit, part="capacity", network=network, examples=examples)
+    return {seed: math.log2(width) for seed, width in widths.items()}
 
 
 def two_balls(results: Results) -> Evidence:
@@ -214,28 +196,6 @@ def two_balls_free(results: Results) -> Evidence:
     """The least ratio of any pair of balls minus the threshold of the construction."""
     gains = {d: _exact(r["free"] - r["threshold"], 1) for d, r in _balls(results).items()}
     return Evidence([Criterion(gains, "above", -1e-6, digits=4)])
-
-
-def _gap(results: Results, network: str, attack: int, radius: str) -> Interval:
-    """Least surrogate loss minus the lower bound of the optimum, from the ten-step attack's run."""
-    width = sizes(results, "training", "width")[-1]
-    where = {"part": "training", "network": network, "width": width}
-    return paired_by_seed(
-        over_seeds(results, "surrogate", radius, attack=attack, **where),
-        over_seeds(results, "lower", radius, attack=10, **where),
-    )
-
-
-def _logarithms(results: Results, name: str, **where: Any) -> dict[int, float]:
-    return {seed: math.log2(width) for seed, width in over_seeds(results, name, **where).items()}
-
-
-def _exponent(curve: Mapping[Any, float]) -> float:
-    """The slope of the logarithm over that of the width."""
-    if min(curve.values()) <= 0:
-        raise DataError(f"an exponent needs positive numbers, and there are {dict(curve)}")
-    widths = np.log([int(width) for width in curve])
-    return float(np.polyfit(widths, np.log([*curve.values()]), 1)[0])
 
 
 def _balls(results: Results) -> dict[str, Any]:

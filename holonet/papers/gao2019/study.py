@@ -12,7 +12,8 @@ from holonet.papers.gao2019.kernels import Kernels, kernels
 from holonet.papers.gao2019.networks import KINDS
 from holonet.papers.gao2019.training import Problem, Training, train
 from holonet.papers.gao2019.two_balls import TwoBalls, two_balls
-from holonet.studies.claims import Claim, Result
+from holonet.studies.claims import Claim
+from holonet.studies.results import Result
 from holonet.studies.study import Cell, Study
 
 __all__ = ["Gao2019"]

@@ -5,8 +5,8 @@ from collections.abc import Callable, Mapping, Sequence
 
 from holonet._page import Section, Table
 from holonet.statistics import Interval, mean_interval
-from holonet.studies.claims import Result, Results
 from holonet.studies.evidence import Criterion, Evidence, Side, paired_by_seed
+from holonet.studies.results import Result, Results
 
 __all__ = ["NETS", "RADII", "clean", "each_lies", "figure", "other_sets", "own_set", "survives_pgd"]
 

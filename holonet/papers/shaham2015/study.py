@@ -11,7 +11,8 @@ from holonet.data import Dataset, load_dataset
 from holonet.papers.shaham2015.claims import CLAIMS
 from holonet.papers.shaham2015.evidence import NETS, RADII
 from holonet.papers.shaham2015.networks import at_32, attacked, network
-from holonet.studies.claims import Claim, Result
+from holonet.studies.claims import Claim
+from holonet.studies.results import Result
 from holonet.studies.study import Cell, Study
 from holonet.training import EmpiricalRisk, TrainConfig, accuracy, fit, load_weights
 from holonet.training.rules import Rule, shaham

@@ -3,11 +3,12 @@
 from collections.abc import Callable, Mapping
 
 from holonet.errors import ConfigError, DataError, UnknownNameError
-from holonet.studies.claims import Claim, Results, Standing
+from holonet.studies.claims import Claim, Standing
 from holonet.studies.evidence import Evidence
 from holonet.studies.hypothesis import evidence, figures
 from holonet.studies.hypothesis.evidence import Effects
 from holonet.studies.hypothesis.settings import CONTROL_SEEDS
+from holonet.studies.results import Results
 
 __all__ = ["CLAIMS", "GROUPS", "TESTS", "chosen_claims"]
 

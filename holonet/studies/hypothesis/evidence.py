@@ -21,9 +21,9 @@ from holonet.statistics import (
     standardized_effect,
     student_test,
 )
-from holonet.studies.claims import Result, Results
 from holonet.studies.evidence import Finding, Verdict
 from holonet.studies.hypothesis.settings import ACTIVATIONS, ANALYTIC, PIECEWISE, RULES
+from holonet.studies.results import Result, Results
 
 __all__ = [
     "CLAIMS_STATED",

@@ -5,10 +5,10 @@ from typing import Any
 
 from holonet._page import Section, Table
 from holonet.statistics import mean_interval
-from holonet.studies.claims import Results
 from holonet.studies.hypothesis import evidence
 from holonet.studies.hypothesis.evidence import Effects, members
 from holonet.studies.hypothesis.settings import ANALYTIC
+from holonet.studies.results import Results
 
 __all__ = ["FIGURES"]
 

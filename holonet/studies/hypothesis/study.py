@@ -11,7 +11,7 @@ from holonet.data import Dataset, load_dataset
 from holonet.errors import ConfigError, DataError, UnknownNameError
 from holonet.interop import require_autoattack
 from holonet.statistics import fewest_pairs
-from holonet.studies.claims import Claim, Result, Results
+from holonet.studies.claims import Claim
 from holonet.studies.evidence import Finding
 from holonet.studies.hypothesis import evidence, measures
 from holonet.studies.hypothesis.claims import CLAIMS, TESTS
@@ -30,6 +30,7 @@ from holonet.studies.hypothesis.settings import (
     Trial,
     size_for,
 )
+from holonet.studies.results import Result, Results
 from holonet.studies.study import Cell, Study
 
 __all__ = ["Hypothesis"]

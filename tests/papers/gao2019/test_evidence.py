@@ -9,8 +9,8 @@ import pytest
 from cases import each
 from holonet.papers.gao2019 import evidence
 from holonet.papers.gao2019.networks import KINDS
-from holonet.studies.claims import Results
 from holonet.studies.evidence import Evidence, Verdict
+from holonet.studies.results import Results, by_seed, mean_of
 
 SEEDS, WIDTHS = range(4), (16, 64, 256)
 
@@ -111,9 +111,9 @@ def test_verdict_is_that_of_the_planted_effect(
 
 def test_values_are_paired_by_seed() -> None:
     cells = results()
-    robust = evidence.over_seeds(cells, "robust", part="capacity", network="relu", examples=10)
+    robust = by_seed(cells, "robust", part="capacity", network="relu", examples=10)
     assert robust == {0: 8, 1: 9, 2: 10, 3: 11}
-    assert evidence.mean(cells, "rank", part="kernel", network="relu").count == 4
+    assert mean_of(cells, "rank", part="kernel", network="relu").count == 4
 
 
 def test_a_seed_that_failed_is_left_out_of_both_sides() -> None:

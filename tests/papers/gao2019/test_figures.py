@@ -4,11 +4,12 @@ import pytest
 
 from holonet.errors import DataError
 from holonet.papers.gao2019 import evidence, figures
+from holonet.studies.figures import interval_figure
 from holonet.studies.runner import StudyResult
 
 
 def test_intervals_show_every_test_of_the_claim(done: StudyResult) -> None:
-    section = figures.intervals(evidence.kernel_limit, "title", "exponent")(done.results)
+    section = interval_figure("title", "exponent", evidence.kernel_limit)(done.results)
     labels = [t.get_text() for t in section.figure.axes[0].get_yticklabels()]
     assert labels == ["relu", "x^2", "z^2", "sin x", "sin z"]
 
