@@ -63,7 +63,7 @@ class Lines:
     ylabel: str
     lines: Mapping[str, tuple[Sequence[Number], Sequence[Sequence[Number]]]]
     title: str = ""
-    guide: tuple[str, float] | None = None
+    guide: tuple[str, Number] | None = None
 
     def draw(self, ax: Any, *, legend: bool = True) -> None:
         """Medians over seeds, and bands of their range.

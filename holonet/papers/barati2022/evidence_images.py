@@ -10,7 +10,6 @@ from jaxtyping import Float
 from torch import Tensor
 
 from holonet.errors import DataError
-from holonet.papers.barati2022.settings import of_part
 from holonet.statistics import (
     Interval,
     mean_interval,
@@ -20,7 +19,7 @@ from holonet.statistics import (
     rank_correlation_interval,
 )
 from holonet.studies.evidence import Criterion, Evidence
-from holonet.studies.results import Result, Results
+from holonet.studies.results import Result, Results, cells_where
 
 __all__ = [
     "FEWEST_NETWORKS",
@@ -52,7 +51,7 @@ def by_family(results: Results) -> dict[str, dict[tuple[float, int], Result]]:
         DataError: there are none.
     """
     families: dict[str, dict[tuple[float, int], Result]] = defaultdict(dict)
-    for result in of_part(results, "energy"):
+    for result in cells_where(results, part="energy"):
         families[result["family"]][result["weight"], result["seed"]] = result
     if not families:
         raise DataError("no network of the range of weights is left")
@@ -155,7 +154,7 @@ def pair_matrices(results: Results) -> dict[str, Float[Tensor, "networks network
     Raises:
         DataError: there are fewer than `FEWEST_NETWORKS`.
     """
-    cells = of_part(results, "transfer")
+    cells = cells_where(results, part="transfer")
     if not cells or len(cells[0]["networks"]) < FEWEST_NETWORKS:
         count = len(cells[0]["networks"]) if cells else 0
         raise DataError(f"{count} networks are left, and {FEWEST_NETWORKS} are needed")

@@ -4,10 +4,9 @@ from collections import defaultdict
 from typing import Any
 
 from holonet.errors import DataError
-from holonet.papers.barati2022.settings import of_part
 from holonet.statistics import Interval, mean_interval
 from holonet.studies.evidence import Criterion, Evidence, paired_by_seed
-from holonet.studies.results import Results
+from holonet.studies.results import Results, cells_where
 
 __all__ = [
     "HARMONIC",
@@ -35,8 +34,8 @@ def by_seed(results: Results, condition: str, quantity: str) -> dict[str, dict[i
         DataError: there are none.
     """
     values: dict[str, dict[int, Any]] = defaultdict(dict)
-    for result in of_part(results, "planar"):
-        if result["condition"] == condition and quantity in result:
+    for result in cells_where(results, part="planar", condition=condition):
+        if quantity in result:
             values[result["problem"]][result["seed"]] = result[quantity]
     if not values:
         raise DataError(f"no network of the condition {condition!r} is left")

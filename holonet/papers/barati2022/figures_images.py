@@ -9,9 +9,8 @@ from torch import Tensor
 from holonet._page import Section, Table
 from holonet.papers.barati2022 import evidence_images
 from holonet.papers.barati2022.evidence_images import by_family, pair_matrices
-from holonet.papers.barati2022.settings import of_part
 from holonet.statistics import mean_interval
-from holonet.studies.results import Results
+from holonet.studies.results import Results, cells_where
 
 __all__ = [
     "energy_helps",
@@ -114,9 +113,7 @@ def transfer_data(results: Results) -> Section:
         evidence_images.transfer_harmonicity,
         evidence_images.transfer_data,
     ):
-        evidence = evidence_of(results)
-        tested = {name: i for test in evidence.tests for name, i in test.intervals.items()}
-        for name, interval in {**tested, **evidence.beside}.items():
+        for name, interval in evidence_of(results).intervals.items():
             rows[name] = {"correlation": (interval.estimate, *interval.ends)}
     ax = new_figure(9.5, 1.1 + 0.36 * len(rows))[1][0]
     what = "Spearman's correlation with the rate"
@@ -131,7 +128,7 @@ def transfer_data(results: Results) -> Section:
 def _pairs(results: Results, predictor: str, shown: str, xscale: str = "linear") -> Any:
     """Rates against a predictor, pairs of one family apart from the others."""
     pairs = pair_matrices(results)
-    (result,) = of_part(results, "transfer")
+    (result,) = cells_where(results, part="transfer")
     family = [network["family"] for network in result["networks"]]
     groups: dict[str, list[tuple[float, float]]] = {}
     for i, source in enumerate(family):
@@ -146,7 +143,7 @@ def _pairs(results: Results, predictor: str, shown: str, xscale: str = "linear")
 
 def _control(results: Results) -> Table:
     """Rates by family and rule of the source, with the control."""
-    (result,) = of_part(results, "transfer")
+    (result,) = cells_where(results, part="transfer")
     rates = torch.tensor(result["rates"], dtype=torch.float64)
     control = torch.tensor(result["control"], dtype=torch.float64)
     groups: dict[tuple[str, float], list[int]] = {}

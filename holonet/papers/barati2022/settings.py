@@ -3,8 +3,6 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from holonet.studies.results import Result, Results
-
 __all__ = [
     "Attack",
     "EnergySettings",
@@ -14,7 +12,6 @@ __all__ = [
     "PlanarTraining",
     "Training",
     "TransferSettings",
-    "of_part",
 ]
 
 
@@ -115,8 +112,3 @@ class TransferSettings:
     attack: Attack
     data: ImageData
     part: Literal["transfer"] = "transfer"
-
-
-def of_part(results: Results, part: str) -> list[Result]:
-    """The results of one part of the study."""
-    return [result for result in results.values() if result["part"] == part]

@@ -31,7 +31,7 @@ def norm_figure(
         label = "RMS norm" if rms else "Euclidean norm"
         for ax, images in zip(axes, panels, strict=True):
             table = norm_table(results, part, images).items()
-            lines = {name: (n, np.array(rows) / np.sqrt(n) ** rms) for name, (n, rows) in table}
+            lines = {k: (n, (rows / np.sqrt(n) ** rms).tolist()) for k, (n, rows) in table}
             Lines("n (pixels)", label, lines, images, ("1/sqrt(n)", -0.5)).draw(ax)
         table = _accuracies(results, *kinds) if part == "trained" else None
         return Section(title, table=table, figure=figure, caption=BANDS)

@@ -1,19 +1,33 @@
 """What Shaham, Yamada and Negahban (2015) claim, and what of it is reconstructed."""
 
-from holonet.papers.shaham2015.evidence import (
-    clean,
-    each_lies,
-    figure,
-    other_sets,
-    own_set,
-    survives_pgd,
-)
+from collections.abc import Callable
+
+from holonet._page import Section, Table
+from holonet.papers.shaham2015 import evidence as e
 from holonet.studies.claims import Claim, Standing
+from holonet.studies.evidence import Evidence
+from holonet.studies.figures import interval_figure
+from holonet.studies.results import Results
 
 __all__ = ["CLAIMS"]
 
 CODE = "the authors' public scripts (github.com/runopti/RobustTraining, read)"
 ABOVE = "Confirmed if the 95% interval of the difference over seeds lies above 0 for all."
+
+TRAINED, EXISTING = (e.each_lies(e.own_set(quantity)) for quantity in ("one_step", "existing"))
+OTHER, CLEAN = e.each_lies(e.other_sets), e.each_lies(e.clean)
+STABLE = e.each_lies(e.own_set("change"), "below")
+
+
+def _figure(
+    title: str,
+    quantity: str,
+    evidence: Callable[[Results], Evidence],
+    table: Callable[[Results], Table] | None = None,
+) -> Callable[[Results], Section]:
+    caption = "Dots are means over seeds of paired differences (Student)."
+    return interval_figure(title, f"{quantity}, minus the baseline's", evidence, caption, table)
+
 
 CLAIMS = (
     Claim(
@@ -23,17 +37,17 @@ CLAIMS = (
         f"Abstract; the steps and radii from {CODE}: l_inf 0.2, l_1 2, l_2 2.",
         "Each robust network minus the baseline of the same seed, both under the one-step attack "
         f"of the robust network's own set, computed for the attacked network itself. {ABOVE}",
-        evidence=each_lies(own_set("one_step")),
-        figure=figure(own_set("one_step"), "The attack trained against", "accuracy (points)"),
+        evidence=TRAINED,
+        figure=_figure("The attack trained against", "accuracy (points)", TRAINED),
     ),
     Claim(
         "other-attacks",
         "It also rises under the one-step attacks of the other two sets.",
         "The comparison across sets is reconstructed: no table of the paper was at hand.",
         f"The six differences for a set that the network was not trained for. {ABOVE}",
-        evidence=each_lies(other_sets),
-        figure=figure(
-            other_sets, "The attacks of the other sets", "accuracy (points)", attack="one_step"
+        evidence=OTHER,
+        figure=_figure(
+            "The attacks of the other sets", "accuracy (points)", OTHER, e.accuracies("one_step")
         ),
         standing=Standing.RECONSTRUCTED,
     ),
@@ -43,8 +57,8 @@ CLAIMS = (
         "Abstract. Which examples are meant is reconstructed: those made for the baseline.",
         "One-step examples made for the baseline of the same seed in the robust network's set are "
         f"shown to both networks. {ABOVE}",
-        evidence=each_lies(own_set("existing")),
-        figure=figure(own_set("existing"), "Examples made for the baseline", "accuracy (points)"),
+        evidence=EXISTING,
+        figure=_figure("Examples made for the baseline", "accuracy (points)", EXISTING),
     ),
     Claim(
         "clean-accuracy",
@@ -55,8 +69,8 @@ CLAIMS = (
         "does neither (120 epochs).",
         f"The difference in clean test accuracy; here the four networks differ in the rule alone. "
         f"{ABOVE}",
-        evidence=each_lies(clean),
-        figure=figure(clean, "Accuracy without attack", "accuracy (points)"),
+        evidence=CLEAN,
+        figure=_figure("Accuracy without attack", "accuracy (points)", CLEAN),
     ),
     Claim(
         "local-stability",
@@ -65,10 +79,8 @@ CLAIMS = (
         "Total variation between the class probabilities at a test image and at the worst point "
         "that PGD found in the network's set, mean over images, minus that of the baseline. "
         "Confirmed if the 95% interval over seeds lies below 0 for all.",
-        evidence=each_lies(own_set("change"), "below"),
-        figure=figure(
-            own_set("change"), "How far the probabilities move", "total variation (points)"
-        ),
+        evidence=STABLE,
+        figure=_figure("How far the probabilities move", "total variation (points)", STABLE),
     ),
     Claim(
         "survives-pgd",
@@ -77,12 +89,12 @@ CLAIMS = (
         "known to be able to hide gradients from that step.",
         "Accuracy under PGD on the margin, in the network's own set, minus that of the baseline. "
         f"{ABOVE} The gap between one step and PGD is given beside it.",
-        evidence=survives_pgd,
-        figure=figure(
-            own_set("pgd"),
+        evidence=e.survives_pgd,
+        figure=_figure(
             "Many steps instead of one",
             "accuracy under PGD (points)",
-            attack="pgd",
+            e.survives_pgd,
+            e.accuracies("pgd"),
         ),
         standing=Standing.ADDED,
     ),

@@ -3,12 +3,14 @@
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 
-from holonet._page import Section, Table
+from holonet._page import Table
 from holonet.statistics import Interval, mean_interval
 from holonet.studies.evidence import Criterion, Evidence, Side, paired_by_seed
-from holonet.studies.results import Result, Results
+from holonet.studies.results import Results, by_seed, cells_where
 
-__all__ = ["NETS", "RADII", "clean", "each_lies", "figure", "other_sets", "own_set", "survives_pgd"]
+__all__ = [
+    "NETS", "RADII", "accuracies", "clean", "each_lies", "other_sets", "own_set", "survives_pgd",
+]  # fmt: skip
 
 RADII: Mapping[str, float] = {"Linf": 0.2, "L1": 2.0, "L2": 2.0}
 """The authors' radii, in units of the normalized data."""
@@ -61,74 +63,48 @@ def survives_pgd(results: Results) -> Evidence:
     )
 
 
-def figure(
-    gains: Gains, title: str, quantity: str, attack: str = ""
-) -> Callable[[Results], Section]:
-    """The differences with their intervals; with an attack, all accuracies under it in a table."""
-
-    def draw(results: Results) -> Section:
-        from holonet.plots import plot_intervals
-
-        points = {name: interval.scaled(100) for name, interval in gains(results).items()}
-        rows = {name: {quantity: (i.estimate, *i.ends)} for name, i in points.items()}
-        return Section(
-            title=title,
-            figure=plot_intervals(rows, xlabel=f"{quantity}, minus the baseline's", reference=0),
-            caption="Dots are means over seeds of paired differences, bars 95% intervals "
-            "(Student).",
-            table=_table(results, attack) if attack else None,
-        )
-
-    return draw
-
-
 def _points(intervals: Mapping[str, Interval], side: Side) -> Criterion:
     return Criterion(intervals, side, factor=100, unit=" points", digits=1)
 
 
-def _of(results: Results, net: str) -> dict[int, Result]:
-    """The results of one network by seed."""
-    return {r["seed"]: r for r in results.values() if r["net"] == net}
-
-
-def _gain(results: Results, net: str, quantity: str, norm: str = "") -> Interval:
+def _gain(results: Results, net: str, *quantity: str) -> Interval:
     """A robust network minus the baseline, over the seeds that both finished."""
-
-    def values(of: str) -> dict[int, float]:
-        cells = _of(results, of)
-        return {s: r[quantity][norm] if norm else r[quantity] for s, r in cells.items()}
-
-    return paired_by_seed(values(net), values("baseline"))
+    return paired_by_seed(*(by_seed(results, *quantity, net=n) for n in (net, "baseline")))
 
 
 def _overstatement(results: Results, net: str) -> Interval:
     """What withstands the network's own one step and not PGD."""
     norm = NETS[net]
-    return mean_interval([r["one_step"][norm] - r["pgd"][norm] for r in _of(results, net).values()])
+    return mean_interval(
+        [r["one_step"][norm] - r["pgd"][norm] for r in cells_where(results, net=net)]
+    )
 
 
 def _alarms(results: Results, net: str) -> dict[str, int]:
     """The number of examples with each alarm of PGD, over seeds and sets."""
     total: Counter[str] = Counter()
-    for result in _of(results, net).values():
+    for result in cells_where(results, net=net):
         total.update(result["alarms"])
     return dict(total)
 
 
-def _table(results: Results, attack: str) -> Table:
+def accuracies(attack: str) -> Callable[[Results], Table]:
     """Every network under every attack of a kind, mean over seeds."""
-    rows = []
-    for net in NETS:
-        own = list(_of(results, net).values())
-        cells = [_mean([r["clean"] for r in own])]
-        cells += [_mean([r[attack][norm] for r in own]) for norm in RADII]
-        rows.append([net, *cells])
-    return Table(
-        headers=["network", "clean %", *(f"{NET_OF[norm]} %" for norm in RADII)],
-        rows=rows,
-        caption=f"Accuracy under {ATTACKS[attack]}, mean over seeds with the half width of its "
-        "95% interval.",
-    )
+
+    def table(results: Results) -> Table:
+        rows = []
+        for net in NETS:
+            paths = [("clean",), *((attack, norm) for norm in RADII)]
+            columns = (by_seed(results, *path, net=net) for path in paths)
+            rows.append([net, *(_mean([*column.values()]) for column in columns)])
+        return Table(
+            headers=["network", "clean %", *(f"{NET_OF[norm]} %" for norm in RADII)],
+            rows=rows,
+            caption=f"Accuracy under {ATTACKS[attack]}, mean over seeds with the half width of its "
+            "95% interval.",
+        )
+
+    return table
 
 
 def _mean(fractions: Sequence[float]) -> str | None:

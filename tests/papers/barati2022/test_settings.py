@@ -5,12 +5,6 @@ from dataclasses import asdict
 
 from holonet.data import load_digits
 from holonet.papers.barati2022 import Barati2022
-from holonet.papers.barati2022.settings import of_part
-
-
-def test_of_part_selects_by_part() -> None:
-    results = {"a": {"part": "planar"}, "b": {"part": "energy"}, "c": {"part": "planar"}}
-    assert of_part(results, "planar") == [results["a"], results["c"]]
 
 
 def test_settings_are_json_and_name_their_part() -> None:

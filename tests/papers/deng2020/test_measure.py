@@ -17,10 +17,10 @@ from holonet.papers.deng2020.measure import (
     Settings,
     Size,
     measure,
-    of_part,
     spheres,
 )
 from holonet.papers.deng2020.networks import NETS, loss_of
+from holonet.studies.results import cells_where
 from holonet.studies.runner import StudyResult
 
 
@@ -38,7 +38,7 @@ def test_all_places_have_the_same_directions() -> None:
 
 @each("net", NETS)
 def test_ascents_have_a_number_for_every_start(tiny: StudyResult, net: str) -> None:
-    (result, _) = of_part(tiny.results, "ascent", net)
+    (result, _) = cells_where(tiny.results, part="ascent", net=net)
     steps = STEPS if net in PAPER else STEPS[:1]
     assert list(result["steps"]) == [f"{kind} {step:g}" for kind in KINDS for step in steps]
     for name, run in result["steps"].items():
@@ -59,13 +59,13 @@ def test_ascents_have_a_number_for_every_start(tiny: StudyResult, net: str) -> N
 
 def test_homogeneous_networks_ascend_alike_at_all_scales(tiny: StudyResult) -> None:
     for net in NETS:
-        for result in of_part(tiny.results, "ascent", net):
+        for result in cells_where(tiny.results, part="ascent", net=net):
             assert (result["apart"] < 1e-9) == (net.endswith(("square", "relu")))
 
 
 @each("net", NETS)
 def test_landscapes_are_in_order(tiny: StudyResult, net: str) -> None:
-    for result in of_part(tiny.results, "landscape", net):
+    for result in cells_where(tiny.results, part="landscape", net=net):
         assert len(result["places"]) == len(SCALES)
         for place in result["places"]:
             assert len(place["distinct"]) == len(THRESHOLDS)
