@@ -108,7 +108,8 @@ def style_axes(ax: Axes) -> None:
     ax.set_facecolor("white")
     ax.set_axisbelow(True)
     ax.grid(True, color=GRID, linewidth=0.8)
-    ax.tick_params(labelsize=TICK_SIZE, colors=INK, color=MUTED, length=3.5, width=0.8)
+    ax.tick_params(which="both", labelsize=TICK_SIZE, colors=INK, color=MUTED, width=0.8)
+    ax.tick_params(length=3.5)
     for side in ("top", "right"):
         ax.spines[side].set_visible(False)
     for side in ("left", "bottom"):

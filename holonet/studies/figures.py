@@ -42,11 +42,26 @@ def interval_figure(
         return Section(
             title,
             figure=plot_intervals(rows, xlabel=xlabel, reference=factor * found.tests[0].value),
-            caption=f"{caption} Bars are 95% intervals, the dashed line is the threshold.".strip(),
+            caption=f"{caption} {_levels(found)} The dashed line is the threshold.".strip(),
             table=table(results) if table else None,
         )
 
     return draw
+
+
+def _levels(evidence: Evidence) -> str:
+    """What the bars are."""
+    tested = [i for test in evidence.tests for i in test.intervals.values()]
+    first, rest = (
+        {f"{100 * i.confidence:.3g}%" for i in some} for some in (tested, evidence.beside.values())
+    )
+    if rest <= first:
+        return f"Bars are {', '.join(first)} intervals."
+    count = "first" if len(tested) == 1 else f"first {len(tested)}"
+    return (
+        f"Bars are intervals: of the {count}, which decide, at {', '.join(first)}, of the others "
+        f"at {', '.join(rest)}."
+    )
 
 
 @dataclass(frozen=True)

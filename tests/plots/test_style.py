@@ -5,12 +5,13 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from matplotlib.colors import to_rgb
+from matplotlib.colors import to_hex, to_rgb
 from matplotlib.figure import Figure
 
 import holonet.plots
 from holonet.errors import DomainError, MissingDependencyError
 from holonet.plots.style import (
+    INK,
     MARKERS,
     PALETTE,
     add_legend,
@@ -64,6 +65,16 @@ def test_label_axes_and_legend() -> None:
     add_legend(ax, loc="upper left")
     assert (ax.get_xlabel(), ax.get_ylabel(), ax.get_title(loc="left")) == ("x", "y", "title")
     assert [text.get_text() for text in ax.get_legend().get_texts()] == ["line"]
+
+
+def test_labels_between_powers_of_ten_have_the_ink_of_the_others() -> None:
+    """The dark mode replaces known colors alone."""
+    ax = new_figure()[1][0]
+    ax.set(yscale="log", ylim=(2, 6))
+    figure_of(ax).draw_without_rendering()
+    for minor in (False, True):
+        assert {to_hex(t.get_color()) for t in ax.get_yticklabels(minor=minor)} <= {INK.lower()}
+    assert ax.get_yticklabels(minor=True)
 
 
 def test_figure_of_sees_through_subfigures() -> None:

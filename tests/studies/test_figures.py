@@ -26,6 +26,13 @@ def test_intervals_stand_beside_their_threshold_in_their_unit() -> None:
     assert section.table is table
 
 
+def test_the_caption_says_at_which_levels_the_bars_are() -> None:
+    wide = Interval(0.5, 0.1, 0.9, 5, "t", 0.99)
+    found = Evidence([Criterion({"a": wide}, "above")], {"b": interval(0.2)})
+    caption = interval_figure("T", "x", lambda results: found)({}).caption
+    assert "of the first, which decide, at 99%, of the others at 95%" in caption
+
+
 def test_lines_are_medians_over_seeds_on_logarithmic_axes() -> None:
     ax = new_figure()[1][0]
     rows = [[1.0, 8.0], [2.0, 4.0], [9.0, 5.0]]

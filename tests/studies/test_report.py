@@ -19,8 +19,12 @@ def claims(figures):
     )
 
 
+NUMBERS = {
+    name: {"method": method, "count": count}
+    for name, method, count in (("x", "Wilson", 9), ("y", "Wilson", 40), ("z", "exact", 1))
+}
 FINDINGS = [
-    Finding("a", Verdict.CONFIRMED, {}, "It is."),
+    Finding("a", Verdict.CONFIRMED, NUMBERS, "It is."),
     Finding("b", Verdict.UNDECIDED, {}, "Undecided."),
     Finding("c", Verdict.NOT_TESTABLE, {}, "Too small."),
 ]
@@ -28,7 +32,10 @@ RECORD = {
     "quick": True,
     "command": "holonet reproduce three",
     "seeds": [0, 1],
-    "cells": {"x": {"identity": {"settings": {"width": 3}}, "result": {"n": 1}}},
+    "cells": {
+        key: {"identity": {"settings": {"width": 3, "seed": n}}, "result": {"n": 1}}
+        for n, key in enumerate("xyz")
+    },
     "failed": {"y": "NumericalError: NaN"},
     "seconds": 12.4,
     "provenance": {"commit": "abc1234", "processor": "abacus", "torch": "2.13"},
@@ -77,6 +84,7 @@ def test_each_claim_has_its_source_its_test_and_its_verdict_before_its_own_text(
         "Source (certain): Page 1.",
         "Test: Measured.",
         "Verdict: confirmed. It is.",
+        "Intervals, by method and number of values: Wilson, 9 to 40; exact, 1.",
         "Own text.",
     ]
     assert (first.title, first.figure, first.table) == ("Title", figure, table)
@@ -91,6 +99,8 @@ def test_the_report_lists_failures_and_provenance():
     assert found.facts["seeds"] == "0, 1"
     assert found.facts["processor"] == "abacus"
     assert found.facts["commit"] == "abc1234"
+    assert found.facts["setting: width"] == "3"
+    assert "setting: seed" not in found.facts
     assert "Three claims" in render_report(found)
     assert found.citations == ["@misc{three}"]
     assert found.numbers is RECORD

@@ -69,6 +69,14 @@ class Dube2018(Study):
         "so do the classifiers.",
         "From 20 seeds on intervals of slopes are the bootstrap's. Fewer are too few for it: there "
         "verdicts rest on Student's, and the bootstrap's are in results.json.",
+        "Networks are perceptrons: real-relu has real coefficients and ReLU, complex-square has "
+        "complex ones and z^2. Real networks have as many real parameters as complex ones of the "
+        "widths in the settings below.",
+        "Trained networks do not follow the best linear classifier of fields. That one draws on "
+        "the high frequencies, of which a finer grid has more and whose amplitudes are small. "
+        "Training learns large amplitudes first, which is a possible reason and was not tested.",
+        "Wilson's intervals count critical points as independent. Those of one network are not: "
+        "the intervals are too short by what they share.",
         "Critical points are those that the search reaches from its starts, and no uniform sample: "
         "of a landscape in the weights the start decides whether saddles or minima are met.",
         "Two claims are theorems on C^n. Images are real: of the restriction to R^n, which is what "

@@ -1,7 +1,7 @@
 """Effects with simultaneous intervals and tests; verdicts corrected for the number of claims."""
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 
 import torch
@@ -10,7 +10,6 @@ from holonet.errors import DataError
 from holonet.statistics import (
     Interval,
     PValues,
-    RankCorrelation,
     fewest_pairs,
     holm,
     mean_interval,
@@ -21,24 +20,14 @@ from holonet.statistics import (
     standardized_effect,
     student_test,
 )
-from holonet.studies.evidence import Finding, Verdict
+from holonet.studies.evidence import Criterion, Evidence, Finding, Verdict
 from holonet.studies.hypothesis.settings import ACTIVATIONS, ANALYTIC, PIECEWISE, RULES
-from holonet.studies.results import Result, Results
+from holonet.studies.results import Results, by_seed, cells_where
 
 __all__ = [
-    "CLAIMS_STATED",
-    "LEVEL",
-    "Effect",
-    "Effects",
-    "analytic_activations",
-    "complex_coefficients",
-    "contrasts",
-    "harmonic_transfer",
-    "judged",
-    "members",
-    "mixtures",
-    "population",
-]
+    "CLAIMS_STATED", "CORRECTED", "LEVEL", "Effect", "Effects", "analytic_activations",
+    "complex_coefficients", "contrasts", "harmonic_transfer", "judged", "mixtures", "population",
+]  # fmt: skip
 
 LEVEL = 0.05
 """Of one false confirmation among all claims."""
@@ -77,13 +66,28 @@ class Effect:
     note: str = ""
 
     @property
+    def factor(self) -> int:
+        """100 for differences of accuracies, which are written in points."""
+        return 100 if self.least == POINT else 1
+
+    def number(self, value: float | int, form: str = ".2f") -> str:
+        """A value of the quantity with its unit."""
+        return f"{self.factor * value:{form}}{' points' * (self.factor == 100)}"
+
+    @property
     def text(self) -> str:
         """The number, its interval and its p-value."""
-        points = self.least == POINT
-        interval = self.interval.scaled(100) if points else self.interval
-        shown = interval.text(2, " points" if points else "")
+        unit = " points" * (self.factor == 100)
+        shown = self.interval.scaled(self.factor).text(2, unit)
         note = f", {self.note}" if self.note else ""
         return f"{shown}, p {self.test.above:.2g} by {self.test.method}{note}"
+
+    @property
+    def short(self) -> str:
+        """The same for the table of verdicts."""
+        i, form = self.interval, "+.1f" if self.factor == 100 else "+.2f"
+        low, high = (f"{self.factor * end:{form}}" for end in i.ends)
+        return f"{self.number(i.estimate, form)} ({low} to {high})"
 
 
 @dataclass(frozen=True)
@@ -93,6 +97,15 @@ class Effects:
     tested: Mapping[str, Effect]
     beside: Mapping[str, Interval] = field(default_factory=dict)
     remark: str = ""
+
+    @property
+    def evidence(self) -> Evidence:
+        """The intervals with the least that counts, uncorrected, for a figure."""
+        tests = [
+            Criterion({name: e.interval}, "above", e.least, e.factor)
+            for name, e in self.tested.items()
+        ]
+        return Evidence(tests, {name: i for name, i in self.beside.items() if i.is_finite})
 
 
 def judged(
@@ -126,60 +139,54 @@ def judged(
 
 
 def _finding(key: str, effects: Effects, corrected: float) -> Finding:
-    small = [name for name, e in effects.tested.items() if e.interval.estimate < e.least]
-    below = [name for name, e in effects.tested.items() if e.interval.is_below(e.least)]
+    tested = effects.tested
+    small = [name for name, e in tested.items() if e.interval.estimate < e.least]
+    below = [name for name, e in tested.items() if e.interval.is_below(e.least)]
     if below:
         verdict = Verdict.REFUTED
     elif corrected <= LEVEL and not small:
         verdict = Verdict.CONFIRMED
     else:
         verdict = Verdict.UNDECIDED
-    beside = {name: i for name, i in effects.beside.items() if i.is_finite}
-    texts = [f"{name}: {effect.text}." for name, effect in effects.tested.items()]
+    texts = [f"{name}: {effect.text}." for name, effect in tested.items()]
     texts.append(f"Corrected for {CLAIMS_STATED} claims p is {corrected:.2g}.")
-    intervals = {**{name: e.interval for name, e in effects.tested.items()}, **beside}
     return Finding(
         key,
         verdict,
-        {name: asdict(i) for name, i in intervals.items()},
+        {name: asdict(i) for name, i in effects.evidence.intervals.items()},
         " ".join([*texts, effects.remark]).strip(),
-        effect="; ".join(_short(name, e) for name, e in effects.tested.items()),
-        otherwise=_otherwise(effects, corrected, verdict, small, below),
+        effect="; ".join(f"{name} {effect.short}" for name, effect in tested.items()),
+        otherwise=_otherwise(tested, corrected, verdict, small, below),
     )
-
-
-def _short(name: str, effect: Effect) -> str:
-    """The effect for the table of verdicts."""
-    factor, digits = (100, 1) if effect.least == POINT else (1, 2)
-    low, middle, high = (
-        f"{factor * v:+.{digits}f}"
-        for v in (effect.interval.low, effect.interval.estimate, effect.interval.high)
-    )
-    return f"{name} {middle} ({low} to {high})"
 
 
 def _otherwise(
-    effects: Effects, corrected: float, verdict: Verdict, small: list[str], below: list[str]
+    tested: Mapping[str, Effect],
+    corrected: float,
+    verdict: Verdict,
+    small: list[str],
+    below: list[str],
 ) -> str:
     """What would have changed the verdict."""
     if verdict is Verdict.CONFIRMED:
-        least = min(effects.tested.values(), key=lambda e: e.interval.estimate - e.least)
+        near = min(tested.values(), key=lambda e: e.interval.estimate - e.least)
         return (
             f"Undecided if the corrected p-value had been above {LEVEL} (it is {corrected:.2g}), "
-            f"or an effect below {least.least:g} (the nearest is {least.interval.estimate:.3g}); "
-            f"refuted if an interval lay below that."
+            f"or an effect below {near.number(near.least)} (the nearest is "
+            f"{near.number(near.interval.estimate)}); refuted if an interval lay below that."
         )
+    least = {name: e.number(e.least) for name, e in tested.items()}
+    ends = {name: e.number(e.interval.high) for name, e in tested.items()}
     if verdict is Verdict.REFUTED:
-        ends = (f"{n}, which ends at {effects.tested[n].interval.high:.3g}" for n in below)
-        least = max(effects.tested[name].least for name in below)
-        return f"Undecided if these intervals had reached {least:g}: {'; '.join(ends)}."
+        short = "; ".join(f"{n}, which ends at {ends[n]}" for n in below)
+        return f"Undecided if these intervals had reached {least[below[0]]}: {short}."
     reasons = [f"a corrected p-value of at most {LEVEL} (it is {corrected:.2g})"]
     reasons *= corrected > LEVEL
-    reasons += [f"{n} of at least {effects.tested[n].least:g}" for n in small]
-    wide = ", ".join(
-        f"{n} ends at {e.interval.high:.3g}, not below {e.least:g}"
-        for n, e in effects.tested.items()
-    )
+    reasons += [
+        f"{n} of at least {least[n]} (it is {tested[n].number(tested[n].interval.estimate)})"
+        for n in small
+    ]
+    wide = ", ".join(f"{n} ends at {ends[n]}, not below {least[n]}" for n in tested)
     return f"Confirmed with {' and '.join(reasons)}. Not refuted, since {wide}."
 
 
@@ -205,23 +212,11 @@ def paired(differences: Sequence[float]) -> Effect:
         return Effect(interval, student_test(differences), POINT, note)
 
 
-def members(results: Results, **wanted: object) -> Iterator[Result]:
-    """The results of networks with these properties."""
-    for result in results.values():
-        if result.get("part") == "member" and all(result[k] == v for k, v in wanted.items()):
-            yield result
-
-
-def _accuracies(results: Results, **wanted: object) -> dict[int, float]:
-    """Robust accuracy by seed."""
-    return {r["seed"]: r["robust"] for r in members(results, **wanted)}
-
-
 def _main(results: Results, **wanted: object) -> dict[int, float]:
     """Of single networks of the largest widths, at equal parameters where nothing else is said."""
-    widths = max((tuple(r["hidden"]) for r in members(results)), default=())
-    single = {"hidden": list(widths), "experts": 1, "match": "parameters"}
-    return _accuracies(results, **(single | wanted))
+    widths = max((r["hidden"] for r in cells_where(results, part="member")), default=[])
+    single = {"part": "member", "hidden": widths, "experts": 1, "match": "parameters"}
+    return by_seed(results, "robust", **(single | wanted))
 
 
 def _differences(*groups: Sequence[Mapping[int, float]]) -> list[float]:
@@ -296,13 +291,8 @@ def mixtures(results: Results) -> Effects:
 
     def kind(coefficients: str, regions: str = "") -> dict[int, float]:
         wanted = {"experts": 4, "regions": regions} if regions else {}
-        return _main(
-            results,
-            activation="square",
-            coefficients=coefficients,
-            rule="linearized",
-            **wanted,
-        )
+        options = {"coefficients": coefficients, "rule": "linearized", **wanted}
+        return _main(results, activation="square", **options)
 
     mixture, single = kind("complex", "k-means"), kind("complex")
     controls = {
@@ -322,45 +312,35 @@ def population(measure: str, sign: int) -> Callable[[Results], Effects]:
     """H2: robust accuracy goes with a measure of the networks; sign -1 if with smaller ones."""
 
     def evidence(results: Results) -> Effects:
-        rows = [r for r in results.values() if r.get("part") == "measures"]
+        rows = cells_where(results, part="measures")
         x = [sign * r[measure] for r in rows]
         y, rules = [r["robust"] for r in rows], [r["rule"] for r in rows]
-        given = [[r["first_order"] for r in rows]]
-        tested = {
-            "all networks": _correlation(x, y),
-            "within rules": _correlation(x, y, groups=rules),
-            "within rules, first-order distance given": _correlation(x, y, given, rules),
+        conditions = {
+            "all networks": ([], None),
+            "within rules": ([], rules),
+            "within rules, first-order distance given": ([[r["first_order"] for r in rows]], rules),
         }
+        tested = {}
+        for name, (given, groups) in conditions.items():
+            level = {"confidence": 1 - CORRECTED, "resamples": PERMUTATIONS}
+            found = rank_correlation(x, y, given, groups, **level)
+            tested[name] = Effect(found.interval, found.test, CORRELATION)
         beside = {}
         for rule in RULES:
-            own = [(a, r["robust"]) for a, r in zip(x, rows, strict=True) if r["rule"] == rule]
+            own = cells_where(results, part="measures", rule=rule)
             if len(own) > 5:
-                found = rank_correlation(*map(list, zip(*own, strict=True)), resamples=1)
-                beside[f"{rule} alone"] = found.interval
+                columns = [sign * r[measure] for r in own], [r["robust"] for r in own]
+                beside[f"{rule} alone"] = rank_correlation(*columns, resamples=1).interval
         texts = "; ".join(f"{name}: {i.text(2)}" for name, i in beside.items())
         remark = f"{len(rows)} networks. Beside: {texts}."
-        return Effects({n: _effect(c) for n, c in tested.items()}, beside, remark)
+        return Effects(tested, beside, remark)
 
     return evidence
 
 
-def _correlation(
-    x: Sequence[float],
-    y: Sequence[float],
-    given: Sequence[Sequence[float]] = (),
-    groups: Sequence[str] | None = None,
-) -> RankCorrelation:
-    level = 1 - CORRECTED
-    return rank_correlation(x, y, given, groups, confidence=level, resamples=PERMUTATIONS)
-
-
-def _effect(found: RankCorrelation) -> Effect:
-    return Effect(found.interval, found.test, CORRELATION)
-
-
 def harmonic_transfer(results: Results) -> Effects:
     """H3: transfer goes with the agreement of harmonic parts, given other agreement."""
-    tables = [r for r in results.values() if r.get("part") == "transfer"]
+    tables = cells_where(results, part="transfer")
     if not tables:
         raise DataError("the transfer between networks was not measured")
     names = ("harmonic", "rates", "answers", "logits", "gradients")

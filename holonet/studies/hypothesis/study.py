@@ -66,6 +66,9 @@ class Hypothesis(Study):
         "eprint={2205.13502}, archivePrefix={arXiv}, year={2022}}"
     )
     notes: ClassVar[tuple[str, ...]] = (
+        "What is the linearized rule? Training on cross-entropy in which each wrong logit is "
+        "raised by as much as the linear part at the image allows in the l_inf ball. What is pgd? "
+        "Training on the points of 7 steps of projected gradient ascent.",
         "Was each activation tuned? No. All networks have one learning rate, one schedule, one "
         "radius ramp and one scheme of first weights, fixed beforehand. --lr repeats the study at "
         "another rate. An activation that needs another rate is at a disadvantage here.",

@@ -94,7 +94,7 @@ def test_an_effect_too_small_to_count_is_not_confirmed() -> None:
     small = {"H1a": lambda results: effects(0.0001, low=0.001, estimate=0.008)}
     (found,) = judged(small, {}, ["H1a"])
     assert found.verdict is Verdict.UNDECIDED
-    assert "all of at least 0.01" in found.otherwise
+    assert "all of at least 1.00 points (it is 0.80 points)" in found.otherwise
     tiny = {"H1a": lambda results: effects(0.0001, low=0.004, estimate=0.005)}
     assert judged(tiny, {}, ["H1a"])[0].verdict is Verdict.REFUTED
 
