@@ -32,14 +32,15 @@ def _networks(results: Results, shown: Shown) -> Table:
         if shown(result):
             kinds.setdefault((result["rule"], result["name"]), []).append(result)
     strong = {r["of"]: r["robust"] for r in cells_where(results, part="check")}
-    rows = []
+    rows, alarms = [], []
     for (rule, _), own in sorted(kinds.items()):
         clean, robust = (mean_interval([100 * r[k] for r in own]) for k in ("clean", "robust"))
         half = f" ± {robust.high - robust.estimate:.1f}" if robust.is_finite else ""
         keys = (f"{r['name']}-{r['rule']}-seed{r['seed']}" for r in own)
         pairs = zip(own, keys, strict=True)
         gap = [100 * (r["robust"] - strong[key]) for r, key in pairs if key in strong]
-        alarms = sum(sum(r["alarms"].values()) for r in own)
+        if count := sum(sum(r["alarms"].values()) for r in own):
+            alarms.append(f"{_label(own[0])}, {rule} {count}")
         rows.append(
             [
                 _label(own[0]),
@@ -49,16 +50,15 @@ def _networks(results: Results, shown: Shown) -> Table:
                 f"{clean.estimate:.1f}",
                 f"{robust.estimate:.1f}{half} ({len(own)})",
                 f"{gap[0]:.1f}" if gap else None,
-                alarms,
             ]
         )
     return Table(
-        ["network", "rule", "weights", "macs", "clean %", "robust % (seeds)", "gap", "alarms"],
+        ["network", "rule", "weights", "macs", "clean %", "robust % (seeds)", "gap"],
         rows,
         "Weights: real parameters. Macs: real multiply-adds of one image. Robust accuracy with the "
         "half width of its 95% interval over seeds, and their number. Gap: points that Auto-PGD on "
-        "three losses and Square break in addition, seed 0. Alarms: examples with an alarm of "
-        "gradient masking.",
+        "three losses and Square break in addition, seed 0. Examples with an alarm of gradient "
+        f"masking: {'; '.join(alarms) or 'none'}.",
     )
 
 
