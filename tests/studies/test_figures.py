@@ -1,5 +1,8 @@
 """Figures show what decides a claim, and lines over what was varied."""
 
+from typing import Any
+
+import numpy as np
 import pytest
 
 from holonet._page import Table
@@ -19,7 +22,8 @@ def test_intervals_stand_beside_their_threshold_in_their_unit() -> None:
     found = Evidence([test], {"b": interval(0.2)})
     table = Table(["n"], [[1]])
     section = interval_figure("T", "points", lambda results: found, "Shares.", lambda r: table)({})
-    (ax,) = section.figure.axes
+    figure: Any = section.figure
+    (ax,) = figure.axes
     assert [t.get_text() for t in ax.get_yticklabels()] == ["a", "b"]
     assert list(ax.get_lines()[0].get_xdata()) == [30, 30]
     assert section.caption.startswith("Shares. Bars are 95% intervals")
@@ -37,7 +41,7 @@ def test_lines_are_medians_over_seeds_on_logarithmic_axes() -> None:
     ax = new_figure()[1][0]
     rows = [[1.0, 8.0], [2.0, 4.0], [9.0, 5.0]]
     Lines("n", "loss", {"net": ([16, 64], rows), "none": ([16], [])}, guide=("1/n", -1)).draw(ax)
-    lines = {line.get_label(): list(line.get_ydata()) for line in ax.get_lines()}
+    lines = {line.get_label(): np.array(line.get_ydata()).tolist() for line in ax.get_lines()}
     assert lines == {"net": [2.0, 5.0], "1/n": [2.0, 0.5]}
     assert [t.get_text() for t in ax.get_xticklabels()] == ["16", "64"]
     assert (ax.get_xscale(), ax.get_yscale()) == ("log", "log")
