@@ -1,5 +1,6 @@
 """Where numbers come from: commit, date, machine and versions."""
 
+import functools
 import platform
 import subprocess
 from datetime import date
@@ -19,7 +20,7 @@ USUAL_CACHE = 32 * 2**20  # bytes
 def provenance() -> dict[str, str]:
     """Commit, date, processor, its last cache, threads, the card if there is one, versions."""
     about = {
-        "commit": _commit(),
+        "commit": _own_commit(),
         "date": date.today().isoformat(),
         "processor": _processor(),
         "cache": f"{last_level_cache() / 2**20:g} MiB",
@@ -66,7 +67,13 @@ def _processor() -> str:
     return next(names, platform.processor() or "unknown")
 
 
-def _commit(package: Path = PACKAGE) -> str:
+@functools.cache
+def _own_commit() -> str:
+    """Asked of git once: what a process has imported does not change with the files."""
+    return _commit(PACKAGE)
+
+
+def _commit(package: Path) -> str:
     """The commit of the checkout that a package stands in, with + if a file of it was changed."""
 
     def git(*args: str) -> str:

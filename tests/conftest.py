@@ -4,15 +4,19 @@ import gc
 import os
 from collections.abc import Iterator
 
-import pytest
-import torch
-from hypothesis import HealthCheck, settings
+gc.disable()  # what is imported and collected lives until the end
 
-from annotations import install
+import pytest  # noqa: E402
+import torch  # noqa: E402
+from hypothesis import HealthCheck, settings  # noqa: E402
 
-# without a card Triton's kernels run in its interpreter, which is chosen when they are defined
+from annotations import install  # noqa: E402
+
 if not torch.cuda.is_available():
+    # Triton's kernels run in its interpreter, which is chosen when they are defined
     os.environ["TRITON_INTERPRET"] = "1"
+    # torch keeps the stack of each call, for a card that is asked for later: a millisecond
+    torch.manual_seed = lambda seed: torch.default_generator.manual_seed(int(seed))
 
 settings.register_profile("dev", max_examples=30, deadline=None)
 settings.register_profile("ci", max_examples=20, deadline=None, derandomize=True)
@@ -26,14 +30,10 @@ torch.set_num_threads(1)
 install()
 
 
-def pytest_collection() -> None:
-    """What is imported and collected lives until the end: the garbage collector passes it over."""
-    gc.disable()
-
-
 def pytest_collection_finish() -> None:
-    """Collect garbage again, but none of what there is."""
+    """Collect garbage again, but none of what there is, and seldom."""
     gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
     gc.enable()
 
 

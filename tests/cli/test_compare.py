@@ -12,6 +12,8 @@ from typer.testing import CliRunner
 from holonet.cli.main import app
 from holonet.data import load_digits
 from holonet.errors import ConfigError, RunExistsError
+from holonet.experiments import demo
+from holonet.experiments.protocol import Protocol
 from holonet.training import RunConfig, accuracy, load_run
 
 
@@ -33,8 +35,11 @@ def invoke(*arguments: str) -> Any:
     return CliRunner().invoke(app, list(arguments))
 
 
-def test_demo_writes_one_self_contained_report(small: Path, tmp_path: Path) -> None:
-    result = invoke("demo", "--data", str(small), "--epochs", "3", "--out", str(tmp_path))
+def test_demo_writes_one_self_contained_report(
+    small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(demo, "Protocol", lambda: Protocol(steps=4, restarts=1))
+    result = invoke("demo", "--data", str(small), "--epochs", "2", "--out", str(tmp_path))
     assert result.exit_code == 0, result.output
     assert str((tmp_path / "report.html").resolve()) in result.stdout.replace("\n", "")
     html = (tmp_path / "report.html").read_text()
@@ -47,7 +52,7 @@ def test_demo_writes_one_self_contained_report(small: Path, tmp_path: Path) -> N
         assert part in html
     assert html.count("<img") == 4
     assert 'src="http' not in html
-    again = invoke("demo", "--data", str(small), "--epochs", "3", "--out", str(tmp_path))
+    again = invoke("demo", "--data", str(small), "--epochs", "2", "--out", str(tmp_path))
     assert isinstance(again.exception, RunExistsError)
 
 

@@ -21,6 +21,7 @@ from holonet.errors import (
     HolonetError,
     UnknownNameError,
 )
+from holonet.plots import new_figure
 from holonet.training import load_run
 
 QUICK = ["--attack", "pgd", "--steps", "3", "--restarts", "1", "--no-sanity"]
@@ -68,6 +69,18 @@ def behind_threshold(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(autouse=True)
+def small_picture(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An empty picture, quickly drawn, where `evaluation.png` is not what a test is about."""
+    if "pictures" not in request.fixturenames:
+        monkeypatch.setattr("holonet.cli.evaluate._picture", lambda *_: new_figure(1, 1)[0])
+
+
+@pytest.fixture
+def pictures() -> None:
+    """Asks for pictures as users see them."""
+
+
 @pytest.mark.parametrize("attack", ["pgd", "strong", "autoattack"])
 def test_text_json_and_folder_say_that_attacks_search_the_image_box(
     behind_threshold: Path, attack: str
@@ -96,6 +109,7 @@ def test_attacks_of_a_network_without_a_threshold_are_said_to_stay_in_the_box(
     assert "Searched" not in text
 
 
+@pytest.mark.usefixtures("pictures")
 def test_a_curve_is_printed_and_kept(finished: Path) -> None:
     found = evaluated(finished, "--eps", "0.1,0.05", *QUICK)
     curve = found["curve"]
@@ -144,6 +158,7 @@ def test_the_ensemble_and_the_sanity_list_by_default(finished: Path) -> None:
     assert left[-1] == found["curve"][1]["correct"]
 
 
+@pytest.mark.usefixtures("pictures")
 def test_text_has_a_table_and_what_failed(finished: Path) -> None:
     options = ["--steps", "2", "--restarts", "1", "--examples", "10", "--attack", "pgd,fgsm"]
     result = invoke("evaluate", "--run-dir", str(finished), *options, "--distances")

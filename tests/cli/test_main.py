@@ -161,43 +161,54 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 SMALL = ["--data", "x.npz", "--epochs", "1"]
+WORKS = [
+    ["--help"],
+    ["--version"],
+    *([command, "--help"] for command in COMMANDS),
+    ["list"],
+    ["list", "datasets"],
+    ["train", *SMALL, "--hidden", "4", "--run-dir", "r"],
+    ["evaluate", "--run-dir", "r", "--attack", "fgsm", "--no-sanity"],
+    ["attack", "--run-dir", "r", "--attack", "fgsm", "--json"],
+    ["compare", *SMALL, "--hidden", "4", "--steps", "1", "--restarts", "1", "--out", "c"],
+    ["audit", "--only", "Dropout2d"],
+]
+MISSES = {
+    "train --run-dir m": "scikit-learn, which is not installed: pip install 'holonet[datasets]",
+    "demo --data x.npz --out d": "holonet[plots]",
+    "reproduce shaham2015 --quick --data x.npz --out s": "holonet[plots]",
+    "reproduce barati2022 --quick --data x.npz --out s": "holonet[plots]",
+    "compare --data x.npz --attack autoattack --out t": "holonet[attacks]",
+    "evaluate --run-dir r --attack strong,autoattack": "holonet[attacks]",
+    "attack --run-dir r --attack autoattack": "holonet[attacks]",
+    "attack --run-dir r --attack torchattacks:PGD": "torchattacks",
+    "attack --run-dir r --attack foolbox:LinfPGD": "foolbox",
+    "attack --run-dir r --attack art:FastGradientMethod": "adversarial-robustness-toolbox",
+}
+"""Lines that need what is not installed, and what they name."""
 
 
-def test_the_command_works_with_the_core_alone(folder: Path) -> None:
-    lines = [
-        ["--help"],
-        ["--version"],
-        *([command, "--help"] for command in COMMANDS),
-        ["list"],
-        ["list", "datasets"],
-        ["train", *SMALL, "--hidden", "4", "--run-dir", "r"],
-        ["evaluate", "--run-dir", "r", "--attack", "fgsm", "--no-sanity"],
-        ["attack", "--run-dir", "r", "--attack", "fgsm", "--json"],
-        ["compare", *SMALL, "--hidden", "4", "--steps", "1", "--restarts", "1", "--out", "c"],
-        ["audit", "--only", "Dropout2d"],
-    ]
-    results = with_the_core_alone(folder, *lines)
-    assert [code for code, *_ in results] == [0] * len(lines), results
+@pytest.fixture(scope="module")
+def with_the_core(folder: Path) -> list[tuple[int, str, str, bool]]:
+    """Of the lines that work, then of those that miss something: one process imports torch."""
+    return with_the_core_alone(folder, *WORKS, *(line.split() for line in MISSES))
+
+
+def test_the_command_works_with_the_core_alone(
+    with_the_core: list[tuple[int, str, str, bool]],
+) -> None:
+    results = with_the_core[: len(WORKS)]
+    assert [code for code, *_ in results] == [0] * len(WORKS), results
     assert not any(torch_too for *_, torch_too in results[:2])  # 0.2 instead of 2.5 seconds
-    evaluated = results[len(lines) - 4][1]
+    evaluated = results[len(WORKS) - 4][1]
     assert "no picture evaluation.png: Drawing needs" in evaluated
 
 
-def test_what_is_missing_is_one_line_before_any_work(folder: Path) -> None:
-    lines = {
-        "train --run-dir m": "scikit-learn, which is not installed: pip install 'holonet[datasets]",
-        "demo --data x.npz --out d": "holonet[plots]",
-        "reproduce shaham2015 --quick --data x.npz --out s": "holonet[plots]",
-        "reproduce barati2022 --quick --data x.npz --out s": "holonet[plots]",
-        "compare --data x.npz --attack autoattack --out t": "holonet[attacks]",
-        "evaluate --run-dir r --attack strong,autoattack": "holonet[attacks]",
-        "attack --run-dir r --attack autoattack": "holonet[attacks]",
-        "attack --run-dir r --attack torchattacks:PGD": "torchattacks",
-        "attack --run-dir r --attack foolbox:LinfPGD": "foolbox",
-        "attack --run-dir r --attack art:FastGradientMethod": "adversarial-robustness-toolbox",
-    }
-    results = with_the_core_alone(folder, *(line.split() for line in lines))
-    for (line, extra), (code, out, err, _) in zip(lines.items(), results, strict=True):
+def test_what_is_missing_is_one_line_before_any_work(
+    folder: Path, with_the_core: list[tuple[int, str, str, bool]]
+) -> None:
+    results = with_the_core[len(WORKS) :]
+    for (line, extra), (code, out, err, _) in zip(MISSES.items(), results, strict=True):
         assert (code, out, err.count("\n")) == (5, "", 1), (line, err)
         assert err.startswith("error: "), line
         assert extra in err, line

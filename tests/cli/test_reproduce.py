@@ -56,8 +56,11 @@ def toy(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "study_named", lambda name: Toy)
 
 
-def invoke(*arguments: str) -> Any:
-    return CliRunner().invoke(app, ["reproduce", *arguments], env={"COLUMNS": "200"})
+def invoke(*arguments: str, processes: int | None = 1) -> Any:
+    """In this process: others import torch anew."""
+    line = ["reproduce", *arguments]
+    line += [] if processes is None else ["--processes", str(processes)]
+    return CliRunner().invoke(app, line, env={"COLUMNS": "200"})
 
 
 @pytest.mark.usefixtures("toy")
@@ -93,6 +96,19 @@ def test_folders_of_quick_and_full_runs_are_apart(
     assert invoke("toy", "--quick").exit_code == 0
     assert (tmp_path / "reports" / "toy" / "results.json").exists()
     assert (tmp_path / "reports" / "toy-quick" / "results.json").exists()
+
+
+@pytest.mark.usefixtures("toy")
+@pytest.mark.parametrize(("given", "expected"), [(None, 7), (3, 3)])
+def test_a_study_has_a_process_for_each_core_or_as_many_as_are_asked_for(
+    monkeypatch: pytest.MonkeyPatch, given: int | None, expected: int
+) -> None:
+    def stop(*_: object, **options: Any) -> None:
+        raise NumericalError(str(options["processes"]))
+
+    monkeypatch.setattr(module, "reproduce_study", stop)
+    monkeypatch.setattr(module.os, "cpu_count", lambda: 7)
+    assert str(invoke("toy", processes=given).exception) == str(expected)
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 import jaxtyping
 import torch
 from beartype import BeartypeConf, beartype
+from torch import Tensor
 
 __all__ = ["install"]
 
@@ -90,17 +91,22 @@ def _with_sizes(
 
     @functools.wraps(fn)
     def with_sizes(*args: Any, **kwargs: Any) -> Any:
-        if torch.compiler.is_compiling() or torch.jit.is_tracing():
+        if torch.compiler.is_compiling() or torch._C._is_tracing():
             return fn(*args, **kwargs)
-        look = _look((*args, kwargs) if kwargs else args)
-        if look in passed:
+        look: Any = tuple(
+            [(Tensor, v.dtype, v.shape) if type(v) is Tensor else _look(v) for v in args]
+        )
+        if kwargs:
+            look = (look, *kwargs, *map(_look, kwargs.values()))
+        results = passed.get(look)
+        if results is not None:
             result = fn(*args, **kwargs)
-            if (of_result := _look(result)) not in passed[look]:
+            if (of_result := _look(result)) not in results:
                 with context("context"):
                     _results.one = result
                     of_echo()(*args, **kwargs)
-                if len(passed[look]) < MOST:
-                    passed[look].add(of_result)
+                if len(results) < MOST:
+                    results.add(of_result)
             return result
         try:
             with context("context"):
@@ -126,18 +132,40 @@ def _with_sizes(
 def _look(value: Any) -> Any:
     """All that an annotation sees of a value; equal to nothing else where that is too much."""
     kind = type(value)
-    if kind is torch.Tensor or kind is torch.nn.Parameter:
+    if (sort := _SORTS.get(kind)) is None:
+        sort = _SORTS[kind] = _sort(kind)
+    if sort == "plain":
+        return kind
+    if sort == "tensor":
         return kind, value.dtype, value.shape
-    if issubclass(kind, torch.Tensor):
+    if sort == "jet":
         with torch._C.DisableTorchFunctionSubclass():  # asking a jet in Python takes long
             return kind, value.dtype, value.shape
-    if kind in (tuple, list) and len(value) <= LONGEST:
-        return kind, *map(_look, value)
-    if kind is dict and len(value) <= LONGEST:
-        return kind, *map(_look, value), *map(_look, value.values())
-    if kind in (str, bool):  # which a Literal may name
+    if sort == "named":  # which a Literal may name
         return kind, value
-    return object() if issubclass(kind, Collection) else kind
+    if sort == "sequence" and len(value) <= LONGEST:
+        return kind, *map(_look, value)
+    if sort == "mapping" and len(value) <= LONGEST:
+        return kind, *map(_look, value), *map(_look, value.values())
+    return object()
+
+
+_SORTS: dict[type, str] = {}
+"""What `_look` asks of values of a type."""
+
+
+def _sort(kind: type) -> str:
+    if kind in (Tensor, torch.nn.Parameter):
+        return "tensor"
+    if issubclass(kind, Tensor):
+        return "jet"
+    if kind in (str, bool):
+        return "named"
+    if issubclass(kind, tuple) or kind is list:
+        return "sequence"
+    if kind is dict:
+        return "mapping"
+    return "collection" if issubclass(kind, Collection) else "plain"
 
 
 def _with_required(fn: Callable[..., Any]) -> Callable[..., Any]:

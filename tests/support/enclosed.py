@@ -1,5 +1,6 @@
 """Small networks of every known layer, points of their threat sets, and margins there."""
 
+import functools
 import math
 from fractions import Fraction
 
@@ -14,8 +15,15 @@ from holonet.threats import ThreatModel
 F64, C128 = torch.float64, torch.complex128
 
 
+@functools.cache
 def networks(single=False):
-    """Name -> (model, shape of an example), in double precision or in single."""
+    """Name -> (model, shape of an example), in double precision or in single; not to be changed."""
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        return _networks(single)
+
+
+def _networks(single):
     real, whole = (torch.float32, torch.complex64) if single else (F64, C128)
     norm = nn.FrozenNorm(6, dtype=whole)
     torch.nn.init.normal_(norm.weight)
