@@ -1,6 +1,7 @@
 """Hypothesis profiles, one thread a worker, a seed for every test, and the backend."""
 
 import gc
+import multiprocessing
 import os
 from collections.abc import Iterator
 
@@ -55,3 +56,15 @@ def backend() -> Iterator[None]:
 @pytest.fixture(autouse=True)
 def _seed() -> None:
     torch.manual_seed(0)
+
+
+@pytest.fixture
+def forked_processes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Processes that the test starts are forked from one that has imported torch already.
+
+    They see the environment of the first test that asked for it. Others are spawned, as for users.
+    """
+    if "forkserver" in multiprocessing.get_all_start_methods():
+        server = multiprocessing.get_context("forkserver")
+        server.set_forkserver_preload(["holonet.studies.runner", "holonet.interop.autoattack"])
+        monkeypatch.setattr(multiprocessing, "get_context", lambda _: server)

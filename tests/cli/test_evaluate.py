@@ -81,6 +81,7 @@ def pictures() -> None:
     """Asks for pictures as users see them."""
 
 
+@pytest.mark.usefixtures("forked_processes")
 @pytest.mark.parametrize("attack", ["pgd", "strong", "autoattack"])
 def test_text_json_and_folder_say_that_attacks_search_the_image_box(
     behind_threshold: Path, attack: str

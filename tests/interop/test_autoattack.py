@@ -55,6 +55,7 @@ def digits() -> tuple[nn.Module, Tensor, Tensor]:
 
 
 @needs_it
+@pytest.mark.usefixtures("forked_processes")
 def test_our_ensemble_agrees_with_autoattack(digits: tuple[nn.Module, Tensor, Tensor]) -> None:
     model, x, y = digits
     threat = ThreatModel("Linf", 0.08)
@@ -84,6 +85,7 @@ def test_our_ensemble_agrees_with_autoattack(digits: tuple[nn.Module, Tensor, Te
 
 
 @needs_it
+@pytest.mark.usefixtures("forked_processes")
 def test_behind_a_threshold_it_searches_the_image_box() -> None:
     """The true robust accuracy of a body that is linear, where plain gradients are all 0."""
     torch.manual_seed(1)
@@ -104,6 +106,7 @@ def test_behind_a_threshold_it_searches_the_image_box() -> None:
 
 
 @needs_it
+@pytest.mark.usefixtures("forked_processes")
 def test_batches_are_joined_in_their_order(digits: tuple[nn.Module, Tensor, Tensor]) -> None:
     """At a radius where the first attack leaves little to the others."""
     model, x, y = digits

@@ -19,6 +19,7 @@ def journal(folder: Path) -> list[list[str]]:
     return [line.split() for line in (folder / "cells" / "journal.txt").read_text().splitlines()]
 
 
+@pytest.mark.usefixtures("forked_processes")
 def test_results_do_not_depend_on_the_number_of_processes(tmp_path: Path) -> None:
     one = reproduce(Sums(), tmp_path / "one")
     three = reproduce(Sums(), tmp_path / "three", processes=3, progress=True)
@@ -43,11 +44,13 @@ def test_a_process_has_one_thread_whatever_the_environment_says(
     assert {done.results[f"member{n}"]["threads"] for n in range(6)} == {1}
 
 
+@pytest.mark.usefixtures("forked_processes")
 def test_a_cell_waits_for_what_it_needs_while_a_process_is_idle(tmp_path: Path) -> None:
     done = reproduce(Sums({0: "slow"}, seeds=2), tmp_path, processes=2)
     assert done.results["total"]["sum"] == done.results["member0"]["sum"]
 
 
+@pytest.mark.usefixtures("forked_processes")
 def test_a_process_that_is_killed_is_told_and_its_half_written_cell_done_anew(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -69,6 +72,7 @@ def test_a_process_that_is_killed_is_told_and_its_half_written_cell_done_anew(
     assert done.results["total"]["sum"] == expected["total"]["sum"]
 
 
+@pytest.mark.usefixtures("forked_processes")
 def test_what_needs_a_failed_cell_fails_and_the_rest_is_done(tmp_path: Path) -> None:
     for processes in (1, 2):
         done = reproduce(
@@ -81,12 +85,14 @@ def test_what_needs_a_failed_cell_fails_and_the_rest_is_done(tmp_path: Path) -> 
         assert len(done.results) == 4
 
 
+@pytest.mark.usefixtures("forked_processes")
 def test_a_defect_in_a_process_is_raised_with_its_place(tmp_path: Path) -> None:
     with pytest.raises(ZeroDivisionError, match="a defect") as error:
         reproduce(Sums({0: "defect"}), tmp_path, processes=2)
     assert "run_cell" in error.value.__notes__[0]
 
 
+@pytest.mark.usefixtures("forked_processes")
 def test_the_first_error_is_raised_where_all_fail(tmp_path: Path) -> None:
     with pytest.raises(NumericalError):
         reproduce(Sums(dict.fromkeys(range(6), "fail")), tmp_path, processes=2)
