@@ -93,9 +93,12 @@ def test_softmax_over_two_logits_has_a_pole_at_half_a_turn_of_their_difference(s
     with torch.no_grad():
         logits = net[0](x)
     for i in range(5):
-        gap = float(logits[i, 0] - logits[i, 1])
-        assert float(found.distance[i, 0]) == pytest.approx(abs(complex(gap, PI)) / v, rel=1e-2)
-        assert found.kinds[i] == ["pole"]
+        size = abs(complex(float(logits[i, 0] - logits[i, 1]), PI))
+        if size < 11:
+            assert float(found.distance[i, 0]) == pytest.approx(size / v, rel=1e-2)
+            assert found.kinds[i] == ["pole"]
+        elif size > 13:
+            assert found.kinds[i] == ["none within reach"]
 
 
 @settings(max_examples=5)

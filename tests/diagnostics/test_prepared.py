@@ -165,6 +165,6 @@ def test_large_points_are_passed_in_small_batches(monkeypatch: pytest.MonkeyPatc
     x, y = torch.rand(40, 4, dtype=torch.float64), torch.arange(40) % 2
     assert prepare(f, x).chunk == 16
     names = ["harmonicity", "analyticity", "energy", "robustness", "slices"]
-    found = diagnose(f, x, y, examples=4, sections=names)
+    found = diagnose(f, x, y, examples=2, sections=names)
     assert [one.name for one in found.sections if one.answer == "not applicable"] == []
     assert max(sizes) == 16

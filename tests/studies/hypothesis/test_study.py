@@ -1,16 +1,18 @@
 """The cells of the study, a tiny run of all of it, and data that are refused."""
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
 import torch
 
+from holonet.attacks import STRONG
 from holonet.data import Dataset, load_digits
 from holonet.errors import ConfigError, DataError, UnknownNameError
 from holonet.studies.hypothesis import Hypothesis, evidence
 from holonet.studies.hypothesis import study as module
-from holonet.studies.hypothesis.settings import Member, Population, size_for
+from holonet.studies.hypothesis.settings import Attack, Member, Population, size_for
 from holonet.studies.runner import reproduce
 
 
@@ -63,6 +65,10 @@ def test_all_claims_of_a_tiny_study_get_a_verdict(
     monkeypatch.setattr(evidence, "PERMUTATIONS", 19)
     monkeypatch.setattr(evidence, "RESAMPLES", 20)
     monkeypatch.setattr(module.measures, "FEWEST", 1)
+    monkeypatch.setattr(module, "Attack", partial(Attack, steps=8, restarts=1))
+    short = {"apgd-t": {"steps": 3}, "square": {"queries": 20}}
+    strong = {name: partial(STRONG[name], **options) for name, options in short.items()}
+    monkeypatch.setattr(module.measures, "STRONG", strong)
     data, both = load_digits().subset(train=150, test=60), ("square", "relu")
     study = Hypothesis(data, seeds=2, epochs=3, activations=both)
     done = reproduce(study, tmp_path)
