@@ -26,7 +26,7 @@ from holonet.studies.results import Results, by_seed, cells_where
 
 __all__ = [
     "CLAIMS_STATED", "CORRECTED", "LEVEL", "Effect", "Effects", "analytic_activations",
-    "complex_coefficients", "contrasts", "harmonic_transfer", "judged", "mixtures", "population",
+    "complex_coefficients", "harmonic_transfer", "judged", "mixtures", "population",
 ]  # fmt: skip
 
 LEVEL = 0.05
@@ -43,10 +43,13 @@ POINT = 0.01
 CORRELATION = 0.2
 """The least rank correlation that counts."""
 
-NO_CONTROLS = "Controls were not run."
-
 PERMUTATIONS, RESAMPLES = 9999, 1000
 """Of the tests, and of the bootstrap over networks."""
+
+Group = Sequence[Mapping[int, float]]
+"""Robust accuracies by seed, of networks whose mean counts."""
+
+Groups = tuple[Group, Group]
 
 
 @dataclass(frozen=True)
@@ -219,7 +222,7 @@ def _main(results: Results, **wanted: object) -> dict[int, float]:
     return by_seed(results, "robust", **(single | wanted))
 
 
-def _differences(*groups: Sequence[Mapping[int, float]]) -> list[float]:
+def _differences(*groups: Group) -> list[float]:
     """The mean of the first group minus that of the second, by seed that all have."""
     if not all(groups):
         return []
@@ -228,84 +231,81 @@ def _differences(*groups: Sequence[Mapping[int, float]]) -> list[float]:
     return [a - b for a, b in zip(first, second, strict=True)]
 
 
-def contrasts(results: Results, rule: str) -> dict[str, list[float]]:
-    """By seed, of "analytic" and of each activation: minus the mean of the piecewise ones."""
-    real = {
-        name: own
-        for name in ACTIVATIONS
-        if (own := _main(results, activation=name, coefficients="real", rule=rule))
-    }
-    analytic, piecewise = ([real[n] for n in g if n in real] for g in (ANALYTIC, PIECEWISE))
-    if not (analytic and piecewise):
-        return {"analytic": []}
-    groups = {"analytic": analytic, **{name: [one] for name, one in real.items()}}
-    return {name: _differences(group, piecewise) for name, group in groups.items()}
+def _comparison(
+    tested: Mapping[str, Groups],
+    each: Mapping[str, Groups],
+    controls: Mapping[str, Groups] | None,
+    left_out: Iterable[str] = (),
+) -> Effects:
+    """The mean of the first of two groups minus that of the second.
+
+    Args:
+        tested: what decides.
+        each: what is shown.
+        controls: what is shown, and written in the remark; None for a claim without any.
+        left_out: activations that the claim states, and that have no results.
+    """
+    shown = {**each, **(controls or {})}
+    own = {name: mean_interval(d) for name, two in shown.items() if (d := _differences(*two))}
+    texts = [f"{n}: {own[n].scaled(100).text(1, ' points')}" for n in controls or () if n in own]
+    remarks = [f"Controls: {'; '.join(texts)}." if texts else "Controls were not run."]
+    remarks *= controls is not None
+    if names := ", ".join(left_out):
+        remarks.append(f"Stated and not run: {names}.")
+    effects = {name: paired(_differences(*two)) for name, two in tested.items()}
+    return Effects(effects, own, " ".join(remarks))
 
 
 def analytic_activations(results: Results) -> Effects:
     """H1a: analytic minus piecewise activations under the linearized rule."""
-    own = contrasts(results, "linearized")
-    beside = {name: mean_interval(v) for name, v in own.items() if name != "analytic" and v}
-    for rule in RULES[1:]:
-        if control := contrasts(results, rule)["analytic"]:
-            beside[f"analytic, {rule} training"] = mean_interval(control)
-    controls = "; ".join(
-        f"{name}: {i.scaled(100).text(1, ' points')}"
-        for name, i in beside.items()
-        if name.startswith("analytic") and i.is_finite
+
+    def groups(rule: str, *activations: str) -> dict[str, Mapping[int, float]]:
+        wanted = {"coefficients": "real", "rule": rule}
+        accuracies = {name: _main(results, activation=name, **wanted) for name in activations}
+        return {name: own for name, own in accuracies.items() if own}
+
+    def two(rule: str) -> Groups:
+        analytic, piecewise = (groups(rule, *names).values() for names in (ANALYTIC, PIECEWISE))
+        return [*analytic], [*piecewise]
+
+    run, (_, piecewise) = groups("linearized", *ACTIVATIONS), two("linearized")
+    return _comparison(
+        {"analytic minus piecewise": two("linearized")},
+        {name: ([own], piecewise) for name, own in run.items()},
+        {f"analytic, {rule} training": two(rule) for rule in RULES[1:]},
+        [name for name in ACTIVATIONS if name not in run],
     )
-    remark = f"Controls: {controls}." if controls else NO_CONTROLS
-    left_out = _left_out(ACTIVATIONS, own)
-    return Effects({"analytic minus piecewise": paired(own["analytic"])}, beside, remark + left_out)
 
 
 def complex_coefficients(results: Results) -> Effects:
     """H1b: complex minus real coefficients, at equal parameters and at equal multiply-adds."""
     kinds = (("complex", "parameters"), ("real", "parameters"), ("real", "macs"))
-    groups = {}
+    run = {}
     for name in ANALYTIC:
-        own = [
-            _main(results, activation=name, coefficients=c, match=match, rule="linearized")
-            for c, match in kinds
-        ]
-        if all(own):
-            groups[name] = own
-    tested, beside = {}, {}
+        wanted = {"activation": name, "rule": "linearized"}
+        own = [_main(results, coefficients=c, match=match, **wanted) for c, match in kinds]
+        run |= {name: own} if all(own) else {}
+    tested, each = {}, {}
     for number, words in ((1, "equal parameters"), (2, "equal multiply-adds")):
-        pairs = {name: ([own[0]], [own[number]]) for name, own in groups.items()}
-        both = ([own[0] for own in groups.values()], [own[number] for own in groups.values()])
-        tested[words] = paired(_differences(*both))
-        for name, pair in pairs.items():
-            beside[f"{name}, {words}"] = mean_interval(_differences(*pair))
-    return Effects(tested, beside, _left_out(ANALYTIC, groups).strip())
-
-
-def _left_out(stated: Sequence[str], run: Iterable[str]) -> str:
-    """Which activations of a claim have no results."""
-    names = [name for name in stated if name not in set(run)]
-    return f" Stated and not run: {', '.join(names)}." if names else ""
+        tested[words] = [own[0] for own in run.values()], [own[number] for own in run.values()]
+        each |= {f"{name}, {words}": ([own[0]], [own[number]]) for name, own in run.items()}
+    return _comparison(tested, each, None, [name for name in ANALYTIC if name not in run])
 
 
 def mixtures(results: Results) -> Effects:
     """H4: a mixture of holomorphic experts minus one holomorphic network of the same size."""
 
-    def kind(coefficients: str, regions: str = "") -> dict[int, float]:
+    def kind(coefficients: str, regions: str = "") -> list[Mapping[int, float]]:
         wanted = {"experts": 4, "regions": regions} if regions else {}
         options = {"coefficients": coefficients, "rule": "linearized", **wanted}
-        return _main(results, activation="square", **options)
+        return [_main(results, activation="square", **options)]
 
-    mixture, single = kind("complex", "k-means"), kind("complex")
+    mixture = kind("complex", "k-means")
     controls = {
         "regions of k-means minus random ones": (mixture, kind("complex", "random")),
         "real experts minus one real network": (kind("real", "k-means"), kind("real")),
     }
-    own = paired(_differences([mixture], [single]))
-    beside = {
-        n: mean_interval(d) for n, (a, b) in controls.items() if (d := _differences([a], [b]))
-    }
-    texts = "; ".join(f"{n}: {i.scaled(100).text(1, ' points')}" for n, i in beside.items())
-    remark = f"Controls: {texts}." if texts else NO_CONTROLS
-    return Effects({"mixture minus one network": own}, beside, remark)
+    return _comparison({"mixture minus one network": (mixture, kind("complex"))}, {}, controls)
 
 
 def population(measure: str, sign: int) -> Callable[[Results], Effects]:
