@@ -2,9 +2,10 @@
 
 from holonet.certify.certificate import Certificate
 from holonet.certify.enclosure import EXACT, Enclosure, Semantics
-from holonet.certify.ladder import METHODS, certify, threat_set
+from holonet.certify.ladder import METHODS, certify, methods_for, threat_set
 from holonet.certify.methods import Method
 from holonet.certify.network import Network, read
+from holonet.certify.records import Records, certify_recorded
 
 __all__ = [
     "EXACT",
@@ -13,8 +14,11 @@ __all__ = [
     "Enclosure",
     "Method",
     "Network",
+    "Records",
     "Semantics",
     "certify",
+    "certify_recorded",
+    "methods_for",
     "read",
     "threat_set",
 ]

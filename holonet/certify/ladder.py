@@ -18,7 +18,7 @@ from holonet.errors import ConfigError, DomainError, InputTypeError, ShapeError,
 from holonet.functions.rounding import margin
 from holonet.threats import ThreatModel
 
-__all__ = ["METHODS", "certify", "threat_set"]
+__all__ = ["METHODS", "certify", "methods_for", "threat_set"]
 
 METHODS: Mapping[str, Method] = {
     method.name: method for method in (INTERVALS, TANGENTS, SECOND_ORDER, SPLITS)
@@ -109,6 +109,27 @@ def certify(
                 break
         certificates += [best[i] for i in index.tolist()]
     return certificates
+
+
+@checked
+def methods_for(model: nn.Module, x: GivenPoints, y: GivenLabels, threat: ThreatModel) -> list[str]:
+    """Names of the methods to try in turn: second order and splits where they are for the model.
+
+    Elsewhere tangents stand in their place.
+
+    Args:
+        model, x, y, threat: as `certify` takes them; one example is enough.
+
+    Raises:
+        As `certify` with intervals alone.
+    """
+    point = threat.scaled(0.0)
+    certify(model, x, y, point, ["intervals"])
+    try:
+        certify(model, x, y, point, ["second_order"])
+    except InputTypeError:
+        return ["intervals", "tangents"]
+    return ["intervals", "second_order", "splits"]
 
 
 @checked

@@ -38,6 +38,7 @@ KEPT = {
     "resumes at its last checkpoint.",
     "evaluate": AGAIN,
     "attack": AGAIN,
+    "certify": AGAIN,
     "compare": AGAIN,
     "demo": AGAIN,
     "diagnose": AGAIN,
@@ -139,6 +140,11 @@ _command(
     "predict",
     "Label examples by a trained network, with probabilities and margins.",
     lambda: import_module("holonet.cli.predict").predict,
+)
+_command(
+    "certify",
+    "Prove the class of test examples on whole l_inf balls, with Wilson intervals at 95%.",
+    lambda: import_module("holonet.cli.certify").certify_run,
 )
 _command(
     "compare",

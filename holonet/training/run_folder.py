@@ -33,7 +33,7 @@ CONFIG = "config.toml"
 CHECKPOINTS = "checkpoints"
 JOURNAL = "metrics.jsonl"
 WEIGHTS = "model.safetensors"
-RESULTS = ("evaluation", "attacks")
+RESULTS = ("evaluation", "attacks", "certificates")
 TRAINED = (WEIGHTS, f"{WEIGHTS}.sha256", JOURNAL)
 
 _LEFTOVER = r"\.config\.toml\.[0-9a-f]+\.tmp"
@@ -45,8 +45,9 @@ _RESULTS = re.compile(
     rf"evaluation\.(json|png)|evaluation/({_BATCHES}|{_RADIUS}\.npz)"
     rf"|attacks/{_RADIUS}/(batches/{_BATCHES}|attack\.json|(examples|transfer)\.png"
     rf"|({_ATTACKS}|{_TOOLKITS})\.npz)"
+    rf"|certification\.json|certificates/{_RADIUS}\.jsonl"
 )
-"""Names that holonet evaluate and holonet attack write in a run folder."""
+"""Names that holonet evaluate, attack and certify write in a run folder."""
 
 
 @checked

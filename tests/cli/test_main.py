@@ -38,6 +38,7 @@ COMMANDS = [
     "attack",
     "info",
     "predict",
+    "certify",
     "compare",
     "demo",
     "reproduce",
@@ -175,6 +176,7 @@ WORKS = [
     ["train", *SMALL, "--hidden", "4", "--run-dir", "r"],
     ["evaluate", "--run-dir", "r", "--attack", "fgsm", "--no-sanity"],
     ["attack", "--run-dir", "r", "--attack", "fgsm", "--json"],
+    ["certify", "--run-dir", "r", "--attack", "fgsm", "--json"],
     ["compare", *SMALL, "--hidden", "4", "--steps", "1", "--restarts", "1", "--out", "c"],
     ["audit", "--only", "Dropout2d"],
 ]
@@ -205,7 +207,7 @@ def test_the_command_works_with_the_core_alone(
     results = with_the_core[: len(WORKS)]
     assert [code for code, *_ in results] == [0] * len(WORKS), results
     assert not any(torch_too for *_, torch_too in results[:2])  # 0.2 instead of 2.5 seconds
-    evaluated = results[len(WORKS) - 4][1]
+    evaluated = results[len(WORKS) - 5][1]
     assert "no picture evaluation.png: Drawing needs" in evaluated
 
 
@@ -308,6 +310,7 @@ LINES = {
     "resume": ["train", "--resume", "--run-dir", "OUT", "--json"],
     "evaluate": ["evaluate", "--run-dir", "OUT", "--attack", "fgsm", "--no-sanity", "--json"],
     "attack": ["attack", "--run-dir", "OUT", "--attack", "fgsm", "--json"],
+    "certify": ["certify", "--run-dir", "OUT", "--attack", "fgsm", "--json"],
     "compare": [
         *["compare", "--steps", "1", "--restarts", "1", "--networks", "complex-square"],
         *["--rules", "standard", *TINY, "--out", "OUT", "--json"],
@@ -327,7 +330,7 @@ def test_a_write_that_the_system_refuses_is_one_line(
     real = getattr(os, step)
     for refused in range(1, 100):
         out = f"{command}-{step}-{refused}"
-        if command in ("evaluate", "attack", "resume"):
+        if command in ("evaluate", "attack", "certify", "resume"):
             shutil.copytree("done", out)
         calls = itertools.count(1)
 
@@ -404,6 +407,7 @@ def test_a_path_that_cannot_be_is_one_line(
         ("train --data x.npz --run-dir i", "train.fit", "go on with holonet train --resume"),
         ("evaluate --run-dir done", "evaluate.evaluate_radii", "the same command resumes"),
         ("attack --run-dir done", "attack.evaluate_robustness", "the same command resumes"),
+        ("certify --run-dir done", "certify.evaluate_radii", "the same command resumes"),
         ("compare --data x.npz", "compare.run_comparison", "the same command resumes"),
         ("demo --data x.npz", "compare.run_demo", "the same command resumes"),
     ],
@@ -519,6 +523,7 @@ def numeric_options() -> list[tuple[str, str, str]]:
 ARGUMENTS = {
     "evaluate": ["--run-dir", "done"],
     "attack": ["--run-dir", "done"],
+    "certify": ["--run-dir", "done"],
     "reproduce": ["shaham2015"],
 }
 

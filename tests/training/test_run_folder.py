@@ -296,6 +296,8 @@ RESULTS = [
     "attacks/Linf-0.1/apgd-ce.npz",
     "attacks/Linf-0.1/torchattacks-PGD.npz",
     "attacks/Linf-0.1/batches/0123456789abcdef/batch-00000.npz",
+    "certification.json",
+    "certificates/Linf-0.1.jsonl",
 ]
 FOREIGN = [
     "notes.txt",
@@ -312,6 +314,7 @@ FOREIGN = [
     "evaluation/notes.txt",
     "evaluation/mine.npz",
     "evaluation/mine/batch-00000.npz",
+    "certificates/mine.jsonl",
 ]
 
 

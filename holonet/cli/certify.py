@@ -1,0 +1,191 @@
+"""`holonet certify`: what is proved of a finished run, beside what an attack leaves of it."""
+
+import functools
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import torch
+import typer
+from rich.table import Table
+
+from holonet._files import write_atomically
+from holonet._progress import progress_bar
+from holonet._provenance import provenance
+from holonet.attacks import ThreatModel
+from holonet.certify import EXACT, METHODS, Semantics, certify_recorded, methods_for, read
+from holonet.certify.splits import Splits
+from holonet.cli.attack import BATCH, attacks_named, box_of, percent, threat_of
+from holonet.cli.options import (
+    ExamplesOption,
+    JsonFlag,
+    OtherDataFlag,
+    RestartsOption,
+    RunOption,
+    SeedOption,
+    StepsOption,
+    count,
+    digits,
+    parse_numbers,
+)
+from holonet.cli.terminal import literal, say, show
+from holonet.diagnostics import RobustnessPoint, RobustnessReport, evaluate_radii
+from holonet.errors import UnknownNameError
+from holonet.training import load_run
+from holonet.training.run_folder import require_inside
+
+__all__ = ["Meaning", "certify_run"]
+
+
+class Meaning(StrEnum):
+    """What a certificate speaks of."""
+
+    EXECUTED = "executed"
+    EXACT = "exact"
+
+
+def certify_run(
+    run_dir: RunOption = Path("runs/latest"),
+    eps: Annotated[str, typer.Option(help="Radii in l_inf, such as 0.05,0.1.")] = "0.1",
+    names: Annotated[
+        str,
+        typer.Option(
+            "--methods",
+            help=f"Names with commas, tried in turn: {', '.join(METHODS)}; auto for those that are "
+            "for the network.",
+        ),
+    ] = "auto",
+    nodes: Annotated[int, count("Pieces of a box that splits looks at, a margin.")] = 100,
+    semantics: Annotated[
+        Meaning,
+        typer.Option(help="Of the network as its precision executes it, or in exact arithmetic."),
+    ] = Meaning.EXECUTED,
+    attack_names: Annotated[
+        str, typer.Option("--attack", help="Attacks to compare with, as in holonet evaluate.")
+    ] = "pgd",
+    steps: StepsOption = None,
+    restarts: RestartsOption = None,
+    examples: ExamplesOption = 1000,
+    seed: SeedOption = 0,
+    device: Annotated[str, typer.Option(help="Of the attack; proofs are made on the CPU.")] = "cpu",
+    other_data: OtherDataFlag = False,
+    as_json: JsonFlag = False,
+) -> None:
+    """Prove the class of test examples on whole l_inf balls, with Wilson intervals at 95%.
+
+    Certified accuracy is a lower bound of robust accuracy, accuracy under an attack an upper one.
+    Each example has a line in certificates/Linf-<eps>.jsonl in the run folder, and the numbers are
+    in certification.json; an interrupted call resumes there. Splits are for those examples that
+    the attack leaves, the cheaper methods for all. To be certified and broken is an alarm.
+
+    [dim]holonet certify --run-dir runs/mnist --eps 0.1,0.2[/dim]
+    [dim]holonet certify --run-dir runs/mnist --methods intervals --semantics exact[/dim]
+    """
+    threats = [ThreatModel("Linf", radius, None) for radius in parse_numbers(eps, "--eps")]
+    wanted = [name.strip().replace("-", "_") for name in names.split(",")]
+    for name in wanted:
+        if name not in METHODS and name != "auto":
+            raise UnknownNameError("method", name, ["auto", *METHODS])
+    chosen = attacks_named(attack_names, steps=steps, restarts=restarts)
+    _, dataset, network = load_run(run_dir, other_data=other_data)
+    require_inside(run_dir)
+    threat = threat_of(threats[0], dataset)
+    x, y = dataset.x_test[:examples], dataset.y_test[:examples]
+    if wanted == ["auto"]:
+        wanted = methods_for(network, x[:1], y[:1], threat)
+    ladder = [METHODS[name] for name in wanted]
+    ladder = [replace(m, nodes=nodes) if isinstance(m, Splits) else m for m in ladder]
+    dtypes = read(network).dtypes
+    executed = Semantics(torch.float64 if dtypes == {torch.float64} else torch.float32)
+    meaning = EXACT if semantics is Meaning.EXACT else executed
+    radii = sorted({one.eps for one in threats})
+    rows: list[dict[str, Any]] = []
+    with progress_bar(not as_json) as bar:
+        task = bar.add_task("attacking", total=len({0.0, *radii}) * -(-len(y) // BATCH))
+        reports = evaluate_radii(
+            network.to(device),
+            x.to(device),
+            y.to(device),
+            sorted({0.0, *radii}),
+            threat,
+            attacks=chosen,
+            seed=seed,
+            batch_size=BATCH,
+            folder=run_dir / "evaluation",
+            on_batch=lambda: bar.advance(task),
+        )
+        network.to("cpu")
+        for report in reports[-len(radii) :]:
+            radius = digits(report.threat.eps)
+            proving = bar.add_task(f"certifying at {radius}", total=len(y))
+            records = certify_recorded(
+                network,
+                x,
+                y,
+                report.threat,
+                ladder,
+                meaning,
+                run_dir / "certificates" / f"Linf-{radius}.jsonl",
+                ~report.robust_mask.cpu(),
+                functools.partial(bar.advance, proving),
+            )
+            rows.append(_row(reports[0], report, records))
+    result = {
+        "run": str(run_dir),
+        "data": {"name": dataset.name, "fingerprint": dataset.fingerprint()},
+        "norm": "Linf",
+        "bounds": threat.bounds,
+        "methods": wanted,
+        "nodes": nodes,
+        "semantics": str(meaning),
+        "attack": {"attacks": list(chosen), "steps": steps, "restarts": restarts, "seed": seed},
+        "curve": rows,
+        "provenance": provenance(),
+    }
+    write_atomically(run_dir / "certification.json", json.dumps(result, indent=1))
+    if as_json:
+        typer.echo(json.dumps(result))
+        return
+    show(_table(rows, f"{meaning} semantics, {', '.join(wanted)}"), least=80)
+    say(box_of(threat, reports))
+    for row in rows:
+        if row["contradictions"]:
+            say(f"alarm at {digits(row['eps'])}: broken and certified: {row['contradictions']}")
+    say(f"The certificates are in {run_dir / 'certificates'}.")
+
+
+def _row(
+    clean: RobustnessReport, report: RobustnessReport, records: Sequence[Mapping[str, Any]]
+) -> dict[str, Any]:
+    """What is certified, attacked and clean at one radius."""
+    proved = [record for record in records if record["certified"]]
+    return {
+        "eps": report.threat.eps,
+        "certified": RobustnessPoint(report.threat.eps, len(proved), len(records)).to_json(),
+        "attacked": report.robust.to_json(),
+        "clean": clean.robust.to_json(),
+        "by_method": dict(Counter(record["method"] for record in proved)),
+        "contradictions": [r["key"]["index"] for r in proved if r["key"]["broken"]],
+        "seconds_each": sum(record["seconds"] for record in records) / len(records),
+    }
+
+
+def _table(rows: Sequence[Mapping[str, Any]], title: str) -> Table:
+    table = Table(title=literal(title))
+    table.add_column("eps", justify="right")
+    for header in ("certified %", "95% interval", "attacked %", "95% interval", "clean %"):
+        table.add_column(header, justify="right", no_wrap=True)
+    table.add_column("examples", justify="right")
+    for row in rows:
+        cells = [
+            cell
+            for name in ("certified", "attacked")
+            for cell in (percent(row[name]["accuracy"]), percent(None, row[name]["interval"]))
+        ]
+        clean = percent(row["clean"]["accuracy"])
+        table.add_row(digits(row["eps"]), *cells, clean, str(row["clean"]["examples"]))
+    return table

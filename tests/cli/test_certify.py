@@ -1,0 +1,183 @@
+"""`holonet certify`: certified, attacked and clean accuracy, and a record of each example."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from typer.testing import CliRunner
+
+from holonet.certify import certify
+from holonet.cli.main import app
+from holonet.errors import ConfigError, HolonetError, InputTypeError, UnknownNameError
+from holonet.threats import ThreatModel
+from holonet.training import load_run
+
+QUICK = ["--steps", "3", "--examples", "20", "--eps", "0.02"]
+
+
+def invoke(*arguments: str) -> Any:
+    return CliRunner().invoke(app, list(arguments))
+
+
+def certified(folder: Path, *options: str) -> dict[str, Any]:
+    result = invoke("certify", "--run-dir", str(folder), "--json", *options)
+    assert result.exit_code == 0, result.output
+    return json.loads(result.stdout)
+
+
+def failure(result: Any) -> HolonetError:
+    assert isinstance(result.exception, HolonetError), result.output
+    return result.exception
+
+
+def trained(folder: Path, *options: str) -> Path:
+    line = ["--hidden", "16,8", "--epochs", "8", "--rule", "linearized", "--eps", "0.05"]
+    result = invoke("train", "--run-dir", str(folder), *line, *options, "--json")
+    assert result.exit_code == 0, result.output
+    return folder
+
+
+@pytest.fixture(scope="module")
+def squares(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("runs") / "squares"
+    return trained(folder, "--coefficients", "real", "--threshold", "shared")
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return trained(tmp_path_factory.mktemp("runs") / "whole", "--activation", "tanh")
+
+
+def test_the_numbers_are_those_of_certify_and_of_the_records(squares: Path) -> None:
+    found = certified(squares, *QUICK, "--semantics", "exact", "--methods", "intervals,tangents")
+    _, data, network = load_run(squares)
+    x, y = data.x_test[:20], data.y_test[:20]
+    proofs = certify(network, x, y, ThreatModel("Linf", 0.02), ["intervals", "tangents"])
+    (row,) = found["curve"]
+    assert row["certified"]["correct"] == sum(p.holds for p in proofs)
+    lines = (squares / "certificates" / "Linf-0.02.jsonl").read_text().splitlines()
+    margins = [json.loads(line)["margin"] for line in lines]
+    assert sorted(margins) == pytest.approx(sorted(p.margin for p in proofs), rel=1e-6)
+    assert json.loads((squares / "certification.json").read_text()) == found
+    assert row["certified"]["interval"][0] <= row["certified"]["accuracy"]
+
+
+def test_certified_is_at_most_attacked_at_most_clean(squares: Path) -> None:
+    found = certified(squares, "--steps", "10", "--examples", "60", "--eps", "0.05,0.02")
+    assert found["methods"] == ["intervals", "second_order", "splits"]
+    assert found["semantics"] == "executed float32"
+    assert [row["eps"] for row in found["curve"]] == [0.02, 0.05]
+    for row in found["curve"]:
+        counts = [row[name]["correct"] for name in ("certified", "attacked", "clean")]
+        assert counts == sorted(counts)
+        assert not row["contradictions"]
+        assert sum(row["by_method"].values()) == counts[0]
+    assert found["curve"][0]["certified"]["correct"] > 0
+
+
+def test_other_networks_take_intervals_and_tangents(whole: Path) -> None:
+    found = certified(whole, *QUICK, "--eps", "0.001")
+    assert found["methods"] == ["intervals", "tangents"]
+    assert found["curve"][0]["certified"]["correct"] > 0
+
+
+def test_a_second_call_takes_what_is_there(
+    squares: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(squares, copy)
+    before = certified(copy, *QUICK)
+
+    def never(model: Any, x: Any, *_: Any) -> list[Any]:
+        assert not len(x)
+        return []
+
+    monkeypatch.setattr("holonet.certify.records.certify", never)
+    assert certified(copy, *QUICK)["curve"] == before["curve"]
+
+
+def test_a_call_that_was_interrupted_keeps_finished_examples(
+    squares: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(squares, copy)
+    shutil.rmtree(copy / "certificates", ignore_errors=True)
+    import holonet.certify.records as module
+
+    true, calls = module.certify, [0]
+
+    def killed(*arguments: Any) -> Any:
+        calls[0] += 1
+        if calls[0] == 3:
+            raise KeyboardInterrupt
+        return true(*arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(module, "certify", killed)
+        assert invoke("certify", "--run-dir", str(copy), *QUICK).exit_code != 0
+    lines = (copy / "certificates" / "Linf-0.02.jsonl").read_text().splitlines()
+    assert 0 < len(lines) < 20
+    resumed = certified(copy, *QUICK)
+    after = (copy / "certificates" / "Linf-0.02.jsonl").read_text().splitlines()
+    assert after[: len(lines)] == lines
+    assert len(after) == 20
+    fresh = certified(squares, *QUICK)
+    assert resumed["curve"][0]["certified"] == fresh["curve"][0]["certified"]
+
+
+def test_text_has_the_table_and_the_place_of_the_records(squares: Path) -> None:
+    result = invoke("certify", "--run-dir", str(squares), *QUICK)
+    assert result.exit_code == 0, result.output
+    for text in ("certified %", "attacked %", "clean %", "executed float32", "certificates"):
+        assert text in " ".join(result.stdout.split())
+
+
+def test_what_is_certified_and_broken_is_an_alarm(
+    squares: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from holonet.cli import certify as command
+
+    true = command.certify_recorded
+
+    def wrong(*arguments: Any) -> list[dict[str, Any]]:
+        found = true(*arguments)
+        return [
+            {**r, "certified": True, "key": {**r["key"], "broken": i == 4}}
+            for i, r in enumerate(found)
+        ]
+
+    monkeypatch.setattr("holonet.cli.certify.certify_recorded", wrong)
+    result = invoke("certify", "--run-dir", str(squares), *QUICK)
+    assert "alarm at 0.02: broken and certified: [4]" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("options", "kind", "hint"),
+    [
+        (["--eps", "-0.1"], ConfigError, "eps=-0.1"),
+        (["--methods", "magic"], UnknownNameError, "magic"),
+        (["--attack", "pdg"], UnknownNameError, "'pgd'"),
+    ],
+)
+def test_bad_options_are_refused(
+    squares: Path, options: list[str], kind: type[HolonetError], hint: str
+) -> None:
+    error = failure(invoke("certify", "--run-dir", str(squares), *options))
+    assert isinstance(error, kind)
+    assert hint in str(error)
+
+
+def test_a_method_that_is_not_for_the_network_is_refused(whole: Path) -> None:
+    options = [*QUICK, "--methods", "second-order"]
+    error = failure(invoke("certify", "--run-dir", str(whole), *options))
+    assert isinstance(error, InputTypeError)
+    assert "intervals and tangents" in str(error)
+
+
+def test_the_stream_of_torch_is_not_touched(squares: Path) -> None:
+    state = torch.get_rng_state()
+    certified(squares, *QUICK)
+    assert torch.equal(state, torch.get_rng_state())
