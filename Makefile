@@ -4,13 +4,14 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help demo check test test-slow gpu lint format constraints clean
+.PHONY: help demo check test test-slow docs gpu lint format constraints clean
 
 help:
 	@echo "make demo       train, attack and report on bundled data (about a minute after installation)"
 	@echo "make test       the test suite, without the tests that are marked slow"
-	@echo "make check      ruff, pyright and the test suite, as continuous integration runs them"
+	@echo "make check      ruff, pyright, the site and the test suite, as continuous integration runs them"
 	@echo "make test-slow  the tests that are marked slow, and the laws with 5,000 examples (half an hour)"
+	@echo "make docs       build the site into site/; a warning is an error"
 	@echo "make gpu        on a machine with a card: check its kernels' memory accesses, then time them"
 	@echo "make lint       ruff and pyright"
 	@echo "make format     let ruff rewrite what it can"
@@ -26,7 +27,7 @@ $(READY): pyproject.toml constraints.txt
 demo: $(READY)
 	$(BIN)/holonet demo --out reports/demo --overwrite
 
-check: lint test
+check: lint docs test
 
 test: $(READY)
 	HYPOTHESIS_PROFILE=$${HYPOTHESIS_PROFILE:-ci} $(BIN)/python -m pytest -n auto --dist worksteal -m "not slow"
@@ -34,6 +35,9 @@ test: $(READY)
 test-slow: $(READY)
 	HYPOTHESIS_PROFILE=ci $(BIN)/python -m pytest -n auto --dist worksteal -m slow
 	HYPOTHESIS_PROFILE=deep $(BIN)/python -m pytest -o addopts="--import-mode=importlib -ra" -n auto --dist worksteal --timeout 7200 tests/laws
+
+docs: $(READY)
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 gpu: $(READY)
 	@command -v compute-sanitizer >/dev/null || { echo "compute-sanitizer is missing: it comes with the CUDA toolkit"; exit 1; }
@@ -54,5 +58,5 @@ constraints: $(READY)
 	mv $(VENV)/constraints.txt constraints.txt
 
 clean:
-	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis
+	rm -rf site $(VENV) .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
