@@ -17,7 +17,7 @@ TINY = study.Size(
     planar_seeds=2,
     weights=(0.0, 0.1),
     transfer_seeds=1,
-    training=Training(hidden=(8,), epochs=4, batch_size=8, lr=2e-2),
+    training=Training(hidden=(8,), epochs=4, batch_size=20, lr=4e-2),
     attack=Attack(examples=60, eps=0.1, steps=3),
     train=400,
 )

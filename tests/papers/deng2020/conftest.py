@@ -9,7 +9,7 @@ from holonet.papers.deng2020 import Deng2020
 from holonet.papers.deng2020.measure import Size
 from holonet.studies.runner import StudyResult, reproduce
 
-TINY = Size(starts=4, cap=150, inputs=8, units=30, ball_units=20)
+TINY = Size(starts=4, cap=60, inputs=8, units=30, ball_units=20)
 
 
 @pytest.fixture(scope="session")

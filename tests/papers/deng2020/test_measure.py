@@ -47,8 +47,8 @@ def test_ascents_have_a_number_for_every_start(tiny: StudyResult, net: str) -> N
         assert torch.tensor(run["maximum"]).shape == (len(SCALES), starts)
         table = torch.tensor(run["iterations"])
         assert (table.diff(dim=0) >= 0).all()  # a stricter tolerance takes longer
-        assert (table <= 150).all()
-        arrived = torch.tensor(run["maximum"]) & (table[MAIN] == 150)
+        assert (table <= 60).all()
+        arrived = torch.tensor(run["maximum"]) & (table[MAIN] == 60)
         assert arrived.float().mean() < 0.2  # a point that was never near is no maximum
     assert torch.tensor(result["ratios"]["iterations"]).shape[1] == len(RATIOS)
     assert len(result["widths"]) == len(WIDTHS)
@@ -96,5 +96,5 @@ def test_complex_perturbations_have_no_maximum_inside() -> None:
 @pytest.mark.parametrize("part", ["ascent", "landscape", "ball"])
 def test_a_measurement_repeats(tiny: StudyResult, part: str) -> None:
     key = f"complex-sin-{part}-seed1"
-    size = Size(starts=4, cap=150, inputs=8, units=30, ball_units=20)
+    size = Size(starts=4, cap=60, inputs=8, units=30, ball_units=20)
     assert measure(Settings(part, "complex-sin", 1, size)) == tiny.results[key]
