@@ -11,7 +11,8 @@ import pytest  # noqa: E402
 import torch  # noqa: E402
 from hypothesis import HealthCheck, settings  # noqa: E402
 
-from annotations import install  # noqa: E402
+import annotations  # noqa: E402
+import zero_tangents  # noqa: E402
 
 if not torch.cuda.is_available():
     # Triton's kernels run in its interpreter, which is chosen when they are defined
@@ -28,7 +29,8 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "dev"))
 
 torch.set_num_threads(1)
 
-install()
+annotations.install()
+REMEMBERING = zero_tangents.install()
 
 
 def pytest_collection_finish() -> None:
