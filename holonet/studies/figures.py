@@ -16,7 +16,7 @@ __all__ = ["BANDS", "Lines", "interval_figure"]
 BANDS = "Lines are medians over seeds, bands the range."
 """What `Lines` draws, for a caption."""
 
-MANY = 6  # values over which the axis has its own ticks
+MANY = 24  # characters of labels, over which the axis has its own ticks
 
 Number = float | int
 
@@ -101,8 +101,9 @@ class Lines:
             ax.plot(x, power, ":", color=MUTED, label=label)
         ax.set(xscale="log", yscale="log")
         places = sorted({value for x, _ in lines.values() for value in x})
-        if len(places) <= MANY:
-            ax.set_xticks(places, [f"{value:g}" for value in places])
+        labels = [f"{value:g}" for value in places]
+        if len("".join(labels)) <= MANY:
+            ax.set_xticks(places, labels)
             ax.set_xticks([], minor=True)
         label_axes(ax, self.xlabel, self.ylabel, self.title or None)
         if legend:

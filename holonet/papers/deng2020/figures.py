@@ -113,7 +113,7 @@ def _figure(panels: Sequence[Lines], slices: Sequence[Number] = (), cap: int | N
     from holonet.plots.style import MUTED
 
     rows, count = 1 + bool(slices), len(panels)
-    figure, axes = new_figure(3.5 + 3.2 * count, 3.9 * rows, rows=rows, columns=count)
+    figure, axes = new_figure(3.4 + 2.6 * count, 3.6 * rows, rows=rows, columns=count)
     for ax, panel in zip(axes, panels, strict=False):
         panel.draw(ax)
         if cap is not None:

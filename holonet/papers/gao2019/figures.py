@@ -108,7 +108,8 @@ def thresholds(results: Results) -> Section:
     return Section(
         "Thresholds of two balls",
         figure=_panels([Lines("d", "least ratio of radius to half distance", lines)]),
-        caption="Where all labellings of d basis vectors are realized, from each line upwards.",
+        caption="Where all labellings of d basis vectors are realized, from each line upwards. At "
+        "d = 2 free centers need no radius, which is off the axis.",
     )
 
 
@@ -122,7 +123,7 @@ def _panels(panels: Sequence[Lines]) -> Any:
     """Side by side, with one legend."""
     from holonet.plots import new_figure
 
-    figure, axes = new_figure(2.4 + 3.4 * len(panels), 3.8, columns=len(panels))
+    figure, axes = new_figure(2.6 + 2.8 * len(panels), 3.8, columns=len(panels))
     for ax, panel in zip(axes, panels, strict=True):
         panel.draw(ax, legend=ax is axes[-1])
     return figure
