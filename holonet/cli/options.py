@@ -129,8 +129,8 @@ def typed_command(ctx: typer.Context, without: Iterable[str] = ("out", "as_json"
             value = ctx.params[parameter.name]
             if parameter.param_type_name == "argument":
                 words.append(str(value))
-            elif value is True:
-                words.append(parameter.opts[0])
+            elif isinstance(value, bool):
+                words.append((parameter.opts if value else parameter.secondary_opts)[0])
             else:
                 values = value if isinstance(value, list) else [value]
                 words += [word for one in values for word in (parameter.opts[0], str(one))]

@@ -7,6 +7,7 @@ from typer.testing import CliRunner
 
 import holonet.cli.hypothesis as module
 from holonet.cli.main import app
+from holonet.cli.options import typed_command
 from holonet.errors import ConfigError, DataError, UnknownNameError
 
 
@@ -16,12 +17,17 @@ def invoke(*arguments: str) -> Any:
 
 def test_options_reach_the_study(monkeypatch: pytest.MonkeyPatch) -> None:
     runs: list[Any] = []
-    monkeypatch.setattr(module, "run", lambda *args, **options: runs.append((args[1], options)))
+
+    def run(ctx: Any, study: Any, out: Any, **how: Any) -> None:
+        runs.append((study, how, typed_command(ctx)))
+
+    monkeypatch.setattr(module, "run", run)
     options = ["--claims", "H1a,H2", "--attack", "strong", "--eps", "0.2", "--lr", "0.003"]
     options += ["--activations", "square,relu", "--no-controls"]
     done = invoke(*options, "--seeds", "4", "--epochs", "3", "--quick", "--processes", "2")
     assert done.exit_code == 0, done.output
-    ((study, how),) = runs
+    ((study, how, command),) = runs
+    assert "--activations square,relu --no-controls --attack strong" in command
     assert study.chosen == ("H1a", "H2-defect", "H2-energy", "H2-singularity")
     assert (study.attack, study.eps, study.lr) == ("strong", 0.2, 0.003)
     assert (study.activations, study.controls) == (("square", "relu"), False)
