@@ -269,11 +269,14 @@ def analytic_activations(results: Results) -> Effects:
         return [*analytic], [*piecewise]
 
     run, (_, piecewise) = groups("linearized", *ACTIVATIONS), two("linearized")
+    left_out = [name for name in ACTIVATIONS if name not in run]
+    sides = (", ".join(name for name in run if name in names) for names in (ANALYTIC, PIECEWISE))
+    name = " minus ".join(sides if left_out else ("analytic", "piecewise"))
     return _comparison(
-        {"analytic minus piecewise": two("linearized")},
+        {name: two("linearized")},
         {name: ([own], piecewise) for name, own in run.items()},
         {f"analytic, {rule} training": two(rule) for rule in RULES[1:]},
-        [name for name in ACTIVATIONS if name not in run],
+        left_out,
     )
 
 
@@ -285,11 +288,15 @@ def complex_coefficients(results: Results) -> Effects:
         wanted = {"activation": name, "rule": "linearized"}
         own = [_main(results, coefficients=c, match=match, **wanted) for c, match in kinds]
         run |= {name: own} if all(own) else {}
-    tested, each = {}, {}
+    left_out = [name for name in ANALYTIC if name not in run]
+    alone, tested, each = f" ({', '.join(run)} alone)" if left_out else "", {}, {}
     for number, words in ((1, "equal parameters"), (2, "equal multiply-adds")):
-        tested[words] = [own[0] for own in run.values()], [own[number] for own in run.values()]
+        tested[words + alone] = (
+            [own[0] for own in run.values()],
+            [own[number] for own in run.values()],
+        )
         each |= {f"{name}, {words}": ([own[0]], [own[number]]) for name, own in run.items()}
-    return _comparison(tested, each, None, [name for name in ANALYTIC if name not in run])
+    return _comparison(tested, each, None, left_out)
 
 
 def mixtures(results: Results) -> Effects:

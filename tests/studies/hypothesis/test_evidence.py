@@ -129,6 +129,8 @@ def test_activations_that_were_not_run_are_named() -> None:
     assert found["H1a"].verdict is Verdict.CONFIRMED
     assert "Stated and not run: gelu, softplus, tanh, sin, erf, leaky-relu." in found["H1a"].text
     assert "Stated and not run: gelu, softplus, tanh, sin, erf." in found["H1b"].text
+    assert found["H1a"].effect.startswith("square minus relu, maxout +")
+    assert found["H1b"].effect.startswith("equal parameters (square alone) +")
     assert "Stated and not run" not in verdicts(results)["H1a"].text
     one = {k: r for k, r in some.items() if r["activation"] == "square"}
     assert verdicts(one, ["H1a"])["H1a"].verdict is Verdict.NOT_TESTABLE
