@@ -55,7 +55,7 @@ CORNERS = {
     "hypothesis": ("testing/strategies.py",),
     "mpmath": ("symbolic/",),  # what sympy computes with
     "triton": (),
-    "PIL": ("data/inputs.py",),
+    "PIL": ("data/image_folder.py",),
     "sklearn": ("data/images.py", "data/photographs.py", "interop/"),
     "complextorch": ("nn/", "audit/"),
     "pyautoattack": ("interop/",),

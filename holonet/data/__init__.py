@@ -2,6 +2,7 @@
 
 from holonet.data.catalogue import DATASETS, DatasetEntry, load_dataset
 from holonet.data.dataset import Dataset, stratified_split
+from holonet.data.image_folder import load_image_folder
 from holonet.data.images import load_digits, load_idx, load_mnist, read_idx
 from holonet.data.inputs import Inputs, load_inputs
 from holonet.data.lift import analytic_signal, embed, pair, phase
@@ -22,6 +23,7 @@ __all__ = [
     "load_dataset",
     "load_digits",
     "load_idx",
+    "load_image_folder",
     "load_inputs",
     "load_mnist",
     "load_npz",

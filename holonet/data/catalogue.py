@@ -8,6 +8,7 @@ from types import MappingProxyType
 
 from holonet._arguments import checked
 from holonet.data.dataset import Dataset
+from holonet.data.image_folder import load_image_folder
 from holonet.data.images import MNIST_SOURCE, load_digits, load_mnist
 from holonet.data.photographs import load_photographs
 from holonet.data.synthetic import two_rings
@@ -15,6 +16,8 @@ from holonet.data.tabular import load_npz
 from holonet.errors import DataError, UnknownNameError
 
 __all__ = ["DATASETS", "DatasetEntry", "absolute", "canonical_name", "load_dataset"]
+
+NPZ = ".npz"
 
 
 @dataclass(frozen=True)
@@ -78,10 +81,11 @@ DATASETS: Mapping[str, DatasetEntry] = MappingProxyType(
 
 @checked
 def load_dataset(name: str, root: str | Path | None = None, *, seed: int = 0) -> Dataset:
-    """The data set of that name, or the one in a .npz file where the name is its path.
+    """The data set of that name, or that of a path: an .npz file, a folder of images by class.
 
     Args:
-        name: a key of `DATASETS` in letters of any case, or a path that ends in .npz.
+        name: a key of `DATASETS` in letters of any case, a path that ends in .npz, or the path of a
+            folder, with a / in it.
         root: the folder with the files of a data set that needs some; unused by the others.
         seed: of the split, where the data set does not come with one.
 
@@ -96,13 +100,15 @@ def load_dataset(name: str, root: str | Path | None = None, *, seed: int = 0) ->
     name = canonical_name(name)
     if name in DATASETS:
         return DATASETS[name].load(None if root is None else absolute(root), seed)
-    if _is_path(name):
+    if name.lower().endswith(NPZ):
         return load_npz(name, seed=seed)
-    raise UnknownNameError("data set", name, [*DATASETS, "<path>.npz"])
+    if _is_path(name):
+        return load_image_folder(name, seed=seed)
+    raise UnknownNameError("data set", name, [*DATASETS, "<path>.npz", "<folder>/"])
 
 
 def canonical_name(name: str) -> str:
-    """The name of a data set in small letters; the path of a .npz file absolute, with ~ resolved.
+    """The name of a data set in small letters; a path absolute, with ~ resolved.
 
     Example:
         >>> canonical_name("MNIST")
@@ -129,4 +135,4 @@ def absolute(path: str | Path) -> str:
 
 
 def _is_path(name: str) -> bool:
-    return name.lower().endswith(".npz")
+    return name.lower().endswith(NPZ) or "/" in name or os.sep in name

@@ -3,30 +3,21 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import torch
-from torch import Tensor
 
 from holonet._arguments import checked
-from holonet._optional import require
 from holonet._types import Labels, Points
 from holonet.data.catalogue import load_dataset
 from holonet.data.dataset import check_examples
-from holonet.data.sizes import LARGEST
+from holonet.data.image_folder import SUFFIXES, read_images
 from holonet.data.tabular import features, labels, read_arrays
 from holonet.errors import DataError
 
 __all__ = ["Inputs", "load_inputs"]
 
-SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
 LAYOUTS = (("x_test", "y_test"), ("x_test",), ("x", "y"), ("x",))
 """Keys of an .npz file, the first ones that it has."""
-MODES = {1: "L", 3: "RGB"}
-"""Channels of an image -> pillow's name for eight bits of each."""
-PLAIN = ("1", "L", "P", "RGB")
-"""What pillow converts to `MODES` without a choice of its own."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,7 +78,7 @@ def _arrays(path: Path) -> Inputs:
 
 
 def _images(folder: Path, shape: tuple[int, ...]) -> Inputs:
-    if len(shape) != 3 or shape[0] not in MODES:
+    if len(shape) != 3 or shape[0] not in (1, 3):
         raise DataError(
             f"{folder} is a folder of images, which have the shape (channels, height, width) with "
             f"1 or 3 channels, and the network takes {shape}: give an .npz file with x"
@@ -95,31 +86,5 @@ def _images(folder: Path, shape: tuple[int, ...]) -> Inputs:
     paths = sorted(p for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file())
     if not paths:
         raise DataError(f"{folder} has no images: they end in {', '.join(SUFFIXES)}")
-    require("PIL", "pillow", "datasets", f"Reading the images in {folder}")
-    if len(paths) * np.prod(shape, dtype=float) * 4 > LARGEST:
-        raise DataError(f"{folder} has {len(paths)} images, too many at once: give a part of them")
-    x = torch.stack([_image(path, shape) for path in paths])
+    x = read_images(paths, shape)
     return Inputs(x, None, tuple(path.relative_to(folder).as_posix() for path in paths))
-
-
-def _image(path: Path, shape: tuple[int, ...]) -> Tensor:
-    """An image of eight bits as numbers in [0, 1]."""
-    from PIL import Image
-
-    channels, height, width = shape
-    try:
-        with Image.open(path) as image:
-            size, mode = image.size, image.mode
-            pixels: Any = None
-            if size == (width, height) and mode in PLAIN:
-                pixels = np.asarray(image.convert(MODES[channels]))
-    except (OSError, ValueError, Image.DecompressionBombError) as error:
-        raise DataError(f"{path} cannot be read as an image: {error}") from None
-    if pixels is None and mode not in PLAIN:
-        raise DataError(f"{path} is an image of the kind {mode}: save it as 8-bit gray or RGB")
-    if pixels is None:
-        raise DataError(
-            f"{path} has {size[0]} x {size[1]} pixels, and the network takes {width} x {height}: "
-            "resize it as the training images were"
-        )
-    return torch.tensor(pixels).reshape(height, width, channels).movedim(2, 0).float() / 255

@@ -29,6 +29,7 @@ from holonet.errors import (
     ShapeError,
 )
 from holonet.nn.modes import evaluating
+from holonet.training.augmentation import augmented
 from holonet.training.config import RunConfig, TrainConfig
 from holonet.training.journal import Journal
 from holonet.training.parallel import (
@@ -237,6 +238,7 @@ def _step(
     share = len(mine) / whole
     seed = mix_seed(state.config.seed, 3 + processes.rank, state.step)
     with _drawing(seed, processes.device), torch.enable_grad():
+        x = augmented(x, state.config.augment)
         terms = rule.terms(state.model, x, y, probes) if len(mine) else {}
         if terms:
             (torch.stack(list(terms.values())).sum() * share).backward()

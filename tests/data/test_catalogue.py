@@ -73,7 +73,7 @@ def test_unknown_names_get_near_misses(name, near):
     with pytest.raises(UnknownNameError, match=f"unknown data set '{name}'.*mean '{near}'") as hit:
         load_dataset(name)
     assert hit.value.near_misses[0] == near
-    assert "Known: <path>.npz, digits, mnist, photographs, rings" in str(hit.value)
+    assert "Known: <folder>/, <path>.npz, digits, mnist, photographs, rings" in str(hit.value)
 
 
 def test_every_entry_describes_itself():

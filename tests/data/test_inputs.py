@@ -106,7 +106,7 @@ def test_images_that_do_not_fit_are_refused(tmp_path: Path) -> None:
     (tmp_path / "broken/a.png").write_bytes(b"no image")
     (tmp_path / "none").mkdir()
     for folder, shape, words in [
-        ("large", (3, 4, 5), r"6 x 4 pixels, and the network takes 5 x 4: resize"),
+        ("large", (3, 4, 5), r"6 x 4 pixels, and 5 x 4 were expected: resize"),
         ("clear", (3, 4, 5), "of the kind RGBA: save it as 8-bit"),
         ("broken", (3, 4, 5), "cannot be read as an image"),
         ("none", (3, 4, 5), r"has no images: they end in \.bmp"),

@@ -29,6 +29,9 @@ class TrainConfig(Section):
     """Factor of the weights that is added to their gradients."""
     schedule: Literal["one-cycle", "constant"] = "one-cycle"
     """Schedule of the learning rate."""
+    augment: Literal["none", "flip", "shift", "flip-shift"] = "none"
+    """What is done to training images at random: mirrored left to right, moved by up to an eighth
+    of each side."""
     seed: Seed = 0
     """Of weights, order of examples and random directions."""
     checkpoint_every: PositiveInt = 200
