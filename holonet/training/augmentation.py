@@ -17,7 +17,9 @@ MOST = 8
 """An image is moved by this part of each side, at most."""
 
 
-def augmented(x: Num[Tensor, "batch *example"], kind: Augmentation | str) -> Tensor:
+def augmented(
+    x: Num[Tensor, "batch *example"], kind: Augmentation | str
+) -> Num[Tensor, "batch *example"]:
     """A batch whose images are each mirrored by chance, moved at random, or both.
 
     Where an image is moved, the pixels of its border are repeated, so that bounds of the data hold.

@@ -47,6 +47,7 @@ def _surrogate(runs: Mapping[str, tuple[int, str]], remark: str = "") -> Test:
     """
 
     def evidence(results: Results) -> Evidence:
+        """Gaps of each network, by its runs."""
         where = {"part": "training", "width": sizes(results, "training", "width")[-1]}
         gaps = {
             f"{network}, {name}": paired_by_seed(
