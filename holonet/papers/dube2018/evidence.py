@@ -28,12 +28,13 @@ Points = dict[str, list[tuple[int, int]]]
 """Name -> (index, dimension) of each critical point."""
 
 
-def cells_of(results: Results, part: str, **wanted: str) -> list[Result]:
-    """The results of a part of the study.
+def cells_of(results: Results, part: str, images: str = "", **wanted: str) -> list[Result]:
+    """The results of a part of the study, on these images if any are given.
 
     Raises:
         DataError: there are none.
     """
+    wanted |= {"images": images} if images else {}
     if not (cells := cells_where(results, part=part, **wanted)):
         raise DataError(f"no result of the part {part!r} is left")
     return cells
@@ -42,7 +43,7 @@ def cells_of(results: Results, part: str, **wanted: str) -> list[Result]:
 def norm_table(results: Results, part: str, images: str = "") -> NormTable:
     """The measured norms of a part by condition, family or spectrum."""
     table: NormTable = {}
-    for cell in cells_of(results, part, **({"images": images} if images else {})):
+    for cell in cells_of(results, part, images):
         named = {cell["family"]: cell["norms"]} if part == "trained" else cell["norms"]
         for name, norms in named.items():
             table.setdefault(name, (cell["n"], []))[1].append(norms)
@@ -73,8 +74,7 @@ def rate(part: str, *kinds: str, rms: bool = True) -> Callable[[Results], Eviden
             slopes |= {f"{k}{shown}": i for k, i in _slopes(table, rms=rms).items()}
             boot = _slopes(table, rms=rms, bootstrap=True)
             beside |= {f"{k}{shown}, bootstrap over seeds": i for k, i in boot.items()}
-            cells = cells_of(results, part, **({"images": images} if images else {}))
-            remarks.append(_search(cells, images or part))
+            remarks.append(_search(cells_of(results, part, images), images or part))
         return Evidence([Criterion(slopes, "below", RATE)], beside, " ".join(remarks))
 
     return evidence

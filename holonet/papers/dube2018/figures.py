@@ -43,7 +43,7 @@ def _accuracies(results: Results, *kinds: str) -> Table:
     rows = []
     for images in kinds:
         for family in norm_table(results, "trained", images):
-            own = cells_of(results, "trained", images=images, family=family)
+            own = cells_of(results, "trained", images, family=family)
             means = 100 * np.mean([cell["accuracy"] for cell in own], 0)
             shown = ", ".join(f"{n}: {a:.1f}" for n, a in zip(own[0]["n"], means, strict=True))
             rows.append([images, family, shown])
