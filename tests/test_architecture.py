@@ -38,7 +38,7 @@ ROWS = {
     "training": 8,
     "diagnostics": 8,
     "testing": 8,
-    "interop": 8,
+    "interop": 9,
     "bench": 9,
     "plots": 9,
     "studies": 10,
@@ -65,7 +65,8 @@ CORNERS = {
     "typer": ("cli/",),
     "pydantic": ("training/config/",),
     "lightning_fabric": ("training/parallel.py",),
-    "safetensors": ("training/checkpoint.py",),
+    "onnxruntime": ("interop/",),
+    "safetensors": ("training/checkpoint.py", "interop/export.py"),
     "tomli_w": ("training/config/run.py",),
 }
 

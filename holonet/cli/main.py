@@ -147,6 +147,11 @@ _command(
     lambda: import_module("holonet.cli.certify").certify_run,
 )
 _command(
+    "export",
+    "Write a trained network as ONNX, torch.export or safetensors, and compare the file with it.",
+    lambda: import_module("holonet.cli.export").export,
+)
+_command(
     "compare",
     "Every network, with every threshold, under every rule: accuracies, and what a step costs.",
     lambda: import_module("holonet.cli.compare").compare,

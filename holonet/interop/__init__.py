@@ -1,7 +1,9 @@
-"""Bridges to attack libraries, one file for each."""
+"""Bridges to other tools: attack libraries, ONNX and torch.export."""
 
 from holonet.interop.autoattack import AutoAttackResult, autoattack, require_autoattack
+from holonet.interop.export import FORMATS, Exported, export
 from holonet.interop.layout import ImageLayout
+from holonet.interop.real import RealForm, to_real
 from holonet.interop.toolkits import (
     external,
     from_art,
@@ -11,13 +13,18 @@ from holonet.interop.toolkits import (
 )
 
 __all__ = [
+    "FORMATS",
     "AutoAttackResult",
+    "Exported",
     "ImageLayout",
+    "RealForm",
     "autoattack",
+    "export",
     "external",
     "from_art",
     "from_foolbox",
     "from_torchattacks",
     "require_autoattack",
     "require_toolkit",
+    "to_real",
 ]

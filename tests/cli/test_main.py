@@ -39,6 +39,7 @@ COMMANDS = [
     "info",
     "predict",
     "certify",
+    "export",
     "compare",
     "demo",
     "reproduce",
@@ -133,7 +134,7 @@ for hidden, line in json.load(sys.stdin):
 # all but sympy and mpmath, without which torch's optimizers are not imported
 EXTRAS = (
     "matplotlib,jinja2,sklearn,hypothesis,pyautoattack,triton,torchattacks,foolbox,art,"
-    "beartype,pytest,mkdocs"
+    "onnx,onnxruntime,onnxscript,beartype,pytest,mkdocs"
 )
 
 
@@ -265,7 +266,8 @@ def test_the_library_is_imported_without_the_packages_of_command_and_training() 
 
 def test_every_module_but_those_that_draw_is_imported_with_the_core_alone() -> None:
     may = ("holonet.plots", "holonet.experiments.demo_report",
-           "holonet.experiments.comparison_report", "holonet.testing.strategies")  # fmt: skip
+           "holonet.experiments.comparison_report", "holonet.testing.strategies",
+           "holonet.interop.sklearn")  # fmt: skip
     names = [m.name for m in pkgutil.walk_packages(holonet.__path__, "holonet.", lambda _: None)]
     needed = [n for n in names if not n.startswith(may) and n != "holonet.__main__"]
     blocked = sorted({*EXTRAS.split(",")} - {"pytest"})  # the plugin is pytest's own

@@ -1,0 +1,61 @@
+"""`holonet export`: a run's network in a file, by one command."""
+
+import json
+from pathlib import Path
+from typing import Any, get_args
+
+import numpy as np
+import pytest
+import torch
+from typer.testing import CliRunner
+
+import holonet
+from holonet.cli.export import Kind
+from holonet.cli.main import app
+from holonet.errors import CheckpointError
+from holonet.interop.export import Format
+
+
+def invoke(*arguments: object) -> Any:
+    return CliRunner().invoke(app, list(map(str, arguments)))
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("runs") / "one"
+    small = "--train-size 200 --test-size 30 --hidden 8 --epochs 1 --json"
+    assert invoke("train", "--run-dir", folder, *small.split()).exit_code == 0
+    return folder
+
+
+def test_kinds_are_the_formats() -> None:
+    assert [kind.value for kind in Kind] == list(get_args(Format))
+
+
+def test_onnx_gives_the_logits_of_the_loaded_network(run: Path, tmp_path: Path) -> None:
+    runtime = pytest.importorskip("onnxruntime")
+    out = tmp_path / "digits.onnx"
+    shown = invoke("export", run, "--out", out)
+    assert shown.exit_code == 0, shown.output
+    assert "input x of shape (batch, 1, 8, 8), output logits" in shown.stdout
+    x = torch.rand(3, 1, 8, 8)
+    session = runtime.InferenceSession(str(out), providers=["CPUExecutionProvider"])
+    found = session.run(["logits"], {"x": x.numpy()})[0]
+    np.testing.assert_allclose(found, holonet.load(run)(x).detach().numpy(), atol=1e-5)
+
+
+@pytest.mark.parametrize("kind", ["torch-export", "safetensors"])
+def test_without_out_the_file_has_the_name_of_the_run(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    result = json.loads(invoke("export", run, "--to", kind, "--json").stdout)
+    assert Path(result["file"]).exists()
+    assert Path(result["file"]).stem == "one"
+    assert result["difference"] <= 1e-5
+
+
+def test_an_unfinished_run_is_refused(run: Path, tmp_path: Path) -> None:
+    (tmp_path / "config.toml").write_text((run / "config.toml").read_text())
+    refused = invoke("export", tmp_path, "--out", tmp_path / "n.onnx")
+    assert isinstance(refused.exception, CheckpointError)
