@@ -16,7 +16,7 @@ if TYPE_CHECKING:
         nn,
         regularizers,
     )
-    from holonet.training import load_model as load
+    from holonet.training import load
 
 __all__ = [
     "attacks",
@@ -37,7 +37,7 @@ __version__ = "0.1.0"
 def __getattr__(name: str) -> Any:
     """A unit, or `load`, imported when it is first asked for: the command needs few of them."""
     if name == "load":
-        return importlib.import_module("holonet.training").load_model
+        return importlib.import_module("holonet.training").load
     if name in __all__:
         return importlib.import_module(f"holonet.{name}")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -32,7 +32,7 @@ from holonet.training import (
     TrainConfig,
     build_model,
     fit,
-    load_model,
+    load,
     load_run,
 )
 
@@ -225,6 +225,6 @@ def test_paths_may_be_texts_and_moved_data_leave_the_network(tmp_path) -> None:
         fit(build_model(run, data), data, run.rule.build(), run=run, run_dir=folder)
     assert load_run(folder)[1].name == "own"
     file.unlink()
-    with pytest.raises(DataError, match="load_model needs no data"):
+    with pytest.raises(DataError, match=r"holonet\.load needs no data"):
         load_run(folder)
-    assert load_model(folder)(x[:2]).shape == (2, 4)
+    assert load(folder)(x[:2]).shape == (2, 4)

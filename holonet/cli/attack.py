@@ -54,7 +54,7 @@ from holonet.interop import (
     require_toolkit,
 )
 from holonet.nn.modes import evaluating
-from holonet.training import load_model, load_run
+from holonet.training import load, load_run
 from holonet.training.run_folder import require_inside, require_trained_on
 
 __all__ = ["BATCH", "attack", "attacks_named", "box_of", "percent", "save_picture", "threat_of"]
@@ -269,7 +269,7 @@ def _networks(folders: Sequence[Path], dataset: Dataset, other_data: bool) -> di
     for folder in folders:
         if not other_data:
             require_trained_on(folder, dataset)
-        found[printable(str(folder))] = network = load_model(folder)
+        found[printable(str(folder))] = network = load(folder)
         try:
             logits = network(dataset.x_test[:1])
         except HolonetError as error:

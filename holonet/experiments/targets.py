@@ -18,7 +18,7 @@ from holonet._named_object import (
 )
 from holonet.data import Dataset
 from holonet.errors import ConfigError, HolonetError
-from holonet.training import load_model, load_run
+from holonet.training import load, load_run
 
 __all__ = ["FORMS", "Target", "load_target"]
 
@@ -68,7 +68,7 @@ def load_target(text: str, *, with_data: bool = False) -> Target:
         if with_data:
             _, data, model = load_run(path)
             return Target(text, "run", model, data)
-        return Target(text, "run", load_model(path))
+        return Target(text, "run", load(path))
     if path.suffix == ".pt2":
         return Target(text, "exported program", _exported(path))
     if path.suffix in (".pt", ".pth", ".ts", ".torchscript"):

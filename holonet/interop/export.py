@@ -97,14 +97,14 @@ def _program(model: nn.Module, x: Tensor) -> tuple[RealForm, torch.export.Export
     batch = torch.export.Dim("batch")
     try:
         with _quiet():
-            return form, torch.export.export(form, (planar(x),), dynamic_shapes={"x": {0: batch}})
+            return form, torch.export.export(form, (_planar(x),), dynamic_shapes={"x": {0: batch}})
     except Exception as error:  # of any kind: torch runs the model of others
         raise ConfigError(
             f"torch.export cannot follow {type(model).__name__}: {first_sentence(error)}"
         ) from error
 
 
-def planar(x: Points) -> Tensor:
+def _planar(x: Points) -> Tensor:
     """What the real form takes."""
     return torch.view_as_real(x.resolve_conj()) if x.is_complex() else x
 
@@ -116,7 +116,7 @@ def _torch_export(model: nn.Module, x: Tensor) -> Written:
         torch.export.save(program, file)
         file.seek(0)
         read = torch.export.load(file).module()
-    return file.getvalue(), lambda x: read(planar(x)).detach()
+    return file.getvalue(), lambda x: read(_planar(x)).detach()
 
 
 def _onnx(model: nn.Module, x: Tensor) -> Written:
@@ -138,7 +138,7 @@ def _onnx(model: nn.Module, x: Tensor) -> Written:
     session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
 
     def run(x: Tensor) -> Tensor:
-        return torch.from_numpy(session.run(None, {"x": planar(x).numpy()})[0])
+        return torch.from_numpy(session.run(None, {"x": _planar(x).numpy()})[0])
 
     return content, run
 
@@ -151,7 +151,7 @@ def _safetensors(model: nn.Module, x: Tensor) -> Written:
     def run(x: Tensor) -> Tensor:
         with torch.no_grad():
             value = torch.func.functional_call(model, read, (x,))
-        return planar(value)
+        return _planar(value)
 
     return content, run
 

@@ -62,7 +62,7 @@ class Constant(nn.Module):
         axis: of the channels, counted from the batch axis, or from the end if negative.
     """
 
-    def __init__(self, numbers: Inexact[Tensor, "*_shape"], axis: int) -> None:
+    def __init__(self, numbers: Inexact[Tensor, "*channels"], axis: int) -> None:
         super().__init__()
         self.axis = axis
         self.real = nn.Parameter(numbers.detach().real.clone())

@@ -32,7 +32,7 @@ from holonet.training.rules import (
     first_order_loss,
     shaham,
 )
-from holonet.training.run_folder import build_model, load_data, load_model, load_run, open_run
+from holonet.training.run_folder import build_model, load, load_data, load_run, open_run
 from holonet.training.selection import Trial, WeightChoice, choose_weight
 
 __all__ = [
@@ -63,8 +63,8 @@ __all__ = [
     "first_order_loss",
     "fit",
     "latest_checkpoint",
+    "load",
     "load_data",
-    "load_model",
     "load_run",
     "load_weights",
     "open_run",

@@ -85,7 +85,7 @@ def fit(
         resume: go on from the newest whole checkpoint in run_dir, from the start if there is
             none yet. A finished run is read back, and nothing is trained.
         run: the configuration that data, network and rule were made from. It is kept with the
-            weights, which `load_run` and `load_model` need.
+            weights, which `load_run` and `load` need.
         progress: draw a progress bar on stderr.
         on_step: called with the number of finished steps after each.
 

@@ -21,8 +21,8 @@ __all__ = [
     "build_model",
     "finished_run",
     "forget_run",
+    "load",
     "load_data",
-    "load_model",
     "load_run",
     "open_run",
     "require_inside",
@@ -231,7 +231,7 @@ def build_model(config: RunConfig, data: Dataset) -> nn.Module:
 
 
 @checked
-def load_model(path: str | Path) -> nn.Module:
+def load(path: str | Path) -> nn.Module:
     """The trained network of a finished run, in eval mode; its data are not needed.
 
     Args:
@@ -250,11 +250,11 @@ def require_trained_on(path: Path, data: Dataset) -> None:
     """Refuse a finished run that was trained on other data than these.
 
     Args:
-        path: as `load_model` takes it.
+        path: as `load` takes it.
         data: by their fingerprint.
 
     Raises:
-        ConfigError, CheckpointError: as `load_model`.
+        ConfigError, CheckpointError: as `load`.
         DataError: the run is of other data.
     """
     _, _, about = finished_run(path) if path.is_dir() else _model_in(path)
@@ -290,7 +290,7 @@ def load_run(
         data = load_data(config.data)
     except DataError as error:
         raise DataError(
-            f"{error}. The weights of {folder} are whole: load_model needs no data"
+            f"{error}. The weights of {folder} are whole: holonet.load needs no data"
         ) from None
     shape, classes = tuple(about["examples"]["shape"]), about["examples"]["classes"]
     if data.feature_shape != shape or data.num_classes > classes:
@@ -319,7 +319,7 @@ def finished_run(folder: Path) -> tuple[RunConfig, nn.Module, dict]:
             raise ConfigError(
                 f"{folder} has {WEIGHTS} and no {CONFIG}: holonet train writes both, fit the "
                 "weights alone. Build the network and use load_weights, or, where fit was given "
-                f"run=..., load_model({str(folder / WEIGHTS)!r})"
+                f"run=..., holonet.load({str(folder / WEIGHTS)!r})"
             )
         raise ConfigError(
             f"{folder} holds no run, it has no {CONFIG}: give the folder that a run was told to "

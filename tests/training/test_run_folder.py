@@ -22,8 +22,8 @@ from holonet.training import (
     accuracy,
     build_model,
     fit,
+    load,
     load_data,
-    load_model,
     load_run,
     open_run,
 )
@@ -90,7 +90,7 @@ def mine(trained: Path, tmp_path: Path) -> Path:
         ("seed = 3", "seed = 4", "train.seed"),
     ],
 )
-@pytest.mark.parametrize("read", [load_run, load_model])
+@pytest.mark.parametrize("read", [load_run, load])
 def test_an_edited_configuration_is_refused(
     mine: Path, read: Any, before: str, after: str, key: str
 ) -> None:
@@ -114,7 +114,7 @@ def test_another_part_of_the_data_is_refused_unless_it_is_meant(
         load_run(mine)
     _, data, model = load_run(str(mine), other_data=True)
     assert data.fingerprint() != load_data(CONFIG.data).fingerprint()
-    expected = load_model(mine)
+    expected = load(mine)
     assert torch.equal(model(data.x_test), expected(data.x_test))
 
 
@@ -157,9 +157,9 @@ def test_data_that_changed_since_are_refused(tmp_path: Path, key: str) -> None:
     with pytest.raises(DataError, match=r"takes features \(4,\) and knows 2 classes"):
         load_run(tmp_path / "run", other_data=True)
     path.unlink()
-    with pytest.raises(DataError, match="load_model needs no data"):
+    with pytest.raises(DataError, match=r"holonet\.load needs no data"):
         load_run(tmp_path / "run")
-    assert load_model(tmp_path / "run")(torch.rand(1, 4)).shape == (1, 2)
+    assert load(tmp_path / "run")(torch.rand(1, 4)).shape == (1, 2)
 
 
 def test_a_path_is_of_no_working_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -189,7 +189,7 @@ def test_a_model_is_loaded_without_data(tmp_path: Path, model: ModelConfig) -> N
     for path in weights:
         shutil.copy(path, tmp_path)
     for place in (tmp_path / "run", str(tmp_path / "run"), tmp_path / "model.safetensors"):
-        loaded = load_model(place)
+        loaded = load(place)
         assert not loaded.training
         assert torch.equal(loaded(x), trained.eval()(x))
 
@@ -198,7 +198,7 @@ def test_weights_alone_do_not_say_what_they_are_of(tmp_path: Path) -> None:
     data = load_data(CONFIG.data)
     fit(build_model(CONFIG, data), data, CONFIG.rule.build(), CONFIG.train, run_dir=tmp_path)
     with pytest.raises(CheckpointError, match=r"does not say which configuration"):
-        load_model(tmp_path / "model.safetensors")
+        load(tmp_path / "model.safetensors")
 
 
 def test_complex_data_are_refused_by_relu_networks_alone(tmp_path: Path) -> None:
@@ -498,7 +498,7 @@ def test_weights_without_a_configuration_say_how_they_are_read(tmp_path: Path) -
 def test_the_root_loads_a_run_in_one_line(trained: Path) -> None:
     import holonet
 
-    assert holonet.load is load_model
+    assert holonet.load is load
     x = torch.rand(3, *load_run(trained)[1].feature_shape)
     assert torch.equal(holonet.load(trained)(x), load_run(trained)[2](x))
 
