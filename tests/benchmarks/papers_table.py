@@ -87,7 +87,8 @@ def page(records: list[dict[str, Any]]) -> str:
         "where details had to be filled in. Its number is the first that has the verdict of the "
         "whole claim; all must agree for a confirmation. Intervals are at 95%, those of the "
         "analytic-framework hypothesis at 99.3%, for seven claims at once. Core minutes are the "
-        "sum over the cells of a study, each on one core: two cores take half. "
+        "sum over the cells of a study, each on one core: two cores take half. They grow with what "
+        "else the machine does. "
         "[Results](results.md) has what a table cannot say.",
         "",
         *("| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in table),
