@@ -82,7 +82,7 @@ class Hypothesis(Study):
         "Were claims chosen afterwards? Statement, test, least effect and correction of each claim "
         f"stand in the code. p-values are corrected by Holm for all {evidence.CLAIMS_STATED}, "
         "whether or not all are run; intervals that decide are simultaneous (Bonferroni). "
-        "p-values are one-sided, intervals two-sided: an interval can reach 0 where the claim holds.",
+        "p-values are one-sided, intervals two-sided: one can reach 0 where the claim holds.",
         "Do six activations stand for analytic ones, and three for piecewise ones? The seeds do "
         "not say: each activation is shown. The verdict is about these.",
         "Harmonic means here: in the real coordinates of the images. The real part of a "
