@@ -55,6 +55,7 @@ CORNERS = {
     "hypothesis": ("testing/strategies.py",),
     "mpmath": ("symbolic/",),  # what sympy computes with
     "triton": (),
+    "flint": ("certify/check.py",),
     "PIL": ("data/image_folder.py",),
     "sklearn": ("data/images.py", "data/photographs.py", "interop/"),
     "complextorch": ("nn/", "audit/"),

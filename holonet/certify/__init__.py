@@ -2,6 +2,7 @@
 
 from holonet.certify.certificate import Certificate
 from holonet.certify.enclosure import EXACT, Enclosure, Semantics
+from holonet.certify.files import save_certificate, save_network
 from holonet.certify.ladder import METHODS, certify, methods_for, threat_set
 from holonet.certify.methods import Method
 from holonet.certify.network import Network, read
@@ -20,5 +21,7 @@ __all__ = [
     "certify_recorded",
     "methods_for",
     "read",
+    "save_certificate",
+    "save_network",
     "threat_set",
 ]

@@ -1,7 +1,9 @@
 """What a certificate claims, and what it rests on."""
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 from holonet.threats import ThreatModel
 
@@ -23,6 +25,8 @@ class Certificate:
         hypotheses: what was checked for it.
         notes: what kept the bounds from being finite, if anything.
         weights, example: SHA-256 of the model and of the example.
+        witness: for each class what an independent check of its margin needs; empty for methods
+            that it does not know.
     """
 
     label: int
@@ -35,6 +39,7 @@ class Certificate:
     notes: tuple[str, ...]
     weights: str
     example: str
+    witness: Mapping[int, Any] = field(default_factory=dict)
 
     @property
     def margin(self) -> float:

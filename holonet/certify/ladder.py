@@ -87,7 +87,7 @@ def certify(
         remaining = index
         for method in ladder:
             box = Enclosure(whole.center[:, remaining], whole.radius[:, remaining])
-            margins, notes = method.margins(network, box, labels[remaining], semantics)
+            margins, notes, witnesses = method.margins(network, box, labels[remaining], semantics)
             margins.scatter_(1, labels[remaining, None], float("inf"))
             for row, i in enumerate(remaining.tolist()):
                 new = Certificate(
@@ -101,6 +101,7 @@ def certify(
                     notes=tuple(note.text for note in notes if note.example == row),
                     weights=weights,
                     example=tensor_digest([x[i]]),
+                    witness=witnesses[row],
                 )
                 if i not in best or new.margin > best[i].margin:
                     best[i] = new

@@ -2,7 +2,9 @@
 
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from jaxtyping import Bool, Float64
@@ -15,9 +17,9 @@ from holonet.certify.rows import Rows
 from holonet.certify.step import Note, Trace
 from holonet.errors import DomainError, ShapeError
 
-__all__ = ["CHECKED", "INTERVALS", "TANGENTS", "LinearForms", "Method", "may_overflow"]
+__all__ = ["CHECKED", "INTERVALS", "TANGENTS", "Bounds", "LinearForms", "Method", "may_overflow"]
 
-Margins = Float64[Tensor, "batch classes"]
+Bounds = tuple[Float64[Tensor, "batch classes"], list[Note], list[Mapping[int, Any]]]
 
 
 @dataclass(frozen=True)
@@ -37,8 +39,10 @@ class Method(ABC):
     @abstractmethod
     def margins(
         self, network: Network, enclosure: Enclosure, y: Labels, semantics: Semantics
-    ) -> tuple[Margins, list[Note]]:
-        """Lower bounds of z_y - z_k on the enclosure, for each class k, and notes.
+    ) -> Bounds:
+        """Lower bounds of z_y - z_k on the enclosure, for each class k, notes, and witnesses.
+
+        A witness has for each class what an independent check needs, nothing where it needs none.
 
         Raises:
             DomainError: there is no such class.
@@ -82,7 +86,7 @@ class LinearForms(Method):
 
     def margins(
         self, network: Network, enclosure: Enclosure, y: Labels, semantics: Semantics
-    ) -> tuple[Margins, list[Note]]:
+    ) -> Bounds:
         """Of one form for each margin."""
         logits, trace = self.enclose(network, enclosure, y, semantics, sharpen=self.to_front)
         rows = Rows.differences(y, logits.center.shape[2], len(y))
@@ -90,7 +94,8 @@ class LinearForms(Method):
         rows = network.pulled(rows, len(network.steps), stop, trace)
         reached = trace.inputs[network.steps[stop]] if stop < len(network.steps) else logits
         margins = rows.lower(reached)
-        return margins.masked_fill(may_overflow(logits, semantics), -math.inf), trace.notes
+        margins = margins.masked_fill(may_overflow(logits, semantics), -math.inf)
+        return margins, trace.notes, [{}] * len(y)
 
 
 def may_overflow(logits: Enclosure, semantics: Semantics) -> Bool[Tensor, "batch 1"]:

@@ -136,7 +136,8 @@ class ThresholdStep(Step):
 
     def __init__(self, name: str, layer: Threshold) -> None:
         super().__init__(name)
-        self.slope = stored(name, layer.log_slope)[0].exp()
+        (self.log_slope,) = stored(name, layer.log_slope)
+        self.slope = self.log_slope.exp()
         self.middle = stored(name, layer.center)[0]
 
     def image(self, enclosure: Enclosure, trace: Trace) -> Enclosure:

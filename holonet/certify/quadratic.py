@@ -73,8 +73,8 @@ def _weighed(matrices: Forms, weights: Float64[Tensor, "forms n"]) -> Float64[Te
 
 def dual_bound(
     slope: Float64[Tensor, "n"], matrix: Float64[Tensor, "n n"], enough: float = math.inf
-) -> float:
-    """A lower bound of l . t + t^T A t over the box, by a diagonal D >= 0 with A + D >= 0.
+) -> tuple[float, Float64[Tensor, "n"]]:
+    """A lower bound of l . t + t^T A t over the box, and a diagonal D >= 0 with A + D >= 0 for it.
 
     Then the least value is at least -|R^-1 l|^2 / 4 - sum D for A + D = R R^T. D starts at the
     multipliers of a corner that a descent finds, and ascends until the bound is enough, or near
@@ -82,16 +82,17 @@ def dual_bound(
     """
     corner, value = _descend(slope, matrix)
     if enough < math.inf and value <= enough:
-        return -math.inf
+        return -math.inf, torch.zeros_like(slope)
     active = corner.abs() > 0.999
     push = -(slope / 2 + matrix @ corner) / torch.where(corner == 0, 1.0, corner)
     dual = torch.where(active, push, 0.0).clamp(min=0)
-    best = -math.inf
+    best, witness = -math.inf, dual
     for _ in range(_STEPS):
         least = torch.linalg.eigvalsh(matrix + dual.diag())[0].item()
         dual = dual + max(0.0, -least) * 1.01 + 1e-6 * max(1e-12, dual.abs().max().item())
         bound, point = _dual_value(slope, matrix, dual)
-        best = max(best, bound)
+        if bound > best:
+            best, witness = bound, dual
         if best > enough or best >= value - _GAP * abs(value):
             break
         rise = point * point - 1
@@ -99,7 +100,7 @@ def dual_bound(
         dual = (dual + (value - bound) / length * rise).clamp(min=0)
         if not bool(dual.isfinite().all()):
             break
-    return best
+    return best, witness
 
 
 def _dual_value(slope: Tensor, matrix: Tensor, dual: Tensor) -> tuple[float, Tensor]:

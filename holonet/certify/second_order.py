@@ -1,7 +1,9 @@
 """Margins of two layers of squares: exact up to second order, the rest bounded."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from jaxtyping import Float64
@@ -10,10 +12,9 @@ from torch import Tensor
 from holonet._types import Labels
 from holonet.certify.enclosure import EXACT, Enclosure, Semantics
 from holonet.certify.expansion import Expansion, SquareNetwork
-from holonet.certify.methods import CHECKED, Method, may_overflow
+from holonet.certify.methods import CHECKED, Bounds, Method, may_overflow
 from holonet.certify.network import Network
 from holonet.certify.quadratic import dual_bound, forms, largest_moduli, loewner
-from holonet.certify.step import Note
 from holonet.functions.rounding import margin
 
 __all__ = ["SECOND_ORDER", "SecondOrder", "lower_bounds"]
@@ -25,20 +26,23 @@ class SecondOrder(Method):
 
     def margins(
         self, network: Network, enclosure: Enclosure, y: Labels, semantics: Semantics
-    ) -> tuple[Float64[Tensor, "batch classes"], list[Note]]:
+    ) -> Bounds:
         """Example by example; once a margin stays open those behind it are bounded by moduli."""
         logits, trace = self.enclose(network, enclosure, y, semantics)
         front = network.steps[network.front :]
         box = trace.inputs[front[0]] if front else logits
         squares = SquareNetwork(network, box.center.shape[2:])
+        witnesses: list[Mapping[int, Any]] = [{} for _ in range(len(y))]
         margins = torch.full((len(y), logits.center.shape[2]), -math.inf, dtype=torch.float64)
         known = ~may_overflow(logits, semantics)[:, 0] & box.radius[0].flatten(1).isfinite().all(1)
         for i in known.nonzero()[:, 0].tolist():
             label = int(y[i])
             others = [k for k in range(margins.shape[1]) if k != label]
             low, high = box.low[0, i].flatten(), box.high[0, i].flatten()
-            margins[i, others] = self.bounds(squares, low, high, label, others, semantics)
-        return margins, trace.notes
+            found, proofs = self.bounds(squares, low, high, label, others, semantics)
+            margins[i, others] = found
+            witnesses[i] = dict(zip(others, proofs, strict=True))
+        return margins, trace.notes, witnesses
 
     def bounds(
         self,
@@ -48,8 +52,8 @@ class SecondOrder(Method):
         label: int,
         others: list[int],
         semantics: Semantics,
-    ) -> Float64[Tensor, "margins"]:
-        """Lower bounds of the margins of one example over others on a box."""
+    ) -> tuple[Float64[Tensor, "margins"], list[dict[str, Any]]]:
+        """Lower bounds of margins over other classes on a box, and a witness of each."""
         box = Enclosure.between(low[None, None], high[None, None])
         expansion = squares.expand(box.center[0, 0], box.radius[0, 0], label, others, semantics)
         return lower_bounds(expansion)
@@ -68,8 +72,13 @@ SECOND_ORDER = SecondOrder(
 )
 
 
-def lower_bounds(expansion: Expansion) -> Float64[Tensor, "margins"]:
-    """Lower bounds of all margins of an expansion.
+def lower_bounds(
+    expansion: Expansion,
+) -> tuple[Float64[Tensor, "margins"], list[dict[str, Any]]]:
+    """Lower bounds of all margins of an expansion, and what proves them.
+
+    A witness names the free entries, which of the two forms was bounded, and the dual point, which
+    is empty where moduli were enough.
 
     Moduli come first. From the least margin on, those that they leave open are bounded by dual
     points, until one stays open.
@@ -77,24 +86,30 @@ def lower_bounds(expansion: Expansion) -> Float64[Tensor, "margins"]:
     splittings = _splittings(expansion)
     gamma = EXACT.gamma(len(expansion.free) + 8)
     linear = expansion.slope.abs().sum(1) * (1 + gamma)
-    best = torch.full_like(expansion.constant, -math.inf)
-    for matrices, taken in splittings:
-        best = torch.maximum(
-            best, _sum(expansion.constant, -linear, -largest_moduli(-matrices), -taken)
-        )
+    by_moduli = torch.stack(
+        [
+            _sum(expansion.constant, -linear, -largest_moduli(-matrices), -taken)
+            for matrices, taken in splittings
+        ]
+    )
+    best, which = by_moduli.max(0)
+    free = expansion.free.tolist()
+    witnesses = [{"free": free, "form": form, "dual": []} for form in which.tolist()]
     for k in best.argsort().tolist():
         if best[k] > 0 or expansion.constant[k] <= 0:
             continue
-        for matrices, taken in splittings:
+        for form, (matrices, taken) in enumerate(splittings):
             enough = (taken[k] - expansion.constant[k]).item()
-            least = dual_bound(expansion.slope[k], matrices[k], enough)
+            least, dual = dual_bound(expansion.slope[k], matrices[k], enough)
             bound = _sum(expansion.constant[k], torch.tensor(least).double(), -taken[k])
-            best[k] = torch.maximum(best[k], bound)
+            if bound > best[k]:
+                best[k] = bound
+                witnesses[k] = {"free": free, "form": form, "dual": dual.tolist()}
             if best[k] > 0:
                 break
         if best[k] <= 0:
             break
-    return best
+    return best, witnesses
 
 
 def _splittings(

@@ -4,6 +4,7 @@ import heapq
 import itertools
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from jaxtyping import Float64
@@ -37,16 +38,21 @@ class Splits(SecondOrder):
         label: int,
         others: list[int],
         semantics: Semantics,
-    ) -> Float64[Tensor, "margins"]:
-        """Those of the whole box, and for what they leave open the least over its pieces."""
-        best = super().bounds(squares, low, high, label, others, semantics)
+    ) -> tuple[Float64[Tensor, "margins"], list[dict[str, Any]]]:
+        """Those of the whole box, and for what they leave open the least over its pieces.
+
+        The witness of a piece that was halved has the entry, the middle and those of both halves.
+        """
+        best, witnesses = super().bounds(squares, low, high, label, others, semantics)
         for k in best.argsort().tolist():
             if best[k] <= 0:
                 search = _Search(squares, label, others[k], semantics)
-                best[k] = max(best[k].item(), search.least(low, high, self.nodes))
+                bound, witness = search.least(low, high, self.nodes)
+                if bound > best[k]:
+                    best[k], witnesses[k] = bound, witness
                 if best[k] <= 0:
                     break
-        return best
+        return best, witnesses
 
 
 SPLITS = Splits(
@@ -65,39 +71,45 @@ class _Search:
     other: int
     semantics: Semantics
 
-    def least(self, low: Corner, high: Corner, nodes: int) -> float:
+    def least(self, low: Corner, high: Corner, nodes: int) -> tuple[float, dict[str, Any]]:
         """A lower bound on the box: the least over pieces that cover it."""
         count = itertools.count()
-        bound, expansion = self._expanded(low, high)
-        heap = [(bound, next(count), low, high, expansion)]
+        bound, root, expansion = self._expanded(low, high)
+        heap = [(bound, next(count), low, high, root, expansion)]
         spent = 1
         while heap[0][0] <= 0 and spent + 2 <= nodes:
-            _, _, low, high, expansion = heap[0]
-            pieces = _halves(low, high, expansion)
+            _, _, low, high, witness, expansion = heap[0]
+            place, pieces = _halves(low, high, expansion)
             if expansion.constant <= 0 or not pieces:
                 break  # the center itself is not proved, or nothing is left to halve
             heapq.heappop(heap)
+            witness.clear()
+            witness |= {"place": place, "middle": pieces[0][1][place].item(), "halves": []}
             for piece in pieces:
-                bound, expansion = self._expanded(*piece)
-                heapq.heappush(heap, (bound, next(count), *piece, expansion))
+                bound, half, expansion = self._expanded(*piece)
+                heapq.heappush(heap, (bound, next(count), *piece, half, expansion))
+                witness["halves"].append(half)
                 spent += 1
-        return heap[0][0]
+        return heap[0][0], root
 
-    def _expanded(self, low: Corner, high: Corner) -> tuple[float, Expansion]:
+    def _expanded(self, low: Corner, high: Corner) -> tuple[float, dict[str, Any], Expansion]:
         box = Enclosure.between(low[None, None], high[None, None])
         expansion = self.squares.expand(
             box.center[0, 0], box.radius[0, 0], self.label, [self.other], self.semantics
         )
-        return lower_bounds(expansion).item(), expansion
+        bounds, witnesses = lower_bounds(expansion)
+        return bounds.item(), witnesses[0], expansion
 
 
-def _halves(low: Corner, high: Corner, expansion: Expansion) -> list[tuple[Corner, Corner]]:
+def _halves(
+    low: Corner, high: Corner, expansion: Expansion
+) -> tuple[int, list[tuple[Corner, Corner]]]:
     """Both sides of the middle of the entry that the form depends on most; none if it is thin."""
     matrix = expansion.lower[0] + forms(expansion.weights, expansion.rows.T)[0]
     score = expansion.slope[0].abs() + matrix.abs().sum(1)
-    place = expansion.free[score.argmax()]
+    place = int(expansion.free[score.argmax()])
     middle = low[place] / 2 + high[place] / 2
     if not low[place] < middle < high[place] or math.isnan(score.max()):
-        return []
+        return place, []
     at = torch.arange(len(low)) == place
-    return [(low, torch.where(at, middle, high)), (torch.where(at, middle, low), high)]
+    return place, [(low, torch.where(at, middle, high)), (torch.where(at, middle, low), high)]

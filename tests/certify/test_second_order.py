@@ -131,6 +131,6 @@ def test_boxes_of_which_nothing_is_known_are_left_open():
     network, x = read(model), torch.rand(2, 6, dtype=F64)
     box = threat_set(x, linf(0.01), EXACT)
     box.radius[0, 0, 3] = math.inf
-    bounds, _ = METHODS["second_order"].margins(network, box, torch.tensor([0, 0]), EXACT)
+    bounds, *_ = METHODS["second_order"].margins(network, box, torch.tensor([0, 0]), EXACT)
     assert (bounds[0] == -math.inf).all()
     assert bounds[1, 1:].isfinite().all()

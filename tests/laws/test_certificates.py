@@ -217,7 +217,7 @@ def test_planted_entries_left_out_without_payment_are_found_by_descent(monkeypat
 def test_planted_loss_of_a_piece_is_found_by_descent(monkeypatch):
     assert worst_of_descent("threshold", "splits", 0.1) <= 0
     true = splits._halves
-    monkeypatch.setattr(splits, "_halves", lambda *args: true(*args)[:1])
+    monkeypatch.setattr(splits, "_halves", lambda *args: (true(*args)[0], true(*args)[1][:1]))
     assert worst_of_descent("threshold", "splits", 0.1) > 0
 
 
