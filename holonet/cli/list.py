@@ -6,6 +6,8 @@ from enum import StrEnum
 from typing import Annotated, Any
 
 import typer
+from rich.console import Console
+from rich.measure import Measurement
 from rich.table import Table
 
 from holonet.cli.options import JsonFlag
@@ -19,6 +21,8 @@ __all__ = ["Kind", "list_names"]
 
 NOTES = ("less exact where", "reference")
 WIDE = 120  # columns that the notes need
+SPARED = ("rises", "real", "formula", "default")
+"""What a narrow terminal is spared, the first one first."""
 
 
 class Kind(StrEnum):
@@ -35,7 +39,8 @@ def list_names(
 ) -> None:
     """List the activations, the data sets, or the settings of a run.
 
-    The settings are the keys of a configuration file: data.name is name in the section [data].
+    An activation is real if it is so on the real axis, and rises if it increases there. The
+    settings are the keys of a configuration file: data.name is name in the section [data].
 
     [dim]holonet list activations[/dim]
     [dim]holonet list datasets --json[/dim]
@@ -49,16 +54,33 @@ def list_names(
     if as_json:
         typer.echo(json.dumps(rows, indent=1))
         return
-    wide = shutil.get_terminal_size().columns >= WIDE
-    headers = [header for header in rows[0] if wide or header not in NOTES]
+    columns = shutil.get_terminal_size().columns
+    headers = [header for header in rows[0] if columns >= WIDE or header not in NOTES]
+    table = _table(kind, rows, headers)
+    for header in SPARED:
+        if _least_width(table) > columns and header in headers:
+            headers.remove(header)
+            table = _table(kind, rows, headers)
+    show(table)
+    omitted = [header for header in rows[0] if header not in headers]
+    if omitted:
+        say(f"Left out: {', '.join(omitted)}. See --json, or a terminal of {WIDE} columns.")
+
+
+def _table(kind: Kind, rows: list[dict[str, Any]], headers: list[str]) -> Table:
     table = Table(title=kind.value)
     for header in headers:
         table.add_column(header, no_wrap=header in ("name", "class", "key"), overflow="fold")
+    words = {True: "yes", False: "no"}
     for row in rows:
-        table.add_row(*(literal(row[header]) for header in headers))
-    show(table)
-    if len(headers) < len(rows[0]):
-        say(f"Left out: {', '.join(NOTES)}. They are in a terminal of {WIDE} columns, or --json.")
+        table.add_row(*(literal(words.get(row[h], row[h])) for h in headers))
+    return table
+
+
+def _least_width(table: Table) -> int:
+    """The columns that the table needs so that no word is cut."""
+    console = Console(width=10 * WIDE)
+    return Measurement.get(console, console.options, table).minimum
 
 
 def _activations() -> list[dict[str, Any]]:
@@ -67,8 +89,8 @@ def _activations() -> list[dict[str, Any]]:
             "name": name,
             "formula": record.formula,
             "class": record.function_class.value,
-            "real on the real axis": record.real_on_real,
-            "rises on it": record.monotone,
+            "real": record.real_on_real,
+            "rises": record.monotone,
             "less exact where": record.accuracy,
             "reference": record.reference,
         }

@@ -87,7 +87,6 @@ app = typer.Typer(
     cls=_Commands,
     epilog=EPILOG,
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )

@@ -53,6 +53,24 @@ def test_names_are_never_cut(columns: str, encoding: str, monkeypatch: pytest.Mo
     assert "\x1b" not in text
 
 
+@pytest.mark.parametrize("kind", ["activations", "datasets", "settings"])
+@pytest.mark.parametrize("columns", [48, 60, 80])
+def test_no_word_is_cut_at_a_narrow_terminal(kind: str, columns: int) -> None:
+    shown = CliRunner().invoke(app, ["list", kind], env={"COLUMNS": str(columns)}).stdout
+    lines = shown.splitlines()
+    table = [line for line in lines if line.startswith(("│", "┃"))]
+    assert max(map(len, table)) <= columns
+    cells = [cell.strip() for line in table for cell in re.split("[│┃]", line)]
+    rows = json.loads(CliRunner().invoke(app, ["list", kind, "--json"]).stdout)
+    texts = [str({True: "yes", False: "no"}.get(v, v)) for row in rows for v in row.values()]
+    words = {w for text in [*texts, *rows[0]] for w in text.split()}
+    assert {w for cell in cells for w in cell.split()} <= words | {kind}
+    omitted = [header for header in rows[0] if header not in cells]
+    assert not omitted or f"Left out: {', '.join(omitted)}" in " ".join(lines)
+    if columns == 80:
+        assert set(omitted) <= {"less exact where", "reference"}
+
+
 @pytest.mark.parametrize("columns", ["60", "80"])
 def test_keys_of_settings_are_never_cut(columns: str) -> None:
     shown = CliRunner().invoke(app, ["list", "settings"], env={"COLUMNS": columns}).stdout

@@ -287,6 +287,39 @@ def test_the_list_of_commands_has_the_first_line_of_each() -> None:
         assert itself.name == command.name
 
 
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ("holonet pre", "predict"),
+        ("holonet export runs --t", "--to"),
+        ("holonet list set", "settings"),
+    ],
+)
+def test_a_shell_completes_commands_options_and_choices(words: str, expected: str) -> None:
+    environment = {
+        **os.environ,
+        "_HOLONET_COMPLETE": "complete_bash",
+        "COMP_WORDS": words,
+        "COMP_CWORD": str(len(words.split()) - 1),
+    }
+    code = "from holonet.cli.main import app; app(prog_name='holonet')"
+    ran = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False
+    )
+    assert ran.stdout.split() == [expected], ran.stderr
+
+
+def test_the_help_and_the_version_import_nothing_heavy() -> None:
+    code = (
+        "import contextlib, io, sys\nfrom holonet.__main__ import main\nfor word in ('--help',"
+        "'--version'):\n  sys.argv[1:] = [word]\n  with contextlib.suppress(SystemExit),"
+        " contextlib.redirect_stdout(io.StringIO()): main()\n"
+        "print([m for m in ('torch', 'numpy', 'scipy', 'pydantic', 'sklearn') if m in sys.modules])"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ran.stdout.strip() == "[]"
+
+
 def said(monkeypatch: pytest.MonkeyPatch, capsys: Any, *arguments: str) -> tuple[int, str]:
     """The exit code and the one line on stderr."""
     capsys.readouterr()
