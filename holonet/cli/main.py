@@ -191,6 +191,11 @@ _command(
     lambda: import_module("holonet.cli.bench").bench,
 )
 _command(
+    "cite",
+    "Print BibTeX of holonet, and of the sources of a run's rule and activation.",
+    lambda: import_module("holonet.cli.cite").cite,
+)
+_command(
     "list",
     "List the activations, the data sets, or the settings of a run.",
     lambda: import_module("holonet.cli.list").list_names,

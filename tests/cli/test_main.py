@@ -48,6 +48,7 @@ COMMANDS = [
     "check",
     "audit",
     "bench",
+    "cite",
     "list",
 ]
 

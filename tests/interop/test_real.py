@@ -12,7 +12,7 @@ from torch import nn as tnn
 from cases import each
 from holonet import nn
 from holonet.errors import InputTypeError
-from holonet.functions import CATALOGUE
+from holonet.functions import CATALOGUE, polynomial
 from holonet.interop import to_real
 from holonet.testing import random_network
 from holonet.testing.networks import COEFFICIENTS
@@ -157,6 +157,14 @@ def test_the_form_is_a_copy_in_eval_mode_in_the_precision_of_the_model() -> None
     assert model.training
     classifier = nn.holomorphic_mlp(4, (3,), 2)
     assert_same(classifier, torch.rand(2, 4, dtype=torch.float64))
+
+
+def test_a_classifier_lifts_real_numbers_for_a_backbone_that_takes_none() -> None:
+    turned = nn.Activation(polynomial([1j, 1 + 1j, 0.5]))
+    model = nn.HolomorphicClassifier(nn.Sequential(turned, nn.Linear(3, 2)))
+    assert_same(model, torch.rand(4, 3))
+    with pytest.raises(InputTypeError, match="polynomial of real numbers is complex"):
+        to_real(turned)
 
 
 class Own(tnn.Module):
