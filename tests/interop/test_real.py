@@ -12,7 +12,7 @@ from torch import nn as tnn
 from cases import each
 from holonet import nn
 from holonet.errors import InputTypeError
-from holonet.functions import CATALOGUE, polynomial
+from holonet.functions import CATALOGUE, FunctionClass, polynomial
 from holonet.interop import to_real
 from holonet.testing import random_network
 from holonet.testing.networks import COEFFICIENTS
@@ -183,6 +183,13 @@ class Doubled(nn.Linear):
         return 2 * super().forward(input)
 
 
+class Shifted(nn.Activation):
+    function_class = FunctionClass.ENTIRE
+
+    def forward(self, input: Tensor) -> Tensor:
+        return super().forward(input) + 1
+
+
 def test_what_has_no_real_form_is_refused_by_name() -> None:
     with pytest.raises(InputTypeError, match=r"^a Own has no real form"):
         to_real(Own())
@@ -190,6 +197,8 @@ def test_what_has_no_real_form_is_refused_by_name() -> None:
         to_real(nn.HolomorphicClassifier(nn.Sequential(nn.Linear(3, 3), Doubled(3, 2))))
     with pytest.raises(InputTypeError, match="layer '1', a ReLU,"):
         to_real(tnn.Sequential(nn.Linear(3, 3), tnn.ReLU()))
+    with pytest.raises(InputTypeError, match="a Shifted has no real form"):
+        to_real(Shifted("sin"), complex_input=True)
     linear = nn.Linear(3, 2)
     linear.forward = lambda z: z
     with pytest.raises(InputTypeError, match="a Linear has no real form"):
