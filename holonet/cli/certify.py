@@ -176,15 +176,12 @@ def _row(
 
 def _table(rows: Sequence[Mapping[str, Any]], title: str) -> Table:
     table = Table(title=literal(title))
-    table.add_column("eps", justify="right")
-    for header in ("certified %", "95% interval", "attacked %", "95% interval", "clean %"):
+    for header in ("eps", "certified %", "attacked %", "clean %", "examples"):
         table.add_column(header, justify="right", no_wrap=True)
-    table.add_column("examples", justify="right")
     for row in rows:
         cells = [
-            cell
+            f"{percent(row[name]['accuracy'])} ({percent(None, row[name]['interval'])})"
             for name in ("certified", "attacked")
-            for cell in (percent(row[name]["accuracy"]), percent(None, row[name]["interval"]))
         ]
         clean = percent(row["clean"]["accuracy"])
         table.add_row(digits(row["eps"]), *cells, clean, str(row["clean"]["examples"]))

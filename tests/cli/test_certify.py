@@ -1,6 +1,7 @@
 """`holonet certify`: certified, attacked and clean accuracy, and a record of each example."""
 
 import json
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -181,3 +182,9 @@ def test_the_stream_of_torch_is_not_touched(squares: Path) -> None:
     state = torch.get_rng_state()
     certified(squares, *QUICK)
     assert torch.equal(state, torch.get_rng_state())
+
+
+def test_the_table_fits_80_columns(squares: Path) -> None:
+    line = ["certify", "--run-dir", str(squares), *QUICK]
+    output = CliRunner().invoke(app, line, env={"COLUMNS": "80"}).output
+    assert re.search(r"│ +0\.02 │ +[\d.]+ \([\d.]+ to [\d.]+\) │", output), output
