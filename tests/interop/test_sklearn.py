@@ -86,6 +86,15 @@ def test_the_radius_reaches_the_training() -> None:
     assert robust[1] > robust[0] + 0.2
 
 
+def test_norm_and_box_reach_the_training() -> None:
+    x, y = load_digits(return_X_y=True)
+    x, y = (x / 16)[:100], y[:100]
+    options: list[dict[str, Any]] = [{}, {"norm": "L2"}, {"bounds": (0.0, 1.0)}]
+    models = [HolomorphicClassifier(rule="fgsm", eps=0.3, epochs=2, **o).fit(x, y) for o in options]
+    first, *others = [model.decision_function(x) for model in models]
+    assert [bool(np.allclose(first, other, atol=1e-3)) for other in others] == [False, False]
+
+
 def test_labels_of_any_kind_are_given_back() -> None:
     x, y = load_iris(return_X_y=True)
     names = np.array(["setosa", "versicolor", "virginica"])[y]
