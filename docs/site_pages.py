@@ -12,6 +12,7 @@ from mkdocs.structure.files import File, Files
 import holonet
 
 HIDDEN = {"cli"}  # a command, not an interface of Python
+OPTIONAL = {"interop": ["holonet.interop.sklearn"]}  # not in `__all__`: its package is optional
 PIXELS = 240
 SIZE = "{ width=160 style='max-width: none' }"
 
@@ -44,7 +45,7 @@ def unit_page(unit: str) -> str:
     module = importlib.import_module(f"holonet.{unit}")
     lines = [f"# holonet.{unit}", "", f"::: holonet.{unit}", "    options:", "      members:"]
     submodules = {m.name for m in pkgutil.iter_modules(getattr(module, "__path__", []))}
-    apart = []
+    apart = list(OPTIONAL.get(unit, []))
     for name in module.__all__:
         value = getattr(module, name)
         where = value.__name__ if inspect.ismodule(value) else getattr(value, "__module__", "")

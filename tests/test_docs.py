@@ -52,6 +52,7 @@ def test_every_public_unit_has_a_page(site_pages: ModuleType) -> None:
     assert "::: holonet.attacks\n" in page
     assert "        - ThreatModel\n" in page
     assert "::: holonet.attacks.square.square\n" in page  # in a module of its name
+    assert "::: holonet.interop.sklearn\n" in site_pages.unit_page("interop")
 
 
 def test_the_gallery_has_every_function_of_the_catalogue(site_pages: ModuleType) -> None:
