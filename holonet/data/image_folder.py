@@ -99,9 +99,9 @@ def _paths(folder: Path) -> list[Path]:
 
 def _common_shape(paths: list[Path]) -> tuple[int, int, int]:
     """Channels, height and width of the first image; three channels if one of them has colours."""
+    require("PIL", "pillow", "datasets", "Reading images")
     from PIL import Image
 
-    require("PIL", "pillow", "datasets", "Reading images")
     modes, sizes = set(), []
     for path in paths:
         try:

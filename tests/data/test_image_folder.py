@@ -1,5 +1,7 @@
 """Data sets of images in folders."""
 
+import sys
+
 import numpy as np
 import pytest
 import torch
@@ -7,7 +9,7 @@ from PIL import Image
 
 from cases import each
 from holonet.data import load_dataset, load_image_folder
-from holonet.errors import DataError
+from holonet.errors import DataError, MissingDependencyError
 
 
 def write(path, value, size=(5, 4), mode="RGB"):
@@ -56,6 +58,12 @@ def test_gray_images_have_one_channel_beside_colours_three(folder, tmp_path):
     assert load_image_folder(tmp_path / "gray").feature_shape == (1, 4, 5)
     write(folder / "cats" / "gray.png", 7, mode="L")
     assert load_image_folder(folder).feature_shape == (3, 4, 5)
+
+
+def test_without_pillow_the_extra_is_named(folder, monkeypatch):
+    monkeypatch.setitem(sys.modules, "PIL", None)
+    with pytest.raises(MissingDependencyError, match=r"pillow.*holonet\[datasets\]"):
+        load_image_folder(folder)
 
 
 def test_the_path_of_a_folder_is_a_name(folder):
