@@ -48,15 +48,28 @@ _check_array: Any = check_array
 class _Network(BaseEstimator):
     """What both estimators share: the network, the features, the training."""
 
-    hidden: Sequence[int]
-    activation: str
-    coefficients: str
-    features: str
-    epochs: int
-    batch_size: int
-    lr: float
-    random_state: Any
     model_: nn.Module
+
+    @no_type_check  # scikit-learn forbids checks in the constructor
+    def __init__(
+        self,
+        hidden: Sequence[int] = (32,),
+        activation: str = "square",
+        coefficients: str = "complex",
+        features: str = "real",
+        epochs: int = 40,
+        batch_size: int = 64,
+        lr: float = 1e-2,
+        random_state: Any = 0,
+    ) -> None:
+        self.hidden = hidden
+        self.activation = activation
+        self.coefficients = coefficients
+        self.features = features
+        self.epochs = epochs
+        self.batch_size = batch_size
+        self.lr = lr
+        self.random_state = random_state
 
     def _points(self, X: ArrayLike, *, reset: bool = False) -> Points:
         """Features as a tensor in double precision.
@@ -140,18 +153,13 @@ class HolomorphicClassifier(ClassifierMixin, _Network):
         lr: float = 1e-2,
         random_state: Any = 0,
     ) -> None:
-        self.hidden = hidden
-        self.activation = activation
-        self.coefficients = coefficients
+        super().__init__(
+            hidden, activation, coefficients, features, epochs, batch_size, lr, random_state
+        )
         self.rule = rule
         self.eps = eps
         self.norm = norm
         self.bounds = bounds
-        self.features = features
-        self.epochs = epochs
-        self.batch_size = batch_size
-        self.lr = lr
-        self.random_state = random_state
 
     def fit(self, X: ArrayLike, y: ArrayLike) -> "HolomorphicClassifier":
         """Train on examples (n, features) with labels of any kind (n,).
@@ -204,27 +212,6 @@ class HolomorphicRegressor(RegressorMixin, _Network):
         model_: the trained network, from tensors of features to standardized targets.
         n_features_in_: number of features.
     """
-
-    @no_type_check  # scikit-learn forbids checks in the constructor
-    def __init__(
-        self,
-        hidden: Sequence[int] = (32,),
-        activation: str = "square",
-        coefficients: str = "complex",
-        features: str = "real",
-        epochs: int = 40,
-        batch_size: int = 64,
-        lr: float = 1e-2,
-        random_state: Any = 0,
-    ) -> None:
-        self.hidden = hidden
-        self.activation = activation
-        self.coefficients = coefficients
-        self.features = features
-        self.epochs = epochs
-        self.batch_size = batch_size
-        self.lr = lr
-        self.random_state = random_state
 
     def __sklearn_tags__(self) -> Any:
         """Several targets are taken."""
