@@ -105,6 +105,55 @@ class Conv2d(_Convolution, nn.Conv2d):
         torch.Size([1, 3, 8, 8])
     """
 
+    function_class = FunctionClass.AFFINE
+
+    def _conv_forward(self, input: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        if self._prefers_patches(input):
+            return _convolve_patches(self, input, weight, bias)
+        return super()._conv_forward(input, weight, bias)
+
+    def _prefers_patches(self, input: Tensor) -> bool:
+        """Whether gradients in the input are wanted that torch's convolution is slow at.
+
+        On a CPU the gradient in an input of one channel takes about ten forward passes, and as a
+        product of matrices three. With three channels and more the convolution is faster.
+        """
+        return (
+            self.in_channels == 1
+            and type(input) is Tensor
+            and input.requires_grad
+            and input.device.type == "cpu"
+            and input.ndim == 4
+            and not torch.is_autocast_enabled("cpu")
+            and self.padding_mode == "zeros"
+            and not isinstance(self.padding, str)
+        )
+
+
+def _convolve_patches(
+    layer: nn.Conv2d, input: Tensor, weight: Tensor, bias: Tensor | None
+) -> Tensor:
+    """The convolution as a product with the matrix of patches."""
+    sizes: Any = layer  # in torch's stubs a padding may be a string
+    height, width = (
+        (side + 2 * padding - dilation * (kernel - 1) - 1) // stride + 1
+        for side, padding, dilation, kernel, stride in zip(
+            input.shape[2:],
+            sizes.padding,
+            sizes.dilation,
+            sizes.kernel_size,
+            sizes.stride,
+            strict=True,
+        )
+    )
+    patches = functional.unfold(
+        input, sizes.kernel_size, sizes.dilation, sizes.padding, sizes.stride
+    )
+    output = weight.flatten(1) @ patches
+    if bias is not None:
+        output = output + bias.unsqueeze(1)
+    return output.unflatten(2, (height, width))
+
 
 class ConvTranspose2d(_Convolution, nn.ConvTranspose2d):
     """Transposed convolution over the last two axes: that of torch.

@@ -37,6 +37,33 @@ def test_they_are_torchs(ours, theirs, axes, **arguments):
     assert torch.equal(mine(z[0]), its(z[0]))
 
 
+@given(
+    kernel_size=st.tuples(st.integers(1, 3), st.integers(1, 3)),
+    stride=st.tuples(st.integers(1, 2), st.integers(1, 3)),
+    padding=st.tuples(st.integers(0, 2), st.integers(0, 2)),
+    dilation=st.tuples(st.integers(1, 2), st.integers(1, 2)),
+    bias=st.booleans(),
+    complex_coefficients=st.booleans(),
+)
+def test_one_channel_has_the_derivatives_of_torchs_convolution(complex_coefficients, **arguments):
+    dtype = torch.complex128 if complex_coefficients else torch.float64
+    ours, theirs = (kind(1, 4, dtype=dtype, **arguments) for kind in (nn.Conv2d, tnn.Conv2d))
+    theirs.load_state_dict(ours.state_dict())
+    x, direction = torch.randn(2, 2, 1, 7, 6, dtype=torch.float64)
+    results = []
+    for layer, input_dtype in ((ours, torch.float64), (theirs, dtype)):
+
+        def energy(z, layer=layer, input_dtype=input_dtype):
+            return layer(z.to(input_dtype)).abs().square().sum((1, 2, 3))
+
+        value, backward = torch.func.vjp(energy, x)
+        gradient = backward(torch.ones_like(value))[0]
+        gradient.pow(3).sum().backward()  # a second derivative in each parameter
+        second = torch.func.jvp(torch.func.grad(lambda z, f=energy: f(z).sum()), (x,), (direction,))
+        results.append([value, gradient, second[1], *(p.grad for p in layer.parameters())])
+    torch.testing.assert_close(*results)
+
+
 @pytest.mark.parametrize(("ours", "theirs", "axes"), PAIRS)
 def test_they_are_four_real_convolutions(ours, theirs, axes):
     del theirs
