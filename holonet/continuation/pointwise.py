@@ -294,8 +294,11 @@ def _with_derivative(func: Any, z: Tensor, value: Any, derivative: Any) -> Tenso
     "dropout dropout1d dropout2d dropout3d alpha_dropout feature_alpha_dropout feature_dropout",
     "z in eval mode",
     "random in train mode: refused",
+    takes_parts=True,
 )
-def _dropout(func: Any, input: Tensor, p: float | int = 0.5, training: bool = True) -> Tensor:
+def _dropout(
+    func: Any, input: Tensor | Parts, p: float | int = 0.5, training: bool = True
+) -> Tensor | Parts:
     if training and p > 0:
         raise Refusal(
             f"torch.{getattr(func, '__name__', 'dropout')} draws at every pass in train mode, so "

@@ -1,9 +1,9 @@
 """The complex error functions, which torch lacks, and GELU.
 
 The Faddeeva function w(z) = exp(-z^2) erfc(-iz) is computed in the first quadrant by the modified
-trapezoidal rule of Al Azah and Chandler-Wilde with N = 11: the midpoint or the trapezoidal rule
-for the Hilbert transform of the Gaussian, whichever has its nodes away from z, plus the residue
-that the poles of the integrand contribute. Symmetry gives the other quadrants. Measured against
+trapezoidal rule of Al Azah and Chandler-Wilde, with N = 6 in single precision and N = 11 in double:
+the midpoint or the trapezoidal rule for the Hilbert transform of the Gaussian, whichever has its
+nodes away from z, plus the residue that the poles of the integrand contribute. Symmetry gives the other quadrants. Measured against
 mpmath, the relative error is below 6 eps on the closed upper half-plane in both precisions.
 erfc(u) is exp(-u^2) w(iu) on the right half-plane, and erf its Maclaurin series for |u| < 1.
 
@@ -25,41 +25,57 @@ from holonet.functions.record import HolomorphicFunction
 
 __all__ = ["ERROR_FUNCTIONS", "erf", "erfc", "faddeeva"]
 
-_STEP = math.sqrt(math.pi / 12)
-_RULE = 2j * _STEP / math.pi  # named, since torch's compiler multiplies no complex by a float
-_PHASE = 2j * math.pi / _STEP
-_MIDPOINTS = [(k + 0.5) * _STEP for k in range(12)]
-_NODES = [k * _STEP for k in range(12)]
-_WEIGHTS = [0.5] + [math.exp(-(t**2)) for t in _NODES[1:]]
-_MACLAURIN = [(-1) ** n / (math.factorial(n) * (n + 0.5) * math.sqrt(math.pi)) for n in range(20)]
+
+class _Rule:
+    """The quadrature of Al Azah and Chandler-Wilde with N + 1 nodes, and terms of erf at 0."""
+
+    def __init__(self, n: int, terms: int) -> None:
+        self.step = math.sqrt(math.pi / (n + 1))
+        self.factor = 2j * self.step / math.pi  # torch's compiler multiplies no complex by a float
+        self.phase = 2j * math.pi / self.step
+        self.midpoints = [(k + 0.5) * self.step for k in range(n + 1)]
+        self.nodes = [k * self.step for k in range(n + 1)]
+        self.weights = [0.5] + [math.exp(-(t**2)) for t in self.nodes[1:]]
+        self.maclaurin = [
+            (-1) ** k / (math.factorial(k) * (k + 0.5) * math.sqrt(math.pi)) for k in range(terms)
+        ]
+
+
+_SINGLE, _DOUBLE = _Rule(6, terms=12), _Rule(11, terms=20)
+
+
+def _rule(z: Tensor) -> _Rule:
+    return _SINGLE if z.dtype is torch.complex64 else _DOUBLE
 
 
 def _faddeeva_quadrant(z: Tensor) -> Tensor:
     """w(z) for Re z >= 0 and Im z >= 0."""
-    x, y = z.real, z.imag
-    phase = torch.frac(x / _STEP)
+    x, y, rule = z.real, z.imag, _rule(z)
+    phase = torch.frac(x / rule.step)
     trapezoidal = (y < x) & (phase >= 0.25) & (phase <= 0.75)  # z may be close to a midpoint
     sign = torch.where(trapezoidal, -torch.ones_like(x), torch.ones_like(x))
-    poles = x.new_tensor([[t**2 for t in _NODES], [t**2 for t in _MIDPOINTS]])
-    weights = x.new_tensor([_WEIGHTS, [math.exp(-(t**2)) for t in _MIDPOINTS]])
+    poles = x.new_tensor([[t**2 for t in rule.nodes], [t**2 for t in rule.midpoints]])
+    weights = x.new_tensor([rule.weights, [math.exp(-(t**2)) for t in rule.midpoints]])
     square = z * z
-    total = torch.zeros_like(z)
-    for k in range(len(_NODES)):
-        pole = torch.where(trapezoidal, poles[0, k], poles[1, k])
-        total = total + torch.where(trapezoidal, weights[0, k], weights[1, k]) / (square - pole)
-    rule = _RULE * z * total
-    q = torch.exp(_PHASE * z)
+    along, across = torch.zeros_like(x), torch.zeros_like(x)
+    for k in range(len(rule.nodes)):  # sums weight / (square - pole), whose parts share a factor
+        distance = square.real - torch.where(trapezoidal, poles[0, k], poles[1, k])
+        weight = torch.where(trapezoidal, weights[0, k], weights[1, k])
+        factor = weight / (distance * distance + square.imag * square.imag)
+        along, across = along + distance * factor, across + factor
+    integral = rule.factor * z * torch.complex(along, -square.imag * across)
+    q = torch.exp(rule.phase * z)
     residue = 2 * torch.exp(-square) * q / (q + sign)
-    return torch.where(y >= x.clamp(min=math.pi / _STEP), rule, rule + residue)
+    return torch.where(y >= x.clamp(min=math.pi / rule.step), integral, integral + residue)
 
 
 def _bounded(u: Tensor) -> tuple[Tensor, Tensor]:
-    """U turned finite and into the disc where its square is finite, and the factor that did it.
+    """U turned finite and into the disc where u^4 is finite, and the factor that did it.
 
     Beyond, exp(-u^2) is 0, infinite, or of a phase that rounding has taken.
     """
     single = u.dtype is torch.complex64
-    limit, greatest = (1e17, 3e38) if single else (1e150, 1e308)
+    limit, greatest = (1e9, 3e38) if single else (1e75, 1e308)
     x, y = u.real.clamp(-greatest, greatest), u.imag.clamp(-greatest, greatest)
     large = torch.where(x.abs() > y.abs(), x.abs(), y.abs())
     factor = limit / large.clamp(min=limit)
@@ -101,8 +117,9 @@ def _erf_value(u: Tensor) -> Tensor:
     body = 1 - _right_erfc(u)
     near = u.abs() < 1
     small = torch.where(near, u * u, 0)
-    series = torch.full_like(u, _MACLAURIN[-1])
-    for coefficient in reversed(_MACLAURIN[:-1]):
+    *others, last = _rule(u).maclaurin
+    series = torch.full_like(u, last)
+    for coefficient in reversed(others):
         series = series * small + coefficient
     return torch.where(near, u * series, torch.where(u.real < 0, -body, body))
 
@@ -192,8 +209,8 @@ def _d2_gelu(z: Tensor) -> Tensor:
 
 
 _ACCURACY = (
-    "Faddeeva function by the modified trapezoidal rule (N = 11), Maclaurin series of erf for "
-    "|z| < 1; the phase is lost for |z| above 1e17 in complex64, 1e150 in complex128"
+    "Faddeeva function by the modified trapezoidal rule (N = 6, 11), Maclaurin series of erf for "
+    "|z| < 1; the phase is lost for |z| above 1e9 in complex64, 1e75 in complex128"
 )
 
 ERROR_FUNCTIONS = (
