@@ -3,9 +3,10 @@
 The Faddeeva function w(z) = exp(-z^2) erfc(-iz) is computed in the first quadrant by the modified
 trapezoidal rule of Al Azah and Chandler-Wilde, with N = 6 in single precision and N = 11 in double:
 the midpoint or the trapezoidal rule for the Hilbert transform of the Gaussian, whichever has its
-nodes away from z, plus the residue that the poles of the integrand contribute. Symmetry gives the other quadrants. Measured against
-mpmath, the relative error is below 6 eps on the closed upper half-plane in both precisions.
-erfc(u) is exp(-u^2) w(iu) on the right half-plane, and erf its Maclaurin series for |u| < 1.
+nodes away from z, plus the residue that the poles of the integrand contribute. Symmetry gives the
+other quadrants. Measured against mpmath, the relative error is below 6 eps on the closed upper
+half-plane in both precisions. erfc(u) is exp(-u^2) w(iu) on the right half-plane, and erf its
+Maclaurin series for |u| < 1.
 
 `torch.compile` cannot trace the derivatives given here by hand: it breaks the graph and runs them
 as they are.

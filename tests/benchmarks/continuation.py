@@ -4,7 +4,8 @@
 
 Both run in turn, so that what else the machine does meets both. Times are the least of all rounds,
 of one thread its processor time. The ratio is that of the two times, and beside it the median of
-the ratios of the rounds. Memory is the peak of torch's allocator during the pass.
+the ratios of the rounds. Memory is the peak of torch's allocator during the pass. glibc is told to
+keep freed memory, unless --glibc-defaults is given.
 """
 
 import argparse
@@ -15,6 +16,7 @@ from collections.abc import Callable
 import torch
 from torch import nn
 
+from freed_memory import add_option, keep_freed_memory
 from holonet.bench.memory import Work, peak
 from holonet.continuation import extend
 
@@ -51,7 +53,11 @@ def megabytes(call: Callable[[], object]) -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--threads", type=int, default=1)
-    torch.set_num_threads(parser.parse_args().threads)
+    add_option(parser)
+    arguments = parser.parse_args()
+    torch.set_num_threads(arguments.threads)
+    if not arguments.glibc_defaults:
+        print(keep_freed_memory())
     torch.manual_seed(0)
     cases = {
         **{

@@ -6,7 +6,7 @@ the same rule's step of the plain torch network of that shape. Rounds go through
 training in turn, since schedules change what a step does; a ratio is the mean over the eighths of
 the median in each. On a shared machine the ratios hold where the absolute times do not; --processor
 counts processor time, which other work disturbs least. A step is the loss, its backward pass,
-clipping and Adam.
+clipping and Adam. glibc is told to keep freed memory, unless --glibc-defaults is given.
 
     python tests/benchmarks/step_time.py --rules linearized --networks "mlp, real;mlp, torch"
 """
@@ -22,6 +22,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from freed_memory import add_option, keep_freed_memory
 from holonet.nn import (
     Activation,
     Conv2d,
@@ -130,7 +131,10 @@ def main() -> None:
     parser.add_argument("--rules", default=";".join(RULES), help="of those, joined by ;")
     parser.add_argument("--networks", default=";".join(MODELS), help="of those, joined by ;")
     parser.add_argument("--batch", type=int, default=256)
+    add_option(parser)
     chosen = parser.parse_args()
+    if not chosen.glibc_defaults:
+        print(keep_freed_memory())
     asked = ["standard", *(r for r in chosen.rules.split(";") if r != "standard")]
     rounds = max(chosen.rounds, PHASES)
     clock = time.process_time if chosen.processor else time.perf_counter
