@@ -14,6 +14,7 @@ from holonet.certify.enclosure import Enclosure, Semantics
 from holonet.certify.pointwise import Pointwise, Relu, ThresholdStep
 from holonet.certify.rows import Rows
 from holonet.certify.step import Reshape, Residual, Step, TakePart, Trace
+from holonet.certify.unrolled import label, unrolled
 from holonet.errors import InputTypeError
 from holonet.nn.coefficients import real_dtype
 
@@ -133,24 +134,15 @@ def read(model: nn.Module) -> Network:
     return Network(tuple(_steps(model, "")), frozenset(dtypes))
 
 
-def _steps(module: nn.Module, name: str) -> Iterator[Step]:
-    label = f"{name or 'the model'} ({type(module).__name__})"
-    hooked = module._forward_hooks or module._forward_pre_hooks
-    if hooked or "forward" in vars(module):
-        raise InputTypeError(f"{label} has hooks or a forward of its own: remove them to certify")
-    inner = f"{name}." if name else ""
-    if type(module) is hnn.HolomorphicClassifier:
-        yield from _steps(module.backbone, f"{inner}backbone")
-        yield from _steps(module.readout, f"{inner}readout")
-    elif type(module) in (nn.Sequential, hnn.Sequential):
-        for key, child in module.named_children():
-            yield from _steps(child, f"{inner}{key}")
-    elif type(module) is hnn.Residual:
-        yield Residual(label, list(_steps(module.body, f"{inner}body")))
-    elif isinstance(module, hnn.Activation) and type(module).forward is hnn.Activation.forward:
-        yield Pointwise(label, module)
-    elif (make := LAYERS.get(type(module))) is not None:
-        yield make(label, module)
-    else:
-        known = ", ".join(sorted({kind.__name__ for kind in LAYERS} | {"Activation", "Residual"}))
-        raise InputTypeError(f"{label} is no layer that certificates know. They know {known}")
+def _steps(model: nn.Module, path: str) -> Iterator[Step]:
+    for place, layer in unrolled(model, path):
+        name = label(place, layer)
+        if type(layer) is hnn.Residual:
+            yield Residual(name, list(_steps(layer.body, f"{place}.body" if place else "body")))
+        elif isinstance(layer, hnn.Activation) and type(layer).forward is hnn.Activation.forward:
+            yield Pointwise(name, layer)
+        elif (make := LAYERS.get(type(layer))) is not None:
+            yield make(name, layer)
+        else:
+            known = ", ".join(sorted({k.__name__ for k in LAYERS} | {"Activation", "Residual"}))
+            raise InputTypeError(f"{name} is no layer that certificates know. They know {known}")

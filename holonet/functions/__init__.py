@@ -5,7 +5,12 @@ from holonet.functions.classes import FunctionClass, compose, multiply
 from holonet.functions.disc_bounds import disc_bounds
 from holonet.functions.polynomial import polynomial
 from holonet.functions.rational import blaschke, moebius
-from holonet.functions.real_bounds import derivative_bound, range_on, rounding_bound
+from holonet.functions.real_bounds import (
+    derivative_bound,
+    extremal_points,
+    range_on,
+    rounding_bound,
+)
 from holonet.functions.record import HolomorphicFunction, Singularity, SingularityKind
 
 __all__ = [
@@ -18,6 +23,7 @@ __all__ = [
     "compose",
     "derivative_bound",
     "disc_bounds",
+    "extremal_points",
     "get_function",
     "moebius",
     "multiply",

@@ -11,10 +11,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
-from jaxtyping import Float64
+from jaxtyping import Float, Float64
 from torch import Tensor
 
 from holonet._arguments import checked
+from holonet.errors import InputTypeError
 from holonet.functions.catalogue import CATALOGUE
 from holonet.functions.disc_bounds import disc_bounds
 from holonet.functions.polynomial import Horner, Monomial
@@ -22,7 +23,7 @@ from holonet.functions.rational import Moebius
 from holonet.functions.record import HolomorphicFunction
 from holonet.functions.rounding import margin
 
-__all__ = ["derivative_bound", "range_on", "rounding_bound"]
+__all__ = ["derivative_bound", "extremal_points", "range_on", "rounding_bound"]
 
 Ends = Float64[Tensor, "*shape"]
 Real = Callable[[Tensor], Tensor]
@@ -71,7 +72,7 @@ def range_on(
     if facts is None:
         return _range_on_discs(record, low, high, order)
     f = facts.derivatives[order]
-    ends = [low, high, *(torch.clamp(t, low, high) for t in _turns(facts, order, low))]
+    ends = _extremes(facts, order, low, high)
     values = [f(x) for x in ends]
     scales = [_scale(facts, order, x, v) for x, v in zip(ends, values, strict=True)]
     least = torch.stack([v - margin(s) for v, s in zip(values, scales, strict=True)]).amin(0)
@@ -87,6 +88,34 @@ def range_on(
     unknown = reached | low.isnan() | high.isnan() | least.isnan() | largest.isnan()
     unknown |= low.isinf() | high.isinf()
     return least.masked_fill(unknown, -math.inf), largest.masked_fill(unknown, math.inf)
+
+
+@checked
+def extremal_points(
+    record: HolomorphicFunction, low: Float[Tensor, "*shape"], high: Float[Tensor, "*shape"]
+) -> list[Float[Tensor, "*shape"]]:
+    """Points of [low, high] among which the function is least and largest there, up to rounding.
+
+    They carry the gradients of the ends.
+
+    Raises:
+        InputTypeError: a record of which nothing is known on the real axis, or with singularities
+            there.
+
+    Example:
+        >>> from holonet.functions import get_function
+        >>> low, high = torch.tensor([-1.0]), torch.tensor([2.0])
+        >>> [point.item() for point in extremal_points(get_function("cosh"), low, high)]
+        [-1.0, 2.0, 0.0]
+    """
+    facts = _facts(record)
+    if facts is None or not facts.whole_axis:
+        raise InputTypeError(
+            f"the range of {record.name}, {record.formula}, on real intervals is not known or not "
+            "bounded: choose a function that is analytic on the whole real axis, of holonet list "
+            "activations or a polynomial"
+        )
+    return _extremes(facts, 0, low, high)
 
 
 @checked
@@ -118,6 +147,10 @@ def rounding_bound(record: HolomorphicFunction, low: Ends, high: Ends) -> Ends:
     value = torch.stack([end.abs() for end in range_on(record, low, high)]).amax(0)
     scale = value + size * derivative_bound(record, low, high, 1)
     return 16 * (scale + size if facts.forms_products else scale)
+
+
+def _extremes(facts: _Facts, order: int, low: Tensor, high: Tensor) -> list[Tensor]:
+    return [low, high, *(torch.clamp(t, low, high) for t in _turns(facts, order, low))]
 
 
 def _turns(facts: _Facts, order: int, low: Tensor) -> list[Tensor]:

@@ -92,6 +92,10 @@ class Box:
         up, down = gradient.clamp(min=0), gradient.clamp(max=0)
         return inner_products(up, self.high - point) + inner_products(down, self.low - point)
 
+    def reach(self, point: RealPoints) -> RealPoints:
+        """How far each entry may be from a point of the box."""
+        return torch.maximum(self.high - point, point - self.low)
+
     def project(self, points: RealPoints) -> RealPoints:
         """The nearest points of the box."""
         return torch.minimum(torch.maximum(points, self.low), self.high)

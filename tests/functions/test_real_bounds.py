@@ -9,10 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cases import each
+from holonet.errors import InputTypeError
 from holonet.functions import (
     CATALOGUE,
     blaschke,
     derivative_bound,
+    extremal_points,
+    get_function,
     moebius,
     polynomial,
     range_on,
@@ -185,3 +188,23 @@ def test_a_larger_interval_has_a_larger_range(seed):
         slack = 1e-12 * (1 + outer[1].abs().nan_to_num(posinf=0))
         assert (outer[0] <= inner[0] + slack).all()
         assert (outer[1] >= inner[1] - slack).all()
+
+
+def test_the_range_is_attained_at_extremal_points():
+    for name in ("gelu", "sin", "square", "softplus"):
+        record = get_function(name)
+        low = torch.linspace(-4, 3, 40, dtype=torch.float64)
+        high = low + torch.linspace(0, 5, 40, dtype=torch.float64)
+        points = torch.stack(extremal_points(record, low, high))
+        assert bool(((points >= low) & (points <= high)).all())
+        values = record(points)
+        least, largest = range_on(record, low, high)
+        torch.testing.assert_close(values.amin(0), least, rtol=1e-12, atol=1e-12)
+        torch.testing.assert_close(values.amax(0), largest, rtol=1e-12, atol=1e-12)
+
+
+def test_no_points_are_named_where_a_singularity_is_on_the_axis():
+    one = torch.ones(1)
+    for record in (get_function("tan"), get_function("log"), blaschke([0.5])):
+        with pytest.raises(InputTypeError, match="the range of"):
+            extremal_points(record, one, 2 * one)

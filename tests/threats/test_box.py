@@ -246,3 +246,8 @@ def test_layers_that_are_not_monotone_are_refused_by_name():
     for layer in (nn.Square(), tnn.ReLU(), nn.Linear(2, 2)):
         with pytest.raises(InputTypeError, match=type(layer).__name__):
             require_monotone([nn.Threshold(), layer])
+
+
+def test_the_reach_is_the_farther_side():
+    box = Box(torch.tensor([[0.0, 0.5]]), torch.tensor([[1.0, 1.0]]))
+    assert box.reach(torch.tensor([[0.25, 1.0]])).tolist() == [[0.75, 0.5]]

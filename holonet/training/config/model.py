@@ -85,8 +85,9 @@ class ModelConfig(Section):
     """Normalizer in front of activations: none, or one that is measured once on examples."""
     readout: Literal["real", "imag", "modulus", "log-modulus"] = "real"
     """Real function of the outputs."""
-    gain: Positive | Literal["data"] = 0.7
-    """Gain g of first weights with E|w|^2 = g^2 / fan_in, or data: set on examples."""
+    gain: Positive | Literal["data", "intervals"] = 0.7
+    """Gain g of first weights with E|w|^2 = g^2 / fan_in, or data: set on examples, or intervals:
+    keeping the widths of intervals, for the rule interval."""
 
     @field_validator("activation")
     @classmethod
@@ -128,7 +129,8 @@ class ModelConfig(Section):
             ignored["coefficients = 'complex'"] = ("match",)
         if not self.is_holomorphic:  # a match counts the parameters of the complex normalizer
             counted = ("normalizer",) if self.match == "none" else ()
-            ignored[f"activation = {self.activation!r}"] = ("readout", "gain", *counted)
+            scaled = () if self.gain == "intervals" else ("gain",)
+            ignored[f"activation = {self.activation!r}"] = ("readout", *scaled, *counted)
         if not self.residual:
             ignored["residual = 0"] = ("alpha",)
         return ignored
@@ -180,6 +182,8 @@ class ModelConfig(Section):
             if self.coefficients == "real":
                 widths = self._matched(network, widths, shape, num_classes)
                 network = self._network("real", widths, shape, num_classes)
+            if self.gain == "intervals":
+                init.interval_widths_(network)
         layers = network.get_submodule("backbone") if self.is_holomorphic else network
         if self.threshold != "none" and isinstance(layers, nn.Sequential):
             layers.insert(0, Threshold(channels=shape[0] if self.threshold == "channel" else None))
@@ -224,7 +228,7 @@ class ModelConfig(Section):
                 "activation": self.activation if self.is_holomorphic else "square",
                 "readout": READOUTS[self.readout](),
                 "normalizer": self.normalizer,
-                "gain": 1.0 if self.gain == "data" else self.gain,
+                "gain": 1.0 if isinstance(self.gain, str) else self.gain,
             }
         if self.family == "mlp":
             perceptron = holomorphic_mlp if holomorphic else real_mlp

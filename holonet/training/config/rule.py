@@ -12,8 +12,10 @@ from holonet.training.rules import (
     AnalyticRule,
     CosineRamp,
     EmpiricalRisk,
+    IntervalRule,
     LinearizedRobustOptimization,
     LinearRamp,
+    Mixture,
     RobustOptimization,
     Rule,
     Trades,
@@ -34,6 +36,8 @@ _PENALTY = (
     "cauchy_riemann",
     "harmonic",
 )
+_LINEARIZED = ("linearized", "linearized+interval")
+_INTERVAL = ("interval", "linearized+interval")
 _COMPLEX_NORMS = ("polydisc", "complex_ball")
 
 
@@ -48,6 +52,8 @@ class RuleConfig(Section):
         "pgd",
         "trades",
         "linearized",
+        "interval",
+        "linearized+interval",
         "analytic+fgsm-rs",
     ] = "linearized"
     """Training rule."""
@@ -70,6 +76,16 @@ class RuleConfig(Section):
     corners: Annotated[float, Field(ge=0, le=1)] = 0.5
     """Probability that frank-wolfe takes the corner; with a schedule it rises to this after the
     warm-up."""
+    curvature: NonNegative = 0.0
+    """How much linearized adds of what margins can lose beyond the linear part, of two layers of
+    squares: 0 nothing, 1 all that sums of moduli allow."""
+    entries: PositiveInt = 4
+    """Number of rows that the curvature's sums of moduli run over, an example; of more they are
+    estimated."""
+    clean_share: Annotated[float, Field(ge=0, le=1)] = 0.0
+    """Share of the loss at the data, of interval; with a schedule it falls to this from 1."""
+    interval_share: Annotated[float, Field(ge=0, le=1)] = 0.5
+    """Share of the loss by intervals, of linearized+interval; the rest is that of linearized."""
     weight: NonNegative = 0.3
     """Weight of the gradient penalty, of the analytic rules."""
     target: Literal["logits", "probabilities", "loss"] = "logits"
@@ -115,8 +131,23 @@ class RuleConfig(Section):
     @classmethod
     def _box_has_that_point(cls, value: Any, info: Any) -> Any:
         norm = info.data.get("norm", "Linf")
-        if value != "data" and norm != "Linf" and info.data.get("name") == "linearized":
+        if value != "data" and norm != "Linf" and info.data.get("name") in _LINEARIZED:
             raise ValueError(f"only norm 'Linf' has a box, and norm is {norm!r}: choose 'data'")
+        return value
+
+    @field_validator("norm")
+    @classmethod
+    def _intervals_enclose_it(cls, value: str, info: Any) -> str:
+        if value != "Linf" and info.data.get("name") in _INTERVAL:
+            raise ValueError("intervals enclose norm 'Linf' alone: choose it, or another rule")
+        return value
+
+    @field_validator("curvature")
+    @classmethod
+    def _sums_are_for_boxes(cls, value: float, info: Any) -> float:
+        norm = info.data.get("norm", "Linf")
+        if value and norm != "Linf" and info.data.get("name") in _LINEARIZED:
+            raise ValueError(f"only norm 'Linf' has a box, and norm is {norm!r}: choose 0")
         return value
 
     def ignored(self) -> dict[str, tuple[str, ...]]:
@@ -128,14 +159,18 @@ class RuleConfig(Section):
             ("norm", "eps", "bounds"): not ball,
             ("steps",): self.name not in ("pgd", "trades"),
             ("beta",): self.name != "trades",
-            ("at", "corners"): self.name != "linearized",
+            ("at", "corners", "curvature", "entries"): self.name not in _LINEARIZED,
+            ("clean_share",): self.name not in _INTERVAL,
+            ("interval_share",): self.name != "linearized+interval",
             ("schedule", "warm_up_start", "warm_up"): self.name == "standard",
         }
         ignored = {f"name = {self.name!r}": sum((k for k, no in without.items() if no), ())}
         if ball and self.norm in _COMPLEX_NORMS:
             ignored[f"norm = {self.norm!r}"] = ("bounds",)
-        if self.name == "linearized" and self.at != "frank-wolfe":
+        if self.name in _LINEARIZED and self.at != "frank-wolfe":
             ignored[f"at = {self.at!r}"] = ("corners",)
+        if self.name in _LINEARIZED and not self.curvature:
+            ignored["curvature = 0"] = ("entries",)
         if self.name != "standard" and self.schedule == "constant":
             ignored["schedule = 'constant'"] = ("warm_up_start", "warm_up")
         return ignored
@@ -151,14 +186,35 @@ class RuleConfig(Section):
             "fgsm-rs": lambda: fgsm_rs(threat, radius=radius),
             "pgd": lambda: RobustOptimization(threat, radius=radius, steps=self.steps),
             "trades": lambda: Trades(threat, radius=radius, beta=self.beta, steps=self.steps),
-            "linearized": lambda: LinearizedRobustOptimization(
-                threat, at=self.at, corners=self._corners(), radius=radius
+            "linearized": lambda: self._linearized(threat),
+            "interval": lambda: self._interval(threat),
+            "linearized+interval": lambda: Mixture(
+                [
+                    (1 - self.interval_share, self._linearized(threat)),
+                    (self.interval_share, self._interval(threat)),
+                ]
             ),
             "analytic+fgsm-rs": lambda: fgsm_rs(
                 threat, radius=radius, penalties=AnalyticRule(**self._analytic()).penalties
             ),
         }
         return rules[self.name]()
+
+    def _linearized(self, threat: ThreatModel) -> Rule:
+        return LinearizedRobustOptimization(
+            threat,
+            at=self.at,
+            corners=self._corners(),
+            radius=self._scheduled(1.0),
+            curvature=self._scheduled(self.curvature),
+            entries=self.entries,
+        )
+
+    def _interval(self, threat: ThreatModel) -> Rule:
+        share: Weight = self.clean_share
+        if self.schedule != "constant":
+            share = self._ramp()(share, 1.0, start=self.warm_up_start, end=self.warm_up)
+        return IntervalRule(threat, radius=self._scheduled(1.0), clean_share=share)
 
     def _analytic(self) -> dict[str, Any]:
         return {
@@ -180,8 +236,10 @@ class RuleConfig(Section):
     def _scheduled(self, value: float) -> Weight:
         if self.schedule == "constant" or value == 0:
             return value
-        ramp = LinearRamp if self.schedule == "linear" else CosineRamp
-        return ramp(value, start=self.warm_up_start, end=self.warm_up)
+        return self._ramp()(value, start=self.warm_up_start, end=self.warm_up)
+
+    def _ramp(self) -> type[LinearRamp]:
+        return LinearRamp if self.schedule == "linear" else CosineRamp
 
 
 def _threat(norm: str, eps: float, bounds: tuple[float, float] | str) -> ThreatModel:

@@ -1,6 +1,7 @@
 """Training rules: what a model is asked to make small on a batch."""
 
 from holonet.training.rules.analytic import AnalyticRule
+from holonet.training.rules.interval import IntervalRule
 from holonet.training.rules.linearized import LinearizedRobustOptimization, first_order_loss
 from holonet.training.rules.mixture import Mixture
 from holonet.training.rules.risk import EmpiricalRisk
@@ -19,6 +20,7 @@ __all__ = [
     "CosineRamp",
     "EmpiricalRisk",
     "InnerSolver",
+    "IntervalRule",
     "LinearRamp",
     "LinearizedRobustOptimization",
     "Mixture",

@@ -1,20 +1,22 @@
 """First-order robust optimization: the robust loss of the linear part, without an attack."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
 import torch
 from jaxtyping import Bool
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
 from holonet._arguments import checked
 from holonet._types import Labels, Logits, Numbers, Points, Scalar
 from holonet.calculus import Probes, pullback
-from holonet.errors import ConfigError
+from holonet.errors import ConfigError, InputTypeError
 from holonet.nn.modes import evaluating, running_statistics
 from holonet.regularizers.gradient_norm import GradientNorm
 from holonet.threats import Box, ThreatModel
+from holonet.training.rules.curvature import SquareForm, sampled_entries
 from holonet.training.rules.random_starts import uniform_like
 from holonet.training.rules.risk import EmpiricalRisk
 from holonet.training.rules.rule import Model, Penalty
@@ -54,18 +56,27 @@ class LinearizedRobustOptimization(EmpiricalRisk):
             others stay where they are until they come up. The runner-up alone did as well as
             two on MNIST, at two thirds of the cost (docs/results.md).
         radius: what that of the threat is multiplied by, a number or a schedule.
+        curvature: how much of what the margins can lose beyond their linear part is added to the
+            maximum, a number or a schedule. With 0 nothing is. With 1 it is all that sums of
+            moduli allow, as in the certificate `second_order`, and the quadratic forms are
+            multiplied by what is between. For norm Linf and two layers of squares, real or
+            complex, behind the monotone layers.
+        entries: how many rows of the quadratic form of an example are summed; where more entries
+            can move, rows are drawn and the sums estimated. Each costs about a standard step.
         label_smoothing: of the cross-entropy.
 
     A training step takes about two standard steps, three with two classes (docs/results.md), twice
     that with "two-radii", and about one more times the share of corners with "frank-wolfe".
 
-    Law: not decreasing in eps and in classes at the data. On a linear model behind monotone layers,
-        with S and all classes, at least the robust loss, and equal to it for two classes (but for
-        "two-radii"). With radius 0 it is `EmpiricalRisk`.
+    Law: not decreasing in eps and in classes at the data, nor in the curvature. On a linear model
+        behind monotone layers, with S and all classes, at least the robust loss, and equal to it
+        for two classes (but for "two-radii"). With curvature 1, enough entries and all classes at
+        least the robust loss of two layers of squares. With radius 0 it is `EmpiricalRisk`.
 
     Raises:
-        ConfigError: classes below 1, a negative radius, corners outside 0 to 1, a threat of
-            unknown norm; a point of the box with a norm that has none.
+        ConfigError: classes or entries below 1, a negative radius or curvature, corners outside 0
+            to 1, a threat of unknown norm; a point of the box or a curvature with a norm that has
+            no box.
 
     References:
         Shaham, Yamada and Negahban (2015) for the inner maximum to first order; Elsayed et al.
@@ -86,6 +97,8 @@ class LinearizedRobustOptimization(EmpiricalRisk):
         corners: Weight = 0.5,
         classes: int | None = 1,
         radius: Weight = 1.0,
+        curvature: Weight = 0.0,
+        entries: int = 4,
         label_smoothing: float = 0.0,
     ) -> None:
         super().__init__((), label_smoothing)
@@ -110,12 +123,22 @@ class LinearizedRobustOptimization(EmpiricalRisk):
             raise ConfigError(
                 f"LinearizedRobustOptimization(corners={corners!r}): a probability, at most 1"
             )
+        weight_at(curvature, 1.0, "LinearizedRobustOptimization: curvature")
+        if curvature != 0 and threat.norm != "Linf":
+            raise ConfigError(
+                f"LinearizedRobustOptimization(curvature={curvature!r}) with a threat in the norm "
+                f"{threat.norm!r}: the sums of moduli are for the norm 'Linf'; choose curvature=0"
+            )
+        if entries < 1:
+            raise ConfigError(f"LinearizedRobustOptimization(entries={entries}): at least 1")
         dual_norm(threat)  # refuses what has none
         self.threat = threat
         self.place = at
         self.corners = corners
         self.classes = classes
         self.radius = radius
+        self.curvature = curvature
+        self.entries = entries
 
     def terms(
         self, model: Model, x: Points, y: Labels, probes: Probes | None = None
@@ -164,11 +187,34 @@ class LinearizedRobustOptimization(EmpiricalRisk):
             logits, backward = pullback(body, point)
             self._losses(logits, y)  # refuses complex logits in words
             raised = torch.zeros_like(logits)
-            for lead in _leads(logits, y, self.classes):
-                slack = region.rise(backward(lead), point)
+            leads = _leads(logits, y, self.classes)
+            excesses = self._excesses(body, point, region, leads, probes)
+            for lead, excess in zip(leads, excesses, strict=True):
+                slack = region.rise(backward(lead), point) + excess
                 raised = raised + slack.unsqueeze(1) * lead.clamp(min=0)
         logits = body(point.clone()) if frozen else logits
         return self._losses(logits + raised, y)
+
+    def _excesses(
+        self,
+        body: Model,
+        point: Points,
+        region: "Box | _Ball",
+        leads: list[Logits],
+        probes: Probes,
+    ) -> Sequence[Numbers | float]:
+        """What the leads can gain beyond their linear part, times the curvature."""
+        weight = weight_at(self.curvature, 1.0, "curvature")
+        if weight == 0:
+            return [0.0] * len(leads)
+        if not isinstance(body, nn.Module):
+            raise InputTypeError(
+                "the curvature term reads the layers of a torch.nn.Module, and "
+                f"{type(body).__name__} is none: choose curvature=0"
+            )
+        radii = region.reach(point)
+        entries = sampled_entries(radii, self.entries, probes)
+        return SquareForm.of(body).excesses(point, radii, leads, weight, entries)
 
     def _linearized(
         self, model: Model, x: Points, y: Labels, threat: ThreatModel, probes: Probes
@@ -196,9 +242,11 @@ class LinearizedRobustOptimization(EmpiricalRisk):
         super()._settle(progress)
         self.radius = weight_at(self.radius, progress, "radius")
         self.corners = weight_at(self.corners, progress, "corners")
+        self.curvature = weight_at(self.curvature, progress, "curvature")
 
     def _arguments(self) -> list[str]:
         names = ["corners"] * (self.place == "frank-wolfe") + ["classes", "radius"]
+        names += ["curvature", "entries"] * (self.curvature != 0)
         own = [f"{name}={getattr(self, name)!r}" for name in names]
         return [repr(self.threat), f"at={self.place!r}", *own, *super()._arguments()]
 
@@ -214,6 +262,10 @@ class _Ball:
         """The largest <gradient, w - point> over the points w of the ball about point."""
         del point
         return self.threat.eps * self.threat.dual_norm(gradient)
+
+    def reach(self, point: Points) -> Points:
+        """How far each entry may be from the point."""
+        return torch.full_like(point, self.threat.eps)
 
     def maximizer(self, gradient: Points) -> Points:
         """Where it is attained."""

@@ -205,6 +205,23 @@ def test_the_gain_may_be_set_by_examples(config: ModelConfig) -> None:
         torch.testing.assert_close(a, b)
 
 
+@pytest.mark.parametrize("network", [{}, REAL, RELU], ids=str)
+def test_first_weights_may_keep_the_widths_of_intervals(network: dict[str, Any]) -> None:
+    config = ModelConfig(**network, gain="intervals", hidden=(300, 300), threshold="shared")
+    model = config.build(200, 10, seed=3)
+    layers = [m for m in model.modules() if isinstance(m, nn.Linear)]
+    for layer, slope in zip(
+        layers, (0.5, 0.5, 1.0) if network is RELU else (1.0,) * 3, strict=True
+    ):
+        weight = layer.weight.detach()
+        parts = torch.view_as_real(weight) if weight.is_complex() else weight
+        row = float(parts.abs().flatten(1).sum(1).mean())
+        assert row == pytest.approx(1 / slope, rel=0.05)
+    assert "gain" not in ignored(config)
+    again = config.build(200, 10, seed=3)
+    assert all(map(torch.equal, model.parameters(), again.parameters()))
+
+
 @pytest.mark.parametrize("settings", [{"gain": "data"}, {"normalizer": "frozen"}])
 def test_examples_are_asked_for_where_they_are_needed(settings: dict[str, Any]) -> None:
     with pytest.raises(ConfigError, match=r"build\(\.\.\., examples=x_train\)"):

@@ -10,8 +10,10 @@ from holonet.training import (
     AnalyticRule,
     CosineRamp,
     EmpiricalRisk,
+    IntervalRule,
     LinearizedRobustOptimization,
     LinearRamp,
+    Mixture,
     RobustOptimization,
     Rule,
     RuleConfig,
@@ -28,6 +30,8 @@ RULE_NAMES = [
     "pgd",
     "trades",
     "linearized",
+    "interval",
+    "linearized+interval",
     "analytic+fgsm-rs",
 ]
 
@@ -115,6 +119,45 @@ def test_the_point_of_the_linear_part_is_that_of_the_setting() -> None:
         assert repr(RuleConfig(name="linearized", eps=0.3, at=place).build()) == repr(rule)
 
 
+def test_intervals_and_mixtures_are_built() -> None:
+    threat = ThreatModel("Linf", 0.2)
+    rule = RuleConfig(name="interval", eps=0.2, clean_share=0.25).build()
+    assert repr(rule) == repr(IntervalRule(threat, clean_share=0.25))
+    config = RuleConfig(
+        name="linearized+interval", eps=0.2, interval_share=0.25, at="center", curvature=0.5
+    )
+    parts = [
+        (0.75, LinearizedRobustOptimization(threat, at="center", curvature=0.5)),
+        (0.25, IntervalRule(threat)),
+    ]
+    assert repr(config.build()) == repr(Mixture(parts))
+
+
+@pytest.mark.parametrize(("schedule", "ramp"), [("linear", LinearRamp), ("cosine", CosineRamp)])
+def test_the_share_falls_and_the_curvature_rises(schedule: Any, ramp: Any) -> None:
+    given: dict[str, Any] = {"schedule": schedule, "warm_up_start": 0.125, "warm_up": 0.25}
+    threat, moments = ThreatModel("Linf", 0.1), {"start": 0.125, "end": 0.25}
+    rule = RuleConfig(name="interval", clean_share=0.2, **given).build()
+    expected = IntervalRule(
+        threat, radius=ramp(1.0, **moments), clean_share=ramp(0.2, 1.0, **moments)
+    )
+    assert repr(rule) == repr(expected)
+    linearized = RuleConfig(name="linearized", curvature=0.2, **given).build()
+    expected = LinearizedRobustOptimization(
+        threat, radius=ramp(1.0, **moments), curvature=ramp(0.2, **moments)
+    )
+    assert repr(linearized) == repr(expected)
+
+
+def test_intervals_and_curvature_are_for_linf() -> None:
+    for name in ("interval", "linearized+interval"):
+        with pytest.raises(ConfigError, match="norm = 'L2': intervals enclose"):
+            RuleConfig.model_validate({"name": name, "norm": "L2"})
+    with pytest.raises(ConfigError, match=r"curvature = 0\.5: only norm 'Linf'"):
+        RuleConfig(name="linearized", norm="L2", curvature=0.5)
+    RuleConfig(name="pgd", norm="L2", curvature=0.5).build()  # which ignores it
+
+
 def test_corners_follow_the_warm_up() -> None:
     threat, given = ThreatModel("Linf", 0.3), {"name": "linearized", "at": "frank-wolfe"}
     for schedule, warm_up, corners in (
@@ -162,6 +205,10 @@ RULE_ALTERNATIVES: dict[str, Any] = {
     "beta": 4.0,
     "at": "center",
     "corners": 0.25,
+    "curvature": 0.5,
+    "entries": 9,
+    "clean_share": 0.25,
+    "interval_share": 0.25,
     "schedule": "linear",
     "warm_up_start": 0.125,
     "warm_up": 0.25,
@@ -173,7 +220,15 @@ def ignored(section: Any) -> set[str]:
 
 
 @pytest.mark.parametrize(
-    "base", [{}, {"schedule": "cosine"}, {"norm": "polydisc"}, {"at": "frank-wolfe"}], ids=str
+    "base",
+    [
+        {},
+        {"schedule": "cosine"},
+        {"norm": "polydisc"},
+        {"at": "frank-wolfe"},
+        {"curvature": 0.25},
+    ],
+    ids=str,
 )
 def test_a_rule_ignores_a_setting_exactly_if_another_value_makes_the_same_rule(
     base: dict[str, Any],
@@ -182,9 +237,12 @@ def test_a_rule_ignores_a_setting_exactly_if_another_value_makes_the_same_rule(
         return RuleConfig(**{"name": name, **base, **settings})
 
     for name in RULE_NAMES:
+        if "interval" in name and "norm" in base:
+            continue
         config = named(name)
         for key, value in RULE_ALTERNATIVES.items():
-            if key in base or {key, *base} >= {"at", "norm"}:
+            refused = {key, *base} & {"at", "curvature"} or "interval" in name
+            if key in base or ("norm" in {key, *base} and refused):
                 continue
             other = named(name, **{key: value})
             same = repr(config.build()) == repr(other.build())

@@ -65,7 +65,7 @@ CONFIGS = st.builds(
         alpha=rates,
         normalizer=st.sampled_from(["none", "frozen"]),
         readout=st.sampled_from(["real", "modulus", "log-modulus"]),
-        gain=rates | st.just("data"),
+        gain=rates | st.sampled_from(["data", "intervals"]),
     ),
     rule=st.builds(
         RuleConfig,

@@ -1,5 +1,6 @@
 """Contracts of every rule: a training step on any network, any split, any moment."""
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -22,6 +23,7 @@ from holonet.training import (
     AnalyticRule,
     CosineRamp,
     EmpiricalRisk,
+    IntervalRule,
     LinearizedRobustOptimization,
     LinearRamp,
     Mixture,
@@ -57,6 +59,11 @@ RULES: dict[str, Rule] = {
 COMPLEX_RULES: dict[str, Rule] = {
     "analytic, complex": AnalyticRule(0.1, directions="complex", cauchy_riemann=0.1, harmonic=0.01),
     "analytic, map": AnalyticRule(0.1, "map", gradient_norm="L2"),
+}
+BOUNDING_RULES: dict[str, Rule] = {
+    "interval": IntervalRule(THREAT, clean_share=0.25),
+    "curvature": LinearizedRobustOptimization(THREAT, at="center", curvature=0.5),
+    "mixture": Mixture([(0.5, LinearizedRobustOptimization(THREAT)), (0.5, IntervalRule(THREAT))]),
 }
 SCHEDULED: dict[str, Callable[[Any], Rule]] = {
     "analytic": lambda w: AnalyticRule(w),
@@ -94,6 +101,10 @@ def mixed_coefficients_net() -> nn.Module:
     return holonet_nn.HolomorphicClassifier(backbone)
 
 
+def squares_net(coefficients: str) -> nn.Module:
+    return holomorphic_mlp(6, [5, 4], 3, coefficients=coefficients)
+
+
 def batch(n: int = 8) -> tuple[Tensor, Tensor]:
     return torch.rand(n, 1, 2, 3), torch.randint(3, (n,))
 
@@ -108,6 +119,11 @@ CASES = [
         (net, name, rule)
         for net in (holomorphic_net, real_coefficients_net, mixed_coefficients_net)
         for name, rule in COMPLEX_RULES.items()
+    ),
+    *(
+        (functools.partial(squares_net, coefficients), name, rule)
+        for coefficients in ("real", "complex")
+        for name, rule in BOUNDING_RULES.items()
     ),
     (mixed_coefficients_net, "linearized", RULES["linearized"]),
 ]
@@ -203,7 +219,7 @@ def test_bad_weights_are_refused(name: str) -> None:
 
 
 def test_the_repr_of_every_rule_is_its_own() -> None:
-    shown = [repr(rule) for rule in (RULES | COMPLEX_RULES).values()]
+    shown = [repr(rule) for rule in (RULES | COMPLEX_RULES | BOUNDING_RULES).values()]
     assert len(set(shown)) == len(shown)
     assert not any("0x" in text for text in shown)
 

@@ -1,0 +1,177 @@
+"""The curvature's sums against matrices formed by hand, and against descent."""
+
+import pytest
+import torch
+from enclosed import C128, F64, quartics
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import nn as tnn
+
+from holonet.attacks import ThreatModel
+from holonet.calculus import Probes
+from holonet.errors import ConfigError, InputTypeError
+from holonet.nn import HolomorphicClassifier, ImagPart, Linear, Sequential, Square, Tanh
+from holonet.training import EmpiricalRisk, LinearizedRobustOptimization, LinearRamp
+from holonet.training.rules.curvature import SquareForm, sampled_entries
+
+seeds = st.integers(0, 2**32)
+
+
+def squares(dtype=F64, inner=5, first=6, second=4):
+    return HolomorphicClassifier(
+        Sequential(
+            Linear(inner, first, dtype=dtype),
+            Square(),
+            Linear(first, second, dtype=dtype),
+            Square(),
+            Linear(second, 3, dtype=dtype),
+        )
+    )
+
+
+def batch(shape, seed=0):
+    generator = torch.Generator().manual_seed(seed)
+    x = torch.rand(4, *shape, generator=generator, dtype=F64)
+    return x, torch.randint(3, (4,), generator=generator)
+
+
+def rows(y, k):
+    one = torch.eye(3, dtype=F64)
+    return one[(y + k) % 3] - one[y]
+
+
+@pytest.mark.parametrize("dtype", [F64, C128])
+def test_the_sums_are_those_of_the_matrices(dtype):
+    torch.manual_seed(0)
+    model, (x, y) = squares(dtype), batch((5,))
+    w1, w2, w3 = (model.backbone[k].weight.detach() for k in (0, 2, 4))
+    b1, b2 = (model.backbone[k].bias.detach() for k in (0, 2))
+    radii = 0.1 + torch.rand(4, 5, dtype=F64) / 10
+    entries = sampled_entries(radii, 9, Probes(0))
+    found = SquareForm.of(model).excesses(x, radii, [rows(y, 1)], 0.5, entries)[0]
+    for i in range(4):
+        z = w1 @ x[i].to(dtype) + b1
+        delta = rows(y, 1)[i].to(dtype) @ w3
+        low = 2 * (delta * (w2 @ (z * z) + b2)) @ w2
+        g = w1 * radii[i]
+        units = w2 @ torch.diag(2 * z) @ g
+        form = (units.T @ torch.diag(delta) @ units + g.T @ torch.diag(low) @ g).real
+        moduli = form.abs().sum() - form.diagonal().clamp(max=0).abs().sum()
+        square = g.abs().sum(1).square()
+        up, down = (sign * w2 for sign in (1, -1))
+        if dtype == F64:
+            reach = torch.maximum(up.clamp(min=0) @ square, down.clamp(min=0) @ square)
+            quartic = (delta.clamp(min=0) * reach.square()).sum()
+        else:
+            reach = w2.abs() @ square
+            quartic = (delta.abs() * reach.square()).sum()
+        cubic = 2 * (delta.abs() * units.abs().sum(1) * reach).sum()
+        torch.testing.assert_close(found[i], 0.5 * (moduli + cubic) + 0.25 * quartic)
+
+
+@given(
+    seed=seeds,
+    eps=st.floats(0.01, 0.4),
+    case=st.sampled_from(["dense", "threshold", "convolution", "complex"]),
+    at=st.sampled_from(["data", "center", "random", "frank-wolfe"]),
+)
+def test_with_weight_one_it_bounds_the_robust_loss_of_two_layers_of_squares(seed, eps, case, at):
+    model, shape = (squares(C128), (5,)) if case == "complex" else quartics()[case]
+    x, y = batch(shape, seed)
+    threat = ThreatModel("Linf", eps)
+    rule = LinearizedRobustOptimization(threat, at=at, classes=None, curvature=1.0, entries=16)
+    bound = float(rule(model, x, y, Probes(seed)).detach())
+    worst, points = 0.0, x
+    for step in range(12):
+        points = points.detach().requires_grad_()
+        losses = EmpiricalRisk()(model, points, y)
+        worst = max(worst, float(losses.detach()))
+        (gradient,) = torch.autograd.grad(losses, points)
+        size = eps if step < 8 else eps / 4
+        points = threat.project(points + size * gradient.sign(), x)
+    assert worst <= bound + 1e-9
+
+
+@given(seed=seeds, weights=st.tuples(st.floats(0, 2), st.floats(0, 2)))
+def test_it_rises_with_the_weight(seed, weights):
+    model, (x, y) = quartics()["threshold"][0], batch((6,), seed)
+    threat = ThreatModel("Linf", 0.1)
+
+    def loss(weight):
+        rule = LinearizedRobustOptimization(threat, at="center", curvature=weight)
+        return float(rule(model, x, y, Probes(0)).detach())
+
+    low, high = sorted(weights)
+    assert loss(low) <= loss(high) + 1e-12
+    without = float(LinearizedRobustOptimization(threat, at="center")(model, x, y).detach())
+    assert loss(0.0) == without <= loss(low) + 1e-12
+
+
+def test_its_schedule_is_settled():
+    rule = LinearizedRobustOptimization(ThreatModel("Linf", 0.1), curvature=LinearRamp(0.5))
+    now = rule.at(0.5)
+    assert now.curvature == 0.25
+    assert "curvature=0.25, entries=4" in repr(now)
+    with pytest.raises(ConfigError, match="curvature=-1"):
+        LinearizedRobustOptimization(ThreatModel("Linf", 0.1), curvature=-1.0)
+    with pytest.raises(ConfigError, match="norm 'Linf'; choose curvature=0"):
+        LinearizedRobustOptimization(ThreatModel("L2", 0.1), curvature=1.0)
+    with pytest.raises(ConfigError, match=r"entries=0"):
+        LinearizedRobustOptimization(ThreatModel("Linf", 0.1), entries=0)
+
+
+def test_few_entries_estimate_the_sums_of_all():
+    torch.manual_seed(1)
+    model, (x, y) = squares(inner=30), batch((30,))
+    radii = torch.rand(4, 30, dtype=F64).clamp(min=0.3) / 10
+    form, lead = SquareForm.of(model), [rows(y, 2)]
+    whole = form.excesses(x, radii, lead, 0.3, sampled_entries(radii, 30, Probes(0)))[0]
+    drawn = [
+        form.excesses(x, radii, lead, 0.3, sampled_entries(radii, 5, Probes(seed)))[0].detach()
+        for seed in range(60)
+    ]
+    mean = torch.stack(drawn).mean(0)
+    assert torch.allclose(mean, whole, rtol=0.06)
+    assert torch.stack(drawn).std(0).min() > 0
+
+
+def test_entries_that_cannot_move_are_not_drawn():
+    radii = torch.tensor([[0.0, 0.2, 0.0, 0.1], [0.0, 0.0, 0.3, 0.0]])
+    chosen = sampled_entries(radii, 3, Probes(0))
+    assert chosen.places.shape == (2, 2)
+    assert sorted(chosen.places[0].tolist()) == [1, 3]
+    assert chosen.counts.sum(1).tolist() == [2.0, 1.0]
+    assert int(chosen.places[1][chosen.counts[1] > 0]) == 2
+    one = sampled_entries(radii, 1, Probes(0))
+    assert one.counts.shape == (2, 1)
+    assert one.counts[1].item() == 1.0
+    assert one.counts[0].item() in (pytest.approx(1.5), pytest.approx(3.0))
+
+
+def test_parameters_learn_from_the_curvature():
+    torch.manual_seed(2)
+    model, (x, y) = squares(), batch((5,))
+    rule = LinearizedRobustOptimization(ThreatModel("Linf", 0.1), curvature=0.5, entries=5)
+    weight = model.backbone[0].weight
+    (gradient,) = torch.autograd.grad(rule(model, x, y, Probes(0)), weight)
+    direction, values = torch.randn_like(weight), []
+    for sign in (1e-6, -1e-6):
+        weight.data += sign * direction
+        values.append(float(rule(model, x, y, Probes(0)).detach()))
+        weight.data -= sign * direction
+    slope = (values[0] - values[1]) / 2e-6
+    assert slope == pytest.approx(float((gradient * direction).sum()), rel=1e-4)
+
+
+def test_other_networks_are_refused_by_the_name_of_the_layer():
+    one = tnn.Sequential(Linear(2, 2), Square(), Linear(2, 2))
+    with pytest.raises(InputTypeError, match="two layers of squares, and this network has 1"):
+        SquareForm.of(one)
+    with pytest.raises(InputTypeError, match=r"1 \(Tanh\)"):
+        SquareForm.of(tnn.Sequential(Linear(2, 2), Tanh(), Linear(2, 2)))
+    with pytest.raises(InputTypeError, match=r"readout \(ImagPart\)"):
+        SquareForm.of(HolomorphicClassifier(squares(C128).backbone, ImagPart()))
+    rule = LinearizedRobustOptimization(ThreatModel("Linf", 0.1), curvature=0.5)
+    x, y = batch((3,))
+    with pytest.raises(InputTypeError, match=r"torch\.nn\.Module"):
+        rule(lambda x: x * x, x, y)
