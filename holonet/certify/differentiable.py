@@ -131,7 +131,7 @@ def propagated(layers: Layers, interval: Interval) -> Interval:
 
 
 @checked
-def moduli_image(layers: Layers, x: Values) -> Values:
+def moduli_image(layers: Layers, x: Values) -> Inexact[Tensor, "batch *image"]:
     """|W_last| ... |W_first| x for affine layers, without their biases; real for real x."""
     for _, layer in layers:
         product = WEIGHTED.get(type(layer))

@@ -40,7 +40,7 @@ def test_leads_are_those_of_the_certificate():
     for name, (model, shape) in known().items():
         torch.manual_seed(0)
         x, y = torch.rand(4, *shape, dtype=F64), torch.tensor([0, 1, 2, 1])
-        for eps in (0.0, 0.03, 0.2):
+        for eps in (0.0, 0.1):
             box = threat_set(x, linf(eps), EXACT)
             margins, *_ = INTERVALS.margins(read(model), box, y, EXACT)
             gap = (leads(model, x, y, eps) + margins).abs().amax(0) / (1 + margins.abs().amax())
@@ -53,10 +53,10 @@ def test_no_point_has_a_larger_lead():
         torch.manual_seed(1)
         x, y = torch.rand(3, *shape, dtype=F64), torch.tensor([2, 0, 1])
         bound = leads(model, x, y, 0.1)
-        points = (x + 0.1 * (2 * torch.rand(200, *x.shape, dtype=F64) - 1).sign()).clamp(0, 1)
+        points = (x + 0.1 * (2 * torch.rand(60, *x.shape, dtype=F64) - 1).sign()).clamp(0, 1)
         with torch.no_grad():
             logits = model(points.flatten(0, 1)).unflatten(0, points.shape[:2])
-        found = logits - logits.gather(2, y.expand(200, 3)[..., None])
+        found = logits - logits.gather(2, y.expand(60, 3)[..., None])
         assert bool((found <= bound + 1e-9).all()), name
 
 
@@ -111,7 +111,7 @@ def test_moduli_leave_biases_out():
     layer.weight.data[:] = torch.tensor([[3 + 4j, -2.0]])
     layer.bias.data[:] = 7.0
     image = moduli_image([("", tnn.Flatten()), ("", layer)], torch.ones(1, 2, 1, dtype=F64))
-    assert image.tolist() == [[7.0]]
+    assert image.detach().tolist() == [[7.0]]
 
 
 def test_the_imaginary_part_of_real_numbers_is_zero():

@@ -20,7 +20,6 @@ from holonet.training.rules.random_starts import uniform_like
 __all__ = ["Entries", "SquareForm", "sampled_entries"]
 
 Layers = list[tuple[str, nn.Module]]
-Values = Inexact[Tensor, "batch *event"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -176,7 +175,9 @@ def _transposed(layers: Layers, v: Tensor, like: Tensor) -> Tensor:
     return backward(v.flatten(0, 1).conj()).conj().unflatten(0, v.shape[:2])
 
 
-def _reach(layers: Layers, squares: Values, middle: Values) -> Float[Tensor, "batch units"]:
+def _reach(
+    layers: Layers, squares: Float[Tensor, "batch *event"], middle: Inexact[Tensor, "batch *image"]
+) -> Float[Tensor, "batch units"]:
     """|q_k| at most, for squares of the first layer's moves up to these."""
     if middle.is_complex():
         return moduli_image(layers, squares).flatten(1)

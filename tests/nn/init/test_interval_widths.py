@@ -16,7 +16,7 @@ def widths(network, x, radius):
     interval, found = Interval(x, torch.full_like(x, radius)), []
     for pair in unrolled(network):
         interval = propagated([pair], interval)
-        found.append(float(interval.radius.mean()))
+        found.append(float(interval.radius.mean().detach()))
     return found
 
 
@@ -40,10 +40,9 @@ def test_torchs_own_weights_widen_them():
 
 def test_sums_of_moduli_are_one_over_the_slope_of_the_activation():
     def rows(layer):
-        moduli = (
-            torch.view_as_real(layer.weight).abs() if layer.weight.is_complex() else layer.weight
-        )
-        return float(moduli.abs().flatten(1).sum(1).mean())
+        weight = layer.weight.detach()
+        parts = torch.view_as_real(weight) if weight.is_complex() else weight
+        return float(parts.abs().flatten(1).sum(1).mean())
 
     network = nn.Sequential(
         nn.Conv2d(2, 400, 5, dtype=torch.float32),
@@ -57,9 +56,12 @@ def test_sums_of_moduli_are_one_over_the_slope_of_the_activation():
     assert rows(network[0]) == pytest.approx(2, rel=0.03)
     assert rows(network[3]) == pytest.approx(1, rel=0.03)
     assert rows(network[5]) == pytest.approx(1, rel=0.03)
-    assert all(float(layer.bias.abs().sum()) == 0 for layer in (network[0], network[3], network[5]))
-    parts = torch.view_as_real(network[3].weight)
-    assert parts[..., 0].std() == pytest.approx(float(parts[..., 1].std()), rel=0.02)
+    assert all(
+        float(layer.bias.detach().abs().sum()) == 0
+        for layer in (network[0], network[3], network[5])
+    )
+    parts = torch.view_as_real(network[3].weight.detach())
+    assert float(parts[..., 0].std()) == pytest.approx(float(parts[..., 1].std()), rel=0.02)
 
 
 def test_a_generator_makes_the_draw_repeatable():

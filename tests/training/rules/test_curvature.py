@@ -3,7 +3,7 @@
 import pytest
 import torch
 from enclosed import C128, F64, quartics
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn as tnn
 
@@ -69,6 +69,7 @@ def test_the_sums_are_those_of_the_matrices(dtype):
         torch.testing.assert_close(found[i], 0.5 * (moduli + cubic) + 0.25 * quartic)
 
 
+@settings(max_examples=24)
 @given(
     seed=seeds,
     eps=st.floats(0.01, 0.4),
@@ -82,16 +83,17 @@ def test_with_weight_one_it_bounds_the_robust_loss_of_two_layers_of_squares(seed
     rule = LinearizedRobustOptimization(threat, at=at, classes=None, curvature=1.0, entries=16)
     bound = float(rule(model, x, y, Probes(seed)).detach())
     worst, points = 0.0, x
-    for step in range(12):
+    for step in range(8):
         points = points.detach().requires_grad_()
         losses = EmpiricalRisk()(model, points, y)
         worst = max(worst, float(losses.detach()))
         (gradient,) = torch.autograd.grad(losses, points)
-        size = eps if step < 8 else eps / 4
+        size = eps if step < 5 else eps / 4
         points = threat.project(points + size * gradient.sign(), x)
     assert worst <= bound + 1e-9
 
 
+@settings(max_examples=8)
 @given(seed=seeds, weights=st.tuples(st.floats(0, 2), st.floats(0, 2)))
 def test_it_rises_with_the_weight(seed, weights):
     model, (x, y) = quartics()["threshold"][0], batch((6,), seed)
@@ -128,10 +130,10 @@ def test_few_entries_estimate_the_sums_of_all():
     whole = form.excesses(x, radii, lead, 0.3, sampled_entries(radii, 30, Probes(0)))[0]
     drawn = [
         form.excesses(x, radii, lead, 0.3, sampled_entries(radii, 5, Probes(seed)))[0].detach()
-        for seed in range(60)
+        for seed in range(40)
     ]
     mean = torch.stack(drawn).mean(0)
-    assert torch.allclose(mean, whole, rtol=0.06)
+    assert torch.allclose(mean, whole, rtol=0.08)
     assert torch.stack(drawn).std(0).min() > 0
 
 

@@ -3,7 +3,7 @@
 import pytest
 import torch
 from enclosed import F64, networks
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from holonet.attacks import ThreatModel
@@ -21,16 +21,18 @@ def batch(shape, seed):
     return x, torch.randint(3, (5,), generator=generator)
 
 
+@settings(max_examples=18)
 @given(seed=seeds, eps=st.floats(1e-3, 0.4), name=st.sampled_from(NAMES))
 def test_the_loss_is_at_least_that_of_every_point(seed, eps, name):
     model, shape = networks()[name]
     x, y = batch(shape, seed)
     bound = float(IntervalRule(ThreatModel("Linf", eps))(model, x, y).detach())
-    for share in torch.rand(20, *x.shape, dtype=F64).mul(1.5).sub(0.25).clamp(0, 1):
+    for share in torch.rand(8, *x.shape, dtype=F64).mul(1.5).sub(0.25).clamp(0, 1):
         points = (x + eps * (2 * share - 1)).clamp(0, 1)
         assert float(EmpiricalRisk()(model, points, y).detach()) <= bound + 1e-9
 
 
+@settings(max_examples=12)
 @given(seed=seeds, name=st.sampled_from(NAMES))
 def test_without_a_radius_or_an_interval_it_is_the_standard_loss(seed, name):
     model, shape = networks()[name]
@@ -44,6 +46,7 @@ def test_without_a_radius_or_an_interval_it_is_the_standard_loss(seed, name):
     torch.testing.assert_close(tiny, standard)
 
 
+@settings(max_examples=12)
 @given(seed=seeds, name=st.sampled_from(NAMES))
 def test_it_rises_with_the_radius_and_mixes_by_the_share(seed, name):
     model, shape = networks()[name]
@@ -56,8 +59,8 @@ def test_it_rises_with_the_radius_and_mixes_by_the_share(seed, name):
     assert loss(0.05) <= loss(0.1) <= loss(0.3)
     assert loss(0.1, 0.25) == pytest.approx(0.25 * loss(0.0) + 0.75 * loss(0.1))
     terms = IntervalRule(ThreatModel("Linf", 0.1), clean_share=0.25).terms(model, x, y)
-    assert float(terms["risk"]) == pytest.approx(0.25 * loss(0.0))
-    assert float(terms["interval"]) == pytest.approx(0.75 * loss(0.1))
+    assert float(terms["risk"].detach()) == pytest.approx(0.25 * loss(0.0))
+    assert float(terms["interval"].detach()) == pytest.approx(0.75 * loss(0.1))
 
 
 def test_schedules_are_settled():
