@@ -135,10 +135,10 @@ class SquareForm:
 
 @checked
 def sampled_entries(radii: Points, most: int, probes: Probes) -> Entries:
-    """Entries whose radius is not 0, at most so many of each example.
+    """Entries whose radius is not 0, up to a number of each example.
 
-    Where there are more, they are drawn about in proportion to their radii. Sums over the chosen
-    ones times their counts then estimate sums over all, unbiased but for drawing without
+    Where there are more than `most` they are drawn, about in proportion to their radii. Sums over
+    the chosen ones times their counts then estimate sums over all, unbiased but for drawing without
     replacement.
 
     Law: with at most `most` of them all are taken, and each counts once.
