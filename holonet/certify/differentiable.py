@@ -179,7 +179,8 @@ def _behind(path: str, layer: nn.Module, interval: Interval) -> Interval:
     if (product := WEIGHTED.get(kind)) is not None:
         return Interval(layer(interval.center), _spread(layer, product, interval.radius))
     if kind is hnn.Residual:
-        change = propagated(list(unrolled(layer.body, f"{path}.body")), interval)
+        body = unrolled(layer.get_submodule("body"), f"{path}.body".lstrip("."))
+        change = propagated(list(body), interval)
         return Interval(interval.center + change.center, interval.radius + change.radius)
     is_activation = isinstance(layer, hnn.Activation)
     if is_activation and kind.forward is hnn.Activation.forward:
