@@ -14,6 +14,7 @@ __all__ = [
     "MissingDependencyError",
     "NotHolomorphicError",
     "NumericalError",
+    "ProcessLostError",
     "RunExistsError",
     "ShapeError",
     "UnknownNameError",
@@ -54,6 +55,10 @@ class NumericalError(HolonetError, ArithmeticError):
 
 class CheckpointError(HolonetError, RuntimeError):
     """A checkpoint is absent, cut short, altered or from another run."""
+
+
+class ProcessLostError(HolonetError, ConnectionError):
+    """Another process of one training is gone, or cannot be reached."""
 
 
 class RunExistsError(HolonetError, FileExistsError):

@@ -2,7 +2,6 @@
 
 import json
 import logging
-import os
 import shlex
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext, suppress
@@ -19,6 +18,7 @@ from holonet.errors import ConfigError
 from holonet.nn import real_parameter_count
 from holonet.training import RunConfig, build_model, fit, load_data
 from holonet.training.checkpoint import kept_steps
+from holonet.training.parallel import is_first_process
 from holonet.training.run_folder import CHECKPOINTS, CONFIG, open_run
 
 __all__ = ["train"]
@@ -62,7 +62,7 @@ def train(
     base = _base(config, run_dir if resume else None)
     run = configured(base, settings)
     require_used(settings, [run])
-    first = _is_first_process(run.train.devices)  # further ones find the folder that it made
+    first = is_first_process(run.train)  # further ones find the folder that it made
     with _saying_how_to_go_on(run_dir) if first else nullcontext():
         _train_in(run_dir, run, first, resume, overwrite, as_json)
 
@@ -156,18 +156,3 @@ def _base(file: Path | None, resumed: Path | None) -> RunConfig:
                 logger.warning("%s: %s = %s changes nothing with %s", file, key, value, reason)
         return config
     return RunConfig() if resumed is None else RunConfig.read(resumed / "config.toml")
-
-
-def _is_first_process(devices: int) -> bool:
-    """Whether this is the process that a person started, and not one of its helpers.
-
-    One device needs no helpers, whatever the environment says; where there are several, a rank is
-    read where Fabric reads it.
-    """
-    if devices == 1:
-        return True
-    name = "RANK" if "TORCHELASTIC_RUN_ID" in os.environ else "LOCAL_RANK"
-    rank = os.environ.get(name, "0")
-    if not rank.isdecimal():
-        raise ConfigError(f"{name}={rank!r} in the environment is no number of a process: unset it")
-    return int(rank) == 0

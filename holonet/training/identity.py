@@ -21,6 +21,7 @@ FREE = {
         "log_every",
         "accelerator",
         "devices",
+        "num_nodes",
         "backend",
     )
 }

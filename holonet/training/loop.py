@@ -35,10 +35,12 @@ from holonet.training.journal import Journal
 from holonet.training.parallel import (
     Processes,
     broadcast,
+    from_first,
     launch,
     real_view,
-    sum_gradients,
+    require_equal,
     sum_terms,
+    summed_gradients,
 )
 from holonet.training.rules import Rule
 from holonet.training.run_folder import CHECKPOINTS, WEIGHTS, forget_run, require_inside
@@ -70,9 +72,7 @@ def fit(
     was killed at any moment and resumed ends with the weights of one that was not, bit for bit
     (one process, same machine and thread count). With several devices each process takes its
     part of every batch and the gradients are summed, which is the same run up to rounding
-    (unless layers draw numbers of their own, or mix examples as batch norm does); they are summed
-    by hand, since torch's DistributedDataParallel wrapper cannot be differentiated in forward
-    mode.
+    (unless layers draw numbers of their own, or mix examples as batch norm does).
 
     Args:
         model: real or complex data in, real logits out.
@@ -99,10 +99,12 @@ def fit(
     Raises:
         CheckpointError: the checkpoint is from a run on other data, under another rule, of
             another configuration or network, or every checkpoint is damaged or gone.
-        ConfigError: this machine has no such devices; `config` is not that of `run`.
+        ConfigError: this machine has no such devices; `config` is not that of `run`; processes of
+            one training differ in their data or settings.
         InputTypeError, ShapeError, DomainError: an argument of another type; the model does not
             answer the data with logits, or has nothing to train.
         RunExistsError: another process has run_dir, or it has a link out of it.
+        ProcessLostError: one of several processes is gone; the last checkpoint stays.
         NumericalError: the loss, a gradient or a weight is not finite; the last checkpoint stays
             and is finite.
     """
@@ -115,18 +117,21 @@ def fit(
     _require_trainable(model)
     accuracy(model, data.x_test[:1], data.y_test[:1])  # refuses a model that does not fit them
     folder = None if run_dir is None else Path(run_dir)
-    earlier = folder if resume else None
-    kept = folder if first else None  # the first process alone writes
+    kept = folder if first else None  # the first process alone reads and writes
+    earlier = kept if resume else None
     with nullcontext() if kept is None else folder_lock(kept, RunExistsError):
         if kept is not None:
             require_inside(kept)
         state = RunState(model, rule, data, config, Journal(kept), run)
-        broadcast(processes, model)
+        require_equal(processes, state.identity)
         model.train()
         if earlier is None or not _restored(state, earlier):
             if kept is not None and earlier is None:
                 forget_run(kept)
             state.journal.clear()
+        if resume and processes.world_size > 1:
+            state.follow(from_first(processes, state.course()))
+        broadcast(processes, model)
         diagnosis: dict[str, float] = {}
         if state.epoch_lost:
             latest = rule.at((state.step - 1) / state.total_steps)
@@ -240,13 +245,13 @@ def _step(
     with _drawing(seed, processes.device), torch.enable_grad():
         x = augmented(x, state.config.augment)
         terms = rule.terms(state.model, x, y, probes) if len(mine) else {}
-        if terms:
-            (torch.stack(list(terms.values())).sum() * share).backward()
+        with summed_gradients(processes, state.model):
+            if terms:
+                (torch.stack(list(terms.values())).sum() * share).backward()
     parameters = list(state.model.parameters())
     for parameter in parameters:
         if parameter.grad is not None:
             parameter.grad = parameter.grad.resolve_conj()  # torch may leave it lazily conjugated
-    sum_gradients(processes, state.model)
     values = sum_terms(processes, {k: float(v.detach()) * share for k, v in terms.items()})
     # as real numbers: torch's norms of complex tensors take four times as long
     total = nn.utils.get_total_norm([real_view(p.grad) for p in parameters if p.grad is not None])

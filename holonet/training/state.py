@@ -67,7 +67,7 @@ class RunState:
         self.step = 0
         self.seconds = 0.0
         self._epoch_loss = 0.0
-        self._identity = identity_of(data, rule, config, run, model)
+        self.identity = identity_of(data, rule, config, run, model)
         self._examples = {"shape": list(data.feature_shape), "classes": data.num_classes}
         self._begun: dict[str, Any] = {"versions": versions()}
 
@@ -163,7 +163,7 @@ class RunState:
         for index, slots in optimizer["state"].items():
             tensors |= {f"optimizer/{index}/{k}": v for k, v in slots.items()}
         state = {
-            "identity": self._identity,
+            "identity": self.identity,
             "groups": optimizer["param_groups"],
             "schedule": self.schedule.state_dict(),
             "epoch_loss": self._epoch_loss,
@@ -181,7 +181,7 @@ class RunState:
         """
         self.require_finite_weights()
         self.journal.flush_to_disk()
-        about = {"identity": self._identity, "examples": self._examples, **self._begun}
+        about = {"identity": self.identity, "examples": self._examples, **self._begun}
         before = path.read_bytes() if os.path.isfile(path) and os.access(path, os.R_OK) else None
         save_weights(path, self.model, about)
         if before not in (None, path.read_bytes()):
@@ -244,6 +244,33 @@ class RunState:
             self.journal.forget_epochs_from(saved.step)
         return True
 
+    def course(self) -> dict[str, Any]:
+        """Where the run stands, without its weights, for `follow` in another process."""
+        optimizer = self.optimizer.state_dict()
+        optimizer["state"] = {
+            index: {k: v.cpu().clone() if isinstance(v, Tensor) else v for k, v in slots.items()}
+            for index, slots in optimizer["state"].items()
+        }
+        return {
+            "step": self.step,
+            "optimizer": optimizer,
+            "schedule": self.schedule.state_dict(),
+            "epoch_loss": self._epoch_loss,
+            "seconds": self.seconds,
+        }
+
+    def follow(self, course: Mapping[str, Any]) -> None:
+        """Go to where another process stands.
+
+        Law: two runs of one identity and with equal weights go on alike after
+        `other.follow(run.course())`.
+        """
+        self.step = course["step"]
+        self.optimizer.load_state_dict(course["optimizer"])
+        self.schedule.load_state_dict(course["schedule"])
+        self._epoch_loss = course["epoch_loss"]
+        self.seconds = course["seconds"]
+
     def _restore_course(self, saved: Checkpoint) -> None:
         """The optimizer, the schedule and the sums over the epoch."""
         slots: dict[int, dict[str, Tensor]] = {}
@@ -272,7 +299,7 @@ class RunState:
             )
 
     def _require_same(self, kept: object, source: str, verb: str) -> None:
-        found = differences(kept, self._identity)
+        found = differences(kept, self.identity)
         if found:
             raise CheckpointError(
                 f"{source} {verb} of a run on other data, under another rule or with another "

@@ -80,7 +80,9 @@ def test_where_a_network_lies_in_memory_does_not_matter():
 
 def test_what_weights_do_not_depend_on_is_left_out():
     free = {"checkpoint_every": 7, "keep_checkpoints": 5, "log_every": 9, "accelerator": "cpu"}
-    train = TrainConfig(**(CONFIG.train.model_dump() | free | {"devices": 2, "backend": "gloo"}))
+    train = TrainConfig(
+        **(CONFIG.train.model_dump() | free | {"devices": 2, "num_nodes": 3, "backend": "gloo"})
+    )
     assert identity(config=train, run=CONFIG.model_copy(update={"train": train})) == identity()
 
 

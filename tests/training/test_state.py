@@ -70,6 +70,24 @@ def test_every_epoch_sees_every_example_once_in_full_batches(size, batch_size, e
     assert not list(state.batches())
 
 
+@given(start=st.integers(0, 9), adam=st.booleans(), one_cycle=st.booleans())
+def test_another_process_goes_on_where_the_first_one_stands(start, adam, one_cycle):
+    settings = {} if adam else {"optimizer": "sgd", "momentum": 0.9}
+    settings["schedule"] = "one-cycle" if one_cycle else "constant"
+    one, other = state_of(**settings), state_of(**settings)
+    for _ in range(start):
+        step(one)
+    course = one.course()
+    other.model.load_state_dict(one.model.state_dict())
+    other.follow(course)
+    batches = [walk(state) for state in (one, other)]
+    assert len(batches[0]) == 9 - start
+    assert all(map(torch.equal, *batches))
+    assert all(map(torch.equal, one.model.parameters(), other.model.parameters()))
+    if start < 9:
+        assert one.journal.records[-1] == other.journal.records[-1]
+
+
 @given(size=st.integers(1, 20), batch_size=st.integers(1, 25), start=st.integers(0, 60))
 def test_batches_go_on_where_they_stopped(size, batch_size, start):
     whole = walk(state_of(size, batch_size=batch_size))

@@ -43,7 +43,10 @@ class TrainConfig(Section):
     accelerator: Literal["auto", "cpu", "cuda"] = "auto"
     """Device; auto is cuda where there is one."""
     devices: PositiveInt = 1
-    """Number of devices, a process each."""
+    """Number of devices of a machine, a process each."""
+    num_nodes: PositiveInt = 1
+    """Number of machines, with as many devices each; torchrun or MASTER_ADDR, MASTER_PORT and
+    NODE_RANK say which is which."""
     backend: Literal["auto", "gloo", "nccl"] = "auto"
     """How several processes communicate."""
 
@@ -52,9 +55,14 @@ class TrainConfig(Section):
         ignored = {}
         if self.optimizer == "adam":
             ignored["optimizer = 'adam'"] = ("momentum",)
-        if self.devices == 1:
+        if self.processes == 1:
             ignored["devices = 1"] = ("backend",)
         return ignored
+
+    @property
+    def processes(self) -> int:
+        """How many processes train together."""
+        return self.devices * self.num_nodes
 
     @field_validator("clip", mode="before")
     @classmethod

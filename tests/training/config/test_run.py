@@ -102,6 +102,7 @@ CONFIGS = st.builds(
         log_every=positive,
         accelerator=st.sampled_from(["auto", "cpu", "cuda"]),
         devices=positive,
+        num_nodes=positive,
         backend=st.sampled_from(["auto", "gloo", "nccl"]),
     ),
 )

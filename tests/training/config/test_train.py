@@ -24,3 +24,5 @@ def test_adam_ignores_momentum_and_one_device_the_backend() -> None:
         "devices = 1": ("backend",),
     }
     assert not TrainConfig(optimizer="sgd", devices=2).ignored()
+    assert not TrainConfig(optimizer="sgd", num_nodes=2).ignored()
+    assert TrainConfig(devices=2, num_nodes=3).processes == 6
