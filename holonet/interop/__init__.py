@@ -1,6 +1,7 @@
-"""Bridges to other tools: attack libraries, ONNX and torch.export."""
+"""Bridges to other tools: attack libraries, complextorch, ONNX and torch.export."""
 
 from holonet.interop.autoattack import AutoAttackResult, autoattack, require_autoattack
+from holonet.interop.complextorch import from_complextorch, to_complextorch
 from holonet.interop.export import FORMATS, Exported, export
 from holonet.interop.layout import ImageLayout
 from holonet.interop.real import RealForm, to_real
@@ -22,9 +23,11 @@ __all__ = [
     "export",
     "external",
     "from_art",
+    "from_complextorch",
     "from_foolbox",
     "from_torchattacks",
     "require_autoattack",
     "require_toolkit",
+    "to_complextorch",
     "to_real",
 ]
