@@ -9,6 +9,7 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+from _pytest.mark import ParameterSet
 
 import holonet
 from holonet.functions import CATALOGUE
@@ -32,7 +33,15 @@ def site_pages() -> ModuleType:
     return module
 
 
-@pytest.mark.parametrize("page", [page for page in PAGES if blocks(page)])
+SLOW = {"neighbours.md"}  # Lightning takes five seconds to import, and warns
+
+
+def with_marks(page: str) -> ParameterSet:
+    marks = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")] if page in SLOW else []
+    return pytest.param(page, marks=marks)
+
+
+@pytest.mark.parametrize("page", [with_marks(page) for page in PAGES if blocks(page)])
 def test_python_blocks_of_a_page_run_in_order(page: str) -> None:
     names: dict[str, object] = {}
     for block in blocks(page):
