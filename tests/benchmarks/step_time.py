@@ -59,9 +59,13 @@ RULES = {
     "linearized, scheduled": RuleConfig(
         name="linearized", at="frank-wolfe", schedule="linear", warm_up_start=0.1
     ),
+    "linearized, curvature": RuleConfig(name="linearized", at="center", curvature=0.1, entries=1),
+    "linearized, curvature of 4": RuleConfig(name="linearized", at="center", curvature=0.1),
+    "interval": RuleConfig(name="interval", clean_share=0.5),
     "analytic+fgsm-rs": RuleConfig(name="analytic+fgsm-rs"),
 }
 COMPLEX = ("Dirichlet, complex", "Dirichlet, Cauchy-Riemann")  # not for real networks
+CURVATURE = ("linearized, curvature", "linearized, curvature of 4")  # for two layers of squares
 
 
 class Square(nn.Module):
@@ -98,7 +102,7 @@ def convnet() -> HolomorphicClassifier:
 
 def convolutional(**settings: Any) -> Callable[[], nn.Module]:
     """A convnet of about as many real parameters as (16, 32, 100) complex."""
-    config = ModelConfig(family="convnet", match="parameters", **settings)
+    config = ModelConfig(**{"family": "convnet", "match": "parameters"} | settings)
     return lambda: config.build(IMAGE, CLASSES)
 
 
@@ -118,6 +122,9 @@ MODELS: dict[str, Callable[[], nn.Module]] = {
         IMAGE, CLASSES
     ),
     "convnet, real, threshold": convolutional(**REAL, threshold="shared"),
+    "two squares, threshold": convolutional(
+        **REAL, threshold="shared", channels=(16,), dense=(64,), match="none"
+    ),
     "convnet, relu": convolutional(**RELU),
     "convnet, relu, threshold": convolutional(**RELU, threshold="shared"),
 }
@@ -144,6 +151,7 @@ def main() -> None:
         for model in chosen.networks.split(";")
         for rule in asked
         if rule not in COMPLEX or isinstance(MODELS[model](), HolomorphicClassifier)
+        if rule not in CURVATURE or model == "two squares, threshold"
     }
     seconds: dict[tuple[str, str], list[float]] = {key: [] for key in steps}
     for number in range(rounds + 3):

@@ -35,7 +35,7 @@ class IntervalRule(EmpiricalRisk):
         radius: what that of the threat is multiplied by, a number or a schedule.
         clean_share: s, a number or a schedule.
 
-    A training step takes about three standard steps, four with a share.
+    A training step takes five to six standard steps.
 
     Law: with clean_share 0 at least the loss at every point of the set. Not decreasing in eps. With
         radius 0 or clean_share 1 it is `EmpiricalRisk`.
