@@ -146,4 +146,4 @@ def size_for(examples: int, quick: bool) -> Size:
         return Size((16, 16), (12, 12), 3, 1000, 6, 64, 1e-2, 200, 20)
     if examples <= 10_000:
         return Size((32, 32), (16, 16), 8, examples, 12, 64, 1e-2, 1000, 25)
-    return Size((64, 64), (32, 32), 3, examples, 6, 256, 3e-3, 1000, 25)
+    return Size((64, 64), (32, 32), 3, examples, 6, 256, 3e-3, 1000, 10)
