@@ -62,8 +62,8 @@ class LinearizedRobustOptimization(EmpiricalRisk):
             multiplied by what is between. For norm Linf and two layers of squares, real or
             complex, behind the monotone layers.
         entries: how many rows of the quadratic form of an example are summed; where more entries
-            can move, rows are drawn and the sums estimated. A step takes seven standard steps with one
-            and twelve with four (tests/benchmarks/step_time.py).
+            can move, rows are drawn and the sums estimated. A step takes seven standard steps with
+            one and twelve with four (tests/benchmarks/step_time.py).
         label_smoothing: of the cross-entropy.
 
     A training step takes about two standard steps, three with two classes (docs/results.md), twice
