@@ -23,7 +23,7 @@ __all__ = ["checked"]
 T = TypeVar("T", bound=Callable[..., Any])
 
 SEEDS = 2**63
-_LONGEST = 1000  # entries of a sequence that are looked at
+_LONGEST = 1000  # entries of a sequence that are looked at, and shapes that are remembered
 _NUMBERS: dict[type, tuple[type, str]] = {
     int: (numbers.Integral, "an integer"),
     float: (numbers.Real, "a real number"),
@@ -74,16 +74,16 @@ def _checked_function(function: Callable[..., Any], name: str) -> Any:
     ]
 
     @functools.cache
-    def hints() -> dict[str, Any]:
+    def hints() -> dict[str, tuple[Any, Callable[[object], bool]]]:
         found = typing.get_type_hints(function)
-        return {k: found[k] for k in signature.parameters if k in found}
+        return {k: (found[k], _test(found[k])) for k in signature.parameters if k in found}
 
     @functools.wraps(function)
     def edge(*args: Any, **kwargs: Any) -> Any:
         if not torch.compiler.is_compiling():
             given = dict(zip(positional, args, strict=False)) | kwargs
-            for parameter, hint in hints().items():
-                if parameter in given and not fits(given[parameter], hint):
+            for parameter, (hint, allows) in hints().items():
+                if parameter in given and not allows(given[parameter]):
                     raise InputTypeError(_refusal(name, parameter, given[parameter], hint))
             seed = given.get("seed")
             if isinstance(seed, int) and not -SEEDS <= seed < SEEDS:  # as torch's generators
@@ -106,29 +106,57 @@ def fits(value: object, hint: Any) -> bool:
         >>> fits(3, float), fits("ab", list[str]), fits(None, int | None), fits(True, int)
         (True, False, True, False)
     """
-    if hint is Any:
-        return True
+    return _test(hint)(value)
+
+
+@functools.cache
+def _test(hint: Any) -> Callable[[Any], bool]:
+    """What `fits` asks of a value: the annotation is read once."""
     origin, inner = typing.get_origin(hint), typing.get_args(hint)
+    if hint is Any:
+        return lambda value: True
     if origin in (Union, types.UnionType):
-        return any(fits(value, choice) for choice in inner)
+        choices = [*map(_test, inner)]
+        return lambda value: any(allows(value) for allows in choices)
     if origin is Literal:
-        return value in inner
+        return lambda value: value in inner
     if origin is typing.Annotated:
-        return fits(value, inner[0])
+        return _test(inner[0])
     if hint is None or hint is types.NoneType:
-        return value is None
+        return lambda value: value is None
     if hint in _NUMBERS:
-        return isinstance(value, _NUMBERS[hint][0]) and not isinstance(value, bool | np.bool_)
+        kind = _NUMBERS[hint][0]
+        return lambda value: isinstance(value, kind) and not isinstance(value, bool | np.bool_)
     if hint is bool:
-        return isinstance(value, bool | np.bool_)
+        return lambda value: isinstance(value, bool | np.bool_)
     if isinstance(hint, type) and issubclass(hint, PurePath):
-        return isinstance(value, os.PathLike)
+        return lambda value: isinstance(value, os.PathLike)
     if isinstance(origin, type):
-        return _holds(value, origin, inner)
+        return lambda value: _holds(value, origin, inner)
     if isinstance(hint, type) and issubclass(hint, AbstractArray):
+        return _test_of_array(hint)
+    return lambda value: not isinstance(hint, type) or isinstance(value, hint)
+
+
+def _test_of_array(hint: type[AbstractArray]) -> Callable[[Any], bool]:
+    """Asked once for tensors of one dtype and shape: jaxtyping takes long."""
+    known: dict[tuple[torch.dtype, torch.Size], bool] = {}
+
+    def ask(value: Any) -> bool:
         with jaxtyped("context"):  # the caller's own annotations may give these names other sizes
             return isinstance(value, hint)
-    return not isinstance(hint, type) or isinstance(value, hint)
+
+    def allows(value: Any) -> bool:
+        if type(value) is not Tensor or torch._C._is_tracing():  # which has tensors for sizes
+            return ask(value)
+        key = value.dtype, value.shape
+        if (answer := known.get(key)) is None:
+            if len(known) == _LONGEST:
+                known.clear()
+            answer = known[key] = ask(value)
+        return answer
+
+    return allows
 
 
 def _holds(value: Any, origin: type, inner: tuple[Any, ...]) -> bool:
