@@ -1,36 +1,62 @@
-"""Hypothesis profiles, one thread a worker, a seed for every test, and the backend."""
+"""Hypothesis profiles, one thread a worker, a seed for every test, and the backend.
+
+torch is imported where tests run: not by the process that hands them to the workers.
+"""
 
 import gc
+import importlib
 import multiprocessing
 import os
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from typing import Any
 
 gc.disable()  # what is imported and collected lives until the end
 
 import pytest  # noqa: E402
-import torch  # noqa: E402
-from hypothesis import HealthCheck, settings  # noqa: E402
+from _pytest.doctest import DoctestModule  # noqa: E402
 
-import annotations  # noqa: E402
-import zero_tangents  # noqa: E402
+REMEMBERING: list[Any] = []
 
-if not torch.cuda.is_available():
-    # Triton's kernels run in its interpreter, which is chosen when they are defined
-    os.environ["TRITON_INTERPRET"] = "1"
-    # torch keeps the stack of each call, for a card that is asked for later: a millisecond
-    torch.manual_seed = lambda seed: torch.default_generator.manual_seed(int(seed))
 
-settings.register_profile("dev", max_examples=30, deadline=None)
-settings.register_profile("ci", max_examples=20, deadline=None, derandomize=True)
-settings.register_profile(
-    "deep", max_examples=5000, deadline=None, suppress_health_check=[HealthCheck.too_slow]
-)
-settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "dev"))
+def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption("dist", "no") == "no" or hasattr(config, "workerinput"):
+        _prepare()
 
-torch.set_num_threads(1)
 
-annotations.install()
-REMEMBERING = zero_tangents.install()
+def _prepare() -> None:
+    """Before anything of holonet is imported."""
+    import torch
+    from hypothesis import HealthCheck, settings
+
+    import annotations
+    import zero_tangents
+
+    if not torch.cuda.is_available():
+        # Triton's kernels run in its interpreter, which is chosen when they are defined
+        os.environ["TRITON_INTERPRET"] = "1"
+        # torch keeps the stack of each call, for a card that is asked for later: a millisecond
+        torch.manual_seed = lambda seed: torch.default_generator.manual_seed(int(seed))
+    # it looks at all modules for each of its operators, and imports Triton: now there are few
+    importlib.import_module("torch._dynamo")
+
+    settings.register_profile("dev", max_examples=30, deadline=None)
+    settings.register_profile("ci", max_examples=20, deadline=None, derandomize=True)
+    settings.register_profile(
+        "deep", max_examples=5000, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+    )
+    settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "dev"))
+
+    torch.set_num_threads(1)
+
+    annotations.install()
+    REMEMBERING.append(zero_tangents.install())
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collect_file() -> Generator[None, list[pytest.Collector], list[pytest.Collector]]:
+    """Docstrings of tests have no examples: their files are not imported to look for some."""
+    collectors = yield
+    return [found for found in collectors if not isinstance(found, DoctestModule)]
 
 
 def pytest_collection_finish() -> None:
@@ -57,6 +83,8 @@ def backend() -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def _seed() -> None:
+    import torch
+
     torch.manual_seed(0)
 
 

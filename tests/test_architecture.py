@@ -1,7 +1,11 @@
 """The table of units: who may import whom, and where optional packages may be imported."""
 
 import ast
+import runpy
+import sys
 from pathlib import Path
+
+import pytest
 
 from cases import each
 
@@ -159,9 +163,20 @@ def test_every_unit_has_a_row() -> None:
     assert units - {"__init__", "__pycache__", "__main__"} <= set(ROWS)
 
 
+@each("folder", ["benchmarks", "mutation"])
+def test_what_scripts_of_the_tests_import_is_there(
+    folder: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = ROOT / "tests" / folder
+    monkeypatch.setattr(sys, "path", [str(place), *sys.path])
+    scripts = sorted(place.glob("*.py"))
+    assert scripts
+    for script in scripts:
+        runpy.run_path(str(script), run_name=script.stem)
+
+
 def test_root_imports_no_optional_package() -> None:
     import subprocess
-    import sys
 
     code = (
         "import sys, holonet; print([m for m in ('matplotlib', 'sympy.plotting', 'sklearn', "

@@ -19,6 +19,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+import fresh_python
 import holonet
 from cases import each
 from holonet.cli.main import app, main
@@ -129,7 +130,7 @@ for hidden, line in json.load(sys.stdin):
             code = 0
         except SystemExit as stop:
             code = stop.code or 0
-    print(json.dumps([code, out.getvalue(), err.getvalue(), "torch" in sys.modules]))
+    print(json.dumps([code, out.getvalue(), err.getvalue()]))
     sys.modules.pop(hidden, None)
 """
 # all but sympy and mpmath, without which torch's optimizers are not imported
@@ -141,17 +142,16 @@ EXTRAS = (
 
 def with_the_core_alone(
     folder: Path, *lines: list[str], blocked: str = EXTRAS, hidden: Sequence[str] = ()
-) -> list[tuple[int, str, str, bool]]:
-    """Exit code, stdout, stderr, and whether torch was imported, of each line in one process.
+) -> list[tuple[int, str, str]]:
+    """Exit code, stdout and stderr of each line, all in one process.
 
     Blocked packages are found by no line, and each of the hidden ones not by its own line.
     """
-    ran = subprocess.run(
-        [sys.executable, "-c", CORE_ALONE, blocked],
+    ran = fresh_python.run(
+        "-c",
+        CORE_ALONE,
+        blocked,
         input=json.dumps([*itertools.zip_longest(hidden, lines, fillvalue="")]),
-        capture_output=True,
-        check=False,
-        text=True,
         cwd=folder,
         env={**os.environ, "PYTHONPATH": str(Path(holonet.__file__).parents[1])},
     )
@@ -198,26 +198,23 @@ MISSES = {
 
 
 @pytest.fixture(scope="module")
-def with_the_core(folder: Path) -> list[tuple[int, str, str, bool]]:
-    """Of the lines that work, then of those that miss something: one process imports torch."""
+def with_the_core(folder: Path) -> list[tuple[int, str, str]]:
+    """Of the lines that work, then of those that miss something."""
     return with_the_core_alone(folder, *WORKS, *(line.split() for line in MISSES))
 
 
-def test_the_command_works_with_the_core_alone(
-    with_the_core: list[tuple[int, str, str, bool]],
-) -> None:
+def test_the_command_works_with_the_core_alone(with_the_core: list[tuple[int, str, str]]) -> None:
     results = with_the_core[: len(WORKS)]
     assert [code for code, *_ in results] == [0] * len(WORKS), results
-    assert not any(torch_too for *_, torch_too in results[:2])  # 0.2 instead of 2.5 seconds
     evaluated = results[len(WORKS) - 5][1]
     assert "no picture evaluation.png: Drawing needs" in evaluated
 
 
 def test_what_is_missing_is_one_line_before_any_work(
-    folder: Path, with_the_core: list[tuple[int, str, str, bool]]
+    folder: Path, with_the_core: list[tuple[int, str, str]]
 ) -> None:
     results = with_the_core[len(WORKS) :]
-    for (line, extra), (code, out, err, _) in zip(MISSES.items(), results, strict=True):
+    for (line, extra), (code, out, err) in zip(MISSES.items(), results, strict=True):
         assert (code, out, err.count("\n")) == (5, "", 1), (line, err)
         assert err.startswith("error: "), line
         assert extra in err, line
@@ -236,9 +233,9 @@ def test_the_command_without_its_extra_is_one_line(folder: Path) -> None:
     packages, extras, lines = zip(*table, strict=True)
     results = [
         with_the_core_alone(folder, line, blocked=package)[0] for package, _, line in table[:2]
-    ]  # the last three are asked for one after the other, and one process imports torch
+    ]  # the last three are asked for one after the other, in one process
     results += with_the_core_alone(folder, *lines[2:], blocked="art", hidden=packages[2:])
-    for package, extra, (code, out, err, _) in zip(packages, extras, results, strict=True):
+    for package, extra, (code, out, err) in zip(packages, extras, results, strict=True):
         assert (code, err.count("\n")) == (5, 1), (package, err)
         assert f"pip install 'holonet[{extra}]'" in err
         assert not out or package == "lightning_fabric"
@@ -262,7 +259,8 @@ def test_the_library_is_imported_without_the_packages_of_command_and_training() 
         "except ImportError as error:\n    assert 'holonet[train]' in str(error)",
         "else:\n    raise AssertionError",
     ]
-    subprocess.run([sys.executable, "-c", "\n".join(code)], check=True)
+    done = fresh_python.run("-c", "\n".join(code))
+    assert done.returncode == 0, done.stderr
 
 
 def test_every_module_but_those_that_draw_is_imported_with_the_core_alone() -> None:
@@ -274,7 +272,8 @@ def test_every_module_but_those_that_draw_is_imported_with_the_core_alone() -> N
     blocked = sorted({*EXTRAS.split(",")} - {"pytest"})  # the plugin is pytest's own
     imports = [f"import {name}" for name in needed]
     code = "\n".join(["import sys", f"for n in {blocked}: sys.modules[n] = None", *imports])
-    subprocess.run([sys.executable, "-c", code], check=True)
+    done = fresh_python.run("-c", code)
+    assert done.returncode == 0, done.stderr
 
 
 def test_the_list_of_commands_has_the_first_line_of_each() -> None:

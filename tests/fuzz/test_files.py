@@ -1,22 +1,18 @@
 """A small share of the file fuzzer."""
 
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+
+import fresh_python
 
 ROOT = Path(__file__).parents[2]
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="every case is a forked process")
 def test_no_damaged_file_is_believed_or_a_traceback() -> None:
-    done = subprocess.run(
-        [sys.executable, str(Path(__file__).parent / "files.py"), "--count", "10", "--limit", "60"],
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    script = str(Path(__file__).parent / "files.py")
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = fresh_python.run(script, "--count", "10", "--limit", "60", env=environment)
     assert done.returncode == 0, done.stdout + done.stderr

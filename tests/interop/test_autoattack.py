@@ -145,6 +145,7 @@ def test_few_classes_double_precision_and_flat_examples(monkeypatch: pytest.Monk
 
 
 @needs_it
+@pytest.mark.usefixtures("forked_processes")
 def test_a_failure_in_the_process_is_told() -> None:
     _, x, _ = problem()
     in_place = nn.Sequential(nn.ReLU(inplace=True), nn.Linear(6, 4))  # refused under autograd
@@ -230,6 +231,7 @@ def test_log_lines_of_warning_become_alarms() -> None:
 
 
 @needs_it
+@pytest.mark.usefixtures("forked_processes")
 def test_a_process_that_dies_early_does_not_hang(monkeypatch: pytest.MonkeyPatch) -> None:
     """More than a pipe holds is on its way when the process dies."""
     monkeypatch.setattr(sys.modules["holonet.interop.autoattack"], "_serve", sys.exit)

@@ -1,6 +1,5 @@
 """Files for other tools: each gives the network's outputs, and one that does not is not kept."""
 
-import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,6 +11,7 @@ import torch
 from torch import Tensor
 from torch import nn as tnn
 
+import fresh_python
 from holonet import nn
 from holonet.errors import ConfigError, InputTypeError, MissingDependencyError, NumericalError
 from holonet.functions import CATALOGUE
@@ -80,7 +80,8 @@ def test_an_exported_program_runs_without_holonet(tmp_path: Path) -> None:
         "program = torch.export.load('network.pt2').module(); "
         "numpy.save('y.npy', program(torch.from_numpy(numpy.load('x.npy'))).detach().numpy())"
     )
-    subprocess.run([sys.executable, "-W", "ignore", "-c", code], check=True, cwd=tmp_path)
+    done = fresh_python.run("-c", code, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
     np.testing.assert_allclose(np.load(tmp_path / "y.npy"), network(x).detach().numpy(), atol=1e-6)
 
 

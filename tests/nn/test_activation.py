@@ -108,6 +108,7 @@ def test_a_copy_keeps_a_record_of_the_users():
     assert copy.deepcopy(nn.Activation(record)).function.formula == record.formula
 
 
+@pytest.mark.usefixtures("forked_processes")
 def test_models_of_parametrized_records_are_saved_and_sent_to_other_processes(tmp_path):
     records = (polynomial([0, 1, 0.3]), moebius(1, 0, 0.5, 1), blaschke([0.5]))
     model = nn.Sequential(*(nn.Activation(record) for record in records))

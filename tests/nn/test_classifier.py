@@ -2,13 +2,12 @@
 
 import io
 import os
-import subprocess
-import sys
 
 import pytest
 import torch
 from torch import nn as tnn
 
+import fresh_python
 from cases import each
 from holonet import nn
 from holonet.calculus import Probes, dbar_norm_squared, partial_z_along
@@ -175,13 +174,8 @@ same(torch.jit.load(buffer), (1, 300), derived=False)
     ["complex", *(pytest.param(c, marks=pytest.mark.slow) for c in ("real", "mixed"))],
 )
 def test_torch_compiles_exports_and_traces_it(coefficients):
-    done = subprocess.run(
-        [sys.executable, "-c", READ_BY_TORCH, coefficients],
-        env={**os.environ, "HOLONET_BACKEND": "auto"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    environment = {**os.environ, "HOLONET_BACKEND": "auto"}
+    done = fresh_python.run("-c", READ_BY_TORCH, coefficients, env=environment)
     assert done.returncode == 0, done.stderr[-3000:]
 
 

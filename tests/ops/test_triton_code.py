@@ -3,8 +3,6 @@
 import inspect
 import linecache
 import math
-import os
-import subprocess
 import sys
 from importlib import _bootstrap_external
 
@@ -13,6 +11,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import fresh_python
 from cases import each
 from holonet._optional import is_installed
 from holonet.functions import CATALOGUE
@@ -124,14 +123,7 @@ entrywise({op: program(op, TANH, double=False) for op in INPUTS})
 @pytest.mark.parametrize("step", [3, pytest.param(1, marks=pytest.mark.slow)])
 def test_kernels_compile_for_hopper_in_single_precision(step):
     pytest.importorskip("triton")
-    environment = {k: v for k, v in os.environ.items() if k != "TRITON_INTERPRET"}
-    done = subprocess.run(
-        [sys.executable, "-c", PROGRAM, str(step)],
-        capture_output=True,
-        text=True,
-        check=False,
-        env=environment,
-    )
+    done = fresh_python.run("-c", PROGRAM, str(step))
     assert done.returncode == 0, done.stderr[-2000:]
 
 

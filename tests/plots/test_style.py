@@ -1,4 +1,3 @@
-import subprocess
 import sys
 from pathlib import Path
 
@@ -8,6 +7,7 @@ from hypothesis import strategies as st
 from matplotlib.colors import to_hex, to_rgb
 from matplotlib.figure import Figure
 
+import fresh_python
 import holonet.plots
 from holonet.errors import DomainError, MissingDependencyError
 from holonet.plots.style import (
@@ -88,7 +88,7 @@ def test_figure_of_sees_through_subfigures() -> None:
 
 def test_pyplot_stays_out() -> None:
     code = "import sys, holonet.plots; sys.exit('matplotlib.pyplot' in sys.modules)"
-    subprocess.run([sys.executable, "-c", code], check=True)
+    assert fresh_python.run("-c", code).returncode == 0
 
 
 @pytest.mark.parametrize("package", ["matplotlib", "jinja2"])

@@ -36,6 +36,9 @@ DEFINITIONS = 20
 """How many times a nested function is checked; it is defined at every call of the outer one."""
 
 
+is_compiling, is_tracing = torch.compiler.is_compiling, torch._C._is_tracing
+
+
 class _ArgumentError(jaxtyping.TypeCheckError):
     """Of arguments, before the function ran."""
 
@@ -91,17 +94,19 @@ def _with_sizes(
 
     @functools.wraps(fn)
     def with_sizes(*args: Any, **kwargs: Any) -> Any:
-        if torch.compiler.is_compiling() or torch._C._is_tracing():
+        if is_compiling() or is_tracing():
             return fn(*args, **kwargs)
-        look: Any = tuple(
-            [(Tensor, v.dtype, v.shape) if type(v) is Tensor else _look(v) for v in args]
-        )
-        if kwargs:
-            look = (look, *kwargs, *map(_look, kwargs.values()))
+        looks: list[Any] = []
+        for v in args:  # at every call of every function: no function is called for a tensor
+            looks.append((v.dtype, v.shape) if type(v) is Tensor else _look(v))
+        for name, v in kwargs.items():
+            looks += name, (v.dtype, v.shape) if type(v) is Tensor else _look(v)
+        look = tuple(looks)
         results = passed.get(look)
         if results is not None:
             result = fn(*args, **kwargs)
-            if (of_result := _look(result)) not in results:
+            of_result = (result.dtype, result.shape) if type(result) is Tensor else _look(result)
+            if of_result not in results:
                 with context("context"):
                     _results.one = result
                     of_echo()(*args, **kwargs)
@@ -137,7 +142,7 @@ def _look(value: Any) -> Any:
     if sort == "plain":
         return kind
     if sort == "tensor":
-        return kind, value.dtype, value.shape
+        return (value.dtype, value.shape) if kind is Tensor else (kind, value.dtype, value.shape)
     if sort == "jet":
         with torch._C.DisableTorchFunctionSubclass():  # asking a jet in Python takes long
             return kind, value.dtype, value.shape

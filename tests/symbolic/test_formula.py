@@ -1,14 +1,13 @@
 """Formulas are read exactly, and never run."""
 
 import contextlib
-import subprocess
-import sys
 
 import pytest
 import sympy
 from hypothesis import given
 from hypothesis import strategies as st
 
+import fresh_python
 from cases import each
 from holonet.errors import ConfigError, HolonetError
 from holonet.functions import CATALOGUE
@@ -164,7 +163,7 @@ def test_long_quotes_are_cut():
 
 def test_without_sympy_the_import_says_what_to_install():
     code = "import sys, holonet; sys.modules['sympy'] = None; import holonet.symbolic"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    done = fresh_python.run("-c", code)
     assert "MissingDependencyError" in done.stderr
     assert "pip install 'holonet[symbolic]'" in done.stderr
 

@@ -1,8 +1,8 @@
 """The plugin in a test session of its own: fixtures work, and the numbers are reported."""
 
-import subprocess
-import sys
 import textwrap
+
+import fresh_python
 
 
 def test_the_fixtures_assert_and_report(tmp_path):
@@ -24,8 +24,8 @@ def test_the_fixtures_assert_and_report(tmp_path):
             """
         )
     )
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(tmp_path)]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=False)
+    options = ("-q", "-p", "no:cacheprovider", str(tmp_path))
+    done = fresh_python.run("-m", "pytest", *options, cwd=tmp_path)
     assert "1 failed, 2 passed" in done.stdout, done.stdout + done.stderr
     assert "AssertionError: not holomorphic: conj" in done.stdout
     assert "errors measured" in done.stdout

@@ -1,8 +1,6 @@
 """Strategies keep what they promise, and shrink towards what is simple."""
 
 import copy
-import subprocess
-import sys
 
 import pytest
 import torch
@@ -10,6 +8,7 @@ from hypothesis import HealthCheck, Phase, find, given, settings
 from hypothesis import strategies as st
 from hypothesis.errors import NoSuchExample
 
+import fresh_python
 from cases import each
 from holonet import nn
 from holonet.calculus import Probes, dbar_norm_squared, partial_z_along
@@ -399,6 +398,6 @@ def test_only_strategies_need_hypothesis_and_say_so():
         "try:\n    from holonet.testing import strategies\n"
         "except ImportError as error:\n    print(type(error).__name__, error)"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    done = fresh_python.run("-c", code)
     assert done.stdout.startswith("MissingDependencyError holonet.testing.strategies needs")
     assert "pip install 'holonet[testing]'" in done.stdout

@@ -19,6 +19,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset
 
+import fresh_python
 from cases import each
 from holonet.attacks import ThreatModel
 from holonet.data import Dataset, load_digits
@@ -52,14 +53,7 @@ SCRIPT = Path(__file__).parent / "killed_runs.py"
 
 def run(script: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(sys.path)}
-    return subprocess.run(
-        [sys.executable, str(script), *arguments],
-        capture_output=True,
-        text=True,
-        timeout=240,
-        check=False,
-        env=environment,
-    )
+    return fresh_python.run(str(script), *arguments, env=environment)
 
 
 def outcome(folder: Path) -> tuple[bytes, list[dict[str, Any]]]:

@@ -1,13 +1,12 @@
 """W z + b under torch.autocast and without, alone and under an activation."""
 
-import subprocess
-import sys
 from functools import partial
 
 import pytest
 import torch
 from torch.func import jvp, vmap
 
+import fresh_python
 from cases import each
 from holonet.calculus import jet
 from holonet.functions import CATALOGUE
@@ -153,7 +152,5 @@ torch.testing.assert_close(*(torch.autograd.grad(v.real.sum(), w) for v in value
 @pytest.mark.slow  # tests/nn/test_classifier.py compiles a network
 def test_a_users_compiler_finds_no_graph_break():
     # in a process of its own: annotations that are checked break the graph
-    done = subprocess.run(
-        [sys.executable, "-c", COMPILED], capture_output=True, text=True, check=False
-    )
+    done = fresh_python.run("-c", COMPILED)
     assert done.returncode == 0, done.stderr

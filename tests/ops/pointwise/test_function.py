@@ -2,8 +2,6 @@
 
 import dataclasses
 import inspect
-import subprocess
-import sys
 
 import pytest
 import torch
@@ -12,6 +10,7 @@ from hypothesis import strategies as st
 from torch.autograd import gradcheck, gradgradcheck
 from torch.func import jvp, vjp, vmap
 
+import fresh_python
 from cases import each
 from holonet.calculus import jet
 from holonet.functions import CATALOGUE
@@ -176,9 +175,7 @@ for record in CATALOGUE.values():
 @pytest.mark.slow  # tests/nn/test_classifier.py compiles a network
 def test_a_users_compiled_model_has_no_graph_break():
     # in a process of its own: annotations that are checked break the graph
-    done = subprocess.run(
-        [sys.executable, "-c", COMPILED_MODEL], capture_output=True, text=True, check=False
-    )
+    done = fresh_python.run("-c", COMPILED_MODEL)
     assert done.returncode == 0, done.stderr
 
 
