@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
@@ -103,6 +103,7 @@ def test_the_result_is_in_the_set_and_as_said(
     assert not found.x_adv.requires_grad
 
 
+@settings(max_examples=8)
 @given(norm=st.sampled_from(REAL), seed=seeds)
 def test_more_restarts_and_targets_are_never_weaker(norm, seed):
     torch.manual_seed(seed)
@@ -133,6 +134,7 @@ def test_the_worst_point_on_the_way_is_kept(seed, loss, norm):
     assert len(seen) == 1 + (8 + 1 if margins[0] > 0 else 0)
 
 
+@settings(max_examples=8)
 @given(seed=seeds, attack=run)
 def test_the_seed_decides_and_nothing_else(seed, attack):
     torch.manual_seed(seed)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
@@ -225,6 +225,7 @@ def test_the_result_is_in_the_set_and_as_said(
 
 
 @pytest.mark.parametrize("kind", list(NETS))
+@settings(max_examples=10)
 @given(norm=st.sampled_from(NORMS), seed=seeds, fewer=st.integers(1, 3), more=st.integers(0, 2))
 def test_more_is_never_weaker(kind, norm, seed, fewer, more):
     torch.manual_seed(seed)

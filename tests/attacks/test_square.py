@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
@@ -57,6 +57,7 @@ def test_the_result_is_in_the_set_and_as_said(shape, norm, eps, box, queries, n,
     assert torch.equal(found.x_adv[clean <= 0], x[clean <= 0])
 
 
+@settings(max_examples=8)
 @given(eps=st.floats(1e-3, 0.5), box=st.sampled_from([None, (0.0, 1.0)]), seed=seeds)
 def test_linear_models_in_linf_meet_their_closed_form(eps, box, seed):
     torch.manual_seed(seed)
@@ -94,6 +95,7 @@ def test_the_other_balls_come_near_the_closed_form() -> None:
         assert float((found / best).mean()) > share
 
 
+@settings(max_examples=8)
 @given(norm=st.sampled_from(["polydisc", "complex_ball"]), seed=seeds)
 def test_complex_examples(norm, seed):
     torch.manual_seed(seed)
@@ -198,6 +200,7 @@ def test_the_first_windows_are_large_and_the_last_small() -> None:
     assert max(changed[-50:]) == 1
 
 
+@settings(max_examples=8)
 @given(seed=seeds, norm=st.sampled_from(["Linf", "L2"]))
 def test_the_seed_decides_and_nothing_else(seed, norm):
     torch.manual_seed(seed)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 from torch import nn as torch_nn
@@ -48,6 +48,7 @@ def heuristic(found: AttackResult) -> int:
     return sum(a.count for a in found.alarms if a.kind is AlarmKind.HEURISTIC)
 
 
+@settings(max_examples=10)
 @given(
     eps=st.floats(1e-3, 2.0), loss=st.sampled_from(["margin", "cross_entropy"]), seed=seeds
 )  # fmt: skip
@@ -64,6 +65,7 @@ def test_linear_models_meet_their_closed_form(eps, loss, seed):
     torch.testing.assert_close(found.margin, expected, rtol=1e-12, atol=1e-12)
 
 
+@settings(max_examples=10)
 @given(
     n=st.integers(1, 5),
     activation=st.sampled_from(ENTIRE),
@@ -134,7 +136,7 @@ def test_discs_lie_in_the_polydisc_with_their_circles_on_the_torus(seed):
 
 
 @pytest.mark.parametrize(
-    "drawn", [(0, 1, 2, 5), pytest.param((3, 4, 6, 7, 8, 9, 10, 11), marks=pytest.mark.slow)]
+    "drawn", [(1, 2), pytest.param((0, *range(3, 12)), marks=pytest.mark.slow)]
 )
 def test_no_search_inside_finds_worse_points(drawn: tuple[int, ...]) -> None:
     """With at least as many passes, over random networks with a fixed seed."""

@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cases import each
@@ -44,6 +44,7 @@ class Mixed:
 
 
 @every_form
+@settings(max_examples=8)
 @given(seed=seeds)
 def test_every_form_is_the_closed_form(form, seed):
     f, z = Mixed(seed), randn(seed + 1, 7)
@@ -53,6 +54,7 @@ def test_every_form_is_the_closed_form(form, seed):
     torch.testing.assert_close(found, expected, rtol=1e-12, atol=1e-12 * f.scale(z))
 
 
+@settings(max_examples=8)
 @given(seed=seeds)
 def test_the_forms_are_linked(seed):
     f, z = Mixed(seed), randn(seed + 1, 7)

@@ -3,7 +3,7 @@
 import complextorch
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cases import each
@@ -296,6 +296,7 @@ def test_the_levi_form_is_that_of_the_complex_hessian(seed, values):
     close(levi_form_polarized(u, z, v, w), paired(mixed, v, w), scale)
 
 
+@settings(max_examples=8)
 @given(seed=seeds, values=values, t=st.complex_numbers(min_magnitude=0.1, max_magnitude=10))
 def test_the_polarized_levi_form_is_sesquilinear(seed, values, t):
     u, (z, v, w) = Quartic(seed, values), randn(seed + 1, 3, 4, 3)

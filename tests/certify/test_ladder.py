@@ -23,28 +23,34 @@ from holonet.threats import ThreatModel
 
 METHODS = ("intervals", "tangents")
 RADII = (0.0, 1e-12, 1e-6, 1e-3, 0.05, 0.3, 10.0)
+each_share = pytest.mark.parametrize(
+    "share", [slice(0, None, 2), pytest.param(slice(1, None, 2), marks=pytest.mark.slow)], ids=str
+)
+"""Every second radius, and the others."""
 
 
 @each("name", sorted(networks()))
 @pytest.mark.parametrize("method", METHODS)
-def test_no_sampled_margin_is_below_its_bound_in_double_precision(name, method):
+@each_share
+def test_no_sampled_margin_is_below_its_bound_in_double_precision(name, method, share):
     model, shape = networks()[name]
     x, y = torch.rand(5, *shape, dtype=F64), torch.tensor([0, 1, 2, 0, 1])
     finite = 0
-    for eps in RADII:
+    for eps in RADII[share]:
         threat = linf(eps, None) if eps > 1 else linf(eps)
         worst, proofs = excess(model, x, y, threat, [method], Semantics(F64))
         assert worst <= 0, eps
         finite += all(math.isfinite(min(p.margins)) for p in proofs)
-    assert finite >= 3
+    assert finite >= 2
 
 
 @each("name", sorted(networks()))
 @pytest.mark.parametrize("method", METHODS)
-def test_no_executed_float32_margin_is_below_its_bound(name, method):
+@each_share
+def test_no_executed_float32_margin_is_below_its_bound(name, method, share):
     model, shape = networks(single=True)[name]
     x, y = torch.rand(5, *shape), torch.tensor([0, 1, 2, 0, 1])
-    for eps in (0.0, 1e-6, 1e-3, 0.05):
+    for eps in (1e-6, 1e-3, 0.05, 0.0)[share]:
         threat = linf(eps)
         signs = torch.randint(3, (100, *x.shape)) - 1
         points = (x + signs * eps).clamp(0, 1)

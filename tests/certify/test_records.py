@@ -2,6 +2,7 @@
 
 import json
 import logging
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,11 @@ from enclosed import F64, linf, quartics
 from holonet.certify import EXACT, METHODS, Records, Semantics, certify, certify_recorded, records
 from holonet.errors import CheckpointError
 
-LADDER = [METHODS[name] for name in ("intervals", "second_order", "splits")]
+LADDER = [
+    METHODS["intervals"],
+    METHODS["second_order"],
+    replace(METHODS["splits"], nodes=10),
+]
 
 
 def recorded(path, eps=0.1, ladder=LADDER, semantics=EXACT, broken=None, x=None):
