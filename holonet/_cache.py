@@ -17,6 +17,7 @@ from holonet._types import OwnShape
 from holonet.errors import CheckpointError, HolonetError
 
 __all__ = [
+    "code_digest",
     "keep",
     "module_digest",
     "read_kept",
@@ -120,8 +121,16 @@ def module_digest(module: nn.Module) -> str:
     """
     state = {k: v for k, v in module.state_dict().items() if isinstance(v, torch.Tensor)}
     weights = dict(sorted(state.items()))
-    codes = dict.fromkeys(map(_code, module.modules()))
-    return tensor_digest(weights.values(), (*weights, repr(module), *codes))
+    return tensor_digest(weights.values(), (*weights, repr(module), *_codes(module)))
+
+
+def code_digest(module: nn.Module) -> str:
+    """The SHA-256 of the code of a module and of those in it, as `module_digest` sees it."""
+    return tensor_digest([], _codes(module))
+
+
+def _codes(module: nn.Module) -> list[str]:
+    return list(dict.fromkeys(map(_code, module.modules())))
 
 
 def _code(module: nn.Module) -> str:

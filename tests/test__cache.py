@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from holonet._cache import (
+    code_digest,
     keep,
     module_digest,
     read_kept,
@@ -151,6 +152,9 @@ def test_a_module_is_known_by_weights_text_and_code() -> None:
     assert digest == module_digest(Doubling())
     Tripling = type("Doubling", (torch.nn.Module,), {"__module__": "elsewhere"})
     assert digest != module_digest(Tripling())
+    assert code_digest(layer) == code_digest(same)  # with other weights
+    assert code_digest(torch.nn.Sequential(Doubling())) != code_digest(Doubling())
+    assert code_digest(Doubling()) != code_digest(Tripling())
 
 
 def test_exported_programs_of_equal_weights_are_told_apart_by_their_code() -> None:

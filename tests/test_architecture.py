@@ -71,6 +71,7 @@ CORNERS = {
     "art": ("interop/",),
     "typer": ("cli/",),
     "pydantic": ("training/config/",),
+    "tensorboard": (),  # torch.utils.tensorboard imports it, in training/tensorboard.py
     "lightning_fabric": ("training/parallel.py",),
     "onnxruntime": ("interop/",),
     "safetensors": ("training/checkpoint.py", "interop/export.py"),

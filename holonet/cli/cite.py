@@ -13,8 +13,8 @@ import typer
 from holonet.cli.options import JsonFlag, RunArgument
 from holonet.cli.terminal import say
 from holonet.errors import ConfigError
-from holonet.functions import get_function
 from holonet.training import RunConfig
+from holonet.training.config.model import activation_record
 from holonet.training.run_folder import CONFIG
 
 __all__ = ["cite", "entries", "references_in"]
@@ -73,4 +73,4 @@ def _references(config: RunConfig) -> str:
     sources = text.partition("References:")[2].partition("\n\n")[0]
     if not config.model.is_holomorphic:
         return sources
-    return f"{sources}\n{get_function(config.model.activation).reference}"
+    return f"{sources}\n{activation_record(config.model.activation).reference}"

@@ -92,6 +92,7 @@ def demo(
 @takes_settings(
     {"rule.steps": "train-steps", "rule.norm": "train-norm"},
     without=(
+        "model.module",
         "model.coefficients",
         "model.activation",
         "model.match",

@@ -5,10 +5,11 @@ from pathlib import Path
 from typing import Any
 
 import typer
+from torch import nn
 
 from holonet.cli.options import JsonFlag, RunArgument
 from holonet.cli.terminal import say
-from holonet.errors import CheckpointError
+from holonet.errors import CheckpointError, NotHolomorphicError
 from holonet.nn import declared_class, real_parameter_count
 from holonet.training import ModelConfig, RunConfig, read_journal
 from holonet.training.checkpoint import kept_steps
@@ -37,19 +38,21 @@ def _facts(folder: Path) -> dict[str, Any]:
     if (folder / CONFIG).exists() and not (folder / WEIGHTS).exists():
         return _unfinished(folder, RunConfig.read(folder / CONFIG))
     config, network, about = finished_run(folder)
-    last = _last_epoch(folder)
+    best = about.get("best")
+    last, kept = _last_epoch(folder), _last_epoch(folder, best and best["epoch"])
     return {
         "run": str(folder),
         "finished": True,
         "network": _network(config.model),
-        "function_class": declared_class(network).value,
+        "function_class": _class(network),
         "parameters": f"{real_parameter_count(network)} real numbers",
         "takes": f"{tuple(about['examples']['shape'])}, {about['examples']['classes']} classes",
         "rule": about["identity"]["rule"],
         "data": f"{config.data.name}, fingerprint {about['identity']['data']}",
         "seed": config.train.seed,
+        "weights": best and f"of epoch {best['epoch']}, least loss on held-out examples",
         "steps": last.get("step"),
-        "test_accuracy": last.get("test_accuracy"),
+        "test_accuracy": kept.get("test_accuracy"),
         "train_seconds": last.get("seconds"),
         "versions": about.get("versions"),
         "files": _files(folder),
@@ -71,19 +74,30 @@ def _unfinished(folder: Path, config: RunConfig) -> dict[str, Any]:
     }
 
 
+def _class(network: nn.Module) -> str | None:
+    """The class that is declared; None for somebody's network without declarations."""
+    try:
+        return declared_class(network).value
+    except NotHolomorphicError:
+        return None
+
+
 def _network(model: ModelConfig) -> str:
+    if model.module is not None:
+        return model.module
     widths = model.hidden if model.family == "mlp" else (*model.channels, *model.dense)
     listed = ", ".join(map(str, widths)) or "none"
     return f"{model.family}, {model.coefficients}, {model.activation}, widths {listed}"
 
 
-def _last_epoch(folder: Path) -> dict[str, Any]:
-    """The journal's record of the end; none where the journal is lost or damaged."""
+def _last_epoch(folder: Path, number: int | None = None) -> dict[str, Any]:
+    """The journal's record of an epoch, the last one unless told; none where it is lost."""
     try:
         records = read_journal(folder / JOURNAL)
     except CheckpointError:
         return {}
-    return next((r for r in reversed(records) if r.get("kind") == "epoch"), {})
+    epochs = [r for r in records if r.get("kind") == "epoch" and number in (None, r.get("epoch"))]
+    return epochs[-1] if epochs else {}
 
 
 def _files(folder: Path) -> list[str]:

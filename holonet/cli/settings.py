@@ -26,6 +26,7 @@ NAMES = MappingProxyType(
         "data.train": "train-size",
         "data.test": "test-size",
         "data.seed": "data-seed",
+        "model.module": "model",
         "rule.name": "rule",
         "train.schedule": "lr-schedule",
     }

@@ -2,11 +2,12 @@
 
 import json
 import logging
+import math
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -20,6 +21,7 @@ from holonet.training import RunConfig, build_model, fit, load_data
 from holonet.training.checkpoint import kept_steps
 from holonet.training.parallel import is_first_process
 from holonet.training.run_folder import CHECKPOINTS, CONFIG, open_run
+from holonet.training.tensorboard import require_tensorboard
 
 __all__ = ["train"]
 
@@ -41,6 +43,9 @@ def train(
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace the run; files of others stay.")
     ] = False,
+    tensorboard: Annotated[
+        bool, typer.Option("--tensorboard", help="Write scalars for tensorboard --logdir, too.")
+    ] = False,
     as_json: JsonFlag = False,
     *,
     settings: Mapping[str, str],
@@ -55,6 +60,9 @@ def train(
     [dim]holonet train --data my.npz --family convnet --epochs 10 --run-dir runs/mine[/dim]
     [dim]holonet train --data mnist --data-root ~/data --hidden 256,256 --run-dir runs/mnist[/dim]
     [dim]holonet train --rule linearized --eps 0.1 --run-dir runs/linearized[/dim]
+    [dim]holonet train --activation 'z*exp(-z**2)' --run-dir runs/formula[/dim]
+    [dim]holonet train --model mymodels:net --data my.npz --run-dir runs/own[/dim]
+    [dim]holonet train --validation 0.1 --patience 5 --run-dir runs/stopped[/dim]
     [dim]holonet train --resume --run-dir runs/mnist[/dim]
     """
     if resume and overwrite:
@@ -64,12 +72,20 @@ def train(
     require_used(settings, [run])
     first = is_first_process(run.train)  # further ones find the folder that it made
     with _saying_how_to_go_on(run_dir) if first else nullcontext():
-        _train_in(run_dir, run, first, resume, overwrite, as_json)
+        _train_in(run_dir, run, first, resume, overwrite, tensorboard, as_json)
 
 
 def _train_in(
-    folder: Path, run: RunConfig, first: bool, resume: bool, overwrite: bool, as_json: bool
+    folder: Path,
+    run: RunConfig,
+    first: bool,
+    resume: bool,
+    overwrite: bool,
+    tensorboard: bool,
+    as_json: bool,
 ) -> None:
+    if tensorboard:
+        require_tensorboard()  # before anything is written
     dataset = load_data(run.data)
     network = build_model(run, dataset)
     if first and not as_json:
@@ -83,16 +99,18 @@ def _train_in(
             run_dir=folder,
             resume=resume,
             run=run,
+            tensorboard=tensorboard,
             progress=not as_json,
             on_step=steps.append,
         )
     if not first:
         return
-    last = records[-1]
+    last, kept = records[-1], _kept_epoch(records)
     summary = {
         "run": str(folder),
         "parameters": real_parameter_count(network),
-        "test_accuracy": last["test_accuracy"],
+        "test_accuracy": kept["test_accuracy"],
+        "kept_epoch": kept["epoch"],
         "steps": last["step"],
         "train_seconds": last["seconds"],
         "box": dataset.bounds,
@@ -104,9 +122,25 @@ def _train_in(
     if not steps:
         say(f"The run in {folder} is finished: nothing was left to train.")
     say(
-        f"test accuracy {100 * last['test_accuracy']:.2f}% after {last['step']} steps "
-        f"({last['seconds']:.1f} s). The run is in {folder}.\n"
+        f"test accuracy {100 * kept['test_accuracy']:.2f}% after {last['step']} steps "
+        f"({last['seconds']:.1f} s){_which(kept, last)}. The run is in {folder}.\n"
         f"Next: holonet evaluate --run-dir {folder} --eps 0.1{norm}"
+    )
+
+
+def _kept_epoch(records: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
+    """The record of the epoch whose weights the run ends with."""
+    judged = [r for r in records if math.isfinite(r.get("validation_loss", math.nan))]
+    return min(judged, key=lambda r: r["validation_loss"]) if judged else records[-1]
+
+
+def _which(kept: Mapping[str, Any], last: Mapping[str, Any]) -> str:
+    """Which weights were kept, in words, where examples were held out."""
+    if "validation_loss" not in kept:
+        return ""
+    return (
+        f", with the weights of epoch {kept['epoch']} of {last['epoch']}, which has the least loss "
+        f"on the held-out examples ({kept['validation_loss']:.4g})"
     )
 
 

@@ -53,8 +53,8 @@ class Dataset:
     """
 
     argument_advice: ClassVar[str] = (
-        "all in memory. For a loader write the loop: for x, y in loader: optimizer.zero_grad(); "
-        "rule(model, x, y).backward(); optimizer.step()"
+        "all in memory: Dataset(x_train, y_train, x_test, y_test, num_classes, name). Loaders are "
+        "taken by training.fit"
     )
 
     x_train: Annotated[Tensor, Inexact[Tensor, "train *feature"]]

@@ -1,10 +1,9 @@
 """The models that commands are about: runs, objects of Python, exported programs, TorchScript."""
 
-import inspect
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import torch
 from torch import nn
@@ -17,8 +16,9 @@ from holonet._named_object import (
     working_folder_first,
 )
 from holonet.data import Dataset
-from holonet.errors import ConfigError, HolonetError
+from holonet.errors import ConfigError
 from holonet.training import load, load_run
+from holonet.training.own_network import made_by
 
 __all__ = ["FORMS", "Target", "load_target"]
 
@@ -56,7 +56,8 @@ def load_target(text: str, *, with_data: bool = False) -> Target:
         text: the folder of a finished run; `module:attribute` or `file.py:attribute`, the name of a
             `torch.nn.Module`, or of a class or function that makes one without arguments; a file of
             `torch.export.save`; or one of `torch.jit.save`. Only load files and modules that you
-            trust: all but runs may run code.
+            trust: all but runs may run code, and a run of a network of one's own imports the module
+            that it names.
         with_data: whether the data of a run are loaded too.
 
     Raises:
@@ -75,7 +76,7 @@ def load_target(text: str, *, with_data: bool = False) -> Target:
         return Target(text, "TorchScript", _scripted(path))
     if is_object_name(text):
         with working_folder_first():
-            return Target(text, "object", _built(named_object(text), text))
+            return Target(text, "object", made_by(named_object(text), text))
     raise ConfigError(f"{text!r} is no model and no folder here: give {FORMS}")
 
 
@@ -108,38 +109,3 @@ def _scripted(path: Path) -> nn.Module:
 def _require_file(path: Path) -> None:
     if not path.is_file():
         raise ConfigError(f"{path} does not exist: give {FORMS}")
-
-
-def _built(target: Any, text: str) -> nn.Module:
-    """The module itself, or what a class or function makes."""
-    if isinstance(target, nn.Module):
-        return target
-    if not callable(target):
-        raise ConfigError(
-            f"{text} is of type {type(target).__name__}: name a torch.nn.Module, or a class or "
-            "function that makes one without arguments"
-        )
-    missing = [
-        p.name
-        for p in inspect.signature(target).parameters.values()
-        if p.default is p.empty and p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)
-    ]
-    if missing:
-        raise ConfigError(
-            f"{text} needs the arguments {', '.join(missing)}: write a function without arguments "
-            "that makes the model and loads its weights, and name that"
-        )
-    try:
-        model = target()
-    except HolonetError:
-        raise
-    except Exception as error:
-        raise ConfigError(
-            f"{text}() fails: {type(error).__name__}: {first_sentence(error)}"
-        ) from error
-    if not isinstance(model, nn.Module):
-        raise ConfigError(
-            f"{text}() gives an object of type {type(model).__name__}: let it return a "
-            "torch.nn.Module"
-        )
-    return model

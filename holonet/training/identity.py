@@ -5,11 +5,12 @@ from typing import Any
 
 from torch import nn
 
-from holonet._cache import tensor_digest
+from holonet._cache import code_digest, tensor_digest
 from holonet.data import Dataset
 from holonet.errors import CheckpointError, ConfigError
 from holonet.training.config import RunConfig, TrainConfig
 from holonet.training.rules import Rule
+from holonet.training.sources import Source
 
 __all__ = ["identity_of", "kept_config", "of_other_data"]
 
@@ -29,7 +30,7 @@ FREE = {
 
 
 def identity_of(
-    data: Dataset,
+    data: Dataset | Source,
     rule: Rule,
     config: TrainConfig,
     run: RunConfig | None = None,
@@ -38,11 +39,12 @@ def identity_of(
     """All that a run depends on, as JSON; equal for runs that end with the same weights.
 
     Args:
-        data: by its fingerprint, which sees every entry.
+        data: by their fingerprint.
         rule: by its repr.
         config: of the training, without what the trajectory does not depend on.
         run: the configuration that data, network and rule were made from, if one was.
-        network: by its repr, which tells networks with weights of the same shapes apart.
+        network: by its repr, which tells networks with weights of the same shapes apart, and one's
+            own (`model.module`) by the code of its classes too.
     """
     identity = {
         "data": data.fingerprint(),
@@ -56,6 +58,8 @@ def identity_of(
     if network is not None:
         plain = re.sub(r" at 0x[0-9a-f]+", "", repr(network))  # the same in every process
         identity["network"] = tensor_digest([], [plain])[:16]
+        if run is not None and run.model.module is not None:
+            identity["code"] = code_digest(network)
     if run is not None:
         identity["run"] = {
             section: {k: v for k, v in values.items() if f"{section}.{k}" not in FREE}

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,8 @@ class Journal:
 
     def __init__(self, folder: str | Path | None) -> None:
         self.records: list[dict[str, Any]] = []
+        self.listener: Callable[[list[dict[str, Any]]], None] | None = None
+        """Is given each record that is written, behind the file."""
         self.folder = None if folder is None else Path(folder)
         self._path = None if self.folder is None else self.folder / "metrics.jsonl"
 
@@ -33,6 +36,8 @@ class Journal:
         if self._path is not None:
             with naming(self._path), self._path.open("a") as file:
                 file.write(json.dumps(record) + "\n")
+        if self.listener is not None:
+            self.listener([record])
 
     def flush_to_disk(self) -> None:
         """Have everything on the disk: what is kept next relies on these records."""

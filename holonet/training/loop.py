@@ -2,15 +2,14 @@
 
 import math
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
 import torch
-from jaxtyping import Int
 from rich.progress import MofNCompleteColumn, TextColumn, TimeRemainingColumn
-from torch import Tensor, nn
+from torch import nn
 
 from holonet._arguments import checked
 from holonet._files import folder_lock
@@ -18,7 +17,6 @@ from holonet._progress import progress_bar
 from holonet._types import GivenLabels, GivenPoints
 from holonet.attacks.objectives import logits_of, require_labels
 from holonet.calculus import Probes
-from holonet.data import Dataset
 from holonet.errors import (
     CheckpointError,
     ConfigError,
@@ -42,9 +40,18 @@ from holonet.training.parallel import (
     sum_terms,
     summed_gradients,
 )
+from holonet.training.randomness import drawing, mix_seed
 from holonet.training.rules import Rule
-from holonet.training.run_folder import CHECKPOINTS, WEIGHTS, forget_run, require_inside
-from holonet.training.state import RunState, mix_seed
+from holonet.training.run_folder import (
+    CHECKPOINTS,
+    EVENTS,
+    WEIGHTS,
+    forget_run,
+    require_inside,
+)
+from holonet.training.sources import VALIDATING, Batch, GivenData, Source, source_of
+from holonet.training.state import RunState
+from holonet.training.tensorboard import require_tensorboard, shown_in_tensorboard
 
 __all__ = ["accuracy", "fit"]
 
@@ -54,19 +61,25 @@ Record = dict[str, Any]
 @checked
 def fit(
     model: nn.Module,
-    data: Dataset,
+    data: GivenData,
     rule: Rule,
     config: TrainConfig | None = None,
     *,
     run_dir: str | Path | None = None,
     resume: bool = False,
     run: RunConfig | None = None,
+    tensorboard: bool = False,
     progress: bool = False,
     on_step: Callable[[int], None] | None = None,
 ) -> list[Record]:
     """Train a model in place, by Adam with a one-cycle schedule unless told; return the metrics.
 
     Weights of the rule that have schedules follow the fraction of the steps that is done.
+
+    With held-out examples (`config.validation`, or a third loader) the model ends with the weights
+    of the epoch with the least loss on them: that of the rule at the end of its schedules.
+    `config.patience` ends training when that loss has not fallen for as many epochs. The test
+    examples decide nothing. The schedules are those of all epochs, however early training ends.
 
     Every random number, dropout's too, is drawn from (seed, step) or (seed, epoch), so a run that
     was killed at any moment and resumed ends with the weights of one that was not, bit for bit
@@ -76,23 +89,35 @@ def fit(
 
     Args:
         model: real or complex data in, real logits out.
-        data: the data set.
+        data: a `Dataset`; the tensors (x_train, y_train, x_test, y_test); or torch DataLoaders
+            (train, test), or (train, test, validation), of batches (x, y), whose data need not
+            fit into memory. The batch size is the loader's, random orders come from the seed of
+            `config`, and classes are as many as the model has logits. A run that is resumed
+            within an epoch loads the batches before again. With `run_dir` a loader is refused that
+            could not be resumed bit by bit: with persistent workers, or with an order or random
+            changes that do not come from torch's generators (`training.sources.Loaders`). A
+            difference that the first batches do not show is not seen. Each of several processes
+            loads whole batches.
         rule: the loss.
         config: how long, how fast, on what; batch size and rate are those of all processes.
-        run_dir: where metrics.jsonl, checkpoints/ and model.safetensors go; None keeps nothing.
+        run_dir: where metrics.jsonl, checkpoints/ and model.safetensors go, and last.safetensors
+            where model.safetensors has the weights of another epoch; None keeps nothing.
             Without `resume` those of an earlier run are removed. The folder is held: a second
             process is refused.
         resume: go on from the newest whole checkpoint in run_dir, from the start if there is
             none yet. A finished run is read back, and nothing is trained.
         run: the configuration that data, network and rule were made from. It is kept with the
             weights, which `load_run` and `load` need.
+        tensorboard: write the records as scalars into run_dir/tensorboard too, for `tensorboard
+            --logdir`.
         progress: draw a progress bar on stderr.
         on_step: called with the number of finished steps after each.
 
     Returns:
         The records of metrics.jsonl: {"kind": "step", step, epoch, loss, the rule's terms, lr,
         seconds} every `log_every` steps, {"kind": "epoch", epoch, step, train_loss,
-        test_accuracy, the rule's diagnosis, seconds} at each epoch's end; train_loss is the mean
+        test_accuracy, validation_loss and validation_accuracy where examples are held out, the
+        rule's diagnosis, seconds} at each epoch's end; train_loss is the mean
         over its batches, the diagnosis what `rule.diagnose` has to say on the first `batch_size`
         training examples, seconds are of training alone.
 
@@ -100,9 +125,13 @@ def fit(
         CheckpointError: the checkpoint is from a run on other data, under another rule, of
             another configuration or network, or every checkpoint is damaged or gone.
         ConfigError: this machine has no such devices; `config` is not that of `run`; processes of
-            one training differ in their data or settings.
+            one training differ in their data or settings; class weights or a precision that do
+            not fit; patience without held-out examples; a loader without length, or one that
+            could not be resumed.
+        DataError: a loader that gives no pairs of examples and labels, or too few batches.
         InputTypeError, ShapeError, DomainError: an argument of another type; the model does not
             answer the data with logits, or has nothing to train.
+        MissingDependencyError: tensorboard is asked for and not installed.
         RunExistsError: another process has run_dir, or it has a link out of it.
         ProcessLostError: one of several processes is gone; the last checkpoint stays.
         NumericalError: the loss, a gradient or a weight is not finite; the last checkpoint stays
@@ -111,18 +140,30 @@ def fit(
     if run is not None and config not in (None, run.train):
         raise ConfigError("fit(config=..., run=...): config is not run.train, leave it out")
     config = (TrainConfig() if run is None else run.train) if config is None else config
+    if tensorboard:
+        require_tensorboard()
+        if run_dir is None:
+            raise ConfigError("fit(tensorboard=True) has no folder to write into: give run_dir")
     processes = launch(config)
     model = model.to(processes.device)
     first = processes.rank == 0
-    _require_trainable(model)
-    accuracy(model, data.x_test[:1], data.y_test[:1])  # refuses a model that does not fit them
+    _require_trainable(model, config)
+    source = source_of(data, model, config, repeatable=run_dir is not None)
+    if config.patience is not None and not source.holds_out:
+        raise ConfigError(
+            f"train.patience = {config.patience}, and no examples are held out: set "
+            "train.validation = 0.1, or give a third loader (train, test, validation)"
+        )
+    x, y = next(source.test())
+    accuracy(model, x[:1], y[:1])  # refuses a model that does not fit them
+    rule = _weighted(rule, source, config)
     folder = None if run_dir is None else Path(run_dir)
     kept = folder if first else None  # the first process alone reads and writes
     earlier = kept if resume else None
     with nullcontext() if kept is None else folder_lock(kept, RunExistsError):
         if kept is not None:
             require_inside(kept)
-        state = RunState(model, rule, data, config, Journal(kept), run)
+        state = RunState(model, rule, source, config, Journal(kept), run)
         require_equal(processes, state.identity)
         model.train()
         if earlier is None or not _restored(state, earlier):
@@ -135,21 +176,25 @@ def fit(
         diagnosis: dict[str, float] = {}
         if state.epoch_lost:
             latest = rule.at((state.step - 1) / state.total_steps)
-            diagnosis = _diagnosis(latest, state, data)
-            state.log_epoch(accuracy(model, data.x_test, data.y_test), None, diagnosis)
+            diagnosis = _diagnosis(latest, state) | _validation(rule, state)
+            state.log_epoch(_test_accuracy(state), None, diagnosis)
         columns = MofNCompleteColumn(), TimeRemainingColumn(), TextColumn("{task.fields[note]}")
-        with progress_bar(progress and first, *columns) as bar:
+        shown = nullcontext()
+        if tensorboard and kept is not None:
+            shown = shown_in_tensorboard(state.journal, kept / EVENTS)
+        with shown, progress_bar(progress and first, *columns) as bar:
             task = bar.add_task("training", total=state.total_steps, completed=state.step, note="")
             for batch in state.batches():
                 began = time.perf_counter()
                 now = rule.at(state.progress)
-                terms = _step(processes, now, state, data, batch)
+                terms = _step(processes, now, state, batch)
                 state.finish_step(terms, time.perf_counter() - began)
                 if state.epoch_ended:
-                    diagnosis = _diagnosis(now, state, data)
-                    state.finish_epoch(accuracy(model, data.x_test, data.y_test), diagnosis)
-                shown = {"loss": sum(terms.values())} | diagnosis
-                note = ", ".join(f"{k.replace('_', ' ')} {v:.3f}" for k, v in shown.items())
+                    judged = _mean(processes, _validation(rule, state))
+                    diagnosis = _diagnosis(now, state) | judged
+                    state.finish_epoch(_test_accuracy(state), diagnosis)
+                noted = {"loss": sum(terms.values())} | diagnosis
+                note = ", ".join(f"{k.replace('_', ' ')} {v:.3f}" for k, v in noted.items())
                 bar.update(task, completed=state.step, note=note)
                 due = state.epoch_ended or state.step % config.checkpoint_every == 0
                 if kept is not None and due:
@@ -159,15 +204,18 @@ def fit(
         state.require_finite_weights()
         if kept is not None:
             state.save_weights(kept / WEIGHTS)
+        if state.best is not None:
+            model.load_state_dict(state.best.tensors)
         processes.wait()
     return state.journal.records
 
 
-def _require_trainable(model: nn.Module) -> None:
-    """Refuse what no gradient can reach.
+def _require_trainable(model: nn.Module, config: TrainConfig) -> None:
+    """Refuse what no gradient can reach, and what the precision does not go with.
 
     Raises:
         InputTypeError: no parameter of the model takes a gradient; torch is in inference mode.
+        ConfigError: 16 bits are asked of a network in double precision.
     """
     if torch.is_inference_mode_enabled():
         raise InputTypeError(
@@ -178,6 +226,38 @@ def _require_trainable(model: nn.Module) -> None:
             f"{type(model).__name__} has no parameter that requires a gradient, so that there is "
             "nothing to train: requires_grad_(True), or give a model with parameters"
         )
+    doubles = (p.dtype for p in model.parameters() if p.dtype in (torch.float64, torch.complex128))
+    if config.precision == "bf16" and (dtype := next(doubles, None)) is not None:
+        raise ConfigError(
+            f"train.precision = 'bf16' with parameters of {dtype}, whose products torch.autocast "
+            "leaves as they are: give the model in single precision, or choose 'full'"
+        )
+
+
+def _weighted(rule: Rule, source: Source, config: TrainConfig) -> Rule:
+    """The rule with the class weights of the configuration.
+
+    Raises:
+        ConfigError: not one for each class, or balanced ones of examples that nobody has counted.
+    """
+    weights = config.class_weights
+    if weights == "none":
+        return rule
+    if weights == "balanced":
+        counts = source.class_counts()
+        if counts is None:
+            raise ConfigError(
+                "train.class_weights = 'balanced' with loaders, whose examples are not counted: "
+                "give a weight for each class"
+            )
+        balanced = counts.sum() / (source.num_classes * counts.clamp(min=1))
+        return rule.weighted(balanced.tolist())
+    if len(weights) != source.num_classes:
+        raise ConfigError(
+            f"train.class_weights has {len(weights)} numbers, and there are {source.num_classes} "
+            "classes: give one for each"
+        )
+    return rule.weighted([float(w) for w in weights])
 
 
 def _restored(state: RunState, folder: Path) -> bool:
@@ -225,26 +305,24 @@ def accuracy(model: nn.Module, x: GivenPoints, y: GivenLabels, batch_size: int =
     return right / len(y)
 
 
-def _step(
-    processes: Processes, rule: Rule, state: RunState, data: Dataset, batch: Int[Tensor, " batch"]
-) -> dict[str, float]:
+def _step(processes: Processes, rule: Rule, state: RunState, batch: Batch) -> dict[str, float]:
     """One optimizer step on this process's part of the batch; the terms over all of it.
 
     Raises:
         NumericalError: a term or the gradient is not finite; the weights are left as they were.
     """
-    whole = len(batch)
-    parts = batch.tensor_split(processes.world_size)
-    mine = parts[processes.rank]
-    first = sum(len(p) for p in parts[: processes.rank])
+    whole = len(batch[1])
+    sizes = [len(part) for part in torch.arange(whole).tensor_split(processes.world_size)]
+    first, mine = sum(sizes[: processes.rank]), sizes[processes.rank]
     probes = Probes(mix_seed(state.config.seed, 2, state.step), first=first, total=whole)
     state.optimizer.zero_grad()
-    x, y = (t[mine].to(processes.device) for t in (data.x_train, data.y_train))
-    share = len(mine) / whole
+    x, y = (t[first : first + mine].to(processes.device) for t in batch)
+    share = mine / whole
     seed = mix_seed(state.config.seed, 3 + processes.rank, state.step)
-    with _drawing(seed, processes.device), torch.enable_grad():
+    with drawing(seed, processes.device), torch.enable_grad():
         x = augmented(x, state.config.augment)
-        terms = rule.terms(state.model, x, y, probes) if len(mine) else {}
+        with _precision(state.config, processes.device):
+            terms = rule.terms(state.model, x, y, probes) if mine else {}
         with summed_gradients(processes, state.model):
             if terms:
                 (torch.stack(list(terms.values())).sum() * share).backward()
@@ -268,21 +346,55 @@ def _step(
     return values
 
 
-def _diagnosis(rule: Rule, state: RunState, data: Dataset) -> dict[str, float]:
+def _precision(config: TrainConfig, device: torch.device) -> AbstractContextManager[Any]:
+    """The context in which a rule is evaluated.
+
+    Without torch's cache of cast weights: one that was filled where no gradient is taken, as for
+    worst points, would give none later.
+    """
+    if config.precision == "full":
+        return nullcontext()
+    return torch.autocast(device.type, dtype=torch.bfloat16, cache_enabled=False)
+
+
+def _test_accuracy(state: RunState) -> float:
+    """The accuracy on all test examples."""
+    right = count = 0
+    for x, y in state.source.test():
+        right += round(accuracy(state.model, x, y) * len(y))
+        count += len(y)
+    return right / count
+
+
+def _mean(processes: Processes, found: dict[str, float]) -> dict[str, float]:
+    """What processes agree on, whose running statistics may differ."""
+    return sum_terms(processes, {k: v / processes.world_size for k, v in found.items()})
+
+
+def _validation(rule: Rule, state: RunState) -> dict[str, float]:
+    """The loss of the rule of the end of training, and the accuracy, on the held-out examples.
+
+    The random numbers are the same in every epoch.
+    """
+    device = next(state.model.parameters()).device
+    rule = rule.at(1.0)
+    loss, right, count = 0.0, 0, 0
+    for number, batch in enumerate(state.source.validation()):
+        x, y = (t.to(device) for t in batch)
+        seed = mix_seed(state.config.seed, VALIDATING, number)
+        with evaluating(state.model), drawing(seed, device), torch.enable_grad():
+            terms = rule.terms(state.model, x, y, Probes(seed))
+            loss += float(sum(t.detach() for t in terms.values())) * len(y)
+        right += round(accuracy(state.model, x, y) * len(y))
+        count += len(y)
+    if not count:
+        return {}
+    return {"validation_loss": loss / count, "validation_accuracy": right / count}
+
+
+def _diagnosis(rule: Rule, state: RunState) -> dict[str, float]:
     """What a rule has to say of the model, on examples that are the same in every epoch."""
     device = next(state.model.parameters()).device
-    count = state.config.batch_size
-    x, y = (t[:count].to(device) for t in (data.x_train, data.y_train))
-    with _drawing(mix_seed(state.config.seed, 2, state.step), device):
+    x, y = (t.to(device) for t in state.source.examples())
+    with drawing(mix_seed(state.config.seed, 2, state.step), device):
         return rule.diagnose(state.model, x, y)
-
-
-@contextmanager
-def _drawing(seed: int, device: torch.device) -> Iterator[None]:
-    """Let torch's global streams start from a seed, and put them back at the end."""
-    on_cuda = device.type == "cuda"
-    with torch.random.fork_rng(devices=[device] if on_cuda else []):
-        torch.default_generator.manual_seed(seed)
-        if on_cuda:
-            torch.cuda.manual_seed(seed)
-        yield

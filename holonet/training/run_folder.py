@@ -1,14 +1,17 @@
 """The folder of a run: config.toml, metrics.jsonl, checkpoints/, model.safetensors."""
 
+import logging
 import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Literal
 
 from torch import nn
 
 from holonet._arguments import checked
+from holonet._cache import code_digest
 from holonet._files import LOCK, folder_lock, remove_leftovers, write_atomically
 from holonet.attacks.worst_case import ATTACKS, STRONG
 from holonet.data import Dataset, load_dataset
@@ -29,12 +32,16 @@ __all__ = [
     "require_trained_on",
 ]
 
+logger = logging.getLogger(__name__)
+
 CONFIG = "config.toml"
 CHECKPOINTS = "checkpoints"
 JOURNAL = "metrics.jsonl"
 WEIGHTS = "model.safetensors"
-RESULTS = ("evaluation", "attacks", "certificates")
-TRAINED = (WEIGHTS, f"{WEIGHTS}.sha256", JOURNAL)
+EVENTS = "tensorboard"
+RESULTS = ("evaluation", "attacks", "certificates", EVENTS)
+LAST = "last.safetensors"
+TRAINED = (WEIGHTS, f"{WEIGHTS}.sha256", LAST, f"{LAST}.sha256", JOURNAL)
 
 _LEFTOVER = r"\.config\.toml\.[0-9a-f]+\.tmp"
 _RADIUS = r"(Linf|L2|L1|polydisc|complex_ball)-\d[\d.e+-]*"
@@ -46,8 +53,9 @@ _RESULTS = re.compile(
     rf"|attacks/{_RADIUS}/(batches/{_BATCHES}|attack\.json|(examples|transfer)\.png"
     rf"|({_ATTACKS}|{_TOOLKITS})\.npz)"
     rf"|certification\.json|certificates/{_RADIUS}\.jsonl"
+    rf"|{EVENTS}/events\.out\.tfevents\.[\w.-]+"
 )
-"""Names that holonet evaluate, attack and certify write in a run folder."""
+"""Names that holonet evaluate, attack and certify write in a run folder, and TensorBoard's."""
 
 
 @checked
@@ -207,13 +215,14 @@ def build_model(config: RunConfig, data: Dataset) -> nn.Module:
         ConfigError: a ReLU network, a threshold, or a rule with a norm of real data, for complex
             data.
     """
-    if data.is_complex and not config.model.is_holomorphic:
+    own = config.model.module is not None
+    if data.is_complex and not (own or config.model.is_holomorphic):
         raise ConfigError(
             f"model.activation = {config.model.activation!r} for {data.name!r}, which is complex: "
             "ReLU takes real data, save torch.view_as_real(x).flatten(1) (real and imaginary parts "
             "side by side); or choose an activation of holonet list activations"
         )
-    if data.is_complex and config.model.threshold != "none":
+    if data.is_complex and config.model.threshold != "none" and not own:
         raise ConfigError(
             f"model.threshold = {config.model.threshold!r} for {data.name!r}, which is complex: a "
             "threshold is one of real numbers, choose model.threshold = 'none'"
@@ -231,19 +240,51 @@ def build_model(config: RunConfig, data: Dataset) -> nn.Module:
 
 
 @checked
-def load(path: str | Path) -> nn.Module:
+def load(path: str | Path, weights: Literal["best", "last"] = "best") -> nn.Module:
     """The trained network of a finished run, in eval mode; its data are not needed.
+
+    Where training examples were held out (`train.validation`), the best weights are those of the
+    epoch with the least loss on them, and a logged line says which; else they are the last ones.
+
+    A network of one's own (`model.module`) is made by its function, whose module is imported and
+    must be found: in the working folder, in that of its file, or on PYTHONPATH. If the code of
+    its classes is not that of the training, a logged warning says so.
 
     Args:
         path: the folder of the run, or its model.safetensors, with the digest beside it.
+        weights: the best ones, which all commands take, or the last ones.
 
     Raises:
-        ConfigError: the folder holds no run.
+        ConfigError: the folder holds no run; the last weights are asked for of a file.
         CheckpointError: the run is not finished; the weights are damaged, or not of the
             configuration beside them.
     """
     path = Path(path)
-    return finished_run(path)[1] if path.is_dir() else _model_in(path)[1]
+    if not path.is_dir():
+        if weights == "last":
+            raise ConfigError(
+                f"load({str(path)!r}, weights='last'): the file has the weights that it has, give "
+                f"the folder of the run, or its {LAST}"
+            )
+        return _model_in(path)[1]
+    _, model, about = finished_run(path)
+    if "best" not in about:
+        return model
+    if weights == "last":
+        tensors, last = load_tensors(path / LAST)
+        if last.get("identity") != about["identity"]:
+            raise CheckpointError(f"{path / LAST} is of another run than {path / WEIGHTS}")
+        load_state(model, tensors, str(path / LAST))
+        return model
+    best = about["best"]
+    logger.info(
+        "%s: the weights of epoch %d, with the least loss on held-out examples (%.4g); load(..., "
+        "weights='last') gives the last ones",
+        path,
+        best["epoch"],
+        best["loss"],
+    )
+    return model
 
 
 def require_trained_on(path: Path, data: Dataset) -> None:
@@ -347,10 +388,23 @@ def _model_in(weights: Path) -> tuple[RunConfig, nn.Module, dict]:
     """The network in a file of weights, its configuration, and what else is kept with it."""
     tensors, about = load_tensors(weights)
     kept = kept_config(about.get("identity"), str(weights))
+    own = kept.model.module
     try:
         shape, classes = tuple(about["examples"]["shape"]), about["examples"]["classes"]
         model = kept.model.blank(shape, classes)
     except (ArithmeticError, LookupError, RuntimeError, TypeError, ValueError) as error:
+        if own is not None:
+            raise CheckpointError(
+                f"{weights} has the weights of {own}, which cannot be made here: {error}. "
+                f"load_weights({str(weights)!r}, network) loads them into the network as it was"
+            ) from None
         raise CheckpointError(f"{weights} holds no network ({error}): train it again") from None
     load_state(model, tensors, str(weights))
+    if own is not None and about["identity"].get("code") != code_digest(model):
+        logger.warning(
+            "the code of %s is not that which %s was trained with: the weights fit, but what the "
+            "network computes may differ",
+            own,
+            weights,
+        )
     return kept, model.eval(), about

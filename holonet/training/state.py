@@ -1,20 +1,20 @@
 """The state of a run: what is drawn from its seed, logged at its steps, and kept in checkpoints."""
 
 import logging
+import math
 import os
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-import torch
-from jaxtyping import Int
 from torch import Tensor, nn
 from torch.optim import SGD, Adam, Optimizer
 from torch.optim.lr_scheduler import ConstantLR, LRScheduler, OneCycleLR
 
 from holonet._provenance import versions
-from holonet.data import Dataset
+from holonet._types import OwnShape
 from holonet.errors import CheckpointError, NumericalError
 from holonet.training.checkpoint import (
     Checkpoint,
@@ -22,17 +22,28 @@ from holonet.training.checkpoint import (
     load_state,
     load_tensors,
     save_checkpoint,
-    save_weights,
+    save_tensors,
 )
 from holonet.training.config import RunConfig, TrainConfig
 from holonet.training.config.section import differences
 from holonet.training.identity import identity_of
 from holonet.training.journal import Journal
 from holonet.training.rules import Rule
+from holonet.training.run_folder import LAST
+from holonet.training.sources import Batch, Source
 
-__all__ = ["RunState", "mix_seed"]
+__all__ = ["Best", "RunState"]
 
 logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Best:
+    """The epoch with the least loss on the held-out examples so far, and its weights."""
+
+    epoch: int
+    loss: float
+    tensors: Mapping[str, OwnShape]
 
 
 class RunState:
@@ -41,7 +52,7 @@ class RunState:
     Args:
         model: trained in place.
         rule: only its repr is used, to tell runs apart.
-        data: only sizes and the fingerprint are used.
+        source: of the batches.
         config: of the training.
         journal: where steps and epochs are logged.
         run: the configuration that all of these were made from, if one was.
@@ -51,7 +62,7 @@ class RunState:
         self,
         model: nn.Module,
         rule: Rule,
-        data: Dataset,
+        source: Source,
         config: TrainConfig,
         journal: Journal,
         run: RunConfig | None = None,
@@ -59,16 +70,17 @@ class RunState:
         self.model = model
         self.config = config
         self.journal = journal
-        self.size = len(data.x_train)
-        self.steps_per_epoch = -(-self.size // config.batch_size)
+        self.source = source
+        self.steps_per_epoch = source.steps_per_epoch
         self.total_steps = self.steps_per_epoch * config.epochs
         self.optimizer = _optimizer(model, config)
         self.schedule = _schedule(self.optimizer, config, self.total_steps)
         self.step = 0
         self.seconds = 0.0
+        self.best: Best | None = None
         self._epoch_loss = 0.0
-        self.identity = identity_of(data, rule, config, run, model)
-        self._examples = {"shape": list(data.feature_shape), "classes": data.num_classes}
+        self.identity = identity_of(source, rule, config, run, model)
+        self._examples = {"shape": list(source.feature_shape), "classes": source.num_classes}
         self._begun: dict[str, Any] = {"versions": versions()}
 
     @property
@@ -86,16 +98,16 @@ class RunState:
         """Whether the latest step was the last one of its epoch."""
         return self.step > 0 and self.step % self.steps_per_epoch == 0
 
-    def batches(self) -> Iterator[Int[Tensor, " batch"]]:
-        """The positions in the training set of each batch that is still to be trained on.
+    @property
+    def stopped(self) -> bool:
+        """Whether, with an epoch finished, the held-out loss has not fallen for `patience` ones."""
+        patience, best = self.config.patience, 0 if self.best is None else self.best.epoch
+        return patience is not None and self.epoch_ended and self.epoch - best >= patience
 
-        Batches are those of all processes; epoch e is shuffled by (seed, e).
-        """
-        while self.step < self.total_steps:
-            epoch, position = divmod(self.step, self.steps_per_epoch)
-            generator = torch.Generator().manual_seed(mix_seed(self.config.seed, 1, epoch))
-            order = torch.randperm(self.size, generator=generator)
-            yield from order.split(self.config.batch_size)[position:]
+    def batches(self) -> Iterator[Batch]:
+        """Each batch that is still to be trained on, for all processes together."""
+        while self.step < self.total_steps and not self.stopped:
+            yield from self.source.epoch(*divmod(self.step, self.steps_per_epoch))
 
     def finish_step(self, terms: dict[str, float], seconds: float) -> None:
         """Count a step and its seconds, move the schedule, log."""
@@ -118,7 +130,16 @@ class RunState:
     def finish_epoch(
         self, test_accuracy: float, diagnosis: Mapping[str, float] = MappingProxyType({})
     ) -> None:
-        """Log the epoch, with what the rule has to say of itself."""
+        """Log the epoch, with what else was measured; its weights are kept if they are the best.
+
+        Args:
+            test_accuracy: of the weights.
+            diagnosis: more of them by name; `validation_loss` decides which are the best.
+        """
+        loss = diagnosis.get("validation_loss", math.nan)
+        if loss < (math.inf if self.best is None else self.best.loss):
+            tensors = {k: v.detach().clone() for k, v in self.model.state_dict().items()}
+            self.best = Best(self.epoch, loss, tensors)
         self.log_epoch(test_accuracy, self._epoch_loss / self.steps_per_epoch, diagnosis)
         self._epoch_loss = 0.0
 
@@ -159,10 +180,14 @@ class RunState:
         self.require_finite_weights()
         self.journal.flush_to_disk()
         tensors = {f"model/{k}": v for k, v in self.model.state_dict().items()}
+        state: dict[str, Any] = {}
+        if self.best is not None:
+            tensors |= {f"best/{k}": v for k, v in self.best.tensors.items()}
+            state["best"] = {"epoch": self.best.epoch, "loss": self.best.loss}
         optimizer = self.optimizer.state_dict()
         for index, slots in optimizer["state"].items():
             tensors |= {f"optimizer/{index}/{k}": v for k, v in slots.items()}
-        state = {
+        state |= {
             "identity": self.identity,
             "groups": optimizer["param_groups"],
             "schedule": self.schedule.state_dict(),
@@ -174,7 +199,9 @@ class RunState:
         save_checkpoint(folder, self.step, tensors, state, self.config.keep_checkpoints)
 
     def save_weights(self, path: Path) -> None:
-        """Write the weights alone, with what they are of.
+        """Write the weights alone, with what they are of: the best, and the last ones beside them.
+
+        Without held-out examples the last ones are written, and nothing beside them.
 
         Raises:
             NumericalError: they are not finite; nothing is written.
@@ -182,8 +209,13 @@ class RunState:
         self.require_finite_weights()
         self.journal.flush_to_disk()
         about = {"identity": self.identity, "examples": self._examples, **self._begun}
+        tensors: Mapping[str, OwnShape] = self.model.state_dict()
+        if self.best is not None:
+            save_tensors(path.with_name(LAST), tensors, about)
+            tensors = self.best.tensors
+            about["best"] = {"epoch": self.best.epoch, "loss": self.best.loss, "step": self.step}
         before = path.read_bytes() if os.path.isfile(path) and os.access(path, os.R_OK) else None
-        save_weights(path, self.model, about)
+        save_tensors(path, tensors, about)
         if before not in (None, path.read_bytes()):
             logger.warning(
                 "%s was not what this run ends with: it was altered, or another run's. The "
@@ -203,7 +235,12 @@ class RunState:
         self._require_same(about.get("identity"), str(path), "is")
         load_state(self.model, tensors, str(path))
         self._begun = _begun(about)
-        self._go_to(self.total_steps)
+        if kept := about.get("best"):
+            self.best = Best(kept["epoch"], kept["loss"], tensors)
+            last, about = load_tensors(path.with_name(LAST))
+            self._require_same(about.get("identity"), str(path.with_name(LAST)), "is")
+            load_state(self.model, last, str(path.with_name(LAST)))
+        self._go_to(kept["step"] if kept else self.total_steps)
         self.seconds = max((r.get("seconds") or 0.0 for r in self.journal.records), default=0.0)
         return True
 
@@ -251,12 +288,16 @@ class RunState:
             index: {k: v.cpu().clone() if isinstance(v, Tensor) else v for k, v in slots.items()}
             for index, slots in optimizer["state"].items()
         }
+        best = self.best
+        if best is not None:
+            best = replace(best, tensors={k: v.cpu() for k, v in best.tensors.items()})
         return {
             "step": self.step,
             "optimizer": optimizer,
             "schedule": self.schedule.state_dict(),
             "epoch_loss": self._epoch_loss,
             "seconds": self.seconds,
+            "best": best,
         }
 
     def follow(self, course: Mapping[str, Any]) -> None:
@@ -270,6 +311,7 @@ class RunState:
         self.schedule.load_state_dict(course["schedule"])
         self._epoch_loss = course["epoch_loss"]
         self.seconds = course["seconds"]
+        self.best = course["best"]
 
     def _restore_course(self, saved: Checkpoint) -> None:
         """The optimizer, the schedule and the sums over the epoch."""
@@ -280,6 +322,13 @@ class RunState:
                 slots.setdefault(int(index), {})[slot] = tensor
         self.optimizer.load_state_dict({"state": slots, "param_groups": saved.state["groups"]})
         self.schedule.load_state_dict(saved.state["schedule"])
+        if kept := saved.state.get("best"):
+            tensors = {
+                k.removeprefix("best/"): v
+                for k, v in saved.tensors.items()
+                if k.startswith("best/")
+            }
+            self.best = Best(kept["epoch"], kept["loss"], tensors)
         self._epoch_loss = float(saved.state["epoch_loss"])
         self.seconds = float(saved.state["seconds"])
         if saved.step > self.total_steps:
@@ -335,14 +384,6 @@ class RunState:
 def _begun(state: Mapping[str, Any]) -> dict[str, Any]:
     """The versions that a run was begun with, in what is kept of it."""
     return {"versions": state["versions"]} if "versions" in state else {}
-
-
-def mix_seed(seed: int, stream: int, counter: int) -> int:
-    """A seed for one purpose and one moment, far from its neighbors' (splitmix64)."""
-    value = (seed * 0x9E3779B97F4A7C15 + stream * 0xBF58476D1CE4E5B9 + counter) % 2**64
-    for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
-        value = ((value ^ (value >> shift)) * factor) % 2**64
-    return (value ^ (value >> 31)) % 2**63
 
 
 def _optimizer(model: nn.Module, config: TrainConfig) -> Optimizer:

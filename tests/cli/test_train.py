@@ -1,9 +1,13 @@
 """`holonet train`, and what it says to bad input."""
 
 import json
+import linecache
 import re
 import shlex
 import shutil
+import sys
+import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +24,7 @@ from holonet.errors import (
     RunExistsError,
     UnknownNameError,
 )
-from holonet.training import RunConfig, load_run, read_journal
+from holonet.training import RunConfig, build_model, load, load_run, read_journal
 from holonet.training.state import RunState
 
 SMALL = [
@@ -88,6 +92,12 @@ def test_on_one_device_a_rank_in_the_environment_says_nothing(
         ("--match macs", "model.coefficients = 'complex'"),
         ("--data-root .", "data.name = 'digits'"),
         ("--backend gloo", "train.devices = 1"),
+        ("--class-weights 1,-2", r"train.class_weights.1 = '-2': .* greater than or equal to 0"),
+        (
+            "--precision fp16",
+            "train.precision = 'fp16': float16 needs a scaled loss .* choose bf16",
+        ),
+        ("--patience 3", "train.patience = 3: no examples are held out, set train.validation"),
     ],
 )
 def test_an_option_that_changes_nothing_is_refused(
@@ -321,3 +331,112 @@ def test_rules_with_a_radius_and_convolutions(tmp_path: Path) -> None:
     assert (config.model.channels, config.model.dense) == ((2, 3), (8,))
     assert config.model.gain == "data"
     assert config.train.weight_decay == 0.001
+
+
+OWN = """
+import torch
+from torch import nn
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.body = nn.Sequential(nn.Flatten(), nn.Linear(64, 8), nn.ReLU(), nn.Linear(8, 10))
+
+    def forward(self, x):
+        return self.body(x)
+
+def no_net():
+    return "a net"
+"""
+
+OWN_OPTIONS = [option for option in SMALL if option not in ("--hidden", "8,8")]
+
+
+@pytest.fixture
+def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """The folder of a run of a network of one's own, in the working folder."""
+    (tmp_path / "own_train.py").write_text(OWN)
+    monkeypatch.chdir(tmp_path)
+    result = invoke("train", "--model", "own_train:Net", "--run-dir", "r", *OWN_OPTIONS, "--json")
+    assert result.exit_code == 0, result.output
+    assert json.loads(result.stdout)["parameters"] == 65 * 8 + 9 * 10
+    yield tmp_path / "r"
+    sys.modules.pop("own_train", None)
+
+
+def test_a_network_of_ones_own_is_trained_and_read_back_by_the_commands(
+    own: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert tomllib.loads((own / "config.toml").read_text())["model"]["module"] == "own_train:Net"
+    config, data, model = load_run(own)
+    assert type(model).__name__ == "Net"
+    assert build_model(config, data)(data.x_test).shape == (50, 10)
+    predicted = json.loads(invoke("predict", str(own), "--json").stdout)
+    expected = model(data.x_test).argmax(1).tolist()
+    assert [row["predicted"] for row in predicted["answers"]] == expected
+    told = json.loads(invoke("info", str(own), "--json").stdout)
+    assert (told["network"], told["function_class"]) == ("own_train:Net", None)
+    line = ["evaluate", "--run-dir", str(own), "--eps", "0.05", "--examples", "10", "--steps", "2"]
+    assert invoke(*line, "--attack", "pgd").exit_code == 0
+    assert invoke("train", "--resume", "--run-dir", str(own)).exit_code == 0
+    assert not caplog.records
+
+
+def test_changed_code_of_an_own_network_is_told_and_a_run_is_not_resumed(
+    own: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    source = own.parent / "own_train.py"
+    source.write_text(OWN.replace("return self.body(x)", "return -self.body(x)"))
+    sys.modules.pop("own_train")
+    linecache.clearcache()
+    load(own)
+    assert "the code of own_train:Net is not that which" in caplog.text
+    for path in (own / "checkpoints").iterdir():
+        path.unlink()
+    error = failure(invoke("train", "--resume", "--run-dir", str(own)))
+    assert "code: " in str(error)
+
+
+def test_an_own_network_that_is_gone_is_told(own: Path) -> None:
+    (own.parent / "own_train.py").unlink()
+    sys.modules.pop("own_train")
+    with pytest.raises(
+        CheckpointError, match=r"weights of own_train:Net, which .* no module own_t"
+    ):
+        load(own)
+
+
+def test_what_is_no_own_network_is_refused(own: Path) -> None:
+    assert "let it return a" in str(failure(invoke("train", "--model", "own_train:no_net")))
+    more = invoke("train", "--model", "own_train:Net", "--hidden", "3")
+    assert "model.hidden changes nothing with model.module = 'own_train:Net'" in str(failure(more))
+
+
+def test_a_formula_is_an_activation_and_is_read_back(tmp_path: Path) -> None:
+    result = train(tmp_path / "r", "--activation", "z*exp(-z**2)", "--json")
+    assert result.exit_code == 0, result.output
+    config, _, model = load_run(tmp_path / "r")
+    assert config.model.activation == "z*exp(-z**2)"
+    assert "z*exp(-z**2)" in repr(model)
+    assert invoke("cite", str(tmp_path / "r")).exit_code == 0
+    refused = failure(train(tmp_path / "s", "--activation", "abs(z)"))
+    assert "'Abs(z)' is not holomorphic" in str(refused)
+    assert not (tmp_path / "s").exists()
+
+
+def test_the_command_says_which_weights_are_kept(tmp_path: Path) -> None:
+    line = ["--epochs", "4", "--lr", "0.5", "--validation", "0.2", "--batch-size", "64"]
+    result = train(tmp_path / "r", *line)
+    assert result.exit_code == 0, result.output
+    epochs = [r for r in read_journal(tmp_path / "r/metrics.jsonl") if r["kind"] == "epoch"]
+    best = min(epochs, key=lambda r: r["validation_loss"])
+    assert best["epoch"] < 4
+    words = (
+        f"test accuracy {100 * best['test_accuracy']:.2f}% .* weights of epoch {best['epoch']} of 4"
+    )
+    assert re.search(words, " ".join(result.output.split()))
+    told = json.loads(invoke("info", str(tmp_path / "r"), "--json").stdout)
+    assert told["test_accuracy"] == best["test_accuracy"]
+    assert told["weights"].startswith(f"of epoch {best['epoch']}, least loss")
+    again = invoke("train", "--resume", "--run-dir", str(tmp_path / "r"), "--json")
+    assert json.loads(again.stdout)["kept_epoch"] == best["epoch"]

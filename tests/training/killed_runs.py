@@ -30,6 +30,8 @@ CONFIG = TrainConfig(
 
 def network(kind):
     torch.manual_seed(1)
+    if kind == "stopped":
+        return holomorphic_mlp(64, [5], 10), EmpiricalRisk()
     if kind == "holomorphic":
         return holomorphic_mlp(64, [5], 10), AnalyticRule(0.3, "logits", 1, "forward")
     layers = [nn.Flatten(), nn.Linear(64, 8), nn.BatchNorm1d(8), nn.Dropout(0.5), nn.Linear(8, 10)]
@@ -53,7 +55,11 @@ def train(kind, folder, last=None):
     sys.addaudithook(hook)
     torch.manual_seed(os.getpid())  # a new process has other global numbers
     model, rule = network(kind)
-    fit(model, DATA, rule, CONFIG, run_dir=folder, resume=True)
+    config = CONFIG
+    if kind == "stopped":
+        early = {"epochs": 9, "lr": 0.3, "validation": 0.2, "patience": 1}
+        config = CONFIG.model_copy(update=early)
+    fit(model, DATA, rule, config, run_dir=folder, resume=True)
     return changes
 
 

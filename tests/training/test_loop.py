@@ -1,5 +1,6 @@
 """The loop: killed at any moment it loses nothing, and what goes wrong is said in time."""
 
+import copy
 import json
 import os
 import random
@@ -22,7 +23,7 @@ from torch.utils.data import DataLoader, TensorDataset
 import fresh_python
 from cases import each
 from holonet.attacks import ThreatModel
-from holonet.data import Dataset, load_digits
+from holonet.data import Dataset, load_digits, stratified_split
 from holonet.errors import (
     CheckpointError,
     ConfigError,
@@ -38,8 +39,10 @@ from holonet.training import (
     LinearizedRobustOptimization,
     LinearRamp,
     ModelConfig,
+    RobustOptimization,
     Rule,
     RunConfig,
+    Trades,
     TrainConfig,
     accuracy,
     fit,
@@ -61,7 +64,8 @@ def outcome(folder: Path) -> tuple[bytes, list[dict[str, Any]]]:
     records = read_journal(folder / "metrics.jsonl")
     for record in records:
         del record["seconds"]
-    return (folder / "model.safetensors").read_bytes(), records
+    weights = sorted(folder.glob("*.safetensors"))  # the last ones beside the best ones
+    return b"".join(path.read_bytes() for path in weights), records
 
 
 @pytest.mark.parametrize(
@@ -70,6 +74,7 @@ def outcome(folder: Path) -> tuple[bytes, list[dict[str, Any]]]:
         ("holomorphic", 4, 1),
         pytest.param("holomorphic", 12, 3, marks=pytest.mark.slow),
         pytest.param("real", 12, 3, marks=pytest.mark.slow),
+        pytest.param("stopped", 12, 3, marks=pytest.mark.slow),
     ],
 )
 def test_killed_runs_end_as_the_one_that_was_not(
@@ -81,7 +86,9 @@ def test_killed_runs_end_as_the_one_that_was_not(
     done = run(SCRIPT, kind, str(tmp_path), json.dumps([*once, *often]))
     assert done.returncode == 0, done.stderr
     expected = outcome(tmp_path / "whole")
-    assert [r["step"] for r in expected[1] if r["kind"] == "step"] == list(range(1, 16))
+    steps = [r["step"] for r in expected[1] if r["kind"] == "step"]
+    assert steps == list(range(1, len(steps) + 1))
+    assert len(steps) < 36 if kind == "stopped" else len(steps) == 15
     for index in range(len(once) + len(often)):
         assert outcome(tmp_path / f"killed-{index}") == expected, index
 
@@ -94,6 +101,7 @@ TOTAL = 10
 
 
 LOADER = DataLoader(TensorDataset(DATA.x_train, DATA.y_train))
+SINGLES = replace(DATA.subset(train=2), y_train=torch.tensor([0, 1]))
 DOUBLE = replace(DATA, x_train=DATA.x_train.double(), x_test=DATA.x_test.double())
 
 
@@ -604,7 +612,10 @@ def test_accuracy_of_what_has_none(
     ("changes", "message"),
     [
         ({"data": LOADER}, "data is a DataLoader and must be a Dataset"),
-        ({"data": (DATA.x_train, DATA.y_train)}, "data is a tuple and must be a Dataset"),
+        (
+            {"data": (DATA.x_train, DATA.y_train)},
+            r"tuple of 2 \(Tensor, Tensor\) and must be a Data",
+        ),
         ({"rule": nn.functional.cross_entropy}, "rule is a function and must be a Rule"),
         ({"rule": "standard"}, "rule is 'standard' and must be a Rule"),
         ({"rule": EmpiricalRisk}, "rule is the class EmpiricalRisk and must be a Rule"),
@@ -647,3 +658,206 @@ def test_fit_needs_gradients_and_takes_them_under_no_grad() -> None:
     assert torch.equal(inside, trained())
     with torch.inference_mode(), pytest.raises(InputTypeError, match="inference_mode"):
         trained()
+
+
+STOPPING = TrainConfig(
+    epochs=9,
+    batch_size=20,
+    checkpoint_every=2,
+    log_every=1,
+    accelerator="cpu",
+    lr=0.3,
+    validation=0.2,
+    patience=2,
+)
+
+
+def stopping(folder: Path | None, data: Dataset = DATA, **more: Any) -> tuple[nn.Module, list[Any]]:
+    model = network()
+    return model, fit(model, data, EmpiricalRisk(), STOPPING, run_dir=folder, **more)
+
+
+@pytest.fixture(scope="module")
+def stopped(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("stopped")
+    stopping(folder)
+    return folder
+
+
+def test_training_ends_when_the_held_out_loss_has_not_fallen(stopped: Path) -> None:
+    epochs = [r for r in read_journal(stopped / "metrics.jsonl") if r["kind"] == "epoch"]
+    losses = [r["validation_loss"] for r in epochs]
+    best = losses.index(min(losses))
+    assert 0 < best == len(losses) - 3 < 6  # later than at once, and before the last epoch
+    _, held_out = stratified_split(DATA.y_train, test_fraction=0.2, seed=STOPPING.seed)
+    x, y = DATA.x_train[held_out], DATA.y_train[held_out]
+    for name, record in (("model", epochs[best]), ("last", epochs[-1])):
+        model = network().eval()
+        load_weights(stopped / f"{name}.safetensors", model)
+        assert EmpiricalRisk()(model, x, y).item() == pytest.approx(record["validation_loss"])
+        assert accuracy(model, x, y) == pytest.approx(record["validation_accuracy"])
+        assert accuracy(model, DATA.x_test, DATA.y_test) == record["test_accuracy"]
+
+
+def test_the_model_ends_with_the_best_weights_which_test_examples_do_not_decide(
+    stopped: Path,
+) -> None:
+    best = load_tensors(stopped / "model.safetensors")[0]
+    other = replace(DATA, x_test=DATA.x_test.flip(0))
+    for folder, data, options in (
+        (None, DATA, {}),
+        (None, other, {}),
+        (stopped, DATA, {"resume": True}),
+    ):
+        model, _ = stopping(folder, data, **options)
+        assert all(torch.equal(v, best[k]) for k, v in model.state_dict().items())
+
+
+@each("stop", [3, 4, 8, 13, 16])
+def test_a_run_that_stops_early_is_resumed_after_any_step(
+    stopped: Path, tmp_path: Path, stop: int
+) -> None:
+    folder = tmp_path / str(stop)
+    assert outcome(stopped)[1][-1]["step"] == 16
+    with pytest.raises(Stop):
+        stopping(folder, on_step=stop_at(stop))
+    stopping(folder, resume=True)
+    assert outcome(folder) == outcome(stopped)
+    shutil.rmtree(folder / "checkpoints")  # it is finished: its weights are all that is needed
+    stopping(folder, resume=True)
+    assert outcome(folder) == outcome(stopped)
+
+
+def test_held_out_loss_that_is_never_finite_keeps_the_last_weights(tmp_path: Path) -> None:
+    class Lost(EmpiricalRisk):
+        def terms(self, model: Any, x: Tensor, y: Tensor, probes: Any = None) -> dict[str, Tensor]:
+            terms = super().terms(model, x, y, probes)
+            return terms if model.training else {"risk": terms["risk"] / 0}
+
+    records = fit(network(), DATA, Lost(), STOPPING, run_dir=tmp_path)
+    assert records[-1]["epoch"] == STOPPING.patience
+    assert not (tmp_path / "last.safetensors").exists()
+    assert "best" not in load_tensors(tmp_path / "model.safetensors")[1]
+
+
+def test_a_third_loader_holds_the_examples_that_decide() -> None:
+    train, held_out, test = (
+        DataLoader(TensorDataset(x, y), batch_size=30)
+        for x, y in ((DATA.x_train[:60], DATA.y_train[:60]), (DATA.x_train[60:], DATA.y_train[60:]),
+                     (DATA.x_test, DATA.y_test))
+    )  # fmt: skip
+    config = TrainConfig(epochs=2, patience=1, accelerator="cpu")
+    model = network()
+    records = fit(model, (train, test, held_out), EmpiricalRisk(), config)
+    best = min(r["validation_loss"] for r in records if r["kind"] == "epoch")
+    found = EmpiricalRisk()(model.eval(), DATA.x_train[60:], DATA.y_train[60:])
+    assert found.item() == pytest.approx(best)
+
+
+@each(
+    ("data", "settings", "message"),
+    [
+        (
+            DATA,
+            {"patience": 3},
+            r"patience = 3, and no examples are held out: set train.validation",
+        ),
+        ((LOADER, LOADER), {"patience": 3}, r"or give a third loader \(train, test, validation\)"),
+        ((LOADER, LOADER), {"validation": 0.1}, "no fraction of a loader can be held out"),
+        (SINGLES, {"validation": 0.5}, "each class has one training example alone"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_held_out_examples_that_there_are_not(
+    data: Any, settings: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(ConfigError, match=message):
+        fit(network(), data, EmpiricalRisk(), TrainConfig(**settings, accelerator="cpu"))
+
+
+def test_balanced_class_weights_are_those_of_the_training_examples() -> None:
+    labels = {"y_train": DATA.y_train.clamp(max=1), "y_test": DATA.y_test.clamp(max=1)}
+    data = replace(DATA, **labels, num_classes=3)
+    config = {"epochs": 1, "batch_size": 200, "accelerator": "cpu", "log_every": 1}
+    model = nn.Sequential(nn.Flatten(), nn.Linear(64, 3))
+    plain = [nn.functional.cross_entropy(model(data.x_train), data.y_train, reduction="none")]
+    counts = data.y_train.bincount(minlength=3).tolist()
+    assert counts[2] == 0
+    weights = [90 / (3 * max(count, 1)) for count in counts]
+    expected = (plain[0] * torch.tensor(weights)[data.y_train]).mean().item()
+    for given in ("balanced", weights):
+        settings = TrainConfig(class_weights=given, **config)
+        (first, _) = fit(copy.deepcopy(model), data, EmpiricalRisk(), settings)
+        assert first["loss"] == pytest.approx(expected)
+
+
+@each(
+    ("data", "weights", "message"),
+    [
+        (DATA, (1.0, 2.0), "class_weights has 2 numbers, and there are 10 classes"),
+        ((LOADER, LOADER), "balanced", "'balanced' with loaders, whose examples are not counted"),
+        ((LOADER, LOADER), (1.0, 2.0), "class_weights has 2 numbers, and there are 10 classes"),
+        (DATA, (0.0,) * 10, "a finite number from 0 for each class, and one above 0"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_class_weights_that_do_not_fit(data: Any, weights: Any, message: str) -> None:
+    config = TrainConfig(class_weights=weights, accelerator="cpu")
+    with pytest.raises(ConfigError, match=message):
+        fit(network(), data, EmpiricalRisk(), config)
+
+
+BF16 = CONFIG.model_copy(update={"precision": "bf16"})
+
+
+@each(
+    ("coefficients", "rule"),
+    [
+        ("real", EmpiricalRisk()),
+        ("complex", EmpiricalRisk()),
+        ("real", RobustOptimization(ThreatModel("Linf", 0.1), steps=2)),
+        ("real", Trades(ThreatModel("Linf", 0.1), steps=2)),
+        ("real", LinearizedRobustOptimization(ThreatModel("Linf", 0.1))),
+        ("complex", LinearizedRobustOptimization(ThreatModel("Linf", 0.1))),
+        ("real", LinearizedRobustOptimization(ThreatModel("Linf", 0.1), at="frank-wolfe")),
+        ("real", AnalyticRule(0.1)),
+    ],
+)
+def test_a_step_in_16_bits_is_about_that_in_32(coefficients: Any, rule: Rule) -> None:
+    def moved(precision: str) -> tuple[Tensor, float]:
+        model = ModelConfig(coefficients=coefficients, hidden=(8,)).build(64, 10)
+        before = [p.detach().clone() for p in model.parameters()]
+        one = {"epochs": 1, "batch_size": 90, "log_every": 1, "optimizer": "sgd", "clip": None}
+        settings: dict[str, Any] = {**one, "precision": precision, "schedule": "constant"}
+        first = fit(model, DATA, rule, TrainConfig(**settings, accelerator="cpu"))[0]
+        after = list(model.parameters())
+        assert [p.dtype for p in after] == [p.dtype for p in before]
+        step = [
+            torch.view_as_real(d) if d.is_complex() else d for d in map(torch.sub, after, before)
+        ]
+        return torch.cat([d.detach().flatten() for d in step]), first["loss"]
+
+    (full, loss), (low, other) = moved("full"), moved("bf16")
+    assert other == pytest.approx(loss, rel=0.01)
+    assert other != loss
+    assert (low - full).norm() < 0.1 * full.norm()
+
+
+def test_a_run_in_16_bits_is_resumed_bit_by_bit_and_its_accuracy_is_that_of_the_weights(
+    tmp_path: Path,
+) -> None:
+    model = network()
+    records = fit(model, DATA, AnalyticRule(), BF16, run_dir=tmp_path / "whole")
+    assert records[-1]["test_accuracy"] == accuracy(model, DATA.x_test, DATA.y_test)
+    with pytest.raises(Stop):
+        train(tmp_path / "stopped", BF16, on_step=stop_at(7))
+    train(tmp_path / "stopped", BF16, resume=True)
+    assert outcome(tmp_path / "stopped") == outcome(tmp_path / "whole")
+    with pytest.raises(CheckpointError, match=r"train\.precision: bf16 and full"):
+        train(tmp_path / "whole", CONFIG, resume=True)
+
+
+def test_16_bits_of_double_precision_are_refused() -> None:
+    model = nn.Sequential(nn.Flatten(), nn.Linear(64, 10)).double()
+    with pytest.raises(ConfigError, match=r"'bf16' with parameters of torch\.float64"):
+        fit(model, DOUBLE, EmpiricalRisk(), BF16)

@@ -519,3 +519,38 @@ def test_a_finished_run_keeps_the_versions_that_it_was_begun_with(
         assert (mine / "model.safetensors").read_bytes() == before
         shutil.rmtree(mine / "checkpoints", ignore_errors=True)
     assert not caplog.records
+
+
+def test_the_weights_of_the_best_epoch_are_loaded_unless_the_last_are_asked_for(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    train = TrainConfig(epochs=4, batch_size=50, lr=0.5, validation=0.2)
+    config = CONFIG.model_copy(update={"train": train})
+    model, records = run(tmp_path, config)
+    losses = [r["validation_loss"] for r in records if r["kind"] == "epoch"]
+    best = losses.index(min(losses))
+    assert best < 3
+    with caplog.at_level("INFO"):
+        found = load(tmp_path)
+    assert f"the weights of epoch {best + 1}, with the least loss" in caplog.text
+    x = load_data(config.data).x_test
+    assert torch.equal(found(x), model(x))
+    assert torch.equal(load_run(tmp_path)[2](x), model(x))
+    last = load(tmp_path, weights="last")
+    assert not torch.equal(last(x), model(x))
+    assert torch.equal(load(tmp_path / "last.safetensors")(x), last(x))
+    with pytest.raises(ConfigError, match="the file has the weights that it has"):
+        load(tmp_path / "model.safetensors", weights="last")
+    tensors, about = load_tensors(tmp_path / "last.safetensors")
+    save_tensors(tmp_path / "last.safetensors", tensors, {**about, "identity": {}})
+    with pytest.raises(CheckpointError, match="is of another run"):
+        load(tmp_path, weights="last")
+    forget_run(tmp_path)
+    assert not list(tmp_path.glob("*.safetensors*"))
+
+
+def test_without_held_out_examples_the_last_weights_are_all_there_are(tmp_path: Path) -> None:
+    run(tmp_path)
+    assert not (tmp_path / "last.safetensors").exists()
+    x = load_data(CONFIG.data).x_test
+    assert torch.equal(load(tmp_path, weights="last")(x), load(tmp_path)(x))

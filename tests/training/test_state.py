@@ -17,7 +17,8 @@ from holonet.data import Dataset
 from holonet.errors import CheckpointError, NumericalError
 from holonet.training import AnalyticRule, EmpiricalRisk, Journal, TrainConfig
 from holonet.training.checkpoint import read_checkpoint, save_checkpoint, save_tensors
-from holonet.training.state import RunState, mix_seed
+from holonet.training.sources import InMemory
+from holonet.training.state import RunState
 
 
 def data_of(size: int) -> Dataset:
@@ -30,7 +31,8 @@ def state_of(size: int = 10, journal: Journal | None = None, **settings: Any) ->
     defaults: dict[str, Any] = {"batch_size": 4, "epochs": 3, "log_every": 1}
     config = TrainConfig(**(defaults | settings))
     journal = Journal(None) if journal is None else journal
-    return RunState(nn.Linear(1, 2), EmpiricalRisk(), data_of(size), config, journal)
+    source = InMemory(data_of(size), config)
+    return RunState(nn.Linear(1, 2), EmpiricalRisk(), source, config, journal)
 
 
 def step(state: RunState) -> None:
@@ -44,9 +46,10 @@ def step(state: RunState) -> None:
 
 
 def walk(state: RunState) -> list[Tensor]:
+    """The examples of each batch, which are their positions over their number."""
     batches = []
-    for batch in state.batches():
-        batches.append(batch)
+    for x, _ in state.batches():
+        batches.append(x.flatten())
         step(state)
     return batches
 
@@ -65,7 +68,7 @@ def test_every_epoch_sees_every_example_once_in_full_batches(size, batch_size, e
     assert len(batches) == state.total_steps
     for e in range(epochs):
         parts = batches[e * per_epoch : (e + 1) * per_epoch]
-        assert sorted(torch.cat(parts).tolist()) == list(range(size))
+        assert sorted(torch.cat(parts).tolist()) == data_of(size).x_train.flatten().tolist()
         assert all(len(p) == batch_size for p in parts[:-1])
     assert not list(state.batches())
 
@@ -129,6 +132,27 @@ def test_the_schedule_is_one_cycle_over_all_steps() -> None:
     assert found == pytest.approx(rates)
     assert max(found) <= state.config.lr
     assert found[-1] == min(found)
+
+
+def test_patience_counts_epochs_since_the_least_held_out_loss(tmp_path: Path) -> None:
+    losses = [3.0, 2.0, 2.0, float("nan"), 1.0, 5.0, 1.5, 1.2]
+    state = state_of(4, epochs=9, patience=3)
+    for number, loss in enumerate(losses, 1):
+        for p in state.model.parameters():
+            p.data.fill_(number)
+        state.optimizer.step()
+        state.finish_step({}, 0.0)
+        state.finish_epoch(0.5, {"validation_loss": loss})
+        assert state.stopped == (number == 8)
+        if number == 6:
+            state.save(tmp_path)
+    assert not list(state.batches())
+    again = state_of(4, epochs=9, patience=3)
+    assert again.restore(tmp_path)
+    for each in (state, again):
+        assert each.best is not None
+        assert (each.best.epoch, each.best.loss) == (5, 1.0)
+        assert all((v == 5).all() for v in each.best.tensors.values())
 
 
 def test_the_rate_may_be_constant() -> None:
@@ -255,10 +279,11 @@ def test_other_data_and_another_rule_are_refused(tmp_path: Path) -> None:
     data = data_of(10)
     changed = replace(data, x_test=data.x_test.flip(0))
     for d, rule in ((changed, EmpiricalRisk()), (data, AnalyticRule())):
-        other = RunState(state.model, rule, d, state.config, Journal(None))
+        other = RunState(state.model, rule, InMemory(d, state.config), state.config, Journal(None))
         with pytest.raises(CheckpointError, match="resume with the same ones"):
             other.restore(tmp_path)
-    assert RunState(state.model, EmpiricalRisk(), data, state.config, Journal(None)).restore(
+    same = InMemory(data, state.config)
+    assert RunState(state.model, EmpiricalRisk(), same, state.config, Journal(None)).restore(
         tmp_path
     )
 
@@ -266,7 +291,7 @@ def test_other_data_and_another_rule_are_refused(tmp_path: Path) -> None:
 def test_another_network_is_refused(tmp_path: Path) -> None:
     state = state_of()
     state.save(tmp_path)
-    other = RunState(nn.Linear(1, 3), EmpiricalRisk(), data_of(10), state.config, Journal(None))
+    other = RunState(nn.Linear(1, 3), EmpiricalRisk(), state.source, state.config, Journal(None))
     with pytest.raises(CheckpointError, match=r"kept and asked: network: \w+ and \w+\)"):
         other.restore(tmp_path)
 
@@ -357,18 +382,3 @@ def test_lost_weights_are_not_saved(tmp_path: Path, bad: float) -> None:
     with pytest.raises(NumericalError, match=r"after step 5 .* in bias: lower train.lr"):
         state.save(tmp_path)
     assert len(list(tmp_path.glob("*.safetensors"))) == 1
-
-
-@given(
-    keys=st.lists(
-        st.tuples(st.integers(0, 2**63 - 1), st.integers(0, 9), st.integers(0, 10**6)),
-        min_size=2,
-        max_size=20,
-        unique=True,
-    )
-)
-def test_seeds_of_different_purposes_differ(keys):
-    seeds = [mix_seed(*key) for key in keys]
-    assert len(set(seeds)) == len(keys)
-    assert all(0 <= s < 2**63 for s in seeds)
-    assert seeds == [mix_seed(*key) for key in keys]

@@ -2,17 +2,20 @@
 
 import logging
 import math
+import re
 from collections.abc import Mapping, Sequence
-from functools import partial
+from functools import cache, partial
 from typing import Annotated, Any, Literal
 
 import torch
 from pydantic import Field, field_validator
 from torch import nn
 
+from holonet._named_object import is_object_name
 from holonet._types import Points
-from holonet.errors import ConfigError, UnknownNameError
-from holonet.functions import get_function
+from holonet.data.catalogue import absolute
+from holonet.errors import ConfigError, HolonetError, MissingDependencyError
+from holonet.functions import HolomorphicFunction, get_function
 from holonet.nn import (
     HolomorphicClassifier,
     ImagPart,
@@ -31,8 +34,9 @@ from holonet.nn import (
     real_parameter_count,
 )
 from holonet.training.config.section import Positive, PositiveInt, Section, Widths
+from holonet.training.own_network import own_network
 
-__all__ = ["ModelConfig"]
+__all__ = ["ModelConfig", "activation_record"]
 
 logger = logging.getLogger(__name__)
 
@@ -51,13 +55,37 @@ MAX_PARAMETERS = 10**9
 """Weights of a network, complex ones counted once: 8 GB of them, three times that in training."""
 
 
-class ModelConfig(Section):
-    """Which network: complex or real coefficients, activation, widths."""
+@cache
+def activation_record(text: str) -> HolomorphicFunction:
+    """The record of an activation: of the catalogue by its name, or of a formula in one variable.
 
+    Raises:
+        UnknownNameError: there is no such name.
+        MissingDependencyError: a formula, and sympy is not installed.
+        NotHolomorphicError, ConfigError, DomainError, NumericalError: as `symbolic.from_sympy`.
+
+    Example:
+        >>> activation_record("tanh").formula, activation_record("z*exp(-z**2)").function_class
+        ('tanh(z)', <FunctionClass.ENTIRE: 'entire'>)
+    """
+    if re.fullmatch(r"\w*", text):
+        return get_function(text)
+    from holonet.symbolic import from_sympy
+
+    return from_sympy(text)
+
+
+class ModelConfig(Section):
+    """Which network: complex or real coefficients, activation, widths; or one's own."""
+
+    module: str | None = None
+    """Network of one's own, module:function or file.py:function, which is called without arguments;
+    none for one of the settings below."""
     coefficients: Literal["complex", "real"] = "complex"
     """Field of the weights."""
     activation: str = "square"
-    """Activation, one of holonet list activations; real coefficients may have relu too."""
+    """Activation, one of holonet list activations, or a formula in z such as z*exp(-z**2); real
+    coefficients may have relu too."""
     match: Literal["none", "parameters", "macs"] = "none"
     """What a network with real coefficients has as many of as the complex one of these widths."""
     family: Literal["mlp", "convnet"] = "mlp"
@@ -89,13 +117,25 @@ class ModelConfig(Section):
     """Gain g of first weights with E|w|^2 = g^2 / fan_in, or data: set on examples, or intervals:
     keeping the widths of intervals, for the rule interval."""
 
+    @field_validator("module")
+    @classmethod
+    def _name_holds_anywhere(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        if not is_object_name(value):
+            raise ValueError("write module:function, or path/to/file.py:function")
+        place, _, attribute = value.rpartition(":")
+        return f"{absolute(place)}:{attribute}" if place.endswith(".py") else value
+
     @field_validator("activation")
     @classmethod
     def _require_known(cls, value: str, info: Any) -> str:
         if value != RELU:
             try:
-                get_function(value)
-            except UnknownNameError as error:
+                activation_record(value)
+            except MissingDependencyError:
+                raise
+            except HolonetError as error:
                 raise ValueError(str(error)) from None
         elif info.data.get("coefficients") == "complex":
             raise ValueError(
@@ -117,11 +157,14 @@ class ModelConfig(Section):
 
     @property
     def is_holomorphic(self) -> bool:
-        """Whether the network is a `HolomorphicClassifier`, and not the plain ReLU network."""
-        return self.activation != RELU
+        """Whether the network is a `HolomorphicClassifier`, and not a ReLU or own network."""
+        return self.activation != RELU and self.module is None
 
     def ignored(self) -> dict[str, tuple[str, ...]]:
         """What the other family has, and what complex coefficients or ReLU have not."""
+        if self.module is not None:
+            others = (name for name in type(self).model_fields if name != "module")
+            return {f"module = {self.module!r}": tuple(others)}
         windows = ("channels", "kernel_size", "stride", "pooling", "dense")
         ignored: dict[str, tuple[str, ...]]
         ignored = {f"family = {self.family!r}": windows if self.family == "mlp" else ("hidden",)}
@@ -153,10 +196,13 @@ class ModelConfig(Section):
                 `CALIBRATION` of them, spread over the whole.
 
         Raises:
-            ConfigError: examples are needed and were not given; settings that do not fit.
+            ConfigError: examples are needed and were not given; settings that do not fit; the
+                network of one's own cannot be made.
             ShapeError: a convolutional network for examples that are not images.
         """
         network = self.blank(in_shape, num_classes, seed=seed)
+        if self.module is not None:
+            return network
         if self.family == "convnet" and _channels_look_last(in_shape):
             logger.warning(
                 "images of shape %s are read as (channels, height, width): where the channels are "
@@ -174,9 +220,12 @@ class ModelConfig(Section):
             ConfigError, ShapeError: as `build`.
         """
         shape = (in_shape,) if isinstance(in_shape, int) else tuple(in_shape)
-        self._require_size(shape, num_classes)
+        if self.module is None:
+            self._require_size(shape, num_classes)
         with torch.random.fork_rng(devices=[]):
             torch.default_generator.manual_seed(seed)  # torch.manual_seed reaches devices too
+            if self.module is not None:
+                return own_network(self.module)
             widths = self.hidden if self.family == "mlp" else self.channels + self.dense
             network = self._network("complex", widths, shape, num_classes)
             if self.coefficients == "real":
@@ -225,7 +274,9 @@ class ModelConfig(Section):
         if holomorphic:
             options |= {
                 "coefficients": coefficients,
-                "activation": self.activation if self.is_holomorphic else "square",
+                "activation": activation_record(
+                    self.activation if self.is_holomorphic else "square"
+                ),
                 "readout": READOUTS[self.readout](),
                 "normalizer": self.normalizer,
                 "gain": 1.0 if isinstance(self.gain, str) else self.gain,

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import tomli_w
+from pydantic import field_validator
 
 from holonet._files import read_bounded
 from holonet.errors import ConfigError
@@ -27,6 +28,14 @@ class RunConfig(Section):
     model: ModelConfig = ModelConfig()
     rule: RuleConfig = RuleConfig()
     train: TrainConfig = TrainConfig()
+
+    @field_validator("train")
+    @classmethod
+    def _patience_has_examples(cls, value: TrainConfig) -> TrainConfig:
+        if value.patience is not None and value.validation == 0:
+            fault = f" = {value.patience}: no examples are held out, set train.validation = 0.1"
+            raise InvalidSettingsError("RunConfig", [("", "patience", fault)])
+        return value
 
     @classmethod
     def from_mapping(cls, values: Mapping[str, Any], source: str = "configuration") -> "RunConfig":

@@ -9,6 +9,8 @@ from holonet.training.config.section import NonNegative, Positive, PositiveInt, 
 
 __all__ = ["TrainConfig"]
 
+ClassWeights = Annotated[tuple[NonNegative, ...], Field(min_length=1, max_length=10**6)]
+
 
 class TrainConfig(Section):
     """How long, how fast, how often saved. Batches and rates are those of all processes."""
@@ -32,6 +34,18 @@ class TrainConfig(Section):
     augment: Literal["none", "flip", "shift", "flip-shift"] = "none"
     """What is done to training images at random: mirrored left to right, moved by up to an eighth
     of each side."""
+    class_weights: Literal["none", "balanced"] | ClassWeights = "none"
+    """Factors of the loss of an example by its class, a number for each class; or balanced, with
+    examples / (classes * examples of the class)."""
+    validation: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """Fraction of each class of the training examples that is held out, to keep the weights of the
+    epoch with the least loss of the rule on it; 0 to keep the last weights."""
+    patience: PositiveInt | None = None
+    """Epochs without a smaller loss on the held-out examples after which training ends; none for
+    all epochs."""
+    precision: Literal["full", "bf16"] = "full"
+    """Products in training steps: in the precision of the network, or in bfloat16 (torch.autocast).
+    Weights, gradients and accuracies keep the network's precision."""
     seed: Seed = 0
     """Of weights, order of examples and random directions."""
     checkpoint_every: PositiveInt = 200
@@ -51,10 +65,12 @@ class TrainConfig(Section):
     """How several processes communicate."""
 
     def ignored(self) -> dict[str, tuple[str, ...]]:
-        """What other optimizers and several devices have."""
+        """What other optimizers, held-out examples and several devices have."""
         ignored = {}
         if self.optimizer == "adam":
             ignored["optimizer = 'adam'"] = ("momentum",)
+        if self.validation == 0:
+            ignored["validation = 0.0"] = ("patience",)
         if self.processes == 1:
             ignored["devices = 1"] = ("backend",)
         return ignored
@@ -68,6 +84,17 @@ class TrainConfig(Section):
     @classmethod
     def _none_is_no_limit(cls, value: object) -> object:
         return math.inf if value is None else value  # TOML has inf and no null
+
+    @field_validator("precision", mode="before")
+    @classmethod
+    def _half_precision_is_not_offered(cls, value: object) -> object:
+        if str(value).lower() in ("16", "fp16", "float16", "half", "16-mixed"):
+            raise ValueError(
+                "float16 needs a scaled loss (torch.amp.GradScaler), and rules take derivatives of "
+                "the loss in the examples, which the scale would spoil: choose bf16, which has the "
+                "range of float32"
+            )
+        return value
 
     @field_validator("momentum")
     @classmethod

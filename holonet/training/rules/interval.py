@@ -1,7 +1,6 @@
 """Interval bound propagation: the loss of the worst logits that intervals allow."""
 
 import torch
-from torch.nn import functional
 
 from holonet._arguments import checked
 from holonet._types import Labels, Points, Scalar
@@ -91,7 +90,7 @@ class IntervalRule(EmpiricalRisk):
                 f"IntervalRule goes through the layers of a torch.nn.Module, and {body} is none"
             )
         leads = largest_leads(body, threat.image(layers, x), y.long())
-        loss = functional.cross_entropy(leads, y.long())
+        loss = self._losses(leads, y).mean()
         return {"risk": risk, "interval": (1 - share) * loss}
 
     def _settle(self, progress: float) -> None:
@@ -101,4 +100,4 @@ class IntervalRule(EmpiricalRisk):
 
     def _arguments(self) -> list[str]:
         own = [f"{name}={getattr(self, name)!r}" for name in ("radius", "clean_share")]
-        return [repr(self.threat), *own]
+        return [repr(self.threat), *own, *super()._arguments()]

@@ -62,5 +62,11 @@ class Mixture(Rule):
         )
         return rule
 
+    def weighted(self, weights: Sequence[float | int]) -> "Mixture":
+        """The mixture of the parts with these class weights."""
+        rule = copy.copy(self)
+        rule.parts = tuple((w, part.weighted(weights)) for w, part in self.parts)
+        return rule
+
     def __repr__(self) -> str:
         return f"Mixture({', '.join(f'{w!r} * {rule!r}' for w, rule in self.parts)})"

@@ -1,6 +1,7 @@
 """Empirical risk: the cross-entropy on the data, and weighted penalties."""
 
 import copy
+import math
 from collections.abc import Sequence
 
 import torch
@@ -26,6 +27,15 @@ class EmpiricalRisk(Rule):
     norm layers show penalties their running statistics, so that there the risk has a forward
     pass of its own. A penalty of weight 0 is not evaluated.
 
+    With class weights (`weighted`) the risk is the mean of w_y times the cross-entropy, and that of
+    the rules derived from this one too, at their points; so is the divergence of TRADES. The
+    worst points stay where they are, since a factor moves no maximum. Penalties on the loss see
+    the weighted one, penalties on other functions no weights.
+
+    Law: weights of 1 change no bit. With whole numbers as weights, the number of examples times the
+        risk is that of the examples repeated as often. A term of a batch of one class is that
+        without weights times the weight, for all rules without penalties but on the loss.
+
     Args:
         penalties: what is added.
         label_smoothing: of the cross-entropy.
@@ -45,6 +55,7 @@ class EmpiricalRisk(Rule):
             raise ConfigError(f"label_smoothing={label_smoothing}: choose a number in [0, 1]")
         self.penalties = tuple(penalties)
         self.label_smoothing = label_smoothing
+        self.class_weights: tuple[float, ...] = ()
 
     def terms(
         self, model: Model, x: Points, y: Labels, probes: Probes | None = None
@@ -65,6 +76,21 @@ class EmpiricalRisk(Rule):
         """The rule with the weights of that fraction of training, from 0 to 1."""
         rule = copy.copy(self)
         rule._settle(progress)
+        return rule
+
+    def weighted(self, weights: Sequence[float | int]) -> "EmpiricalRisk":
+        """The rule with the loss of each example multiplied by the weight of its class.
+
+        Raises:
+            ConfigError: no weights, one that is negative or not finite, or all are 0.
+        """
+        rule = copy.copy(self)
+        rule.class_weights = tuple(map(float, weights))
+        if not all(0 <= w < math.inf for w in rule.class_weights) or not any(rule.class_weights):
+            raise ConfigError(
+                f"class weights {rule.class_weights}: a finite number from 0 for each class, and "
+                "one above 0"
+            )
         return rule
 
     def _settle(self, progress: float) -> None:
@@ -104,7 +130,7 @@ class EmpiricalRisk(Rule):
             )
         require_labels(y, len(logits))
         try:
-            return functional.cross_entropy(
+            losses = functional.cross_entropy(
                 logits,
                 y.long(),
                 reduction="none",
@@ -116,11 +142,28 @@ class EmpiricalRisk(Rule):
                 f"labels from {int(y.min())} to {int(y.max())} for logits of {logits.shape[1]} "
                 "classes: number the classes from 0"
             ) from None
+        return self._weigh(losses, y, logits.shape[1])
+
+    def _weigh(self, numbers: RealTensor, y: Tensor, classes: int) -> RealTensor:
+        """The numbers, one for each example, times the weights of the classes.
+
+        Raises:
+            ConfigError: there is not one weight for each class.
+        """
+        if not self.class_weights:
+            return numbers
+        if len(self.class_weights) != classes:
+            raise ConfigError(
+                f"{len(self.class_weights)} class weights for logits of {classes} classes: give "
+                "one for each class (train.class_weights)"
+            )
+        return numbers * numbers.new_tensor(self.class_weights)[y.long()]
 
     def _arguments(self) -> list[str]:
         """What the repr shows."""
         smoothing = [f"label_smoothing={self.label_smoothing!r}"] if self.label_smoothing else []
-        return [*map(repr, self.penalties), *smoothing]
+        weights = [f"class_weights={self.class_weights!r}"] if self.class_weights else []
+        return [*map(repr, self.penalties), *smoothing, *weights]
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({', '.join(self._arguments())})"

@@ -1,7 +1,7 @@
 """What every training rule is, and the weighted penalties that rules are made of."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -83,6 +83,18 @@ class Rule(ABC):
         for a moment has the weights of the end of training.
         """
         return self
+
+    def weighted(self, weights: Sequence[float | int]) -> "Rule":
+        """The rule with the loss of each example multiplied by the weight of its class.
+
+        Raises:
+            ConfigError: the rule has no class weights; no weights, one that is negative or not
+                finite, or all are 0.
+        """
+        raise ConfigError(
+            f"{type(self).__name__} has no class weights: give it a method weighted(weights), or "
+            "derive it from EmpiricalRisk; or set train.class_weights = 'none'"
+        )
 
     def __repr__(self) -> str:
         """What tells this rule from others: a run is resumed only under one that reads the same."""

@@ -100,7 +100,8 @@ class Trades(EmpiricalRisk):
         terms, _ = self._penalized(model, x, y, probes)
         clean = model(x.clone())
         risk = self._losses(clean, y).mean()
-        divergence = _divergence(clean.log_softmax(1), model(perturbed)).mean()
+        divergences = _divergence(clean.log_softmax(1), model(perturbed))
+        divergence = self._weigh(divergences, y, clean.shape[1]).mean()
         return {"risk": risk, "divergence": beta * divergence, **terms}
 
     def _settle(self, progress: float) -> None:

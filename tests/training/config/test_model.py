@@ -2,6 +2,8 @@
 
 import functools
 import math
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +14,7 @@ from torch import nn
 
 from holonet.attacks import leading_monotone
 from holonet.errors import ConfigError, ShapeError
+from holonet.functions import get_function
 from holonet.nn import (
     Activation,
     FrozenNorm,
@@ -25,6 +28,7 @@ from holonet.nn import (
     real_parameter_count,
 )
 from holonet.training import ModelConfig
+from holonet.training.config.model import activation_record
 
 RELU: dict[str, Any] = {"coefficients": "real", "activation": "relu"}
 """The plain network of torch."""
@@ -281,6 +285,12 @@ def test_what_is_measured_on_examples_is_measured_behind_the_threshold() -> None
         ({"activation": "relu"}, r"activation = 'relu': relu is piecewise .*choose"),
         ({"coefficients": "real", "readout": "imag"}, r"readout = 'imag': .* 0: choose"),
         ({"coefficients": "rational", "activation": "relu"}, r"coefficients = 'rational'"),
+        ({"activation": "abs(z)"}, r"activation = 'abs\(z\)': .*'Abs\(z\)' is not holomorphic"),
+        ({"activation": "x*y"}, "one variable and has x, y"),
+        ({"activation": "2 + 3"}, "one variable and has none"),
+        ({"activation": "foo(z)"}, "no function foo"),
+        ({"activation": "z +"}, "cannot be read"),
+        ({"module": "net"}, "module = 'net': write module:function, or path/to/file.py:function"),
     ],
 )
 def test_settings_that_make_no_network_are_refused_before_the_build(
@@ -290,8 +300,42 @@ def test_settings_that_make_no_network_are_refused_before_the_build(
         ModelConfig(**settings)
 
 
+def test_a_formula_is_an_activation_with_its_class_and_singularities() -> None:
+    for formula, twin in {"z*exp(-z**2)": "entire", "z/(z**2 + 1)": "meromorphic"}.items():
+        config = ModelConfig(activation=formula, hidden=(3,))
+        assert ModelConfig(**config.model_dump()) == config
+        network = config.build(4, 2)
+        assert isinstance(network, HolomorphicClassifier)
+        activation = network.get_submodule("backbone.2")
+        assert isinstance(activation, Activation)
+        assert activation.function.formula == formula
+        assert activation.function.function_class.value in (twin, "rational")
+        assert len(activation.singularities) == (twin == "meromorphic")
+    assert activation_record("tanh") is get_function("tanh")
+    assert activation_record(formula) is activation_record(formula)
+
+
 def test_relu_ignores_the_readout_instead_of_refusing_it() -> None:
     assert ModelConfig(**RELU, readout="imag").build(4, 2)(torch.rand(3, 4)).shape == (3, 2)
+
+
+def test_an_own_network_is_drawn_from_the_seed_and_ignores_the_other_settings(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = "from torch import nn\ndef net():\n    return nn.Linear(4, 2)\n"
+    (tmp_path / "own_of_config.py").write_text(text)
+    monkeypatch.setattr("sys.path", [*sys.path])
+    monkeypatch.chdir(tmp_path)
+    config = ModelConfig(module="own_of_config.py:net")
+    assert config.module == f"{tmp_path / 'own_of_config.py'}:net"  # from any folder
+    assert ignored(config) == set(ModelConfig.model_fields) - {"module"}
+    monkeypatch.chdir("/")
+    state = torch.get_rng_state()
+    weights = [config.build(4, 2, seed=seed).get_parameter("weight") for seed in (0, 0, 1)]
+    assert torch.equal(torch.get_rng_state(), state)
+    assert torch.equal(weights[0], weights[1])
+    assert not torch.equal(weights[0], weights[2])
+    assert not config.is_holomorphic
 
 
 def test_a_matched_network_needs_a_hidden_layer() -> None:

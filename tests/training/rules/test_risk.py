@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 import torch
+from hypothesis import assume, given
+from hypothesis import strategies as st
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
@@ -216,3 +218,33 @@ def test_a_first_layer_may_work_in_place(rule):
         losses.append(rule(nn.Sequential(first, layer), x, y, Probes(seed=1)))
         assert torch.equal(x, kept)
     torch.testing.assert_close(*losses)
+
+
+@given(data=st.data())
+def test_whole_class_weights_repeat_examples(data: st.DataObject) -> None:
+    weights = data.draw(st.lists(st.integers(0, 4), min_size=3, max_size=3).filter(any))
+    x = torch.rand(6, 1, 2, 3, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    y = torch.tensor(data.draw(st.lists(st.integers(0, 2), min_size=6, max_size=6)))
+    times = torch.tensor(weights)[y]
+    assume(int(times.sum()) > 0)
+    model, rule = real_net().double(), EmpiricalRisk(label_smoothing=0.1)
+    weighted = 6 * rule.weighted(weights)(model, x, y)
+    more = x.repeat_interleave(times, 0), y.repeat_interleave(times)
+    repeated = len(more[0]) * rule(model, *more)
+    gradients = [
+        torch.autograd.grad(loss, list(model.parameters())) for loss in (weighted, repeated)
+    ]
+    torch.testing.assert_close(weighted, repeated)
+    for one, other in zip(*gradients, strict=True):
+        torch.testing.assert_close(one, other)
+
+
+@each("weights", [[], [0.0, 0.0, 0.0], [1.0, -1.0, 1.0], [1.0, float("nan"), 1.0]])
+def test_class_weights_that_there_are_not(weights: list[float]) -> None:
+    with pytest.raises(ConfigError, match="a finite number from 0 for each class"):
+        EmpiricalRisk().weighted(weights)
+
+
+def test_class_weights_are_as_many_as_classes() -> None:
+    with pytest.raises(ConfigError, match="2 class weights for logits of 3 classes"):
+        EmpiricalRisk().weighted([1.0, 2.0])(real_net(), *batch())

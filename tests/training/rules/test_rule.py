@@ -335,3 +335,32 @@ def test_batch_norm_counts_the_passes_that_a_rule_learns_from() -> None:
             by_hand(at)
         torch.testing.assert_close(dict(model.named_buffers()), dict(by_hand.named_buffers()))
         assert model.training
+
+
+@each("name", RULES | BOUNDING_RULES)
+def test_class_weights_scale_what_is_averaged_over_losses(name: str) -> None:
+    rule, x = (RULES | BOUNDING_RULES)[name], torch.rand(5, 1, 2, 3)
+    model = squares_net("real") if name in BOUNDING_RULES else real_net()
+
+    def terms(rule: Rule, y: Tensor) -> dict[str, Tensor]:
+        torch.manual_seed(0)
+        return rule.terms(model, x, y, Probes(3))
+
+    mixed, alone = torch.tensor([0, 2, 1, 2, 0]), torch.full((5,), 2)
+    plain, ones = (terms(one, mixed) for one in (rule, rule.weighted([1, 1, 1])))
+    assert plain.keys() == ones.keys()
+    assert all(torch.equal(plain[k], ones[k]) for k in plain)
+    plain, heavy = terms(rule, alone), terms(rule.weighted([0.0, 1.0, 2.5]), alone)
+    for key, value in plain.items():
+        of_losses = key in ("risk", "divergence", "interval") or "(loss)" in key
+        torch.testing.assert_close(heavy[key], (2.5 if of_losses else 1.0) * value)
+    assert repr(rule) != repr(rule.weighted([1, 1, 1]))
+
+
+def test_a_rule_of_its_own_has_no_class_weights() -> None:
+    class Own(Rule):
+        def terms(self, *_: Any, **__: Any) -> dict[str, Tensor]:
+            return {}
+
+    with pytest.raises(ConfigError, match=r"Own has no class weights: give it a method weighted"):
+        Own().weighted([1.0, 2.0])
