@@ -50,7 +50,11 @@ def _facts(folder: Path) -> dict[str, Any]:
         "rule": about["identity"]["rule"],
         "data": f"{config.data.name}, fingerprint {about['identity']['data']}",
         "seed": config.train.seed,
-        "weights": best and f"of epoch {best['epoch']}, least loss on held-out examples",
+        **(
+            {"weights": f"of epoch {best['epoch']}, least loss on held-out examples"}
+            if best
+            else {}
+        ),
         "steps": last.get("step"),
         "test_accuracy": kept.get("test_accuracy"),
         "train_seconds": last.get("seconds"),

@@ -349,8 +349,7 @@ def _step(processes: Processes, rule: Rule, state: RunState, batch: Batch) -> di
 def _precision(config: TrainConfig, device: torch.device) -> AbstractContextManager[Any]:
     """The context in which a rule is evaluated.
 
-    Without torch's cache of cast weights: one that was filled where no gradient is taken, as for
-    worst points, would give none later.
+    Without torch's cache of cast weights, which passes with and without gradients would share.
     """
     if config.precision == "full":
         return nullcontext()
@@ -376,6 +375,8 @@ def _validation(rule: Rule, state: RunState) -> dict[str, float]:
 
     The random numbers are the same in every epoch.
     """
+    if not state.source.holds_out:
+        return {}
     device = next(state.model.parameters()).device
     rule = rule.at(1.0)
     loss, right, count = 0.0, 0, 0
@@ -387,8 +388,6 @@ def _validation(rule: Rule, state: RunState) -> dict[str, float]:
             loss += float(sum(t.detach() for t in terms.values())) * len(y)
         right += round(accuracy(state.model, x, y) * len(y))
         count += len(y)
-    if not count:
-        return {}
     return {"validation_loss": loss / count, "validation_accuracy": right / count}
 
 

@@ -183,5 +183,5 @@ def test_unused_settings_are_named_with_what_ignores_them() -> None:
     assert unused["train.momentum"] == "train.optimizer = 'adam'"
     assert unused["train.backend"] == "train.devices = 1"
     assert "data.root" not in RunConfig(data=DataConfig(name="mnist")).unused()
-    several = TrainConfig(optimizer="sgd", devices=2)
+    several = TrainConfig(optimizer="sgd", devices=2, validation=0.1)
     assert not any(key.startswith("train.") for key in RunConfig(train=several).unused())
