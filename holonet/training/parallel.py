@@ -34,6 +34,9 @@ T = TypeVar("T")
 MESSAGE = 4 << 20
 """Bytes of gradients that are added at once."""
 
+RANKS = ("RANK", "NODE_RANK", "LOCAL_RANK", "SLURM_PROCID", "JSM_NAMESPACE_RANK")
+"""Where launchers of processes write the number of a process."""
+
 RENDEZVOUS = ("MASTER_ADDR", "MASTER_PORT", "NODE_RANK")
 """What a machine has to know to find the others, where no launcher tells it."""
 
@@ -96,6 +99,12 @@ def is_first_process(config: TrainConfig) -> bool:
 
 def _ranks() -> dict[str, int]:
     """The ranks in the environment by the variables that Fabric reads; all 0 for the first."""
+    for name in RANKS:  # before Fabric is imported, which reads some of them at once
+        rank = os.environ.get(name, "0")
+        if not rank.isdecimal():
+            raise ConfigError(
+                f"{name}={rank!r} in the environment is no number of a process: unset it"
+            )
     require("lightning_fabric", "lightning-fabric", "train", "Training on several devices")
     from lightning_fabric.plugins.environments import SLURMEnvironment, TorchElasticEnvironment
 
@@ -105,13 +114,7 @@ def _ranks() -> dict[str, int]:
         names = ["SLURM_PROCID"]
     else:
         names = ["NODE_RANK", "LOCAL_RANK"]
-    ranks = {name: os.environ.get(name, "0") for name in names}
-    for name, rank in ranks.items():
-        if not rank.isdecimal():
-            raise ConfigError(
-                f"{name}={rank!r} in the environment is no number of a process: unset it"
-            )
-    return {name: int(rank) for name, rank in ranks.items()}
+    return {name: int(os.environ.get(name, "0")) for name in names}
 
 
 def _launch_several(config: TrainConfig, asked: str) -> Processes:
