@@ -1,5 +1,10 @@
 """Other libraries take a network of holonet as they take any module: docs/neighbours.md."""
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 import torch
 from captum.attr import IntegratedGradients, Saliency
@@ -57,3 +62,67 @@ def test_gradients_of_each_example_by_vmap(network: tnn.Module) -> None:
         for name, p in network.named_parameters():
             assert p.grad is not None
             torch.testing.assert_close(found[name][k], p.grad, msg=f"{name}, example {k}")
+
+
+LIGHTNING = """
+import lightning
+import torch
+from torch.utils.data import DataLoader, TensorDataset
+
+from holonet.attacks import ThreatModel
+from holonet.nn import holomorphic_mlp
+from holonet.training import AnalyticRule, LinearizedRobustOptimization
+
+
+class Classifier(lightning.LightningModule):
+    def __init__(self, rule):
+        super().__init__()
+        self.model = holomorphic_mlp(8, [5], 3, generator=torch.Generator().manual_seed(1))
+        self.rule = rule
+
+    def training_step(self, batch):
+        return self.rule(self.model, *batch)
+
+    def configure_optimizers(self):
+        return torch.optim.SGD(self.parameters(), lr=0.1)
+
+
+x, y = torch.linspace(0, 1, 64).view(8, 8), torch.arange(8) % 3
+options = {"logger": False, "enable_checkpointing": False, "enable_progress_bar": False}
+options |= {"accelerator": "cpu", "devices": 2, "strategy": "ddp", "max_epochs": 5}
+for rule in (
+    LinearizedRobustOptimization(ThreatModel("Linf", 0.1)),
+    AnalyticRule(0.3, "logits", None, "forward"),
+    AnalyticRule(0.3, "logits", None, "reverse"),
+):
+    two, one = Classifier(rule), Classifier(rule)
+    lightning.Trainer(**options).fit(two, DataLoader(TensorDataset(x, y), batch_size=4))
+    optimizer = one.configure_optimizers()
+    for _ in range(5):
+        optimizer.zero_grad()
+        rule(one.model, x, y).backward()
+        optimizer.step()
+    for p, q in zip(two.parameters(), one.parameters(), strict=True):
+        torch.testing.assert_close(p, q, rtol=1e-5, atol=1e-6)
+        assert q.grad.abs().max() > 1e-3
+print("the same")
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_two_processes_of_lightning_train_as_one(tmp_path: Path) -> None:
+    """Lightning's DistributedDataParallel is around the loss, which every rule passes."""
+    script = tmp_path / "lightning_on_two.py"
+    script.write_text(LIGHTNING)
+    variables = {"OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run(
+        [sys.executable, str(script)],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=600,
+        env=os.environ | variables,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "the same" in done.stdout
