@@ -62,6 +62,7 @@ CORNERS = {
     "flint": ("certify/check.py",),
     "PIL": ("data/image_folder.py",),
     "sklearn": ("data/images.py", "data/photographs.py", "interop/"),
+    "skrf": ("data/reflections.py",),
     "complextorch": ("nn/", "audit/", "interop/complextorch.py"),
     "captum": (),
     "lightning": (),

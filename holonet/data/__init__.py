@@ -7,6 +7,7 @@ from holonet.data.images import load_digits, load_idx, load_mnist, read_idx
 from holonet.data.inputs import Inputs, load_inputs
 from holonet.data.lift import analytic_signal, embed, pair, phase
 from holonet.data.photographs import load_photographs
+from holonet.data.reflections import load_reflections
 from holonet.data.synthetic import DiscMode, HarmonicProblem, RingPotential, two_rings
 from holonet.data.tabular import load_npz
 
@@ -28,6 +29,7 @@ __all__ = [
     "load_mnist",
     "load_npz",
     "load_photographs",
+    "load_reflections",
     "pair",
     "phase",
     "read_idx",

@@ -11,6 +11,7 @@ from holonet.data.dataset import Dataset
 from holonet.data.image_folder import load_image_folder
 from holonet.data.images import MNIST_SOURCE, load_digits, load_mnist
 from holonet.data.photographs import load_photographs
+from holonet.data.reflections import load_reflections
 from holonet.data.synthetic import two_rings
 from holonet.data.tabular import load_npz
 from holonet.errors import DataError, UnknownNameError
@@ -68,6 +69,12 @@ DATASETS: Mapping[str, DatasetEntry] = MappingProxyType(
             "patches drawn by seed",
             "",
             lambda _, seed: load_photographs(seed),
+        ),
+        "reflections": DatasetEntry(
+            "3300 complex sweeps of six measured microwave devices, 16 frequencies, bundled with "
+            "scikit-rf; phases and noise drawn by seed",
+            "",
+            lambda _, seed: load_reflections(seed),
         ),
         "rings": DatasetEntry(
             "800 points on two circles of the plane, one for each class; drawn by seed",

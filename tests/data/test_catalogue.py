@@ -6,7 +6,14 @@ import struct
 import numpy as np
 import pytest
 
-from holonet.data import DATASETS, load_dataset, load_digits, load_photographs, two_rings
+from holonet.data import (
+    DATASETS,
+    load_dataset,
+    load_digits,
+    load_photographs,
+    load_reflections,
+    two_rings,
+)
 from holonet.data.catalogue import canonical_name
 from holonet.errors import DataError, UnknownNameError
 
@@ -18,6 +25,10 @@ def test_digits_follow_the_seed():
 
 def test_photographs_follow_the_seed():
     assert load_dataset("photographs", seed=3).fingerprint() == load_photographs(3).fingerprint()
+
+
+def test_reflections_follow_the_seed():
+    assert load_dataset("reflections", seed=3).fingerprint() == load_reflections(3).fingerprint()
 
 
 def test_rings_follow_the_seed():
@@ -73,11 +84,13 @@ def test_unknown_names_get_near_misses(name, near):
     with pytest.raises(UnknownNameError, match=f"unknown data set '{name}'.*mean '{near}'") as hit:
         load_dataset(name)
     assert hit.value.near_misses[0] == near
-    assert "Known: <folder>/, <path>.npz, digits, mnist, photographs, rings" in str(hit.value)
+    assert "Known: <folder>/, <path>.npz, digits, mnist, photographs, reflections, rings" in str(
+        hit.value
+    )
 
 
 def test_every_entry_describes_itself():
-    assert set(DATASETS) == {"digits", "mnist", "photographs", "rings"}
+    assert set(DATASETS) == {"digits", "mnist", "photographs", "reflections", "rings"}
     for name, entry in DATASETS.items():
         assert entry.description
         assert entry.needs_root == entry.source.startswith("https://"), name

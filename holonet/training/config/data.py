@@ -14,8 +14,9 @@ class DataConfig(Section):
     """Which data, and how much of it. Paths are made absolute, so that they hold anywhere."""
 
     name: str = "digits"
-    """digits, mnist, photographs, rings; the path of an .npz file with x_train, y_train, x_test and
-    y_test, or with x and y; or, with a / in it, of a folder with images, a subfolder a class."""
+    """digits, mnist, photographs, reflections (complex), rings; the path of an .npz file with
+    x_train, y_train, x_test and y_test, or with x and y; or, with a / in it, of a folder with
+    images, a subfolder a class."""
     root: Path | None = None
     """Folder with the four IDX files of mnist."""
     train: PositiveInt | None = None
