@@ -1,5 +1,6 @@
 """The one optimization loop: resumable to the bit, the same on one process and on several."""
 
+import logging
 import math
 import time
 from collections.abc import Callable
@@ -28,6 +29,7 @@ from holonet.errors import (
 )
 from holonet.nn.modes import evaluating
 from holonet.training.augmentation import augmented
+from holonet.training.chance import LOOKED_AT, chance_warning
 from holonet.training.config import RunConfig, TrainConfig
 from holonet.training.journal import Journal
 from holonet.training.parallel import (
@@ -54,6 +56,8 @@ from holonet.training.state import RunState
 from holonet.training.tensorboard import require_tensorboard, shown_in_tensorboard
 
 __all__ = ["accuracy", "fit"]
+
+logger = logging.getLogger(__name__)
 
 Record = dict[str, Any]
 
@@ -116,10 +120,12 @@ def fit(
     Returns:
         The records of metrics.jsonl: {"kind": "step", step, epoch, loss, the rule's terms, lr,
         seconds} every `log_every` steps, {"kind": "epoch", epoch, step, train_loss,
-        test_accuracy, validation_loss and validation_accuracy where examples are held out, the
-        rule's diagnosis, seconds} at each epoch's end; train_loss is the mean
-        over its batches, the diagnosis what `rule.diagnose` has to say on the first `batch_size`
-        training examples, seconds are of training alone.
+        test_accuracy, train_accuracy, validation_loss and validation_accuracy where examples are
+        held out, the rule's diagnosis, seconds} at each epoch's end; train_loss is the mean over
+        its batches, train_accuracy is that on the first 1000 training examples (with loaders on the
+        first batch), the diagnosis what `rule.diagnose` has to say on the first `batch_size` ones,
+        seconds are of training alone. Where train_accuracy is at the end no better than one answer
+        to all, the last record has a "warning" too, which is logged.
 
     Raises:
         CheckpointError: the checkpoint is from a run on other data, under another rule, of
@@ -177,7 +183,7 @@ def fit(
         if state.epoch_lost:
             latest = rule.at((state.step - 1) / state.total_steps)
             diagnosis = _diagnosis(latest, state) | _validation(rule, state)
-            state.log_epoch(_test_accuracy(state), None, diagnosis)
+            state.log_epoch(_test_accuracy(state), None, _learned(state) | diagnosis)
         columns = MofNCompleteColumn(), TimeRemainingColumn(), TextColumn("{task.fields[note]}")
         shown = nullcontext()
         if tensorboard and kept is not None:
@@ -192,7 +198,7 @@ def fit(
                 if state.epoch_ended:
                     judged = _mean(processes, _validation(rule, state))
                     diagnosis = _diagnosis(now, state) | judged
-                    state.finish_epoch(_test_accuracy(state), diagnosis)
+                    state.finish_epoch(_test_accuracy(state), _learned(state) | diagnosis)
                 noted = {"loss": sum(terms.values())} | diagnosis
                 note = ", ".join(f"{k.replace('_', ' ')} {v:.3f}" for k, v in noted.items())
                 bar.update(task, completed=state.step, note=note)
@@ -207,6 +213,8 @@ def fit(
         if state.best is not None:
             model.load_state_dict(state.best.tensors)
         processes.wait()
+    if first and state.journal.records and "warning" in (last := state.journal.records[-1]):
+        logger.warning("%s", last["warning"])
     return state.journal.records
 
 
@@ -391,9 +399,18 @@ def _validation(rule: Rule, state: RunState) -> dict[str, float]:
     return {"validation_loss": loss / count, "validation_accuracy": right / count}
 
 
+def _learned(state: RunState) -> dict[str, Any]:
+    """The accuracy on training examples; at the end of a training, a warning where it is chance."""
+    x, y = state.source.examples(LOOKED_AT)
+    right = accuracy(state.model, x, y)
+    ended = state.step == state.total_steps
+    warning = chance_warning(right, y, complex_data=x.is_complex()) if ended else None
+    return {"train_accuracy": right} | ({} if warning is None else {"warning": warning})
+
+
 def _diagnosis(rule: Rule, state: RunState) -> dict[str, float]:
     """What a rule has to say of the model, on examples that are the same in every epoch."""
     device = next(state.model.parameters()).device
-    x, y = (t.to(device) for t in state.source.examples())
+    x, y = (t.to(device) for t in state.source.examples(state.config.batch_size))
     with drawing(mix_seed(state.config.seed, 2, state.step), device):
         return rule.diagnose(state.model, x, y)

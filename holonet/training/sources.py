@@ -63,8 +63,8 @@ class Source(ABC):
         """The batches of an epoch, counted from 0, from one position on."""
 
     @abstractmethod
-    def examples(self) -> Batch:
-        """Some training examples, the same ones in every epoch."""
+    def examples(self, count: int) -> Batch:
+        """At most so many training examples, the same ones in every epoch."""
 
     @abstractmethod
     def test(self) -> Iterator[Batch]:
@@ -125,9 +125,9 @@ class InMemory(Source):
     def _at(self, rows: Int[Tensor, " batch"]) -> Batch:
         return self.data.x_train[rows], self.data.y_train[rows]
 
-    def examples(self) -> Batch:
-        """The first `batch_size` ones."""
-        return self._at(self.learned[: self.config.batch_size])
+    def examples(self, count: int) -> Batch:
+        """The first ones."""
+        return self._at(self.learned[:count])
 
     def test(self) -> Iterator[Batch]:
         """All of them at once."""
@@ -312,9 +312,10 @@ class Loaders(Source):
                 "anew"
             )
 
-    def examples(self) -> Batch:
-        """The first batch of the first epoch."""
-        return self.first
+    def examples(self, count: int) -> Batch:
+        """Of the first batch of the first epoch."""
+        x, y = self.first
+        return x[:count], y[:count]
 
     def test(self) -> Iterator[Batch]:
         """Those of the test loader, in the same order each time."""
