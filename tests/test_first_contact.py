@@ -205,9 +205,9 @@ def test_complex_data_are_told_which_network_and_norm_they_need() -> None:
     x = torch.randn(12, 4, dtype=torch.complex64)
     data = Dataset(x, torch.arange(12) % 3, x, torch.arange(12) % 3, 3, "iq")
     relu = ModelConfig(coefficients="real", activation="relu")
-    with pytest.raises(ConfigError, match="view_as_real"):
+    with pytest.raises(ConfigError, match="--lift pair"):
         build_model(RunConfig(model=relu), data)
-    with pytest.raises(ConfigError, match="--norm polydisc"):
+    with pytest.raises(ConfigError, match=r"rule\.norm = 'polydisc'"):
         build_model(RunConfig(), data)
     run = RunConfig(rule=RuleConfig(norm="polydisc"))
     records = fit(build_model(run, data), data, run.rule.build(), TrainConfig(epochs=1))

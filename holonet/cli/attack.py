@@ -57,7 +57,16 @@ from holonet.nn.modes import evaluating
 from holonet.training import load, load_run
 from holonet.training.run_folder import require_inside, require_trained_on
 
-__all__ = ["BATCH", "attack", "attacks_named", "box_of", "percent", "save_picture", "threat_of"]
+__all__ = [
+    "BATCH",
+    "attack",
+    "attacks_named",
+    "box_of",
+    "percent",
+    "save_picture",
+    "threat_of",
+    "threats_of",
+]
 
 BATCH = 500  # examples attacked at once
 COLUMNS = 8  # examples in the picture
@@ -76,7 +85,7 @@ def attack(
         ),
     ] = "apgd-ce,square",
     eps: EpsOption = 0.1,
-    norm: NormOption = "Linf",
+    norm: NormOption = None,
     steps: StepsOption = None,
     restarts: RestartsOption = None,
     queries: QueriesOption = None,
@@ -97,7 +106,7 @@ def attack(
     [dim]holonet attack --run-dir runs/mnist --attack apgd-ce,square --eps 0.1[/dim]
     [dim]holonet attack --run-dir runs/a --transfer runs/b,runs/c --attack pgd[/dim]
     """
-    threat = ThreatModel(cast("Any", norm), eps, None)  # checked before the data are read
+    (threat,) = threats_of(norm, [eps])  # checked before the data are read
     chosen = attacks_named(names, steps=steps, restarts=restarts, queries=queries)
     _, dataset, network = load_run(run_dir, other_data=other_data)
     require_inside(run_dir)
@@ -105,9 +114,9 @@ def attack(
     if transfer is not None:
         runs = [run_dir, *(Path(name.strip()) for name in transfer.split(","))]
         others = _networks(runs, dataset, other_data)
-    threat = threat_of(threat, dataset)
+    threat = threat_of(threat, dataset, default=norm is None)
     x, y = dataset.x_test[:examples], dataset.y_test[:examples]
-    folder = run_dir / "attacks" / f"{norm}-{digits(eps)}"
+    folder = run_dir / "attacks" / f"{threat.norm}-{digits(eps)}"
     batches = -(-len(y) // BATCH)
     reports: dict[str, RobustnessReport] = {}
     matrix = None
@@ -134,7 +143,7 @@ def attack(
     result: dict[str, Any] = {
         "run": str(run_dir),
         "data": {"name": dataset.name, "fingerprint": dataset.fingerprint()},
-        "norm": norm,
+        "norm": threat.norm,
         "eps": eps,
         "bounds": threat.bounds,
         "attacks": {name: report.to_json() for name, report in reports.items()},
@@ -209,12 +218,28 @@ def attacks_named(
     return found
 
 
-def threat_of(threat: ThreatModel, dataset: Dataset) -> ThreatModel:
+def threats_of(norm: str | None, radii: Sequence[float]) -> list[ThreatModel]:
+    """The threats of these radii, in l_inf without a norm, before the data are known.
+
+    Raises:
+        ConfigError: no such norm or radius.
+    """
+    return [ThreatModel("Linf" if norm is None else norm, radius, None) for radius in radii]
+
+
+def threat_of(threat: ThreatModel, dataset: Dataset, *, default: bool) -> ThreatModel:
     """The threat in the box of the data.
+
+    Args:
+        threat: without a box.
+        dataset: that is attacked.
+        default: whether the norm is the default, which is the polydisc for complex data.
 
     Raises:
         DomainError: complex data, and a norm for real ones.
     """
+    if dataset.is_complex and default:
+        return ThreatModel("polydisc", threat.eps, None)
     if dataset.is_complex and threat.norm in ("Linf", "L2", "L1"):
         raise DomainError(
             f"{dataset.name} is complex, and {threat.norm} is a norm of real data: "

@@ -93,7 +93,7 @@ def certify_run(
     chosen = attacks_named(attack_names, steps=steps, restarts=restarts)
     _, dataset, network = load_run(run_dir, other_data=other_data)
     require_inside(run_dir)
-    threat = threat_of(threats[0], dataset)
+    threat = threat_of(threats[0], dataset, default=False)
     x, y = dataset.x_test[:examples], dataset.y_test[:examples]
     if wanted == ["auto"]:
         wanted = methods_for(network, x[:1], y[:1], threat)

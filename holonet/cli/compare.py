@@ -3,6 +3,7 @@
 import itertools
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,11 +13,12 @@ import typer
 from holonet._files import write_atomically
 from holonet._page import Table
 from holonet._provenance import provenance
-from holonet.attacks import ThreatModel
+from holonet.cli.attack import threat_of, threats_of
 from holonet.cli.options import (
     RULE_NAMES,
     ExamplesOption,
     JsonFlag,
+    NormOption,
     amount,
     count,
     digits,
@@ -35,6 +37,7 @@ from holonet.experiments import (
     Protocol,
     accuracy_table,
     difference_table,
+    pairs_table,
     places_searched,
     run_demo,
 )
@@ -128,7 +131,8 @@ def compare(
     reference: Annotated[
         str | None,
         typer.Option(
-            help="A row by its name, whose accuracies are subtracted from each other row's.",
+            help="A row by its name, whose accuracies are subtracted from each other row's; with "
+            "several seeds the first one, if absent.",
             show_default=False,
         ),
     ] = None,
@@ -139,6 +143,7 @@ def compare(
     first_seed: Annotated[int, seed_option("The first of them.")] = 0,
     attack: Annotated[str, typer.Option(help="pgd, strong (ours), autoattack.")] = "pgd",
     eps: Annotated[str, typer.Option(help="Radii of the attack, such as 0.1,0.2,0.3.")] = "0.1",
+    norm: NormOption = None,
     steps: Annotated[int, count("Of PGD.")] = 40,
     restarts: Annotated[int, count("Of PGD.")] = 3,
     examples: ExamplesOption = 1000,
@@ -150,7 +155,8 @@ def compare(
 
     Separates what the rule does from what an analytic activation and complex coefficients do.
     Widths are those of the network with complex coefficients; the others have as many real
-    parameters. Called again after a crash, it resumes. The folder keeps each run, the results
+    parameters. With several seeds the report has the differences of all rows, paired over seeds,
+    with intervals. Called again after a crash, it resumes. The folder keeps each run, the results
     in results.jsonl, and report.html.
 
     [dim]holonet compare --seeds 3[/dim]
@@ -158,11 +164,14 @@ def compare(
     --eps 0.1,0.2 --out runs/macs[/dim]
     [dim]holonet compare --thresholds none,shared --rules linearized@data,linearized@center,pgd
     --eps 0.1,0.2,0.3 --train-eps 0.3 --schedule linear --out runs/thresholds[/dim]
+    [dim]holonet compare --data reflections --lift pair --train-norm polydisc --readout modulus
+    --out runs/reflections[/dim]
     [dim]holonet compare --data mnist --data-root ~/data --hidden 256,256 --epochs 6
     --batch-size 256 --lr 0.003 --weight 0.3 --rules standard,fgsm-rs,pgd,trades,analytic,linearized
     --attack autoattack --seeds 3 --out runs/mnist[/dim]
     """
-    radii = [ThreatModel("Linf", radius).eps for radius in parse_numbers(eps, "--eps")]
+    threats = threats_of(norm, parse_numbers(eps, "--eps"))
+    radii = [threat.eps for threat in threats]
     if attack != "pgd" and (idle := given(ctx, ("steps", "restarts"))):
         raise ConfigError(
             f"--{' and --'.join(idle)} changes nothing with --attack {attack}: leave it out, or "
@@ -170,9 +179,7 @@ def compare(
         )
     if attack == "autoattack":
         require_autoattack()  # before the training
-    protocol = Protocol(
-        ThreatModel("Linf", radii[0]), (0.0, *radii), steps, restarts, examples, attack
-    )
+    protocol = Protocol(threats[0], (0.0, *radii), steps, restarts, examples, attack)
     radius = digits(radii[0] if train_eps is None else train_eps)
     runs: dict[str, RunConfig] = {}
     choices = (text.split(",") for text in (networks, thresholds, rules))
@@ -186,9 +193,12 @@ def compare(
     own = {"match": "model.match", "train_eps": "rule.eps"}
     require_used([*settings, *(own[o] for o in given(ctx, own))], list(runs.values()))
     base = next(iter(runs.values()))
+    data = load_data(base.data)
+    threat, *_ = [threat_of(each, data, default=norm is None) for each in threats]
+    protocol = replace(protocol, threat=threat)
     outcomes = run_comparison(
         [Contender(label, run.model, run.rule) for label, run in runs.items()],
-        load_data(base.data),
+        data,
         base.train,
         protocol,
         folder=out,
@@ -202,13 +212,16 @@ def compare(
         typer.echo(json.dumps(rows))
         return
     baseline = "standard" if "standard" in rules.split(",") else None
-    accuracies = accuracy_table(outcomes, radii, attack, baseline)
-    differences = None
+    accuracies = accuracy_table(outcomes, radii, attack, baseline, protocol.threat.norm)
+    if reference is None and seeds > 1 and len(runs) > 1:
+        reference = next(iter(runs))
+    differences = []
     if reference is not None:
-        differences = difference_table(outcomes, radii, attack, reference)
-    for table in (accuracies, differences):
-        if table is not None:
-            _show(table)
+        differences.append(difference_table(outcomes, radii, attack, reference))
+    for table in (accuracies, *differences):
+        _show(table)
+    if (pairs := pairs_table(outcomes, radii, attack)) is not None:
+        differences.append(pairs)
     for line in places_searched(outcomes):
         say(line)
     facts = {"command": typed_command(ctx), **provenance()}

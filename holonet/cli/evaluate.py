@@ -5,7 +5,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any, cast
+from typing import Annotated, Any
 
 import typer
 from rich.table import Table
@@ -14,7 +14,15 @@ from holonet._files import write_atomically
 from holonet._progress import progress_bar
 from holonet._provenance import provenance
 from holonet.attacks import ThreatModel
-from holonet.cli.attack import BATCH, attacks_named, box_of, percent, save_picture, threat_of
+from holonet.cli.attack import (
+    BATCH,
+    attacks_named,
+    box_of,
+    percent,
+    save_picture,
+    threat_of,
+    threats_of,
+)
 from holonet.cli.options import (
     ExamplesOption,
     JsonFlag,
@@ -57,7 +65,7 @@ def evaluate(
         ),
     ] = "strong",
     eps: Annotated[str, typer.Option(help="Radii, such as 0.05,0.1.")] = "0.1",
-    norm: NormOption = "Linf",
+    norm: NormOption = None,
     steps: StepsOption = None,
     restarts: RestartsOption = None,
     queries: QueriesOption = None,
@@ -79,13 +87,14 @@ def evaluate(
     [dim]holonet evaluate --run-dir runs/mnist --attack autoattack --examples 500[/dim]
     """
     # every radius and name is checked before the data are read
-    threats = [ThreatModel(cast("Any", norm), r, None) for r in parse_numbers(eps, "--eps")]
+    threats = threats_of(norm, parse_numbers(eps, "--eps"))
     chosen = attacks_named(names, steps=steps, restarts=restarts, queries=queries)
     _, dataset, network = load_run(run_dir, other_data=other_data)
     require_inside(run_dir)
     x, y = dataset.x_test[:examples], dataset.y_test[:examples]
     radii = sorted({0.0, *(threat.eps for threat in threats)})
-    threat = threat_of(threats[0], dataset)
+    threat = threat_of(threats[0], dataset, default=norm is None)
+    norm = threat.norm
     batches = -(-len(y) // BATCH)
     checks: list[GradientMaskingCheck] = []
     found: MinimumNorms | None = None

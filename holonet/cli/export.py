@@ -38,8 +38,9 @@ def export(
 ) -> None:
     """Write a trained network as ONNX, torch.export or safetensors, and compare the file with it.
 
-    onnx and torch-export hold real tensors alone, with a free batch size. safetensors holds the
-    weights. The difference is measured on random numbers from 0 to 1.
+    onnx and torch-export hold real tensors alone, with a free batch size; complex examples have
+    their parts on a last axis. safetensors holds the weights. The difference is measured on random
+    numbers with parts from 0 to 1.
 
     [dim]holonet export runs/digits --to onnx --out digits.onnx[/dim]
     [dim]holonet export runs/digits --to torch-export[/dim]
@@ -48,7 +49,11 @@ def export(
     del config
     path = out or Path(f"{run.resolve().name}{SUFFIXES[to.value]}")
     generator = torch.Generator().manual_seed(0)
-    x = torch.rand(EXAMPLES, *about["examples"]["shape"], generator=generator)
+    shape = about["examples"]["shape"]
+    x = torch.rand(EXAMPLES, *shape, generator=generator)
+    if about["examples"].get("complex", False):
+        x = torch.complex(x, torch.rand(EXAMPLES, *shape, generator=generator))
+        shape = [*shape, 2]
     with progress_bar(not as_json) as bar:
         bar.add_task(f"writing {path.name}", total=None)
         found = export_to(network, x, path, to.value)
@@ -57,6 +62,6 @@ def export(
         typer.echo(json.dumps(result))
         return
     say(
-        f"{path}: input x of shape (batch, {', '.join(map(str, x.shape[1:]))}), output logits.\n"
+        f"{path}: input x of shape (batch, {', '.join(map(str, shape))}), output logits.\n"
         f"Its outputs differ from the network's by {found.difference:.1e} of the largest."
     )

@@ -90,7 +90,14 @@ OtherDataFlag = Annotated[
     typer.Option("--other-data", help="The run's data may be others than those it was trained on."),
 ]
 EpsOption = Annotated[float, amount("Radius of the attack.")]
-NormOption = Annotated[str, typer.Option(help=f"{', '.join(NORMS)}.", callback=norm_named)]
+NormOption = Annotated[
+    str | None,
+    typer.Option(
+        help=f"{', '.join(NORMS)}; Linf, for complex data polydisc, if absent.",
+        callback=lambda text: None if text is None else norm_named(text),
+        show_default=False,
+    ),
+]
 StepsOption = Annotated[int | None, count("Steps of gradient ascent.")]
 RestartsOption = Annotated[int | None, count("Random starts.")]
 QueriesOption = Annotated[int | None, count("Queries of random search.")]

@@ -110,6 +110,8 @@ def _train_in(
         "run": str(folder),
         "parameters": real_parameter_count(network),
         "test_accuracy": kept["test_accuracy"],
+        "train_accuracy": last.get("train_accuracy"),
+        "warning": last.get("warning"),
         "kept_epoch": kept["epoch"],
         "steps": last["step"],
         "train_seconds": last["seconds"],
@@ -118,13 +120,12 @@ def _train_in(
     if as_json:
         typer.echo(json.dumps(summary))
         return
-    norm = " --norm polydisc" if dataset.is_complex else ""
     if not steps:
         say(f"The run in {folder} is finished: nothing was left to train.")
     say(
         f"test accuracy {100 * kept['test_accuracy']:.2f}% after {last['step']} steps "
         f"({last['seconds']:.1f} s){_which(kept, last)}. The run is in {folder}.\n"
-        f"Next: holonet evaluate --run-dir {folder} --eps 0.1{norm}"
+        f"Next: holonet evaluate --run-dir {folder} --eps 0.1"
     )
 
 

@@ -9,7 +9,12 @@ from holonet.experiments.comparison import (
 )
 from holonet.experiments.demo import DEMO, EPS, run_demo
 from holonet.experiments.protocol import ATTACKERS, Protocol
-from holonet.experiments.tables import accuracy_table, difference_table, places_searched
+from holonet.experiments.tables import (
+    accuracy_table,
+    difference_table,
+    pairs_table,
+    places_searched,
+)
 from holonet.experiments.targets import Target, load_target
 
 __all__ = [
@@ -25,6 +30,7 @@ __all__ = [
     "compare",
     "difference_table",
     "load_target",
+    "pairs_table",
     "places_searched",
     "relative_cost",
     "run_demo",

@@ -17,7 +17,7 @@ from holonet._files import digest_path, folder_lock, write_atomically
 from holonet._progress import progress_bar
 from holonet.data import Dataset
 from holonet.diagnostics import RobustnessPoint
-from holonet.errors import CheckpointError, ConfigError, DataError, RunExistsError
+from holonet.errors import CheckpointError, ConfigError, RunExistsError
 from holonet.experiments.protocol import Protocol, batches, measure_robustness
 from holonet.nn import real_parameter_count
 from holonet.statistics import Interval, paired_difference
@@ -31,11 +31,13 @@ from holonet.training import (
     fit,
     load_weights,
 )
-from holonet.training.run_folder import CONFIG, WEIGHTS
+from holonet.training.run_folder import CONFIG, WEIGHTS, require_fitting
 
 __all__ = ["Contender", "Outcome", "accuracy_difference", "compare", "relative_cost"]
 
 logger = logging.getLogger(__name__)
+
+REAL_NORMS, COMPLEX_NORMS = ("Linf", "L2", "L1"), ("polydisc", "complex_ball")
 
 
 @dataclass(frozen=True)
@@ -119,8 +121,8 @@ def compare(
         progress: draw progress bars on stderr.
 
     Raises:
-        ConfigError: two labels that would share a folder.
-        DataError: complex data.
+        ConfigError: two labels that would share a folder; a network, a rule or a threat that does
+            not fit real or complex data.
         RunExistsError: another process is at work in the folder.
     """
     slugs = [_slug(contender.label) for contender in contenders]
@@ -130,9 +132,13 @@ def compare(
             f"the labels {', '.join(map(repr, shared))} name the same folder: each contender needs "
             "letters or digits of its own"
         )
-    if data.is_complex:
-        raise DataError(
-            f"{data.name} is complex: this comparison attacks real inputs and has real contenders"
+    for contender in contenders:
+        require_fitting(contender.model, contender.rule, data)
+    if protocol.threat.is_complex != data.is_complex:
+        kind, norms = ("complex", COMPLEX_NORMS) if data.is_complex else ("real", REAL_NORMS)
+        raise ConfigError(
+            f"the attack's norm is {protocol.threat.norm!r} and {data.name!r} is {kind}: choose "
+            f"{' or '.join(norms)} (--norm)"
         )
     with folder_lock(folder, RunExistsError):
         return [

@@ -6,7 +6,7 @@ from typing import Any
 from holonet._page import Cell, Report, Section, Table
 from holonet.experiments.comparison import Outcome
 from holonet.experiments.protocol import Protocol
-from holonet.experiments.tables import labels_of, places_searched
+from holonet.experiments.tables import labels_of, norm_in_words, places_searched
 from holonet.plots import plot_robustness
 from holonet.plots.attacks import curve_of
 
@@ -19,7 +19,7 @@ def comparison_report(
     outcomes: Sequence[Outcome],
     protocol: Protocol,
     accuracies: Table,
-    differences: Table | None,
+    differences: Sequence[Table],
     facts: Mapping[str, Cell],
 ) -> Report:
     """The report.
@@ -28,17 +28,17 @@ def comparison_report(
         outcomes: of `compare`.
         protocol: the attack on all.
         accuracies: of `accuracy_table`, the headline.
-        differences: of `difference_table`, if a row is the reference of the others.
+        differences: of `difference_table` and `pairs_table`, as far as there are some.
         facts: command, data, versions.
     """
     networks = dict.fromkeys(label.rsplit(", ", 1)[0] for label in labels_of(outcomes))
-    sections = [Section("Differences", table=differences)] if differences else []
-    eps = max(protocol.eps)
+    sections = [Section("Differences", table=table) for table in differences]
+    eps, norm = max(protocol.eps), norm_in_words(protocol.threat.norm)
     means = {label: _mean(outcomes, label, eps) for label in labels_of(outcomes)}
     best = max(means, key=means.__getitem__)
     return Report(
         title="Networks and training rules compared",
-        summary=f"Under {ATTACKS[protocol.attack]} with radius {eps:g} (l_inf) {best} keeps most "
+        summary=f"Under {ATTACKS[protocol.attack]} with radius {eps:g} ({norm}) {best} keeps most "
         f"of the {outcomes[0].curve[0].examples} attacked test examples: {means[best]:.1%}, the "
         f"mean over seeds. All networks were trained by one schedule.",
         headline=accuracies,
@@ -63,9 +63,10 @@ def _section(outcomes: Sequence[Outcome], network: str, protocol: Protocol) -> S
             o.label.rsplit(", ", 1)[1] for o in outcomes if o.label.rsplit(", ", 1)[0] == network
         )
     }
+    norm = norm_in_words(protocol.threat.norm)
     return Section(
         title=network,
-        figure=plot_robustness(protocol.eps, curves, xlabel="eps (l_inf)"),
+        figure=plot_robustness(protocol.eps, curves, xlabel=f"eps ({norm})"),
         caption=f"Accuracy under {ATTACKS[protocol.attack]} against its radius. The band of one "
         "seed is Wilson's interval at 95%, that of several the range of their accuracies.",
     )

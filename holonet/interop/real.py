@@ -19,6 +19,7 @@ from holonet.interop.real_layers import (
     Constant,
     EachPart,
     Formula,
+    Joined,
     Lift,
     Product,
     Residual,
@@ -119,6 +120,7 @@ class _Converter:
             nn.LogModulus: self.log_modulus,
             nn.Modulus: lambda layer, c, path: self.readout(layer, c, path, modulus),
             nn.Product: self.product,
+            nn.RealPairs: self.pairs,
             nn.RealPart: lambda layer, c, path: self.readout(layer, c, path, lambda z: z.re),
             nn.Residual: self.residual,
             nn.Sequential: self.chain,
@@ -203,6 +205,11 @@ class _Converter:
         if record.real is not None:
             return copy.deepcopy(layer), False
         return self.formula(layer, record.value, path, real=True), False
+
+    def pairs(self, layer: nn.RealPairs, is_complex: bool, path: str) -> Converted:
+        if not is_complex:
+            raise _no_form(layer, path, "it takes complex numbers (to_real(complex_input=True))")
+        return Joined(), False
 
     def log_modulus(self, layer: nn.LogModulus, is_complex: bool, path: str) -> Converted:
         def value(z: Planar) -> Real:

@@ -18,6 +18,7 @@ __all__ = [
     "Constant",
     "EachPart",
     "Formula",
+    "Joined",
     "Lift",
     "Product",
     "Residual",
@@ -134,6 +135,14 @@ class Lift(nn.Module):
     def forward(self, x: Parts) -> Parts:
         """The parts."""
         return x, torch.zeros_like(x)
+
+
+class Joined(nn.Module):
+    """Real and imaginary parts behind each other on the axis behind the batch axis."""
+
+    def forward(self, z: tuple[Tensor, Tensor]) -> Tensor:
+        """One real tensor."""
+        return torch.cat(z, 1)
 
 
 class Residual(nn.Module):

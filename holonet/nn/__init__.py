@@ -30,6 +30,7 @@ from holonet.nn.models import (
 )
 from holonet.nn.module import DeclaredModule, HolomorphicModule
 from holonet.nn.normalization import FrozenNorm, calibrate
+from holonet.nn.pairs import RealPairs
 from holonet.nn.pooling import (
     AdaptiveAvgPool1d,
     AdaptiveAvgPool2d,
@@ -69,6 +70,7 @@ __all__ = [
     "Modulus",
     "Product",
     "Readout",
+    "RealPairs",
     "RealPart",
     "Residual",
     "Sequential",

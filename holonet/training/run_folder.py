@@ -17,7 +17,7 @@ from holonet.attacks.worst_case import ATTACKS, STRONG
 from holonet.data import Dataset, load_dataset
 from holonet.errors import CheckpointError, ConfigError, DataError, RunExistsError
 from holonet.training.checkpoint import kept_steps, load_state, load_tensors, remove_checkpoints
-from holonet.training.config import DataConfig, RunConfig
+from holonet.training.config import DataConfig, ModelConfig, RuleConfig, RunConfig
 from holonet.training.identity import kept_config, of_other_data
 
 __all__ = [
@@ -28,6 +28,7 @@ __all__ = [
     "load_data",
     "load_run",
     "open_run",
+    "require_fitting",
     "require_inside",
     "require_trained_on",
 ]
@@ -207,33 +208,47 @@ def load_data(config: DataConfig) -> Dataset:
     return data.subset(train=config.train, test=config.test)
 
 
+def require_fitting(model: ModelConfig, rule: RuleConfig, data: Dataset) -> None:
+    """Refuse a network and a rule that real or complex data do not fit.
+
+    Raises:
+        ConfigError: ReLU, a threshold, or a rule with a norm of real data, for complex data; real
+            data that are to be taken apart.
+    """
+    if not data.is_complex:
+        if model.takes_pairs:
+            raise ConfigError(
+                f"model.lift = {model.lift!r} for {data.name!r}, which is real: there is nothing "
+                "to take apart, choose model.lift = 'none'"
+            )
+        return
+    own = model.module is not None
+    if not (own or model.is_holomorphic or model.takes_pairs):
+        raise ConfigError(
+            f"model.activation = {model.activation!r} for {data.name!r}, which is complex: ReLU "
+            "takes real numbers, choose model.lift = 'pair' (--lift pair), or an activation of "
+            "holonet list activations"
+        )
+    if model.threshold != "none" and not own:
+        raise ConfigError(
+            f"model.threshold = {model.threshold!r} for {data.name!r}, which is complex: a "
+            "threshold is one of real numbers, choose model.threshold = 'none'"
+        )
+    if "norm" not in sum(rule.ignored().values(), ()) and rule.norm in ("Linf", "L2", "L1"):
+        raise ConfigError(
+            f"rule.norm = {rule.norm!r} for {data.name!r}, which is complex: choose rule.norm = "
+            "'polydisc' (the modulus of each entry) or 'complex_ball'"
+        )
+
+
 @checked
 def build_model(config: RunConfig, data: Dataset) -> nn.Module:
     """The untrained network for a data set, its weights drawn from the training seed.
 
     Raises:
-        ConfigError: a ReLU network, a threshold, or a rule with a norm of real data, for complex
-            data.
+        ConfigError: as `require_fitting`.
     """
-    own = config.model.module is not None
-    if data.is_complex and not (own or config.model.is_holomorphic):
-        raise ConfigError(
-            f"model.activation = {config.model.activation!r} for {data.name!r}, which is complex: "
-            "ReLU takes real data, save torch.view_as_real(x).flatten(1) (real and imaginary parts "
-            "side by side); or choose an activation of holonet list activations"
-        )
-    if data.is_complex and config.model.threshold != "none" and not own:
-        raise ConfigError(
-            f"model.threshold = {config.model.threshold!r} for {data.name!r}, which is complex: a "
-            "threshold is one of real numbers, choose model.threshold = 'none'"
-        )
-    if data.is_complex and "norm" not in sum(config.rule.ignored().values(), ()):
-        norm = config.rule.norm
-        if norm in ("Linf", "L2", "L1"):
-            raise ConfigError(
-                f"rule.norm = {norm!r} for {data.name!r}, which is complex: choose 'polydisc' (the "
-                "modulus of each entry) or 'complex_ball' (--norm polydisc)"
-            )
+    require_fitting(config.model, config.rule, data)
     return config.model.build(
         data.x_train.shape[1:], data.num_classes, seed=config.train.seed, examples=data.x_train
     )

@@ -80,7 +80,12 @@ class RunState:
         self.best: Best | None = None
         self._epoch_loss = 0.0
         self.identity = identity_of(source, rule, config, run, model)
-        self._examples = {"shape": list(source.feature_shape), "classes": source.num_classes}
+        is_complex = source.examples(1)[0].is_complex()
+        self._examples: dict[str, Any] = {
+            "shape": list(source.feature_shape),
+            "classes": source.num_classes,
+            **({"complex": True} if is_complex else {}),
+        }
         self._begun: dict[str, Any] = {"versions": versions()}
 
     @property
@@ -128,7 +133,7 @@ class RunState:
             )
 
     def finish_epoch(
-        self, test_accuracy: float, diagnosis: Mapping[str, float] = MappingProxyType({})
+        self, test_accuracy: float, diagnosis: Mapping[str, Any] = MappingProxyType({})
     ) -> None:
         """Log the epoch, with what else was measured; its weights are kept if they are the best.
 
@@ -152,7 +157,7 @@ class RunState:
         self,
         test_accuracy: float,
         train_loss: float | None,
-        diagnosis: Mapping[str, float] = MappingProxyType({}),
+        diagnosis: Mapping[str, Any] = MappingProxyType({}),
     ) -> None:
         """Log the epoch that ended with the latest step; its mean loss is None where it is lost."""
         own = {

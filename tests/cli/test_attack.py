@@ -193,3 +193,23 @@ def test_other_data_are_refused_unless_they_are_meant(run: Path, tmp_path: Path)
     assert isinstance(invoke("attack", "--run-dir", str(copy), *options).exception, DataError)
     found = json.loads(invoke("attack", "--run-dir", str(copy), *options, "--other-data").stdout)
     assert found["attacks"]["fgsm"]["robust"]["examples"] == 31
+
+
+def test_complex_data_are_attacked_on_a_polydisc_unless_told(tmp_path: Path) -> None:
+    y = np.arange(40) % 2
+    x = (1 + y[:, None]) * np.exp(1j * np.arange(80)).reshape(40, 2)
+    np.savez(tmp_path / "iq.npz", x=x.astype(np.complex64), y=y)
+    run = str(tmp_path / "run")
+    trained = invoke(
+        "train", "--data", str(tmp_path / "iq.npz"), "--rule", "standard", "--readout", "modulus",
+        "--hidden", "3", "--epochs", "1", "--run-dir", run,
+    )  # fmt: skip
+    assert trained.stdout.endswith(f"Next: holonet evaluate --run-dir {run} --eps 0.1\n")
+    for command in ("attack", "evaluate"):
+        small = ("--attack", "torus" if command == "attack" else "fgsm", "--examples", "4")
+        result = invoke(command, "--run-dir", run, *small)
+        assert result.exit_code == 0, result.output
+        assert "polydisc" in result.stdout
+    assert (tmp_path / "run" / "attacks" / "polydisc-0.1" / "torus.npz").exists()
+    real = invoke("attack", "--run-dir", run, "--norm", "linf")
+    assert "Linf is a norm of real data: --norm polydisc" in str(real.exception)

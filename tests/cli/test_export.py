@@ -55,6 +55,21 @@ def test_without_out_the_file_has_the_name_of_the_run(
     assert result["difference"] <= 1e-5
 
 
+@pytest.mark.parametrize("options", ["--readout modulus", "--coefficients real --lift pair"])
+def test_a_run_of_complex_data_takes_both_parts(options: str, tmp_path: Path) -> None:
+    x = np.exp(1j * np.arange(80)).reshape(40, 2).astype(np.complex64)
+    np.savez(tmp_path / "iq.npz", x=x, y=np.arange(40) % 2)
+    small = f"--data {tmp_path}/iq.npz --rule standard --hidden 3 --epochs 1 {options} --json"
+    assert invoke("train", "--run-dir", tmp_path / "run", *small.split()).exit_code == 0
+    out = tmp_path / "iq.pt2"
+    shown = invoke("export", tmp_path / "run", "--to", "torch-export", "--out", out)
+    assert shown.exit_code == 0, shown.output
+    assert "input x of shape (batch, 2, 2), output logits" in shown.stdout
+    z = torch.from_numpy(x[:3])
+    found = torch.export.load(out).module()(torch.view_as_real(z))
+    torch.testing.assert_close(found, holonet.load(tmp_path / "run")(z))
+
+
 def test_an_unfinished_run_is_refused(run: Path, tmp_path: Path) -> None:
     (tmp_path / "config.toml").write_text((run / "config.toml").read_text())
     refused = invoke("export", tmp_path, "--out", tmp_path / "n.onnx")

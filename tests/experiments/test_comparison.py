@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from holonet._files import LOCK, folder_lock, write_with_digest
 from holonet.attacks import AttackResult, ThreatModel, fgsm
-from holonet.data import load_digits
+from holonet.data import Dataset, load_digits
 from holonet.diagnostics import RobustnessPoint
 from holonet.errors import ConfigError, RunExistsError
 from holonet.experiments import (
@@ -249,3 +250,33 @@ def test_accuracy_difference_is_paired_over_seeds_by_hand(tmp_path: Path) -> Non
     assert accuracy_difference(outcomes, "b", "a", 0.1).estimate == pytest.approx(-0.15)
     with pytest.raises(ConfigError, match="'a', 'b'"):
         accuracy_difference(outcomes, "a", "c")
+
+
+def test_complex_data_are_attacked_on_a_polydisc_and_have_a_real_twin_on_pairs(
+    tmp_path: Path,
+) -> None:
+    x = torch.randn(40, 3, dtype=torch.complex64, generator=torch.Generator().manual_seed(0))
+    data = Dataset(x, torch.arange(40) % 2, x[:20], torch.arange(20) % 2, 2, "iq")
+    twin = ModelConfig(
+        coefficients="real", activation="relu", match="parameters", lift="pair", hidden=(6,)
+    )
+    contenders = [
+        Contender("complex square", ModelConfig(hidden=(6,)), RuleConfig(name="standard")),
+        Contender("real relu", twin, RuleConfig(name="standard")),
+    ]
+    polydisc = replace(PROTOCOL, threat=ThreatModel("polydisc", 0.1, None))
+    outcomes = compare(contenders, data, TRAIN, polydisc, folder=tmp_path)
+    assert [o.curve[0].examples for o in outcomes] == [20, 20]
+    for under, contender, reason in (
+        (PROTOCOL, contenders[0], "norm is 'Linf' and 'iq' is complex: choose polydisc"),
+        (polydisc, replace(contenders[1], model=ModelConfig(**RELU)), "--lift pair"),
+    ):
+        with pytest.raises(ConfigError, match=reason):
+            compare([contender], data, TRAIN, under, folder=tmp_path)
+    with pytest.raises(ConfigError, match="norm is 'polydisc' and 'digits' is real: choose Linf"):
+        compare(contenders[:1], DATA, TRAIN, polydisc, folder=tmp_path)
+    with pytest.raises(ConfigError, match=r"model\.lift = 'pair' for 'digits', which is real"):
+        compare(contenders[1:], DATA, TRAIN, PROTOCOL, folder=tmp_path)
+
+
+RELU: Any = {"coefficients": "real", "activation": "relu", "hidden": (6,)}

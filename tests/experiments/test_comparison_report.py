@@ -24,7 +24,7 @@ def test_summary_names_the_row_that_keeps_most_at_the_largest_radius() -> None:
     protocol = Protocol(eps=(0.0, *RADII), attack="autoattack")
     accuracies = accuracy_table(outcomes, RADII, "pgd")
     differences = difference_table(outcomes, RADII, "pgd", "a, pgd")
-    report = comparison_report(outcomes, protocol, accuracies, differences, {"command": "x"})
+    report = comparison_report(outcomes, protocol, accuracies, [differences], {"command": "x"})
     assert "Under AutoAttack with radius 0.2 (l_inf) b, thr, pgd keeps most" in report.summary
     assert "45.5%" in report.summary
     assert [section.title for section in report.sections] == ["Differences", "a", "b, thr"]

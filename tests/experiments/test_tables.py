@@ -3,7 +3,14 @@
 from pathlib import Path
 
 from holonet.diagnostics import RobustnessPoint
-from holonet.experiments import Outcome, accuracy_table, difference_table, places_searched
+from holonet.experiments import (
+    Outcome,
+    accuracy_table,
+    difference_table,
+    pairs_table,
+    places_searched,
+)
+from holonet.experiments.tables import norm_in_words
 
 
 def outcome(label: str, seed: int, correct: int, step_ms: float = 1.0, place: str = "") -> Outcome:
@@ -42,6 +49,29 @@ def test_differences_are_paired_over_seeds_in_points() -> None:
     assert str(clean).startswith("+0.00")
     # 40 and 50 points: 45, and 12.7062 sqrt(50 / 2) = 63.53 to either side
     assert robust == "+45.00 (-18.53 to +108.53)"
+
+
+def test_all_pairs_are_those_of_the_differences_from_each_row() -> None:
+    third = [outcome("net, fgsm", seed, count) for seed, count in ((0, 60), (1, 50))]
+    table = pairs_table([*OUTCOMES, *third], [0.1], "PGD")
+    assert table is not None
+    names = [f"net, {rule}" for rule in ("standard", "pgd", "fgsm")]
+    pairs = [(names[0], names[1]), (names[0], names[2]), (names[1], names[2])]
+    assert [(row[0], row[1]) for row in table.rows] == pairs
+    for first, second, *cells in table.rows:
+        expected = difference_table([*OUTCOMES, *third], [0.1], "PGD", str(second))
+        assert [first, *cells] in [list(row) for row in expected.rows]
+
+
+def test_one_seed_has_no_intervals_and_no_table_of_pairs() -> None:
+    assert pairs_table(OUTCOMES[:2], [0.1], "PGD") is None
+    assert pairs_table(OUTCOMES[::2], [0.1], "PGD") is None  # one row
+
+
+def test_captions_name_the_norm() -> None:
+    assert accuracy_table(OUTCOMES, [0.1], "PGD").caption == "accuracy clean and under PGD, l_inf"
+    polydisc = accuracy_table(OUTCOMES, [0.1], "PGD", norm="polydisc")
+    assert polydisc.caption == f"accuracy clean and under PGD, {norm_in_words('polydisc')}"
 
 
 def test_places_are_named_with_the_rows_that_they_belong_to() -> None:

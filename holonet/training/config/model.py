@@ -3,7 +3,7 @@
 import logging
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache, partial
 from typing import Annotated, Any, Literal
 
@@ -21,6 +21,7 @@ from holonet.nn import (
     ImagPart,
     LogModulus,
     Modulus,
+    RealPairs,
     RealPart,
     Threshold,
     calibrate,
@@ -88,6 +89,9 @@ class ModelConfig(Section):
     coefficients may have relu too."""
     match: Literal["none", "parameters", "macs"] = "none"
     """What a network with real coefficients has as many of as the complex one of these widths."""
+    lift: Literal["none", "pair"] = "none"
+    """What real coefficients do with complex data: none, they multiply complex numbers; pair, they
+    get real and imaginary parts as real numbers, so that no holomorphic network is left."""
     family: Literal["mlp", "convnet"] = "mlp"
     """Perceptron or convolutional network."""
     hidden: Widths = (64, 64)
@@ -157,8 +161,13 @@ class ModelConfig(Section):
 
     @property
     def is_holomorphic(self) -> bool:
-        """Whether the network is a `HolomorphicClassifier`, and not a ReLU or own network."""
+        """Whether the layers are holomorphic, and not those of a ReLU or own network."""
         return self.activation != RELU and self.module is None
+
+    @property
+    def takes_pairs(self) -> bool:
+        """Whether the network takes complex numbers apart."""
+        return self.lift == "pair" and self.coefficients == "real"
 
     def ignored(self) -> dict[str, tuple[str, ...]]:
         """What the other family has, and what complex coefficients or ReLU have not."""
@@ -169,7 +178,7 @@ class ModelConfig(Section):
         ignored: dict[str, tuple[str, ...]]
         ignored = {f"family = {self.family!r}": windows if self.family == "mlp" else ("hidden",)}
         if self.coefficients == "complex":
-            ignored["coefficients = 'complex'"] = ("match",)
+            ignored["coefficients = 'complex'"] = ("match", "lift")
         if not self.is_holomorphic:  # a match counts the parameters of the complex normalizer
             counted = ("normalizer",) if self.match == "none" else ()
             scaled = () if self.gain == "intervals" else ("gain",)
@@ -209,9 +218,13 @@ class ModelConfig(Section):
                 "last, save x.transpose(0, 3, 1, 2)",
                 in_shape,
             )
-        if not isinstance(network, HolomorphicClassifier):
-            return network
-        return self._measured(network, examples)
+        inner = network
+        if self.takes_pairs:
+            pairs, inner = network.children()
+            examples = None if examples is None else pairs(examples)
+        if isinstance(inner, HolomorphicClassifier):
+            self._measured(inner, examples)
+        return network
 
     def blank(self, in_shape: int | Sequence[int], num_classes: int, *, seed: int = 0) -> nn.Module:
         """The network before anything is measured on examples: to load weights into.
@@ -220,8 +233,9 @@ class ModelConfig(Section):
             ConfigError, ShapeError: as `build`.
         """
         shape = (in_shape,) if isinstance(in_shape, int) else tuple(in_shape)
+        parts = (2 * shape[0], *shape[1:]) if self.takes_pairs else shape
         if self.module is None:
-            self._require_size(shape, num_classes)
+            self._require_size(parts, num_classes)
         with torch.random.fork_rng(devices=[]):
             torch.default_generator.manual_seed(seed)  # torch.manual_seed reaches devices too
             if self.module is not None:
@@ -229,14 +243,15 @@ class ModelConfig(Section):
             widths = self.hidden if self.family == "mlp" else self.channels + self.dense
             network = self._network("complex", widths, shape, num_classes)
             if self.coefficients == "real":
-                widths = self._matched(network, widths, shape, num_classes)
-                network = self._network("real", widths, shape, num_classes)
+                size = self._measure(shape)(network)
+                widths = self._matched(size, widths, parts, num_classes)
+                network = self._network("real", widths, parts, num_classes)
             if self.gain == "intervals":
                 init.interval_widths_(network)
         layers = network.get_submodule("backbone") if self.is_holomorphic else network
         if self.threshold != "none" and isinstance(layers, nn.Sequential):
-            layers.insert(0, Threshold(channels=shape[0] if self.threshold == "channel" else None))
-        return network
+            layers.insert(0, Threshold(channels=parts[0] if self.threshold == "channel" else None))
+        return nn.Sequential(RealPairs(), network) if self.takes_pairs else network
 
     def _require_size(self, shape: tuple[int, ...], num_classes: int) -> None:
         """Refuse a network that no memory holds, before any of it is made."""
@@ -299,30 +314,28 @@ class ModelConfig(Section):
 
     def _matched(
         self,
-        target: nn.Module,
+        size: int,
         widths: tuple[int, ...],
         shape: tuple[int, ...],
         num_classes: int,
     ) -> tuple[int, ...]:
-        """The widths with which real coefficients make a network of the size of the target."""
+        """The widths with which real coefficients make a network of this size."""
         if self.match == "none":
             return widths
-        measure = real_parameter_count
-        if self.match == "macs":
-            measure = partial(macs, in_shape=shape)
-        return matched_widths(
-            measure(target),
-            widths,
-            lambda tried: self._network("real", tried, shape, num_classes),
-            measure,
-        )
 
-    def _measured(
-        self, network: HolomorphicClassifier, examples: Points | None
-    ) -> HolomorphicClassifier:
-        """The network with its scales set on examples, where the settings ask for that."""
+        def build(tried: tuple[int, ...]) -> nn.Module:
+            return self._network("real", tried, shape, num_classes)
+
+        return matched_widths(size, widths, build, self._measure(shape))
+
+    def _measure(self, shape: tuple[int, ...]) -> Callable[[nn.Module], int]:
+        """What is counted for a match."""
+        return partial(macs, in_shape=shape) if self.match == "macs" else real_parameter_count
+
+    def _measured(self, network: HolomorphicClassifier, examples: Points | None) -> None:
+        """Set the scales of the network on examples, where the settings ask for that."""
         if self.gain != "data" and self.normalizer != "frozen":
-            return network
+            return
         if examples is None:
             raise ConfigError(
                 f"gain = {self.gain!r}, normalizer = {self.normalizer!r} is measured on examples: "
@@ -333,7 +346,6 @@ class ModelConfig(Section):
             init.data_dependent_(network, chosen)
         else:
             calibrate(network, chosen)
-        return network
 
 
 def _channels_look_last(shape: int | Sequence[int]) -> bool:

@@ -399,3 +399,38 @@ def test_a_model_ignores_a_setting_exactly_if_another_value_makes_the_same_netwo
                     other = ModelConfig(**{**own, key: value})
                     same = built(config) == built(other)
                     assert same == (key in ignored(config)), (network, family, key)
+
+
+PAIRED: dict[str, Any] = {"coefficients": "real", "lift": "pair", "hidden": (5, 4)}
+
+
+@pytest.mark.parametrize("options", [{}, {"activation": "relu"}, {"gain": "data"}], ids=str)
+def test_a_network_on_pairs_is_the_real_network_of_both_parts(options: dict[str, Any]) -> None:
+    z = torch.randn(9, 3, dtype=torch.complex64, generator=torch.Generator().manual_seed(0))
+    parts = torch.cat([z.real, z.imag], 1)
+    network = ModelConfig(**PAIRED, **options).build(3, 2, examples=z)
+    plain = {**PAIRED, **options, "lift": "none"}
+    expected = ModelConfig(**plain).build(6, 2, examples=parts)
+    torch.testing.assert_close(network(z), expected(parts))
+    assert not any(p.is_complex() for p in network.parameters())
+
+
+def test_images_on_pairs_have_twice_the_channels() -> None:
+    model = ModelConfig(**{**PAIRED, "family": "convnet", "channels": (2,), "dense": (3,)})
+    network = model.build((2, 8, 8), 3)
+    assert network(torch.zeros(1, 2, 8, 8, dtype=torch.complex64)).shape == (1, 3)
+
+
+@pytest.mark.parametrize("match", ["parameters", "macs"])
+def test_a_matched_network_on_pairs_has_the_size_of_the_complex_one(match: Any) -> None:
+    _, twin = ModelConfig(**{**PAIRED, "hidden": (20, 20), "match": match}).build(16, 6).children()
+    target = ModelConfig(hidden=(20, 20)).build(16, 6)
+    sizes = real_parameter_count(twin), real_parameter_count(target)
+    if match == "macs":
+        sizes = macs(twin, (32,)), macs(target, (16,))
+    assert sizes[0] == pytest.approx(sizes[1], rel=0.03)
+
+
+def test_complex_coefficients_ignore_the_lift() -> None:
+    assert "lift" in ignored(ModelConfig(lift="pair"))
+    assert "lift" not in ignored(ModelConfig(**PAIRED))
