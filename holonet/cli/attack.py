@@ -155,10 +155,10 @@ def attack(
     if as_json:
         typer.echo(json.dumps(result))
         return
-    show(_table(run_dir, reports, threat), least=80)
+    show(_table(run_dir, reports, threat))
     say(box_of(threat, list(reports.values())))
     if matrix is not None:
-        show(_transfer_table(matrix), least=80)
+        show(_transfer_table(matrix))
         for name, place in zip(matrix.names, matrix.searched_in, strict=True):
             if place:
                 say(f"The attack of {name} searched in {place}.")

@@ -65,7 +65,7 @@ def audit(
     if as_json:
         typer.echo(json.dumps(as_record(rows, package=package, seed=seed)))
         return
-    show(_table(package, rows), least=100)
+    show(_table(package, rows))
     say(LEGEND)
     _summarize(rows)
     if not only:

@@ -81,7 +81,7 @@ def bench(
         text = json.dumps({"provenance": about, "rows": [asdict(row) for row in rows]})
         typer.echo(text.replace("NaN", "null"))  # of baselines that do not run; JSON has no NaN
         return
-    show(_table(rows), least=120)
+    show(_table(rows))
     say(f"The rows are in {out}.")
 
 

@@ -150,7 +150,7 @@ def certify_run(
     if as_json:
         typer.echo(json.dumps(result))
         return
-    show(_table(rows, f"{meaning} semantics, {', '.join(wanted)}"), least=80)
+    show(_table(rows, f"{meaning} semantics, {', '.join(wanted)}"))
     say(box_of(threat, reports))
     for row in rows:
         if row["contradictions"]:

@@ -287,4 +287,4 @@ def _show(table: Table) -> None:
         shown.add_column(header, justify="right", min_width=max(map(len, header.split())))
     for row in table.rows:
         shown.add_row(*map(literal, row))
-    show(shown, least=60 + 20 * len(headers) // 2)
+    show(shown)

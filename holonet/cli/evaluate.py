@@ -160,7 +160,7 @@ def evaluate(
     if as_json:
         typer.echo(json.dumps(result))
         return
-    show(_table(reports), least=80)
+    show(_table(reports))
     say(box_of(threat, reports))
     for report in reports:
         for alarm in report.alarms:

@@ -6,13 +6,11 @@ from enum import StrEnum
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.measure import Measurement
 from rich.table import Table
 
 from holonet.cli.options import JsonFlag
 from holonet.cli.settings import FIELDS, described
-from holonet.cli.terminal import literal, say, show
+from holonet.cli.terminal import least_width, literal, say, show
 from holonet.data import DATASETS
 from holonet.functions import CATALOGUE
 
@@ -58,7 +56,7 @@ def list_names(
     headers = [header for header in rows[0] if columns >= WIDE or header not in NOTES]
     table = _table(kind, rows, headers)
     for header in SPARED:
-        if _least_width(table) > columns and header in headers:
+        if least_width(table) > columns and header in headers:
             headers.remove(header)
             table = _table(kind, rows, headers)
     show(table)
@@ -75,12 +73,6 @@ def _table(kind: Kind, rows: list[dict[str, Any]], headers: list[str]) -> Table:
     for row in rows:
         table.add_row(*(literal(words.get(row[h], row[h])) for h in headers))
     return table
-
-
-def _least_width(table: Table) -> int:
-    """The columns that the table needs so that no word is cut."""
-    console = Console(width=10 * WIDE)
-    return Measurement.get(console, console.options, table).minimum
 
 
 def _activations() -> list[dict[str, Any]]:

@@ -107,7 +107,7 @@ def _print(study: Study, result: StudyResult) -> None:
         verdict = f"[{STYLES[finding.verdict]}]{finding.verdict}[/]"
         statement = f"{escape(claim.statement)}\n[dim]{claim.standing}[/dim]"
         table.add_row(statement, verdict, escape(finding.text))
-    show(table, least=100)
+    show(table)
     for key, error in result.failed.items():
         say(f"{key} failed: {error}")
     say(f"\nThe report is {result.report.resolve()}: open it in a browser.")

@@ -6,10 +6,14 @@ import shutil
 import sys
 
 import typer
-from rich.console import Console, RenderableType
+from rich.console import Console
+from rich.measure import Measurement
+from rich.table import Table
 from rich.text import Text
 
-__all__ = ["drop_stdout", "literal", "printable", "reader_is_gone", "say", "show"]
+__all__ = ["drop_stdout", "least_width", "literal", "printable", "reader_is_gone", "say", "show"]
+
+WIDEST = 10_000  # columns, more than any table needs
 
 
 def printable(text: str) -> str:
@@ -31,15 +35,73 @@ def literal(text: object) -> Text:
     return Text(printable(str(text)))
 
 
-def show(renderable: RenderableType, *, least: int = 0) -> None:
-    """Print a table, as wide as the terminal and at least `least` columns, on stdout.
+def show(table: Table) -> None:
+    """Print a table on stdout; row by row, a line a cell, where the terminal would cut a word.
 
-    A reader that closes the pipe raises BrokenPipeError here, as for every other line.
+    Columns that are not to be wrapped are, if that suffices. The width is COLUMNS where that is
+    set, else the terminal's; in a pipe or file 80, or what the table needs. A reader that closes
+    the pipe raises BrokenPipeError here, as for every other line.
     """
-    console = Console(width=max(least, shutil.get_terminal_size().columns))
+    fallback = (max(80, least_width(table)), 24)
+    console = Console(width=shutil.get_terminal_size(fallback).columns)
+    if least_width(table) > console.width:
+        for column in table.columns:
+            column.no_wrap = False
+    room = console.width - least_width(table)
     with console.capture() as captured:
-        console.print(renderable)
+        if room < 0:
+            _print_rows(console, table)
+        else:
+            _set_widths(table, room)
+            console.print(table)
     typer.echo(captured.get(), nl=False)
+
+
+def least_width(table: Table) -> int:
+    """The columns of a terminal that the table needs so that no word is cut."""
+    console = Console(width=WIDEST)
+    ranges = _ranges(table)
+    frame = Measurement.get(console, console.options, table).maximum - sum(r[1] for r in ranges)
+    return frame + sum(least for least, _ in ranges)
+
+
+def _ranges(table: Table) -> list[tuple[int, int]]:
+    """The least width of each column at which no word is cut, and that at which nothing wraps."""
+    console = Console(width=WIDEST)
+    ranges = []
+    for column in table.columns:
+        sizes = [
+            Measurement.get(console, console.options, cell)
+            for cell in (column.header, *column.cells)
+        ]
+        whole = max(column.min_width or 0, *(size.maximum for size in sizes))
+        word = max(column.min_width or 0, *(size.minimum for size in sizes))
+        ranges.append((whole if column.no_wrap else word, whole))
+    return ranges
+
+
+def _set_widths(table: Table, room: int) -> None:
+    """Share what the table may be wider than its least; rich alone would cut words."""
+    ranges = _ranges(table)
+    wanted = sorted((most - least, k) for k, (least, most) in enumerate(ranges))
+    for behind, (more, k) in zip(range(len(wanted), 0, -1), wanted, strict=True):
+        given = min(more, room // behind)
+        room -= given
+        table.columns[k].width = ranges[k][0] + given
+
+
+def _print_rows(console: Console, table: Table) -> None:
+    """The title, and for each row its first cell and the others indented, with their headers."""
+    if table.title is not None:
+        console.print(table.title)
+    first, *others = [[*column.cells] for column in table.columns]
+    for name, *cells in zip(first, *others, strict=True):
+        console.print(name)
+        for column, cell in zip(table.columns[1:], cells, strict=True):
+            if str(cell):
+                line = Table.grid(padding=(0, 1))
+                line.add_row("", Text.assemble(column.header, ":"), cell)
+                console.print(line)
 
 
 def say(text: str) -> None:

@@ -29,5 +29,47 @@ def test_markup_and_emoji_are_letters(name: str) -> None:
     with pytest.MonkeyPatch.context() as patch:
         stdout = io.StringIO()
         patch.setattr(sys, "stdout", stdout)
-        show(table, least=60)
+        show(table)
     assert stdout.getvalue().count(f"|{name}|") == 3
+
+
+def wide_table(name: str = "real relu, linearized@frank-wolfe") -> Table:
+    table = Table(title="accuracy")
+    table.add_column("network, rule", no_wrap=True)
+    for radius in ("0.1", "0.2", "0.3"):
+        table.add_column(f"pgd % at {radius}", justify="right")
+    table.add_row("complex square, linearized", *["15.00 (10.00 to 20.00)"] * 3)
+    table.add_row(name, "1.0", "", "2.0")
+    return table
+
+
+def shown(table: Table, columns: int | None) -> str:
+    with pytest.MonkeyPatch.context() as patch:
+        stdout = io.StringIO()
+        patch.setattr(sys, "stdout", stdout)
+        patch.delenv("COLUMNS", raising=False)
+        if columns is not None:
+            patch.setenv("COLUMNS", str(columns))
+        show(table)
+    return stdout.getvalue()
+
+
+@pytest.mark.parametrize("columns", [200, 110, 80, 60, 40, 25])
+def test_a_table_fits_the_terminal_and_no_word_is_cut(columns: int) -> None:
+    text = shown(wide_table(), columns)
+    assert max(map(len, text.splitlines())) <= columns
+    words = set(re.split(r"[\s│┃]+", text))
+    assert {"linearized@frank-wolfe", "15.00", "(10.00", "20.00)", "complex"} <= words
+    assert ("┃" in text) == (columns >= 60)
+    assert text.count("pgd % at 0.2:") == (columns == 40)  # an empty cell has no line
+
+
+def test_names_are_wrapped_only_where_they_must_be() -> None:
+    assert "│ real relu, linearized@frank-wolfe │" in shown(wide_table(), 90)
+    assert "│ real relu, linearized@frank-wolfe │" not in shown(wide_table(), 60)
+
+
+def test_a_file_gets_whole_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "__stdout__", io.StringIO())
+    name = f"real {'x' * 100}"
+    assert f"│ {name} │" in shown(wide_table(name), None)
