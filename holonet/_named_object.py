@@ -5,12 +5,20 @@ import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
 from holonet.errors import ConfigError
 
-__all__ = ["first_sentence", "is_object_name", "named_object", "working_folder_first"]
+__all__ = [
+    "first_sentence",
+    "installed_object",
+    "installed_objects",
+    "is_object_name",
+    "named_object",
+    "working_folder_first",
+]
 
 
 def is_object_name(text: str) -> bool:
@@ -51,6 +59,34 @@ def named_object(text: str) -> Any:
     found = _resolved(f"{path.stem}:{attribute}", path.stem, attribute)
     _require_same(path, text)
     return found
+
+
+def installed_objects(group: str) -> dict[str, str]:
+    """What installed packages offer in a group of entry points: module and attribute by name.
+
+    Nothing is imported. Of a name that two packages have the first one counts.
+    """
+    offered: dict[str, str] = {}
+    for entry in entry_points(group=group):
+        offered.setdefault(entry.name, entry.value)
+    return offered
+
+
+def installed_object(group: str, name: str) -> Any:
+    """The object that an installed package offers in a group of entry points under a name.
+
+    Raises:
+        ConfigError: it cannot be imported.
+        KeyError: there is none.
+    """
+    value = installed_objects(group)[name].replace(" ", "").partition("[")[0]
+    try:
+        return pkgutil.resolve_name(value)
+    except Exception as error:  # the module's own code runs
+        raise ConfigError(
+            f"{name} of the installed packages ({group}: {value}) cannot be imported: "
+            f"{first_sentence(error)}"
+        ) from error
 
 
 def _require_same(path: Path, text: str) -> None:

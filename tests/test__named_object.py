@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from holonet._named_object import named_object
+from holonet._named_object import installed_object, installed_objects, named_object
 from holonet.errors import ConfigError
 
 
@@ -56,3 +56,40 @@ def test_a_file_may_import_what_lies_beside_it(folder: Path) -> None:
 def test_what_is_not_there_is_said(folder: Path, name: str, words: str) -> None:
     with pytest.raises(ConfigError, match=words):
         named_object(name)
+
+
+@pytest.fixture
+def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A folder like that of installed packages, with the metadata of one."""
+    metadata = tmp_path / "things-1.0.dist-info"
+    metadata.mkdir()
+    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: things\nVersion: 1.0\n")
+    (metadata / "entry_points.txt").write_text(
+        "[holonet.tests]\nthing = offered_things:Thing.inner\nfails = offered_fails:x\n"
+        "lacks = offered_things:nothing\n"
+    )
+    (tmp_path / "offered_things.py").write_text("class Thing:\n    inner = 3\n")
+    (tmp_path / "offered_fails.py").write_text("1 / 0")
+    monkeypatch.syspath_prepend(tmp_path)
+    yield tmp_path
+    for name in [name for name in sys.modules if name.startswith("offered_")]:
+        del sys.modules[name]
+
+
+@pytest.mark.usefixtures("package")
+def test_packages_offer_objects_by_name_and_are_imported_when_one_is_asked_for() -> None:
+    offered = installed_objects("holonet.tests")
+    assert offered["thing"] == "offered_things:Thing.inner"
+    assert set(offered) == {"thing", "fails", "lacks"}
+    assert "offered_things" not in sys.modules
+    assert installed_object("holonet.tests", "thing") == 3
+    assert installed_objects("holonet.nothing") == {}
+
+
+@pytest.mark.usefixtures("package")
+@pytest.mark.parametrize(
+    ("name", "words"), [("fails", "offered_fails:x.*division by zero"), ("lacks", "no attribute")]
+)
+def test_what_a_package_cannot_give_is_said(name: str, words: str) -> None:
+    with pytest.raises(ConfigError, match=rf"{name} of the installed packages .*{words}"):
+        installed_object("holonet.tests", name)

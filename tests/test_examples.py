@@ -51,6 +51,21 @@ def test_soft_holomorphy(capsys: Any) -> None:
     assert residuals[1] < residuals[0] / 2
 
 
+def test_own_data(tmp_path: Path, monkeypatch: Any) -> None:
+    """From the command line in the folder of the example: trained, listed by its place, loaded."""
+    monkeypatch.chdir(EXAMPLES)
+    run = str(tmp_path / "run")
+    options = "--data own_data:TONES --readout modulus --rule standard --hidden 8 --epochs 5 --json"
+    try:
+        done = CliRunner().invoke(app, ["train", *options.split(), "--run-dir", run])
+        assert done.exit_code == 0, done.output
+        assert json.loads(done.stdout)["test_accuracy"] > 0.8
+        again = CliRunner().invoke(app, ["predict", run, "--json"])
+        assert json.loads(again.stdout)["data"] == "own_data:TONES"
+    finally:
+        sys.modules.pop("own_data", None)
+
+
 def test_own_study(tmp_path: Path) -> None:
     """From the command line, in processes, as a user runs it."""
     study = f"{EXAMPLES / 'own_study.py'}:WiderIsMoreRobust"

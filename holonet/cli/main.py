@@ -197,7 +197,7 @@ _command(
 )
 _command(
     "list",
-    "List the activations, the data sets, or the settings of a run.",
+    "List the activations, the data sets, the settings of a run, or the studies.",
     lambda: import_module("holonet.cli.list").list_names,
 )
 

@@ -8,7 +8,12 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 import typer
 
+from holonet._named_object import installed_objects
+from holonet.data import DATASETS
+from holonet.data.catalogue import GROUP as DATA
 from holonet.errors import ConfigError
+from holonet.functions import CATALOGUE
+from holonet.functions.catalogue import GROUP as FUNCTIONS
 from holonet.training import RunConfig
 
 __all__ = ["FIELDS", "NAMES", "configured", "described", "require_used", "takes_settings"]
@@ -32,6 +37,11 @@ NAMES = MappingProxyType(
     }
 )
 """Options that are not called like their field."""
+NAMED = {
+    "data.name": ([*DATASETS], DATA),
+    "model.activation": ([*CATALOGUE, "relu"], FUNCTIONS),
+}
+"""Values that a shell completes for fields without choices, and the entry points of further ones."""
 
 
 def takes_settings(
@@ -146,9 +156,16 @@ def _option(key: str, name: str) -> Any:
     text, default = described(key)
     kinds = {int: "INTEGER", float: "NUMBER"}
     metavar = next((kinds[k] for k in _alternatives(key) if k in kinds), "TEXT")
+    choices = [choice for choice in _alternatives(key) if isinstance(choice, str)]
+
+    def complete(incomplete: str) -> list[str]:
+        own, group = NAMED.get(key, (choices, ""))
+        return [c for c in (*own, *installed_objects(group)) if c.startswith(incomplete)]
+
     return typer.Option(
         f"--{name}",
         metavar=metavar,
+        autocompletion=complete if choices or key in NAMED else None,
         help=f"{text} [dim](default {default})[/dim]",
         rich_help_panel=PANELS[key.split(".", maxsplit=1)[0]],
     )

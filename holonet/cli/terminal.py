@@ -100,7 +100,7 @@ def _print_rows(console: Console, table: Table) -> None:
         for column, cell in zip(table.columns[1:], cells, strict=True):
             if str(cell):
                 line = Table.grid(padding=(0, 1))
-                line.add_row("", Text.assemble(column.header, ":"), cell)
+                line.add_row("", Text.assemble(str(column.header), ":"), cell)
                 console.print(line)
 
 

@@ -7,6 +7,12 @@ from pathlib import Path
 from types import MappingProxyType
 
 from holonet._arguments import checked
+from holonet._named_object import (
+    installed_object,
+    installed_objects,
+    is_object_name,
+    named_object,
+)
 from holonet.data.dataset import Dataset
 from holonet.data.image_folder import load_image_folder
 from holonet.data.images import MNIST_SOURCE, load_digits, load_mnist
@@ -14,11 +20,22 @@ from holonet.data.photographs import load_photographs
 from holonet.data.reflections import load_reflections
 from holonet.data.synthetic import two_rings
 from holonet.data.tabular import load_npz
-from holonet.errors import DataError, UnknownNameError
+from holonet.errors import ConfigError, DataError, UnknownNameError
 
-__all__ = ["DATASETS", "DatasetEntry", "absolute", "canonical_name", "load_dataset"]
+__all__ = [
+    "DATASETS",
+    "GROUP",
+    "DatasetEntry",
+    "absolute",
+    "canonical_name",
+    "dataset_entry",
+    "is_path",
+    "load_dataset",
+]
 
 NPZ = ".npz"
+GROUP = "holonet.datasets"
+"""The entry points by which packages offer data sets."""
 
 
 @dataclass(frozen=True)
@@ -91,37 +108,86 @@ def load_dataset(name: str, root: str | Path | None = None, *, seed: int = 0) ->
     """The data set of that name, or that of a path: an .npz file, a folder of images by class.
 
     Args:
-        name: a key of `DATASETS` in letters of any case, a path that ends in .npz, or the path of a
-            folder, with a / in it.
+        name: a key of `DATASETS` in letters of any case; the name of an entry point of an installed
+            package, or `module:ATTRIBUTE`, of a `DatasetEntry`, whose code runs; a path that ends
+            in .npz, or the path of a folder, with a / in it.
         root: the folder with the files of a data set that needs some; unused by the others.
         seed: of the split, where the data set does not come with one.
 
     Raises:
         UnknownNameError: there is no such data set.
         DataError: its files are missing or damaged.
+        ConfigError: it is another's, and cannot be imported or is no `DatasetEntry`.
 
     Example:
         >>> load_dataset("digits").subset(train=1000)
         Dataset('digits': 1000 train, 359 test, features (1, 8, 8) float32, 10 classes)
     """
     name = canonical_name(name)
-    if name in DATASETS:
-        return DATASETS[name].load(None if root is None else absolute(root), seed)
+    entry = dataset_entry(name)
+    if entry is not None:
+        data = entry.load(None if root is None else absolute(root), seed)
+        if not isinstance(data, Dataset):
+            raise ConfigError(
+                f"data set {name!r}: its load gives a {type(data).__name__}, and must give a "
+                "holonet.data.Dataset"
+            )
+        return data
     if name.lower().endswith(NPZ):
         return load_npz(name, seed=seed)
-    if _is_path(name):
+    if is_path(name):
         return load_image_folder(name, seed=seed)
-    raise UnknownNameError("data set", name, [*DATASETS, "<path>.npz", "<folder>/"])
+    known = [*DATASETS, *installed_objects(GROUP), "<path>.npz", "<folder>/", "<module>:<NAME>"]
+    raise UnknownNameError("data set", name, known)
+
+
+def dataset_entry(name: str) -> DatasetEntry | None:
+    """The entry of holonet, of an installed package or of a module of that name; None for paths.
+
+    Args:
+        name: as `canonical_name` gives it.
+
+    Raises:
+        ConfigError: it cannot be imported, or is no `DatasetEntry`.
+    """
+    if name in DATASETS:
+        return DATASETS[name]
+    if name.rpartition(":")[0].endswith(".py"):
+        raise ConfigError(
+            f"data set {name!r}: give the module and not its file, from the folder of the module: "
+            f"{Path(name).name.replace('.py:', ':')}"
+        )
+    if is_path(name):
+        return None
+    if name in installed_objects(GROUP):
+        entry = installed_object(GROUP, name)
+    elif is_object_name(name):
+        entry = named_object(name)
+    else:
+        return None
+    if not isinstance(entry, DatasetEntry):
+        raise ConfigError(
+            f"data set {name!r} is a {type(entry).__name__}: make it a "
+            "holonet.data.DatasetEntry(description, source, load)"
+        )
+    return entry
 
 
 def canonical_name(name: str) -> str:
     """The name of a data set in small letters; a path absolute, with ~ resolved.
 
+    The name of an entry point, and `module:ATTRIBUTE`, stay as they are.
+
     Example:
-        >>> canonical_name("MNIST")
-        'mnist'
+        >>> canonical_name("MNIST"), canonical_name("own:WAVES")
+        ('mnist', 'own:WAVES')
     """
-    return absolute(name) if _is_path(name) else name.lower()
+    if is_path(name):
+        return absolute(name)
+    small = name.lower()
+    if small in DATASETS:
+        return small
+    return name if ":" in name or name in installed_objects(GROUP) else small
 
 
 def absolute(path: str | Path) -> str:
@@ -141,5 +207,6 @@ def absolute(path: str | Path) -> str:
         raise DataError(f"{str(path)!r} is no path: {error}") from None
 
 
-def _is_path(name: str) -> bool:
+def is_path(name: str) -> bool:
+    """Whether this is the path of a file or folder and no name."""
     return name.lower().endswith(NPZ) or "/" in name or os.sep in name

@@ -56,8 +56,8 @@ def load_target(text: str, *, with_data: bool = False) -> Target:
         text: the folder of a finished run; `module:attribute` or `file.py:attribute`, the name of a
             `torch.nn.Module`, or of a class or function that makes one without arguments; a file of
             `torch.export.save`; or one of `torch.jit.save`. Only load files and modules that you
-            trust: all but runs may run code, and a run of a network of one's own imports the module
-            that it names.
+            trust: all but runs may run code, and a run of a network of one's own, or on data of a
+            module, imports the module that it names.
         with_data: whether the data of a run are loaded too.
 
     Raises:

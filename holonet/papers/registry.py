@@ -4,7 +4,12 @@ import inspect
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from holonet._named_object import is_object_name, named_object
+from holonet._named_object import (
+    installed_object,
+    installed_objects,
+    is_object_name,
+    named_object,
+)
 from holonet.errors import ConfigError, UnknownNameError
 from holonet.papers.barati2022 import Barati2022
 from holonet.papers.deng2020 import Deng2020
@@ -14,7 +19,10 @@ from holonet.papers.shaham2015.study import Shaham2015
 from holonet.studies.hypothesis import Hypothesis
 from holonet.studies.study import Study
 
-__all__ = ["STUDIES", "study_named"]
+__all__ = ["GROUP", "STUDIES", "study_named"]
+
+GROUP = "holonet.studies"
+"""The entry points by which packages offer studies."""
 
 STUDIES: Mapping[str, type[Study]] = MappingProxyType(
     {
@@ -33,7 +41,7 @@ STUDIES: Mapping[str, type[Study]] = MappingProxyType(
 
 
 def study_named(name: str) -> type[Study]:
-    """The study of that name, or the class at `path/to/file.py:Class` or `module:Class`.
+    """The study of that name, of an installed package too, or `file.py:Class`, or `module:Class`.
 
     Raises:
         UnknownNameError: there is none.
@@ -45,9 +53,12 @@ def study_named(name: str) -> type[Study]:
     """
     if name in STUDIES:
         return STUDIES[name]
-    if not is_object_name(name):
-        raise UnknownNameError("study", name, STUDIES)
-    study = named_object(name)
+    if name in installed_objects(GROUP):
+        study = installed_object(GROUP, name)
+    elif is_object_name(name):
+        study = named_object(name)
+    else:
+        raise UnknownNameError("study", name, [*STUDIES, *installed_objects(GROUP)])
     if not (inspect.isclass(study) and issubclass(study, Study)):
         raise ConfigError(f"{name} is no study: name a subclass of holonet.studies.Study")
     lacks = [k for k in ("name", "title", "claims") if not getattr(study, k, None)]

@@ -4,6 +4,7 @@ import io
 import json
 import re
 import sys
+from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
@@ -23,7 +24,8 @@ def test_activations_as_json_are_the_catalogue() -> None:
 
 def test_datasets_as_json() -> None:
     result = CliRunner().invoke(app, ["list", "datasets", "--json"])
-    assert {r["name"] for r in json.loads(result.stdout)} == set(DATASETS)
+    names = [r["name"] for r in json.loads(result.stdout)]
+    assert names == [*DATASETS, "<path>.npz", "<folder>/", "<module>:<NAME>"]
 
 
 def test_table_shows_every_activation() -> None:
@@ -53,7 +55,7 @@ def test_names_are_never_cut(columns: str, encoding: str, monkeypatch: pytest.Mo
     assert "\x1b" not in text
 
 
-@pytest.mark.parametrize("kind", ["activations", "datasets", "settings"])
+@pytest.mark.parametrize("kind", ["activations", "datasets", "settings", "studies"])
 @pytest.mark.parametrize("columns", [48, 60, 80])
 def test_no_word_is_cut_at_a_narrow_terminal(kind: str, columns: int) -> None:
     shown = CliRunner().invoke(app, ["list", kind], env={"COLUMNS": str(columns)}).stdout
@@ -77,3 +79,30 @@ def test_keys_of_settings_are_never_cut(columns: str) -> None:
     assert set(FIELDS) <= set(re.findall(r"[\w.]+", shown))
     rows = json.loads(CliRunner().invoke(app, ["list", "settings", "--json"]).stdout)
     assert {row["key"] for row in rows} == set(FIELDS)
+
+
+def test_what_packages_offer_is_listed_with_its_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    metadata = tmp_path / "offers-1.dist-info"
+    metadata.mkdir()
+    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: offers\nVersion: 1\n")
+    (metadata / "entry_points.txt").write_text(
+        "[holonet.datasets]\nwaves = nowhere.data:WAVES\n"
+        "[holonet.studies]\nmine = nowhere.studies:Mine\n"
+        "[holonet.activations]\nquadratic = offered_square:RECORD\n"
+    )
+    (tmp_path / "offered_square.py").write_text(
+        "from holonet.functions import CATALOGUE\nRECORD = CATALOGUE['square']\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    rows = {
+        kind: json.loads(CliRunner().invoke(app, ["list", kind, "--json"]).stdout)
+        for kind in ("datasets", "studies", "activations")
+    }
+    for kind, name, place in (
+        ("datasets", "waves", "nowhere.data:WAVES"),
+        ("studies", "mine", "nowhere.studies:Mine"),
+    ):
+        assert {"name": name, "what": f"of a package: {place}"} in rows[kind]
+    assert {**rows["activations"][1], "name": "quadratic"} in rows["activations"]

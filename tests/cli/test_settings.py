@@ -109,3 +109,25 @@ def test_what_no_run_uses_is_refused() -> None:
     with pytest.raises(ConfigError, match=r"rule\.beta changes nothing with rule\.name"):
         require_used(["rule.beta"], [standard])
     require_used(["rule.beta"], [standard, RunConfig(rule=RuleConfig(name="trades"))])
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ("--rule ", ["standard", "pgd", "analytic", "linearized"]),
+        ("--data ph", ["photographs"]),
+        ("--activation ta", ["tan", "tanh"]),
+        ("--lif", ["--lift"]),
+    ],
+)
+def test_a_shell_completes_options_and_choices(words: str, expected: list[str]) -> None:
+    app, _ = application()
+    line = f"command {words}"
+    env = {
+        "_COMMAND_COMPLETE": "complete_bash",
+        "COMP_WORDS": line,
+        "COMP_CWORD": str(len(line.split(" ")) - 1),
+    }
+    result = CliRunner().invoke(app, env=env, prog_name="command", complete_var="_COMMAND_COMPLETE")
+    assert set(expected) <= set(result.output.split())
+    assert not words.startswith("--data") or result.output.split() == expected

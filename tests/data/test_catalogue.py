@@ -2,6 +2,7 @@
 
 import gzip
 import struct
+import sys
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ from holonet.data import (
     two_rings,
 )
 from holonet.data.catalogue import canonical_name
-from holonet.errors import DataError, UnknownNameError
+from holonet.errors import ConfigError, DataError, UnknownNameError
 
 
 def test_digits_follow_the_seed():
@@ -84,9 +85,8 @@ def test_unknown_names_get_near_misses(name, near):
     with pytest.raises(UnknownNameError, match=f"unknown data set '{name}'.*mean '{near}'") as hit:
         load_dataset(name)
     assert hit.value.near_misses[0] == near
-    assert "Known: <folder>/, <path>.npz, digits, mnist, photographs, reflections, rings" in str(
-        hit.value
-    )
+    known = ["<folder>/", "<module>:<NAME>", "<path>.npz", *sorted(DATASETS)]
+    assert f"Known: {', '.join(known)}" in str(hit.value)
 
 
 def test_every_entry_describes_itself():
@@ -97,3 +97,58 @@ def test_every_entry_describes_itself():
     assert DATASETS["mnist"].needs_root
     with pytest.raises(TypeError):
         DATASETS["new"] = DATASETS["mnist"]  # type: ignore[index]
+
+
+OWN = """
+import torch
+from holonet.data import Dataset, DatasetEntry
+
+def load(root, seed):
+    x = torch.full((4, 2), float(seed)) / 10
+    return Dataset(x, torch.arange(4) % 2, x, torch.arange(4) % 2, 2, f"own {root}")
+
+SEEDS = DatasetEntry("own", "", load)
+WRONG = DatasetEntry("own", "", lambda root, seed: [root, seed])
+"""
+
+
+@pytest.fixture
+def own(tmp_path, monkeypatch):
+    """A module in the working folder, and the metadata of a package that offers its data sets."""
+    (tmp_path / "own_sets.py").write_text(OWN)
+    metadata = tmp_path / "own_sets-1.dist-info"
+    metadata.mkdir()
+    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: own-sets\nVersion: 1\n")
+    offers = "Seeds = own_sets:SEEDS\nwrong = own_sets:WRONG\nfunction = own_sets:load\n"
+    (metadata / "entry_points.txt").write_text(f"[holonet.datasets]\n{offers}")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    yield tmp_path
+    sys.modules.pop("own_sets", None)
+
+
+@pytest.mark.parametrize("name", ["own_sets:SEEDS", "Seeds"])
+def test_data_sets_of_modules_and_packages_have_root_and_seed(name, own):
+    data = load_dataset(name, own, seed=3)
+    assert data.name == f"own {own}"
+    assert float(data.x_train[0, 0]) == pytest.approx(0.3)
+    assert load_dataset(name).name == "own None"
+    assert canonical_name(name) == name
+
+
+@pytest.mark.usefixtures("own")
+@pytest.mark.parametrize(
+    ("name", "error", "words"),
+    [
+        ("own_sets:WRONG", ConfigError, "its load gives a list, and must give a holonet"),
+        ("own_sets:load", ConfigError, "is a function: make it a holonet.data.DatasetEntry"),
+        ("function", ConfigError, "is a function: make it a holonet.data.DatasetEntry"),
+        ("own_sets:NOTHING", ConfigError, "own_sets has no NOTHING"),
+        ("own_sets.py:SEEDS", ConfigError, "give the module and not its file.*: own_sets:SEEDS"),
+        ("./own_sets.py:SEEDS", ConfigError, "give the module and not its file.*: own_sets:SEEDS"),
+        ("seeds", UnknownNameError, "did you mean 'Seeds'"),
+    ],
+)
+def test_what_is_no_data_set_of_others_is_said(name, error, words):
+    with pytest.raises(error, match=words):
+        load_dataset(name)

@@ -1,6 +1,7 @@
 """The list itself, and every record's numerical accuracy against 40 digits of mpmath."""
 
 import math
+from pathlib import Path
 from types import MappingProxyType
 
 import mpmath
@@ -8,7 +9,7 @@ import pytest
 import torch
 
 from cases import each
-from holonet.errors import UnknownNameError
+from holonet.errors import ConfigError, UnknownNameError
 from holonet.functions import CATALOGUE, FunctionClass, SingularityKind, get_function
 
 PI = math.pi
@@ -149,3 +150,24 @@ def test_base_points_are_well_behaved():
         assert record.clearance(z).item() >= 0.5
         assert record(z).isfinite().all()
         assert record.derivative(z).isfinite().all()
+
+
+def test_a_package_offers_records_under_names_of_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    metadata = tmp_path / "records-1.dist-info"
+    metadata.mkdir()
+    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: records\nVersion: 1\n")
+    place = "holonet.functions.polynomial:POLYNOMIALS"
+    offers = f"tanh = {place}\nrows = {place}\nquartic = offered_record:QUARTIC\n"
+    (metadata / "entry_points.txt").write_text(f"[holonet.activations]\n{offers}")
+    (tmp_path / "offered_record.py").write_text(
+        "from holonet.functions import CATALOGUE\nQUARTIC = CATALOGUE['cube']\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    assert get_function("quartic") is CATALOGUE["cube"]
+    assert get_function("tanh") is CATALOGUE["tanh"]  # holonet's own
+    with pytest.raises(ConfigError, match=r"activation 'rows' .* is a tuple: it must be a holonet"):
+        get_function("rows")
+    with pytest.raises(UnknownNameError, match="did you mean 'quartic'"):
+        get_function("quartik")

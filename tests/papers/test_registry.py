@@ -1,5 +1,7 @@
 """Every study that can be asked for states its claims in full."""
 
+from pathlib import Path
+
 import pytest
 
 from holonet.errors import ConfigError, UnknownNameError
@@ -48,3 +50,14 @@ def test_a_study_of_ones_own_is_a_class_by_its_place() -> None:
 def test_what_is_no_study_is_said(name: str, words: str) -> None:
     with pytest.raises(ConfigError, match=words):
         study_named(name)
+
+
+def test_a_study_of_a_package_has_a_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    metadata = tmp_path / "own_studies-1.dist-info"
+    metadata.mkdir()
+    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: own-studies\nVersion: 1\n")
+    (metadata / "entry_points.txt").write_text("[holonet.studies]\nadded = own_studies:Sums\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    assert study_named("added").name == "sums"
+    with pytest.raises(UnknownNameError, match="did you mean 'added'"):
+        study_named("aded")

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from pydantic import field_validator
 
-from holonet.data.catalogue import DATASETS, absolute, canonical_name
+from holonet.data.catalogue import DATASETS, absolute, canonical_name, is_path
 from holonet.training.config.section import PositiveInt, Section, Seed
 
 __all__ = ["DataConfig"]
@@ -14,9 +14,10 @@ class DataConfig(Section):
     """Which data, and how much of it. Paths are made absolute, so that they hold anywhere."""
 
     name: str = "digits"
-    """digits, mnist, photographs, reflections (complex), rings; the path of an .npz file with
-    x_train, y_train, x_test and y_test, or with x and y; or, with a / in it, of a folder with
-    images, a subfolder a class."""
+    """One of holonet list datasets (digits, mnist, photographs, reflections, rings, those of
+    packages); the path of an .npz file with x_train, y_train, x_test and y_test, or with x and y;
+    with a / in it, the path of a folder with images, a subfolder a class; or module:NAME of a
+    holonet.data.DatasetEntry."""
     root: Path | None = None
     """Folder with the four IDX files of mnist."""
     train: PositiveInt | None = None
@@ -41,8 +42,8 @@ class DataConfig(Section):
 
     def ignored(self) -> dict[str, tuple[str, ...]]:
         """The root, for data that are no files in it."""
-        entry = DATASETS.get(self.name)
-        needed = entry is not None and entry.needs_root
+        own = DATASETS.get(self.name)
+        needed = own.needs_root if own is not None else not is_path(self.name)
         return {} if needed else {f"name = {self.name!r}": ("root",)}
 
 
