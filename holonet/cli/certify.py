@@ -34,7 +34,7 @@ from holonet.cli.options import (
 )
 from holonet.cli.terminal import literal, say, show
 from holonet.diagnostics import RobustnessPoint, RobustnessReport, evaluate_radii
-from holonet.errors import UnknownNameError
+from holonet.errors import DomainError, UnknownNameError
 from holonet.training import load_run
 from holonet.training.run_folder import require_inside
 
@@ -93,6 +93,11 @@ def certify_run(
     chosen = attacks_named(attack_names, steps=steps, restarts=restarts)
     _, dataset, network = load_run(run_dir, other_data=other_data)
     require_inside(run_dir)
+    if dataset.is_complex:
+        raise DomainError(
+            f"{dataset.name} is complex, and certificates are for real data: attack it with "
+            f"holonet evaluate --run-dir {run_dir}"
+        )
     threat = threat_of(threats[0], dataset, default=False)
     x, y = dataset.x_test[:examples], dataset.y_test[:examples]
     if wanted == ["auto"]:

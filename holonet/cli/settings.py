@@ -41,7 +41,7 @@ NAMED = {
     "data.name": ([*DATASETS], DATA),
     "model.activation": ([*CATALOGUE, "relu"], FUNCTIONS),
 }
-"""Values that a shell completes for fields without choices, and the entry points of further ones."""
+"""What a shell completes for fields without choices: names, and the entry points of others."""
 
 
 def takes_settings(
