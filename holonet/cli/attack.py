@@ -253,7 +253,8 @@ def box_of(threat: ThreatModel, reports: Sequence[RobustnessReport]) -> str:
     places = sorted({report.searched_in for report in reports} - {""})
     searched = f" Searched in {' and '.join(places)}." if places else ""
     if threat.bounds is None:
-        return f"Attacked without a box: the data are not all in [0, 1].{searched}"
+        reason = "complex" if threat.is_complex else "not all in [0, 1]"
+        return f"Attacked without a box: the data are {reason}.{searched}"
     low, high = map(digits, threat.bounds)
     return f"Attacked in the box [{low}, {high}].{searched}"
 

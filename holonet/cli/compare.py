@@ -27,7 +27,7 @@ from holonet.cli.options import (
     seed_option,
     typed_command,
 )
-from holonet.cli.settings import configured, described, require_used, takes_settings
+from holonet.cli.settings import configured, described, fitted, require_used, takes_settings
 from holonet.cli.terminal import literal, say, show
 from holonet.errors import ConfigError, MissingDependencyError, RunExistsError
 from holonet.experiments import (
@@ -164,7 +164,7 @@ def compare(
     --eps 0.1,0.2 --out runs/macs[/dim]
     [dim]holonet compare --thresholds none,shared --rules linearized@data,linearized@center,pgd
     --eps 0.1,0.2,0.3 --train-eps 0.3 --schedule linear --out runs/thresholds[/dim]
-    [dim]holonet compare --data reflections --lift pair --train-norm polydisc --readout modulus
+    [dim]holonet compare --data reflections --lift pair --readout modulus
     --out runs/reflections[/dim]
     [dim]holonet compare --data mnist --data-root ~/data --hidden 256,256 --epochs 6
     --batch-size 256 --lr 0.003 --weight 0.3 --rules standard,fgsm-rs,pgd,trades,analytic,linearized
@@ -196,6 +196,7 @@ def compare(
     data = load_data(base.data)
     threat, *_ = [threat_of(each, data, default=norm is None) for each in threats]
     protocol = replace(protocol, threat=threat)
+    runs = {label: fitted(run, settings, data) for label, run in runs.items()}
     outcomes = run_comparison(
         [Contender(label, run.model, run.rule) for label, run in runs.items()],
         data,

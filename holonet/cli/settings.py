@@ -9,14 +9,22 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 import typer
 
 from holonet._named_object import installed_objects
-from holonet.data import DATASETS
+from holonet.data import DATASETS, Dataset
 from holonet.data.catalogue import GROUP as DATA
 from holonet.errors import ConfigError
 from holonet.functions import CATALOGUE
 from holonet.functions.catalogue import GROUP as FUNCTIONS
 from holonet.training import RunConfig
 
-__all__ = ["FIELDS", "NAMES", "configured", "described", "require_used", "takes_settings"]
+__all__ = [
+    "FIELDS",
+    "NAMES",
+    "configured",
+    "described",
+    "fitted",
+    "require_used",
+    "takes_settings",
+]
 
 FIELDS: Mapping[str, Any] = {  # pydantic FieldInfo
     f"{section}.{name}": field
@@ -134,6 +142,19 @@ def configured(base: RunConfig, settings: Mapping[str, str]) -> RunConfig:
         section, _, name = key.partition(".")
         values.setdefault(section, {})[name] = _value(key, text)
     return RunConfig.from_mapping(values, "options")
+
+
+def fitted(run: RunConfig, settings: Mapping[str, str], data: Dataset) -> RunConfig:
+    """The configuration with a norm of complex data for them, unless a norm was typed.
+
+    Args:
+        run: a configuration of defaults and settings.
+        settings: those that were typed.
+        data: which may be complex.
+    """
+    if not data.is_complex or "rule.norm" in settings or "rule.norm" in run.unused():
+        return run
+    return configured(run, {"rule.norm": "polydisc"})
 
 
 def require_used(keys: Iterable[str], runs: Sequence[RunConfig]) -> None:

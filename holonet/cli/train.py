@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from holonet.cli.options import JsonFlag, RunOption
-from holonet.cli.settings import configured, require_used, takes_settings
+from holonet.cli.settings import configured, fitted, require_used, takes_settings
 from holonet.cli.terminal import say
 from holonet.data import Dataset
 from holonet.errors import ConfigError
@@ -72,21 +72,24 @@ def train(
     require_used(settings, [run])
     first = is_first_process(run.train)  # further ones find the folder that it made
     with _saying_how_to_go_on(run_dir) if first else nullcontext():
-        _train_in(run_dir, run, first, resume, overwrite, tensorboard, as_json)
+        if tensorboard:
+            require_tensorboard()  # before anything is written
+        dataset = load_data(run.data)
+        if config is None and not resume:
+            run = fitted(run, settings, dataset)
+        _train_in(run_dir, run, dataset, first, resume, overwrite, tensorboard, as_json)
 
 
 def _train_in(
     folder: Path,
     run: RunConfig,
+    dataset: Dataset,
     first: bool,
     resume: bool,
     overwrite: bool,
     tensorboard: bool,
     as_json: bool,
 ) -> None:
-    if tensorboard:
-        require_tensorboard()  # before anything is written
-    dataset = load_data(run.data)
     network = build_model(run, dataset)
     if first and not as_json:
         say(f"{dataset!r}, {_box(dataset)}")

@@ -237,7 +237,8 @@ def require_fitting(model: ModelConfig, rule: RuleConfig, data: Dataset) -> None
     if "norm" not in sum(rule.ignored().values(), ()) and rule.norm in ("Linf", "L2", "L1"):
         raise ConfigError(
             f"rule.norm = {rule.norm!r} for {data.name!r}, which is complex: choose rule.norm = "
-            "'polydisc' (the modulus of each entry) or 'complex_ball'"
+            "'polydisc' (the modulus of each entry) or 'complex_ball' (--norm; --train-norm of "
+            "holonet compare)"
         )
 
 

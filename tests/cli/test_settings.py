@@ -37,7 +37,7 @@ def test_every_setting_is_an_option_with_help_and_default() -> None:
         assert calls.pop() == {key: text}
         if text != "none" or key.endswith("bounds"):
             configured(RunConfig(), {key: text})
-    assert len(FIELDS) == 67
+    assert len(FIELDS) == 68
 
 
 def test_defaults_as_they_are_typed_are_the_defaults() -> None:

@@ -236,6 +236,18 @@ def test_the_box_is_printed(
     assert json.loads(result.stdout)["box"] == box
 
 
+def test_the_rule_of_complex_data_has_a_norm_of_theirs_unless_told(tmp_path: Path) -> None:
+    x = np.exp(1j * np.arange(80)).reshape(40, 2).astype(np.complex64)
+    np.savez(tmp_path / "d.npz", x=x, y=np.arange(40) % 2)
+    own = ("train", "--data", str(tmp_path / "d.npz"), "--epochs", "1", "--hidden", "3")
+    run = ("--run-dir", str(tmp_path / "r"))
+    assert invoke(*own, "--rule", "pgd", "--eps", "0.1", "--steps", "1", *run).exit_code == 0
+    assert RunConfig.read(tmp_path / "r" / "config.toml").rule.norm == "polydisc"
+    assert invoke("train", "--resume", *run).exit_code == 0
+    refused = failure(invoke(*own, "--rule", "pgd", "--norm", "linf", *run, "--overwrite"))
+    assert "complex: choose rule.norm = 'polydisc'" in str(refused)
+
+
 def test_resume_with_another_configuration_names_the_difference(finished: Path) -> None:
     error = failure(invoke("train", "--resume", "--run-dir", str(finished), "--lr", "0.5"))
     assert isinstance(error, ConfigError)
