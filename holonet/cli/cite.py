@@ -13,7 +13,7 @@ import typer
 from holonet.cli.options import JsonFlag, RunArgument
 from holonet.cli.terminal import say
 from holonet.errors import ConfigError
-from holonet.training import RunConfig
+from holonet.training import Mixture, RunConfig
 from holonet.training.config.model import activation_record
 from holonet.training.run_folder import CONFIG
 
@@ -69,8 +69,10 @@ def references_in(text: str) -> set[str]:
 
 def _references(config: RunConfig) -> str:
     """What the rule and the activation say of their sources."""
-    text = inspect.getdoc(type(config.rule.build())) or ""
-    sources = text.partition("References:")[2].partition("\n\n")[0]
+    rule = config.rule.build()
+    rules = [part for _, part in rule.parts] if isinstance(rule, Mixture) else [rule]
+    texts = [inspect.getdoc(type(each)) or "" for each in rules]
+    sources = "\n".join(text.partition("References:")[2].partition("\n\n")[0] for text in texts)
     if not config.model.is_holomorphic:
         return sources
     return f"{sources}\n{activation_record(config.model.activation).reference}"

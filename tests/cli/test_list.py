@@ -61,6 +61,9 @@ def test_no_word_is_cut_at_a_narrow_terminal(kind: str, columns: int) -> None:
     shown = CliRunner().invoke(app, ["list", kind], env={"COLUMNS": str(columns)}).stdout
     lines = shown.splitlines()
     table = [line for line in lines if line.startswith(("│", "┃"))]
+    if not table:  # too narrow for one: each row as lines of its own
+        assert max(map(len, lines)) <= columns
+        return
     assert max(map(len, table)) <= columns
     cells = [cell.strip() for line in table for cell in re.split("[│┃]", line)]
     rows = json.loads(CliRunner().invoke(app, ["list", kind, "--json"]).stdout)
