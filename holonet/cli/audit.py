@@ -77,12 +77,12 @@ def audit(
 def _table(package: str, rows: Sequence[AuditRow]) -> Table:
     """One line for each mode, under a heading for each reason why layers are what they are."""
     table = Table(title=f"{package}: where is it holomorphic?", box=SIMPLE, padding=(0, 1, 0, 0))
-    table.add_column("layer", min_width=24, overflow="fold")
+    table.add_column("layer", min_width=20, overflow="fold")
     table.add_column("mode", no_wrap=True)
     for header in ("|dbar|", "dbar", "modes", "deriv."):
         table.add_column(header, justify="right", no_wrap=True)
-    table.add_column("verdict", min_width=15)
-    table.add_column("declared", min_width=11)
+    table.add_column("verdict")
+    table.add_column("declared")
     note = None
     for row in rows:
         if row.note != note and row.verdict is not Verdict.FAILS:

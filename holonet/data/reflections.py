@@ -65,7 +65,7 @@ def load_reflections(seed: int = 0) -> Dataset:
     generator = torch.Generator().manual_seed(seed)
     devices = _measured()
     parts = []
-    for first, count in ((0, TRAIN), (0, TEST)):
+    for first, count in ((0, TRAIN), (1, TEST)):
         sweeps = [_sweeps(traces, first, count, generator) for traces in devices]
         y = torch.arange(len(devices)).repeat_interleave(count)
         order = torch.randperm(len(y), generator=generator)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import torch
-from jaxtyping import Inexact
+from jaxtyping import Float, Inexact
 from torch import Tensor, nn
 
 from holonet.ops.evaluate import OPERATIONS
@@ -140,7 +140,7 @@ class Lift(nn.Module):
 class Joined(nn.Module):
     """Real and imaginary parts behind each other on the axis behind the batch axis."""
 
-    def forward(self, z: tuple[Tensor, Tensor]) -> Tensor:
+    def forward(self, z: Parts) -> Float[Tensor, "batch pairs *rest"]:
         """One real tensor."""
         return torch.cat(z, 1)
 

@@ -64,7 +64,7 @@ class Source(ABC):
 
     @abstractmethod
     def examples(self, count: int) -> Batch:
-        """At most so many training examples, the same ones in every epoch."""
+        """At most this number of training examples, the same ones in every epoch."""
 
     @abstractmethod
     def test(self) -> Iterator[Batch]:

@@ -120,6 +120,9 @@ CASES = {
     nn.ImagPart: plain(nn.ImagPart),
     nn.Modulus: plain(nn.Modulus),
     nn.LogModulus: plain(nn.LogModulus),
+    nn.RealPairs: Case(
+        lambda d: nn.RealPairs(), (3,), lambda d: nn.RealPairs(), unbatched=False
+    ),  # the axis behind the batch axis is doubled
 }
 
 
@@ -290,8 +293,8 @@ def test_torchs_conversions_keep_numbers_complex(case):
 def test_a_real_point_is_one_with_imaginary_part_0(case):
     for module in (case.module(), case.module().double()):
         x = case.points().real.clone()
-        if isinstance(module, nn.ImagPart):
-            with pytest.raises(InputTypeError, match="imaginary part is 0"):
+        if isinstance(module, nn.ImagPart | nn.RealPairs):
+            with pytest.raises(InputTypeError, match="imaginary part is 0|leave it out"):
                 module(x)
             return
         value, lifted = module(x), module(x.to(C128))
@@ -324,6 +327,8 @@ def test_real_coefficients_reflect(case):
         assert not torch.allclose(reflected, value.conj(), atol=1e-3) or not value.is_complex()
     elif isinstance(module, nn.ImagPart):
         torch.testing.assert_close(reflected, -value)
+    elif isinstance(module, nn.RealPairs):
+        torch.testing.assert_close(torch.complex(*reflected.chunk(2, 1)), z.conj().resolve_conj())
     else:
         torch.testing.assert_close(reflected, value.conj().resolve_conj())
 

@@ -38,8 +38,8 @@ def interval_widths_(network: nn.Module, generator: torch.Generator | None = Non
         ConfigError: the network has no such layer.
 
     Example:
-        >>> layer = nn.Linear(1000, 2000)
-        >>> round(float(interval_widths_(layer).weight.abs().sum(1).mean()), 1)
+        >>> layer = interval_widths_(nn.Linear(1000, 2000))
+        >>> round(layer.weight.abs().sum(1).mean().item(), 1)
         1.0
 
     References:
