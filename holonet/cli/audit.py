@@ -76,8 +76,8 @@ def audit(
 
 def _table(package: str, rows: Sequence[AuditRow]) -> Table:
     """One line for each mode, under a heading for each reason why layers are what they are."""
-    table = Table(title=f"{package}: where is it holomorphic?", box=SIMPLE, padding=(0, 1, 0, 0))
-    table.add_column("layer", min_width=20, overflow="fold")
+    table = Table(title=f"{package}: where is it holomorphic?", box=SIMPLE, padding=0)
+    table.add_column("layer", min_width=16, overflow="fold")
     table.add_column("mode", no_wrap=True)
     for header in ("|dbar|", "dbar", "modes", "deriv."):
         table.add_column(header, justify="right", no_wrap=True)

@@ -75,7 +75,8 @@ def _ranges(table: Table) -> list[tuple[int, int]]:
             for cell in (column.header, *column.cells)
         ]
         whole = max(column.min_width or 0, *(size.maximum for size in sizes))
-        word = max(column.min_width or 0, *(size.minimum for size in sizes))
+        cut = column.overflow == "fold" and column.min_width  # its words may be cut
+        word = cut or max(column.min_width or 0, *(size.minimum for size in sizes))
         ranges.append((whole if column.no_wrap else word, whole))
     return ranges
 

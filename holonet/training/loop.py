@@ -184,6 +184,7 @@ def fit(
             latest = rule.at((state.step - 1) / state.total_steps)
             diagnosis = _diagnosis(latest, state) | _validation(rule, state)
             state.log_epoch(_test_accuracy(state), None, _learned(state) | diagnosis)
+        first_step = state.step
         columns = MofNCompleteColumn(), TimeRemainingColumn(), TextColumn("{task.fields[note]}")
         shown = nullcontext()
         if tensorboard and kept is not None:
@@ -213,8 +214,9 @@ def fit(
         if state.best is not None:
             model.load_state_dict(state.best.tensors)
         processes.wait()
-    if first and state.journal.records and "warning" in (last := state.journal.records[-1]):
-        logger.warning("%s", last["warning"])
+    warning = state.journal.records[-1].get("warning") if state.journal.records else None
+    if first and state.step > first_step and warning is not None:
+        logger.warning("%s", warning)
     return state.journal.records
 
 
@@ -400,9 +402,15 @@ def _validation(rule: Rule, state: RunState) -> dict[str, float]:
 
 
 def _learned(state: RunState) -> dict[str, Any]:
-    """The accuracy on training examples; at the end of a training, a warning where it is chance."""
+    """The accuracy on training examples; at the end of a training, a warning where it is chance.
+
+    Nothing where there are more labels than logits: to a rule of one's own they are no classes.
+    """
     x, y = state.source.examples(LOOKED_AT)
-    right = accuracy(state.model, x, y)
+    try:
+        right = accuracy(state.model, x, y)
+    except DomainError:
+        return {}
     ended = state.step == state.total_steps
     warning = chance_warning(right, y, complex_data=x.is_complex()) if ended else None
     return {"train_accuracy": right} | ({} if warning is None else {"warning": warning})

@@ -28,8 +28,8 @@ app = typer.Typer()
 app.command("audit")(audit)
 
 
-def invoke(*arguments: str) -> Any:
-    return CliRunner().invoke(app, list(arguments), env={"COLUMNS": "80"})
+def invoke(*arguments: str, columns: int = 100) -> Any:
+    return CliRunner().invoke(app, list(arguments), env={"COLUMNS": str(columns)})
 
 
 def test_the_table_shows_every_layer_with_verdict_and_numbers() -> None:
@@ -50,6 +50,14 @@ def test_the_table_shows_every_layer_with_verdict_and_numbers() -> None:
     assert "holomorphic on each piece" in result.stdout
     assert "Not what they were known to be: none." in result.stdout
     assert "Not what holonet.nn declares them to be: none." in result.stdout
+
+
+def test_the_table_fits_a_terminal_of_80_columns() -> None:
+    table, _, _ = invoke("complextorch", "--only", "relu", columns=80).stdout.partition("|dbar|: ")
+    lines = table.splitlines()
+    assert max(map(len, lines)) <= 80
+    (line,) = (x.split() for x in lines if x.strip().startswith("CReLU "))
+    assert line == ["CReLU", "both", "o", "0.5", "0.5", "0.56", "0", "not", "holomorphic", "piecewise"]
 
 
 def test_both_modes_are_shown_and_what_could_be_declared() -> None:

@@ -294,7 +294,7 @@ def test_a_real_point_is_one_with_imaginary_part_0(case):
     for module in (case.module(), case.module().double()):
         x = case.points().real.clone()
         if isinstance(module, nn.ImagPart | nn.RealPairs):
-            with pytest.raises(InputTypeError, match="imaginary part is 0|leave it out"):
+            with pytest.raises(InputTypeError, match=r"imaginary part is 0|leave it out"):
                 module(x)
             return
         value, lifted = module(x), module(x.to(C128))
@@ -314,7 +314,7 @@ def test_a_real_point_is_one_with_imaginary_part_0(case):
 
 @every
 def test_integers_are_refused_with_the_way_out(case):
-    with pytest.raises(InputTypeError, match="/ 255"):
+    with pytest.raises(InputTypeError, match=r"/ 255|complex numbers apart"):
         case.module(C64)(case.points(dtype=C64).real.long())
 
 
