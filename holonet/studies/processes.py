@@ -8,6 +8,7 @@ import threading
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
@@ -44,7 +45,7 @@ def work_off(
 
     Yields:
         Each cell with its entry or the HolonetError that it failed with, as they end. A cell that
-        needs one that failed, fails.
+        needs one that failed, fails, unless enough of them did not.
 
     Raises:
         ConfigError: the work cannot be handed to a process.
@@ -59,14 +60,15 @@ def work_off(
         while unfinished:
             for cell in list(waiting):
                 lost = [need for need in cell.needs if need in failed]
-                if lost:
+                left = tuple(need for need in cell.needs if need not in failed)
+                if lost and (cell.enough is None or len(left) < cell.enough):
                     waiting.remove(cell)
                     unfinished.remove(cell.key)
                     failed.add(cell.key)
                     yield cell, HolonetError(f"it needs {', '.join(lost)}, which failed")
                 elif pool.has_room and unfinished.isdisjoint(cell.needs):
                     waiting.remove(cell)
-                    pool.begin(cell)
+                    pool.begin(replace(cell, needs=left))
             if pool.is_busy:
                 cell, answer = pool.next()
                 unfinished.remove(cell.key)

@@ -25,11 +25,14 @@ class Cell:
             A seed is called `seed`.
         needs: keys of earlier cells that are finished before this one begins. Their folders lie
             beside its own.
+        enough: of how many needs it makes do if others fail; None for all. `Study.run_cell` gets it
+            without the needs that failed.
     """
 
     key: str
     settings: Any
     needs: tuple[str, ...] = ()
+    enough: int | None = None
 
 
 class Study(ABC):

@@ -85,6 +85,23 @@ def test_what_needs_a_failed_cell_fails_and_the_rest_is_done(tmp_path: Path) -> 
         assert len(done.results) == 4
 
 
+@pytest.mark.parametrize(("enough", "given"), [(2, ["a", "c"]), (3, None)])
+def test_a_cell_may_make_do_with_fewer_than_it_needs(enough: int, given: list[str] | None) -> None:
+    members = [Cell(key, Settings(0)) for key in "abc"]
+    whole = Cell("whole", Settings(0), ("a", "b", "c"), enough=enough)
+
+    def work(cell: Cell, on_progress: object) -> dict[str, list[str]]:
+        if cell.key == "b":
+            raise NumericalError("no number")
+        return {"given": [*cell.needs]}
+
+    done = {cell.key: answer for cell, answer in work_off(work, [*members, whole], 1, print)}
+    if given is None:
+        assert "it needs b, which failed" in str(done["whole"])
+    else:
+        assert done["whole"] == {"given": given}
+
+
 @pytest.mark.usefixtures("forked_processes")
 def test_a_defect_in_a_process_is_raised_with_its_place(tmp_path: Path) -> None:
     with pytest.raises(ZeroDivisionError, match="a defect") as error:

@@ -160,7 +160,7 @@ class Hypothesis(Study):
             cells += [_of("measures", [member], look) for member in population]
         if "H3" in self.chosen:
             wide = [m for m in population if m.network.hidden == size.hidden]
-            cells.append(_of("transfer", wide, look))
+            cells.append(replace(_of("transfer", wide, look), enough=2))
         return [*cells, *others]
 
     def _wanted(self, size: Size, seed: int) -> Iterator[tuple[Network, str]]:
@@ -203,8 +203,9 @@ class Hypothesis(Study):
             case Population(part, members, examples, radius):
                 data, attack = self._part(members[0]), members[0].trial.attack
                 models = {
-                    need: measures.trained(member, data, folder.parent / need)
-                    for need, member in zip(cell.needs, members, strict=True)
+                    member.key: measures.trained(member, data, folder.parent / member.key)
+                    for member in members
+                    if member.key in cell.needs
                 }
                 if part == "transfer":
                     return measures.transfer(models, data, attack, radius)
