@@ -12,7 +12,7 @@ from holonet.training.config import RunConfig, TrainConfig
 from holonet.training.rules import Rule
 from holonet.training.sources import Source
 
-__all__ = ["identity_of", "kept_config", "of_other_data"]
+__all__ = ["identity_of", "kept_config", "of_other_data", "with_defaults"]
 
 FREE = {
     f"train.{key}"
@@ -49,11 +49,7 @@ def identity_of(
     identity = {
         "data": data.fingerprint(),
         "rule": repr(rule),
-        "train": {
-            key: value
-            for key, value in config.model_dump(mode="json").items()
-            if f"train.{key}" not in FREE
-        },
+        "train": _trained(config),
     }
     if network is not None:
         plain = re.sub(r" at 0x[0-9a-f]+", "", repr(network))  # the same in every process
@@ -61,11 +57,40 @@ def identity_of(
         if run is not None and run.model.module is not None:
             identity["code"] = code_digest(network)
     if run is not None:
-        identity["run"] = {
-            section: {k: v for k, v in values.items() if f"{section}.{k}" not in FREE}
-            for section, values in run.model_dump(mode="json", exclude_none=True).items()
-        }
+        identity["run"] = _sections(run)
     return identity
+
+
+def _trained(config: TrainConfig) -> dict[str, Any]:
+    values = config.model_dump(mode="json")
+    return {k: v for k, v in values.items() if f"train.{k}" not in FREE}
+
+
+def _sections(run: RunConfig) -> dict[str, dict[str, Any]]:
+    return {
+        section: {k: v for k, v in values.items() if f"{section}.{k}" not in FREE}
+        for section, values in run.model_dump(mode="json", exclude_none=True).items()
+    }
+
+
+def with_defaults(identity: object) -> object:
+    """An identity with the defaults of the settings that are younger than it.
+
+    They are those under which a run of an older version was trained: a new setting's default
+    changes nothing.
+
+    Example:
+        >>> with_defaults({"train": {"epochs": 3}})["train"]["precision"]
+        'full'
+    """
+    if not isinstance(identity, dict) or not isinstance(identity.get("train"), dict):
+        return identity
+    filled = {**identity, "train": {**_trained(TrainConfig()), **identity["train"]}}
+    if isinstance(run := identity.get("run"), dict):
+        defaults = _sections(RunConfig())
+        sections = {k: {**defaults.get(k, {}), **v} for k, v in run.items() if isinstance(v, dict)}
+        filled["run"] = defaults | run | sections
+    return filled
 
 
 def kept_config(identity: object, source: str) -> RunConfig:

@@ -26,7 +26,7 @@ from holonet.training.checkpoint import (
 )
 from holonet.training.config import RunConfig, TrainConfig
 from holonet.training.config.section import differences
-from holonet.training.identity import identity_of
+from holonet.training.identity import identity_of, with_defaults
 from holonet.training.journal import Journal
 from holonet.training.rules import Rule
 from holonet.training.run_folder import LAST
@@ -353,7 +353,7 @@ class RunState:
             )
 
     def _require_same(self, kept: object, source: str, verb: str) -> None:
-        found = differences(kept, self.identity)
+        found = differences(with_defaults(kept), self.identity)
         if found:
             raise CheckpointError(
                 f"{source} {verb} of a run on other data, under another rule or with another "

@@ -1,5 +1,6 @@
 """Runs are told apart by all that their weights depend on, and by nothing else."""
 
+import json
 from dataclasses import replace
 
 import pytest
@@ -14,7 +15,12 @@ from holonet.errors import CheckpointError
 from holonet.training import AnalyticRule, EmpiricalRisk, ModelConfig, RunConfig, TrainConfig
 from holonet.training.config import DataConfig, RuleConfig
 from holonet.training.config.section import differences
-from holonet.training.identity import identity_of, kept_config, of_other_data
+from holonet.training.identity import (
+    identity_of,
+    kept_config,
+    of_other_data,
+    with_defaults,
+)
 
 X, Y = torch.arange(8.0)[:, None] / 8, torch.arange(8) % 2
 DATA = Dataset(X, Y, X, Y, num_classes=2, name="toy")
@@ -84,6 +90,26 @@ def test_what_weights_do_not_depend_on_is_left_out():
         **(CONFIG.train.model_dump() | free | {"devices": 2, "num_nodes": 3, "backend": "gloo"})
     )
     assert identity(config=train, run=CONFIG.model_copy(update={"train": train})) == identity()
+
+
+@given(data=st.data())
+def test_settings_younger_than_a_run_had_their_defaults(data):
+    old = json.loads(json.dumps(identity()))
+    held = [old["train"], *old["run"].values()]
+    known = [{"epochs"}, {"train"}, {"hidden"}, set(), {"epochs"}]  # those set in CONFIG
+    for settings, kept in zip(held, known, strict=True):
+        for key in data.draw(st.sets(st.sampled_from(sorted(set(settings) - kept)))):
+            del settings[key]
+    assert not differences(with_defaults(old), identity())
+    other = CONFIG.train.model_copy(update={"precision": "bf16"})
+    changed = identity(config=other, run=CONFIG.model_copy(update={"train": other}))
+    found = {d.split(":")[0] for d in differences(with_defaults(old), changed)}
+    assert found == {"train.precision", "run.train.precision"}
+
+
+@each("found", [None, [], {}, {"train": 3}, {"train": {}, "run": {"data": 3, "other": {"a": 1}}}])
+def test_what_is_no_identity_stays_different(found):
+    assert differences(with_defaults(found), identity())
 
 
 def test_the_configuration_comes_back():
