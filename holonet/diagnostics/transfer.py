@@ -45,7 +45,7 @@ class Rate:
 
 @dataclass(frozen=True)
 class TransferMatrix:
-    """Rates at which examples made for a source fool a target; index [source][target].
+    """Rates at which examples made for a source fool a target: a row a source, a column a target.
 
     Args:
         names: of the models, in the order of rows and columns.
