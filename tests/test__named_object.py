@@ -8,6 +8,7 @@ import pytest
 
 from holonet._named_object import installed_object, installed_objects, named_object
 from holonet.errors import ConfigError
+from offering_package import offer
 
 
 @pytest.fixture
@@ -61,16 +62,19 @@ def test_what_is_not_there_is_said(folder: Path, name: str, words: str) -> None:
 @pytest.fixture
 def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A folder like that of installed packages, with the metadata of one."""
-    metadata = tmp_path / "things-1.0.dist-info"
-    metadata.mkdir()
-    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: things\nVersion: 1.0\n")
-    (metadata / "entry_points.txt").write_text(
-        "[holonet.tests]\nthing = offered_things:Thing.inner\nfails = offered_fails:x\n"
-        "lacks = offered_things:nothing\n"
+    offers = {
+        "thing": "offered_things:Thing.inner",
+        "fails": "offered_fails:x",
+        "lacks": "offered_things:nothing",
+    }
+    thing = "class Thing:\n    inner = 3\n"
+    offer(
+        tmp_path,
+        monkeypatch,
+        {"holonet.tests": offers},
+        offered_things=thing,
+        offered_fails="1 / 0",
     )
-    (tmp_path / "offered_things.py").write_text("class Thing:\n    inner = 3\n")
-    (tmp_path / "offered_fails.py").write_text("1 / 0")
-    monkeypatch.syspath_prepend(tmp_path)
     yield tmp_path
     for name in [name for name in sys.modules if name.startswith("offered_")]:
         del sys.modules[name]

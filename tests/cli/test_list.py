@@ -13,6 +13,7 @@ from holonet.cli.main import app, main
 from holonet.cli.settings import FIELDS
 from holonet.data import DATASETS
 from holonet.functions import CATALOGUE
+from offering_package import offer
 
 
 def test_activations_as_json_are_the_catalogue() -> None:
@@ -88,18 +89,13 @@ def test_keys_of_settings_are_never_cut(columns: str) -> None:
 def test_what_packages_offer_is_listed_with_its_place(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    metadata = tmp_path / "offers-1.dist-info"
-    metadata.mkdir()
-    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: offers\nVersion: 1\n")
-    (metadata / "entry_points.txt").write_text(
-        "[holonet.datasets]\nwaves = nowhere.data:WAVES\n"
-        "[holonet.studies]\nmine = nowhere.studies:Mine\n"
-        "[holonet.activations]\nquadratic = offered_square:RECORD\n"
-    )
-    (tmp_path / "offered_square.py").write_text(
-        "from holonet.functions import CATALOGUE\nRECORD = CATALOGUE['square']\n"
-    )
-    monkeypatch.syspath_prepend(tmp_path)
+    offers = {
+        "holonet.datasets": {"waves": "nowhere.data:WAVES"},
+        "holonet.studies": {"mine": "nowhere.studies:Mine"},
+        "holonet.activations": {"quadratic": "offered_square:RECORD"},
+    }
+    square = "from holonet.functions import CATALOGUE\nRECORD = CATALOGUE['square']\n"
+    offer(tmp_path, monkeypatch, offers, offered_square=square)
     rows = {
         kind: json.loads(CliRunner().invoke(app, ["list", kind, "--json"]).stdout)
         for kind in ("datasets", "studies", "activations")

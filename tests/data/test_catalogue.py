@@ -17,6 +17,7 @@ from holonet.data import (
 )
 from holonet.data.catalogue import canonical_name
 from holonet.errors import ConfigError, DataError, UnknownNameError
+from offering_package import offer
 
 
 def test_digits_follow_the_seed():
@@ -115,13 +116,8 @@ WRONG = DatasetEntry("own", "", lambda root, seed: [root, seed])
 @pytest.fixture
 def own(tmp_path, monkeypatch):
     """A module in the working folder, and the metadata of a package that offers its data sets."""
-    (tmp_path / "own_sets.py").write_text(OWN)
-    metadata = tmp_path / "own_sets-1.dist-info"
-    metadata.mkdir()
-    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: own-sets\nVersion: 1\n")
-    offers = "Seeds = own_sets:SEEDS\nwrong = own_sets:WRONG\nfunction = own_sets:load\n"
-    (metadata / "entry_points.txt").write_text(f"[holonet.datasets]\n{offers}")
-    monkeypatch.syspath_prepend(tmp_path)
+    offers = {"Seeds": "own_sets:SEEDS", "wrong": "own_sets:WRONG", "function": "own_sets:load"}
+    offer(tmp_path, monkeypatch, {"holonet.datasets": offers}, own_sets=OWN)
     monkeypatch.chdir(tmp_path)
     yield tmp_path
     sys.modules.pop("own_sets", None)

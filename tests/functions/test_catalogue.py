@@ -11,6 +11,7 @@ import torch
 from cases import each
 from holonet.errors import ConfigError, UnknownNameError
 from holonet.functions import CATALOGUE, FunctionClass, SingularityKind, get_function
+from offering_package import offer
 
 PI = math.pi
 
@@ -155,16 +156,10 @@ def test_base_points_are_well_behaved():
 def test_a_package_offers_records_under_names_of_its_own(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    metadata = tmp_path / "records-1.dist-info"
-    metadata.mkdir()
-    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: records\nVersion: 1\n")
     place = "holonet.functions.polynomial:POLYNOMIALS"
-    offers = f"tanh = {place}\nrows = {place}\nquartic = offered_record:QUARTIC\n"
-    (metadata / "entry_points.txt").write_text(f"[holonet.activations]\n{offers}")
-    (tmp_path / "offered_record.py").write_text(
-        "from holonet.functions import CATALOGUE\nQUARTIC = CATALOGUE['cube']\n"
-    )
-    monkeypatch.syspath_prepend(tmp_path)
+    offers = {"tanh": place, "rows": place, "quartic": "offered_record:QUARTIC"}
+    cube = "from holonet.functions import CATALOGUE\nQUARTIC = CATALOGUE['cube']\n"
+    offer(tmp_path, monkeypatch, {"holonet.activations": offers}, offered_record=cube)
     assert get_function("quartic") is CATALOGUE["cube"]
     assert get_function("tanh") is CATALOGUE["tanh"]  # holonet's own
     with pytest.raises(ConfigError, match=r"activation 'rows' .* is a tuple: it must be a holonet"):

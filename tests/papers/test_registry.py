@@ -6,6 +6,7 @@ import pytest
 
 from holonet.errors import ConfigError, UnknownNameError
 from holonet.papers.registry import STUDIES, study_named
+from offering_package import offer
 
 
 @pytest.mark.parametrize("name", STUDIES)
@@ -53,11 +54,7 @@ def test_what_is_no_study_is_said(name: str, words: str) -> None:
 
 
 def test_a_study_of_a_package_has_a_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    metadata = tmp_path / "own_studies-1.dist-info"
-    metadata.mkdir()
-    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: own-studies\nVersion: 1\n")
-    (metadata / "entry_points.txt").write_text("[holonet.studies]\nadded = own_studies:Sums\n")
-    monkeypatch.syspath_prepend(tmp_path)
+    offer(tmp_path, monkeypatch, {"holonet.studies": {"added": "own_studies:Sums"}})
     assert study_named("added").name == "sums"
     with pytest.raises(UnknownNameError, match="did you mean 'added'"):
         study_named("aded")
