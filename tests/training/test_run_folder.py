@@ -3,6 +3,7 @@
 import shutil
 import subprocess
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ from holonet.training import (
     open_run,
 )
 from holonet.training.checkpoint import load_tensors, save_tensors
+from holonet.training.identity import identity_of
 from holonet.training.run_folder import forget_run
 
 CONFIG = RunConfig(
@@ -554,3 +556,36 @@ def test_without_held_out_examples_the_last_weights_are_all_there_are(tmp_path: 
     assert not (tmp_path / "last.safetensors").exists()
     x = load_data(CONFIG.data).x_test
     assert torch.equal(load(tmp_path, weights="last")(x), load(tmp_path)(x))
+
+
+@pytest.mark.parametrize("ended", [False, True])
+def test_a_run_of_a_version_without_a_setting_is_resumed(
+    ended: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The setting had its default's effect; another value is another run."""
+
+    class Stop(BaseException):
+        pass
+
+    def stop(step: int) -> None:
+        if not ended:
+            raise Stop
+
+    def older(*about: Any) -> dict[str, Any]:
+        identity = identity_of(*about)
+        del identity["train"]["precision"], identity["run"]["train"]["precision"]
+        return identity
+
+    data, rule = load_data(CONFIG.data), CONFIG.rule.build()
+    train = CONFIG.train.model_copy(update={"checkpoint_every": 1})
+    run = CONFIG.model_copy(update={"train": train})
+    own: dict[str, Any] = {"run_dir": tmp_path}
+    with monkeypatch.context() as patch:
+        patch.setattr("holonet.training.state.identity_of", older)
+        with nullcontext() if ended else pytest.raises(Stop):
+            fit(build_model(run, data), data, rule, run=run, on_step=stop, **own)
+    other = run.model_copy(update={"train": train.model_copy(update={"precision": "bf16"})})
+    with pytest.raises(CheckpointError, match=r"train.precision: full and bf16"):
+        fit(build_model(other, data), data, rule, run=other, resume=True, **own)
+    records = fit(build_model(run, data), data, rule, run=run, resume=True, **own)
+    assert records[-1]["step"] == 2
