@@ -19,7 +19,14 @@ from holonet._provenance import provenance
 from holonet.attacks import ThreatModel
 from holonet.certify import EXACT, METHODS, Semantics, certify_recorded, methods_for, read
 from holonet.certify.splits import Splits
-from holonet.cli.attack import BATCH, attacks_named, box_of, percent, threat_of
+from holonet.cli.attack import (
+    BATCH,
+    attacks_named,
+    box_of,
+    percent,
+    save_picture,
+    threat_of,
+)
 from holonet.cli.options import (
     ExamplesOption,
     JsonFlag,
@@ -78,9 +85,10 @@ def certify_run(
     """Prove the class of test examples on whole l_inf balls, with Wilson intervals at 95%.
 
     Certified accuracy is a lower bound of robust accuracy, accuracy under an attack an upper one.
-    Each example has a line in certificates/Linf-<eps>.jsonl in the run folder, and the numbers are
-    in certification.json; an interrupted call resumes there. Splits are for those examples that
-    the attack leaves, the cheaper methods for all. To be certified and broken is an alarm.
+    Each example has a line in certificates/Linf-<eps>.jsonl in the run folder, the numbers are in
+    certification.json, and a picture is beside it; an interrupted call resumes there. Splits are
+    for those examples that the attack leaves, the cheaper methods for all. To be certified and
+    broken is an alarm.
 
     [dim]holonet certify --run-dir runs/mnist --eps 0.1,0.2[/dim]
     [dim]holonet certify --run-dir runs/mnist --methods intervals --semantics exact[/dim]
@@ -152,6 +160,7 @@ def certify_run(
         "provenance": provenance(),
     }
     write_atomically(run_dir / "certification.json", json.dumps(result, indent=1))
+    note = save_picture(run_dir / "certification.png", lambda: _picture(rows, threat.norm))
     if as_json:
         typer.echo(json.dumps(result))
         return
@@ -161,6 +170,13 @@ def certify_run(
         if row["contradictions"]:
             say(f"alarm at {digits(row['eps'])}: broken and certified: {row['contradictions']}")
     say(f"The certificates are in {run_dir / 'certificates'}.")
+    say(note or f"The picture is {run_dir / 'certification.png'}.")
+
+
+def _picture(rows: Sequence[Mapping[str, Any]], norm: str) -> Any:
+    from holonet.plots import plot_certification
+
+    return plot_certification(rows, norm)
 
 
 def _row(

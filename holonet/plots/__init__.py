@@ -9,6 +9,7 @@ except ImportError as missing:
     raise MissingDependencyError(missing.name or "matplotlib", "plots", "Drawing") from missing
 
 from holonet.plots.attacks import (
+    plot_certification,
     plot_distances,
     plot_evaluation,
     plot_examples,
@@ -30,6 +31,7 @@ __all__ = [
     "new_figure",
     "phase_colors",
     "phase_portrait",
+    "plot_certification",
     "plot_distances",
     "plot_evaluation",
     "plot_examples",

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -25,7 +25,14 @@ from holonet.plots.style import (
     new_figure,
 )
 
-__all__ = ["curve_of", "plot_distances", "plot_evaluation", "plot_examples", "plot_transfer"]
+__all__ = [
+    "curve_of",
+    "plot_certification",
+    "plot_distances",
+    "plot_evaluation",
+    "plot_examples",
+    "plot_transfer",
+]
 
 WORST = "worst case"
 
@@ -65,6 +72,37 @@ def plot_evaluation(
     places = sorted({report.searched_in for report in ordered} - {""})
     searched = f", searched in {' and '.join(places)}" if places else ""
     return plot_robustness(eps, curves, ax=ax, xlabel=f"eps ({norm}){searched}", title=title)
+
+
+@checked
+def plot_certification(
+    curve: Sequence[Mapping[str, Any]],
+    norm: str,
+    *,
+    ax: Axes | None = None,
+    title: str | None = None,
+) -> Figure:
+    """Clean, attacked and certified accuracy against eps, each with Wilson's interval.
+
+    Args:
+        curve: of certification.json, which `holonet certify` writes, in any order.
+        norm: of the threat.
+        ax: axes to draw in; a new figure if none are given.
+        title: what stands above the picture.
+
+    Raises:
+        DataError: no radius.
+    """
+    if not curve:
+        raise DataError("there is no radius to draw certificates at: certify at one at least")
+    rows = sorted(curve, key=lambda row: row["eps"])
+    curves = {}
+    for name in ("clean", "attacked", "certified"):
+        low, high = zip(*(row[name]["interval"] for row in rows), strict=True)
+        curves[name] = [row[name]["accuracy"] for row in rows], low, high
+    return plot_robustness(
+        [row["eps"] for row in rows], curves, ax=ax, xlabel=f"eps ({norm})", title=title
+    )
 
 
 @checked

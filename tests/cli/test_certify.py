@@ -12,7 +12,14 @@ from typer.testing import CliRunner
 
 from holonet.certify import certify
 from holonet.cli.main import app
-from holonet.errors import ConfigError, HolonetError, InputTypeError, UnknownNameError
+from holonet.errors import (
+    ConfigError,
+    HolonetError,
+    InputTypeError,
+    MissingDependencyError,
+    UnknownNameError,
+)
+from holonet.plots import new_figure
 from holonet.threats import ThreatModel
 from holonet.training import load_run
 
@@ -50,6 +57,13 @@ def squares(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return trained(tmp_path_factory.mktemp("runs") / "whole", "--activation", "tanh")
+
+
+@pytest.fixture(autouse=True)
+def small_picture(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An empty picture, quickly drawn, where it is not what a test is about."""
+    if "picture" not in request.node.name:
+        monkeypatch.setattr("holonet.cli.certify._picture", lambda *_: new_figure(1, 1)[0])
 
 
 def test_the_numbers_are_those_of_certify_and_of_the_records(squares: Path) -> None:
@@ -134,6 +148,26 @@ def test_text_has_the_table_and_the_place_of_the_records(squares: Path) -> None:
     assert result.exit_code == 0, result.output
     for text in ("certified %", "attacked %", "clean %", "executed float32", "certificates"):
         assert text in " ".join(result.stdout.split())
+
+
+def test_the_picture_is_in_the_run_folder_and_the_text_says_where(squares: Path) -> None:
+    path = squares / "certification.png"
+    path.unlink(missing_ok=True)
+    result = invoke("certify", "--run-dir", str(squares), *QUICK)
+    assert path.read_bytes().startswith(b"\x89PNG")
+    assert f"The picture is {path}." in " ".join(result.stdout.split())
+
+
+def test_without_matplotlib_there_is_no_picture_and_the_numbers_stay(
+    squares: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def missing(*_: object) -> None:
+        raise MissingDependencyError("matplotlib", "plots", "Drawing")
+
+    monkeypatch.setattr("holonet.cli.certify._picture", missing)
+    result = invoke("certify", "--run-dir", str(squares), *QUICK)
+    assert result.exit_code == 0
+    assert "no picture certification.png" in result.stdout
 
 
 def test_what_is_certified_and_broken_is_an_alarm(

@@ -10,9 +10,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from holonet.attacks import ThreatModel
-from holonet.diagnostics import MinimumNorms, Rate, RobustnessReport, TransferMatrix
+from holonet.diagnostics import (
+    MinimumNorms,
+    Rate,
+    RobustnessPoint,
+    RobustnessReport,
+    TransferMatrix,
+)
 from holonet.errors import DataError, ShapeError
-from holonet.plots import plot_distances, plot_evaluation, plot_examples, plot_transfer
+from holonet.plots import (
+    plot_certification,
+    plot_distances,
+    plot_evaluation,
+    plot_examples,
+    plot_transfer,
+)
 from holonet.plots.style import new_figure
 
 NAMES = ("one", "two", "three")
@@ -220,3 +232,24 @@ def test_examples_that_cannot_be_shown(n, size, labels, shape, error, message) -
     x = torch.zeros(n, size)
     with pytest.raises(error, match=message):
         plot_examples(x, x, labels=[0] * labels, answers=[0] * n, shape=shape)
+
+
+def test_clean_attacked_and_certified_accuracy_have_their_bands() -> None:
+    counts = {0.2: (3, 5, 9), 0.1: (6, 8, 9)}  # in any order
+    names = ("certified", "attacked", "clean")
+    curve = [
+        {"eps": eps}
+        | {n: RobustnessPoint(eps, c, 10).to_json() for n, c in zip(names, row, strict=True)}
+        for eps, row in counts.items()
+    ]
+    ax = plot_certification(curve, "L2").axes[0]
+    assert [line.get_label() for line in ax.lines] == ["clean", "attacked", "certified"]
+    heights = [list(line.get_ydata()) for line in ax.lines]
+    assert heights == [[90, 90], [80, 50], [60, 30]]
+    for band, name in zip(ax.collections, reversed(names), strict=True):
+        ends = 100 * np.array([row[name]["interval"] for row in curve])
+        drawn = band.get_paths()[0].vertices[:, 1]
+        assert (drawn.min(), drawn.max()) == pytest.approx((ends.min(), ends.max()))
+    assert ax.get_xlabel() == "eps (L2)"
+    with pytest.raises(DataError, match="no radius"):
+        plot_certification([], "L2")
