@@ -72,8 +72,8 @@ class Affine(Step):
 
     def image(self, enclosure: Enclosure, trace: Trace) -> Enclosure:
         """The image of the box, exact but for rounding: for complex numbers in each part."""
-        gamma, tiny = self._gamma(trace.semantics), trace.semantics.tiny
-        spread = enclosure.radius + gamma * enclosure.size + tiny
+        gamma, tiny = self._gamma(trace.semantics), self._tiny(trace.semantics, enclosure)
+        spread = enclosure.radius + gamma * enclosure.size + trace.semantics.tiny
         center = self._applied(enclosure.center, self.weight, -1)
         radius = self._applied(spread, self.moduli, 1)
         if self.bias is not None and self.bias_size is not None:
@@ -90,6 +90,7 @@ class Affine(Step):
     def pull(self, rows: Rows, trace: Trace) -> Rows:
         """By the transposed matrix, which is not the conjugate one."""
         gamma, tiny = self._gamma(trace.semantics), trace.semantics.tiny
+        lost = self._tiny(trace.semantics, trace.inputs[self]).flatten()[:, None]
         event = trace.inputs[self].center.shape[2:]
         parts = len(trace.inputs[self].center)
         error = rows.error + gamma * rows.value.abs()
@@ -102,7 +103,7 @@ class Affine(Step):
         wide = wide * (1 + 2 * EXACT.gamma(self.terms[1]))
         moduli = total(rows.value.abs() + rows.error)
         # |W|^T |v| is at most the new error over gamma
-        slack = tiny * (self.terms[0] * moduli + total(wide) / gamma)
+        slack = self.terms[0] * lost * moduli + tiny * total(wide) / gamma
         pulled = Rows(value, wide, rows.constant, rows.slack + 2 * slack)
         if self.bias is None or self.bias_size is None:
             return pulled
@@ -129,6 +130,13 @@ class Affine(Step):
 
     def _gamma(self, semantics: Semantics) -> float:
         return semantics.gamma(max(self.terms))
+
+    def _tiny(self, semantics: Semantics, enclosure: Enclosure) -> Float64[Tensor, "1 batch *ones"]:
+        """What a product of each example loses to underflow: it or its weight is flushed to 0."""
+        size = enclosure.size.masked_fill(enclosure.size.isinf(), 0.0)
+        largest = size.flatten(2).amax((0, 2)).view(1, -1, *[1] * (size.ndim - 2))
+        # 4 for products of sums of parts
+        return 4 * semantics.tiny * (1 + largest)
 
     def _mixing(self, semantics: Semantics, parts: int) -> float:
         """Error of three products over the product of the sums of moduli, where they are formed."""
@@ -235,8 +243,10 @@ def normalizer(name: str, layer: FrozenNorm) -> Affine:
         (a, b), (u, v) = gain, mean
         moved = (a * u - b * v, a * v + b * u)
         sizes = ((a * u).abs() + (b * v).abs(), (a * v).abs() + (b * u).abs())
+    # gamma times the last term is what the shift loses with a gain that is flushed to 0
+    sizes = tuple(s + margin(s) + 1e-30 * (mean[0].abs() + mean[-1].abs()) for s in sizes)
     shift = tuple((b - m).view(shape) for b, m in zip(bias, moved, strict=True))
-    size = tuple((b.abs() + s + margin(s)).view(shape) for b, s in zip(bias, sizes, strict=True))
+    size = tuple((b.abs() + s).view(shape) for b, s in zip(bias, sizes, strict=True))
     return Affine(
         name,
         tuple(g.view(shape) for g in gain),

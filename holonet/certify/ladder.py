@@ -60,7 +60,7 @@ def certify(
         DomainError: an example is NaN or outside of the bounds of the data, or a class that the
             model does not have.
         InputTypeError: a layer that certificates do not know, complex or integer examples, or
-            numbers or settings that the semantics do not cover.
+            numbers or settings that the semantics do not cover; subnormal numbers are flushed to 0.
         NumericalError: a weight is NaN or infinite.
         UnknownNameError: no such method.
 
@@ -76,6 +76,7 @@ def certify(
     if batch_size < 1:
         raise ConfigError(f"certify(batch_size={batch_size}): at least 1")
     network = read(model)
+    _require_subnormals()
     _require_semantics(network, model, semantics)
     whole = threat_set(x, threat, semantics)
     if len(y) != len(x):
@@ -154,7 +155,7 @@ def threat_set(x: GivenPoints, threat: ThreatModel, semantics: Semantics = EXACT
         raise InputTypeError(f"certify takes real floating examples and got {x.dtype}: x.float()")
     points = x.detach().cpu().double()
     low, high = threat.bounds or (-float("inf"), float("inf"))
-    if not bool(((points >= low) & (points <= high) & points.isfinite()).all()):
+    if not bool(((x >= low) & (x <= high) & x.isfinite()).all()):
         raise DomainError(
             f"certify got examples that are NaN or outside of the bounds {threat.bounds} of the "
             "data: scale them, or give the ThreatModel other bounds"
@@ -166,12 +167,14 @@ def threat_set(x: GivenPoints, threat: ThreatModel, semantics: Semantics = EXACT
         slack = 2 * unit * (points.abs() + threat.eps)
         slack = slack + margin(slack + points.abs() + threat.eps)
     ends = torch.stack([box.low - slack, box.high + slack])
-    # bounds that the dtype holds exactly are not passed by rounding
-    exact = [float(torch.tensor(end, dtype=x.dtype)) == end for end in (low, high)]
+    # bounds that both dtypes hold exactly are not passed by rounding
+    dtypes = {x.dtype, semantics.dtype or x.dtype}
+    exact = [all(float(torch.tensor(b, dtype=d)) == b for d in dtypes) for b in (low, high)]
     floor = low if exact[0] else low - 2 * unit * abs(low)
     top = high if exact[1] else high + 2 * unit * abs(high)
     ends = ends.clamp(floor, top)[:, None]
-    return Enclosure.between(ends[0], ends[1])
+    # the example itself may be a bound as its dtype rounds it
+    return Enclosure.between(torch.minimum(ends[0], points), torch.maximum(ends[1], points))
 
 
 def _ladder(methods: Sequence[str | Method]) -> list[Method]:
@@ -181,6 +184,16 @@ def _ladder(methods: Sequence[str | Method]) -> list[Method]:
         if isinstance(name, str) and name not in METHODS:
             raise UnknownNameError("method", name, METHODS)
     return [METHODS[m] if isinstance(m, str) else m for m in methods]
+
+
+def _require_subnormals() -> None:
+    """Weights are read as they are stored: execution may flush small ones to 0, a proof may not."""
+    if not bool(torch.full((), 1e-40).double()):
+        raise InputTypeError(
+            "torch.set_flush_denormal(True) reads small weights as 0, and a certificate of them "
+            "would be of another network: torch.set_flush_denormal(False) to certify. Executed "
+            "semantics cover execution with it"
+        )
 
 
 def _require_semantics(network: Network, model: nn.Module, semantics: Semantics) -> None:

@@ -32,6 +32,7 @@ class Pointwise(Step):
 
     def image(self, enclosure: Enclosure, trace: Trace) -> Enclosure:
         """The exact range of real numbers, and of squares; else of discs."""
+        enclosure = _flushed(enclosure, trace)
         if not self.record.real_on_real:
             enclosure = enclosure.as_complex()
         if enclosure.is_complex:
@@ -47,14 +48,15 @@ class Pointwise(Step):
 
     def pull(self, rows: Rows, trace: Trace) -> Rows:
         """By lines below and above the function, chosen by the sign of the coefficient."""
-        enclosure = trace.inputs[self]
+        enclosure = _flushed(trace.inputs[self], trace)
         if enclosure.is_complex or not self.record.real_on_real:
             return self._pulled_complex(rows, enclosure, trace)
-        executed = 0.0
+        found, executed = lines(self.record, enclosure), 0.0
         if trace.semantics.dtype is not None:
             executed = rounding_bound(self.record, enclosure.low, enclosure.high)
-            executed = executed * trace.semantics.unit + trace.semantics.tiny
-        return _pulled(rows, lines(self.record, enclosure), trace.images[self], executed)
+            steepest = torch.maximum(found.below.abs(), found.above.abs())
+            executed = executed * trace.semantics.unit + trace.semantics.tiny * (1 + steepest)
+        return _pulled(rows, found, trace.images[self], executed)
 
     def _pulled_complex(self, rows: Rows, enclosure: Enclosure, trace: Trace) -> Rows:
         """Through f(c) + f'(c) (z - c) on the rectangle; the rest by |f''|, for squares exactly."""
@@ -74,7 +76,7 @@ class Pointwise(Step):
         rounding = margin(bounds[0] + size * bounds[1])
         if trace.semantics.dtype is not None:
             rounding = rounding + 16 * trace.semantics.unit * (bounds[0] + size * bounds[1])
-            rounding = rounding + trace.semantics.tiny
+            rounding = rounding + 2 * trace.semantics.tiny * (1 + bounds[1])
         moduli = torch.hypot(u, v) * (1 + 1e-12)
         if self.record is get_function("square"):
             rest = u.clamp(max=0).abs() * ru**2 + u.clamp(min=0) * rv**2 + 2 * v.abs() * ru * rv
@@ -97,7 +99,7 @@ class Pointwise(Step):
         rounding = margin(bounds[0] + size * bounds[1])
         if trace.semantics.dtype is not None:
             rounding = rounding + 16 * trace.semantics.unit * (bounds[0] + size * bounds[1])
-            rounding = rounding + trace.semantics.tiny
+            rounding = rounding + 2 * trace.semantics.tiny * (1 + bounds[1])
         if self.record is get_function("square"):
             return _squares(enclosure).widened(rounding.expand(enclosure.center.shape))
         reach = slope * radius + radius * radius * bounds[2] / 2
@@ -160,7 +162,7 @@ class ThresholdStep(Step):
 
 
 class Relu(Step):
-    """max(x, 0), exact in every dtype."""
+    """max(x, 0), exact in every dtype but for what is flushed to 0."""
 
     is_affine = False
     is_monotone = True
@@ -168,8 +170,8 @@ class Relu(Step):
     def image(self, enclosure: Enclosure, trace: Trace) -> Enclosure:
         """The values at the ends."""
         _require_real(enclosure, self.name)
-        del trace
-        return Enclosure.between(enclosure.low.clamp(min=0), enclosure.high.clamp(min=0))
+        image = Enclosure.between(enclosure.low.clamp(min=0), enclosure.high.clamp(min=0))
+        return _flushed(image, trace)
 
     def pull(self, rows: Rows, trace: Trace) -> Rows:
         """The chord above; below, 0 or the identity, whichever leaves less area."""
@@ -182,7 +184,8 @@ class Relu(Step):
         below = (live | (~dead & (high > -low))).double()
         rise = rise + margin(rise + low.abs() + high.abs())
         found = Lines(below, torch.zeros_like(low), above, rise)
-        return _pulled(rows, found, trace.images[self], 0.0)
+        flushed = 0.0 if trace.semantics.dtype is None else trace.semantics.tiny
+        return _pulled(rows, found, trace.images[self], flushed)
 
 
 def _require_real(enclosure: Enclosure, name: str) -> None:
@@ -191,6 +194,11 @@ def _require_real(enclosure: Enclosure, name: str) -> None:
             f"{name} is reached by complex numbers, where certificates do not know it: put it in "
             "front of the first complex layer"
         )
+
+
+def _flushed(enclosure: Enclosure, trace: Trace) -> Enclosure:
+    """With what execution may flush to 0."""
+    return enclosure if trace.semantics.dtype is None else enclosure.widened(trace.semantics.tiny)
 
 
 def _squares(enclosure: Enclosure) -> Enclosure:
@@ -214,8 +222,8 @@ def _pulled(rows: Rows, found: Lines, image: Enclosure, executed: Tensor | float
     value = rows.value * torch.where(up, below, above)
     offset = torch.where(rows.value == 0, 0.0, rows.value * torch.where(up, floor, ceiling))
     unsure = rows.error * image.size.unsqueeze(2)
-    if isinstance(executed, Tensor):
-        unsure = unsure + moduli * executed.unsqueeze(2)
+    executed = executed.unsqueeze(2) if isinstance(executed, Tensor) else executed
+    unsure = unsure + moduli * executed
     return _collected(rows, value, offset, unsure)
 
 

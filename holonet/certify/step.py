@@ -8,7 +8,7 @@ from jaxtyping import Float64, Inexact
 from torch import Tensor, nn
 
 from holonet.certify.enclosure import Enclosure, Semantics
-from holonet.certify.rows import Rows
+from holonet.certify.rows import Rows, total
 from holonet.errors import NumericalError
 
 __all__ = ["Note", "Reshape", "Residual", "Step", "TakePart", "Trace", "stored"]
@@ -146,6 +146,7 @@ class Residual(Step):
             enclosure = enclosure.as_complex()
         center = enclosure.center + change.center
         rounding = trace.semantics.gamma(2) * (enclosure.size + change.size)
+        rounding = rounding + 3 * trace.semantics.tiny
         return Enclosure(center, enclosure.radius + change.radius).widened(rounding)
 
     def pull(self, rows: Rows, trace: Trace) -> Rows:
@@ -157,5 +158,7 @@ class Residual(Step):
             change = step.pull(change, trace)
         parts = len(trace.inputs[self].center)
         nothing = torch.zeros_like(rows.constant)
-        straight = Rows(rows.value[:parts], rows.error[:parts], nothing, nothing)
+        # both terms and the sum may be flushed to 0
+        lost = 3 * trace.semantics.tiny * total(rows.value.abs() + rows.error)
+        straight = Rows(rows.value[:parts], rows.error[:parts], nothing, lost)
         return straight.beside(change)

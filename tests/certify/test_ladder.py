@@ -205,6 +205,19 @@ def test_the_set_is_cut_with_the_bounds_and_its_center_moves():
         assert (box.contains(corner) >= 0).all()
 
 
+def test_a_bound_that_execution_rounds_is_in_the_set_with_the_example_at_it():
+    threat = ThreatModel("Linf", 0.1, (-0.7, 0.1))
+    rounded = torch.tensor([-0.7, 0.1])
+    assert float(rounded[0]) > -0.7
+    assert float(rounded[1]) > 0.1
+    for x in (rounded[None], torch.tensor([[-0.7, 0.1]], dtype=F64)):
+        for semantics in (Semantics(), Semantics(torch.float32)):
+            box = threat_set(x, threat, semantics)
+            assert (box.contains(x.double()[None]) >= 0).all()
+            if semantics.dtype is not None:
+                assert (box.contains(rounded.double()[None, None]) >= 0).all()
+
+
 def test_what_may_overflow_in_float32_is_not_certified():
     model = tnn.Sequential(tnn.Linear(2, 2), nn.Activation("square"), tnn.Linear(2, 2))
     for layer in (model[0], model[2]):
