@@ -16,7 +16,7 @@ from torch.nn import functional
 from torch.nn.grad import conv2d_input
 
 from holonet._types import OwnShape
-from holonet.certify.enclosure import EXACT, Enclosure, Semantics
+from holonet.certify.enclosure import EXACT, Ball, Enclosure, Semantics
 from holonet.certify.rows import Rows, total
 from holonet.certify.step import Step, Trace, stored
 from holonet.errors import InputTypeError
@@ -71,18 +71,35 @@ class Affine(Step):
         self._mixes_parts = mixes_parts and len(weight) == 2
 
     def image(self, enclosure: Enclosure, trace: Trace) -> Enclosure:
-        """The image of the box, exact but for rounding: for complex numbers in each part."""
-        gamma, tiny = self._gamma(trace.semantics), self._tiny(trace.semantics, enclosure)
-        spread = enclosure.radius + gamma * enclosure.size + trace.semantics.tiny
-        center = self._applied(enclosure.center, self.weight, -1)
-        radius = self._applied(spread, self.moduli, 1)
+        """The image of the box, exact but for rounding: for complex numbers in each part.
+
+        The points of a ball are within |W_i|_2 length of the image of its middle.
+        """
+        image = self._image(enclosure.center, enclosure.radius, 0.0, enclosure, trace.semantics)
+        if (ball := enclosure.ball) is None:
+            return image
+        nothing, rises = torch.zeros_like(ball.middle), self._rises(ball)
+        around = self._image(ball.middle, nothing, rises, enclosure, trace.semantics)
+        return image.cut(around)
+
+    def _image(
+        self,
+        center: Tensor,
+        radius: Tensor,
+        rise: Tensor | float,
+        enclosure: Enclosure,
+        semantics: Semantics,
+    ) -> Enclosure:
+        """Within |W| radius + rise of the value at a center, for the numbers of an enclosure."""
+        gamma, tiny, size = self._gamma(semantics), self._tiny(semantics, enclosure), enclosure.size
+        spread = radius + gamma * size + semantics.tiny
+        center = self._applied(center, self.weight, -1)
+        radius = self._applied(spread, self.moduli, 1) + rise
         if self.bias is not None and self.bias_size is not None:
             center = _added(center, self.bias)
             radius = _added(radius, tuple(gamma * size for size in self.bias_size))
-        if mixing := self._mixing(trace.semantics, len(enclosure.center)):
-            radius = radius + mixing * self._product(
-                enclosure.size.sum(0), self.moduli[0] + self.moduli[1]
-            )
+        if mixing := self._mixing(semantics, len(size)):
+            radius = radius + mixing * self._product(size.sum(0), self.moduli[0] + self.moduli[1])
             radius = radius + mixing * sum(self.bias_size or (0.0,))
         radius = radius * (1 + 2 * EXACT.gamma(self.terms[0])) + self.terms[0] * tiny
         return Enclosure(center, radius)
@@ -127,6 +144,12 @@ class Affine(Step):
     ) -> Float64[Tensor, "n *event"]:
         """W^T v on inputs of a shape, for a real matrix."""
         return self._transposed(v, self.weight[0], event)
+
+    def _rises(self, ball: Ball) -> Tensor:
+        """Of each entry of the value, for real points of a ball."""
+        ones = torch.ones_like(ball.middle[0, :1])
+        squares = (self._product(ones, w.square()) for w in self.weight)
+        return torch.stack([ball.rise(s, self.terms[0]) for s in squares])
 
     def _gamma(self, semantics: Semantics) -> float:
         return semantics.gamma(max(self.terms))

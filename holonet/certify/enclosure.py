@@ -4,16 +4,16 @@ Complex numbers are pairs of real ones, so that a complex affine map is a real o
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
-from jaxtyping import Float64
+from jaxtyping import Float64, Int64
 from torch import Tensor
 
 from holonet.errors import ConfigError, InputTypeError
 from holonet.functions.rounding import UNIT, margin
 
-__all__ = ["EXACT", "Enclosure", "Semantics"]
+__all__ = ["EXACT", "Ball", "Enclosure", "Semantics"]
 
 Parts = Float64[Tensor, "parts batch *event"]
 
@@ -88,6 +88,33 @@ def _gamma(terms: int, unit: float) -> float:
 
 
 @dataclass(frozen=True, eq=False)
+class Ball:
+    """The points whose Euclidean distance from a middle is at most a length, for each example.
+
+    Args:
+        middle: (parts, batch, *event).
+        length: infinite where nothing is known.
+    """
+
+    middle: Parts
+    length: Float64[Tensor, "batch"]
+
+    def rise(
+        self, squares: Float64[Tensor, "forms *shape"], terms: int
+    ) -> Float64[Tensor, "batch *shape"]:
+        """The largest w . (x - middle) of forms w, given the sums of the squares of their entries.
+
+        It is |w|_2 length. The relative error of the sums is left to the caller.
+
+        Args:
+            squares: one for all examples, or one for each.
+            terms: how many squares were summed; those that underflowed are paid here.
+        """
+        norm = squares.sqrt() + terms * _UNDERFLOW**0.5
+        return norm * self.length.view(-1, *[1] * (squares.ndim - 1))
+
+
+@dataclass(frozen=True, eq=False)
 class Enclosure:
     """The points x with |x - center| <= radius in every entry, for each example of a batch.
 
@@ -95,10 +122,13 @@ class Enclosure:
         center, radius: (parts, batch, *event); one part for real numbers, the real and the
             imaginary one for complex numbers. Where nothing is known the radius is infinite and
             the center 0.
+        ball: the points lie in it as well. Layers that do not know what to do with it leave it
+            out, which makes the set larger.
     """
 
     center: Parts
     radius: Parts
+    ball: Ball | None = None
 
     def __post_init__(self) -> None:
         unknown = ~(self.center.isfinite() & self.radius.isfinite())
@@ -133,6 +163,17 @@ class Enclosure:
         """Whether there are two parts."""
         return len(self.center) == 2
 
+    def at(self, index: Int64[Tensor, "some"]) -> "Enclosure":
+        """Those examples of the batch."""
+        ball = self.ball and Ball(self.ball.middle[:, index], self.ball.length[index])
+        return Enclosure(self.center[:, index], self.radius[:, index], ball)
+
+    def cut(self, other: "Enclosure") -> "Enclosure":
+        """The box of the points that are in both boxes."""
+        return Enclosure.between(
+            torch.maximum(self.low, other.low), torch.minimum(self.high, other.high)
+        )
+
     def widened(self, amount: Parts | float) -> "Enclosure":
         """With a radius that is larger by an amount >= 0."""
         radius = self.radius + amount
@@ -140,7 +181,11 @@ class Enclosure:
 
     def where_known(self, largest: float) -> "Enclosure":
         """With nothing known of entries that may pass a size."""
-        return Enclosure(self.center, self.radius.masked_fill(self.size > largest, math.inf))
+        unknown, ball = self.size > largest, self.ball
+        if ball is not None:
+            lost = unknown.any(0).flatten(1).any(1)
+            ball = replace(ball, length=ball.length.masked_fill(lost, math.inf))
+        return Enclosure(self.center, self.radius.masked_fill(unknown, math.inf), ball)
 
     def as_complex(self) -> "Enclosure":
         """With an imaginary part of 0 where there was none."""

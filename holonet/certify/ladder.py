@@ -1,6 +1,7 @@
 """Certify examples by methods tried in turn, each on those that are still open."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import torch
 from torch import nn
@@ -9,7 +10,7 @@ from holonet._arguments import checked
 from holonet._cache import module_digest, tensor_digest
 from holonet._types import GivenLabels, GivenPoints
 from holonet.certify.certificate import Certificate
-from holonet.certify.enclosure import EXACT, Enclosure, Semantics
+from holonet.certify.enclosure import EXACT, Ball, Enclosure, Semantics
 from holonet.certify.methods import INTERVALS, TANGENTS, Method
 from holonet.certify.network import Network, read
 from holonet.certify.second_order import SECOND_ORDER
@@ -46,7 +47,7 @@ def certify(
         model: a chain of known layers (`certify.read`).
         x: real examples, inside of the bounds of the threat.
         y: their classes.
-        threat: of norm Linf.
+        threat: of norm Linf or L2; second_order and splits know Linf alone.
         methods: names in `METHODS`, or methods such as `replace(METHODS["splits"], nodes=500)`,
             tried in this order.
         semantics: exact arithmetic, or what a dtype may return.
@@ -56,7 +57,7 @@ def certify(
         bounds. They do not grow with eps.
 
     Raises:
-        ConfigError: another norm, no method, or a batch size below 1.
+        ConfigError: a norm that a method does not know, no method, or a batch size below 1.
         DomainError: an example is NaN or outside of the bounds of the data, or a class that the
             model does not have.
         InputTypeError: a layer that certificates do not know, complex or integer examples, or
@@ -72,13 +73,13 @@ def certify(
         >>> proof.holds, round(proof.margin, 5)
         (True, 0.4)
     """
-    ladder = _ladder(methods)
+    whole = threat_set(x, threat, semantics)
+    ladder = _ladder(methods, threat)
     if batch_size < 1:
         raise ConfigError(f"certify(batch_size={batch_size}): at least 1")
     network = read(model)
     _require_subnormals()
     _require_semantics(network, model, semantics)
-    whole = threat_set(x, threat, semantics)
     if len(y) != len(x):
         raise ShapeError(f"certify got {len(x)} examples and {len(y)} labels")
     weights, labels = module_digest(model), y.detach().cpu().long()
@@ -87,8 +88,9 @@ def certify(
         best: dict[int, Certificate] = {}
         remaining = index
         for method in ladder:
-            box = Enclosure(whole.center[:, remaining], whole.radius[:, remaining])
-            margins, notes, witnesses = method.margins(network, box, labels[remaining], semantics)
+            margins, notes, witnesses = method.margins(
+                network, whole.at(remaining), labels[remaining], semantics
+            )
             margins.scatter_(1, labels[remaining, None], float("inf"))
             for row, i in enumerate(remaining.tolist()):
                 new = Certificate(
@@ -127,6 +129,8 @@ def methods_for(model: nn.Module, x: GivenPoints, y: GivenLabels, threat: Threat
     """
     point = threat.scaled(0.0)
     certify(model, x, y, point, ["intervals"])
+    if threat.norm not in SECOND_ORDER.norms:
+        return ["intervals", "tangents"]
     try:
         certify(model, x, y, point, ["second_order"])
     except InputTypeError:
@@ -138,10 +142,11 @@ def methods_for(model: nn.Module, x: GivenPoints, y: GivenLabels, threat: Threat
 def threat_set(x: GivenPoints, threat: ThreatModel, semantics: Semantics = EXACT) -> Enclosure:
     """The threat set about each example, with what its dtype and the model's round it to.
 
-    The ball is cut with the bounds of the data, and the center is that of what is left.
+    The ball is cut with the bounds of the data, and the center is that of what is left. An l_2
+    ball is in the enclosure beside its box.
 
     Raises:
-        ConfigError: the norm is not Linf.
+        ConfigError: the norm is neither Linf nor L2.
         DomainError: an example is NaN or outside of the bounds.
         InputTypeError: complex or integer examples.
 
@@ -149,8 +154,8 @@ def threat_set(x: GivenPoints, threat: ThreatModel, semantics: Semantics = EXACT
         >>> threat_set(torch.tensor([[0.05]]), ThreatModel("Linf", 0.1)).center.round(decimals=6)
         tensor([[[0.0750]]], dtype=torch.float64)
     """
-    if threat.norm != "Linf":
-        raise ConfigError(f"certificates are for norm 'Linf', not {threat.norm!r}")
+    if threat.norm not in ("Linf", "L2"):
+        raise ConfigError(f"certificates are for norms 'Linf' and 'L2', not {threat.norm!r}")
     if not x.is_floating_point():
         raise InputTypeError(f"certify takes real floating examples and got {x.dtype}: x.float()")
     points = x.detach().cpu().double()
@@ -160,13 +165,20 @@ def threat_set(x: GivenPoints, threat: ThreatModel, semantics: Semantics = EXACT
             f"certify got examples that are NaN or outside of the bounds {threat.bounds} of the "
             "data: scale them, or give the ThreatModel other bounds"
         )
-    box = threat.image([], points)
     unit = torch.finfo(x.dtype).eps / 2 + semantics.unit
-    slack = semantics.unit * points.abs()
-    if threat.eps:
+    reach = semantics.unit * points.abs()
+    ball = None
+    if threat.norm == "L2" and threat.eps:
+        size = points.flatten(1).norm(dim=1) * (1 + EXACT.gamma(points[0].numel() + 8))
+        # a projection in the dtype rounds a norm, a quotient, a product and a sum
+        length = threat.eps + 8 * unit * (size + threat.eps)
+        length = length + margin(length)
+        ball = Ball(points[None], length)
+        reach = length.view(-1, *[1] * (points.ndim - 1)).expand(points.shape)
+    elif threat.eps:
         slack = 2 * unit * (points.abs() + threat.eps)
-        slack = slack + margin(slack + points.abs() + threat.eps)
-    ends = torch.stack([box.low - slack, box.high + slack])
+        reach = threat.eps + slack + margin(slack + points.abs() + threat.eps)
+    ends = torch.stack([points - reach, points + reach])
     # bounds that both dtypes hold exactly are not passed by rounding
     dtypes = {x.dtype, semantics.dtype or x.dtype}
     exact = [all(float(torch.tensor(b, dtype=d)) == b for d in dtypes) for b in (low, high)]
@@ -174,16 +186,21 @@ def threat_set(x: GivenPoints, threat: ThreatModel, semantics: Semantics = EXACT
     top = high if exact[1] else high + 2 * unit * abs(high)
     ends = ends.clamp(floor, top)[:, None]
     # the example itself may be a bound as its dtype rounds it
-    return Enclosure.between(torch.minimum(ends[0], points), torch.maximum(ends[1], points))
+    box = Enclosure.between(torch.minimum(ends[0], points), torch.maximum(ends[1], points))
+    return replace(box, ball=ball)
 
 
-def _ladder(methods: Sequence[str | Method]) -> list[Method]:
+def _ladder(methods: Sequence[str | Method], threat: ThreatModel) -> list[Method]:
     if not methods:
         raise ConfigError(f"certify(methods=()): choose from {', '.join(METHODS)}")
     for name in methods:
         if isinstance(name, str) and name not in METHODS:
             raise UnknownNameError("method", name, METHODS)
-    return [METHODS[m] if isinstance(m, str) else m for m in methods]
+    ladder = [METHODS[m] if isinstance(m, str) else m for m in methods]
+    if other := [m.name for m in ladder if threat.norm not in m.norms]:
+        known = ", ".join(name for name, m in METHODS.items() if threat.norm in m.norms)
+        raise ConfigError(f"{other[0]} does not know the norm {threat.norm!r}: choose from {known}")
+    return ladder
 
 
 def _require_subnormals() -> None:

@@ -4,7 +4,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from jaxtyping import Bool, Float64
@@ -31,6 +31,9 @@ class Method(ABC):
         theorem: that makes it a bound.
         hypotheses: what is checked on the way.
     """
+
+    norms: ClassVar[tuple[str, ...]] = ("Linf",)
+    """Of the threats that the method knows."""
 
     name: str
     theorem: str
@@ -81,6 +84,8 @@ class LinearForms(Method):
         to_front: whether forms are pulled to the image of the set in front of the first layer that
             is not monotone; otherwise through the affine layers at the end alone.
     """
+
+    norms: ClassVar[tuple[str, ...]] = ("Linf", "L2")
 
     to_front: bool
 

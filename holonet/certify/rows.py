@@ -65,12 +65,25 @@ class Rows:
 
     def lower(self, enclosure: Enclosure) -> Bounds:
         """The least value on the enclosure, rounded down; -infinity where nothing is known."""
-        count = math.prod(self.value.shape[3:]) * len(self.value)
-        gamma = EXACT.gamma(count + 8)
+        terms = math.prod(self.value.shape[3:]) * len(self.value)
+        gamma = EXACT.gamma(terms + 8)
         center, radius = (part.unsqueeze(2) for part in (enclosure.center, enclosure.radius))
         moduli = self.value.abs()
+        unsure = self.error + gamma * moduli
+        spread = total(moduli * radius + unsure * (center.abs() + radius))
+        least = self._least(center, spread, gamma)
+        if (ball := enclosure.ball) is None:
+            return least
+        # |(w + e) . (x - m)| <= (|w|_2 + |e|_2) length
+        rise = ball.rise(total(self.value.square()), terms)
+        rise = rise + ball.rise(total(self.error.square()), terms)
+        middle = ball.middle.unsqueeze(2)
+        spread = rise + total(unsure * middle.abs())
+        return torch.maximum(least, self._least(middle, spread, gamma))
+
+    def _least(self, center: Tensor, spread: Bounds, gamma: float) -> Bounds:
+        """The value at a center less a spread, rounded down."""
         middle = total(self.value * center)
-        spread = total(moduli * radius + (self.error + gamma * moduli) * (center.abs() + radius))
         least = self.constant + middle - (spread * (1 + gamma) + self.slack)
         least = least - margin(self.constant) - margin(middle) - margin(spread + self.slack)
         return torch.where(least.isnan(), -math.inf, least)

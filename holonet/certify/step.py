@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Float64, Inexact
 from torch import Tensor, nn
 
-from holonet.certify.enclosure import Enclosure, Semantics
+from holonet.certify.enclosure import Ball, Enclosure, Semantics
 from holonet.certify.rows import Rows, total
 from holonet.errors import NumericalError
 
@@ -91,11 +91,15 @@ class Reshape(Step):
     def image(self, enclosure: Enclosure, trace: Trace) -> Enclosure:
         """Each part by itself."""
         del trace
-        parts = (
-            torch.stack([self.module(part) for part in side])
-            for side in (enclosure.center, enclosure.radius)
+        ball = enclosure.ball
+        return Enclosure(
+            self._shaped(enclosure.center),
+            self._shaped(enclosure.radius),
+            ball and Ball(self._shaped(ball.middle), ball.length),
         )
-        return Enclosure(*parts)
+
+    def _shaped(self, parts: Tensor) -> Tensor:
+        return torch.stack([self.module(part) for part in parts])
 
     def pull(self, rows: Rows, trace: Trace) -> Rows:
         """The shape in front."""

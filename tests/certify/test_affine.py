@@ -8,6 +8,7 @@ from cases import each
 from holonet import nn
 from holonet.certify import EXACT, Enclosure, Semantics
 from holonet.certify.affine import Affine, convolution, linear, mean_pooling, normalizer
+from holonet.certify.enclosure import Ball
 from holonet.certify.rows import Rows
 from holonet.certify.step import Trace
 from holonet.errors import InputTypeError
@@ -136,3 +137,33 @@ def test_the_three_products_of_a_complex_convolution_lie_inside(monkeypatch):
         assert form.lower(x).item() <= -executed.transpose(0, 1).flatten()[index]
     monkeypatch.setattr(Affine, "_mixing", lambda *_: 0.0)  # planted: as if four were formed
     assert (step.forward(x, trace).contains(executed) < 0).any()
+
+
+@each(("layer", "make", "shape"), CASES, ids=str)
+def test_the_image_of_a_ball_holds_it_and_is_reached_in_every_entry(layer, make, shape):
+    torch.manual_seed(1)
+    if getattr(layer, "bias", None) is not None:
+        torch.nn.init.normal_(layer.bias)
+    step, trace = make("layer", layer), Trace(Semantics(F64))
+    middle, length = torch.randn(1, 2, *shape, dtype=F64), torch.tensor([0.7, 1e-6], dtype=F64)
+    reach = length.view(1, 2, *[1] * len(shape)).expand(middle.shape)
+    ball = Ball(middle, length)
+    image = step.forward(Enclosure(middle, reach, ball), trace)
+    assert image.ball is None
+    for _ in range(20):
+        points = torch.randn(middle.shape, dtype=F64)
+        size = points.flatten(2).norm(dim=2).view(1, 2, *[1] * len(shape))
+        points = middle + points * reach / size
+        assert (image.contains(value(layer, points)) >= 0).all()
+    entries = Rows.entries(image.center.shape, torch.arange(image.center[:, 0].numel()), 1.0)
+    form = step.pull(entries, trace)
+    slope = form.value[0]  # of real points
+    size = slope.flatten(2).norm(dim=2).view(*slope.shape[:2], *[1] * len(shape))
+    lowest = middle[0][:, None] - reach[0][:, None] * slope / size
+    ends = image.low.transpose(0, 1).flatten(1)
+    lower = form.lower(trace.inputs[step])
+    for k in range(slope.shape[1]):
+        least = value(layer, lowest[None, :, k]).transpose(0, 1).flatten(1)[:, k]
+        assert torch.allclose(least, ends[:, k], rtol=1e-12, atol=1e-12)
+        assert torch.allclose(least, lower[:, k], rtol=1e-12, atol=1e-12)
+        assert (torch.maximum(ends[:, k], lower[:, k]) <= least).all()

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from holonet.certify import EXACT, Enclosure, Semantics
+from holonet.certify.enclosure import Ball
 from holonet.errors import ConfigError, InputTypeError
 
 seeds = st.integers(0, 2**32)
@@ -80,3 +81,25 @@ def test_gamma_bounds_the_error_of_sums_in_the_dtype():
 def test_other_dtypes_are_refused(dtype):
     with pytest.raises(InputTypeError, match="exact arithmetic"):
         Semantics(dtype)
+
+
+def test_a_ball_goes_with_its_examples_and_is_lost_where_a_number_may_overflow():
+    center = torch.arange(6.0).view(1, 3, 2).double()
+    ball = Ball(center, torch.tensor([1.0, 2.0, 3.0]).double())
+    box = Enclosure(center, torch.ones_like(center), ball)
+    some = box.at(torch.tensor([2, 0]))
+    assert some.center.tolist() == some.ball.middle.tolist() == [[[4, 5], [0, 1]]]
+    assert some.ball.length.tolist() == [3, 1]
+    assert box.where_known(5.0).ball.length.tolist() == [1, 2, math.inf]
+    assert box.widened(1.0).ball is None
+    assert Enclosure(center, torch.ones_like(center)).at(torch.tensor([1])).ball is None
+
+
+def test_the_cut_of_two_boxes_is_what_is_in_both():
+    first = Enclosure(torch.tensor([[[0.0, 1.0]]]).double(), torch.tensor([[[2.0, 1.0]]]).double())
+    second = Enclosure(
+        torch.tensor([[[3.0, 0.0]]]).double(), torch.tensor([[[2.0, math.inf]]]).double()
+    )
+    cut = first.cut(second)
+    ends = torch.cat([cut.low, cut.high]).flatten()
+    assert torch.allclose(ends, torch.tensor([1.0, 0.0, 2.0, 2.0]).double(), atol=1e-14)

@@ -4,13 +4,23 @@ import math
 
 import pytest
 import torch
-from enclosed import F64, excess, linf, margins, networks, worst_in_fractions
+from enclosed import (
+    F64,
+    excess,
+    l2,
+    linf,
+    margins,
+    networks,
+    on_sphere,
+    quartics,
+    worst_in_fractions,
+)
 from torch import nn as tnn
 
 from cases import each
 from holonet import nn
 from holonet.attacks import pgd
-from holonet.certify import Semantics, certify, threat_set
+from holonet.certify import Semantics, certify, methods_for, threat_set
 from holonet.errors import (
     ConfigError,
     DomainError,
@@ -122,7 +132,12 @@ def test_methods_are_tried_in_turn_and_stop_at_the_first_success():
 @each(
     ("change", "error", "match"),
     [
-        ({"threat": ThreatModel("L2", 0.1)}, ConfigError, "Linf"),
+        ({"threat": ThreatModel("L1", 0.1)}, ConfigError, "'Linf' and 'L2'"),
+        (
+            {"threat": l2(0.1), "methods": ["intervals", "splits"]},
+            ConfigError,
+            "splits .* 'L2': choose from intervals, tang",
+        ),
         ({"methods": []}, ConfigError, "intervals"),
         ({"methods": ["magic"]}, UnknownNameError, "magic"),
         ({"batch_size": 0}, ConfigError, "batch_size"),
@@ -244,3 +259,83 @@ def test_attacks_find_no_margin_below_its_bound(name):
         for method in METHODS:
             worst, _ = excess(model, x, y, linf(eps), [method], Semantics(F64), points=points)
             assert worst <= 0
+
+
+ROUND = ("real square", "complex square", "relu", "threshold", "affine", "norm and residual")
+ROUND += ("torch's convolution",)
+
+
+@each("name", ROUND)
+def test_no_margin_on_an_l2_sphere_is_below_its_bound_in_double_precision(name):
+    model, shape = networks()[name]
+    x, y = torch.rand(5, *shape, dtype=F64), torch.tensor([0, 1, 2, 0, 1])
+    for eps in (1e-12, 1e-3, 0.3, 10.0):
+        threat = l2(eps, None) if eps > 1 else l2(eps)
+        points = on_sphere(x, threat, 40)
+        for method in METHODS:
+            worst, proofs = excess(model, x, y, threat, [method], Semantics(F64), points=points)
+            assert worst <= 0, (eps, method)
+            assert all(math.isfinite(p.margin) for p in proofs) or eps > 1
+
+
+@pytest.mark.filterwarnings("ignore::holonet.errors.AttackWarning")
+@each("name", ROUND)
+def test_no_executed_float32_margin_on_an_l2_sphere_is_below_its_bound(name):
+    model, shape = networks(single=True)[name]
+    x, y = torch.rand(5, *shape), torch.tensor([0, 1, 2, 0, 1])
+    for eps in (1e-7, 0.1):
+        threat = l2(eps)
+        attacked = pgd(model, x, y, threat, steps=5, alpha=eps).x_adv[None]
+        points = torch.cat([on_sphere(x, threat, 40), attacked])
+        for method in METHODS:
+            single = Semantics(torch.float32)
+            worst, _ = excess(model, x, y, threat, [method], single, points=points)
+            assert worst <= 0, (eps, method)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_affine_margins_on_l2_balls_are_exact_up_to_rounding(method):
+    model = nn.HolomorphicClassifier(
+        nn.Sequential(nn.Flatten(), nn.Linear(4, 3, dtype=torch.complex128))
+    )
+    x, y = torch.rand(4, 2, 2, dtype=F64), torch.tensor([0, 1, 2, 0])
+    weight = model.backbone[1].weight.detach().real
+    for eps in (1e-9, 0.2, 10.0):
+        proofs = certify(model, x, y, l2(eps, None), [method])
+        clean = margins(model, x[None], y)[0]
+        for proof, label, margin in zip(proofs, y, clean, strict=True):
+            for k in {0, 1, 2} - {int(label)}:
+                exact = margin[k] - eps * (weight[label] - weight[k]).norm()
+                assert exact - 1e-13 * (1 + eps) <= proof.margins[k] <= exact
+
+
+@each("name", ROUND)
+def test_bounds_on_l2_balls_are_not_below_those_on_their_boxes(name):
+    model, shape = networks()[name]
+    x, y = torch.rand(4, *shape, dtype=F64), torch.tensor([0, 1, 2, 0])
+    for method in METHODS:
+        ball, box = (certify(model, x, y, make(0.01), [method]) for make in (l2, linf))
+        for one, other in zip(ball, box, strict=True):
+            assert one.margin >= other.margin - 1e-9 * (1 + abs(other.margin))
+        if name != "threshold":  # behind which the box alone is known
+            assert sum(p.margin for p in ball) > sum(p.margin for p in box) + 1e-3
+
+
+def test_points_that_float32_moves_out_of_an_l2_ball_are_in_the_set():
+    for size, eps in ((784, 1.0), (784, 1e-5), (20000, 0.1), (3, 1e-3)):
+        x = torch.rand(4, size)
+        for bounds in ((0.0, 1.0), None):
+            threat = l2(eps, bounds)
+            ball = threat_set(x, threat).ball
+            points = on_sphere(x, threat, 6).double()
+            far = (points - ball.middle[0]).norm(dim=2)
+            assert (far <= ball.length).all()
+            assert (far.amax(0) > 0.99 * eps).all()
+            assert (ball.length < eps + 1e-6 * (eps + size**0.5)).all()
+
+
+def test_methods_for_l2_balls_are_intervals_and_tangents():
+    x, y = torch.rand(1, 6, dtype=F64), torch.tensor([0])
+    model = quartics()["dense"][0]
+    assert methods_for(model, x, y, l2(0.1)) == ["intervals", "tangents"]
+    assert methods_for(model, x, y, linf(0.1)) == ["intervals", "second_order", "splits"]

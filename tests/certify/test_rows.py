@@ -3,9 +3,11 @@
 import math
 from fractions import Fraction
 
+import mpmath
 import torch
 
 from holonet.certify import Enclosure
+from holonet.certify.enclosure import Ball
 from holonet.certify.rows import Rows
 
 F64 = torch.float64
@@ -72,3 +74,39 @@ def test_forms_of_entries_are_the_entries_with_a_sign():
         assert torch.equal(
             Rows.entries(x.shape, torch.tensor([3, 6]), sign).lower(box), rows.lower(box)[:, [3, 6]]
         )
+
+
+def test_the_lower_bound_on_a_ball_is_just_below_the_least_value_of_a_form():
+    torch.manual_seed(0)
+    value, error = torch.randn(1, 3, 4, 6, dtype=F64), 1e-3 * torch.rand(1, 3, 4, 6, dtype=F64)
+    numbers = torch.zeros(3, 4, dtype=F64)
+    middle, length = torch.randn(1, 3, 6, dtype=F64), torch.tensor([2.0, 1e-9, 0.0], dtype=F64)
+    everything = torch.full_like(middle, 9.0)
+    box = Enclosure(middle, everything, Ball(middle, length))
+    for given in (torch.zeros_like(error), error):
+        lower = Rows(value, given, numbers, numbers).lower(box)
+        with mpmath.workdps(40):
+            for i in range(3):
+                for k in range(4):
+                    w, e, m = (
+                        [mpmath.mpf(v) for v in part[0, i].flatten().tolist()]
+                        for part in (value[:, :, k], given[:, :, k], middle)
+                    )
+                    inside = mpmath.fdot(w, m) - mpmath.mpf(length[i].item()) * mpmath.norm(w)
+                    worst = [a - mpmath.sign(n) * b for a, b, n in zip(w, e, m, strict=True)]
+                    least = mpmath.fdot(worst, m) - mpmath.mpf(length[i].item()) * mpmath.norm(
+                        worst
+                    )
+                    assert lower[i, k].item() <= least
+                    assert inside - lower[i, k].item() < (1e-13 if not given.any() else 0.1)
+    narrow = Enclosure(middle, everything / 1e9, Ball(middle, length))
+    assert (Rows(value, error, numbers, numbers).lower(narrow)[0] > lower[0]).all()
+
+
+def test_squares_that_underflow_are_paid_on_a_ball():
+    value = torch.full((1, 1, 1, 4), 1e-170, dtype=F64)
+    numbers, middle = torch.zeros(1, 1, dtype=F64), torch.zeros(1, 1, 4, dtype=F64)
+    length = torch.tensor([1e160], dtype=F64)
+    box = Enclosure(middle, torch.full_like(middle, 1e300), Ball(middle, length))
+    lower = Rows(value, torch.zeros_like(value), numbers, numbers).lower(box)
+    assert lower.item() <= -2e-10

@@ -7,6 +7,7 @@ import torch
 from torch import nn as tnn
 
 from holonet.certify import EXACT, Enclosure
+from holonet.certify.enclosure import Ball
 from holonet.certify.rows import Rows
 from holonet.certify.step import Reshape, Residual, TakePart, Trace, stored
 from holonet.errors import NumericalError
@@ -34,6 +35,16 @@ def test_a_reshape_keeps_every_entry_forward_and_backward():
     given, pulled = form(step, image, trace)
     assert pulled.value.shape == (2, 2, 4, 3, 4, 5)
     assert torch.allclose(pulled.lower(x), given.lower(image))
+
+
+def test_a_reshape_keeps_a_ball_and_other_steps_leave_it_out():
+    x = box(2, 3, 4)
+    ball = Ball(x.center, torch.tensor([1.0, 2.0], dtype=F64))
+    x = Enclosure(x.center, x.radius, ball)
+    image = Reshape("flat", tnn.Flatten()).forward(x, Trace(EXACT))
+    assert torch.equal(image.ball.middle, image.center)
+    assert torch.equal(image.ball.length, ball.length)
+    assert TakePart("readout", 0).forward(x, Trace(EXACT)).ball is None
 
 
 @pytest.mark.parametrize("part", [0, 1])

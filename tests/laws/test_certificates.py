@@ -3,6 +3,7 @@
 import importlib
 import math
 from dataclasses import replace
+from types import SimpleNamespace
 
 import mpmath
 import pytest
@@ -11,8 +12,10 @@ from enclosed import (
     F64,
     descended,
     excess,
+    l2,
     linf,
     networks,
+    on_sphere,
     quartics,
     sampled,
     worst_in_fractions,
@@ -163,6 +166,39 @@ def test_planted_singularities_of_another_record_are_found_by_the_note():
     )[0]
     assert not proof.holds
     assert proof.notes
+
+
+def worst_on_sphere(method):
+    """A bound on an l_2 ball minus a margin on its sphere, at most, as executed in float32."""
+    torch.manual_seed(0)
+    model, _ = networks(single=True)["affine"]
+    x, y = 0.2 + 0.6 * torch.rand(20, 4), torch.arange(20) % 3
+    found = -math.inf
+    for eps in (1e-6, 0.1):
+        points = on_sphere(x, l2(eps), 300)
+        single = Semantics(torch.float32)
+        found = max(found, excess(model, x, y, l2(eps), [method], single, points=points)[0])
+    return found
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_planted_dual_norm_of_an_l1_ball_is_found_on_the_sphere(method, monkeypatch):
+    assert worst_on_sphere(method) <= 0
+    true = enclosure.Ball.rise
+
+    def largest_entry(self, squares, terms):
+        return true(self, squares / 4, 0)  # the networks have four inputs
+
+    monkeypatch.setattr(enclosure.Ball, "rise", largest_entry)
+    assert worst_on_sphere(method) > 0
+
+
+def test_planted_length_without_rounding_is_found_in_float32(monkeypatch):
+    x = torch.rand(8, 784)
+    far = (on_sphere(x, l2(1e-3), 4).double() - x.double()).norm(dim=2)
+    assert (far <= ladder.threat_set(x, l2(1e-3)).ball.length).all()
+    monkeypatch.setattr(torch, "finfo", lambda dtype: SimpleNamespace(eps=0.0))
+    assert (far > ladder.threat_set(x, l2(1e-3)).ball.length).any()
 
 
 def worst_of_descent(name, method, eps, seeds=3):

@@ -151,6 +151,15 @@ def sampled(x, threat, count, semantics=EXACT):
     return torch.minimum(torch.maximum(low + share * (high - low), low), high)
 
 
+def on_sphere(x, threat, count):
+    """Projections of far points in random directions, some along few entries (count, batch, ...)."""
+    step = torch.randn(count, *x.shape, dtype=x.dtype)
+    step[::3] *= torch.rand(step[::3].shape) < 0.3
+    repeated = x.repeat(count, *[1] * (x.ndim - 1))
+    points = threat.project(repeated + 1e4 * threat.eps * step.flatten(0, 1), repeated)
+    return points.unflatten(0, step.shape[:2])
+
+
 def descended(model, x, y, threat, points, steps=15):
     """The least margins (batch, classes) that signed gradient steps find from points."""
     low, high = (x - threat.eps).clamp(0, 1), (x + threat.eps).clamp(0, 1)
@@ -185,6 +194,10 @@ def excess(model, x, y, threat, methods, semantics=EXACT, count=200, points=None
     found = margins(model, points, y)
     above = torch.where(bounds == -torch.inf, bounds, bounds - found)  # what may overflow has none
     return above.amax().item(), proofs
+
+
+def l2(eps, bounds=(0.0, 1.0)):
+    return ThreatModel("L2", eps, bounds)
 
 
 def linf(eps, bounds=(0.0, 1.0)):
