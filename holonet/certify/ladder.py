@@ -1,5 +1,6 @@
 """Certify examples by methods tried in turn, each on those that are still open."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
@@ -169,7 +170,7 @@ def threat_set(x: GivenPoints, threat: ThreatModel, semantics: Semantics = EXACT
     reach = semantics.unit * points.abs()
     ball = None
     if threat.norm == "L2" and threat.eps:
-        size = points.flatten(1).norm(dim=1) * (1 + EXACT.gamma(points[0].numel() + 8))
+        size = points.flatten(1).norm(dim=1) * (1 + EXACT.gamma(math.prod(points.shape[1:]) + 8))
         # a projection in the dtype rounds a norm, a quotient, a product and a sum
         length = threat.eps + 8 * unit * (size + threat.eps)
         length = length + margin(length)

@@ -16,8 +16,15 @@ from rich.table import Table
 from holonet._files import write_atomically
 from holonet._progress import progress_bar
 from holonet._provenance import provenance
-from holonet.attacks import ThreatModel
-from holonet.certify import EXACT, METHODS, Semantics, certify_recorded, methods_for, read
+from holonet.certify import (
+    EXACT,
+    METHODS,
+    Semantics,
+    certify,
+    certify_recorded,
+    methods_for,
+    read,
+)
 from holonet.certify.splits import Splits
 from holonet.cli.attack import (
     BATCH,
@@ -26,6 +33,7 @@ from holonet.cli.attack import (
     percent,
     save_picture,
     threat_of,
+    threats_of,
 )
 from holonet.cli.options import (
     ExamplesOption,
@@ -37,6 +45,7 @@ from holonet.cli.options import (
     StepsOption,
     count,
     digits,
+    norm_named,
     parse_numbers,
 )
 from holonet.cli.terminal import literal, say, show
@@ -57,7 +66,8 @@ class Meaning(StrEnum):
 
 def certify_run(
     run_dir: RunOption = Path("runs/latest"),
-    eps: Annotated[str, typer.Option(help="Radii in l_inf, such as 0.05,0.1.")] = "0.1",
+    eps: Annotated[str, typer.Option(help="Radii, such as 0.05,0.1.")] = "0.1",
+    norm: Annotated[str, typer.Option(help="Linf or L2.", callback=norm_named)] = "Linf",
     names: Annotated[
         str,
         typer.Option(
@@ -82,18 +92,19 @@ def certify_run(
     other_data: OtherDataFlag = False,
     as_json: JsonFlag = False,
 ) -> None:
-    """Prove the class of test examples on whole l_inf balls, with Wilson intervals at 95%.
+    """Prove the class of test examples on whole balls, with Wilson intervals at 95%.
 
     Certified accuracy is a lower bound of robust accuracy, accuracy under an attack an upper one.
-    Each example has a line in certificates/Linf-<eps>.jsonl in the run folder, the numbers are in
+    Each example has a line in certificates/<norm>-<eps>.jsonl in the run folder, the numbers are in
     certification.json, and a picture is beside it; an interrupted call resumes there. Splits are
     for those examples that the attack leaves, the cheaper methods for all. To be certified and
     broken is an alarm.
 
     [dim]holonet certify --run-dir runs/mnist --eps 0.1,0.2[/dim]
+    [dim]holonet certify --run-dir runs/mnist --norm L2 --eps 0.5,1[/dim]
     [dim]holonet certify --run-dir runs/mnist --methods intervals --semantics exact[/dim]
     """
-    threats = [ThreatModel("Linf", radius, None) for radius in parse_numbers(eps, "--eps")]
+    threats = threats_of(norm, parse_numbers(eps, "--eps"))
     wanted = [name.strip().replace("-", "_") for name in names.split(",")]
     for name in wanted:
         if name not in METHODS and name != "auto":
@@ -112,6 +123,7 @@ def certify_run(
         wanted = methods_for(network, x[:1], y[:1], threat)
     ladder = [METHODS[name] for name in wanted]
     ladder = [replace(m, nodes=nodes) if isinstance(m, Splits) else m for m in ladder]
+    certify(network, x[:1], y[:1], threat.scaled(0.0), ladder)  # refused before the attack
     dtypes = read(network).dtypes
     executed = Semantics(torch.float64 if dtypes == {torch.float64} else torch.float32)
     meaning = EXACT if semantics is Meaning.EXACT else executed
@@ -142,7 +154,7 @@ def certify_run(
                 report.threat,
                 ladder,
                 meaning,
-                run_dir / "certificates" / f"Linf-{radius}.jsonl",
+                run_dir / "certificates" / f"{threat.norm}-{radius}.jsonl",
                 ~report.robust_mask.cpu(),
                 functools.partial(bar.advance, proving),
             )
@@ -150,7 +162,7 @@ def certify_run(
     result = {
         "run": str(run_dir),
         "data": {"name": dataset.name, "fingerprint": dataset.fingerprint()},
-        "norm": "Linf",
+        "norm": threat.norm,
         "bounds": threat.bounds,
         "methods": wanted,
         "nodes": nodes,
@@ -164,7 +176,7 @@ def certify_run(
     if as_json:
         typer.echo(json.dumps(result))
         return
-    show(_table(rows, f"{meaning} semantics, {', '.join(wanted)}"))
+    show(_table(rows, f"{threat.norm}, {meaning} semantics, {', '.join(wanted)}"))
     say(box_of(threat, reports))
     for row in rows:
         if row["contradictions"]:

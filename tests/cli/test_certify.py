@@ -93,6 +93,20 @@ def test_certified_is_at_most_attacked_at_most_clean(squares: Path) -> None:
     assert found["curve"][0]["certified"]["correct"] > 0
 
 
+def test_l2_balls_have_records_of_their_own(squares: Path) -> None:
+    found = certified(squares, *QUICK, "--norm", "l2", "--eps", "0.02,0.1")
+    assert found["norm"] == "L2"
+    assert found["methods"] == ["intervals", "tangents"]
+    small, _ = found["curve"]
+    box = certified(squares, *QUICK, "--methods", "intervals,tangents")["curve"][0]
+    for row in found["curve"]:
+        counts = [row[name]["correct"] for name in ("certified", "attacked", "clean")]
+        assert counts == sorted(counts)
+        assert not row["contradictions"]
+    assert small["certified"]["correct"] >= box["certified"]["correct"]
+    assert len((squares / "certificates" / "L2-0.1.jsonl").read_text().splitlines()) == 20
+
+
 def test_other_networks_take_intervals_and_tangents(whole: Path) -> None:
     found = certified(whole, *QUICK, "--eps", "0.001")
     assert found["methods"] == ["intervals", "tangents"]
@@ -193,6 +207,8 @@ def test_what_is_certified_and_broken_is_an_alarm(
     ("options", "kind", "hint"),
     [
         (["--eps", "-0.1"], ConfigError, "eps=-0.1"),
+        (["--norm", "L1"], ConfigError, "'Linf' and 'L2'"),
+        (["--norm", "l2", "--methods", "splits"], ConfigError, "choose from intervals, tangents"),
         (["--methods", "magic"], UnknownNameError, "magic"),
         (["--attack", "pdg"], UnknownNameError, "'pgd'"),
     ],
