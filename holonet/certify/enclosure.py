@@ -181,8 +181,8 @@ class Enclosure:
 
     def where_known(self, largest: float) -> "Enclosure":
         """With nothing known of entries that may pass a size."""
-        unknown, ball = self.size > largest, self.ball
-        if ball is not None:
+        unknown = self.size > largest
+        if (ball := self.ball) is not None:
             lost = unknown.any(0).flatten(1).any(1)
             ball = replace(ball, length=ball.length.masked_fill(lost, math.inf))
         return Enclosure(self.center, self.radius.masked_fill(unknown, math.inf), ball)

@@ -152,7 +152,7 @@ def sampled(x, threat, count, semantics=EXACT):
 
 
 def on_sphere(x, threat, count):
-    """Projections of far points in random directions, some along few entries (count, batch, ...)."""
+    """Projections of far points in random directions, a third sparse (count, batch, ...)."""
     step = torch.randn(count, *x.shape, dtype=x.dtype)
     step[::3] *= torch.rand(step[::3].shape) < 0.3
     repeated = x.repeat(count, *[1] * (x.ndim - 1))
