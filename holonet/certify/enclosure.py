@@ -191,8 +191,8 @@ class Enclosure:
         """With an imaginary part of 0 where there was none."""
         if self.is_complex:
             return self
-        pairs = (torch.cat([part, torch.zeros_like(part)]) for part in (self.center, self.radius))
-        return Enclosure(*pairs)
+        center, radius = (torch.cat([s, torch.zeros_like(s)]) for s in (self.center, self.radius))
+        return Enclosure(center, radius)
 
     def contains(
         self, points: Float64[Tensor, "parts batch *event"]
