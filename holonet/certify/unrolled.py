@@ -7,6 +7,7 @@ from torch import nn
 from holonet import nn as hnn
 from holonet._arguments import checked
 from holonet.errors import InputTypeError
+from holonet.nn.declare import layers_in_order
 
 __all__ = ["label", "unrolled"]
 
@@ -14,6 +15,8 @@ __all__ = ["label", "unrolled"]
 @checked
 def unrolled(model: nn.Module, path: str = "") -> Iterator[tuple[str, nn.Module]]:
     """Pairs of path and layer. Sequences and classifiers are opened, residual blocks are not.
+
+    A shared layer is in each of its places.
 
     Args:
         model: any module.
@@ -36,8 +39,8 @@ def unrolled(model: nn.Module, path: str = "") -> Iterator[tuple[str, nn.Module]
     if type(model) is hnn.HolomorphicClassifier:
         yield from unrolled(model.backbone, f"{inner}backbone")
         yield from unrolled(model.readout, f"{inner}readout")
-    elif type(model) in (nn.Sequential, hnn.Sequential):
-        for key, child in model.named_children():
+    elif isinstance(model, nn.Sequential) and type(model) in (nn.Sequential, hnn.Sequential):
+        for key, child in layers_in_order(model):
             yield from unrolled(child, f"{inner}{key}")
     else:
         yield path, model

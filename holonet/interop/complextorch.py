@@ -119,8 +119,8 @@ def _converted(network: nn.Module, convert: Convert) -> nn.Module:
             if other is not None:
                 replaced[module] = other
             else:
-                for name, child in list(module.named_children()):
-                    module._modules[name] = walk(child)
+                for name, child in module._modules.items():
+                    module._modules[name] = None if child is None else walk(child)
         return replaced[module]
 
     return walk(network)

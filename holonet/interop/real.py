@@ -26,7 +26,7 @@ from holonet.interop.real_layers import (
     Scaled,
 )
 from holonet.nn.coefficients import real_dtype, takes_real
-from holonet.nn.declare import join_path
+from holonet.nn.declare import join_path, layers_in_order
 from holonet.ops.elementary import ELEMENTARY, modulus
 from holonet.ops.planar import Planar, Real, Sheet
 from holonet.ops.tracing import UntranslatableError, trace
@@ -147,7 +147,7 @@ class _Converter:
 
     def chain(self, layer: Any, is_complex: bool, path: str) -> Converted:
         forms = []
-        for name, child in layer.named_children():
+        for name, child in layers_in_order(layer):
             form, is_complex = self.convert(child, is_complex, join_path(path, name))
             forms.append(form)
         return Chain(*forms), is_complex
@@ -168,7 +168,7 @@ class _Converter:
         inside = join_path(path, "branches")
         forms = [
             self.convert(branch, is_complex, join_path(inside, name))
-            for name, branch in layer.branches.named_children()
+            for name, branch in layers_in_order(layer.branches)
         ]
         return Product([form for form, _ in forms]), any(found for _, found in forms)
 

@@ -15,7 +15,13 @@ from holonet.errors import ShapeError
 from holonet.functions import FunctionClass, Singularity
 from holonet.functions.classes import multiply
 from holonet.nn.coefficients import chain_takes_real, takes_real
-from holonet.nn.declare import compose_classes, join_path, require_holomorphic, require_module
+from holonet.nn.declare import (
+    compose_classes,
+    join_path,
+    layers_in_order,
+    require_holomorphic,
+    require_module,
+)
 from holonet.nn.module import (
     DeclaredModule,
     HolomorphicModule,
@@ -161,7 +167,7 @@ class Product(_Container):
         inside = join_path(path, "branches")
         classes = (
             require_holomorphic(branch, join_path(inside, name))
-            for name, branch in self.branches.named_children()
+            for name, branch in layers_in_order(self.branches)
         )
         return functools.reduce(multiply, classes)
 

@@ -134,7 +134,7 @@ def compose_classes(layers: nn.Sequential, path: str = "") -> FunctionClass:
             unless it is a readout at the very end; or a layer is not declared.
     """
     total = FunctionClass.AFFINE
-    named = list(layers.named_children())
+    named = layers_in_order(layers)
     for position, (name, layer) in enumerate(named):
         here = join_path(path, name)
         last = position == len(named) - 1
@@ -142,6 +142,19 @@ def compose_classes(layers: nn.Sequential, path: str = "") -> FunctionClass:
         kind = declared_class(layer, here) if may_end else require_holomorphic(layer, here)
         total = compose(kind, total)
     return total
+
+
+def layers_in_order(layers: nn.Sequential | nn.ModuleList) -> list[tuple[str, nn.Module]]:
+    """Names and layers, a shared layer in each of its places.
+
+    `named_children` has it in the first place alone.
+
+    Example:
+        >>> shared = nn.ReLU()
+        >>> [name for name, _ in layers_in_order(nn.Sequential(shared, nn.Flatten(), shared))]
+        ['0', '1', '2']
+    """
+    return list(zip(layers._modules, layers, strict=True))
 
 
 def join_path(path: str, name: str) -> str:

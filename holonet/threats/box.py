@@ -13,6 +13,7 @@ from holonet.calculus.examples import inner_products
 from holonet.errors import InputTypeError, ShapeError
 from holonet.nn import Flatten, HolomorphicClassifier, Sequential
 from holonet.nn.coefficients import real_dtype
+from holonet.nn.declare import layers_in_order
 
 __all__ = ["Box", "leading_monotone", "require_monotone"]
 
@@ -184,8 +185,9 @@ def _is_monotone(layer: nn.Module) -> bool:
 
 def _layers(model: nn.Module) -> Iterator[nn.Module]:
     """The layers of nested sequences in the order of their application."""
-    if type(model) in (Sequential, nn.Sequential) and _is_plain(model):
-        for layer in model.children():
+    plain = type(model) in (Sequential, nn.Sequential) and _is_plain(model)
+    if isinstance(model, nn.Sequential) and plain:
+        for _, layer in layers_in_order(model):
             yield from _layers(layer)
     else:
         yield model

@@ -35,3 +35,10 @@ def test_hooks_inside_of_containers_are_refused():
         pytest.raises(InputTypeError, match=r"0 \(Sequential\) has hooks"),
     ):
         list(unrolled(model))
+
+
+def test_a_shared_layer_is_in_each_of_its_places():
+    square, linear = nn.Square(), nn.Linear(2, 2)
+    model = nn.HolomorphicClassifier(nn.Sequential(linear, square, linear, square, linear))
+    assert [path for path, _ in unrolled(model)][:5] == [f"backbone.{k}" for k in range(5)]
+    assert [layer for _, layer in unrolled(model)][:5] == list(model.backbone)

@@ -106,6 +106,13 @@ def test_there_and_back_is_the_same_network(widths: list[int], double: bool, see
     assert all(map(torch.equal, back.state_dict().values(), network.state_dict().values()))
 
 
+def test_a_layer_that_a_sequence_holds_twice_is_exchanged_in_both_places() -> None:
+    layer = nn.Linear(3, 3)
+    theirs = to_complextorch(nn.Sequential(layer, nn.Square(), layer))
+    assert theirs[0] is theirs[2]
+    assert isinstance(theirs[2], ctnn.Linear)
+
+
 def test_modules_of_users_are_searched_and_shared_layers_stay_shared() -> None:
     network = Branches(ctnn.Linear(3, 3))
     network.first.linear.weight.requires_grad_(False)

@@ -149,6 +149,12 @@ def test_networks_of_torch_that_meet_real_numbers_stay_as_they_are() -> None:
     assert sum(p.numel() for p in form.parameters()) == nn.real_parameter_count(real_network)
 
 
+def test_a_shared_layer_is_in_each_of_its_places() -> None:
+    layer, square = nn.Linear(3, 3), nn.Square()
+    network = nn.Sequential(layer, square, layer, nn.Product(layer, layer), square, nn.RealPart())
+    assert_same(network, torch.rand(2, 3))
+
+
 def test_the_form_is_a_copy_in_eval_mode_in_the_precision_of_the_model() -> None:
     model = tnn.Sequential(tnn.Linear(3, 3), tnn.Dropout(0.5)).train()
     form = to_real(model)

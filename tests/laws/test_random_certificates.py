@@ -100,3 +100,14 @@ def test_no_attack_finds_a_margin_below_its_bound():
     found = total(chance.attack_findings(chance.drawn(seed, batch=2), 12) for seed in SEEDS)
     assert not found.violations, found.faults[:3]
     assert found.on_certified > 200
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("block", range(8))
+def test_no_certificate_of_many_networks_is_wrong(block):
+    """As python tests/benchmarks/false_certificates.py, which prints the counts."""
+    found = chance.block_findings(block)
+    assert not found.violations, found.faults[:3]
+    assert found.points > 1_250_000
+    assert found.on_certified > 12_500

@@ -11,7 +11,7 @@ from holonet import nn
 from holonet.domains import Disc
 from holonet.errors import ConfigError, InputTypeError, NotHolomorphicError
 from holonet.functions import FunctionClass, Singularity, get_function
-from holonet.nn.declare import require_holomorphic, require_module
+from holonet.nn.declare import layers_in_order, require_holomorphic, require_module
 from holonet.nn.module import layer_domain, layer_singularities
 
 
@@ -101,6 +101,15 @@ def test_a_plain_sequential_is_composed():
     assert nn.declared_class(plain) is FunctionClass.MEROMORPHIC
     assert nn.Sequential(linear(), plain).function_class is FunctionClass.MEROMORPHIC
     assert nn.declared_class(tnn.Sequential()) is FunctionClass.AFFINE
+
+
+def test_a_shared_layer_counts_in_each_of_its_places():
+    tanh, layer = nn.Tanh(), linear()
+    for kind in (tnn.Sequential, nn.Sequential):
+        model = kind(tanh, layer, tanh)
+        assert nn.declared_class(model) is FunctionClass.HOLOMORPHIC
+        assert [name for name, _ in layers_in_order(model)] == ["0", "1", "2"]
+    assert nn.Product(layer, layer).function_class is FunctionClass.POLYNOMIAL
 
 
 @each(

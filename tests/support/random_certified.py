@@ -124,7 +124,7 @@ def _network(chance, dtype, shape, records, squares):
     if squares and kind != "complex":
         kind = "real"
     depth = chance.choice((1, 2, 2, 3, 3, 4))
-    layers, front, complex_yet = [], [], False
+    layers, front, complex_yet, shared = [], [], False, {}
     if chance.random() < 0.35:
         channels = shape[0] if chance.random() < 0.5 else None
         slope, middle = 10 ** chance.uniform(-0.5, 2), chance.uniform(0, 1)
@@ -163,10 +163,13 @@ def _network(chance, dtype, shape, records, squares):
             layers.append(_normalizer(shape[0], axis, whole))
         record = CATALOGUE["square"] if squares else _record(chance, records, complex_yet)
         if kind == "torch":
-            layers.append(tnn.ReLU())
+            layers.append(shared.setdefault("relu", tnn.ReLU()))
         else:
             _based(layers, record)
-            layers.append(nn.Activation(record))
+            activation = nn.Activation(record)
+            if chance.random() < 0.5:  # one layer in several places
+                activation = shared.setdefault(record.formula, activation)
+            layers.append(activation)
         if not squares and kind != "torch" and len(shape) == 1 and chance.random() < 0.15:
             width, inner = shape[0], chance.randint(1, 4)
             body = nn.Sequential(
@@ -228,15 +231,34 @@ def layers_of(case) -> list[tnn.Module]:
     return [layer for _, layer in unrolled(case.model)]
 
 
-def walked(steps, layers, value) -> Iterator[tuple]:
-    """(step, what reaches it, what leaves it), residual blocks with what is inside of them."""
+def walked(steps, layers, value, shuffles=False) -> Iterator[tuple]:
+    """(step, what reaches it, what leaves it), residual blocks with what is inside of them.
+
+    Sums of linear layers are formed one after the other in a random order if it `shuffles`.
+    """
     for step, layer in zip(steps, layers, strict=True):
-        image = layer(value)
         if isinstance(step, Residual):
             inside = [one for _, one in unrolled(layer.body)]
-            yield from walked(step.body, inside, value)
+            inner = value
+            for inner_step, reached, inner in walked(step.body, inside, value, shuffles):
+                yield inner_step, reached, inner
+            image = value + inner
+        else:
+            image = _summed(layer, value) if shuffles else layer(value)
         yield step, value, image
         value = image
+
+
+def _summed(layer, value):
+    if not isinstance(layer, tnn.Linear):
+        return layer(value)
+    terms = [value[:, [j]] * layer.weight[:, j] for j in range(value.shape[1])]
+    terms += [] if layer.bias is None else [layer.bias.expand(terms[0].shape)]
+    random.shuffle(terms)
+    total = terms[0]
+    for term in terms[1:]:
+        total = total + term
+    return total
 
 
 def parts_of(value, count):
@@ -320,6 +342,15 @@ class Findings:
         """Numbers outside and margins below."""
         return self.outside + self.below
 
+    @property
+    def summary(self) -> str:
+        """The counts in one line."""
+        return (
+            f"{self.points:,} points, {self.values:,} values, {self.outside} outside (least slack "
+            f"{self.slack:.2g} of the radius); {self.attacks:,} attacks, {self.on_certified:,} on "
+            f"certified margins, {self.below} below (least gap {self.gap:.2g} of their size)"
+        )
+
     def compare(self, case, step, box, value, what):
         """Hold values (parts, count, batch, ...) beside an enclosure; a NaN is in no finite one."""
         low, high = box.low[:, None], box.high[:, None]
@@ -354,10 +385,16 @@ def margins_of(logits, y):
 
 
 @torch.no_grad()
-def executed_findings(case, count, methods=None):
+def executed_findings(case, count, methods=None, shuffles=False):
     """Every layer's values at points of the set beside its enclosures, and margins beside bounds.
 
     Enclosures are those of intervals and those that forms sharpen.
+
+    Args:
+        case: what is executed.
+        count: points about each example, beside corners towards entries of each layer.
+        methods: those whose bounds are held beside the margins, all unless given.
+        shuffles: linear layers are summed in a random order.
     """
     found, network, layers = Findings(), read(case.model), layers_of(case)
     with torch.enable_grad():
@@ -368,7 +405,7 @@ def executed_findings(case, count, methods=None):
     traces = [network.enclose(box, case.executed, sharpen)[1] for sharpen in (False, True)]
     rows = points.flatten(0, 1)
     last = rows
-    for step, value, image in walked(network.steps, layers, rows):
+    for step, value, image in walked(network.steps, layers, rows, shuffles):
         last = image
         for trace in traces:
             pairs = ((trace.inputs[step], value, "input"), (trace.images[step], image, "value"))
@@ -376,6 +413,8 @@ def executed_findings(case, count, methods=None):
                 parts = parts_of(numbers, len(enclosure.center))
                 parts = parts.unflatten(1, points.shape[:2])
                 found.compare(case, step, enclosure, parts, what)
+    if not shuffles:
+        last = case.model(rows)  # and not the layers as they were read
     margins = margins_of(last.unflatten(0, points.shape[:2]), case.y)
     for method in methods or case.methods():
         found.bound(case, method, bounds_of(case, method), margins, "at a point")
@@ -607,3 +646,28 @@ def largest_certified(case, methods=None, tries=7):
         middle = (low + high) / 2
         low, high = (middle, high) if holds(middle) else (low, middle)
     return 10.0**low
+
+
+BLOCK = 50
+"""Cases of one block, each of them executed and attacked."""
+
+
+def block_findings(block, points=8400, starts=40, cases=BLOCK):
+    """What the oracles find in the cases of a block: 8 blocks have 10^7 points and 10^5 attacks.
+
+    Every case is executed with its own radius, and attacked with it and at the largest radius at
+    which an example is certified. Every fifth is summed in random orders, and every fifth computed
+    in 60 digits too.
+    """
+    found = Findings()
+    for seed in range(block * cases, (block + 1) * cases):
+        torch.manual_seed(seed)
+        case = drawn(seed)
+        found += executed_findings(case, points)
+        for radius in (case.threat.eps, largest_certified(case)):
+            found += attack_findings(case.at(radius), starts)
+        if seed % 5 == 0:
+            random.seed(seed)
+            found += executed_findings(case, 50, shuffles=True)
+            found += exact_findings(drawn(seed, batch=2), 2)
+    return found

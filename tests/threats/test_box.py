@@ -251,3 +251,10 @@ def test_layers_that_are_not_monotone_are_refused_by_name():
 def test_the_reach_is_the_farther_side():
     box = Box(torch.tensor([[0.0, 0.5]]), torch.tensor([[1.0, 1.0]]))
     assert box.reach(torch.tensor([[0.25, 1.0]])).tolist() == [[0.75, 0.5]]
+
+
+def test_a_shared_layer_stands_in_each_of_its_places():
+    front, linear = threshold(), tnn.Linear(2, 2)
+    layers, body = leading_monotone(tnn.Sequential(front, front, linear, tnn.Tanh(), linear))
+    assert layers == [front, front]
+    assert list(body) == [linear, body[1], linear]
