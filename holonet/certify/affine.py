@@ -25,6 +25,12 @@ from holonet.nn import FrozenNorm
 
 __all__ = ["Affine", "convolution", "linear", "mean_pooling", "normalizer"]
 
+Parts = Float64[Tensor, "parts n *event"]
+Values = Float64[Tensor, "out_parts n *out"]
+
+_GAUSS = 4
+"""What three products after Gauss round, over what one product of both sums of moduli does."""
+
 conv2d_transposed: Callable[..., Tensor] = conv2d_input
 """The transposed convolution for a size of the input; torch's annotations are narrower."""
 
@@ -135,15 +141,25 @@ class Affine(Step):
             slack = slack + 2 * mixing * total(both[None] * size.sum(0, keepdim=True))
         return pulled.plus(total(used * bias), slack)
 
-    def linear(self, x: Float64[Tensor, "n *event"], moduli: bool) -> Float64[Tensor, "n *out"]:
-        """W x, or |W| x, for a real matrix."""
-        return self._product(x, (self.moduli if moduli else self.weight)[0])
+    def linear(self, x: Parts, moduli: bool, executed: bool = False) -> Values:
+        """W x; with moduli |W| x, as executed what rounding of its products is relative to."""
+        if moduli and executed and self._mixes_parts and len(x) == 2:
+            both = self._product(x.sum(0), self.moduli[0] + self.moduli[1])
+            return _GAUSS * torch.stack([both, both])
+        return self._applied(x, self.moduli if moduli else self.weight, 1 if moduli else -1)
 
-    def transposed(
-        self, v: Float64[Tensor, "n *out"], event: torch.Size
-    ) -> Float64[Tensor, "n *event"]:
-        """W^T v on inputs of a shape, for a real matrix."""
-        return self._transposed(v, self.weight[0], event)
+    def plus_bias(self, value: Parts, sizes: bool = False) -> Parts:
+        """With the bias added, or what bounds its terms."""
+        bias = self.bias_size if sizes else self.bias
+        if bias is None:
+            return value
+        if sizes and self._mixes_parts:
+            bias = (_GAUSS * torch.stack(bias).sum(0),) * 2
+        return _added(value, bias)
+
+    def transposed(self, v: Values, event: torch.Size, parts: int) -> Parts:
+        """W^T v on inputs of a shape, of one part or two."""
+        return self._pulled(v[:, None], self.weight, -1, event, parts)[:, 0]
 
     def _rises(self, ball: Ball) -> Tensor:
         """Of each entry of the value, for real points of a ball."""

@@ -11,72 +11,139 @@ from holonet.certify.enclosure import Semantics
 from holonet.certify.step import Reshape, Step, TakePart
 from holonet.errors import InputTypeError
 
-__all__ = ["Chain"]
+__all__ = ["Chain", "Mix"]
 
 Vectors = Float64[Tensor, "n entries"]
+Parts = Float64[Tensor, "parts n *event"]
+Values = Float64[Tensor, "out_parts n *out"]
+
+
+class Mix:
+    """Parts as sums of parts, with whole factors: those of complex squares.
+
+    Args:
+        matrix: the factor of each part that comes in (a column) in each that comes out (a row).
+
+    Law: for the square of u + i v let the parts be (u, v, u + v) by `SPREAD`, and take the square
+        of each; `MERGE` makes the parts of (u + i v)^2 of them.
+    """
+
+    def __init__(self, matrix: Sequence[Sequence[int]]) -> None:
+        self.matrix = torch.tensor(matrix, dtype=torch.float64)
+
+    def linear(self, x: Parts, moduli: bool) -> Values:
+        """The sums, or those with the moduli of the factors."""
+        matrix = self.matrix.abs() if moduli else self.matrix
+        return torch.einsum("qp,p...->q...", matrix, x)
+
+    def transposed(self, v: Values) -> Parts:
+        """By the transposed matrix."""
+        return torch.einsum("qp,q...->p...", self.matrix, v)
+
+
+SPREAD = Mix([[1, 0], [0, 1], [1, 1]])
+MERGE = Mix([[1, -1, 0], [-1, -1, 1]])
 
 
 class Chain:
     """The map x -> W x + b on flat real vectors, for the exact product W of the steps' matrices.
 
+    A complex value is a vector of its real parts and then its imaginary ones.
+
     Args:
-        steps: affine, with real weights; layers that reshape and real parts may stand between.
+        steps: affine; layers that reshape, real and imaginary parts may stand between.
         shape: of one input.
+        parts: of the input: 1 for real numbers, 2 for complex ones.
 
     Law: `linear` and `transposed` are within gamma(terms) times their own values of moduli.
 
     Raises:
-        InputTypeError: a step is not affine, or complex, by name.
+        InputTypeError: a step is not affine, by name.
     """
 
-    def __init__(self, steps: Sequence[Step], shape: torch.Size) -> None:
-        self.steps, self.shapes = tuple(steps), [shape]
-        self.terms = 8
-        bias = size = torch.zeros(1, *shape, dtype=torch.float64)
+    def __init__(self, steps: Sequence[Step | Mix], shape: torch.Size, parts: int = 1) -> None:
+        self.steps, self.terms = tuple(steps), 8
+        bias = size = torch.zeros(parts, 1, *shape, dtype=torch.float64)
         floor = torch.ones_like(bias)
+        self._shapes = [(parts, *shape)]
         for step in self.steps:
-            bias, size = _applied(step, bias, False), _applied(step, size, True)
-            floor = _applied(step, floor, True)
+            bias, size = _applied(step, bias), _applied(step, size, moduli=True, executed=True)
+            floor = _applied(step, floor, moduli=True, executed=True)
             if isinstance(step, Affine):
                 self.terms += max(step.terms)
                 floor = floor + step.terms[0]
-                if step.bias is not None and step.bias_size is not None:
-                    bias, size = bias + step.bias[0], size + step.bias_size[0]
-            self.shapes.append(bias.shape[1:])
-        self.bias, self.bias_size, self.floor = bias.flatten(), size.flatten(), floor.flatten()
+                bias, size = step.plus_bias(bias), step.plus_bias(size, sizes=True)
+            elif isinstance(step, Mix):
+                self.terms += 3
+            self._shapes.append((len(bias), *bias.shape[2:]))
+        self.bias, self.bias_size, self.floor = (_flat(v)[0] for v in (bias, size, floor))
+
+    @property
+    def shape(self) -> torch.Size:
+        """Of one output."""
+        return torch.Size(self._shapes[-1][1:])
+
+    @property
+    def parts(self) -> int:
+        """Of the output."""
+        return self._shapes[-1][0]
 
     def linear(self, x: Vectors, moduli: bool = False) -> Float64[Tensor, "n out"]:
         """W x of each vector; with moduli |W_last| ... |W_first| x."""
-        x = x.unflatten(1, self.shapes[0])
-        for step in self.steps:
-            x = _applied(step, x, moduli)
-        return x.flatten(1)
+        return self._through(x, moduli)
 
     def transposed(self, v: Float64[Tensor, "n out"]) -> Vectors:
         """W^T v of each vector."""
-        v = v.unflatten(1, self.shapes[-1])
-        for step, shape in zip(reversed(self.steps), self.shapes[-2::-1], strict=True):
-            if isinstance(step, Affine):
-                v = step.transposed(v, shape)
-            v = v.reshape(len(v), *shape)
-        return v.flatten(1)
+        value = v.unflatten(1, self._shapes[-1]).movedim(1, 0)
+        for step, shape in zip(reversed(self.steps), self._shapes[-2::-1], strict=True):
+            value = _transposed(step, value, shape)
+        return _flat(value)
 
     def error(
         self, sizes: Float64[Tensor, "entries"], semantics: Semantics
     ) -> Float64[Tensor, "out"]:
         """How far the value at x, |x| <= sizes, is from W x + b: in float64, and as executed."""
-        total = self.linear(sizes[None], moduli=True)[0] + self.bias_size
+        executed = semantics.dtype is not None
+        total = self._through(sizes[None], True, executed)[0] + self.bias_size
         lost = semantics.tiny * (1 + sizes.max()) * self.floor
         return semantics.gamma(self.terms) * total + lost
 
+    def _through(
+        self, x: Vectors, moduli: bool, executed: bool = False
+    ) -> Float64[Tensor, "n out"]:
+        value = x.unflatten(1, self._shapes[0]).movedim(1, 0)
+        for step in self.steps:
+            value = _applied(step, value, moduli, executed)
+        return _flat(value)
 
-def _applied(step: Step, x: Tensor, moduli: bool) -> Tensor:
-    if isinstance(step, Affine) and len(step.weight) == len(step.bias or (0,)) == 1:
+
+def _flat(value: Parts) -> Vectors:
+    return value.movedim(0, 1).flatten(1)
+
+
+def _applied(
+    step: Step | Mix, x: Parts, moduli: bool = False, executed: bool = False
+) -> Values:
+    """A step without its bias; moduli as executed are those that its rounding is relative to."""
+    if isinstance(step, Mix):
         return step.linear(x, moduli)
+    if isinstance(step, Affine):
+        return step.linear(x, moduli, executed)
     if isinstance(step, Reshape):
-        return step.module(x)
-    if isinstance(step, TakePart) and step.part == 0:
-        return x
-    raise InputTypeError(
-        f"{step.name} is not affine with real weights, which second_order and splits need"
-    )
+        return torch.stack([step.module(part) for part in x])
+    if isinstance(step, TakePart):
+        return x[step.part : step.part + 1] if step.part < len(x) else torch.zeros_like(x)
+    raise InputTypeError(f"{step.name} is not affine, which second_order and splits need")
+
+
+def _transposed(step: Step | Mix, v: Values, shape: tuple[int, ...]) -> Parts:
+    parts, *event = shape
+    if isinstance(step, Mix):
+        return step.transposed(v)
+    if isinstance(step, Affine):
+        return step.transposed(v, torch.Size(event), parts)
+    if isinstance(step, TakePart):
+        found = v.new_zeros(parts, *v.shape[1:])
+        found[step.part : step.part + 1] = v[: parts - step.part]
+        return found
+    return v.reshape(parts, -1, *event)

@@ -1,26 +1,32 @@
-"""Margins of networks with two layers of squares, expanded at the center of a box.
+"""Margins of networks of affine layers and squares, expanded at the center of a box.
 
-With u = G t + (rest) for the points t of [-1, 1]^n, the box's free entries, a margin is
+Let z_i be what the i-th layer of squares takes, C_i its value at the center, and t in [-1, 1]^n the
+box's free entries. Then z_i - C_i = L_i t + h_i(t) with L_i the derivative, and since
+z^2 = C^2 + 2 C (z - C) + (z - C)^2, a margin is exactly
 
-    constant + l . t + sum_j low_j (g_j . t)^2 + sum_k delta_k (L_k . t + q_k(t))^2
+    constant + l . t + sum_ij w_ij (L_ij t + h_ij(t))^2
 
-exactly. What float64 or the executed dtype rounds, and what the entries of small radius add, is a
-perturbation of each layer's numbers. Its size times the moduli of the derivative goes off the
-constant.
+with the weights w_i that backpropagation through the linear parts gives the squares of layer i. The
+same identity, for each unit of layer i and the layers below it, is h_i. So h_1 = 0, h_2 is a
+quadratic form, and from the third layer on there are terms of higher order. What float64 or the
+executed dtype rounds, and what the entries of small radius add, is a perturbation of each layer's
+numbers. Its size times the moduli of the weights goes off the constant.
 """
 
+import functools
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from jaxtyping import Float64, Int64
 from torch import Tensor
 
-from holonet.certify.chain import Chain
+from holonet._cache import tensor_digest
+from holonet.certify.chain import MERGE, SPREAD, Chain
 from holonet.certify.enclosure import EXACT, Semantics
 from holonet.certify.network import Network
 from holonet.certify.pointwise import Pointwise
-from holonet.certify.quadratic import forms, largest_moduli, loewner
+from holonet.certify.quadratic import forms, largest_moduli, loewner, loewner_weights
 from holonet.errors import InputTypeError
 from holonet.functions import get_function, rounding_bound
 from holonet.functions.rounding import margin
@@ -30,22 +36,27 @@ __all__ = ["Expansion", "SquareNetwork"]
 _TAIL = 1e-3
 """The entries that are not free have this share of the sum of all radii, at most."""
 _MOST_FREE = 256
-"""Free entries up to which second-layer units are bounded by eigenvalues."""
+"""Free entries up to which the forms of each unit are bounded anew for each box."""
+_AT_ONCE = 16
+"""Forms of all entries that are held at once."""
 _LARGEST = 1e50
+
+Units = Float64[Tensor, "units"]
 
 
 @dataclass(frozen=True, eq=False)
 class Expansion:
-    """Lower bounds of margins, as polynomials of degree 4 of the free entries.
+    """Lower bounds of margins, as polynomials of the free entries.
 
     Args:
         free: places of the free entries in the box.
         constant: what is left when all is taken off that is no part of the polynomial.
         slope: l.
-        lower: the matrix of sum_j low_j (g_j . t)^2.
-        weights: delta.
-        rows: L.
-        reach: |q_k(t)| at most.
+        lower: the matrix of sum_j w_1j (L_1j t)^2, of the first layer of squares.
+        weights: w of all layers of squares behind the first.
+        rows: L of these.
+        reach: |h(t)| of these, at most.
+        coupling: |sum 2 w (L t) h| at most.
     """
 
     free: Int64[Tensor, "n"]
@@ -55,10 +66,64 @@ class Expansion:
     weights: Float64[Tensor, "margins units"]
     rows: Float64[Tensor, "units n"]
     reach: Float64[Tensor, "units"]
+    coupling: Float64[Tensor, "margins"]
+
+
+class _Layer:
+    """What a layer of squares takes: center + rows . t + h to within `error`, |h| <= reach.
+
+    Args:
+        center, rows, reach, error: as above, by units.
+        shift: how far the value of the affine layer in front is from that of the stored numbers.
+        change: the distance from the center, by moduli alone.
+        semantics: of the squares.
+    """
+
+    def __init__(
+        self,
+        center: Units,
+        rows: Float64[Tensor, "units n"],
+        reach: Units,
+        error: Units,
+        shift: Units,
+        change: Units,
+        semantics: Semantics,
+    ) -> None:
+        self.center, self.rows, self.reach, self.shift = center, rows, reach, shift
+        self.gamma = EXACT.gamma(sum(rows.shape) + 8)
+        self.heights = rows.abs().sum(1) * (1 + self.gamma)
+        beside = 2 * (self.heights + reach) * error + error.square()
+        size = center.abs() + self.heights + reach + error
+        rounded = _rounding(size, semantics)
+        self.squares = size.square() + rounded
+        """The squares, at most."""
+        self.loss = beside + rounded
+        """How far the squares are from those of center + rows . t + h."""
+        self.spread = 2 * center.abs() * change + change.square() + rounded
+        """How far the squares are from those of the center, by moduli alone."""
+
+    def form(self, weights: Float64[Tensor, "forms units"]) -> Float64[Tensor, "forms n n"]:
+        """The matrix of sum_j w_j (L_j t)^2 for each row of weights."""
+        moved = self.heights > 0
+        return forms(weights[:, moved], self.rows[moved].T)
+
+    def coupling(self, weights: Float64[Tensor, "forms units"]) -> Float64[Tensor, "forms"]:
+        """|sum_j 2 w_j (L_j t) h_j| at most: of each unit, or with all (L_j t)^2 at once."""
+        moduli = weights.abs() * self.reach
+        at_once = moduli.square().sum(1).sqrt() * self._energy.sqrt()
+        return 2 * torch.minimum(moduli @ self.heights, at_once) * (1 + self.gamma)
+
+    @functools.cached_property
+    def _energy(self) -> Float64[Tensor, ""]:
+        """The sum of all (L_j t)^2, at most."""
+        energy, _ = loewner(self.form(torch.ones_like(self.center)[None]))
+        return energy[0] + self.gamma * self.heights.square().sum()
 
 
 class SquareNetwork:
-    """Affine steps, squares, affine steps, squares, affine steps behind the front of a network.
+    """Affine steps and layers of squares in turn behind the front of a network, real or complex.
+
+    A complex square is three real ones, of u, v and u + v.
 
     Args:
         network: read from a model.
@@ -69,29 +134,38 @@ class SquareNetwork:
     """
 
     def __init__(self, network: Network, shape: torch.Size) -> None:
-        parts, square = [[]], get_function("square")
+        groups, square = [[]], get_function("square")
         for step in network.steps[network.front :]:
             if isinstance(step, Pointwise) and step.record is square:
-                parts.append([])
+                groups.append([])
             elif step.is_affine:
-                parts[-1].append(step)
+                groups[-1].append(step)
             else:
                 raise InputTypeError(
-                    f"second_order and splits are for real affine layers and two layers of "
-                    f"squares behind monotone layers, and {step.name} is neither: certify with "
-                    "intervals and tangents"
+                    f"second_order and splits are for affine layers and layers of squares behind "
+                    f"monotone layers, and {step.name} is neither: certify with intervals and "
+                    "tangents"
                 )
-        if len(parts) != 3:
+        if len(groups) == 1:
             raise InputTypeError(
-                f"second_order and splits are for two layers of squares, and this network has "
-                f"{len(parts) - 1}: certify with intervals and tangents"
+                "second_order and splits are for networks with layers of squares, and this one "
+                "has none: certify with intervals and tangents"
             )
-        self.first = Chain(parts[0], shape)
-        self.second = Chain(parts[1], self.first.shapes[-1])
-        self.third = Chain(parts[2], self.second.shapes[-1])
-        self.inner = self.second.transposed(torch.eye(len(self.second.bias), dtype=torch.float64))
-        self.outer = self.third.linear(torch.eye(len(self.second.bias), dtype=torch.float64)).T
-        self.terms = sum(c.terms + len(c.bias) for c in (self.first, self.second, self.third))
+        self.chains: list[Chain] = []
+        parts = 1
+        for steps in groups:
+            steps = [MERGE, *steps] if parts == 3 else steps
+            chain = Chain(steps, shape, parts)
+            if chain.parts == 2 and len(self.chains) < len(groups) - 1:
+                chain = Chain([*steps, SPREAD], shape, parts)
+            shape, parts = chain.shape, chain.parts
+            self.chains.append(chain)
+        # of the units of each later layer and of the logits, by the squares in front of them
+        self.weights = [
+            chain.transposed(torch.eye(len(chain.bias), dtype=torch.float64))
+            for chain in self.chains[1:]
+        ]
+        self.terms = sum(chain.terms + len(chain.bias) for chain in self.chains)
 
     def expand(
         self,
@@ -102,99 +176,146 @@ class SquareNetwork:
         semantics: Semantics,
     ) -> Expansion:
         """The margins of a label over other classes on |x - center| <= radius."""
-        first, second, third = self.first, self.second, self.third
         gamma = EXACT.gamma(self.terms + len(center) + 64)
-        free = _free(radius)
-        small = radius.index_fill(0, free, 0.0)
+        box = _Box(center, radius, _free(radius), gamma)
+        layers = [self._first(box, semantics)]
+        while len(layers) < len(self.weights):
+            layers.append(self._next(layers, box, semantics))
 
-        # the first layer at x is z + G t to within `unsure`
-        z = first.linear(center[None])[0] + first.bias
-        sides = torch.stack([radius, radius - small, small])
-        whole, moved, rest = first.linear(sides, moduli=True)
-        wrong = first.error(center.abs() + radius, semantics)
-        wrong = wrong + first.error(center.abs() + radius, EXACT) + 2 * gamma * moved
-        unsure = rest + wrong
-        units = moved > 0
-        columns = torch.zeros(len(free), len(center), dtype=torch.float64)
-        columns[torch.arange(len(free)), free] = radius[free]
-        columns = first.linear(columns)[:, units]
-        change = moved + unsure
-        executed = _rounding(z.abs() + change, semantics)
-        squares = (z.abs() + change).square() + executed
-
-        # the second layer is C + L t + q(t) to within `error`
-        middle = second.linear(z.square()[None])[0] + second.bias
-        steep = first.transposed(2 * z * self.inner)
-        rows, spread = steep[:, free] * radius[free], steep.abs() @ small
-        beside = 2 * moved * unsure + unsure.square()
-        moduli = second.linear(
-            torch.stack(
-                [
-                    2 * z.abs() * wrong + beside + executed,
-                    2 * z.abs() * whole,
-                    2 * z.abs() * change + change.square() + executed,
-                    moved.square(),
-                ]
-            ),
-            moduli=True,
-        )
-        shift = second.error(squares, semantics) + 4 * second.error(z.square(), EXACT)
-        error = spread + moduli[0] + shift + gamma * moduli[1]
-        reach = self._reach(columns, units, moved) + gamma * moduli[3]
-        height = rows.abs().sum(1) + reach
-        size = middle.abs() + height + error
-        squared = _rounding(size, semantics)
-        values = size.square() + squared
-
-        # margins: what the last layer and the products round is taken off
-        last = third.error(values, semantics) + third.error(values, EXACT)
-        index = torch.tensor(others)
-        weights = self.outer[label] - self.outer[index]
-        push = 2 * weights * middle
-        low = second.transposed(push)
-        pulled = 2 * low * z
-        slope = first.transposed(pulled)
-        lost = last[label] + last[index] + weights.abs() @ (squared + 2 * height * error)
-        lost = lost + weights.abs() @ error.square() + gamma * (weights.abs() @ middle.square())
-        lost = lost + push.abs() @ (shift + gamma * (moduli[2] + size))
-        lost = lost + pulled.abs() @ (wrong + gamma * whole) + low.abs() @ (beside + executed)
-        lost = lost + slope.abs() @ (small + gamma * radius)
-        # the matrices are formed of rounded products
-        lost = lost + gamma * (low.abs() @ moved.square())
-        lost = lost + 4 * gamma * (weights.abs() @ rows.abs().sum(1).square())
-        constant = (weights * middle.square()).sum(1) + (third.bias[label] - third.bias[index])
-        bias = third.bias.abs()
-        lost = lost + gamma * (bias[label] + bias[index])
+        last, top, index = self.chains[-1], layers[-1], torch.tensor(others)
+        weights = self.weights[-1][label] - self.weights[-1][index]
+        squares, slope, lost = self._pulled(weights, layers, box)
+        wrong = last.error(top.squares, semantics) + last.error(top.squares, EXACT)
+        wide = last.linear((top.spread + top.center.square())[None], moduli=True)[0]
+        wrong = wrong + 8 * gamma * (wide + last.bias.abs())
+        lost = lost + wrong[label] + wrong[index]
+        constant = (weights * top.center.square()).sum(1) + (last.bias[label] - last.bias[index])
         constant = constant - lost * (1 + 32 * gamma) - margin(constant)
-        sizes = center.abs() + radius, first.floor, second.floor, third.floor, values
+        sizes = center.abs() + radius, *(c.floor for c in self.chains), *(z.squares for z in layers)
         if not all(bool((size < _LARGEST).all()) for size in sizes):
             constant = torch.full_like(constant, -torch.inf)
+        above = list(zip(squares[1:], layers[1:], strict=True))
+        zero = torch.zeros_like(constant)
         return Expansion(
-            free,
+            box.free,
             constant,
-            slope[:, free] * radius[free],
-            forms(low[:, units], columns),
-            weights,
-            rows,
-            reach * (1 + 32 * gamma),
+            slope,
+            layers[0].form(squares[0]),
+            torch.cat([zero[:, None][:, :0], *(w for w, _ in above)], 1),
+            torch.cat([slope[:0], *(z.rows for _, z in above)]),
+            torch.cat([zero[:0], *(z.reach for _, z in above)]),
+            sum((z.coupling(w) for w, z in above), zero),
         )
 
-    def _reach(
-        self,
-        columns: Float64[Tensor, "n units"],
-        units: Tensor,
-        moved: Float64[Tensor, "inner"],
-    ) -> Float64[Tensor, "outer"]:
-        """|q_k| at most: of intervals, of the moduli of its matrix, and of eigenvalues."""
-        inner = self.inner[:, units]
-        square = moved[units].square()
-        up, down = inner.clamp(min=0) @ square, (-inner).clamp(min=0) @ square
-        if len(columns) <= _MOST_FREE:
-            matrices = forms(inner, columns)
+    def _first(self, box: "_Box", semantics: Semantics) -> _Layer:
+        """The first layer is center + rows . t."""
+        first = self.chains[0]
+        center = first.linear(box.center[None])[0] + first.bias
+        whole, rest = first.linear(torch.stack([box.radius, box.small]), moduli=True)
+        size = box.center.abs() + box.radius
+        shift = first.error(size, semantics) + first.error(size, EXACT)
+        columns = torch.zeros(len(box.free), len(size), dtype=torch.float64)
+        columns[torch.arange(len(box.free)), box.free] = box.radius[box.free]
+        return _Layer(
+            center,
+            first.linear(columns).T,
+            torch.zeros_like(center),
+            rest + shift + 4 * box.gamma * whole,
+            shift,
+            whole + shift,
+            semantics,
+        )
+
+    def _next(self, layers: list[_Layer], box: "_Box", semantics: Semantics) -> _Layer:
+        """The layer of squares behind these."""
+        chain, below = self.chains[len(layers)], layers[-1]
+        center = chain.linear(below.center.square()[None])[0] + chain.bias
+        shift = chain.error(below.squares, semantics)
+        shift = shift + 4 * chain.error(below.center.square(), EXACT)
+        change = chain.linear(below.spread[None], moduli=True)[0] + shift
+        squares, rows, lost = self._pulled(self.weights[len(layers) - 1], layers, box)
+        error = lost + shift + 4 * box.gamma * change
+        return _Layer(
+            center,
+            rows,
+            self._reach(squares, layers, box) * (1 + 32 * box.gamma),
+            error * (1 + 32 * box.gamma),
+            shift,
+            change,
+            semantics,
+        )
+
+    def _pulled(
+        self, weights: Float64[Tensor, "forms units"], layers: list[_Layer], box: "_Box"
+    ) -> tuple[list[Tensor], Float64[Tensor, "forms n"], Float64[Tensor, "forms"]]:
+        """Weights of the last squares as those of each layer's, of t, and what is lost below."""
+        squares, lost = [], torch.zeros(len(weights), dtype=torch.float64)
+        for chain, layer in zip(self.chains[len(layers) - 1 :: -1], layers[::-1], strict=True):
+            squares.insert(0, weights)
+            push = 2 * weights * layer.center
+            lost = lost + weights.abs() @ layer.loss + push.abs() @ layer.shift
+            weights = chain.transposed(push)
+        lost = lost + weights.abs() @ (box.small + box.gamma * box.radius)
+        return squares, weights[:, box.free] * box.radius[box.free], lost
+
+    def _reach(self, squares: list[Tensor], layers: list[_Layer], box: "_Box") -> Units:
+        """|h| of the units with these weights: of intervals, of moduli, and of eigenvalues."""
+        pairs = list(zip(squares, layers, strict=True))
+        up, down = (
+            torch.stack([(sign * w).clamp(min=0) @ z.heights.square() for w, z in pairs]).sum(0)
+            for sign in (1, -1)
+        )
+        if len(box.free) <= _MOST_FREE:
+            matrices = sum((z.form(w) for w, z in pairs[1:]), layers[0].form(squares[0]))
             above, below = loewner(matrices)
             up = torch.minimum(up, torch.minimum(largest_moduli(matrices), above))
             down = torch.minimum(down, torch.minimum(largest_moduli(-matrices), below))
-        return torch.maximum(up, down)
+        elif len(layers) == 1:
+            matrix = self.chains[0].linear(torch.eye(len(box.radius), dtype=torch.float64))
+            bends = _bends(_Matrices(tensor_digest([matrix, squares[0]]), matrix, squares[0]))
+            moved = box.radius.index_fill(0, box.free, 0.0)
+            moved = (box.radius - moved).square()
+            up, down = torch.minimum(up, bends[0] @ moved), torch.minimum(down, bends[1] @ moved)
+        reach = torch.maximum(up, down)
+        for w, z in pairs[1:]:
+            reach = reach + z.coupling(w) + w.abs() @ z.reach.square()
+        return reach
+
+
+@dataclass(frozen=True, eq=False)
+class _Box:
+    """A box with the places of its free entries, and the relative error of what is formed of it."""
+
+    center: Float64[Tensor, "entries"]
+    radius: Float64[Tensor, "entries"]
+    free: Int64[Tensor, "n"]
+    gamma: float
+
+    @property
+    def small(self) -> Float64[Tensor, "entries"]:
+        """The radii of the entries that are not free, 0 elsewhere."""
+        return self.radius.index_fill(0, self.free, 0.0)
+
+
+@dataclass(frozen=True)
+class _Matrices:
+    """The first matrix, transposed, and the second, known by the digest of their numbers."""
+
+    digest: str
+    first: Float64[Tensor, "entries units"] = field(compare=False)
+    second: Float64[Tensor, "outer units"] = field(compare=False)
+
+
+@functools.lru_cache(maxsize=1)
+def _bends(matrices: _Matrices) -> tuple[Float64[Tensor, "outer entries"], ...]:
+    """Weights p of each unit with |q(d)| <= sum_i p_i d_i^2 for every d, by the sign of q.
+
+    They do not depend on the box, so that the eigenvalues are needed once for a network.
+    """
+    found = [
+        loewner_weights(forms(rows, matrices.first)) for rows in matrices.second.split(_AT_ONCE)
+    ]
+    return tuple(torch.cat(side) for side in zip(*found, strict=True))
 
 
 def _free(radius: Float64[Tensor, "entries"]) -> Int64[Tensor, "n"]:

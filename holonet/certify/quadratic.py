@@ -14,7 +14,7 @@ from torch import Tensor
 from holonet.certify.enclosure import EXACT
 from holonet.functions.rounding import UNIT
 
-__all__ = ["dual_bound", "forms", "largest_moduli", "loewner"]
+__all__ = ["dual_bound", "forms", "largest_moduli", "loewner", "loewner_weights"]
 
 Forms = Float64[Tensor, "forms n n"]
 
@@ -43,10 +43,19 @@ def largest_moduli(matrices: Forms) -> Float64[Tensor, "forms"]:
 
 
 def loewner(matrices: Forms) -> tuple[Float64[Tensor, "forms"], Float64[Tensor, "forms"]]:
-    """What each form Q is at most, and what -Q is: the sum of weights p with diag(p) - Q >= 0.
+    """What each form is at most on the box, and what its negative is: the sums of those weights."""
+    up, down = loewner_weights(matrices)
+    gamma = EXACT.gamma(matrices.shape[1] + 8)
+    return up.sum(1) * (1 + gamma), down.sum(1) * (1 + gamma)
 
-    The weights are the norms of the rows times the largest eigenvalue that is left. Infinite where
-    no factor was found.
+
+def loewner_weights(
+    matrices: Forms,
+) -> tuple[Float64[Tensor, "forms n"], Float64[Tensor, "forms n"]]:
+    """Weights p with diag(p) - Q >= 0 for each form Q, and those for -Q.
+
+    They are the norms of the rows times the largest eigenvalue that is left. Infinite where no
+    factor was found.
     """
     known = matrices.isfinite().all(2).all(1)
     matrices = torch.where(known[:, None, None], matrices, 0.0)
@@ -58,17 +67,21 @@ def loewner(matrices: Forms) -> tuple[Float64[Tensor, "forms"], Float64[Tensor, 
         _weighed(sign * matrices, (extreme.clamp(min=0) * (1 + 1e-9) + 1e-9)[:, None] * norms)
         for sign, extreme in ((1, values[:, -1]), (-1, -values[:, 0]))
     ]
-    up, down = (torch.where(known, total, math.inf) for total in found)
+    up, down = (torch.where(known[:, None], weights, math.inf) for weights in found)
     return up, down
 
 
-def _weighed(matrices: Forms, weights: Float64[Tensor, "forms n"]) -> Float64[Tensor, "forms"]:
-    """The sum of the weights, where a factor proves that they are no less than the form."""
+def _weighed(matrices: Forms, weights: Float64[Tensor, "forms n"]) -> Float64[Tensor, "forms n"]:
+    """The weights, widened so far that a factor proves them to be no less than the form.
+
+    What is left has at most the form of its row sums: 2 |t_i t_k| <= t_i^2 + t_k^2.
+    """
     gap = torch.diag_embed(weights) - matrices
     factor, failed = torch.linalg.cholesky_ex(gap)
-    total = weights.sum(1) + _residual(gap, factor) + UNIT * gap.abs().sum((1, 2))
+    total = weights + _residual(gap, factor) + UNIT * gap.abs().sum(2)
     total = total * (1 + EXACT.gamma(matrices.shape[1] + 8))
-    return torch.where((failed == 0) & total.isfinite(), total, math.inf)
+    proved = (failed == 0) & total.isfinite().all(1)
+    return torch.where(proved[:, None], total, math.inf)
 
 
 def dual_bound(
@@ -115,7 +128,7 @@ def _dual_value(slope: Tensor, matrix: Tensor, dual: Tensor) -> tuple[float, Ten
     w, gamma = w[:, 0], EXACT.gamma(len(slope) + 8)
     rest = (slope + 2 * (factor @ w)).abs() + gamma * (slope.abs() + 2 * factor.abs() @ w.abs())
     lost = w @ w + rest.sum() + _cost(dual, shifted).sum()
-    lost = lost + _residual(shifted[None], factor[None])[0]
+    lost = lost + _residual(shifted[None], factor[None])[0].sum()
     bound = -lost.item() * (1 + 4 * gamma)
     return (-math.inf if math.isnan(bound) else bound), point
 
@@ -125,12 +138,12 @@ def _cost(dual: Tensor, shifted: Tensor) -> Tensor:
     return dual.clamp(min=0) + 2 * UNIT * shifted.diagonal().abs()
 
 
-def _residual(matrices: Forms, factors: Forms) -> Float64[Tensor, "forms"]:
-    """The moduli of B - R R^T, summed, rounded up; of B its lower and upper half are equal."""
+def _residual(matrices: Forms, factors: Forms) -> Float64[Tensor, "forms n"]:
+    """Row sums of the moduli of B - R R^T, rounded up; of B its lower and upper half are equal."""
     gamma, factors = EXACT.gamma(matrices.shape[1] + 8), factors.tril()
-    found = (matrices - factors @ factors.mT).abs().sum((1, 2))
-    products = factors.abs().sum(1).square().sum(1)
-    total = found + gamma * (products + matrices.abs().sum((1, 2)))
+    found = (matrices - factors @ factors.mT).abs().sum(2)
+    products = (factors.abs() @ factors.abs().sum(1)[:, :, None])[:, :, 0]
+    total = found + gamma * (products + matrices.abs().sum(2))
     return total * (1 + EXACT.gamma(matrices.shape[1] ** 2 + 8)) + 1e-290
 
 

@@ -14,7 +14,7 @@ from holonet.certify.enclosure import EXACT, Enclosure, Semantics
 from holonet.certify.expansion import Expansion, SquareNetwork
 from holonet.certify.methods import CHECKED, Bounds, Method, may_overflow
 from holonet.certify.network import Network
-from holonet.certify.quadratic import dual_bound, forms, largest_moduli, loewner
+from holonet.certify.quadratic import dual_bound, forms, largest_moduli
 from holonet.functions.rounding import margin
 
 __all__ = ["SECOND_ORDER", "SecondOrder", "lower_bounds"]
@@ -101,7 +101,7 @@ def lower_bounds(
         for form, (matrices, taken) in enumerate(splittings):
             enough = (taken[k] - expansion.constant[k]).item()
             least, dual = dual_bound(expansion.slope[k], matrices[k], enough)
-            bound = _sum(expansion.constant[k], torch.tensor(least).double(), -taken[k])
+            bound = _sum(expansion.constant[k], torch.tensor(least, dtype=torch.float64), -taken[k])
             if bound > best[k]:
                 best[k] = bound
                 witnesses[k] = {"free": free, "form": form, "dual": dual.tolist()}
@@ -118,7 +118,7 @@ def _splittings(
     """Quadratic forms, and what is taken off for the parts of order 3 and 4, in two ways."""
     moduli, square = e.weights.abs(), e.reach.square()
     gamma = EXACT.gamma(len(e.reach) + len(e.free) + 64)
-    separate = _third_order(e) + (-e.weights).clamp(min=0) @ square
+    separate = e.coupling + (-e.weights).clamp(min=0) @ square
 
     share = (e.reach / (1.3 * e.rows.norm(dim=1) + 1e-12)).clamp(1e-6, 1.0)
     up = e.weights > 0
@@ -129,15 +129,6 @@ def _splittings(
         (e.lower + forms(weights, e.rows.T), taken * (1 + 8 * gamma))
         for weights, taken in ((e.weights, separate), (kept, joined))
     ]
-
-
-def _third_order(e: Expansion) -> Float64[Tensor, "margins"]:
-    """|2 sum_k delta_k (L_k . t) q_k(t)| at most: of each unit, or with all (L_k . t)^2 at once."""
-    moduli, heights = e.weights.abs(), e.rows.abs().sum(1)
-    triangle = 2 * (moduli @ (heights * e.reach))
-    energy, _ = loewner(forms(torch.ones_like(e.reach)[None], e.rows.T))
-    energy = energy + EXACT.gamma(len(e.reach) + 8) * heights.square().sum()
-    return torch.minimum(triangle, 2 * (moduli * e.reach).square().sum(1).sqrt() * energy.sqrt())
 
 
 def _sum(*terms: Tensor) -> Tensor:

@@ -46,5 +46,5 @@ def nearest_zeros(
         distance = abs(nearest)
         decided = (BOUNDS * clear[line] >= distance) | (clear[line] >= reach)
         if bool(decided.all()):
-            place[line] = torch.tensor(nearest if distance <= reach else complex(math.inf, 0))
+            place[line] = nearest if distance <= reach else complex(math.inf, 0)
     return place

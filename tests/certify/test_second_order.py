@@ -1,18 +1,22 @@
 """Second order: sound on samples, corners and attacks, exact at points, sharper than tangents."""
 
+import itertools
 import math
 from dataclasses import replace
+from fractions import Fraction
 
 import pytest
 import torch
 from enclosed import (
     F64,
     descended,
+    exact_margins,
     excess,
     linf,
     margins,
     quartics,
     sampled,
+    square_network,
     worst_in_fractions,
 )
 
@@ -56,6 +60,32 @@ def test_bounds_at_points_and_corners_are_below_exact_fractions(method):
     assert -1e-8 < worst_in_fractions(method, layers=2) <= 0
 
 
+@each_method
+def test_bounds_of_one_layer_are_below_every_corner_in_fractions(method):
+    worst = -math.inf
+    for seed in range(4):
+        torch.manual_seed(seed)
+        model = square_network(1)
+        last = model[-1]
+        last.weight.data[0] = -10 * last.weight.data[0].abs()  # its margins are concave
+        last.weight.data[1:].abs_()
+        x, threat = 0.2 + 0.6 * torch.rand(1, 7, dtype=F64), linf(0.1)
+        box = threat_set(x, threat, EXACT)
+        ends = torch.stack([box.low[0, 0], box.high[0, 0]]).T.tolist()
+        corners = torch.tensor(list(itertools.product(*ends)), dtype=F64)
+        lowest = margins(model, corners[:, None], torch.tensor([0]))[:, 0].argsort(0)[:2, 1:]
+
+        def least(model=model, near=corners[lowest.flatten().unique()]):
+            exact = [exact_margins(model, corner, 0) for corner in near]
+            return [min(values[k] for values in exact) for k in (1, 2, 3)]
+
+        last.bias.data[0] -= float(min(least())) - 1e-8
+        proof = certify(model, x, torch.tensor([0]), threat, [method])[0]
+        bounds = [Fraction(bound) for bound in proof.margins[1:]]
+        worst = max(worst, *(float(b - m) for b, m in zip(bounds, least(), strict=True)))
+    assert worst <= 0
+
+
 @each("name", sorted(quartics()))
 @each_method
 def test_attacks_find_no_margin_below_its_bound(name, method):
@@ -88,10 +118,10 @@ def test_bounds_are_near_to_what_an_attack_finds_at_small_radii():
 def test_second_order_proves_what_tangents_leave_open(name):
     torch.manual_seed(2)
     model, shape = quartics()[name]
-    x = torch.rand(40, *shape, dtype=F64)
+    x, threat = torch.rand(40, *shape, dtype=F64), linf(0.05 if name == "4 layers" else 0.2)
     y = model(x).argmax(1)
-    tangents = certify(model, x, y, linf(0.2), ["tangents"])
-    proofs = certify(model, x, y, linf(0.2), ["tangents", "second_order"])
+    tangents = certify(model, x, y, threat, ["tangents"])
+    proofs = certify(model, x, y, threat, ["tangents", "second_order"])
     for first, proof in zip(tangents, proofs, strict=True):
         assert proof == first if first.holds else proof.margin >= first.margin
         assert proof.theorem == METHODS[proof.method].theorem
@@ -121,7 +151,7 @@ def test_what_may_overflow_in_float32_is_not_certified():
 
 @each_method
 def test_other_networks_are_refused_with_the_methods_that_fit(method):
-    model = nn.HolomorphicClassifier(nn.Sequential(nn.Linear(4, 3), nn.Square(), nn.Linear(3, 3)))
+    model = nn.HolomorphicClassifier(nn.Sequential(nn.Linear(4, 3), nn.Tanh(), nn.Linear(3, 3)))
     with pytest.raises(InputTypeError, match="intervals and tangents"):
         certify(model, torch.rand(1, 4), torch.tensor([0]), linf(0.1), [method])
 

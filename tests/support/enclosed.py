@@ -104,8 +104,8 @@ COMPLEX = ["square", "cube", "exp", "tanh", "sigmoid", "sin", "gelu", "erf", "si
 
 
 def quartics(single=False):
-    """Name -> (model, shape of an example): two layers of squares, dense and convolutional."""
-    real = torch.float32 if single else F64
+    """Name -> (model, shape of an example): one to four layers of squares, real and complex."""
+    real, whole = (torch.float32, torch.complex64) if single else (F64, C128)
 
     def dense(*front):
         return nn.HolomorphicClassifier(
@@ -133,7 +133,36 @@ def quartics(single=False):
             nn.Linear(5, 3, dtype=real),
         )
     )
-    shapes = {"dense": (6,), "threshold": (6,), "convolution": (1, 4, 4)}
+    for depth in (1, 4):
+        layers = [nn.Threshold(9.0, 0.5, dtype=real)] if depth == 1 else []
+        for _ in range(depth):
+            layers += [nn.Linear(6, 6, dtype=real), nn.Square()]
+        table[f"{depth} layers"] = nn.HolomorphicClassifier(
+            nn.Sequential(*layers, nn.Linear(6, 3, dtype=real))
+        )
+    table["complex"] = nn.HolomorphicClassifier(
+        nn.Sequential(
+            nn.Linear(6, 5, dtype=whole),
+            nn.Square(),
+            nn.Linear(5, 4, dtype=whole),
+            nn.Square(),
+            nn.Linear(4, 3, dtype=whole),
+        )
+    )
+    table["complex convolution"] = nn.HolomorphicClassifier(
+        nn.Sequential(
+            nn.Conv2d(1, 2, 3, stride=2, padding=1, dtype=whole),
+            nn.Square(),
+            nn.Conv2d(2, 2, 2, padding=1, dtype=whole),
+            nn.Square(),
+            nn.AvgPool2d(2),
+            nn.Conv2d(2, 2, 1, dtype=whole),
+            nn.Square(),
+            nn.Flatten(),
+            nn.Linear(2, 3, dtype=whole),
+        )
+    )
+    shapes = {name: (1, 4, 4) if "convolution" in name else (6,) for name in table}
     for model in table.values():
         for p in model.parameters():
             if p.ndim == 1:
