@@ -121,9 +121,7 @@ def _flat(value: Parts) -> Vectors:
     return value.movedim(0, 1).flatten(1)
 
 
-def _applied(
-    step: Step | Mix, x: Parts, moduli: bool = False, executed: bool = False
-) -> Values:
+def _applied(step: Step | Mix, x: Parts, moduli: bool = False, executed: bool = False) -> Values:
     """A step without its bias; moduli as executed are those that its rounding is relative to."""
     if isinstance(step, Mix):
         return step.linear(x, moduli)

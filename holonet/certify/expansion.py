@@ -153,10 +153,10 @@ class SquareNetwork:
             )
         self.chains: list[Chain] = []
         parts = 1
-        for steps in groups:
-            steps = [MERGE, *steps] if parts == 3 else steps
+        for group in groups:
+            steps = [MERGE, *group] if parts == 3 else group
             chain = Chain(steps, shape, parts)
-            if chain.parts == 2 and len(self.chains) < len(groups) - 1:
+            if chain.parts == 2 and group is not groups[-1]:
                 chain = Chain([*steps, SPREAD], shape, parts)
             shape, parts = chain.shape, chain.parts
             self.chains.append(chain)

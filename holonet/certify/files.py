@@ -55,10 +55,16 @@ def save_network(model: nn.Module, x: GivenPoints, path: Path) -> str:
         for name, numbers in (("log_slope", step.log_slope), ("middle", step.middle)):
             arrays[name] = numbers.view(column).expand(shape).flatten().numpy()
     squares = SquareNetwork(network, torch.Size(shape))
-    for number, chain in enumerate((squares.first, squares.second, squares.third), start=1):
+    if len(squares.chains) != 3:
+        raise InputTypeError(
+            f"files hold networks of two layers of squares, and this one has "
+            f"{len(squares.chains) - 1}"
+        )
+    size = torch.Size(shape).numel()
+    for number, chain in enumerate(squares.chains, start=1):
         _require_one_layer(chain)
-        size = torch.Size(chain.shapes[0]).numel()
         arrays[f"weight{number}"] = chain.linear(torch.eye(size, dtype=torch.float64)).T.numpy()
+        size = len(chain.bias)
         arrays[f"bias{number}"] = chain.bias.numpy()
     digest = hashlib.sha256()
     for name in sorted(arrays):
@@ -104,11 +110,11 @@ def save_certificate(proof: Certificate, x: GivenPoints, network: str, path: Pat
 
 def _require_one_layer(chain: Chain) -> None:
     affine = [step for step in chain.steps if isinstance(step, Affine)]
-    if len(affine) != 1:
+    if len(affine) != 1 or len(affine[0].weight) != 1:
         names = ", ".join(step.name for step in affine) or "no affine layer"
         raise InputTypeError(
-            f"files hold networks with one affine layer in front of each layer of squares and one "
-            f"at the end, and this one has {names}"
+            f"files hold networks with one real affine layer in front of each layer of squares and "
+            f"one at the end, and this one has {names}"
         )
 
 

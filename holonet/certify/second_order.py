@@ -1,4 +1,4 @@
-"""Margins of two layers of squares: exact up to second order, the rest bounded."""
+"""Margins of layers of squares: exact up to second order, the rest bounded."""
 
 import math
 from collections.abc import Mapping
@@ -61,12 +61,12 @@ class SecondOrder(Method):
 
 SECOND_ORDER = SecondOrder(
     "second_order",
-    "each margin is a polynomial of degree 4: linear and quadratic part exact, the quadratic one "
-    "bounded by moduli or by a diagonal dual point, parts of higher order by Loewner bounds of "
-    "the units of the second layer, or by (u + q)^2 >= (1 - n) u^2 - (1 / n - 1) q^2",
+    "each margin is a polynomial: linear and quadratic part exact, the quadratic one bounded by "
+    "moduli or by a diagonal dual point, parts of higher order by Loewner bounds of the units "
+    "behind the first layer of squares, or by (u + h)^2 >= (1 - n) u^2 - (1 / n - 1) h^2",
     (
         *CHECKED,
-        "all layers behind the monotone ones are real affine maps and two layers of squares",
+        "all layers behind the monotone ones are affine maps and layers of squares",
         "each positive definite matrix is proved to be so by the residual of a Cholesky factor",
     ),
 )

@@ -27,7 +27,7 @@ def expanded(name, radius, seed=0, tail=None):
 
 
 def taken(squares, points):
-    """What the layers of squares take at points (count, entries), side by side but for the first."""
+    """What the layers of squares behind the first take at points (count, entries)."""
     found, value = [], points
     for chain in squares.chains[:-1]:
         found.append(chain.linear(value) + chain.bias)

@@ -80,14 +80,15 @@ def test_other_examples_and_methods_without_witness_are_refused(tmp_path):
 @each(
     ("model", "shape", "match"),
     [
-        (quartics()["convolution"][0], (1, 1, 4, 4), "one affine layer"),
+        (quartics()["convolution"][0], (1, 1, 4, 4), "one real affine layer"),
         (
             nn.Sequential(nn.Square(), nn.Linear(4, 3, dtype=F64), nn.Square()),
             (1, 4),
             "no affine layer",
         ),
         (tnn.Sequential(nn.Threshold(), nn.Threshold(), nn.Square()), (1, 4), "one threshold"),
-        (tnn.Linear(4, 3), (1, 4), "two layers of squares"),
+        (tnn.Linear(4, 3), (1, 4), "layers of squares"),
+        (tnn.Sequential(tnn.Linear(4, 3), nn.Square(), tnn.Linear(3, 3)), (1, 4), "has 1"),
     ],
     ids=str,
 )

@@ -75,7 +75,9 @@ def test_bounds_of_one_layer_are_below_every_corner_in_fractions(method):
         corners = torch.tensor(list(itertools.product(*ends)), dtype=F64)
         lowest = margins(model, corners[:, None], torch.tensor([0]))[:, 0].argsort(0)[:2, 1:]
 
-        def least(model=model, near=corners[lowest.flatten().unique()]):
+        near = corners[lowest.flatten().unique()]
+
+        def least(model=model, near=near):
             exact = [exact_margins(model, corner, 0) for corner in near]
             return [min(values[k] for values in exact) for k in (1, 2, 3)]
 

@@ -133,6 +133,19 @@ def quartics(single=False):
             nn.Linear(5, 3, dtype=real),
         )
     )
+    for model in table.values():
+        for p in model.parameters():
+            if p.ndim == 1:
+                torch.nn.init.normal_(p, std=0.3)
+    with torch.random.fork_rng():  # what comes next does not depend on these
+        table |= _other_squares(real, whole)
+    shapes = {name: (1, 4, 4) if "convolution" in name else (6,) for name in table}
+    return {name: (model, shapes[name]) for name, model in table.items()}
+
+
+def _other_squares(real, whole):
+    """One layer, four of them, and complex ones."""
+    table = {}
     for depth in (1, 4):
         layers = [nn.Threshold(9.0, 0.5, dtype=real)] if depth == 1 else []
         for _ in range(depth):
@@ -162,12 +175,11 @@ def quartics(single=False):
             nn.Linear(2, 3, dtype=whole),
         )
     )
-    shapes = {name: (1, 4, 4) if "convolution" in name else (6,) for name in table}
     for model in table.values():
         for p in model.parameters():
             if p.ndim == 1:
                 torch.nn.init.normal_(p, std=0.3)
-    return {name: (model, shapes[name]) for name, model in table.items()}
+    return table
 
 
 def sampled(x, threat, count, semantics=EXACT):
