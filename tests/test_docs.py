@@ -71,6 +71,15 @@ def test_the_gallery_has_every_function_of_the_catalogue(site_pages: ModuleType)
     assert (name, picture[:4]) == (names[0], b"\x89PNG")
 
 
+def test_every_suite_of_timings_has_a_chart_before_its_table(site_pages: ModuleType) -> None:
+    page = site_pages.with_charts((ROOT / "docs/performance.md").read_text())
+    shown = re.findall(r"\]\(performance/([\w-]+)\.png\)\n\n<details", page)
+    found = dict(site_pages.charts())
+    assert shown == list(found) != []
+    assert all(picture[:4] == b"\x89PNG" for picture in found.values())
+    assert page.count("<details") == page.count("</details>") == len(shown)
+
+
 @pytest.mark.slow
 def test_every_public_name_is_on_the_page_of_its_unit(
     site_pages: ModuleType, tmp_path: Path
