@@ -1,8 +1,8 @@
-"""Margins of networks of affine layers and squares, expanded at the center of a box.
+"""Margins of networks of affine layers and squares, expanded at the center of a box or ball.
 
 Let z_i be what the i-th layer of squares takes, C_i its value at the center, and t in [-1, 1]^n the
-box's free entries. Then z_i - C_i = L_i t + h_i(t) with L_i the derivative, and since
-z^2 = C^2 + 2 C (z - C) + (z - C)^2, a margin is exactly
+box's free entries; of a ball all entries are free, and |t|_2 <= 1. Then z_i - C_i = L_i t + h_i(t)
+with L_i the derivative, and since z^2 = C^2 + 2 C (z - C) + (z - C)^2, a margin is exactly
 
     constant + l . t + sum_ij w_ij (L_ij t + h_ij(t))^2
 
@@ -26,7 +26,15 @@ from holonet.certify.chain import MERGE, SPREAD, Chain
 from holonet.certify.enclosure import EXACT, Semantics
 from holonet.certify.network import Network
 from holonet.certify.pointwise import Pointwise
-from holonet.certify.quadratic import forms, largest_moduli, loewner, loewner_weights
+from holonet.certify.quadratic import (
+    BALL,
+    CUBE,
+    Region,
+    forms,
+    largest_moduli,
+    loewner,
+    loewner_weights,
+)
 from holonet.errors import InputTypeError
 from holonet.functions import get_function, rounding_bound
 from holonet.functions.rounding import margin
@@ -57,6 +65,7 @@ class Expansion:
         rows: L of these.
         reach: |h(t)| of these, at most.
         coupling: |sum 2 w (L t) h| at most.
+        region: where t lies.
     """
 
     free: Int64[Tensor, "n"]
@@ -67,6 +76,7 @@ class Expansion:
     rows: Float64[Tensor, "units n"]
     reach: Float64[Tensor, "units"]
     coupling: Float64[Tensor, "margins"]
+    region: Region
 
 
 class _Layer:
@@ -77,6 +87,7 @@ class _Layer:
         shift: how far the value of the affine layer in front is from that of the stored numbers.
         change: the distance from the center, by moduli alone.
         semantics: of the squares.
+        region: where t lies.
     """
 
     def __init__(
@@ -88,10 +99,12 @@ class _Layer:
         shift: Units,
         change: Units,
         semantics: Semantics,
+        region: Region,
     ) -> None:
         self.center, self.rows, self.reach, self.shift = center, rows, reach, shift
+        self.region = region
         self.gamma = EXACT.gamma(sum(rows.shape) + 8)
-        self.heights = rows.abs().sum(1) * (1 + self.gamma)
+        self.heights = region.heights(rows) * (1 + self.gamma)
         beside = 2 * (self.heights + reach) * error + error.square()
         size = center.abs() + self.heights + reach + error
         rounded = _rounding(size, semantics)
@@ -116,7 +129,7 @@ class _Layer:
     @functools.cached_property
     def _energy(self) -> Float64[Tensor, ""]:
         """The sum of all (L_j t)^2, at most."""
-        energy, _ = loewner(self.form(torch.ones_like(self.center)[None]))
+        energy, _ = loewner(self.form(torch.ones_like(self.center)[None]), self.region)
         return energy[0] + self.gamma * self.heights.square().sum()
 
 
@@ -174,10 +187,15 @@ class SquareNetwork:
         label: int,
         others: Sequence[int],
         semantics: Semantics,
+        in_ball: bool = False,
     ) -> Expansion:
-        """The margins of a label over other classes on |x - center| <= radius."""
+        """The margins of a label over other classes on |x - center| <= radius.
+
+        In a ball the radii are all its length, and |x - center|_2 is at most that.
+        """
         gamma = EXACT.gamma(self.terms + len(center) + 64)
-        box = _Box(center, radius, _free(radius), gamma)
+        free = torch.arange(len(radius)) if in_ball else _free(radius)
+        box = _Box(center, radius, free, gamma, BALL if in_ball else CUBE)
         layers = [self._first(box, semantics)]
         while len(layers) < len(self.weights):
             layers.append(self._next(layers, box, semantics))
@@ -205,6 +223,7 @@ class SquareNetwork:
             torch.cat([slope[:0], *(z.rows for _, z in above)]),
             torch.cat([zero[:0], *(z.reach for _, z in above)]),
             sum((z.coupling(w) for w, z in above), zero),
+            box.region,
         )
 
     def _first(self, box: "_Box", semantics: Semantics) -> _Layer:
@@ -224,6 +243,7 @@ class SquareNetwork:
             shift,
             whole + shift,
             semantics,
+            box.region,
         )
 
     def _next(self, layers: list[_Layer], box: "_Box", semantics: Semantics) -> _Layer:
@@ -243,6 +263,7 @@ class SquareNetwork:
             shift,
             change,
             semantics,
+            box.region,
         )
 
     def _pulled(
@@ -267,15 +288,18 @@ class SquareNetwork:
         )
         if len(box.free) <= _MOST_FREE:
             matrices = sum((z.form(w) for w, z in pairs[1:]), layers[0].form(squares[0]))
-            above, below = loewner(matrices)
+            above, below = loewner(matrices, box.region)
             up = torch.minimum(up, torch.minimum(largest_moduli(matrices), above))
             down = torch.minimum(down, torch.minimum(largest_moduli(-matrices), below))
         elif len(layers) == 1:
             matrix = self.chains[0].linear(torch.eye(len(box.radius), dtype=torch.float64))
-            bends = _bends(_Matrices(tensor_digest([matrix, squares[0]]), matrix, squares[0]))
-            moved = box.radius.index_fill(0, box.free, 0.0)
-            moved = (box.radius - moved).square()
-            up, down = torch.minimum(up, bends[0] @ moved), torch.minimum(down, bends[1] @ moved)
+            key = tensor_digest([matrix, squares[0]])
+            bends = _bends(_Matrices(key, matrix, squares[0]), box.region)
+            moved = (box.radius - box.small).square()
+            up, down = (
+                torch.minimum(least, box.region.total(weights * moved))
+                for least, weights in zip((up, down), bends, strict=True)
+            )
         reach = torch.maximum(up, down)
         for w, z in pairs[1:]:
             reach = reach + z.coupling(w) + w.abs() @ z.reach.square()
@@ -284,12 +308,13 @@ class SquareNetwork:
 
 @dataclass(frozen=True, eq=False)
 class _Box:
-    """A box with the places of its free entries, and the relative error of what is formed of it."""
+    """A set with the places of its free entries, and the relative error of what is formed of it."""
 
     center: Float64[Tensor, "entries"]
     radius: Float64[Tensor, "entries"]
     free: Int64[Tensor, "n"]
     gamma: float
+    region: Region
 
     @property
     def small(self) -> Float64[Tensor, "entries"]:
@@ -307,13 +332,14 @@ class _Matrices:
 
 
 @functools.lru_cache(maxsize=1)
-def _bends(matrices: _Matrices) -> tuple[Float64[Tensor, "outer entries"], ...]:
+def _bends(matrices: _Matrices, region: Region) -> tuple[Float64[Tensor, "outer entries"], ...]:
     """Weights p of each unit with |q(d)| <= sum_i p_i d_i^2 for every d, by the sign of q.
 
     They do not depend on the box, so that the eigenvalues are needed once for a network.
     """
     found = [
-        loewner_weights(forms(rows, matrices.first)) for rows in matrices.second.split(_AT_ONCE)
+        loewner_weights(forms(rows, matrices.first), region)
+        for rows in matrices.second.split(_AT_ONCE)
     ]
     return tuple(torch.cat(side) for side in zip(*found, strict=True))
 

@@ -48,7 +48,7 @@ def certify(
         model: a chain of known layers (`certify.read`).
         x: real examples, inside of the bounds of the threat.
         y: their classes.
-        threat: of norm Linf or L2; second_order and splits know Linf alone.
+        threat: of norm Linf or L2; splits know Linf alone.
         methods: names in `METHODS`, or methods such as `replace(METHODS["splits"], nodes=500)`,
             tried in this order.
         semantics: exact arithmetic, or what a dtype may return.
@@ -118,7 +118,7 @@ def certify(
 
 @checked
 def methods_for(model: nn.Module, x: GivenPoints, y: GivenLabels, threat: ThreatModel) -> list[str]:
-    """Names of the methods to try in turn: second order and splits where they are for the model.
+    """Names of the methods to try in turn: second order and splits where they fit.
 
     Elsewhere tangents stand in their place.
 
@@ -130,13 +130,12 @@ def methods_for(model: nn.Module, x: GivenPoints, y: GivenLabels, threat: Threat
     """
     point = threat.scaled(0.0)
     certify(model, x, y, point, ["intervals"])
-    if threat.norm not in SECOND_ORDER.norms:
-        return ["intervals", "tangents"]
     try:
         certify(model, x, y, point, ["second_order"])
     except InputTypeError:
         return ["intervals", "tangents"]
-    return ["intervals", "second_order", "splits"]
+    wanted = INTERVALS, SECOND_ORDER, SPLITS
+    return [method.name for method in wanted if threat.norm in method.norms]
 
 
 @checked

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from jaxtyping import Float64
@@ -22,7 +22,9 @@ __all__ = ["SECOND_ORDER", "SecondOrder", "lower_bounds"]
 
 @dataclass(frozen=True)
 class SecondOrder(Method):
-    """The polynomial of each margin about the center of the box behind the monotone layers."""
+    """The polynomial of each margin about the center of the set behind the monotone layers."""
+
+    norms: ClassVar[tuple[str, ...]] = ("Linf", "L2")
 
     def margins(
         self, network: Network, enclosure: Enclosure, y: Labels, semantics: Semantics
@@ -39,7 +41,13 @@ class SecondOrder(Method):
             label = int(y[i])
             others = [k for k in range(margins.shape[1]) if k != label]
             low, high = box.low[0, i].flatten(), box.high[0, i].flatten()
-            found, proofs = self.bounds(squares, low, high, label, others, semantics)
+            if (ball := box.ball) is None:
+                found, proofs = self.bounds(squares, low, high, label, others, semantics)
+            else:
+                center = ball.middle[0, i].flatten()
+                length = ball.length[i].expand_as(center)
+                inside = squares.expand(center, length, label, others, semantics, in_ball=True)
+                found, proofs = lower_bounds(inside)[0], [{} for _ in others]
             margins[i, others] = found
             witnesses[i] = dict(zip(others, proofs, strict=True))
         return margins, trace.notes, witnesses
@@ -85,7 +93,7 @@ def lower_bounds(
     """
     splittings = _splittings(expansion)
     gamma = EXACT.gamma(len(expansion.free) + 8)
-    linear = expansion.slope.abs().sum(1) * (1 + gamma)
+    linear = expansion.region.heights(expansion.slope) * (1 + gamma)
     by_moduli = torch.stack(
         [
             _sum(expansion.constant, -linear, -largest_moduli(-matrices), -taken)
@@ -100,7 +108,8 @@ def lower_bounds(
             continue
         for form, (matrices, taken) in enumerate(splittings):
             enough = (taken[k] - expansion.constant[k]).item()
-            least, dual = dual_bound(expansion.slope[k], matrices[k], enough)
+            slope, region = expansion.slope[k], expansion.region
+            least, dual = dual_bound(slope, matrices[k], enough, region)
             bound = _sum(expansion.constant[k], torch.tensor(least, dtype=torch.float64), -taken[k])
             if bound > best[k]:
                 best[k] = bound

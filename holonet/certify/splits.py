@@ -4,7 +4,7 @@ import heapq
 import itertools
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from jaxtyping import Float64
@@ -28,6 +28,7 @@ class Splits(SecondOrder):
         nodes: pieces that are expanded for one margin, at most.
     """
 
+    norms: ClassVar[tuple[str, ...]] = ("Linf",)
     nodes: int = 100
 
     def bounds(

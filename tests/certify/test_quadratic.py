@@ -9,7 +9,7 @@ import torch
 from enclosed import F64
 
 from holonet.certify import quadratic
-from holonet.certify.quadratic import dual_bound, forms, largest_moduli, loewner
+from holonet.certify.quadratic import BALL, dual_bound, forms, largest_moduli, loewner
 
 CORNERS = torch.tensor(list(itertools.product((-1.0, 1.0), repeat=6)), dtype=F64)
 
@@ -186,3 +186,43 @@ def test_forms_that_are_not_finite_are_not_bounded(number):
     above, below = loewner(matrices)
     assert above[0] == below[0] == math.inf
     assert above[1] < math.inf
+
+
+def in_ball(n=6, count=4000):
+    points = torch.randn(count, n, dtype=F64)
+    points = points / points.norm(dim=1, keepdim=True)
+    points[::2] *= torch.rand(count // 2, 1, dtype=F64)
+    return points
+
+
+def test_weights_of_the_ball_are_the_largest_eigenvalues():
+    matrices = symmetric(0)
+    above, below = loewner(matrices, BALL)
+    values = torch.linalg.eigvalsh(matrices)
+    assert (above >= attained(matrices, in_ball()).amax(1)).all()
+    assert torch.allclose(above, values[:, -1].clamp(min=0), atol=1e-6)
+    assert torch.allclose(below, (-values[:, 0]).clamp(min=0), atol=1e-6)
+
+
+def test_the_dual_bound_of_the_ball_is_below_every_point_and_near_to_the_least():
+    for seed, matrix in enumerate(symmetric(3)):
+        torch.manual_seed(seed)
+        slope = torch.randn(6, dtype=F64) * 10.0 ** (seed % 5 - 2)
+        bound, dual = dual_bound(slope, matrix, region=BALL)
+        assert dual_is_positive(matrix, dual)
+        points = in_ball()
+        assert (bound <= points @ slope + attained(matrix[None], points)[0]).all()
+        best = -torch.linalg.solve(matrix + dual.diag(), slope) / 2
+        best = best / max(1.0, best.norm().item())
+        value = (slope @ best + best @ matrix @ best).item()
+        assert bound <= value <= bound + 1e-4 * abs(value) + 1e-7 * matrix.norm(), seed
+
+
+def dual_is_positive(matrix, dual):
+    return bool((dual >= 0).all()) and torch.linalg.eigvalsh(matrix + dual.diag())[0] > -1e-12
+
+
+def test_planted_cube_in_place_of_the_ball_is_seen():
+    matrix = -torch.eye(4, dtype=F64)
+    assert dual_bound(torch.zeros(4, dtype=F64), matrix, region=BALL)[0] == pytest.approx(-1)
+    assert dual_bound(torch.zeros(4, dtype=F64), matrix)[0] == pytest.approx(-4, rel=1e-2)

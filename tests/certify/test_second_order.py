@@ -12,8 +12,10 @@ from enclosed import (
     descended,
     exact_margins,
     excess,
+    l2,
     linf,
     margins,
+    on_sphere,
     quartics,
     sampled,
     square_network,
@@ -128,6 +130,53 @@ def test_second_order_proves_what_tangents_leave_open(name):
         assert proof == first if first.holds else proof.margin >= first.margin
         assert proof.theorem == METHODS[proof.method].theorem
     assert any(p.holds and p.method == "second_order" for p in proofs)
+
+
+def descended_in_ball(model, x, y, threat, steps=40):
+    """The least margins (batch, classes) that projected gradient steps of length find."""
+    best = torch.full((len(x), 3), math.inf, dtype=F64)
+    for k in range(3):
+        moved = on_sphere(x, threat, 6).flatten(0, 1)
+        repeated, labels = x.repeat(6, *[1] * (x.ndim - 1)), y.repeat(6)
+        for step in range(steps):
+            moved = moved.detach().requires_grad_()
+            logits = model(moved)
+            margin = logits.gather(1, labels[:, None])[:, 0] - logits[:, k]
+            best[:, k] = torch.minimum(best[:, k], margin.detach().view(6, -1).amin(0).double())
+            (slope,) = torch.autograd.grad(margin.sum(), moved)
+            length = slope.flatten(1).norm(dim=1).clamp(min=1e-30).view(-1, *[1] * (x.ndim - 1))
+            size = threat.eps * (1.0 if step < steps // 2 else 0.05)
+            moved = threat.project(moved.detach() - size * slope / length, repeated)
+    return best
+
+
+@each("name", sorted(quartics()))
+def test_no_margin_in_an_l2_ball_is_below_its_bound(name):
+    model, shape = quartics()[name]
+    x, y = 0.3 + 0.4 * torch.rand(3, *shape, dtype=F64), torch.tensor([0, 1, 2])
+    for eps in (1e-12, 1e-3, 0.1, 0.5):
+        threat = l2(eps)
+        points = on_sphere(x, threat, 60)
+        worst, proofs = excess(model, x, y, threat, ["second_order"], Semantics(F64), points=points)
+        assert worst <= 0, eps
+        bounds = torch.tensor([p.margins for p in proofs], dtype=F64)
+        bounds[bounds == math.inf] = -math.inf
+        assert (bounds <= descended_in_ball(model, x, y, threat)).all(), eps
+
+
+def test_bounds_in_small_l2_balls_are_near_to_what_an_attack_finds():
+    torch.manual_seed(0)
+    for name in ("dense", "4 layers", "complex", "1 layers"):
+        model, shape = quartics()[name]
+        x, y = 0.3 + 0.4 * torch.rand(6, *shape, dtype=F64), torch.arange(6) % 3
+        center = margins(model, x[None], y)[0]
+        found = descended_in_ball(model, x, y, l2(0.02))
+        proofs = certify(model, x, y, l2(0.02), ["second_order"])
+        bounds = torch.tensor([p.margins for p in proofs], dtype=F64)
+        other = bounds != math.inf
+        loss = ((found - bounds) / (center - found).clamp(min=1e-9))[other]
+        limits = {"1 layers": 1.0, "4 layers": 0.25}  # behind a threshold the ball is its box
+        assert loss.median() < limits.get(name, 0.15), name
 
 
 def test_what_may_overflow_in_float32_is_not_certified():
