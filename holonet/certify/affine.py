@@ -19,7 +19,7 @@ from holonet._types import OwnShape
 from holonet.certify.enclosure import EXACT, Ball, Enclosure, Semantics
 from holonet.certify.rows import Rows, total
 from holonet.certify.step import Step, Trace, stored
-from holonet.errors import InputTypeError
+from holonet.errors import InputTypeError, NumericalError
 from holonet.functions.rounding import margin
 from holonet.nn import FrozenNorm
 
@@ -274,6 +274,8 @@ def normalizer(name: str, layer: FrozenNorm) -> Affine:
     shape = (-1,) + (1,) * (-layer.feature_axis - 1)
     (scale,) = stored(name, layer.scale)
     gain = tuple(w / scale for w in stored(name, layer.weight))
+    if not all(bool(g.isfinite().all()) for g in gain):
+        raise NumericalError(f"{name}: a weight over its scale is infinite: measure the scales")
     mean, bias = stored(name, layer.mean), stored(name, layer.bias)
     if len(gain) == 1:
         moved = (gain[0] * mean[0],)

@@ -83,6 +83,8 @@ def certify(
     _require_semantics(network, model, semantics)
     if len(y) != len(x):
         raise ShapeError(f"certify got {len(x)} examples and {len(y)} labels")
+    if y.is_floating_point() or y.is_complex():
+        raise InputTypeError(f"certify takes the numbers of classes and got {y.dtype}: y.long()")
     weights, labels = module_digest(model), y.detach().cpu().long()
     certificates: list[Certificate] = []
     for index in torch.arange(len(x)).split(batch_size):
@@ -214,10 +216,10 @@ def _require_subnormals() -> None:
 
 
 def _require_semantics(network: Network, model: nn.Module, semantics: Semantics) -> None:
-    """Refuse to speak of an execution that the bounds do not cover."""
-    if semantics.dtype is None:
+    """Refuse to speak of an execution that the bounds do not cover, or that there is none of."""
+    if semantics.dtype is None and len(network.dtypes) < 2:
         return
-    if network.dtypes - {semantics.dtype}:
+    if network.dtypes - {semantics.dtype} or len(network.dtypes) > 1:
         names = ", ".join(sorted(map(str, network.dtypes)))
         raise InputTypeError(
             f"semantics '{semantics}' of a network that holds {names}: bring all of it to one "

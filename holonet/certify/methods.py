@@ -68,6 +68,11 @@ class Method(ABC):
                 "certificates need real logits (batch, classes): end the network with a linear "
                 "layer, and with nn.RealPart where it is complex"
             )
+        if logits.center.shape[2] < 2:
+            raise ShapeError(
+                "certificates compare two classes or more, and the network has one logit: a "
+                "network of two classes needs a last layer with two rows"
+            )
         if len(y) and not 0 <= int(y.min()) <= int(y.max()) < logits.center.shape[2]:
             raise DomainError(
                 f"labels from {int(y.min())} to {int(y.max())} of a model with "

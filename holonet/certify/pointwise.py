@@ -9,6 +9,7 @@ from holonet.certify.rows import Rows, total
 from holonet.certify.step import Note, Step, Trace, stored
 from holonet.errors import InputTypeError
 from holonet.functions import (
+    HolomorphicFunction,
     disc_bounds,
     get_function,
     range_on,
@@ -113,8 +114,13 @@ class Pointwise(Step):
         if not bool(lost.any()):
             return
         examples = lost.any(0).flatten(1).any(1)
-        if not self.record.obstacles:
-            text = f"{self.name}: nothing is known of the values of {self.record.formula}"
+        formula, known = self.record.formula, _has_bounds(self.record)
+        if not (known and self.record.obstacles):
+            text = (
+                f"{self.name}: the numbers that may reach {formula} are too large for a bound"
+                if known
+                else f"{self.name}: nothing is known of the values of {formula}"
+            )
             trace.notes += [Note(int(i), text) for i in examples.nonzero()]
             return
         whole = enclosure.as_complex()
@@ -123,7 +129,7 @@ class Pointwise(Step):
         trace.notes += [
             Note(
                 int(i),
-                f"{self.name}: the numbers that may reach {self.record.formula} come within "
+                f"{self.name}: the numbers that may reach {formula} come within "
                 f"{distance[i].item():.3g} of a singularity or cut",
             )
             for i in examples.nonzero()
@@ -194,6 +200,12 @@ def _require_real(enclosure: Enclosure, name: str) -> None:
             f"{name} is reached by complex numbers, where certificates do not know it: put it in "
             "front of the first complex layer"
         )
+
+
+def _has_bounds(record: HolomorphicFunction) -> bool:
+    """Whether something is known of its values, at least near its base point."""
+    center = torch.tensor([record.base_point], dtype=torch.complex128)
+    return bool(disc_bounds(record, center, torch.zeros(1, dtype=torch.float64))[0].isfinite())
 
 
 def _flushed(enclosure: Enclosure, trace: Trace) -> Enclosure:

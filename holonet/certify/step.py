@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from holonet.certify.enclosure import Ball, Enclosure, Semantics
 from holonet.certify.rows import Rows, total
-from holonet.errors import NumericalError
+from holonet.errors import NumericalError, ShapeError
 
 __all__ = ["Note", "Reshape", "Residual", "Step", "TakePart", "Trace", "stored"]
 
@@ -68,7 +68,13 @@ class Step(ABC):
     def forward(self, enclosure: Enclosure, trace: Trace) -> Enclosure:
         """The enclosure of the values; the trace remembers what came in."""
         trace.inputs[self] = enclosure
-        image = self.image(enclosure, trace)
+        try:
+            image = self.image(enclosure, trace)
+        except RuntimeError as error:
+            raise ShapeError(
+                f"{self.name} does not take what reaches it, of shape "
+                f"{tuple(enclosure.center.shape[1:])}: {error}"
+            ) from error
         trace.images[self] = image.where_known(trace.semantics.largest)
         return trace.images[self]
 

@@ -29,6 +29,7 @@ from holonet.errors import (
     ShapeError,
     UnknownNameError,
 )
+from holonet.functions import blaschke
 from holonet.threats import ThreatModel
 
 METHODS = ("intervals", "tangents")
@@ -154,6 +155,24 @@ def test_methods_are_tried_in_turn_and_stop_at_the_first_success():
         ({"model": nn.Linear(4, 3)}, ShapeError, "RealPart"),
         ({"model": tnn.Linear(4, 3).bfloat16()}, InputTypeError, "bfloat16"),
         ({"semantics": Semantics(F64)}, InputTypeError, "one precision"),
+        (
+            {"model": tnn.Sequential(tnn.Linear(4, 3), tnn.Linear(3, 3, dtype=F64))},
+            InputTypeError,
+            "float32, torch.float64: .* one precision",
+        ),
+        ({"model": tnn.Linear(4, 1)}, ShapeError, "one logit"),
+        ({"y": torch.tensor([0.7])}, InputTypeError, "y.long"),
+        (
+            {"x": torch.full((1, 5), 0.5)},
+            ShapeError,
+            r"the model \(Linear\) does not take .* \(1, 5\)",
+        ),
+        (
+            {"model": tnn.Sequential(tnn.Linear(4, 3), nn.Residual(nn.Linear(3, 2)))},
+            ShapeError,
+            r"1 \(Residual\) does not take",
+        ),
+        ({"y": torch.tensor([-1])}, DomainError, "labels from -1"),
     ],
     ids=str,
 )
@@ -174,6 +193,46 @@ def test_a_weight_that_is_not_finite_is_refused_with_its_layer(number):
     model[1].weight.data[0, 0] = number
     with pytest.raises(NumericalError, match=r"1 \(Linear\)"):
         certify(model, torch.full((1, 4), 0.5), torch.tensor([0]), linf(0.1))
+
+
+def test_a_scale_of_0_is_refused_with_its_layer():
+    norm = nn.FrozenNorm(3, dtype=torch.float32)
+    norm.scale[1] = 0.0
+    model = nn.HolomorphicClassifier(nn.Sequential(nn.Linear(4, 3), norm))
+    with pytest.raises(NumericalError, match=r"backbone.1 \(FrozenNorm\)"):
+        certify(model, torch.full((1, 4), 0.5), torch.tensor([0]), linf(0.1))
+
+
+@each(
+    ("record", "eps", "note"),
+    [
+        (blaschke([0.5]), 0.01, "nothing is known of the values"),
+        ("square", 1e200, "too large for a bound"),
+    ],
+    ids=str,
+)
+def test_notes_say_why_there_is_no_bound(record, eps, note):
+    layers = nn.Linear(2, 2), nn.Activation(record), nn.Linear(2, 2)
+    model = nn.HolomorphicClassifier(nn.Sequential(*layers))
+    for method in METHODS:
+        x, y = torch.full((1, 2), 0.5), torch.tensor([0])
+        (proof,) = certify(model, x, y, linf(eps, None), [method])
+        assert not proof.holds
+        assert note in proof.notes[0]
+
+
+@each("method", METHODS)
+def test_radii_of_0_and_huge_ones(method):
+    model, x, y = tnn.Linear(4, 3), torch.full((1, 4), 0.5), torch.tensor([0])
+    y = model(x).argmax(1)
+    (proof,) = certify(model, x, y, linf(0.0), [method], Semantics(torch.float32))
+    margin = margins(model, x[None], y)[0, 0]
+    assert proof.holds
+    assert proof.margin <= margin[margin > 0].min() <= proof.margin + 1e-5
+    for eps in (1e30, 1e308):
+        assert not certify(model, x, y, linf(eps, None), [method])[0].holds
+    with pytest.raises(ConfigError, match="exceeds the range"):
+        certify(model, x, y, linf(10.0), [method])
 
 
 def test_a_set_that_meets_a_singularity_is_not_certified_and_says_where():

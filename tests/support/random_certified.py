@@ -92,6 +92,7 @@ def _drawn(chance, seed, records, squares, batch):
     low, high = bounds or (0.0, 1.0)
     eps = 10 ** chance.uniform(*chance.choice(((-12, 1), (-3, -0.5))))
     eps = 0.0 if chance.random() < 0.04 else eps
+    norm = "L2" if chance.random() < 0.2 else "Linf"
     if bounds is not None:
         eps = min(eps, high - low)
     image = chance.random() < 0.35
@@ -115,7 +116,7 @@ def _drawn(chance, seed, records, squares, batch):
     with torch.no_grad():
         logits = model(x)
     y = logits.nan_to_num(0, 0, 0).argmax(1)
-    return Case(seed, model, x, y, ThreatModel("Linf", eps, bounds), dtype)
+    return Case(seed, model, x, y, ThreatModel(norm, eps, bounds), dtype)
 
 
 def _network(chance, dtype, shape, records, squares):
@@ -271,7 +272,7 @@ def parts_of(value, count):
 
 def points_of(case, count):
     """Points of the set in the case's dtype (count, batch, ...): corners, edges, faces, inside."""
-    x, eps = case.x, case.threat.eps
+    x = case.x
     share = 2 * torch.rand(count, *x.shape, dtype=case.dtype) - 1
     kind = torch.randint(4, (count,) + (1,) * x.ndim)
     sign = share.sign()
@@ -279,7 +280,16 @@ def points_of(case, count):
     share = torch.where(kind == 0, sign, share)
     share = torch.where(kind == 1, sign * one, share)
     share = torch.where((kind == 2) & one, sign, share)
-    return within(case, x + share * eps)
+    return moved(case, share)
+
+
+def moved(case, share):
+    """The points of the set at shares of the radius from the examples, in the case's dtype."""
+    if case.threat.norm == "L2":
+        wide = share.double().flatten(2)
+        share = (wide / wide.norm(dim=2, keepdim=True).clamp(min=1)).view(share.shape)
+        share = share.to(case.dtype)
+    return within(case, case.x + share * case.threat.eps)
 
 
 def within(case, points):
@@ -290,7 +300,7 @@ def within(case, points):
 
 
 def corners_towards(case, most=12):
-    """The corners of the set where entries of each layer are largest and least to first order."""
+    """Where on the set entries of each layer are largest and least, to first order."""
     network, layers, found = read(case.model), layers_of(case), []
     x = case.x.clone().requires_grad_()
     for _, _, image in walked(network.steps, layers, x):
@@ -300,9 +310,13 @@ def corners_towards(case, most=12):
         rows = rows.flatten(1)
         for k in torch.randperm(rows.shape[1])[:most].tolist():
             (slope,) = torch.autograd.grad(rows[:, k].sum(), x, retain_graph=True)
-            step = case.threat.eps * slope.nan_to_num(0).sign()
-            found += [within(case, case.x + step), within(case, case.x - step)]
-    return torch.stack(found).detach() if found else case.x[None]
+            slope = slope.nan_to_num(0, 0, 0)
+            largest = slope.abs().max().clamp(min=1e-30)
+            found.append(slope.sign() if case.threat.norm == "Linf" else slope / largest)
+    if not found:
+        return case.x[None]
+    shares = torch.stack(found)
+    return moved(case, torch.cat([shares, -shares]))
 
 
 @dataclass
@@ -506,8 +520,6 @@ def exact_findings(case, count, methods=None):
     traces = [network.enclose(box, EXACT, sharpen)[1] for sharpen in (False, True)]
     ladder = [(m, bounds_of(case, m, EXACT)) for m in methods or case.methods()]
     points = torch.cat([case.x[None], points_of(case, count)]).double()
-    ball = torch.minimum(case.x.double() + case.threat.eps, points)
-    points = torch.maximum(case.x.double() - case.threat.eps, ball)
     with mpmath.workdps(60):
         for row in points:
             for i, point in enumerate(row):
@@ -576,16 +588,25 @@ def attack_findings(case, starts, steps=12, methods=None):
     best = torch.stack([bounds for _, bounds in ladder]).amax(0)
     low = within(case, case.x - case.threat.eps)
     high = within(case, case.x + case.threat.eps)
-    searches = [(layers, low, high)]
-    if network.front:
+    is_box = case.threat.norm == "Linf"
+
+    def nearest(points):
+        points = torch.minimum(torch.maximum(points, low), high)
+        if is_box:
+            return points
+        x = case.x.expand(points.shape).flatten(0, 1)
+        return case.threat.project(points.flatten(0, 1), x).view(points.shape)
+
+    searches = [(layers, low, high, nearest)]
+    if network.front and is_box:
         _, trace = network.enclose(box, case.executed)
         image = trace.inputs[network.steps[network.front]]
         if not image.is_complex and bool(image.radius.isfinite().all()):
             ends = _rounded_in(image.low[0], image.high[0], case.dtype)
-            searches.append((layers[network.front :], *ends))
-    for body, below, above in searches:
+            searches.append((layers[network.front :], *ends, None))
+    for body, below, above, inside in searches:
         count = max(1, starts // len(searches))
-        margins = _descended(body, below, above, case.y, count, steps)
+        margins = _descended(body, below, above, case.y, count, steps, inside)
         known = best.isfinite()
         found.attacks += count * int(known.sum())
         found.on_certified += count * int((best > 0).sum())
@@ -603,8 +624,9 @@ def _rounded_in(low, high, dtype):
     return below, torch.maximum(below, above)
 
 
-def _descended(layers, low, high, y, count, steps):
-    """The least margins (batch, classes) from that many starts for each class."""
+def _descended(layers, low, high, y, count, steps, nearest):
+    """The least margins (batch, classes) from that many starts for each class, in a box or set."""
+    nearest = nearest or (lambda points: torch.minimum(torch.maximum(points, low), high))
 
     def logits(points):
         value = points.flatten(0, 1)
@@ -620,7 +642,7 @@ def _descended(layers, low, high, y, count, steps):
     target = torch.arange(classes).repeat_interleave(count)[:, None, None].expand(-1, len(y), 1)
     best = torch.full((len(y), classes), math.inf, dtype=F64)
     for step in range(steps + 1):
-        points = torch.minimum(torch.maximum(points, low), high).detach().requires_grad_()
+        points = nearest(points).detach().requires_grad_()
         values = logits(points)
         best = torch.minimum(best, margins_of(values.detach(), y).nan_to_num(math.inf).amin(0))
         aims = values.gather(2, y.expand(len(points), -1)[..., None]) - values.gather(2, target)
