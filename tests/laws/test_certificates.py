@@ -40,6 +40,7 @@ from holonet.certify import (
 from holonet.functions import CATALOGUE, range_on, real_bounds
 
 ladder = importlib.import_module("holonet.certify.ladder")
+disc_bounds = importlib.import_module("holonet.functions.disc_bounds")
 METHODS = ["intervals", "tangents"]
 POLYNOMIAL = ["second_order", "splits"]
 
@@ -76,9 +77,8 @@ def worst_ulp():
     return outside
 
 
-@pytest.fixture
-def nearest(monkeypatch):
-    """Float64 without error bounds: sums rounded to nearest."""
+def round_to_nearest(monkeypatch):
+    """Float64 without error bounds."""
     monkeypatch.setattr(Semantics, "gamma", lambda self, terms: 1e-30)
     for module in (affine, enclosure, lines, pointwise, rows, real_bounds, expansion, second_order):
         monkeypatch.setattr(module, "margin", lambda scale: torch.zeros_like(scale))
@@ -88,8 +88,10 @@ def nearest(monkeypatch):
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_planted_rounding_to_nearest_is_found_by_fractions(method, nearest):
-    assert worst_in_fractions(method) > 0
+def test_planted_rounding_to_nearest_is_found_by_fractions(method, monkeypatch):
+    assert worst_in_fractions(method, seeds=3) <= 0
+    round_to_nearest(monkeypatch)
+    assert worst_in_fractions(method, seeds=3) > 0
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -158,14 +160,58 @@ def test_planted_lack_of_the_remainder_is_found_by_sampling(name, monkeypatch):
     assert worst_in_double(name, "tangents", 0.3) > 0
 
 
-def test_planted_singularities_of_another_record_are_found_by_the_note():
-    layer = nn.Activation("log")
-    model = nn.HolomorphicClassifier(nn.Sequential(layer, nn.Linear(2, 2, dtype=F64)))
-    proof = ladder.certify(
-        model, torch.tensor([[0.05, 0.5]], dtype=F64), torch.tensor([0]), linf(0.1)
-    )[0]
+@pytest.mark.parametrize("name", ["exp", "tanh", "sin", "erf"])
+def test_planted_second_derivative_of_another_record_is_found_by_sampling(name, monkeypatch):
+    for kind in ("real", "complex"):
+        assert worst_in_double(f"{kind} {name}", "tangents") <= 0
+    monkeypatch.setitem(disc_bounds._SECOND, name, disc_bounds._SECOND["sigmoid"])
+    assert worst_in_double(f"complex {name}", "tangents") > 0
+    true = lines.range_on
+
+    def other(record, low, high, order=0):
+        return true(CATALOGUE["sigmoid"] if order == 2 else record, low, high, order)
+
+    monkeypatch.setattr(lines, "range_on", other)
+    assert worst_in_double(f"real {name}", "tangents") > 0
+
+
+def beyond_the_third_derivative():
+    """How many third derivatives by mpmath are larger than their bound."""
+    x, beyond = torch.linspace(-1, 1, 21, dtype=F64), 0
+    for name in ("tanh", "exp", "erf", "sin"):
+        bound = real_bounds.derivative_bound(CATALOGUE[name], x - 0.01, x + 0.01, 3)
+        with mpmath.workdps(40):
+            for point, largest in zip(x.tolist(), bound.tolist(), strict=True):
+                beyond += abs(mpmath.diff(getattr(mpmath, name), point, 3)) > largest
+    return beyond
+
+
+def test_planted_third_derivative_of_another_record_is_found_by_mpmath(monkeypatch):
+    assert beyond_the_third_derivative() == 0
+    other = real_bounds._FACTS["sigmoid"]
+    for name in ("tanh", "exp", "erf", "sin"):
+        monkeypatch.setitem(real_bounds._FACTS, name, other)
+    assert beyond_the_third_derivative() > 40
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_planted_singularities_of_another_record_are_found_by_sampling(method, monkeypatch):
+    model = nn.HolomorphicClassifier(
+        nn.Sequential(nn.Activation("tan"), nn.Linear(2, 2, dtype=F64))
+    )
+    x, y = torch.tensor([[1.5, 0.5]], dtype=F64), torch.tensor([0])
+
+    def found():
+        points = sampled(x, linf(0.2, None), 200)
+        return excess(model, x, y, linf(0.2, None), [method], Semantics(F64), points=points)
+
+    worst, (proof,) = found()
+    assert worst <= 0
     assert not proof.holds
-    assert proof.notes
+    assert "come within 0 of a singularity" in proof.notes[0]
+    whole = replace(real_bounds._FACTS["tan"], whole_axis=True)
+    monkeypatch.setitem(real_bounds._FACTS, "tan", whole)
+    assert found()[0] > 0
 
 
 def worst_on_sphere(method):
@@ -218,8 +264,10 @@ def worst_of_descent(name, method, eps, seeds=3):
 
 
 @pytest.mark.parametrize("method", POLYNOMIAL)
-def test_planted_rounding_to_nearest_of_polynomials_is_found_by_fractions(method, nearest):
-    assert worst_in_fractions(method, layers=2) > 0
+def test_planted_rounding_to_nearest_of_polynomials_is_found_by_fractions(method, monkeypatch):
+    assert worst_in_fractions(method, layers=2, seeds=3) <= 0
+    round_to_nearest(monkeypatch)
+    assert worst_in_fractions(method, layers=2, seeds=3) > 0
 
 
 @pytest.mark.parametrize("method", POLYNOMIAL)
@@ -231,6 +279,7 @@ def test_planted_lack_of_the_third_order_is_found_by_descent(method, monkeypatch
 
 
 def test_planted_reach_of_nothing_is_found_by_descent(monkeypatch):
+    assert worst_of_descent("threshold", "second_order", 0.1) <= 0
     true = expansion.SquareNetwork._reach
     monkeypatch.setattr(
         expansion.SquareNetwork, "_reach", lambda self, *args: 0.0 * true(self, *args)

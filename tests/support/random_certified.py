@@ -427,12 +427,17 @@ def executed_findings(case, count, methods=None, shuffles=False):
                 parts = parts_of(numbers, len(enclosure.center))
                 parts = parts.unflatten(1, points.shape[:2])
                 found.compare(case, step, enclosure, parts, what)
-    if not shuffles:
-        last = case.model(rows)  # and not the layers as they were read
+    if not shuffles and not torch.equal(last.nan_to_num(), case.model(rows).nan_to_num()):
+        found.outside += 1
+        found.faults.append(f"the layers as they were read are another network: {case}")
     margins = margins_of(last.unflatten(0, points.shape[:2]), case.y)
-    for method in methods or case.methods():
+    for method in _all(case, methods):
         found.bound(case, method, bounds_of(case, method), margins, "at a point")
     return found
+
+
+def _all(case, methods):
+    return case.methods() if methods is None else methods
 
 
 def bounds_of(case, method, semantics=None):
@@ -518,7 +523,7 @@ def exact_findings(case, count, methods=None):
     found, network, layers = Findings(), read(case.model), layers_of(case)
     box = threat_set(case.x, case.threat, EXACT)
     traces = [network.enclose(box, EXACT, sharpen)[1] for sharpen in (False, True)]
-    ladder = [(m, bounds_of(case, m, EXACT)) for m in methods or case.methods()]
+    ladder = [(m, bounds_of(case, m, EXACT)) for m in _all(case, methods)]
     points = torch.cat([case.x[None], points_of(case, count)]).double()
     with mpmath.workdps(60):
         for row in points:
@@ -584,7 +589,7 @@ def attack_findings(case, starts, steps=12, methods=None):
     """
     found, network, layers = Findings(), read(case.model), layers_of(case)
     box = threat_set(case.x, case.threat, case.executed)
-    ladder = [(m, bounds_of(case, m)) for m in methods or case.methods()]
+    ladder = [(m, bounds_of(case, m)) for m in _all(case, methods)]
     best = torch.stack([bounds for _, bounds in ladder]).amax(0)
     low = within(case, case.x - case.threat.eps)
     high = within(case, case.x + case.threat.eps)
@@ -654,7 +659,7 @@ def _descended(layers, low, high, y, count, steps, nearest):
 
 def largest_certified(case, methods=None, tries=7):
     """The radius up to which some example is certified, by halving in the exponent; 0 if none."""
-    methods = methods or case.methods()
+    methods = _all(case, methods)
     low, high = -12.0, 0.0
 
     def holds(exponent):
