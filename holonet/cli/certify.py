@@ -179,6 +179,9 @@ def certify_run(
     show(_table(rows, f"{threat.norm}, {meaning} semantics, {', '.join(wanted)}"))
     say(box_of(threat, reports))
     for row in rows:
+        if row["notes"]["examples"]:
+            of = f"{row['notes']['examples']} of {row['clean']['examples']} examples"
+            say(f"At {digits(row['eps'])} {of} have no bound. {row['notes']['first']}.")
         if row["contradictions"]:
             say(f"alarm at {digits(row['eps'])}: broken and certified: {row['contradictions']}")
     say(f"The certificates are in {run_dir / 'certificates'}.")
@@ -196,12 +199,14 @@ def _row(
 ) -> dict[str, Any]:
     """What is certified, attacked and clean at one radius."""
     proved = [record for record in records if record["certified"]]
+    notes = [record["notes"][0] for record in records if record["notes"]]
     return {
         "eps": report.threat.eps,
         "certified": RobustnessPoint(report.threat.eps, len(proved), len(records)).to_json(),
         "attacked": report.robust.to_json(),
         "clean": clean.robust.to_json(),
         "by_method": dict(Counter(record["method"] for record in proved)),
+        "notes": {"examples": len(notes), "first": notes[0] if notes else None},
         "contradictions": [r["key"]["index"] for r in proved if r["key"]["broken"]],
         "seconds_each": sum(record["seconds"] for record in records) / len(records),
     }

@@ -184,6 +184,14 @@ def test_without_matplotlib_there_is_no_picture_and_the_numbers_stay(
     assert "no picture certification.png" in result.stdout
 
 
+def test_examples_without_a_bound_are_counted_and_the_layer_is_named(whole: Path) -> None:
+    result = invoke("certify", "--run-dir", str(whole), *QUICK, "--eps", "0.9")
+    assert result.exit_code == 0, result.output
+    words = " ".join(result.stdout.split())
+    assert "At 0.9 20 of 20 examples have no bound. backbone.2 (Activation): the numbers" in words
+    assert "of a singularity or cut." in words
+
+
 def test_what_is_certified_and_broken_is_an_alarm(
     squares: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

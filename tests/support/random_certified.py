@@ -679,7 +679,7 @@ BLOCK = 50
 """Cases of one block, each of them executed and attacked."""
 
 
-def block_findings(block, points=8400, starts=40, cases=BLOCK):
+def block_findings(block, points=8400, starts=28, cases=BLOCK):
     """What the oracles find in the cases of a block: 8 blocks have 10^7 points and 10^5 attacks.
 
     Every case is executed with its own radius, and attacked with it and at the largest radius at
