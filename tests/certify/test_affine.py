@@ -139,6 +139,28 @@ def test_the_three_products_of_a_complex_convolution_lie_inside(monkeypatch):
     assert (step.forward(x, trace).contains(executed) < 0).any()
 
 
+def by_fourier(x, weight):
+    """A convolution by transforms, whose errors are those of the largest entry."""
+    size = [a + b - 1 for a, b in zip(x.shape[2:], weight.shape[2:], strict=True)]
+    product = torch.fft.rfft2(x, size)[:, None] * torch.fft.rfft2(weight, size).conj()
+    whole = torch.fft.irfft2(product.sum(2), size)
+    return whole[..., : x.shape[2] - weight.shape[2] + 1, : x.shape[3] - weight.shape[3] + 1]
+
+
+def test_convolutions_of_torch_form_plain_sums_and_no_transforms():
+    """An entry far larger than others shows it: it is out of reach of most values."""
+    for batch, channels, size in ((1, 1, 3), (2, 16, 3), (16, 16, 3), (16, 3, 5)):
+        x, weight = 1e-3 * torch.rand(batch, channels, 12, 12), torch.randn(8, channels, size, size)
+        x[:, :, 3, 3] = 1e6
+        exact = tnn.functional.conv2d(x.double(), weight.double())
+        scale = tnn.functional.conv2d(x.double(), weight.double().abs())
+        bound = Semantics(torch.float32).gamma(channels * size * size) * scale
+        executed = tnn.functional.conv2d(x, weight).double()
+        assert ((executed - exact).abs() <= bound).all()
+        assert ((by_fourier(x, weight).double() - exact).abs() > bound).any()
+        assert torch.allclose(by_fourier(x, weight).double(), exact, atol=10.0)
+
+
 @each(("layer", "make", "shape"), CASES, ids=str)
 def test_the_image_of_a_ball_holds_it_and_is_reached_in_every_entry(layer, make, shape):
     torch.manual_seed(1)
