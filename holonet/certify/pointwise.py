@@ -42,8 +42,8 @@ class Pointwise(Step):
             low, high = enclosure.low, enclosure.high
             image = Enclosure.between(*range_on(self.record, low, high))
             if trace.semantics.dtype is not None:
-                units = rounding_bound(self.record, low, high)
-                image = image.widened(units * trace.semantics.unit + trace.semantics.tiny)
+                units = rounding_bound(self.record, low, high) * trace.semantics.unit
+                image = image.widened(units + _underflow(trace, enclosure.size))
         self._note(enclosure, image, trace)
         return image
 
@@ -56,7 +56,8 @@ class Pointwise(Step):
         if trace.semantics.dtype is not None:
             executed = rounding_bound(self.record, enclosure.low, enclosure.high)
             steepest = torch.maximum(found.below.abs(), found.above.abs())
-            executed = executed * trace.semantics.unit + trace.semantics.tiny * (1 + steepest)
+            lost = _underflow(trace, enclosure.size + steepest)
+            executed = executed * trace.semantics.unit + lost
         return _pulled(rows, found, trace.images[self], executed)
 
     def _pulled_complex(self, rows: Rows, enclosure: Enclosure, trace: Trace) -> Rows:
@@ -77,7 +78,7 @@ class Pointwise(Step):
         rounding = margin(bounds[0] + size * bounds[1])
         if trace.semantics.dtype is not None:
             rounding = rounding + 16 * trace.semantics.unit * (bounds[0] + size * bounds[1])
-            rounding = rounding + 2 * trace.semantics.tiny * (1 + bounds[1])
+            rounding = rounding + _underflow(trace, size + bounds[1])
         moduli = torch.hypot(u, v) * (1 + 1e-12)
         if self.record is get_function("square"):
             rest = u.clamp(max=0).abs() * ru**2 + u.clamp(min=0) * rv**2 + 2 * v.abs() * ru * rv
@@ -100,7 +101,7 @@ class Pointwise(Step):
         rounding = margin(bounds[0] + size * bounds[1])
         if trace.semantics.dtype is not None:
             rounding = rounding + 16 * trace.semantics.unit * (bounds[0] + size * bounds[1])
-            rounding = rounding + 2 * trace.semantics.tiny * (1 + bounds[1])
+            rounding = rounding + _underflow(trace, size + bounds[1])
         if self.record is get_function("square"):
             return _squares(enclosure).widened(rounding.expand(enclosure.center.shape))
         reach = slope * radius + radius * radius * bounds[2] / 2
@@ -211,6 +212,11 @@ def _has_bounds(record: HolomorphicFunction) -> bool:
 def _flushed(enclosure: Enclosure, trace: Trace) -> Enclosure:
     """With what execution may flush to 0."""
     return enclosure if trace.semantics.dtype is None else enclosure.widened(trace.semantics.tiny)
+
+
+def _underflow(trace: Trace, size: Tensor) -> Tensor:
+    """What execution loses: of the value, of its argument times the slope, or of a factor."""
+    return 4 * trace.semantics.tiny * (1 + size)
 
 
 def _squares(enclosure: Enclosure) -> Enclosure:
