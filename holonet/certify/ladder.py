@@ -87,7 +87,7 @@ def certify(
         raise InputTypeError(f"certify takes the numbers of classes and got {y.dtype}: y.long()")
     weights, labels = module_digest(model), y.detach().cpu().long()
     certificates: list[Certificate] = []
-    for index in torch.arange(len(x)).split(batch_size):
+    for index in torch.arange(len(x)).split(batch_size) if len(x) else ():
         best: dict[int, Certificate] = {}
         remaining = index
         for method in ladder:

@@ -20,6 +20,7 @@ from torch import nn as tnn
 from cases import each
 from holonet import nn
 from holonet.attacks import pgd
+from holonet.certify import METHODS as ALL_METHODS
 from holonet.certify import Semantics, certify, methods_for, threat_set
 from holonet.errors import (
     ConfigError,
@@ -398,3 +399,12 @@ def test_methods_for_l2_balls_have_no_splits():
     model = quartics()["dense"][0]
     assert methods_for(model, x, y, l2(0.1)) == ["intervals", "second_order"]
     assert methods_for(model, x, y, linf(0.1)) == ["intervals", "second_order", "splits"]
+
+
+def test_no_examples_have_no_certificates():
+    model = quartics()["dense"][0]
+    x, y = torch.rand(0, 6, dtype=F64), torch.tensor([], dtype=torch.long)
+    for name, method in ALL_METHODS.items():
+        for threat in (linf(0.1), l2(0.1)):
+            if threat.norm in method.norms:
+                assert certify(model, x, y, threat, [name]) == []
