@@ -55,6 +55,7 @@ class Affine(Step):
         bias_size: bounds of the terms that the bias is the sum of, its moduli unless given.
         mixes_parts: torch forms complex products by three real ones, after Gauss, as its
             convolutions do; each part then has the rounding of both.
+        is_rounded: entries of the matrix or the bias are rounded results, no stored numbers.
     """
 
     def __init__(
@@ -67,10 +68,11 @@ class Affine(Step):
         transposed: Transposed,
         bias_size: tuple[OwnShape, ...] | None = None,
         mixes_parts: bool = False,
+        is_rounded: bool = False,
     ) -> None:
         super().__init__(name)
         self.weight, self.moduli = weight, tuple(w.abs() for w in weight)
-        self.bias = bias
+        self.bias, self.is_rounded = bias, is_rounded
         self.bias_size = bias_size or (bias and tuple(b.abs() for b in bias))
         self.terms = tuple(len(weight) * count + 8 for count in terms)
         self._product, self._transposed = product, transposed
@@ -266,7 +268,8 @@ def mean_pooling(name: str, layer: nn.AvgPool2d) -> Affine:
         return conv2d_transposed(size, w, v.flatten(0, 1)[:, None], step, pad).view(-1, *event)
 
     count = math.prod(kernel)
-    return Affine(name, (weight,), None, (count, count), product, transposed)
+    rounded = bool(count & (count - 1))  # 1 / count is exact for powers of two
+    return Affine(name, (weight,), None, (count, count), product, transposed, is_rounded=rounded)
 
 
 def normalizer(name: str, layer: FrozenNorm) -> Affine:
@@ -296,4 +299,5 @@ def normalizer(name: str, layer: FrozenNorm) -> Affine:
         lambda x, w: x * w,
         lambda v, w, event: v * w,
         size,
+        is_rounded=True,
     )

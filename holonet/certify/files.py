@@ -3,12 +3,13 @@
 import hashlib
 import io
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from holonet._arguments import checked
 from holonet._cache import module_digest, tensor_digest
@@ -17,22 +18,27 @@ from holonet._types import GivenPoints
 from holonet.certify.affine import Affine
 from holonet.certify.certificate import Certificate
 from holonet.certify.chain import Chain
-from holonet.certify.expansion import SquareNetwork
-from holonet.certify.network import read
-from holonet.certify.pointwise import ThresholdStep
-from holonet.certify.step import Reshape
+from holonet.certify.methods import INTERVALS, TANGENTS
+from holonet.certify.network import Network, read
+from holonet.certify.pointwise import Pointwise, ThresholdStep
+from holonet.certify.step import Reshape, TakePart
 from holonet.errors import ConfigError, InputTypeError
+from holonet.functions import get_function
 
 __all__ = ["save_certificate", "save_network"]
 
 
+_LARGEST = 1 << 26
+"""Numbers of one matrix, half a gigabyte of them."""
+
+
 @checked
 def save_network(model: nn.Module, x: GivenPoints, path: Path) -> str:
-    """Write a network of two layers of squares as the matrices of its three affine layers.
+    """Write a network of squares as the matrices of its affine layers.
 
     Args:
-        model: of those that second order takes; each of the three is one layer, so that its matrix
-            is exact. In front a threshold may stand.
+        model: of real affine layers with stored weights, and squares. In front a threshold may
+            stand.
         x: an example with its batch axis, for its shape.
         path: of the .npz file.
 
@@ -54,23 +60,63 @@ def save_network(model: nn.Module, x: GivenPoints, path: Path) -> str:
         column = (-1,) + (1,) * max(len(shape) - 1, 0) if step.slope.ndim else ()
         for name, numbers in (("log_slope", step.log_slope), ("middle", step.middle)):
             arrays[name] = numbers.view(column).expand(shape).flatten().numpy()
-    squares = SquareNetwork(network, torch.Size(shape))
-    if len(squares.chains) != 3:
-        raise InputTypeError(
-            f"files hold networks of two layers of squares, and this one has "
-            f"{len(squares.chains) - 1}"
-        )
-    size = torch.Size(shape).numel()
-    for number, chain in enumerate(squares.chains, start=1):
-        _require_one_layer(chain)
-        arrays[f"weight{number}"] = chain.linear(torch.eye(size, dtype=torch.float64)).T.numpy()
-        size = len(chain.bias)
-        arrays[f"bias{number}"] = chain.bias.numpy()
+    squares: list[float] = []
+    for weight, bias, squared in _layers(network, torch.Size(shape)):
+        squares.append(float(squared))
+        arrays[f"weight{len(squares)}"] = weight.numpy()
+        arrays[f"bias{len(squares)}"] = bias.numpy()
+    arrays["squares"] = np.array(squares)
     digest = hashlib.sha256()
     for name in sorted(arrays):
-        digest.update(name.encode() + np.ascontiguousarray(arrays[name], "<f8").tobytes())
+        numbers = np.ascontiguousarray(arrays[name], "<f8")
+        digest.update(f"{name} {numbers.shape}".encode() + numbers.tobytes())
     _write(path, weights=module_digest(model), **arrays)
     return digest.hexdigest()
+
+
+def _layers(network: Network, shape: torch.Size) -> Iterator[tuple[Tensor, Tensor, bool]]:
+    """Matrix and bias of each affine layer, and whether squares follow.
+
+    The identity stands where squares have no affine layer in front, or the logits none.
+    """
+    last: tuple[Tensor, Tensor] | None = None
+    for step in network.steps[network.front :]:
+        if isinstance(step, Pointwise) and step.record is get_function("square"):
+            yield *(last or _identity(shape)), True
+            last = None
+        elif isinstance(step, Affine):
+            if last is not None:
+                yield *last, False
+            last, shape = _matrix(step, shape)
+        elif isinstance(step, Reshape) or (isinstance(step, TakePart) and step.part == 0):
+            shape = Chain([step], shape).shape
+        else:
+            raise InputTypeError(
+                f"{step.name}: files hold networks of real affine layers and squares behind one "
+                "threshold or none"
+            )
+    yield *(last or _identity(shape)), False
+
+
+def _identity(shape: torch.Size) -> tuple[Tensor, Tensor]:
+    return torch.eye(shape.numel(), dtype=torch.float64), torch.zeros(shape.numel()).double()
+
+
+def _matrix(step: Affine, shape: torch.Size) -> tuple[tuple[Tensor, Tensor], torch.Size]:
+    """Of one layer at inputs of a shape, and the shape of its values."""
+    if step.is_rounded or max(len(step.weight), len(step.bias or ())) > 1:
+        raise InputTypeError(
+            f"{step.name}: files hold matrices of stored real numbers, not of complex or rounded "
+            "ones"
+        )
+    chain, size = Chain([step], shape), shape.numel()
+    if size * len(chain.bias) > _LARGEST:
+        raise InputTypeError(
+            f"{step.name}: files hold matrices of at most {_LARGEST} numbers, and this one has "
+            f"{size} x {len(chain.bias)}"
+        )
+    matrix = chain.linear(torch.eye(size, dtype=torch.float64)).T
+    return (matrix, chain.bias), chain.shape
 
 
 @checked
@@ -78,19 +124,26 @@ def save_certificate(proof: Certificate, x: GivenPoints, network: str, path: Pat
     """Write a certificate with its claim, its margins and its witness.
 
     Args:
-        proof: of `second_order` or `splits`.
+        proof: of one of the methods that the check knows.
         x: the example, with its batch axis.
         network: the SHA-256 that `save_network` returned.
         path: of the .npz file.
 
     Raises:
-        ConfigError: the certificate is of another example, or has no witness.
+        ConfigError: the certificate is of another example or another norm than Linf, or of a
+            method that needs a witness and left none.
     """
     if tensor_digest([x[0]]) != proof.example:
         raise ConfigError("save_certificate: the certificate is of another example")
-    if not proof.witness:
+    if proof.threat.norm != "Linf":
         raise ConfigError(
-            f"save_certificate: {proof.method} leaves no witness, second_order and splits do"
+            f"save_certificate: files hold certificates of norm 'Linf', not {proof.threat.norm!r}"
+        )
+    if not proof.witness and proof.method not in (INTERVALS.name, TANGENTS.name):
+        raise ConfigError(
+            f"save_certificate: this certificate of {proof.method} has no witness. Those of "
+            "second_order and splits have one unless nothing is proved; intervals and tangents "
+            "need none"
         )
     claim = {
         "claim": proof.claim,
@@ -106,16 +159,6 @@ def save_certificate(proof: Certificate, x: GivenPoints, network: str, path: Pat
     }
     example = x[0].detach().double().cpu().flatten().numpy()
     return _write(path, claim=json.dumps(claim), margins=np.array(proof.margins), example=example)
-
-
-def _require_one_layer(chain: Chain) -> None:
-    affine = [step for step in chain.steps if isinstance(step, Affine)]
-    if len(affine) != 1 or len(affine[0].weight) != 1:
-        names = ", ".join(step.name for step in affine) or "no affine layer"
-        raise InputTypeError(
-            f"files hold networks with one real affine layer in front of each layer of squares and "
-            f"one at the end, and this one has {names}"
-        )
 
 
 def _write(path: Path, **arrays: Any) -> Path:

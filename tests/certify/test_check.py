@@ -1,48 +1,99 @@
 """The independent check: it confirms true certificates and nothing else."""
 
+import itertools
 import json
 import subprocess
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from enclosed import F64, linf, quartics
+from enclosed import F64, exact_margins, linf, quartics, sampled
+from torch import nn as tnn
 
 import holonet
+from holonet import nn
 from holonet.certify import METHODS, certify, save_certificate, save_network
+from holonet.data import load_digits
 
-pytest.importorskip("flint")
-
-from holonet.certify import check
+flint = pytest.importorskip("flint")
+check = pytest.importorskip("holonet.certify.check")
 
 FILE = Path(holonet.__file__).parent / "certify" / "check.py"
+REAL_QUARTICS = ("dense", "threshold", "convolution")
+RADII = {"intervals": 0.02, "tangents": 0.05, "second_order": 0.1, "splits": 0.15}
+
+
+def dense(*widths, front=()):
+    """Linear layers with squares between them."""
+    layers = [*front]
+    for inner, outer in itertools.pairwise(widths):
+        layers += [nn.Linear(inner, outer, dtype=F64), nn.Square()]
+    return with_biases(nn.HolomorphicClassifier(nn.Sequential(*layers[:-1])))
+
+
+def with_biases(model):
+    for p in model.parameters():
+        if p.ndim == 1:
+            torch.nn.init.normal_(p, std=0.3)
+    return model
+
+
+def filed(folder, model, x, method, radii):
+    """The network as a file, and certificates by one method, each at the largest of the radii."""
+    y = model(x).argmax(1)
+    digest, paths = save_network(model, x, folder / "network.npz"), []
+    ladder = [method]
+    if method == "splits":  # where second order is not enough
+        ladder = ["second_order", replace(METHODS["splits"], nodes=8)]
+    remaining = torch.arange(len(x))
+    for eps in sorted(radii, reverse=True):
+        proofs = certify(model, x[remaining], y[remaining], linf(eps), ladder)
+        for i, proof in zip(remaining.tolist(), proofs, strict=True):
+            if proof.holds and proof.method == method:
+                path = folder / f"{method}-{i}.npz"
+                paths.append(save_certificate(proof, x[i : i + 1], digest, path))
+        held = torch.tensor([proof.holds for proof in proofs])
+        remaining = remaining[~held]
+        if not len(remaining):
+            break
+    return check.Network(str(folder / "network.npz")), paths
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """Files of networks, with and without a threshold, and of certificates of both methods."""
+    """Folders of networks and of their certificates by the methods that are for them."""
     torch.manual_seed(2)
     folder = tmp_path_factory.mktemp("files")
-    for name in ("threshold", "dense"):
-        model, shape = quartics()[name]
+    table = {name: quartics()[name] for name in REAL_QUARTICS}
+    table |= {"deep": (dense(6, 7, 6, 5, 3), (6,)), "single": (dense(6, 7, 3), (6,))}
+    linear = ("intervals", "tangents")
+    known = {"threshold": RADII, "dense": RADII, "convolution": (*linear, "second_order")}
+    for name, (model, shape) in table.items():
         x = torch.rand(14, *shape, dtype=F64)
-        y = model(x).argmax(1)
-        digest = save_network(model, x, folder / f"{name}.npz")
-        for method, eps in (("second_order", 0.1), ("splits", 0.2)):
-            methods = ["second_order", replace(METHODS["splits"], nodes=20)]
-            for i, proof in enumerate(certify(model, x, y, linf(eps), methods)):
-                if proof.holds and proof.method == method:
-                    save_certificate(
-                        proof, x[i : i + 1], digest, folder / f"{name}-{method}-{i}.npz"
-                    )
+        (folder / name).mkdir()
+        for method in known.get(name, linear):
+            _, paths = filed(folder / name, model, x, method, [RADII[method]])
+            for path in paths[6:]:
+                path.unlink()
     return folder
 
 
-def first(folder, pattern):
-    return sorted(folder.glob(pattern))[0]
+def files_of(folder, name, method="*", count=6):
+    paths = sorted((folder / name).glob(f"{method}-*.npz"))[:count]
+    assert paths
+    return check.Network(str(folder / name / "network.npz")), paths
+
+
+def first(folder, name, method):
+    return files_of(folder, name, method)[1][0]
+
+
+def claim_of(path):
+    return json.loads(str(np.load(path)["claim"]))
 
 
 def altered(path, target, **changes):
@@ -50,7 +101,7 @@ def altered(path, target, **changes):
     with np.load(path) as file:
         arrays = dict(file)
     claim = json.loads(str(arrays["claim"]))
-    arrays |= {key: changes.pop(key) for key in ("example",) if key in changes}
+    arrays |= {key: changes.pop(key) for key in ("example", "margins") if key in changes}
     np.savez(target, **{**arrays, "claim": json.dumps({**claim, **changes})})
     return str(target)
 
@@ -60,51 +111,110 @@ def leaves(witness):
     return [leaf for half in halves for leaf in leaves(half)] if halves else [witness]
 
 
-@pytest.mark.parametrize("name", ["threshold", "dense"])
-def test_certificates_of_both_methods_are_confirmed(name, folder):
-    network = check.Network(str(folder / f"{name}.npz"))
-    counts = {}
-    for method in ("second_order", "splits"):
-        files = sorted(folder.glob(f"{name}-{method}-*.npz"))[:8]
-        assert files
-        for path in files:
+def test_certificates_of_all_methods_are_confirmed(folder):
+    counts = dict.fromkeys(RADII, 0)
+    for place in sorted(folder.iterdir()):
+        network, paths = files_of(folder, place.name, count=99)
+        for path in paths:
             holds, words = check.confirm(network, str(path))
             assert holds, (path, words)
-        counts[method] = len(files)
-    assert sum(counts.values()) > 5
+            counts[claim_of(path)["method"]] += 1
+    assert min(counts.values()) > 2
 
 
 def test_it_runs_without_the_package(folder):
-    files = [str(first(folder, f"dense-{method}-*.npz")) for method in ("second_order", "splits")]
+    files = [str(first(folder, "dense", method)) for method in RADII]
     code = (
         "import runpy, sys; sys.modules['holonet'] = None; "
         "sys.argv = sys.argv[1:]; runpy.run_path(sys.argv[0], run_name='__main__')"
     )
-    line = [sys.executable, "-c", code, str(FILE), str(folder / "dense.npz"), *files]
+    network = str(folder / "dense" / "network.npz")
+    line = [sys.executable, "-c", code, str(FILE), network, *files]
     ran = subprocess.run(line, capture_output=True, text=True, check=False)
     assert ran.returncode == 0, ran.stderr
-    assert ran.stdout.count(": confirmed: every point has class") == 2
+    assert ran.stdout.count(": confirmed: every point has class") == 4
 
 
-@pytest.mark.parametrize("name", ["threshold", "dense"])
-def test_a_larger_claim_is_not_confirmed(name, folder, tmp_path):
-    network = check.Network(str(folder / f"{name}.npz"))
-    for path in sorted(folder.glob(f"{name}-second_order-*.npz"))[:4]:
-        claim = json.loads(str(np.load(path)["claim"]))
-        wide = altered(path, tmp_path / "wide.npz", eps=0.9)
-        assert not check.confirm(network, wide)[0]
-        label = (claim["label"] + 1) % 3
-        witness = {str(k): next(iter(claim["witness"].values())) for k in range(3)}
-        other = altered(path, tmp_path / "other.npz", label=label, witness=witness)
-        assert not check.confirm(network, other)[0]
-        none = altered(path, tmp_path / "none.npz", witness={})
-        assert not check.confirm(network, none)[0]
+@pytest.mark.parametrize("method", RADII)
+def test_a_larger_claim_is_not_confirmed(method, folder, tmp_path):
+    for name in ("threshold", "dense"):
+        network, paths = files_of(folder, name, method, 3)
+        for path in paths:
+            claim, margins = claim_of(path), np.load(path)["margins"]
+            label = (claim["label"] + 1) % 3
+            witness = {str(k): next(iter(claim["witness"].values()), None) for k in range(3)}
+            changes = [
+                {"eps": 0.9},
+                {"label": label, "witness": witness, "margins": np.roll(margins, 1)},
+                {"margins": margins * (1 + 1e-6)},
+                {"margins": margins * np.nan},
+            ]
+            if claim["witness"]:
+                changes.append({"witness": {}})
+            else:  # these two claim no more than they state, each by its own bounds
+                changes.append({"method": "second_order"})
+            for change in changes:
+                wide = altered(path, tmp_path / "wide.npz", **change)
+                assert not check.confirm(network, wide)[0], change
+
+
+def test_what_tangents_prove_is_not_confirmed_of_intervals(folder, tmp_path):
+    network, paths = files_of(folder, "dense", "tangents")
+    held = [
+        check.confirm(network, altered(path, tmp_path / "c.npz", method="intervals"))[0]
+        for path in paths
+    ]
+    assert not all(held)
+
+
+@pytest.mark.parametrize("back", [False, True])
+def test_linear_bounds_are_below_sampled_margins_and_near_to_them(back, tmp_path):
+    """At a point they are the margins."""
+    torch.manual_seed(1)
+    for widths in ((5, 6, 4, 3), (5, 6, 6, 4, 3), (5, 4, 3), (5, 3)):
+        model, x = dense(*widths), torch.rand(4, 5, dtype=F64)
+        save_network(model, x, tmp_path / "net.npz")
+        network = check.Network(str(tmp_path / "net.npz"))
+        logits = model(sampled(x, linf(0.1), 400).flatten(0, 1)).unflatten(0, (400, 4)).detach()
+        for i, point in enumerate(x):
+            low, high = (point - 0.1).clamp(0, 1).tolist(), (point + 0.1).clamp(0, 1).tolist()
+            bounds = network.linear_bounds(low, high, 0, [1, 2], back)
+            least = (logits[:, i, :1] - logits[:, i, 1:]).amin(0).tolist()
+            assert all(b < value + 1e-9 for b, value in zip(bounds, least, strict=True))
+            bounds = network.linear_bounds(point.tolist(), point.tolist(), 0, [1, 2], back)
+            exact = exact_margins(model.backbone, point, 0)[1:]
+            for bound, value in zip(bounds, exact, strict=True):
+                assert float(abs(bound - flint.arb(flint.fmpq(*value.as_integer_ratio())))) < 1e-20
+
+
+def test_linear_bounds_of_one_square_are_the_known_ones(tmp_path):
+    model = tnn.Sequential(tnn.Linear(1, 1), nn.Square(), tnn.Linear(1, 2)).double()
+    with torch.no_grad():
+        for layer, weights, biases in ((model[0], [[1.0]], [0.0]), (model[2], [[1], [0]], [0, 0])):
+            layer.weight.copy_(torch.tensor(weights))
+            layer.bias.copy_(torch.tensor(biases))
+    save_network(model, torch.zeros(1, 1), tmp_path / "net.npz")
+    network = check.Network(str(tmp_path / "net.npz"))
+    for low, high, label, least in (
+        (1.0, 3.0, 0, 1.0),
+        (-1.0, 3.0, 0, 0.0),
+        (1.0, 3.0, 1, -9.0),
+        (-3.0, 1.0, 1, -9.0),
+    ):
+        for back in (False, True):
+            (bound,) = network.linear_bounds([low], [high], label, [1 - label], back)
+            assert float(bound.mid()) == pytest.approx(least, abs=1e-25)
+    # through another square the line below is taken: x^2 >= 4 x - 4 on [1, 3]
+    rows, constant = flint.arb_mat([[1]]), flint.arb_mat([[0]])
+    boxes = [check.halves(flint.arb_mat([[1]]), flint.arb_mat([[3]]))] * 2
+    network.weights[0] = flint.arb_mat([[1]])
+    low, high = network._ends(boxes, rows, constant, True)
+    assert (float(low[0, 0].mid()), float(high[0, 0].mid())) == (1.0, 9.0)
 
 
 def test_half_of_a_box_is_no_proof(folder, tmp_path):
-    network = check.Network(str(folder / "dense.npz"))
-    path = first(folder, "dense-splits-*.npz")
-    claim = json.loads(str(np.load(path)["claim"]))
+    network, (path, *_) = files_of(folder, "dense", "splits")
+    claim = claim_of(path)
     for witness in claim["witness"].values():
         if "halves" in witness:
             witness["halves"] = witness["halves"][:1]
@@ -113,10 +223,19 @@ def test_half_of_a_box_is_no_proof(folder, tmp_path):
         check.confirm(network, lost)
 
 
+def test_a_half_that_is_not_proved_is_no_proof(folder, tmp_path):
+    """The witness of a small piece does not stand for the whole box."""
+    network, paths = files_of(folder, "dense", "splits")
+    for path in paths:
+        claim = claim_of(path)
+        claim["witness"] = {k: leaves(tree)[0] for k, tree in claim["witness"].items()}
+        whole = altered(path, tmp_path / "whole.npz", witness=claim["witness"])
+        assert not check.confirm(network, whole)[0]
+
+
 def test_a_cut_outside_of_the_box_is_refused(folder, tmp_path):
-    network = check.Network(str(folder / "dense.npz"))
-    path = first(folder, "dense-splits-*.npz")
-    claim = json.loads(str(np.load(path)["claim"]))
+    network, (path, *_) = files_of(folder, "dense", "splits")
+    claim = claim_of(path)
     for witness in claim["witness"].values():
         if "halves" in witness:
             witness["middle"] = 7.0
@@ -125,17 +244,28 @@ def test_a_cut_outside_of_the_box_is_refused(folder, tmp_path):
 
 
 def test_a_dual_point_with_a_negative_entry_is_refused(folder, tmp_path):
-    network, found = check.Network(str(folder / "dense.npz")), 0
-    for path in sorted(folder.glob("dense-*.npz")):
-        claim = json.loads(str(np.load(path)["claim"]))
-        duals = [w["dual"] for tree in claim["witness"].values() for w in leaves(tree) if w["dual"]]
-        for dual in duals:
-            dual[0] = -1e-3
-        if duals:
-            found += 1
-            with pytest.raises(check.RefusalError, match="negative entry"):
-                check.confirm(network, altered(path, tmp_path / "d.npz", witness=claim["witness"]))
+    found = 0
+    for method in ("second_order", "splits"):
+        network, paths = files_of(folder, "dense", method)
+        for path in paths:
+            witness = claim_of(path)["witness"]
+            duals = [w["dual"] for tree in witness.values() for w in leaves(tree) if w["dual"]]
+            for dual in duals:
+                dual[0] = -1e-3
+            if duals:
+                found += 1
+                with pytest.raises(check.RefusalError, match="negative entry"):
+                    check.confirm(network, altered(path, tmp_path / "d.npz", witness=witness))
     assert found
+
+
+def test_second_order_of_other_networks_is_refused(folder, tmp_path):
+    for name in ("deep", "single"):
+        network, (path, *_) = files_of(folder, name)
+        witness = {key: {"free": [0], "form": 0, "dual": []} for key in "012"}
+        changed = altered(path, tmp_path / "c.npz", method="second_order", witness=witness)
+        with pytest.raises(check.RefusalError, match="two layers of squares"):
+            check.confirm(network, changed)
 
 
 @pytest.mark.parametrize(
@@ -143,6 +273,7 @@ def test_a_dual_point_with_a_negative_entry_is_refused(folder, tmp_path):
     [
         ({"network": "0" * 64}, "another network"),
         ({"label": 3}, "no such class"),
+        ({"margins": np.ones(4)}, "no such class"),
         ({"eps": -0.1}, "radius"),
         ({"eps": float("nan")}, "radius"),
         ({"example": np.full(6, 1.5)}, "outside of the bounds"),
@@ -152,26 +283,106 @@ def test_a_dual_point_with_a_negative_entry_is_refused(folder, tmp_path):
     ids=str,
 )
 def test_files_of_something_else_are_refused(changes, match, folder, tmp_path):
-    network = check.Network(str(folder / "dense.npz"))
-    path = altered(first(folder, "dense-second_order-*.npz"), tmp_path / "c.npz", **changes)
+    network, (path, *_) = files_of(folder, "dense", "second_order")
+    path = altered(path, tmp_path / "c.npz", **changes)
     with pytest.raises(check.RefusalError, match=match):
         check.confirm(network, path)
 
 
-def test_an_altered_weight_is_another_network(folder, tmp_path):
-    with np.load(folder / "dense.npz") as file:
+def test_an_altered_weight_or_shape_is_another_network(folder, tmp_path):
+    with np.load(folder / "dense" / "network.npz") as file:
         arrays = dict(file)
-    arrays["weight2"][0, 0] += 1e-9
-    np.savez(tmp_path / "net.npz", **arrays)
-    network = check.Network(str(tmp_path / "net.npz"))
-    with pytest.raises(check.RefusalError, match="another network"):
-        check.confirm(network, str(first(folder, "dense-second_order-*.npz")))
+    longer = np.append(arrays["log_slope"], 0.0), np.append(arrays["middle"], 0.5)
+    for name, change in (
+        ("weight2", arrays["weight2"] + np.eye(5, 7) * 1e-9),
+        ("squares", np.array([1.0, 0.0, 0.0])),
+        ("log_slope", longer[0]),
+    ):
+        threshold = {"middle": longer[1]} if name == "log_slope" else {}
+        np.savez(tmp_path / "net.npz", **{**arrays, name: change, **threshold})
+        network = check.Network(str(tmp_path / "net.npz"))
+        for method in RADII:
+            with pytest.raises(check.RefusalError, match="another network"):
+                check.confirm(network, str(first(folder, "dense", method)))
+
+
+def test_networks_that_end_with_squares_or_are_not_finite_are_refused(folder, tmp_path):
+    with np.load(folder / "dense" / "network.npz") as file:
+        arrays = dict(file)
+    for change, match in (
+        ({"squares": np.ones(3)}, "not affine"),
+        ({"bias1": arrays["bias1"] * np.inf}, "bias1 is not finite"),
+    ):
+        np.savez(tmp_path / "net.npz", **{**arrays, **change})
+        with pytest.raises(check.RefusalError, match=match):
+            check.Network(str(tmp_path / "net.npz"))
 
 
 def test_exit_codes_and_one_line(folder, tmp_path, monkeypatch, capsys):
-    path = first(folder, "dense-second_order-*.npz")
+    path = first(folder, "dense", "second_order")
     wide = altered(path, tmp_path / "wide.npz", eps=0.9)
     for files, code in (([str(path)], 0), ([str(path), wide], 1), (["none.npz"], 2)):
-        monkeypatch.setattr(sys, "argv", ["check.py", str(folder / "dense.npz"), *files])
+        network = str(folder / "dense" / "network.npz")
+        monkeypatch.setattr(sys, "argv", ["check.py", network, *files])
         assert check.main() == code
     assert capsys.readouterr().err.startswith("error: FileNotFoundError")
+
+
+def trained(seed, widths, threshold, examples=400):
+    """A small network after some steps on the bundled digits, and its test examples."""
+    data = load_digits(seed)
+    torch.manual_seed(seed)
+    front = [nn.Flatten(), *([nn.Threshold(6.0, 0.5, dtype=F64)] if threshold else [])]
+    model = dense(64, *widths, 10, front=front)
+    optimizer = torch.optim.Adam([p for p in model.parameters() if p.requires_grad], 0.01)
+    x, y = data.x_train.double(), data.y_train
+    for step in range(60):
+        index = torch.arange(step * 128, step * 128 + 128) % len(x)
+        optimizer.zero_grad()
+        torch.nn.functional.cross_entropy(model(x[index]), y[index]).backward()
+        optimizer.step()
+    with torch.no_grad():
+        right = model(data.x_test.double()).argmax(1) == data.y_test
+    assert right.double().mean() > 0.6
+    return model, data.x_test.double()[right][:examples]
+
+
+def small(seed):
+    """A small random network with examples."""
+    torch.manual_seed(seed)
+    table = quartics()
+    name = [*REAL_QUARTICS, "deep", "single", "wide"][seed % 6]
+    shape = table[name][1] if name in table else (6,)
+    model = {"deep": dense(6, 7, 6, 5, 3), "single": dense(6, 7, 3), "wide": dense(6, 12, 10, 5)}
+    return model.get(name) or with_biases(table[name][0]), torch.rand(60, *shape, dtype=F64)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("method", RADII)
+def test_a_thousand_certificates_of_each_method_are_confirmed(method, tmp_path):
+    deep = method in ("intervals", "tangents")
+    count, seed, seconds = {"random": 0, "digits": 0}, 0, 0.0
+    share = {"random": 900, "digits": 100} if method == "splits" else dict.fromkeys(count, 500)
+    for kind, wanted in share.items():
+        while count[kind] < wanted:
+            if kind == "digits":
+                widths = ((8, 6), (10,), (8, 6, 6))[seed % 3] if deep else (8, 6)
+                model, x = trained(seed, widths, bool(seed % 2))
+                radii = [0.02, 0.005, 0.001, 0.0002]
+            else:
+                model, x = small(seed)
+                radii = [0.3, 0.2, 0.1, 0.05, 0.02, 0.01]
+                if not deep and seed % 6 in (3, 4):
+                    seed += 1
+                    continue
+            folder = tmp_path / f"{kind}-{seed}"
+            folder.mkdir()
+            network, paths = filed(folder, model, x, method, radii)
+            for path in paths[: wanted - count[kind]]:
+                start = time.process_time()
+                holds, words = check.confirm(network, str(path))
+                seconds += time.process_time() - start
+                assert holds, (path, words)
+                count[kind] += 1
+            seed += 1
+    print(f"{method}: {count} confirmed, {seconds / sum(count.values()):.4f} s each")
