@@ -1,6 +1,7 @@
 """Certificates: proofs that no perturbation of an example changes its class."""
 
 from holonet.certify.certificate import Certificate
+from holonet.certify.confirmation import Confirmation
 from holonet.certify.enclosure import EXACT, Enclosure, Semantics
 from holonet.certify.files import save_certificate, save_network
 from holonet.certify.ladder import METHODS, certify, methods_for, threat_set
@@ -12,6 +13,7 @@ __all__ = [
     "EXACT",
     "METHODS",
     "Certificate",
+    "Confirmation",
     "Enclosure",
     "Method",
     "Network",

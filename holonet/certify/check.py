@@ -4,30 +4,29 @@
 
 A certificate says that all x' with |x' - x| <= eps, cut with the bounds of the data, have the label
 of x, with margins no less than those it states: in exact arithmetic on the stored weights. Every
-inequality below is decided by balls of python-flint that hold the exact number. Floating point only
-proposes: weights, Cholesky factors and minimizers, whose residuals are then bounded.
+inequality is decided by balls of python-flint that hold the exact number. Floating point proposes
+weights, Cholesky factors and minimizers, whose residuals are then bounded.
 
 `intervals` and `tangents` need no witness. A square on |z - c| <= r is 2 c z - c^2 + [0, r^2], so a
-margin is a linear form of the last squares, or, substituted backwards, of the box behind the
-threshold, up to an interval.
+margin is a linear form of the last squares, or of the box behind the threshold, up to an interval.
 
-`second_order` and `splits` are for two layers of squares. For each other class their witness names
-the free entries of the box behind the threshold, one of two quadratic forms, and a dual point; or
-the entry at which the box is halved and the witnesses of both halves. With z = W1 c + b1 at the
-center c of the box, G the columns of W1 at free entries times their radii, and t in [-1, 1]^n, a
-margin is at least
+For each other class the witness of `second_order` and `splits` names the free entries of the box
+behind the threshold, one of two quadratic forms, and a dual point; or the entry at which the box is
+halved and the witnesses of both halves. With t in [-1, 1]^n the free entries of the box over their
+radii and C_i, L_i value and derivative at its center of what the i-th squares take, a margin is
 
-    m - loss + l.t + sum_j low_j (G_j t)^2 + sum_k d_k (L_k t + q_k(t))^2
+    m + l.t + sum_ij w_ij (L_ij t + h_ij(t))^2
 
-with q_k(t) = sum_j W2_kj (G_j t)^2 and |q_k| <= e_k. Form 0 takes 2 |sum d_k (L_k t) q_k| off, at
-most, and sum max(-d_k, 0) e_k^2. Form 1 uses (L t + q)^2 >= (1 - n) (L t)^2 - (1 / n - 1) q^2 and,
-where d_k < 0, the same with -n.
+up to what the entries that are not free add; w are the margin's weights on the squares, pulled back
+through 2 C. The same identity of each unit is h: 0 in the first layer, |h| <= e. Form 0 takes
+2 |sum w (L t) h| off, at most, and sum max(-w, 0) e^2. Form 1 uses (u + h)^2 >= (1 - n) u^2 -
+(1 / n - 1) h^2 and, where w < 0, the same with -n.
 """
 
 import argparse
+import functools
 import hashlib
 import json
-import operator
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
@@ -42,7 +41,9 @@ except ImportError:
 __all__ = ["Network", "Piece", "RefusalError", "confirm", "main"]
 
 PRECISION = 96
-EIGENVALUES = 256  # free entries up to which they bound units of the second layer
+EIGENVALUES = 256  # free entries up to which they bound units behind the first layer of squares
+Box = tuple[list[float], list[float]]
+Pair = tuple[arb_mat, arb_mat]
 
 
 class RefusalError(Exception):
@@ -56,6 +57,11 @@ def each(function: Callable[..., Any], *matrices: arb_mat) -> arb_mat:
     return arb_mat(matrices[0].nrows(), matrices[0].ncols(), found)
 
 
+def squared(matrix: arb_mat) -> arb_mat:
+    """The squares of the entries."""
+    return each(lambda v: v * v, matrix)
+
+
 def vector(numbers: Iterable[Any]) -> arb_mat:
     """Numbers as a matrix of one column."""
     found = list(numbers)
@@ -64,12 +70,8 @@ def vector(numbers: Iterable[Any]) -> arb_mat:
 
 def scaled(matrix: arb_mat, factors: arb_mat) -> arb_mat:
     """Each column of a matrix times its factor."""
-    return each(operator.mul, matrix, arb_mat([factors.entries()] * matrix.nrows()))
-
-
-def form(rows: arb_mat, weights: arb_mat) -> arb_mat:
-    """The matrix of sum_j w_j (rows_j . t)^2."""
-    return scaled(rows.transpose(), weights) * rows
+    factors = arb_mat(matrix.nrows(), matrix.ncols(), factors.entries() * matrix.nrows())
+    return each(lambda v, w: v * w, matrix, factors)
 
 
 def dot(a: arb_mat, b: arb_mat) -> arb:
@@ -87,18 +89,13 @@ def positive(number: arb) -> arb:
     return number.max(arb(0))
 
 
-def least(*balls: arb) -> arb:
-    """One of several upper bounds: the one that looks smallest."""
-    return min(balls, key=lambda ball: float(ball.mid()))
-
-
 def middle(matrix: arb_mat) -> np.ndarray:
     """The nearest doubles, or almost."""
     numbers = [float(entry.mid()) for entry in matrix.entries()]
     return np.array(numbers).reshape(matrix.nrows(), matrix.ncols())
 
 
-def halves(low: arb_mat, high: arb_mat) -> tuple[arb_mat, arb_mat]:
+def halves(low: arb_mat, high: arb_mat) -> Pair:
     """The center and the radius between two ends."""
     return (low + high) / 2, (high - low) / 2
 
@@ -106,9 +103,7 @@ def halves(low: arb_mat, high: arb_mat) -> tuple[arb_mat, arb_mat]:
 class Network:
     """Affine layers with squares between them, behind a threshold or none.
 
-    Args:
-        path: of the .npz file: weight1, bias1 and so on, and squares, which says of each layer
-            whether squares stand behind it. Layers with nothing between are multiplied.
+    The file says of each layer whether squares follow. Layers with nothing between are multiplied.
     """
 
     def __init__(self, path: str) -> None:
@@ -126,22 +121,22 @@ class Network:
         self.digest = digest.hexdigest()
         self.weights: list[arb_mat] = []
         self.biases: list[arb_mat] = []
-        squared = True
+        squares_last = True
         for i in range(1, count + 1):
             weight, bias = arb_mat(data[f"weight{i}"].tolist()), vector(data[f"bias{i}"].tolist())
-            if not squared:
+            if not squares_last:
                 weight, bias = weight * self.weights.pop(), weight * self.biases.pop() + bias
             self.weights.append(weight)
             self.biases.append(bias)
-            squared = bool(data["squares"][i - 1])
-        if squared:
+            squares_last = bool(data["squares"][i - 1])
+        if squares_last:
             raise RefusalError(f"{path}: the last layer is not affine")
         self.sizes = [each(abs, weight) for weight in self.weights]
         ends = (data[name].tolist() for name in ("log_slope", "middle"))
         self.threshold = list(zip(*ends, strict=True))
         self.last: tuple[Any, Piece | None] = None, None  # all classes share the piece
 
-    def box(self, claim: dict[str, Any], example: np.ndarray) -> tuple[list[float], list[float]]:
+    def box(self, claim: dict[str, Any], example: np.ndarray) -> Box:
         """Doubles below and above every value of the threshold on the set."""
         if len(example) != self.weights[0].ncols():
             raise RefusalError("the example has another size than the network takes")
@@ -161,29 +156,25 @@ class Network:
             ends[1].append(float(np.nextafter(high, np.inf)))
         return ends
 
-    def margins(self, label: int, others: Sequence[int]) -> tuple[arb_mat, arb_mat]:
+    def margins(self, label: int, others: Sequence[int]) -> Pair:
         """The last layer's row and bias of the label minus those of each of the classes."""
         rows, bias = self.weights[-1].tolist(), self.biases[-1].entries()
         found = [[v - w for v, w in zip(rows[label], rows[k], strict=True)] for k in others]
         return arb_mat(found), vector(bias[label] - bias[k] for k in others)
 
-    def linear_bounds(
-        self, low: list[float], high: list[float], label: int, others: list[int], back: bool
-    ) -> list[arb]:
+    def linear_bounds(self, box: Box, label: int, others: list[int], back: bool) -> list[arb]:
         """Lower bounds of margins by intervals, which linear forms on the box cut if `back`."""
-        boxes = [halves(vector(low), vector(high))]
+        boxes = [halves(vector(box[0]), vector(box[1]))]
         for weight, bias in zip(self.weights[:-1], self.biases[:-1], strict=True):
             boxes.append(halves(*self._ends(boxes, weight, bias, back)))
         return self._ends(boxes, *self.margins(label, others), back)[0].entries()
 
-    def _ends(
-        self, boxes: list, rows: arb_mat, constant: arb_mat, back: bool
-    ) -> tuple[arb_mat, arb_mat]:
+    def _ends(self, boxes: list[Pair], rows: arb_mat, constant: arb_mat, back: bool) -> Pair:
         """Ends of rows.s + constant for s in the first box, or the squares of the last one."""
         center, radius = boxes[-1]
         if len(boxes) > 1:
-            bottom = each(lambda c, r: positive(abs(c) - r) ** 2, center, radius)
-            center, radius = halves(bottom, each(lambda c, r: (abs(c) + r) ** 2, center, radius))
+            low, high = each(abs, center) - radius, each(abs, center) + radius
+            center, radius = halves(squared(each(positive, low)), squared(high))
         center, radius = rows * center + constant, each(abs, rows) * radius
         low, high = center - radius, center + radius
         if not back or len(boxes) == 1:
@@ -191,8 +182,8 @@ class Network:
         lost = 0 * radius
         for level in range(len(boxes) - 1, 0, -1):
             center, radius = boxes[level]
-            bent = each(lambda r: r * r / 2, radius)
-            constant += rows * each(lambda b, c: b - c * c, bent, center)
+            bent = squared(radius) / 2
+            constant += rows * (bent - squared(center))
             lost += each(abs, rows) * bent
             rows = scaled(rows, 2 * center)
             constant += rows * self.biases[level - 1]
@@ -201,114 +192,136 @@ class Network:
         center, radius = rows * center + constant, each(abs, rows) * radius + lost
         return each(arb.max, low, center - radius), each(arb.min, high, center + radius)
 
-    def witnessed(self, low: list, high: list, label: int, other: int, witness: Any) -> list[arb]:
+    def witnessed(self, box: Box, label: int, other: int, witness: Any) -> list[arb]:
         """Lower bounds of a margin: by the witness of the box, or by those of all its pieces."""
-        if witness is None:
-            return [arb("-inf")]
         if "place" in witness:
-            place, cut = int(witness["place"]), float(witness["middle"])
+            (low, high), place, cut = box, int(witness["place"]), float(witness["middle"])
             first, second = witness["halves"]
             if not 0 <= place < len(low) or not low[place] <= cut <= high[place]:
                 raise RefusalError("the witness cuts outside of the box")
             top, bottom = list(high), list(low)
             top[place] = bottom[place] = cut
-            below = self.witnessed(low, top, label, other, first)
-            return below + self.witnessed(bottom, high, label, other, second)
-        key, piece = (low, high, witness["free"]), self.last[1]
+            below = self.witnessed((low, top), label, other, first)
+            return below + self.witnessed((bottom, high), label, other, second)
+        key, piece = (box, witness["free"]), self.last[1]
         if piece is None or key != self.last[0]:
-            piece = Piece(self, low, high, list(map(int, witness["free"])))
+            piece = Piece(self, box, list(map(int, witness["free"])))
             self.last = key, piece
         return [piece.bound(label, other, int(witness["form"]), list(witness["dual"]))]
 
 
+class Layer:
+    """What a layer of squares takes: center + rows.t + h to within `error`, |h| <= reach."""
+
+    def __init__(self, center: arb_mat, rows: arb_mat, reach: arb_mat, error: arb_mat) -> None:
+        self.center, self.rows, self.reach = center, rows, reach
+        self.heights = each(abs, rows) * vector([1.0] * rows.ncols())
+        self.loss = each(lambda h, e: 2 * h * e + e * e, self.heights + reach, error)
+        self.units = [j for j, height in enumerate(self.heights.entries()) if not height.is_zero()]
+        moved = [rows[j, i] for j in self.units for i in range(rows.ncols())]
+        self.moved = arb_mat(len(self.units), rows.ncols(), moved)
+
+    def form(self, weights: arb_mat) -> arb_mat:
+        """The matrix of sum_j w_j (rows_j . t)^2."""
+        factors = vector(weights[j, 0] for j in self.units)
+        return scaled(self.moved.transpose(), factors) * self.moved
+
+    @functools.cached_property
+    def energy(self) -> arb:
+        """The sum of all (rows_j . t)^2, at most."""
+        return loewner(self.moved.transpose() * self.moved)
+
+    def coupling(self, weights: arb_mat) -> arb:
+        """|sum_j 2 w_j (rows_j . t) h_j| at most: of each unit, or of all at once."""
+        couples = each(lambda w, e: abs(w) * e, weights, self.reach)
+        at_once = (dot(couples, couples) * self.energy).sqrt()
+        return 2 * min(dot(couples, self.heights), at_once, key=arb.mid)
+
+    def split(self, weights: arb_mat, kind: int) -> tuple[arb_mat, arb]:
+        """Weights of (rows_j . t)^2 in sum_j w_j (rows_j . t + h_j)^2, and what the rest takes."""
+        if kind == 0:
+            below = dot(each(positive, -weights), squared(self.reach))
+            return weights, self.coupling(weights) + below
+        kept, taken, norms = [], arb(0), np.linalg.norm(middle(self.rows), axis=1)
+        for w, e, norm in zip(weights.entries(), self.reach.entries(), norms, strict=True):
+            share = arb(float(np.clip(float(e.mid()) / (1.3 * norm + 1e-12), 1e-6, 1.0)))
+            share = share if w > 0 else -share
+            kept.append(w * (1 - share))
+            taken += abs(w * (1 / share - 1)) * e * e if w > 0 or w <= 0 else arb("inf")
+        return vector(kept), taken
+
+
 class Piece:
-    """The polynomials of all margins on one box.
+    """The polynomials of all margins on a box. Entries that are not free only widen the bounds."""
 
-    Args:
-        network: of two layers of squares.
-        low, high: corners of the box behind the threshold.
-        free: entries that are free; all others only widen the bounds.
-    """
-
-    def __init__(
-        self, network: Network, low: list[float], high: list[float], free: list[int]
-    ) -> None:
-        if len(network.weights) != 3:
-            raise RefusalError("second order is confirmed of two layers of squares alone")
-        if len(set(free)) < len(free) or not all(0 <= i < len(low) for i in free):
+    def __init__(self, network: Network, box: Box, free: list[int]) -> None:
+        if len(set(free)) < len(free) or not all(0 <= i < len(box[0]) for i in free):
             raise RefusalError("the witness names entries that the box does not have")
-        self.network, (first, second, _) = network, network.weights
-        center, radius = halves(vector(low), vector(high))
-        self.free, self.radius = free, radius
-        kept = vector(r * (i in free) for i, r in enumerate(radius.entries()))
-        self.rest = vector(r * (i not in free) for i, r in enumerate(radius.entries()))
-        self.z = first * center + network.biases[0]
-        moved, blurred = network.sizes[0] * kept, network.sizes[0] * self.rest
-        self.spill = each(lambda m, s: 2 * m * s + s * s, moved, blurred)
-        self.units = [j for j in range(first.nrows()) if not moved[j, 0].is_zero()]
-        self.columns = self.at_free(first, self.units)
-        self.C = second * each(lambda z: z * z, self.z) + network.biases[1]
-        steep = scaled(second, 2 * self.z) * first
-        self.error = each(abs, steep) * self.rest + network.sizes[1] * self.spill
-        self.L = self.at_free(steep, range(steep.nrows()))
-        self.energy = loewner(self.L.transpose() * self.L)
-        self.heights = each(abs, self.L) * vector([1.0] * len(free))
-        bent = vector(moved[j, 0] ** 2 for j in self.units)
-        reach = []
-        for k in range(second.nrows()):
-            weights = vector(second[k, j] for j in self.units)
-            matrix, ends = form(self.columns, weights), []
-            for w, q in ((weights, matrix), (-weights, -matrix)):
-                bounds = [dot(each(positive, w), bent)]
-                if len(free) <= EIGENVALUES:
-                    bounds += [largest(q), loewner(q)]
-                ends.append(least(*bounds))
-            reach.append(positive(ends[0].max(ends[1])))
-        self.reach = vector(reach)
+        self.network, self.free = network, free
+        center, radius = halves(vector(box[0]), vector(box[1]))
+        self.radius = radius.entries()
+        self.rest = vector(r * (i not in free) for i, r in enumerate(self.radius))
+        (first, *inner, _), (bias, *biases, _) = network.weights, network.biases
+        error = network.sizes[0] * self.rest
+        self.layers = [Layer(first * center + bias, self.at_free(first), 0 * bias, error)]
+        for weight, bias in zip(inner, biases, strict=True):
+            center = weight * squared(self.layers[-1].center) + bias
+            pulled = [self.pulled(vector(row)) for row in weight.tolist()]
+            rows = arb_mat([line.entries() for _, line, _ in pulled])
+            reach = vector(self.reach(pairs) for pairs, _, _ in pulled)
+            self.layers.append(Layer(center, rows, reach, vector(lost for _, _, lost in pulled)))
 
-    def at_free(self, matrix: arb_mat, rows: Sequence[int]) -> arb_mat:
-        """Rows of a matrix at the free entries, times their radii."""
-        found = [matrix[j, i] * self.radius[i, 0] for j in rows for i in self.free]
+    def at_free(self, matrix: arb_mat) -> arb_mat:
+        """The columns of the free entries, times their radii."""
+        rows = range(matrix.nrows())
+        found = [matrix[j, i] * self.radius[i] for j in rows for i in self.free]
         return arb_mat(len(rows), len(self.free), found)
+
+    def pulled(self, weights: arb_mat) -> tuple[list[tuple[arb_mat, Layer]], arb_mat, arb]:
+        """Weights of the last squares as those of each layer's, of t, and what is lost below."""
+        pairs, lost = [], arb(0)
+        matrices = self.network.weights[: len(self.layers)]
+        for matrix, layer in zip(matrices[::-1], self.layers[::-1], strict=True):
+            pairs.insert(0, (weights, layer))
+            lost += dot(each(abs, weights), layer.loss)
+            weights = matrix.transpose() * each(lambda w, c: 2 * w * c, weights, layer.center)
+        lost += dot(each(abs, weights), self.rest)
+        return pairs, self.at_free(weights.transpose()).transpose(), lost
+
+    def reach(self, pairs: list[tuple[arb_mat, Layer]]) -> arb:
+        """|h| of a unit at most: its quadratic form, then what is of higher order."""
+        matrix, ends = sum((z.form(w) for w, z in pairs[1:]), pairs[0][1].form(pairs[0][0])), []
+        for sign in (1, -1):
+            bounds = [
+                sum((dot(each(positive, sign * w), squared(z.heights)) for w, z in pairs), arb(0))
+            ]
+            if len(self.free) <= EIGENVALUES:
+                bounds += [largest(sign * matrix), loewner(sign * matrix)]
+            ends.append(min(bounds, key=arb.mid))
+        rest = (z.coupling(w) + dot(each(abs, w), squared(z.reach)) for w, z in pairs[1:])
+        return sum(rest, positive(ends[0].max(ends[1])))
 
     def bound(self, label: int, other: int, kind: int, dual: list[float]) -> arb:
         """A lower bound of one margin by one form."""
         row, bias = self.network.margins(label, [other])
-        d, (first, second, _) = row.transpose(), self.network.weights
-        low = second.transpose() * each(lambda w, c: 2 * w * c, d, self.C)
-        slope = first.transpose() * each(lambda w, z: 2 * w * z, low, self.z)
-        constant = bias[0, 0] + dot(d, each(lambda c: c * c, self.C))
-        constant -= dot(each(abs, slope), self.rest) + dot(each(abs, low), self.spill)
-        sums = each(lambda h, e: 2 * h * e + e * e, self.heights + self.reach, self.error)
-        constant -= dot(each(abs, d), sums)
-        kept, norms = [], np.linalg.norm(middle(self.L), axis=1)
-        for w, e, norm in zip(d.entries(), self.reach.entries(), norms, strict=True):
-            if not (w > 0 or w <= 0):
-                return arb("-inf")  # the sign is not known
-            if kind == 0:
-                kept.append(w)
-                constant -= positive(-w) * e * e
-                continue
-            share = float(np.clip(float(e.mid()) / (1.3 * norm + 1e-12), 1e-6, 1.0))
-            share = arb(share) if w > 0 else arb(-share)
-            kept.append(w * (1 - share))
-            constant -= abs(w * (1 / share - 1)) * e * e
-        if kind == 0:
-            couples = each(lambda w, e: abs(w) * e, d, self.reach)
-            at_once = (dot(couples, couples) * self.energy).sqrt()
-            constant -= 2 * least(dot(couples, self.heights), at_once)
-        matrix = form(self.columns, vector(low[j, 0] for j in self.units))
-        matrix += form(self.L, vector(kept))
-        line = self.at_free(slope.transpose(), [0]).transpose()
+        pairs, line, lost = self.pulled(row.transpose())
+        constant = (row * squared(self.layers[-1].center) + bias)[0, 0] - lost
+        matrix = pairs[0][1].form(pairs[0][0])
+        for weights, layer in pairs[1:]:
+            kept, taken = layer.split(weights, kind)
+            matrix, constant = matrix + layer.form(kept), constant - taken
         if dual:
             return constant + by_dual(line, matrix, dual)
         return constant - moduli(line) - largest(-matrix)
 
 
-def residual(matrix: arb_mat, factor: np.ndarray) -> arb:
-    """The moduli of B - R R^T: the form of B is at least minus that on the box."""
-    root = arb_mat(factor.tolist())
-    return moduli(matrix - root * root.transpose())
+def factored(matrix: arb_mat) -> tuple[arb_mat, arb]:
+    """R by floats, and the moduli of B - R R^T: the form of B is at least minus that on the box."""
+    try:
+        root = arb_mat(np.linalg.cholesky(middle(matrix)).tolist())
+    except np.linalg.LinAlgError:
+        return arb_mat(np.eye(matrix.nrows()).tolist()), arb("inf")
+    return root, moduli(matrix - root * root.transpose())
 
 
 def largest(matrix: arb_mat) -> arb:
@@ -320,35 +333,24 @@ def largest(matrix: arb_mat) -> arb:
 def loewner(matrix: arb_mat) -> arb:
     """What a form is at most: weights p that floats propose, and the residual of diag(p) - Q."""
     numbers = middle(matrix)
-    norms = np.sqrt((numbers**2).sum(1))
+    norms = np.linalg.norm(numbers, axis=1)
     norms = norms + 1e-9 * norms.max() + 1e-200
     root = np.sqrt(norms)
     top = np.linalg.eigvalsh(numbers / root[:, None] / root[None])[-1]
     weights = (max(top, 0.0) * (1 + 1e-9) + 1e-9) * norms
-    try:
-        factor = np.linalg.cholesky(np.diag(weights) - numbers)
-    except np.linalg.LinAlgError:
-        return arb("inf")
-    return moduli(vector(weights)) + residual(arb_mat(np.diag(weights).tolist()) - matrix, factor)
+    return moduli(vector(weights)) + factored(arb_mat(np.diag(weights).tolist()) - matrix)[1]
 
 
 def by_dual(line: arb_mat, matrix: arb_mat, dual: list[float]) -> arb:
-    """L.t + t^T A t is at least -|w|^2 - |l + 2 R w|_1 - sum D - residual, for A + D = R R^T.
-
-    A little is added to D where A + D is not positive definite.
-    """
+    """L.t + t^T A t is at least -|w|^2 - |l + 2 R w|_1 - sum D - residual, for A + D = R R^T."""
     if len(dual) != line.nrows() or not all(np.isfinite(v) and v >= 0 for v in dual):
         raise RefusalError("a dual point has a negative entry, or another size than the form")
+    # a little is added, so that A + D is positive definite
     values = np.linalg.eigvalsh(middle(matrix) + np.diag(dual))
     dual = [v + 1e-13 * abs(values).max() - 1.01 * min(0.0, values[0]) for v in dual]
-    shifted = matrix + arb_mat(np.diag(dual).tolist())
-    try:
-        factor = np.linalg.cholesky(middle(shifted))
-    except np.linalg.LinAlgError:
-        return arb("-inf")
-    w = vector(np.linalg.solve(factor, -middle(line)[:, 0] / 2).tolist())
-    lost = dot(w, w) + moduli(line + 2 * arb_mat(factor.tolist()) * w)
-    return -(lost + moduli(vector(dual)) + residual(shifted, factor))
+    root, residual = factored(matrix + arb_mat(np.diag(dual).tolist()))
+    w = vector(np.linalg.solve(middle(root), -middle(line)[:, 0] / 2).tolist())
+    return -(dot(w, w) + moduli(line + 2 * root * w) + moduli(vector(dual)) + residual)
 
 
 def confirm(network: Network, path: str) -> tuple[bool, str]:
@@ -363,13 +365,12 @@ def confirm(network: Network, path: str) -> tuple[bool, str]:
     if not 0 <= label < len(stated) == network.biases[-1].nrows():
         raise RefusalError("the network has no such class")
     others = [k for k in range(len(stated)) if k != label]
-    low, high = network.box(claim, example)
+    box = network.box(claim, example)
     if claim["method"] in ("intervals", "tangents"):
         back = claim["method"] == "tangents"
-        table = [[bound] for bound in network.linear_bounds(low, high, label, others, back)]
+        table = [[bound] for bound in network.linear_bounds(box, label, others, back)]
     else:
-        found = ((k, claim["witness"].get(str(k))) for k in others)
-        table = (network.witnessed(low, high, label, k, witness) for k, witness in found)
+        table = (network.witnessed(box, label, k, claim["witness"][str(k)]) for k in others)
     for other, bounds in zip(others, table, strict=True):
         if not all(bound > 0 and bound >= stated[other] for bound in bounds):
             return False, f"the margin over class {other} is not proved to be {stated[other]}"

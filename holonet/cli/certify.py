@@ -3,7 +3,7 @@
 import functools
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
@@ -12,13 +12,16 @@ from typing import Annotated, Any
 import torch
 import typer
 from rich.table import Table
+from torch import nn
 
 from holonet._files import write_atomically
 from holonet._progress import progress_bar
 from holonet._provenance import provenance
+from holonet._types import GivenPoints
 from holonet.certify import (
     EXACT,
     METHODS,
+    Confirmation,
     Semantics,
     certify,
     certify_recorded,
@@ -50,7 +53,8 @@ from holonet.cli.options import (
 )
 from holonet.cli.terminal import literal, say, show
 from holonet.diagnostics import RobustnessPoint, RobustnessReport, evaluate_radii
-from holonet.errors import DomainError, UnknownNameError
+from holonet.errors import ConfigError, DomainError, InputTypeError, UnknownNameError
+from holonet.threats import ThreatModel
 from holonet.training import load_run
 from holonet.training.run_folder import require_inside
 
@@ -89,6 +93,13 @@ def certify_run(
     examples: ExamplesOption = 1000,
     seed: SeedOption = 0,
     device: Annotated[str, typer.Option(help="Of the attack; proofs are made on the CPU.")] = "cpu",
+    with_check: Annotated[
+        bool,
+        typer.Option(
+            "--check",
+            help="Confirm every certificate by the independent check, in ball arithmetic.",
+        ),
+    ] = False,
     other_data: OtherDataFlag = False,
     as_json: JsonFlag = False,
 ) -> None:
@@ -98,7 +109,9 @@ def certify_run(
     Each example has a line in certificates/<norm>-<eps>.jsonl in the run folder, the numbers are in
     certification.json, and a picture is beside it; an interrupted call resumes there. Splits are
     for those examples that the attack leaves, the cheaper methods for all. To be certified and
-    broken is an alarm.
+    broken is an alarm. With --check certificates and network are files in certificates/files, and
+    those that the check does not confirm are an alarm too. It is for real networks of squares on
+    l_inf balls, needs python-flint, and speaks of exact arithmetic.
 
     [dim]holonet certify --run-dir runs/mnist --eps 0.1,0.2[/dim]
     [dim]holonet certify --run-dir runs/mnist --norm L2 --eps 0.5,1[/dim]
@@ -124,6 +137,7 @@ def certify_run(
     ladder = [METHODS[name] for name in wanted]
     ladder = [replace(m, nodes=nodes) if isinstance(m, Splits) else m for m in ladder]
     certify(network, x[:1], y[:1], threat.scaled(0.0), ladder)  # refused before the attack
+    confirmation = _confirmation(network, x, threat, run_dir) if with_check else None
     dtypes = read(network).dtypes
     executed = Semantics(torch.float64 if dtypes == {torch.float64} else torch.float32)
     meaning = EXACT if semantics is Meaning.EXACT else executed
@@ -158,7 +172,23 @@ def certify_run(
                 ~report.robust_mask.cpu(),
                 functools.partial(bar.advance, proving),
             )
-            rows.append(_row(reports[0], report, records))
+            row = _row(reports[0], report, records)
+            if confirmation is not None:
+                proved = [record for record in records if record["certified"]]
+                checking = bar.add_task(f"checking at {radius}", total=len(proved))
+                row["check"] = _checked(
+                    confirmation.confirm(
+                        x,
+                        y,
+                        report.threat,
+                        ladder,
+                        meaning,
+                        proved,
+                        f"{threat.norm}-{radius}",
+                        functools.partial(bar.advance, checking),
+                    )
+                )
+            rows.append(row)
     result = {
         "run": str(run_dir),
         "data": {"name": dataset.name, "fingerprint": dataset.fingerprint()},
@@ -184,8 +214,48 @@ def certify_run(
             say(f"At {digits(row['eps'])} {of} have no bound. {row['notes']['first']}.")
         if row["contradictions"]:
             say(f"alarm at {digits(row['eps'])}: broken and certified: {row['contradictions']}")
+        for line in _check_lines(row):
+            say(line)
     say(f"The certificates are in {run_dir / 'certificates'}.")
     say(note or f"The picture is {run_dir / 'certification.png'}.")
+
+
+def _confirmation(
+    network: nn.Module, x: GivenPoints, threat: ThreatModel, run_dir: Path
+) -> Confirmation:
+    """The check, refused before any work where it is not for the network or the threat."""
+    if threat.norm != "Linf":
+        raise ConfigError("--check is for --norm Linf: certify L2 without it")
+    try:
+        return Confirmation(network, x[:1], run_dir / "certificates" / "files")
+    except InputTypeError as error:
+        raise InputTypeError(
+            f"{error}. --check is not for this network: certify without it"
+        ) from None
+
+
+def _checked(records: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """How many certificates of each method are confirmed, and which are not."""
+    done = Counter(record["key"]["method"] for record in records)
+    held = Counter(record["key"]["method"] for record in records if record["confirmed"])
+    return {
+        "by_method": {name: {"confirmed": held[name], "of": done[name]} for name in done},
+        "not_confirmed": [
+            {"index": record["key"]["index"], "words": record["words"]}
+            for record in records
+            if not record["confirmed"]
+        ],
+        "seconds_each": sum(record["seconds"] for record in records) / max(1, len(records)),
+    }
+
+
+def _check_lines(row: Mapping[str, Any]) -> Iterator[str]:
+    if (check := row.get("check")) is None:
+        return
+    counts = [f"{name} {n['confirmed']} of {n['of']}" for name, n in check["by_method"].items()]
+    yield f"confirmed at {digits(row['eps'])}: {', '.join(counts) or 'nothing was certified'}"
+    for one in check["not_confirmed"]:
+        yield f"alarm at {digits(row['eps'])}: {one['index']} is not confirmed: {one['words']}"
 
 
 def _picture(rows: Sequence[Mapping[str, Any]], norm: str) -> Any:

@@ -53,7 +53,8 @@ _RESULTS = re.compile(
     rf"evaluation\.(json|png)|evaluation/({_BATCHES}|{_RADIUS}\.npz)"
     rf"|attacks/{_RADIUS}/(batches/{_BATCHES}|attack\.json|(examples|transfer)\.png"
     rf"|({_ATTACKS}|{_TOOLKITS})\.npz)"
-    rf"|certification\.(json|png)|certificates/{_RADIUS}\.jsonl"
+    rf"|certification\.(json|png)|certificates/(files/)?{_RADIUS}\.jsonl"
+    rf"|certificates/files/(network|{_RADIUS})\.npz"
     rf"|{EVENTS}/events\.out\.tfevents\.[\w.-]+"
 )
 """Names that holonet evaluate, attack and certify write in a run folder, and TensorBoard's."""

@@ -24,7 +24,12 @@ check = pytest.importorskip("holonet.certify.check")
 
 FILE = Path(holonet.__file__).parent / "certify" / "check.py"
 REAL_QUARTICS = ("dense", "threshold", "convolution")
-RADII = {"intervals": 0.02, "tangents": 0.05, "second_order": 0.1, "splits": 0.15}
+RADII = {
+    "intervals": [0.02],
+    "tangents": [0.05],
+    "second_order": [0.1],
+    "splits": [0.2],
+}
 
 
 def dense(*widths, front=()):
@@ -68,16 +73,19 @@ def folder(tmp_path_factory):
     """Folders of networks and of their certificates by the methods that are for them."""
     torch.manual_seed(2)
     folder = tmp_path_factory.mktemp("files")
-    table = {name: quartics()[name] for name in REAL_QUARTICS}
+    table = quartics()
+    examples = torch.rand(12, 6, dtype=F64)
+    table = {name: table[name] for name in REAL_QUARTICS}
     table |= {"deep": (dense(6, 7, 6, 5, 3), (6,)), "single": (dense(6, 7, 3), (6,))}
-    linear = ("intervals", "tangents")
-    known = {"threshold": RADII, "dense": RADII, "convolution": (*linear, "second_order")}
+    table["affine"] = dense(6, 3), (6,)
+    known = {"dense": 4, "affine": 2}
     for name, (model, shape) in table.items():
-        x = torch.rand(14, *shape, dtype=F64)
+        x = examples if shape == (6,) else torch.rand(8, *shape, dtype=F64)
         (folder / name).mkdir()
-        for method in known.get(name, linear):
-            _, paths = filed(folder / name, model, x, method, [RADII[method]])
-            for path in paths[6:]:
+        for method in [*RADII][: known.get(name, 3)]:
+            some = x if method == "splits" else x[:6]
+            _, paths = filed(folder / name, model, some, method, RADII[method])
+            for path in paths[4:]:
                 path.unlink()
     return folder
 
@@ -119,7 +127,7 @@ def test_certificates_of_all_methods_are_confirmed(folder):
             holds, words = check.confirm(network, str(path))
             assert holds, (path, words)
             counts[claim_of(path)["method"]] += 1
-    assert min(counts.values()) > 2
+    assert min(counts.values()) > 1
 
 
 def test_it_runs_without_the_package(folder):
@@ -137,7 +145,7 @@ def test_it_runs_without_the_package(folder):
 
 @pytest.mark.parametrize("method", RADII)
 def test_a_larger_claim_is_not_confirmed(method, folder, tmp_path):
-    for name in ("threshold", "dense"):
+    for name in ("dense",) if method == "splits" else ("threshold", "dense"):
         network, paths = files_of(folder, name, method, 3)
         for path in paths:
             claim, margins = claim_of(path), np.load(path)["margins"]
@@ -149,13 +157,12 @@ def test_a_larger_claim_is_not_confirmed(method, folder, tmp_path):
                 {"margins": margins * (1 + 1e-6)},
                 {"margins": margins * np.nan},
             ]
-            if claim["witness"]:
-                changes.append({"witness": {}})
-            else:  # these two claim no more than they state, each by its own bounds
-                changes.append({"method": "second_order"})
             for change in changes:
                 wide = altered(path, tmp_path / "wide.npz", **change)
                 assert not check.confirm(network, wide)[0], change
+            lost = altered(path, tmp_path / "c.npz", witness={}, method="second_order")
+            with pytest.raises(KeyError):
+                check.confirm(network, lost)
 
 
 def test_what_tangents_prove_is_not_confirmed_of_intervals(folder, tmp_path):
@@ -178,10 +185,10 @@ def test_linear_bounds_are_below_sampled_margins_and_near_to_them(back, tmp_path
         logits = model(sampled(x, linf(0.1), 400).flatten(0, 1)).unflatten(0, (400, 4)).detach()
         for i, point in enumerate(x):
             low, high = (point - 0.1).clamp(0, 1).tolist(), (point + 0.1).clamp(0, 1).tolist()
-            bounds = network.linear_bounds(low, high, 0, [1, 2], back)
+            bounds = network.linear_bounds((low, high), 0, [1, 2], back)
             least = (logits[:, i, :1] - logits[:, i, 1:]).amin(0).tolist()
             assert all(b < value + 1e-9 for b, value in zip(bounds, least, strict=True))
-            bounds = network.linear_bounds(point.tolist(), point.tolist(), 0, [1, 2], back)
+            bounds = network.linear_bounds((point.tolist(),) * 2, 0, [1, 2], back)
             exact = exact_margins(model.backbone, point, 0)[1:]
             for bound, value in zip(bounds, exact, strict=True):
                 assert float(abs(bound - flint.arb(flint.fmpq(*value.as_integer_ratio())))) < 1e-20
@@ -202,7 +209,7 @@ def test_linear_bounds_of_one_square_are_the_known_ones(tmp_path):
         (-3.0, 1.0, 1, -9.0),
     ):
         for back in (False, True):
-            (bound,) = network.linear_bounds([low], [high], label, [1 - label], back)
+            (bound,) = network.linear_bounds(([low], [high]), label, [1 - label], back)
             assert float(bound.mid()) == pytest.approx(least, abs=1e-25)
     # through another square the line below is taken: x^2 >= 4 x - 4 on [1, 3]
     rows, constant = flint.arb_mat([[1]]), flint.arb_mat([[0]])
@@ -257,15 +264,6 @@ def test_a_dual_point_with_a_negative_entry_is_refused(folder, tmp_path):
                 with pytest.raises(check.RefusalError, match="negative entry"):
                     check.confirm(network, altered(path, tmp_path / "d.npz", witness=witness))
     assert found
-
-
-def test_second_order_of_other_networks_is_refused(folder, tmp_path):
-    for name in ("deep", "single"):
-        network, (path, *_) = files_of(folder, name)
-        witness = {key: {"free": [0], "form": 0, "dual": []} for key in "012"}
-        changed = altered(path, tmp_path / "c.npz", method="second_order", witness=witness)
-        with pytest.raises(check.RefusalError, match="two layers of squares"):
-            check.confirm(network, changed)
 
 
 @pytest.mark.parametrize(
@@ -360,21 +358,17 @@ def small(seed):
 @pytest.mark.slow
 @pytest.mark.parametrize("method", RADII)
 def test_a_thousand_certificates_of_each_method_are_confirmed(method, tmp_path):
-    deep = method in ("intervals", "tangents")
     count, seed, seconds = {"random": 0, "digits": 0}, 0, 0.0
     share = {"random": 900, "digits": 100} if method == "splits" else dict.fromkeys(count, 500)
     for kind, wanted in share.items():
         while count[kind] < wanted:
             if kind == "digits":
-                widths = ((8, 6), (10,), (8, 6, 6))[seed % 3] if deep else (8, 6)
+                widths = ((8, 6), (10,), (8, 6, 6))[seed % 3]
                 model, x = trained(seed, widths, bool(seed % 2))
                 radii = [0.02, 0.005, 0.001, 0.0002]
             else:
                 model, x = small(seed)
                 radii = [0.3, 0.2, 0.1, 0.05, 0.02, 0.01]
-                if not deep and seed % 6 in (3, 4):
-                    seed += 1
-                    continue
             folder = tmp_path / f"{kind}-{seed}"
             folder.mkdir()
             network, paths = filed(folder, model, x, method, radii)

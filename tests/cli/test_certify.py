@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -246,3 +247,48 @@ def test_the_table_fits_80_columns(squares: Path) -> None:
     line = ["certify", "--run-dir", str(squares), *QUICK]
     output = CliRunner().invoke(app, line, env={"COLUMNS": "80"}).output
     assert re.search(r"│ +0\.02 │ +[\d.]+ \([\d.]+ to [\d.]+\) │", output), output
+
+
+def test_the_check_confirms_every_certificate_once(
+    squares: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("flint")
+    copy = tmp_path / "copy"
+    shutil.copytree(squares, copy)
+    options = [*QUICK, "--examples", "6", "--methods", "intervals,second_order", "--check"]
+    first = certified(copy, *options)
+    (row,) = first["curve"]
+    counts = {name: n["confirmed"] for name, n in row["check"]["by_method"].items()}
+    assert counts == row["by_method"]
+    assert sum(counts.values()) > 0
+    assert row["check"]["not_confirmed"] == []
+    files = sorted((copy / "certificates" / "files").glob("Linf-0.02-*.npz"))
+    assert len(files) == sum(counts.values())
+    from holonet.certify import check
+
+    with monkeypatch.context() as patch:
+        patch.setattr(check, "confirm", lambda *_: pytest.fail("done again"))
+        assert certified(copy, *options)["curve"] == first["curve"]
+    shutil.rmtree(copy / "certificates" / "files")
+    monkeypatch.setattr(check, "confirm", lambda *_: (False, "planted"))
+    result = invoke("certify", "--run-dir", str(copy), *options)
+    output = " ".join(result.stdout.split())
+    assert re.search(r"confirmed at 0.02: \w+ 0 of \d+", output)
+    assert re.search(r"alarm at 0.02: \d+ is not confirmed: planted", output)
+
+
+def test_a_check_that_is_not_for_the_run_is_refused_before_the_attack(
+    squares: Path, whole: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("flint")
+    monkeypatch.setattr(
+        "holonet.cli.certify.evaluate_radii", lambda *_, **__: pytest.fail("attack")
+    )
+    error = failure(invoke("certify", "--run-dir", str(whole), *QUICK, "--check"))
+    assert isinstance(error, InputTypeError)
+    assert "certify without it" in str(error)
+    error = failure(invoke("certify", "--run-dir", str(squares), *QUICK, "--check", "--norm", "L2"))
+    assert "--norm Linf" in str(error)
+    monkeypatch.setitem(sys.modules, "flint", None)
+    error = failure(invoke("certify", "--run-dir", str(squares), *QUICK, "--check"))
+    assert "holonet[check]" in str(error)

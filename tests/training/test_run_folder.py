@@ -300,6 +300,9 @@ RESULTS = [
     "attacks/Linf-0.1/batches/0123456789abcdef/batch-00000.npz",
     "certification.json",
     "certificates/Linf-0.1.jsonl",
+    "certificates/files/network.npz",
+    "certificates/files/Linf-0.1-17.npz",
+    "certificates/files/Linf-0.1.jsonl",
 ]
 FOREIGN = [
     "notes.txt",
@@ -317,6 +320,7 @@ FOREIGN = [
     "evaluation/mine.npz",
     "evaluation/mine/batch-00000.npz",
     "certificates/mine.jsonl",
+    "certificates/files/mine.npz",
 ]
 
 
