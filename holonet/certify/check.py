@@ -28,6 +28,8 @@ import functools
 import hashlib
 import json
 import sys
+import zipfile
+import zlib
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -44,6 +46,20 @@ PRECISION = 96
 EIGENVALUES = 256  # free entries up to which they bound units behind the first layer of squares
 Box = tuple[list[float], list[float]]
 Pair = tuple[arb_mat, arb_mat]
+
+
+_DAMAGED = (
+    ArithmeticError,
+    AttributeError,
+    EOFError,
+    LookupError,
+    RecursionError,
+    TypeError,
+    ValueError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
+"""What it raises to read a file that was cut off, changed, or is another one."""
 
 
 class RefusalError(Exception):
@@ -108,15 +124,17 @@ class Network:
 
     def __init__(self, path: str) -> None:
         ctx.prec = PRECISION
-        with np.load(path, allow_pickle=False) as file:
+        with open(path, "rb") as content, np.load(content, allow_pickle=False) as file:
             count = len(file["squares"])
             names = [f"{kind}{i}" for kind in ("weight", "bias") for i in range(1, count + 1)]
             data = {name: file[name] for name in (*names, "squares", "log_slope", "middle")}
         digest = hashlib.sha256()
         for name in sorted(data):
+            if data[name].dtype.kind != "f":
+                raise RefusalError(f"{name} holds no real floating numbers")
             numbers = np.ascontiguousarray(data[name], "<f8")
             if not np.isfinite(numbers).all():
-                raise RefusalError(f"{path}: {name} is not finite")
+                raise RefusalError(f"{name} is not finite")
             digest.update(f"{name} {numbers.shape}".encode() + numbers.tobytes())
         self.digest = digest.hexdigest()
         self.weights: list[arb_mat] = []
@@ -130,7 +148,7 @@ class Network:
             self.biases.append(bias)
             squares_last = bool(data["squares"][i - 1])
         if squares_last:
-            raise RefusalError(f"{path}: the last layer is not affine")
+            raise RefusalError("the last layer is not affine")
         self.sizes = [each(abs, weight) for weight in self.weights]
         ends = (data[name].tolist() for name in ("log_slope", "middle"))
         self.threshold = list(zip(*ends, strict=True))
@@ -356,14 +374,16 @@ def by_dual(line: arb_mat, matrix: arb_mat, dual: list[float]) -> arb:
 def confirm(network: Network, path: str) -> tuple[bool, str]:
     """Whether a certificate holds with its margins, and in words what was found."""
     ctx.prec = PRECISION
-    with np.load(path, allow_pickle=False) as file:
-        claim, example = json.loads(str(file["claim"])), file["example"].astype(float)
+    with open(path, "rb") as content, np.load(content, allow_pickle=False) as file:
+        claim, example = json.loads(str(file["claim"])), file["example"]
         stated = file["margins"].tolist()
+    if example.dtype.kind != "f":
+        raise RefusalError("the example holds no real floating numbers")
     if claim["network"] != network.digest:
         raise RefusalError("the certificate is of another network")
     label = int(claim["label"])
-    if not 0 <= label < len(stated) == network.biases[-1].nrows():
-        raise RefusalError("the network has no such class")
+    if not 0 <= label < len(stated) == network.biases[-1].nrows() > 1:
+        raise RefusalError("the network has no such class, or no other one")
     others = [k for k in range(len(stated)) if k != label]
     box = network.box(claim, example)
     if claim["method"] in ("intervals", "tangents"):
@@ -383,15 +403,19 @@ def main() -> int:
     parser.add_argument("network")
     parser.add_argument("certificates", nargs="+")
     arguments = parser.parse_args()
-    code = 0
+    code, path = 0, arguments.network
     try:
-        network = Network(arguments.network)
+        network = Network(path)
         for path in arguments.certificates:
             holds, words = confirm(network, path)
             print(f"{path}: {'confirmed' if holds else 'NOT confirmed'}: {words}")
             code = code if holds else 1
-    except (RefusalError, OSError, LookupError, ValueError, TypeError) as error:
-        print(f"error: {type(error).__name__}: {error}", file=sys.stderr)
+    except (RefusalError, OSError) as error:
+        print(f"error: {path}: {error}", file=sys.stderr)
+        return 2
+    except _DAMAGED as error:
+        words = f"no file of this kind, or damaged ({type(error).__name__}: {error})"
+        print(f"error: {path}: {words}", file=sys.stderr)
         return 2
     return code
 

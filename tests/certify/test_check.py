@@ -15,6 +15,7 @@ from enclosed import F64, exact_margins, linf, quartics, sampled
 from torch import nn as tnn
 
 import holonet
+from cases import each
 from holonet import nn
 from holonet.certify import METHODS, certify, save_certificate, save_network
 from holonet.data import load_digits
@@ -323,7 +324,54 @@ def test_exit_codes_and_one_line(folder, tmp_path, monkeypatch, capsys):
         network = str(folder / "dense" / "network.npz")
         monkeypatch.setattr(sys, "argv", ["check.py", network, *files])
         assert check.main() == code
-    assert capsys.readouterr().err.startswith("error: FileNotFoundError")
+    assert capsys.readouterr().err.startswith("error: none.npz: [Errno 2] No such file")
+
+
+def cut_off(content):
+    return content[:200]
+
+
+def changed(content):
+    at = len(content) // 2
+    return content[:at] + bytes([content[at] ^ 255]) + content[at + 1 :]
+
+
+@each(
+    ("damage", "words"),
+    [
+        (cut_off, "damaged (BadZipFile: "),
+        (changed, "damaged ("),
+        (lambda content: b"", "damaged (EOFError: "),
+        (lambda content: b"a page of text", "damaged (ValueError: "),
+        ({"witness": 5}, "damaged (TypeError: "),
+        ({"bounds": ["a", "b"]}, "damaged (TypeError: "),
+        ({"label": None}, "damaged (TypeError: "),
+        ({"example": np.ones(6) + 1j}, "the example holds no real floating numbers"),
+    ],
+    ids=lambda case: getattr(case, "__name__", str(case)),
+)
+def test_a_damaged_file_is_named_and_no_certificate(
+    damage, words, folder, tmp_path, monkeypatch, capsys
+):
+    path, bad = first(folder, "dense", "second_order"), tmp_path / "bad.npz"
+    if isinstance(damage, dict):
+        altered(path, bad, **damage)
+    else:
+        bad.write_bytes(damage(path.read_bytes()))
+    monkeypatch.setattr(sys, "argv", ["check.py", str(folder / "dense" / "network.npz"), str(bad)])
+    assert check.main() == 2
+    error = capsys.readouterr().err
+    assert error.startswith(f"error: {bad}: ")
+    assert words in error
+
+
+@each("name", ["weight1", "bias2"])
+def test_complex_weights_are_no_network(name, folder, tmp_path):
+    with np.load(folder / "dense" / "network.npz") as file:
+        arrays = dict(file)
+    np.savez(tmp_path / "net.npz", **(arrays | {name: arrays[name] + 1j}))
+    with pytest.raises(check.RefusalError, match=f"{name} holds no real"):
+        check.Network(str(tmp_path / "net.npz"))
 
 
 def trained(seed, widths, threshold, examples=400):

@@ -198,10 +198,10 @@ def test_planted_faults_are_found_in_random_networks(name, monkeypatch):
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
-@pytest.mark.parametrize("block", range(8))
+@pytest.mark.parametrize("block", range(9))
 def test_no_certificate_of_many_networks_is_wrong(block):
     """As python tests/benchmarks/false_certificates.py, which prints the counts."""
     found = chance.block_findings(block)
     assert not found.violations, found.faults[:3]
-    assert found.points > 1_250_000
-    assert found.on_certified > 12_500
+    assert found.points > 1_200_000
+    assert found.on_certified > 9_000

@@ -680,7 +680,7 @@ BLOCK = 50
 
 
 def block_findings(block, points=8400, starts=28, cases=BLOCK):
-    """What the oracles find in the cases of a block: 8 blocks have 10^7 points and 10^5 attacks.
+    """What the oracles find in the cases of a block: 9 blocks have 10^7 points and 10^5 attacks.
 
     Every case is executed with its own radius, and attacked with it and at the largest radius at
     which an example is certified. Every fifth is summed in random orders, and every fifth computed
