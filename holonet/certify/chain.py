@@ -64,14 +64,16 @@ class Chain:
     def __init__(self, steps: Sequence[Step | Mix], shape: torch.Size, parts: int = 1) -> None:
         self.steps, self.terms = tuple(steps), 8
         bias = size = torch.zeros(parts, 1, *shape, dtype=torch.float64)
-        floor = torch.ones_like(bias)
+        ones = torch.ones_like(bias)
+        floor = ones
         self._shapes = [(parts, *shape)]
         for step in self.steps:
+            largest = 1 + ones.max() + size.max()  # of what comes in, over 1 + that of the chain
             bias, size = _applied(step, bias), _applied(step, size, moduli=True, executed=True)
-            floor = _applied(step, floor, moduli=True, executed=True)
+            floor, ones = (_applied(step, v, moduli=True, executed=True) for v in (floor, ones))
             if isinstance(step, Affine):
                 self.terms += max(step.terms)
-                floor = floor + step.terms[0]
+                floor = floor + 4 * step.terms[0] * largest  # 4 for products of sums of parts
                 bias, size = step.plus_bias(bias), step.plus_bias(size, sizes=True)
             elif isinstance(step, Mix):
                 self.terms += 3

@@ -101,6 +101,20 @@ def test_executed_float32_is_within_the_error():
     assert (error < 1e-3 * exact.abs().amax(0)).any()
 
 
+def test_weights_that_are_flushed_to_zero_behind_large_values_are_within_the_error():
+    model, _ = chain(
+        nn.Linear(4, 4, dtype=torch.float32), nn.Linear(4, 1, dtype=torch.float32), shape=(4,)
+    )
+    model[0].weight.data.fill_(1e6)
+    model[1].weight.data.fill_(1.1e-38)
+    for layer in model:
+        layer.bias.data.zero_()
+    composed = Chain(read(model).steps, torch.Size((4,)))
+    x = torch.ones(4, dtype=F64)
+    exact = composed.linear(x[None])[0] + composed.bias  # an execution may return 0
+    assert (exact.abs() <= composed.error(x, Semantics(torch.float32))).all()
+
+
 def test_executed_complex_convolutions_are_within_the_error():
     torch.manual_seed(0)
     model, composed = chain(
