@@ -7,6 +7,7 @@ from holonet.certify.files import save_certificate, save_network
 from holonet.certify.ladder import METHODS, certify, methods_for, threat_set
 from holonet.certify.methods import Method
 from holonet.certify.network import Network, read
+from holonet.certify.radius import certified_radius
 from holonet.certify.records import Records, certify_recorded
 
 __all__ = [
@@ -19,6 +20,7 @@ __all__ = [
     "Network",
     "Records",
     "Semantics",
+    "certified_radius",
     "certify",
     "certify_recorded",
     "methods_for",

@@ -9,7 +9,8 @@ from torch import nn
 
 from holonet._arguments import checked
 from holonet._cache import module_digest, tensor_digest
-from holonet._types import GivenLabels, GivenPoints
+from holonet._types import GivenLabels, GivenPoints, Labels, Numbers, Points
+from holonet.calculus.checks import require_count
 from holonet.certify.certificate import Certificate
 from holonet.certify.enclosure import EXACT, Ball, Enclosure, Semantics
 from holonet.certify.methods import INTERVALS, TANGENTS, Method
@@ -20,7 +21,7 @@ from holonet.errors import ConfigError, DomainError, InputTypeError, ShapeError,
 from holonet.functions.rounding import margin
 from holonet.threats import ThreatModel
 
-__all__ = ["METHODS", "certify", "methods_for", "threat_set"]
+__all__ = ["METHODS", "certify", "ladder_of", "methods_for", "readable", "threat_set"]
 
 METHODS: Mapping[str, Method] = {
     method.name: method for method in (INTERVALS, TANGENTS, SECOND_ORDER, SPLITS)
@@ -75,16 +76,9 @@ def certify(
         (True, 0.4)
     """
     whole = threat_set(x, threat, semantics)
-    ladder = _ladder(methods, threat)
-    if batch_size < 1:
-        raise ConfigError(f"certify(batch_size={batch_size}): at least 1")
-    network = read(model)
-    _require_subnormals()
-    _require_semantics(network, model, semantics)
-    if len(y) != len(x):
-        raise ShapeError(f"certify got {len(x)} examples and {len(y)} labels")
-    if y.is_floating_point() or y.is_complex():
-        raise InputTypeError(f"certify takes the numbers of classes and got {y.dtype}: y.long()")
+    ladder = ladder_of(methods, threat)
+    require_count("batch_size", batch_size, 1, "certify")
+    network = readable(model, x, y, semantics)
     weights, labels = module_digest(model), y.detach().cpu().long()
     certificates: list[Certificate] = []
     for index in torch.arange(len(x)).split(batch_size) if len(x) else ():
@@ -141,11 +135,20 @@ def methods_for(model: nn.Module, x: GivenPoints, y: GivenLabels, threat: Threat
 
 
 @checked
-def threat_set(x: GivenPoints, threat: ThreatModel, semantics: Semantics = EXACT) -> Enclosure:
+def threat_set(
+    x: GivenPoints,
+    threat: ThreatModel,
+    semantics: Semantics = EXACT,
+    radii: Numbers | None = None,
+) -> Enclosure:
     """The threat set about each example, with what its dtype and the model's round it to.
 
     The ball is cut with the bounds of the data, and the center is that of what is left. An l_2
     ball is in the enclosure beside its box.
+
+    Args:
+        x, threat, semantics: as `certify` takes them.
+        radii: one for each example, instead of that of the threat.
 
     Raises:
         ConfigError: the norm is neither Linf nor L2.
@@ -168,18 +171,21 @@ def threat_set(x: GivenPoints, threat: ThreatModel, semantics: Semantics = EXACT
             "data: scale them, or give the ThreatModel other bounds"
         )
     unit = torch.finfo(x.dtype).eps / 2 + semantics.unit
-    reach = semantics.unit * points.abs()
+    each = (-1, *[1] * (points.ndim - 1))
+    eps = (torch.full((len(x),), threat.eps) if radii is None else radii.cpu()).double()
     ball = None
-    if threat.norm == "L2" and threat.eps:
+    if threat.norm == "L2":
         size = points.flatten(1).norm(dim=1) * (1 + EXACT.gamma(math.prod(points.shape[1:]) + 8))
         # a projection in the dtype rounds a norm, a quotient, a product and a sum
-        length = threat.eps + 8 * unit * (size + threat.eps)
+        length = eps + 8 * unit * (size + eps)
         length = length + margin(length)
         ball = Ball(points[None], length)
-        reach = length.view(-1, *[1] * (points.ndim - 1)).expand(points.shape)
-    elif threat.eps:
-        slack = 2 * unit * (points.abs() + threat.eps)
-        reach = threat.eps + slack + margin(slack + points.abs() + threat.eps)
+        reach = length.view(each)
+    else:
+        slack = 2 * unit * (points.abs() + eps.view(each))
+        reach = eps.view(each) + slack + margin(slack + points.abs() + eps.view(each))
+    # an example by itself is rounded to the dtype of the network alone
+    reach = torch.where(eps.view(each) > 0, reach, semantics.unit * points.abs())
     ends = torch.stack([points - reach, points + reach])
     # bounds that both dtypes hold exactly are not passed by rounding
     dtypes = {x.dtype, semantics.dtype or x.dtype}
@@ -192,7 +198,13 @@ def threat_set(x: GivenPoints, threat: ThreatModel, semantics: Semantics = EXACT
     return replace(box, ball=ball)
 
 
-def _ladder(methods: Sequence[str | Method], threat: ThreatModel) -> list[Method]:
+def ladder_of(methods: Sequence[str | Method], threat: ThreatModel) -> list[Method]:
+    """The methods, each of which knows the norm.
+
+    Raises:
+        ConfigError: none, or one that does not know the norm.
+        UnknownNameError: no such method.
+    """
     if not methods:
         raise ConfigError(f"certify(methods=()): choose from {', '.join(METHODS)}")
     for name in methods:
@@ -203,6 +215,22 @@ def _ladder(methods: Sequence[str | Method], threat: ThreatModel) -> list[Method
         known = ", ".join(name for name, m in METHODS.items() if threat.norm in m.norms)
         raise ConfigError(f"{other[0]} does not know the norm {threat.norm!r}: choose from {known}")
     return ladder
+
+
+def readable(model: nn.Module, x: Points, y: Labels, semantics: Semantics) -> Network:
+    """The network, of which certificates of these semantics can be made here and now.
+
+    Raises:
+        As `certify`.
+    """
+    network = read(model)
+    _require_subnormals()
+    _require_semantics(network, model, semantics)
+    if len(y) != len(x):
+        raise ShapeError(f"certify got {len(x)} examples and {len(y)} labels")
+    if y.is_floating_point() or y.is_complex():
+        raise InputTypeError(f"certify takes the numbers of classes and got {y.dtype}: y.long()")
+    return network
 
 
 def _require_subnormals() -> None:

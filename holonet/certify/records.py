@@ -19,11 +19,12 @@ from holonet._types import GivenLabels, GivenPoints, Mask
 from holonet.certify.enclosure import Semantics
 from holonet.certify.ladder import certify
 from holonet.certify.methods import Method
+from holonet.certify.radius import certified_radius
 from holonet.certify.splits import Splits
 from holonet.errors import CheckpointError
 from holonet.threats import ThreatModel
 
-__all__ = ["Records", "certify_recorded"]
+__all__ = ["Records", "certify_recorded", "radii_recorded", "without_splits"]
 
 logger = logging.getLogger(__name__)
 
@@ -51,14 +52,8 @@ def certify_recorded(
         broken: examples that an attack broke; no pieces of boxes are looked at for them.
         on_examples: called with how many examples are done.
     """
-    cheap = [method for method in methods if not isinstance(method, Splits)] or methods[:1]
-    settings = {
-        "weights": module_digest(model),
-        "threat": [threat.norm, threat.eps, threat.bounds],
-        "methods": [f"{m.name} {m.nodes}" if isinstance(m, Splits) else m.name for m in methods],
-        "semantics": str(semantics),
-    }
-    records = Records(path, settings)
+    cheap = without_splits(methods)
+    records = Records(path, _settings(model, threat, methods, semantics))
     keys = [
         {"index": i, "label": int(label), "broken": bool(fell), "example": tensor_digest([point])}
         for i, (point, label, fell) in enumerate(zip(x, y, broken, strict=True))
@@ -85,6 +80,57 @@ def certify_recorded(
                 )
         on_examples(len(chunk))
     return [record for key in keys if (record := records.find(key)) is not None]
+
+
+def radii_recorded(
+    model: nn.Module,
+    x: GivenPoints,
+    y: GivenLabels,
+    threat: ThreatModel,
+    methods: Sequence[Method],
+    semantics: Semantics,
+    path: Path,
+    tolerance: float,
+    on_examples: Callable[[int], None],
+) -> list[float]:
+    """The certified radius of each example, that of the file where it has one.
+
+    Args:
+        model, x, y, threat, methods, semantics, tolerance: as `certified_radius` takes them.
+        path: of the file of records.
+        on_examples: called with how many examples are done.
+    """
+    settings = _settings(model, threat, methods, semantics) | {"tolerance": tolerance}
+    records = Records(path, settings)
+    keys = [
+        {"index": i, "label": int(label), "example": tensor_digest([point])}
+        for i, (point, label) in enumerate(zip(x, y, strict=True))
+    ]
+    for chunk in torch.arange(len(y)).split(8 * _CHUNK):
+        index = torch.tensor([i for i in chunk.tolist() if records.find(keys[i]) is None]).long()
+        radii = certified_radius(
+            model, x[index], y[index], threat, methods, semantics, tolerance=tolerance
+        )
+        for i, radius in zip(index.tolist(), radii.tolist(), strict=True):
+            records.append(keys[i], radius=radius)
+        on_examples(len(chunk))
+    return [record["radius"] for key in keys if (record := records.find(key)) is not None]
+
+
+def without_splits(methods: Sequence[Method]) -> Sequence[Method]:
+    """The cheaper methods; the first one where there are none."""
+    return [method for method in methods if not isinstance(method, Splits)] or methods[:1]
+
+
+def _settings(
+    model: nn.Module, threat: ThreatModel, methods: Sequence[Method], semantics: Semantics
+) -> dict[str, Any]:
+    return {
+        "weights": module_digest(model),
+        "threat": [threat.norm, threat.eps, threat.bounds],
+        "methods": [f"{m.name} {m.nodes}" if isinstance(m, Splits) else m.name for m in methods],
+        "semantics": str(semantics),
+    }
 
 
 class Records:

@@ -28,6 +28,7 @@ from holonet.certify import (
     methods_for,
     read,
 )
+from holonet.certify.records import radii_recorded, without_splits
 from holonet.certify.splits import Splits
 from holonet.cli.attack import (
     BATCH,
@@ -51,8 +52,14 @@ from holonet.cli.options import (
     norm_named,
     parse_numbers,
 )
+from holonet.cli.radii import TOLERANCE, compared_radii, radii_table
 from holonet.cli.terminal import literal, say, show
-from holonet.diagnostics import RobustnessPoint, RobustnessReport, evaluate_radii
+from holonet.diagnostics import (
+    RobustnessPoint,
+    RobustnessReport,
+    evaluate_radii,
+    minimum_norm_perturbations,
+)
 from holonet.errors import ConfigError, DomainError, InputTypeError, UnknownNameError
 from holonet.threats import ThreatModel
 from holonet.training import load_run
@@ -92,6 +99,14 @@ def certify_run(
     restarts: RestartsOption = None,
     examples: ExamplesOption = 1000,
     seed: SeedOption = 0,
+    radius: Annotated[
+        bool,
+        typer.Option(
+            "--radius",
+            help="Also the largest certified radius of each example, up to the largest of --eps, "
+            "beside the distance of the nearest mistake.",
+        ),
+    ] = False,
     device: Annotated[str, typer.Option(help="Of the attack; proofs are made on the CPU.")] = "cpu",
     with_check: Annotated[
         bool,
@@ -112,9 +127,11 @@ def certify_run(
     broken is an alarm. With --check certificates and network are files in certificates/files, and
     those that the check does not confirm are an alarm too. It is for real networks of squares on
     l_inf balls, needs python-flint, and speaks of exact arithmetic.
+    Certified radii are found by bisection and without splits.
 
     [dim]holonet certify --run-dir runs/mnist --eps 0.1,0.2[/dim]
     [dim]holonet certify --run-dir runs/mnist --norm L2 --eps 0.5,1[/dim]
+    [dim]holonet certify --run-dir runs/mnist --eps 0.3 --radius[/dim]
     [dim]holonet certify --run-dir runs/mnist --methods intervals --semantics exact[/dim]
     """
     threats = threats_of(norm, parse_numbers(eps, "--eps"))
@@ -143,8 +160,10 @@ def certify_run(
     meaning = EXACT if semantics is Meaning.EXACT else executed
     radii = sorted({one.eps for one in threats})
     rows: list[dict[str, Any]] = []
+    compared: dict[str, Any] | None = None
     with progress_bar(not as_json) as bar:
-        task = bar.add_task("attacking", total=len({0.0, *radii}) * -(-len(y) // BATCH))
+        batches = -(-len(y) // BATCH)
+        task = bar.add_task("attacking", total=len({0.0, *radii}) * batches)
         reports = evaluate_radii(
             network.to(device),
             x.to(device),
@@ -157,10 +176,17 @@ def certify_run(
             folder=run_dir / "evaluation",
             on_batch=lambda: bar.advance(task),
         )
+        largest = replace(threat, eps=radii[-1])
+        attacked = None
+        if radius and radii[-1] > 0:
+            measuring = functools.partial(bar.advance, bar.add_task("distances", total=batches))
+            options = {"batch_size": BATCH, "on_batch": measuring}
+            points = x.to(device), y.to(device)
+            attacked = minimum_norm_perturbations(network, *points, largest, **options)
         network.to("cpu")
         for report in reports[-len(radii) :]:
-            radius = digits(report.threat.eps)
-            proving = bar.add_task(f"certifying at {radius}", total=len(y))
+            size = digits(report.threat.eps)
+            proving = bar.add_task(f"certifying at {size}", total=len(y))
             records = certify_recorded(
                 network,
                 x,
@@ -168,7 +194,7 @@ def certify_run(
                 report.threat,
                 ladder,
                 meaning,
-                run_dir / "certificates" / f"{threat.norm}-{radius}.jsonl",
+                run_dir / "certificates" / f"{threat.norm}-{size}.jsonl",
                 ~report.robust_mask.cpu(),
                 functools.partial(bar.advance, proving),
             )
@@ -189,6 +215,14 @@ def certify_run(
                     )
                 )
             rows.append(row)
+        if attacked is not None:
+            searching = functools.partial(bar.advance, bar.add_task("radii", total=len(y)))
+            path = run_dir / "certificates" / f"{threat.norm}-radius.jsonl"
+            cheap = without_splits(ladder)
+            found = radii_recorded(
+                network, x, y, largest, cheap, meaning, path, TOLERANCE, searching
+            )
+            compared = compared_radii(found, attacked)
     result = {
         "run": str(run_dir),
         "data": {"name": dataset.name, "fingerprint": dataset.fingerprint()},
@@ -199,6 +233,7 @@ def certify_run(
         "semantics": str(meaning),
         "attack": {"attacks": list(chosen), "steps": steps, "restarts": restarts, "seed": seed},
         "curve": rows,
+        "radius": compared,
         "provenance": provenance(),
     }
     write_atomically(run_dir / "certification.json", json.dumps(result, indent=1))
@@ -216,6 +251,10 @@ def certify_run(
             say(f"alarm at {digits(row['eps'])}: broken and certified: {row['contradictions']}")
         for line in _check_lines(row):
             say(line)
+    if compared is not None:
+        show(radii_table(compared, threat.norm, len(y)))
+        if compared["contradictions"]:
+            say(f"alarm: mistakes within certified radii: {compared['contradictions']}")
     say(f"The certificates are in {run_dir / 'certificates'}.")
     say(note or f"The picture is {run_dir / 'certification.png'}.")
 

@@ -45,7 +45,8 @@ LAST = "last.safetensors"
 TRAINED = (WEIGHTS, f"{WEIGHTS}.sha256", LAST, f"{LAST}.sha256", JOURNAL)
 
 _LEFTOVER = r"\.config\.toml\.[0-9a-f]+\.tmp"
-_RADIUS = r"(Linf|L2|L1|polydisc|complex_ball)-\d[\d.e+-]*"
+_NORM = "(Linf|L2|L1|polydisc|complex_ball)"
+_RADIUS = rf"{_NORM}-\d[\d.e+-]*"
 _BATCHES = r"[0-9a-f]{16}/(batch-\d+\.npz|identity\.json)"
 _ATTACKS = "|".join(map(re.escape, {*ATTACKS, *STRONG, "autoattack"}))
 _TOOLKITS = r"(torchattacks|foolbox|art)-[\w.-]+"
@@ -53,7 +54,7 @@ _RESULTS = re.compile(
     rf"evaluation\.(json|png)|evaluation/({_BATCHES}|{_RADIUS}\.npz)"
     rf"|attacks/{_RADIUS}/(batches/{_BATCHES}|attack\.json|(examples|transfer)\.png"
     rf"|({_ATTACKS}|{_TOOLKITS})\.npz)"
-    rf"|certification\.(json|png)|certificates/(files/)?{_RADIUS}\.jsonl"
+    rf"|certification\.(json|png)|certificates/((files/)?{_RADIUS}|{_NORM}-radius)\.jsonl"
     rf"|certificates/files/(network|{_RADIUS})\.npz"
     rf"|{EVENTS}/events\.out\.tfevents\.[\w.-]+"
 )

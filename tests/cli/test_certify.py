@@ -108,6 +108,29 @@ def test_l2_balls_have_records_of_their_own(squares: Path) -> None:
     assert len((squares / "certificates" / "L2-0.1.jsonl").read_text().splitlines()) == 20
 
 
+def test_radii_are_beside_those_of_the_attack_and_kept(
+    whole: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options = [*QUICK, "--examples", "10", "--radius"]
+    found = certified(whole, *options)["radius"]
+    assert found["limit"] == 0.02
+    assert 0 < found["certified"]["mean"] < found["attacked"]["mean"] <= 0.02
+    assert not found["contradictions"]
+    lines = (whole / "certificates" / "Linf-radius.jsonl").read_text().splitlines()
+    kept = [json.loads(line)["radius"] for line in lines]
+    assert sum(kept) / 10 == pytest.approx(found["certified"]["mean"])
+
+    def never(model: Any, x: Any, *_: Any, **__: Any) -> Any:
+        assert not len(x)
+        return torch.zeros(0)
+
+    monkeypatch.setattr("holonet.certify.records.certified_radius", never)
+    result = invoke("certify", "--run-dir", str(whole), *options)
+    assert "Linf radii of 10 examples, up to 0.02" in " ".join(result.stdout.split())
+    certified_mean = f"{found['certified']['mean']:.4g}"
+    assert certified_mean in result.stdout
+
+
 def test_other_networks_take_intervals_and_tangents(whole: Path) -> None:
     found = certified(whole, *QUICK, "--eps", "0.001")
     assert found["methods"] == ["intervals", "tangents"]

@@ -303,6 +303,7 @@ RESULTS = [
     "certificates/files/network.npz",
     "certificates/files/Linf-0.1-17.npz",
     "certificates/files/Linf-0.1.jsonl",
+    "certificates/L2-radius.jsonl",
 ]
 FOREIGN = [
     "notes.txt",
