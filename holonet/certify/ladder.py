@@ -172,7 +172,8 @@ def threat_set(
         )
     unit = torch.finfo(x.dtype).eps / 2 + semantics.unit
     each = (-1, *[1] * (points.ndim - 1))
-    eps = (torch.full((len(x),), threat.eps) if radii is None else radii.cpu()).double()
+    eps = torch.full((len(x),), threat.eps, dtype=torch.float64)
+    eps = eps if radii is None else radii.cpu().double()
     ball = None
     if threat.norm == "L2":
         size = points.flatten(1).norm(dim=1) * (1 + EXACT.gamma(math.prod(points.shape[1:]) + 8))

@@ -12,7 +12,9 @@ from holonet.diagnostics import MinimumNorms
 
 
 def distances(*values: float) -> MinimumNorms:
-    return MinimumNorms(ThreatModel("L2", 2.0, None), torch.tensor(values), torch.zeros(len(values), 1))
+    return MinimumNorms(
+        ThreatModel("L2", 2.0, None), torch.tensor(values), torch.zeros(len(values), 1)
+    )
 
 
 def test_what_the_attack_did_not_find_counts_with_the_limit_and_has_no_ratio() -> None:
