@@ -46,5 +46,6 @@ def nearest_zeros(
         distance = abs(nearest)
         decided = (BOUNDS * clear[line] >= distance) | (clear[line] >= reach)
         if bool(decided.all()):
-            place[line] = nearest if distance <= reach else complex(math.inf, 0)
+            found = nearest if distance <= reach else complex(math.inf, 0)
+            place[line] = torch.tensor(found, dtype=torch.complex128)
     return place
