@@ -48,20 +48,20 @@ def save_network(model: nn.Module, x: GivenPoints, path: Path) -> str:
     Raises:
         InputTypeError: another network; the message names the layer.
     """
-    network, shape = read(model), x.shape[1:]
+    network, shape = read(model), torch.Size(x.shape[1:])
     arrays: dict[str, Any] = {"log_slope": np.zeros(0), "middle": np.zeros(0)}
-    front = [s for s in network.steps[: network.front] if not isinstance(s, Reshape)]
-    if front:
-        (step, *others) = front
-        if others or not isinstance(step, ThresholdStep):
-            raise InputTypeError(
-                f"{front[-1].name}: files hold networks with one threshold in front"
-            )
-        column = (-1,) + (1,) * max(len(shape) - 1, 0) if step.slope.ndim else ()
-        for name, numbers in (("log_slope", step.log_slope), ("middle", step.middle)):
-            arrays[name] = numbers.view(column).expand(shape).flatten().numpy()
+    names = [step.name for step in network.steps if isinstance(step, ThresholdStep)]
+    for step in network.steps[: network.front]:
+        if isinstance(step, Reshape):
+            shape = Chain([step], shape).shape
+        elif isinstance(step, ThresholdStep) and len(names) == 1:
+            column = (-1,) + (1,) * max(len(shape) - 1, 0) if step.slope.ndim else ()
+            for name, numbers in (("log_slope", step.log_slope), ("middle", step.middle)):
+                arrays[name] = numbers.view(column).expand(shape).flatten().numpy()
+        else:
+            raise InputTypeError(f"{step.name}: files hold networks with one threshold in front")
     squares: list[float] = []
-    for weight, bias, squared in _layers(network, torch.Size(shape)):
+    for weight, bias, squared in _layers(network, shape):
         squares.append(float(squared))
         arrays[f"weight{len(squares)}"] = weight.numpy()
         arrays[f"bias{len(squares)}"] = bias.numpy()

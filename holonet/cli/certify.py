@@ -201,7 +201,7 @@ def certify_run(
             row = _row(reports[0], report, records)
             if confirmation is not None:
                 proved = [record for record in records if record["certified"]]
-                checking = bar.add_task(f"checking at {radius}", total=len(proved))
+                checking = bar.add_task(f"checking at {size}", total=len(proved))
                 row["check"] = _checked(
                     confirmation.confirm(
                         x,
@@ -210,7 +210,7 @@ def certify_run(
                         ladder,
                         meaning,
                         proved,
-                        f"{threat.norm}-{radius}",
+                        f"{threat.norm}-{size}",
                         functools.partial(bar.advance, checking),
                     )
                 )

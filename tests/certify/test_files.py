@@ -129,3 +129,14 @@ def test_matrices_that_are_too_large_are_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(files, "_LARGEST", 11)
     with pytest.raises(InputTypeError, match="at most 11 numbers, and this one has 4 x 3"):
         save_network(tnn.Linear(4, 3), torch.rand(1, 4), tmp_path / "net.npz")
+
+
+def test_a_threshold_behind_a_reshape_has_the_shape_there(tmp_path):
+    torch.manual_seed(0)
+    threshold = nn.Threshold(3.0, 0.5, dtype=F64)
+    model = tnn.Sequential(nn.Flatten(), threshold, nn.Linear(4, 3, dtype=F64), nn.Square())
+    x = torch.rand(1, 1, 2, 2, dtype=F64)
+    save_network(model, x, tmp_path / "net.npz")
+    with np.load(tmp_path / "net.npz") as file:
+        assert file["weight1"].shape == (3, 4)
+        assert file["middle"].shape == (4,)

@@ -97,9 +97,9 @@ def test_certified_is_at_most_attacked_at_most_clean(squares: Path) -> None:
 def test_l2_balls_have_records_of_their_own(squares: Path) -> None:
     found = certified(squares, *QUICK, "--norm", "l2", "--eps", "0.02,0.1")
     assert found["norm"] == "L2"
-    assert found["methods"] == ["intervals", "tangents"]
+    assert found["methods"] == ["intervals", "second_order"]
     small, _ = found["curve"]
-    box = certified(squares, *QUICK, "--methods", "intervals,tangents")["curve"][0]
+    box = certified(squares, *QUICK, "--methods", "intervals,second_order")["curve"][0]
     for row in found["curve"]:
         counts = [row[name]["correct"] for name in ("certified", "attacked", "clean")]
         assert counts == sorted(counts)
