@@ -17,10 +17,9 @@ radii and C_i, L_i value and derivative at its center of what the i-th squares t
 
     m + l.t + sum_ij w_ij (L_ij t + h_ij(t))^2
 
-up to what the entries that are not free add; w are the margin's weights on the squares, pulled back
-through 2 C. The same identity of each unit is h: 0 in the first layer, |h| <= e. Form 0 takes
-2 |sum w (L t) h| off, at most, and sum max(-w, 0) e^2. Form 1 uses (u + h)^2 >= (1 - n) u^2 -
-(1 / n - 1) h^2 and, where w < 0, the same with -n.
+and what the other entries add; w are the margin's weights on the squares, pulled back through 2 C.
+The identity of each unit is h: 0 in the first layer, |h| <= e. Form 0 takes 2 |sum w (L t) h| off,
+and sum max(-w, 0) e^2. Form 1 uses (u + h)^2 >= (1 - n) u^2 - (1 / n - 1) h^2, with -n for w < 0.
 """
 
 import argparse
@@ -28,8 +27,6 @@ import functools
 import hashlib
 import json
 import sys
-import zipfile
-import zlib
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -48,28 +45,13 @@ Box = tuple[list[float], list[float]]
 Pair = tuple[arb_mat, arb_mat]
 
 
-_DAMAGED = (
-    ArithmeticError,
-    AttributeError,
-    EOFError,
-    LookupError,
-    RecursionError,
-    TypeError,
-    ValueError,
-    zipfile.BadZipFile,
-    zlib.error,
-)
-"""What it raises to read a file that was cut off, changed, or is another one."""
-
-
 class RefusalError(Exception):
     """A file that is no certificate, or not of this network."""
 
 
 def each(function: Callable[..., Any], *matrices: arb_mat) -> arb_mat:
     """A function of the entries of matrices of one shape."""
-    entries = zip(*(matrix.entries() for matrix in matrices), strict=True)
-    found = [function(*numbers) for numbers in entries]
+    found = [function(*v) for v in zip(*(m.entries() for m in matrices), strict=True)]
     return arb_mat(matrices[0].nrows(), matrices[0].ncols(), found)
 
 
@@ -117,10 +99,7 @@ def halves(low: arb_mat, high: arb_mat) -> Pair:
 
 
 class Network:
-    """Affine layers with squares between them, behind a threshold or none.
-
-    The file says of each layer whether squares follow. Layers with nothing between are multiplied.
-    """
+    """Affine layers and the squares that the file puts between them, behind a threshold or none."""
 
     def __init__(self, path: str) -> None:
         ctx.prec = PRECISION
@@ -310,9 +289,8 @@ class Piece:
         """|h| of a unit at most: its quadratic form, then what is of higher order."""
         matrix, ends = sum((z.form(w) for w, z in pairs[1:]), pairs[0][1].form(pairs[0][0])), []
         for sign in (1, -1):
-            bounds = [
-                sum((dot(each(positive, sign * w), squared(z.heights)) for w, z in pairs), arb(0))
-            ]
+            terms = (dot(each(positive, sign * w), squared(z.heights)) for w, z in pairs)
+            bounds = [sum(terms, arb(0))]
             if len(self.free) <= EIGENVALUES:
                 bounds += [largest(sign * matrix), loewner(sign * matrix)]
             ends.append(min(bounds, key=arb.mid))
@@ -410,12 +388,10 @@ def main() -> int:
             holds, words = confirm(network, path)
             print(f"{path}: {'confirmed' if holds else 'NOT confirmed'}: {words}")
             code = code if holds else 1
-    except (RefusalError, OSError) as error:
-        print(f"error: {path}: {error}", file=sys.stderr)
-        return 2
-    except _DAMAGED as error:
-        words = f"no file of this kind, or damaged ({type(error).__name__}: {error})"
-        print(f"error: {path}: {words}", file=sys.stderr)
+    except Exception as error:  # a damaged file can raise anything
+        named = isinstance(error, RefusalError | OSError)
+        kind = f"no file of this kind, or damaged ({type(error).__name__}: {error})"
+        print(f"error: {path}: {error if named else kind}", file=sys.stderr)
         return 2
     return code
 
