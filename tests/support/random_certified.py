@@ -490,14 +490,11 @@ def _numbers(tensor, z):
 
 def _affinely(layer, z):
     """A linear or convolutional layer or a mean, by its matrix, which unit vectors read exactly."""
-    bare = copy.deepcopy(layer)
     mean = isinstance(layer, nn.AvgPool2d | tnn.AvgPool2d)
-    dtype = F64 if mean else layer.weight.dtype
-    if not mean:
-        bare.bias = None
-    unit = torch.eye(z.size, dtype=dtype).view(z.size, *z.shape)
+    unit = torch.eye(z.size, dtype=F64).view(z.size, *z.shape)
     with torch.no_grad():
-        columns = bare(unit)
+        columns = layer(unit) if mean else _columns(layer, unit)
+    dtype = columns.dtype
     shape = columns.shape[1:]
     share = mpmath.mpf(1) / math.prod(_pair(layer.kernel_size)) if mean else None
     entries = z.reshape(-1)
@@ -511,6 +508,16 @@ def _affinely(layer, z):
     if not mean and layer.bias is not None:
         total = total + _numbers(layer.bias, total)
     return total
+
+
+def _columns(layer, unit):
+    """The images of unit vectors without the bias; of complex weights by their parts, exactly."""
+    weight, bare = layer.weight.detach(), copy.deepcopy(layer)
+    bare.bias, columns = None, []
+    for part in (weight.real, weight.imag) if weight.is_complex() else (weight,):
+        bare.weight = tnn.Parameter(part.double())
+        columns.append(bare(unit))
+    return torch.complex(*columns) if weight.is_complex() else columns[0]
 
 
 def _pair(size):
