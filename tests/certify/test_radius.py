@@ -113,7 +113,7 @@ def test_no_examples_have_no_radii():
         ({"tolerance": 0.0}, ConfigError, "tolerance=0.0"),
         ({"tolerance": 1.0}, ConfigError, "tolerance=1.0"),
         ({"batch_size": 0}, ConfigError, "batch_size=0"),
-        ({"threat": l2(0.1), "methods": ["second_order"]}, ConfigError, "'L2'"),
+        ({"threat": l2(0.1), "methods": ["splits"]}, ConfigError, "'L2'"),
         ({"methods": ["magic"]}, UnknownNameError, "magic"),
         ({"y": torch.tensor([0, 1])}, ShapeError, "2 labels"),
         ({"y": torch.tensor([7])}, DomainError, "classes"),
