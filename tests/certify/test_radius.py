@@ -58,13 +58,11 @@ def test_radii_of_affine_networks_are_margins_over_dual_norms(seed, limit, toler
         assert (found >= (1 - tolerance) * expected - 1e-12).all()
 
 
-@pytest.mark.parametrize(
-    ("model", "shape", "method"),
-    [(*networks()["complex square"], "tangents"), (*quartics()["dense"], "second_order")],
-    ids=["tangents", "second_order"],
-)
-def test_near_the_boundary_the_radius_is_that_of_the_attack(model, shape, method):
+@pytest.mark.parametrize("method", ["tangents", "second_order"])
+def test_near_the_boundary_the_radius_is_that_of_the_attack(method):
     torch.manual_seed(0)
+    tangents = method == "tangents"
+    model, shape = networks()["complex square"] if tangents else quartics()["dense"]
     x = torch.rand(12, *shape, dtype=F64)
     y = model(x).argmax(1)
     quick = {"targets": 2, "steps": 10, "rounds": 5}
