@@ -54,16 +54,15 @@ def certify_recorded(
     """
     cheap = without_splits(methods)
     records = Records(path, _settings(model, threat, methods, semantics))
-    keys = [
-        {"index": i, "label": int(label), "broken": bool(fell), "example": tensor_digest([point])}
-        for i, (point, label, fell) in enumerate(zip(x, y, broken, strict=True))
-    ]
+    keys = [{**key, "broken": bool(fell)} for key, fell in zip(_keys(x, y), broken, strict=True)]
     for chunk in torch.arange(len(y)).split(_CHUNK):
         missing = torch.tensor([records.find(keys[i]) is None for i in chunk.tolist()])
         for index, ladder in (
             (chunk[missing & ~broken[chunk]], methods),
             (chunk[missing & broken[chunk]], cheap),
         ):
+            if not len(index):
+                continue  # nothing of the network is read
             start = time.perf_counter()
             proofs = certify(model, x[index], y[index], threat, ladder, semantics)
             for i, proof in zip(index.tolist(), proofs, strict=True):
@@ -102,10 +101,7 @@ def radii_recorded(
     """
     settings = _settings(model, threat, methods, semantics) | {"tolerance": tolerance}
     records = Records(path, settings)
-    keys = [
-        {"index": i, "label": int(label), "example": tensor_digest([point])}
-        for i, (point, label) in enumerate(zip(x, y, strict=True))
-    ]
+    keys = _keys(x, y)
     for chunk in torch.arange(len(y)).split(8 * _CHUNK):
         index = torch.tensor([i for i in chunk.tolist() if records.find(keys[i]) is None]).long()
         radii = certified_radius(
@@ -120,6 +116,14 @@ def radii_recorded(
 def without_splits(methods: Sequence[Method]) -> Sequence[Method]:
     """The cheaper methods; the first one where there are none."""
     return [method for method in methods if not isinstance(method, Splits)] or methods[:1]
+
+
+def _keys(x: GivenPoints, y: GivenLabels) -> list[dict[str, Any]]:
+    """What tells the examples apart."""
+    return [
+        {"index": i, "label": int(label), "example": tensor_digest([point])}
+        for i, (point, label) in enumerate(zip(x, y, strict=True))
+    ]
 
 
 def _settings(
