@@ -90,9 +90,17 @@ class Chain:
         """Of the output."""
         return self._shapes[-1][0]
 
-    def linear(self, x: Vectors, moduli: bool = False) -> Float64[Tensor, "n out"]:
-        """W x of each vector; with moduli |W_last| ... |W_first| x."""
-        return self._through(x, moduli)
+    def linear(
+        self, x: Vectors, moduli: bool = False, executed: bool = False
+    ) -> Float64[Tensor, "n out"]:
+        """W x of each vector; with moduli |W_last| ... |W_first| x.
+
+        Moduli as executed are those that the rounding of the steps' products is relative to.
+        """
+        value = x.unflatten(1, self._shapes[0]).movedim(1, 0)
+        for step in self.steps:
+            value = _applied(step, value, moduli, executed)
+        return _flat(value)
 
     def transposed(self, v: Float64[Tensor, "n out"]) -> Vectors:
         """W^T v of each vector."""
@@ -106,17 +114,9 @@ class Chain:
     ) -> Float64[Tensor, "out"]:
         """How far the value at x, |x| <= sizes, is from W x + b: in float64, and as executed."""
         executed = semantics.dtype is not None
-        total = self._through(sizes[None], True, executed)[0] + self.bias_size
+        total = self.linear(sizes[None], True, executed)[0] + self.bias_size
         lost = semantics.tiny * (1 + sizes.max()) * self.floor
         return semantics.gamma(self.terms) * total + lost
-
-    def _through(
-        self, x: Vectors, moduli: bool, executed: bool = False
-    ) -> Float64[Tensor, "n out"]:
-        value = x.unflatten(1, self._shapes[0]).movedim(1, 0)
-        for step in self.steps:
-            value = _applied(step, value, moduli, executed)
-        return _flat(value)
 
 
 def _flat(value: Parts) -> Vectors:
