@@ -122,7 +122,8 @@ def test_bounds_are_near_to_what_an_attack_finds_at_small_radii():
 def test_second_order_proves_what_tangents_leave_open(name):
     torch.manual_seed(2)
     model, shape = quartics()[name]
-    x, threat = torch.rand(40, *shape, dtype=F64), linf(0.05 if name == "4 layers" else 0.2)
+    threat = linf(0.1 if name in ("4 layers", "complex") else 0.2)  # where it proves anything
+    x = torch.rand(40, *shape, dtype=F64)
     y = model(x).argmax(1)
     tangents = certify(model, x, y, threat, ["tangents"])
     proofs = certify(model, x, y, threat, ["tangents", "second_order"])
