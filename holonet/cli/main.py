@@ -142,7 +142,7 @@ _command(
 )
 _command(
     "certify",
-    "Prove the class of test examples on whole l_inf balls, with Wilson intervals at 95%.",
+    "Prove the class of test examples on whole balls, with Wilson intervals at 95%.",
     lambda: import_module("holonet.cli.certify").certify_run,
 )
 _command(

@@ -20,16 +20,18 @@ def widths(network, x, radius):
     return found
 
 
-@pytest.mark.parametrize("activation", [tnn.ReLU(), nn.Softplus(), nn.GELU(), nn.Tanh()])
-def test_a_deep_network_keeps_the_radius(activation):
+@pytest.mark.parametrize(
+    ("activation", "most"),
+    [(tnn.ReLU(), 1.1), (nn.Softplus(), 1.1), (nn.GELU(), 1.1), (nn.Tanh(), 1.32)],
+)
+def test_a_deep_network_keeps_the_radius(activation, most):
     torch.manual_seed(0)
-    layers = [tnn.Linear(300, 300), activation] * 6
-    network = tnn.Sequential(
-        *[type(m)(300, 300) if isinstance(m, tnn.Linear) else m for m in layers]
-    )
+    network = tnn.Sequential(*[m for _ in range(6) for m in (tnn.Linear(300, 300), activation)])
     interval_widths_(network)
-    behind = widths(network, torch.rand(20, 300), 0.05)[1::2]
-    assert all(0.5 < width / 0.05 < 2 for width in behind[:-1])
+    behind = torch.tensor([0.05, *widths(network, torch.rand(20, 300), 0.05)[1::2]])
+    ratios = behind[1:] / behind[:-1]
+    assert ratios.min() > 0.9
+    assert ratios.max() < most
 
 
 def test_torchs_own_weights_widen_them():
