@@ -36,6 +36,7 @@ from holonet.experiments import (
     Outcome,
     Protocol,
     accuracy_table,
+    certified_table,
     difference_table,
     pairs_table,
     places_searched,
@@ -60,7 +61,7 @@ def demo(
     *,
     settings: Mapping[str, str],
 ) -> None:
-    """Train a ReLU network and its holomorphic counterparts, attack them, write a report.
+    """Train a ReLU network and its holomorphic counterparts, attack and certify them, report.
 
     Each of four networks differs from the one before it in one thing: the linearized rule, which
     runs no attack; z^2 in place of ReLU; complex coefficients. All have the same number of real
@@ -76,7 +77,7 @@ def demo(
     require_used(settings, [config])
     source = config.data
     command = f"holonet demo --data {source.name} --seed {seed} --epochs {epochs}"
-    outcomes, report = run_demo(
+    outcomes, certified, report = run_demo(
         load_data(source),
         out,
         source=source,
@@ -86,9 +87,12 @@ def demo(
         progress=not as_json,
     )
     if as_json:
-        typer.echo(json.dumps({"report": str(report), "outcomes": [o.to_json() for o in outcomes]}))
+        found = {"outcomes": outcomes, "certified": certified}
+        results = {name: [one.to_json() for one in each] for name, each in found.items()}
+        typer.echo(json.dumps({"report": str(report), **results}))
         return
     _show(accuracy_table(outcomes, [EPS], "PGD"))
+    _show(certified_table(certified))
     say(f"\nThe report is {report.resolve()}: open it in a browser.")
 
 

@@ -7,7 +7,7 @@ from holonet.experiments.comparison import (
     compare,
     relative_cost,
 )
-from holonet.experiments.demo import DEMO, EPS, run_demo
+from holonet.experiments.demo import DEMO, EPS, Certified, certified_table, run_demo
 from holonet.experiments.protocol import ATTACKERS, Protocol
 from holonet.experiments.tables import (
     accuracy_table,
@@ -21,12 +21,14 @@ __all__ = [
     "ATTACKERS",
     "DEMO",
     "EPS",
+    "Certified",
     "Contender",
     "Outcome",
     "Protocol",
     "Target",
     "accuracy_difference",
     "accuracy_table",
+    "certified_table",
     "compare",
     "difference_table",
     "load_target",

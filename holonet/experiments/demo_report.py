@@ -11,7 +11,7 @@ from holonet.attacks import ThreatModel, pgd
 from holonet.data import Dataset
 from holonet.diagnostics import HolomorphyCheck, holomorphy_check
 from holonet.experiments.comparison import Outcome
-from holonet.experiments.demo import EPS
+from holonet.experiments.demo import EPS, Certified, certified_table
 from holonet.experiments.protocol import Protocol
 from holonet.nn import HolomorphicClassifier
 from holonet.plots import complex_line, phase_portrait, plot_modes, plot_robustness, plot_training
@@ -23,6 +23,7 @@ __all__ = ["demo_report"]
 
 def demo_report(
     outcomes: Sequence[Outcome],
+    certified: Sequence[Certified],
     model: HolomorphicClassifier,
     data: Dataset,
     protocol: Protocol,
@@ -33,6 +34,7 @@ def demo_report(
 
     Args:
         outcomes: of `DEMO`, in its order.
+        certified: what is proved of each.
         model: the last one, trained.
         data: training and test data of all.
         protocol: the attack on all.
@@ -58,6 +60,7 @@ def demo_report(
             _training_section(outcomes),
             _portrait_section(model, data, protocol),
             _holomorphy_section(check),
+            _certified_section(certified),
         ],
         notes=[
             "The network with real coefficients and the square is holomorphic too. The last two "
@@ -71,7 +74,11 @@ def demo_report(
             "raised by eps times the l_1 norm of the gradient of its lead over the label.",
         ],
         facts=facts,
-        numbers={"facts": facts, "cells": {o.label: o.to_json() for o in outcomes}},
+        numbers={
+            "facts": facts,
+            "cells": {o.label: o.to_json() for o in outcomes},
+            "certified": [one.to_json() for one in certified],
+        },
     )
 
 
@@ -230,4 +237,16 @@ def _holomorphy_section(check: HolomorphyCheck) -> Section:
         note="Finding no violation is evidence, not proof. The first number can be exactly zero: "
         "multiplying by i only swaps and negates parts, so sums and products commute with it "
         "without any rounding.",
+    )
+
+
+def _certified_section(certified: Sequence[Certified]) -> Section:
+    return Section(
+        title="What is proved",
+        text="A certificate is a lower bound of every margin on the whole set, so that no attack "
+        "can succeed there. Certified accuracy is a lower bound of robust accuracy, accuracy under "
+        "an attack an upper one. The networks are those that float32 executes. "
+        "At larger radii the bounds prove less; holonet certify takes any run and radius.",
+        table=certified_table(certified),
+        note="Methods: " + "; ".join(f"{c.label}: {', '.join(c.methods)}" for c in certified),
     )

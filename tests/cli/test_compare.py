@@ -42,12 +42,15 @@ def test_demo_writes_one_self_contained_report(
     result = invoke("demo", "--data", str(small), "--epochs", "2", "--out", str(tmp_path))
     assert result.exit_code == 0, result.output
     assert str((tmp_path / "report.html").resolve()) in result.stdout.replace("\n", "")
+    assert "Certified, attacked and clean accuracy at l_inf" in " ".join(result.stdout.split())
     html = (tmp_path / "report.html").read_text()
     for part in (
         "Robust accuracy against",
         "Training",
         "logit difference on a complex line",
         "Is the trained network holomorphic?",
+        "What is proved",
+        "real square, linearized: intervals, tangents, second_order",
     ):
         assert part in html
     assert html.count("<img") == 4

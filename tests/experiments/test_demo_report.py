@@ -6,9 +6,15 @@ import pytest
 import torch
 
 from holonet.diagnostics import HolomorphyCheck, RobustnessPoint
-from holonet.experiments import DEMO, Outcome
+from holonet.experiments import DEMO, Certified, Outcome
 from holonet.experiments.demo import EPS
-from holonet.experiments.demo_report import _effect, _headline, _holomorphy_section, _verdict
+from holonet.experiments.demo_report import (
+    _certified_section,
+    _effect,
+    _headline,
+    _holomorphy_section,
+    _verdict,
+)
 from holonet.experiments.protocol import Protocol
 
 
@@ -59,3 +65,12 @@ def test_all_three_witnesses_are_shown() -> None:
     table = _holomorphy_section(check(0.0)).table
     assert table is not None
     assert [row[1] for row in table.rows] == ["0.0e+00", "0.0e+00", "1.0e-14"]
+
+
+def test_what_is_proved_stands_beside_what_the_attack_leaves() -> None:
+    points = [RobustnessPoint(eps, n, 10) for eps, n in ((0.0, 9), (0.02, 8), (0.02, 7))]
+    section = _certified_section([Certified("net", ("intervals", "tangents"), *points)])
+    assert section.table is not None
+    assert section.table.rows == [["net", "70.0", "39.7 to 89.2", "80.0", "90.0"]]
+    assert "0.02" in section.table.caption
+    assert "net: intervals, tangents" in section.note
