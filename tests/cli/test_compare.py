@@ -39,6 +39,7 @@ def test_demo_writes_one_self_contained_report(
     small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(demo, "Protocol", lambda: Protocol(steps=4, restarts=1))
+    monkeypatch.setattr(demo, "PROVED", 3)
     result = invoke("demo", "--data", str(small), "--epochs", "2", "--out", str(tmp_path))
     assert result.exit_code == 0, result.output
     assert str((tmp_path / "report.html").resolve()) in result.stdout.replace("\n", "")
