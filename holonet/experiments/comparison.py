@@ -1,9 +1,11 @@
 """Train several networks under several rules and seeds, and attack each."""
 
+import itertools
 import logging
 import math
 import shutil
-from collections.abc import Sequence
+import statistics
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -51,7 +53,10 @@ class Contender:
 
 @dataclass(frozen=True)
 class Outcome:
-    """The result of one contender with one seed."""
+    """The result of one contender with one seed.
+
+    `step_ms` is the median over stretches of training, in wall time.
+    """
 
     label: str
     seed: int
@@ -282,7 +287,7 @@ def _outcome(
         parameters=real_parameter_count(model),
         clean=float(saved["clean"]),
         curve=curve,
-        step_ms=1000 * last["seconds"] / last["step"],
+        step_ms=_step_ms(saved["records"]),
         train_seconds=float(last["seconds"]),
         records=tuple(saved["records"]),
         folder=run,
@@ -291,6 +296,16 @@ def _outcome(
     if [p.eps for p in curve] != [*protocol.eps] or not all(map(math.isfinite, numbers)):
         raise CheckpointError(f"{run / 'result.json'} has no finite result for each radius")
     return outcome
+
+
+def _step_ms(records: Sequence[Mapping[str, Any]]) -> float:
+    """The median, over the stretches between records: other work on the machine is in few."""
+    marks = [(0, 0.0), *((r["step"], r["seconds"]) for r in records)]
+    return 1000 * statistics.median(
+        (end - start) / (step - before)
+        for (before, start), (step, end) in itertools.pairwise(marks)
+        if step > before
+    )
 
 
 def _slug(label: str) -> str:

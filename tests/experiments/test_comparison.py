@@ -55,6 +55,16 @@ def test_every_contender_with_every_seed(tmp_path: Path) -> None:
         assert outcome.step_ms > 0
 
 
+def test_a_crowded_stretch_does_not_change_the_time_of_a_step(tmp_path: Path) -> None:
+    (outcome,) = compare(CONTENDERS[:1], DATA, TRAIN, PROTOCOL, folder=tmp_path)
+    saved = outcome.folder / "result.json"
+    seconds = {4: 1.0, 8: 101.0, 12: 102.0}
+    records = [{"step": step, "seconds": total} for step, total in seconds.items()]
+    write_with_digest(saved, json.dumps(json.loads(saved.read_text()) | {"records": records}))
+    (read,) = compare(CONTENDERS[:1], DATA, TRAIN, PROTOCOL, folder=tmp_path)
+    assert read.step_ms == 250
+
+
 def test_finished_runs_are_read_back(tmp_path: Path) -> None:
     first = compare(CONTENDERS, DATA, TRAIN, PROTOCOL, folder=tmp_path)
     times = {p: p.stat().st_mtime_ns for p in tmp_path.rglob("*.*") if p.name != LOCK}
