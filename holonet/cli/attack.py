@@ -21,6 +21,7 @@ from holonet._types import AnyTensor
 from holonet.attacks import ThreatModel
 from holonet.attacks.worst_case import ATTACKS, STRONG, Attack
 from holonet.cli.options import (
+    LATEST,
     EpsOption,
     ExamplesOption,
     JsonFlag,
@@ -28,7 +29,7 @@ from holonet.cli.options import (
     OtherDataFlag,
     QueriesOption,
     RestartsOption,
-    RunOption,
+    RunArgument,
     SeedOption,
     StepsOption,
     digits,
@@ -75,7 +76,7 @@ TOOLKITS = {"torchattacks": from_torchattacks, "foolbox": from_foolbox, "art": f
 
 
 def attack(
-    run_dir: RunOption = Path("runs/latest"),
+    run_dir: RunArgument = LATEST,
     names: Annotated[
         str,
         typer.Option(
@@ -103,8 +104,8 @@ def attack(
     points of each example, the numbers and a picture go to the folder attacks in the run folder.
     With --transfer, the first attack also makes points for each of the runs, to be tried on all.
 
-    [dim]holonet attack --run-dir runs/mnist --attack apgd-ce,square --eps 0.1[/dim]
-    [dim]holonet attack --run-dir runs/a --transfer runs/b,runs/c --attack pgd[/dim]
+    [dim]holonet attack runs/mnist --attack apgd-ce,square --eps 0.1[/dim]
+    [dim]holonet attack runs/a --transfer runs/b,runs/c --attack pgd[/dim]
     """
     (threat,) = threats_of(norm, [eps])  # checked before the data are read
     chosen = attacks_named(names, steps=steps, restarts=restarts, queries=queries)

@@ -40,11 +40,12 @@ from holonet.cli.attack import (
     threats_of,
 )
 from holonet.cli.options import (
+    LATEST,
     ExamplesOption,
     JsonFlag,
     OtherDataFlag,
     RestartsOption,
-    RunOption,
+    RunArgument,
     SeedOption,
     StepsOption,
     count,
@@ -76,7 +77,7 @@ class Meaning(StrEnum):
 
 
 def certify_run(
-    run_dir: RunOption = Path("runs/latest"),
+    run_dir: RunArgument = LATEST,
     eps: Annotated[str, typer.Option(help="Radii, such as 0.05,0.1.")] = "0.1",
     norm: Annotated[str, typer.Option(help="Linf or L2.", callback=norm_named)] = "Linf",
     names: Annotated[
@@ -121,18 +122,20 @@ def certify_run(
     """Prove the class of test examples on whole balls, with Wilson intervals at 95%.
 
     Certified accuracy is a lower bound of robust accuracy, accuracy under an attack an upper one.
-    Each example has a line in certificates/<norm>-<eps>.jsonl in the run folder, the numbers are in
-    certification.json, and a picture is beside it; an interrupted call resumes there. Splits are
-    for those examples that the attack leaves, the cheaper methods for all. To be certified and
-    broken is an alarm. With --check certificates and network are files in certificates/files, and
-    those that the check does not confirm are an alarm too. It is for real networks of squares on
-    l_inf balls, needs python-flint, and speaks of exact arithmetic.
-    Certified radii are found by bisection and without splits.
+    To be certified and broken is an alarm. Splits are for those examples that the attack leaves,
+    the cheaper methods for all. Certified radii are found by bisection and without splits.
 
-    [dim]holonet certify --run-dir runs/mnist --eps 0.1,0.2[/dim]
-    [dim]holonet certify --run-dir runs/mnist --norm L2 --eps 0.5,1[/dim]
-    [dim]holonet certify --run-dir runs/mnist --eps 0.3 --radius[/dim]
-    [dim]holonet certify --run-dir runs/mnist --methods intervals --semantics exact[/dim]
+    Each example has a line in certificates/<norm>-<eps>.jsonl in the run folder, the numbers are in
+    certification.json, and a picture is beside it; an interrupted call resumes there.
+
+    With --check certificates and network are files in certificates/files, and those that the check
+    does not confirm are an alarm too. It is for real networks of squares on l_inf balls, needs
+    python-flint, and speaks of exact arithmetic.
+
+    [dim]holonet certify runs/mnist --eps 0.1,0.2[/dim]
+    [dim]holonet certify runs/mnist --norm L2 --eps 0.5,1[/dim]
+    [dim]holonet certify runs/mnist --eps 0.3 --radius[/dim]
+    [dim]holonet certify runs/mnist --methods intervals --semantics exact[/dim]
     """
     threats = threats_of(norm, parse_numbers(eps, "--eps"))
     wanted = [name.strip().replace("-", "_") for name in names.split(",")]
@@ -145,7 +148,7 @@ def certify_run(
     if dataset.is_complex:
         raise DomainError(
             f"{dataset.name} is complex, and certificates are for real data: attack it with "
-            f"holonet evaluate --run-dir {run_dir}"
+            f"holonet evaluate {run_dir}"
         )
     threat = threat_of(threats[0], dataset, default=False)
     x, y = dataset.x_test[:examples], dataset.y_test[:examples]

@@ -4,7 +4,6 @@ import json
 import math
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -24,13 +23,14 @@ from holonet.cli.attack import (
     threats_of,
 )
 from holonet.cli.options import (
+    LATEST,
     ExamplesOption,
     JsonFlag,
     NormOption,
     OtherDataFlag,
     QueriesOption,
     RestartsOption,
-    RunOption,
+    RunArgument,
     SeedOption,
     StepsOption,
     digits,
@@ -55,7 +55,7 @@ CHECKS = 7
 
 
 def evaluate(
-    run_dir: RunOption = Path("runs/latest"),
+    run_dir: RunArgument = LATEST,
     names: Annotated[
         str,
         typer.Option(
@@ -83,8 +83,8 @@ def evaluate(
     folder evaluation; an interrupted call resumes there. Attacks give an upper bound on robust
     accuracy, never a guarantee: the sanity checks list signs of gradient masking.
 
-    [dim]holonet evaluate --run-dir runs/mnist --eps 0.1,0.2[/dim]
-    [dim]holonet evaluate --run-dir runs/mnist --attack autoattack --examples 500[/dim]
+    [dim]holonet evaluate runs/mnist --eps 0.1,0.2[/dim]
+    [dim]holonet evaluate runs/mnist --attack autoattack --examples 500[/dim]
     """
     # every radius and name is checked before the data are read
     threats = threats_of(norm, parse_numbers(eps, "--eps"))

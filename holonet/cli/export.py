@@ -9,7 +9,7 @@ import torch
 import typer
 
 from holonet._progress import progress_bar
-from holonet.cli.options import JsonFlag, RunArgument
+from holonet.cli.options import LATEST, JsonFlag, RunArgument
 from holonet.cli.terminal import say
 from holonet.interop import export as export_to
 from holonet.training.run_folder import finished_run
@@ -29,7 +29,7 @@ class Kind(StrEnum):
 
 
 def export(
-    run: RunArgument,
+    run: RunArgument = LATEST,
     to: Annotated[Kind, typer.Option(help="Kind of the file.")] = Kind.ONNX,
     out: Annotated[
         Path | None, typer.Option(help="The file.", show_default="the run's name, in this folder")

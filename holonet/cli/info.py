@@ -1,13 +1,14 @@
 """`holonet info`: what a run is of, and what it has."""
 
 import json
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import typer
 from torch import nn
 
-from holonet.cli.options import JsonFlag, RunArgument
+from holonet.cli.options import LATEST, JsonFlag, RunArgument
 from holonet.cli.terminal import say
 from holonet.errors import CheckpointError, NotHolomorphicError
 from holonet.nn import declared_class, real_parameter_count
@@ -18,7 +19,7 @@ from holonet.training.run_folder import CHECKPOINTS, CONFIG, JOURNAL, WEIGHTS, f
 __all__ = ["info"]
 
 
-def info(run: RunArgument, as_json: JsonFlag = False) -> None:
+def info(run: RunArgument = LATEST, as_json: JsonFlag = False) -> None:
     """Tell of a run: network, parameters, rule, data, seed, accuracy, versions and files.
 
     [dim]holonet info runs/digits[/dim]
@@ -110,11 +111,17 @@ def _files(folder: Path) -> list[str]:
     return sorted(p.relative_to(folder).as_posix() for p in paths if p.suffix != ".sha256")
 
 
+def _by_folder(paths: list[str]) -> list[str]:
+    """Names of files, and of folders with the number of files inside."""
+    counts = Counter(path.partition("/")[0] + "/" * ("/" in path) for path in paths)
+    return [f"{name} ({n})" if name.endswith("/") else name for name, n in counts.items()]
+
+
 def _text(value: Any) -> str:
     if isinstance(value, dict):
         return ", ".join(f"{name} {part}" for name, part in value.items())
     if isinstance(value, list):
-        return ", ".join(value)
+        return ", ".join(_by_folder(value))
     if isinstance(value, bool):
         return "yes" if value else "no"
     return f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -1,6 +1,8 @@
 """The entry point: commands that are imported when they are called, one exit code per failure."""
 
+import inspect
 import io
+import re
 import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -62,11 +64,17 @@ class _Lazy(TyperCommand):
 
     def load(self) -> TyperCommand:
         alone = typer.Typer(add_completion=False, rich_markup_mode="rich")
-        alone.command(self.name, cls=_Command)(self.callback())  # type: ignore[misc]
+        function = self.callback()  # type: ignore[misc]
+        alone.command(self.name, cls=_Command, help=_unwrapped(function))(function)
         return typer.main.get_command(alone)  # type: ignore[return-value]
 
     def make_context(self, *args: Any, **kwargs: Any) -> Any:
         return self.load().make_context(*args, **kwargs)
+
+
+def _unwrapped(function: Callable[..., Any]) -> str:
+    """The docstring with a line for each paragraph and example: terminals break them anew."""
+    return re.sub(r"(?<=\S)\n(?=[^\s\[])", " ", inspect.getdoc(function) or "")
 
 
 class _Commands(TyperGroup):
@@ -157,7 +165,7 @@ _command(
 )
 _command(
     "demo",
-    "Train a ReLU network and its holomorphic counterparts, attack them, write a report.",
+    "Train a ReLU network and its holomorphic counterparts, attack and certify them, report.",
     lambda: import_module("holonet.cli.compare").demo,
 )
 _command(

@@ -13,6 +13,7 @@ from holonet.training import RuleConfig
 
 __all__ = [
     "LARGEST_SEED",
+    "LATEST",
     "NORMS",
     "RULE_NAMES",
     "DataOption",
@@ -78,8 +79,9 @@ def norm_named(text: str) -> str:
 
 
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON on stdout instead of text.")]
+LATEST = Path("runs/latest")
 RunOption = Annotated[Path, typer.Option(help="Folder of the run.")]
-RunArgument = Annotated[Path, typer.Argument(help="Folder of the run.", show_default=False)]
+RunArgument = Annotated[Path, typer.Argument(metavar="RUN", help="Folder of the run.")]
 DataOption = Annotated[
     str | None,
     typer.Option(help="Data set by name, a .npz file or a folder of images; the run's if absent."),

@@ -18,7 +18,7 @@ from holonet._progress import progress_bar
 from holonet._types import Logits, Points
 from holonet.attacks.objectives import logits_of
 from holonet.cli.attack import percent
-from holonet.cli.options import DataOption, JsonFlag, RootOption, RunArgument
+from holonet.cli.options import LATEST, DataOption, JsonFlag, RootOption, RunArgument
 from holonet.cli.terminal import literal, say, show
 from holonet.data import Inputs, load_inputs
 from holonet.errors import ConfigError, NumericalError
@@ -33,7 +33,7 @@ SUFFIXES = (".csv", ".json", ".npz")
 
 
 def predict(
-    run: RunArgument,
+    run: RunArgument = LATEST,
     data: DataOption = None,
     data_root: RootOption = None,
     out: Annotated[

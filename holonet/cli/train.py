@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
-from holonet.cli.options import JsonFlag, RunOption
+from holonet.cli.options import LATEST, JsonFlag, RunOption
 from holonet.cli.settings import configured, fitted, require_used, takes_settings
 from holonet.cli.terminal import say
 from holonet.data import Dataset
@@ -31,7 +31,7 @@ logger = logging.getLogger(__name__)
 
 @takes_settings()
 def train(
-    run_dir: RunOption = Path("runs/latest"),
+    run_dir: RunOption = LATEST,
     config: Annotated[
         Path | None,
         typer.Option(
@@ -128,7 +128,7 @@ def _train_in(
     say(
         f"test accuracy {100 * kept['test_accuracy']:.2f}% after {last['step']} steps "
         f"({last['seconds']:.1f} s){_which(kept, last)}. The run is in {folder}.\n"
-        f"Next: holonet evaluate --run-dir {folder} --eps 0.1"
+        f"Next: holonet evaluate {folder} --eps 0.1"
     )
 
 

@@ -54,7 +54,7 @@ def other(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_each_attack_is_on_its_own_and_keeps_its_points(run: Path) -> None:
     options = ["--attack", "fgsm,pgd", "--steps", "4", "--eps", "0.15", "--json"]
-    found = json.loads(invoke("attack", "--run-dir", str(run), *options).stdout)
+    found = json.loads(invoke("attack", str(run), *options).stdout)
     folder = run / "attacks" / "Linf-0.15"
     assert json.loads((folder / "attack.json").read_text()) == found
     _, data, _ = load_run(run)
@@ -75,15 +75,13 @@ def test_colour_images_are_trained_on_attacked_and_drawn(tmp_path: Path) -> None
     options = "--data photographs --family convnet --channels 4 --dense 8 --threshold channel"
     run = train(tmp_path / "run", *options.split(), "--kernel-size", "3", "--epochs", "1")
     options = "--attack pgd --steps 2 --eps 0.0157 --examples 12 --json"
-    found = json.loads(invoke("attack", "--run-dir", str(run), *options.split()).stdout)
+    found = json.loads(invoke("attack", str(run), *options.split()).stdout)
     assert found["attacks"]["pgd"]["searched_in"] == "the image box of Threshold"
     assert (run / "attacks" / "Linf-0.0157" / "examples.png").exists()
 
 
 def test_text(run: Path) -> None:
-    result = invoke(
-        "attack", "--run-dir", str(run), "--attack", "fgsm", "--norm", "L2", "--examples", "10"
-    )
+    result = invoke("attack", str(run), "--attack", "fgsm", "--norm", "L2", "--examples", "10")
     assert result.exit_code == 0, result.output
     for text in ("fgsm", "none", "95% interval", "L2-0.1"):
         assert text in result.stdout.replace("\n", "")
@@ -91,13 +89,11 @@ def test_text(run: Path) -> None:
 
 def test_transfer_between_runs(run: Path, other: Path) -> None:
     options = ["--attack", "pgd", "--steps", "3", "--eps", "0.2", "--transfer", str(other)]
-    found = json.loads(invoke("attack", "--run-dir", str(run), *options, "--json").stdout)[
-        "transfer"
-    ]
+    found = json.loads(invoke("attack", str(run), *options, "--json").stdout)["transfer"]
     assert found["names"] == [str(run), str(other)]
     assert len(found["fooled"]) == 2
     assert (run / "attacks" / "Linf-0.2" / "transfer.png").exists()
-    assert "random signs" in invoke("attack", "--run-dir", str(run), *options).stdout
+    assert "random signs" in invoke("attack", str(run), *options).stdout
 
 
 def test_transfer_is_between_runs_on_the_same_data(run: Path, tmp_path: Path) -> None:
@@ -115,10 +111,10 @@ def test_transfer_is_between_runs_on_the_same_data(run: Path, tmp_path: Path) ->
     for name in ("longer", "more", "shuffled"):
         data = ["--data", str(tmp_path / f"{name}.npz")]
         folder = train(tmp_path / name, "--hidden", "4", *data, "--epochs", "1")
-        refused = invoke("attack", "--run-dir", str(run), *options, str(folder))
+        refused = invoke("attack", str(run), *options, str(folder))
         assert isinstance(refused.exception, DataError)
         assert f"{folder} was not trained on Dataset('digits'" in str(refused.exception)
-        meant = invoke("attack", "--run-dir", str(run), *options, f" {folder}", "--other-data")
+        meant = invoke("attack", str(run), *options, f" {folder}", "--other-data")
         assert "does not fit" in str(meant.exception) or name == "shuffled"
 
 
@@ -131,7 +127,7 @@ def test_transfer_is_between_runs_on_the_same_data(run: Path, tmp_path: Path) ->
     ],
 )
 def test_bad_options(run: Path, options: list[str], kind: type[HolonetError]) -> None:
-    assert isinstance(invoke("attack", "--run-dir", str(run), *options).exception, kind)
+    assert isinstance(invoke("attack", str(run), *options).exception, kind)
 
 
 def test_names_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -190,8 +186,8 @@ def test_other_data_are_refused_unless_they_are_meant(run: Path, tmp_path: Path)
     config = (copy / "config.toml").read_text()
     (copy / "config.toml").write_text(config.replace("test = 30", "test = 31"))
     options = ["--attack", "fgsm", "--json"]
-    assert isinstance(invoke("attack", "--run-dir", str(copy), *options).exception, DataError)
-    found = json.loads(invoke("attack", "--run-dir", str(copy), *options, "--other-data").stdout)
+    assert isinstance(invoke("attack", str(copy), *options).exception, DataError)
+    found = json.loads(invoke("attack", str(copy), *options, "--other-data").stdout)
     assert found["attacks"]["fgsm"]["robust"]["examples"] == 31
 
 
@@ -204,12 +200,12 @@ def test_complex_data_are_attacked_on_a_polydisc_unless_told(tmp_path: Path) -> 
         "train", "--data", str(tmp_path / "iq.npz"), "--rule", "standard", "--readout", "modulus",
         "--hidden", "3", "--epochs", "1", "--run-dir", run,
     )  # fmt: skip
-    assert trained.stdout.endswith(f"Next: holonet evaluate --run-dir {run} --eps 0.1\n")
+    assert trained.stdout.endswith(f"Next: holonet evaluate {run} --eps 0.1\n")
     for command in ("attack", "evaluate"):
         small = ("--attack", "torus" if command == "attack" else "fgsm", "--examples", "4")
-        result = invoke(command, "--run-dir", run, *small)
+        result = invoke(command, run, *small)
         assert result.exit_code == 0, result.output
         assert "polydisc" in result.stdout
     assert (tmp_path / "run" / "attacks" / "polydisc-0.1" / "torus.npz").exists()
-    real = invoke("attack", "--run-dir", run, "--norm", "linf")
+    real = invoke("attack", run, "--norm", "linf")
     assert "Linf is a norm of real data: --norm polydisc" in str(real.exception)

@@ -32,7 +32,7 @@ def invoke(*arguments: str) -> Any:
 
 
 def certified(folder: Path, *options: str) -> dict[str, Any]:
-    result = invoke("certify", "--run-dir", str(folder), "--json", *options)
+    result = invoke("certify", str(folder), "--json", *options)
     assert result.exit_code == 0, result.output
     return json.loads(result.stdout)
 
@@ -125,7 +125,7 @@ def test_radii_are_beside_those_of_the_attack_and_kept(
         return torch.zeros(0)
 
     monkeypatch.setattr("holonet.certify.records.certified_radius", never)
-    result = invoke("certify", "--run-dir", str(whole), *options)
+    result = invoke("certify", str(whole), *options)
     assert "Linf radii of 10 examples, up to 0.02" in " ".join(result.stdout.split())
     certified_mean = f"{found['certified']['mean']:.4g}"
     assert certified_mean in result.stdout
@@ -170,7 +170,7 @@ def test_a_call_that_was_interrupted_keeps_finished_examples(
 
     with monkeypatch.context() as patch:
         patch.setattr(module, "certify", killed)
-        assert invoke("certify", "--run-dir", str(copy), *QUICK).exit_code != 0
+        assert invoke("certify", str(copy), *QUICK).exit_code != 0
     lines = (copy / "certificates" / "Linf-0.02.jsonl").read_text().splitlines()
     assert 0 < len(lines) < 20
     resumed = certified(copy, *QUICK)
@@ -182,7 +182,7 @@ def test_a_call_that_was_interrupted_keeps_finished_examples(
 
 
 def test_text_has_the_table_and_the_place_of_the_records(squares: Path) -> None:
-    result = invoke("certify", "--run-dir", str(squares), *QUICK)
+    result = invoke("certify", str(squares), *QUICK)
     assert result.exit_code == 0, result.output
     for text in ("certified %", "attacked %", "clean %", "executed float32", "certificates"):
         assert text in " ".join(result.stdout.split())
@@ -191,7 +191,7 @@ def test_text_has_the_table_and_the_place_of_the_records(squares: Path) -> None:
 def test_the_picture_is_in_the_run_folder_and_the_text_says_where(squares: Path) -> None:
     path = squares / "certification.png"
     path.unlink(missing_ok=True)
-    result = invoke("certify", "--run-dir", str(squares), *QUICK)
+    result = invoke("certify", str(squares), *QUICK)
     assert path.read_bytes().startswith(b"\x89PNG")
     assert f"The picture is {path}." in " ".join(result.stdout.split())
 
@@ -203,13 +203,13 @@ def test_without_matplotlib_there_is_no_picture_and_the_numbers_stay(
         raise MissingDependencyError("matplotlib", "plots", "Drawing")
 
     monkeypatch.setattr("holonet.cli.certify._picture", missing)
-    result = invoke("certify", "--run-dir", str(squares), *QUICK)
+    result = invoke("certify", str(squares), *QUICK)
     assert result.exit_code == 0
     assert "no picture certification.png" in result.stdout
 
 
 def test_examples_without_a_bound_are_counted_and_the_layer_is_named(whole: Path) -> None:
-    result = invoke("certify", "--run-dir", str(whole), *QUICK, "--eps", "0.9")
+    result = invoke("certify", str(whole), *QUICK, "--eps", "0.9")
     assert result.exit_code == 0, result.output
     words = " ".join(result.stdout.split())
     assert "At 0.9 20 of 20 examples have no bound. backbone.2 (Activation): the numbers" in words
@@ -231,7 +231,7 @@ def test_what_is_certified_and_broken_is_an_alarm(
         ]
 
     monkeypatch.setattr("holonet.cli.certify.certify_recorded", wrong)
-    result = invoke("certify", "--run-dir", str(squares), *QUICK)
+    result = invoke("certify", str(squares), *QUICK)
     assert "alarm at 0.02: broken and certified: [4]" in result.stdout
 
 
@@ -248,14 +248,14 @@ def test_what_is_certified_and_broken_is_an_alarm(
 def test_bad_options_are_refused(
     squares: Path, options: list[str], kind: type[HolonetError], hint: str
 ) -> None:
-    error = failure(invoke("certify", "--run-dir", str(squares), *options))
+    error = failure(invoke("certify", str(squares), *options))
     assert isinstance(error, kind)
     assert hint in str(error)
 
 
 def test_a_method_that_is_not_for_the_network_is_refused(whole: Path) -> None:
     options = [*QUICK, "--methods", "second-order"]
-    error = failure(invoke("certify", "--run-dir", str(whole), *options))
+    error = failure(invoke("certify", str(whole), *options))
     assert isinstance(error, InputTypeError)
     assert "intervals and tangents" in str(error)
 
@@ -267,7 +267,7 @@ def test_the_stream_of_torch_is_not_touched(squares: Path) -> None:
 
 
 def test_the_table_fits_80_columns(squares: Path) -> None:
-    line = ["certify", "--run-dir", str(squares), *QUICK]
+    line = ["certify", str(squares), *QUICK]
     output = CliRunner().invoke(app, line, env={"COLUMNS": "80"}).output
     assert re.search(r"│ +0\.02 │ +[\d.]+ \([\d.]+ to [\d.]+\) │", output), output
 
@@ -294,7 +294,7 @@ def test_the_check_confirms_every_certificate_once(
         assert certified(copy, *options)["curve"] == first["curve"]
     shutil.rmtree(copy / "certificates" / "files")
     monkeypatch.setattr(check, "confirm", lambda *_: (False, "planted"))
-    result = invoke("certify", "--run-dir", str(copy), *options)
+    result = invoke("certify", str(copy), *options)
     output = " ".join(result.stdout.split())
     assert re.search(r"confirmed at 0.02: \w+ 0 of \d+", output)
     assert re.search(r"alarm at 0.02: \d+ is not confirmed: planted", output)
@@ -307,11 +307,11 @@ def test_a_check_that_is_not_for_the_run_is_refused_before_the_attack(
     monkeypatch.setattr(
         "holonet.cli.certify.evaluate_radii", lambda *_, **__: pytest.fail("attack")
     )
-    error = failure(invoke("certify", "--run-dir", str(whole), *QUICK, "--check"))
+    error = failure(invoke("certify", str(whole), *QUICK, "--check"))
     assert isinstance(error, InputTypeError)
     assert "certify without it" in str(error)
-    error = failure(invoke("certify", "--run-dir", str(squares), *QUICK, "--check", "--norm", "L2"))
+    error = failure(invoke("certify", str(squares), *QUICK, "--check", "--norm", "L2"))
     assert "--norm Linf" in str(error)
     monkeypatch.setitem(sys.modules, "flint", None)
-    error = failure(invoke("certify", "--run-dir", str(squares), *QUICK, "--check"))
+    error = failure(invoke("certify", str(squares), *QUICK, "--check"))
     assert "holonet[check]" in str(error)

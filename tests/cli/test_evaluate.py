@@ -32,7 +32,7 @@ def invoke(*arguments: str) -> Any:
 
 
 def evaluated(folder: Path, *options: str) -> dict[str, Any]:
-    result = invoke("evaluate", "--run-dir", str(folder), "--json", *options)
+    result = invoke("evaluate", str(folder), "--json", *options)
     assert result.exit_code == 0, result.output
     return json.loads(result.stdout)
 
@@ -98,14 +98,14 @@ def test_text_json_and_folder_say_that_attacks_search_the_image_box(
     assert json.loads((behind_threshold / "evaluation.json").read_text()) == found
     saved = RobustnessReport.load(behind_threshold / "evaluation" / "Linf-0.1.npz")
     assert saved.searched_in == where
-    text = invoke("evaluate", "--run-dir", str(behind_threshold), *options).stdout
+    text = invoke("evaluate", str(behind_threshold), *options).stdout
     assert f"Attacked in the box [0, 1]. Searched in {where}." in " ".join(text.split())
 
 
 def test_attacks_of_a_network_without_a_threshold_are_said_to_stay_in_the_box(
     finished: Path,
 ) -> None:
-    text = invoke("evaluate", "--run-dir", str(finished), *QUICK).stdout
+    text = invoke("evaluate", str(finished), *QUICK).stdout
     assert "Attacked in the box [0, 1]." in text
     assert "Searched" not in text
 
@@ -162,7 +162,7 @@ def test_the_ensemble_and_the_sanity_list_by_default(finished: Path) -> None:
 @pytest.mark.usefixtures("pictures")
 def test_text_has_a_table_and_what_failed(finished: Path) -> None:
     options = ["--steps", "2", "--restarts", "1", "--examples", "10", "--attack", "pgd,fgsm"]
-    result = invoke("evaluate", "--run-dir", str(finished), *options, "--distances")
+    result = invoke("evaluate", str(finished), *options, "--distances")
     assert result.exit_code == 0, result.output
     for text in (
         "95% interval",
@@ -214,7 +214,7 @@ def test_without_matplotlib_the_numbers_stay(
         raise MissingDependencyError("matplotlib", "plots", "Drawing")
 
     monkeypatch.setattr("holonet.cli.evaluate._picture", missing)
-    result = invoke("evaluate", "--run-dir", str(finished), *QUICK)
+    result = invoke("evaluate", str(finished), *QUICK)
     assert result.exit_code == 0
     assert "no picture evaluation.png" in result.stdout
 
@@ -231,13 +231,13 @@ def test_without_matplotlib_the_numbers_stay(
 def test_bad_attacks_are_refused(
     finished: Path, options: list[str], kind: type[HolonetError], hint: str
 ) -> None:
-    error = failure(invoke("evaluate", "--run-dir", str(finished), *options))
+    error = failure(invoke("evaluate", str(finished), *options))
     assert isinstance(error, kind)
     assert hint in str(error)
 
 
 def test_a_folder_without_a_run(tmp_path: Path) -> None:
-    error = failure(invoke("evaluate", "--run-dir", str(tmp_path)))
+    error = failure(invoke("evaluate", str(tmp_path)))
     assert isinstance(error, ConfigError)
     assert f"{tmp_path} holds no run" in str(error)
 
@@ -248,7 +248,7 @@ def test_damaged_weights(finished: Path, tmp_path: Path) -> None:
     content = bytearray((copy / "model.safetensors").read_bytes())
     content[-1] ^= 1
     (copy / "model.safetensors").write_bytes(content)
-    assert isinstance(failure(invoke("evaluate", "--run-dir", str(copy))), CheckpointError)
+    assert isinstance(failure(invoke("evaluate", str(copy))), CheckpointError)
 
 
 def test_the_stream_of_torch_is_not_touched(finished: Path) -> None:
@@ -261,7 +261,7 @@ def test_other_data_are_refused_unless_they_are_meant(finished: Path, tmp_path: 
     run = shutil.copytree(finished, tmp_path / "run")
     config = (run / "config.toml").read_text()
     (run / "config.toml").write_text(config.replace("test = 30", "test = 31"))
-    error = failure(invoke("evaluate", "--run-dir", str(run), *QUICK))
+    error = failure(invoke("evaluate", str(run), *QUICK))
     assert isinstance(error, DataError)
     assert "data.test: 30 and 31" in str(error)
     found = evaluated(run, "--eps", "0", "--other-data", *QUICK)
@@ -270,9 +270,7 @@ def test_other_data_are_refused_unless_they_are_meant(finished: Path, tmp_path: 
 
 def test_two_radii_that_look_alike_have_two_files(finished: Path, tmp_path: Path) -> None:
     run = shutil.copytree(finished, tmp_path / "run")
-    result = invoke(
-        "evaluate", "--run-dir", str(run), "--eps", "0.1,0.1000001", "--norm", "linf", *QUICK
-    )
+    result = invoke("evaluate", str(run), "--eps", "0.1,0.1000001", "--norm", "linf", *QUICK)
     assert result.exit_code == 0, result.output
     names = {file.name for file in (run / "evaluation").glob("Linf-0.1*.npz")}
     assert names == {"Linf-0.1.npz", "Linf-0.1000001.npz"}

@@ -176,9 +176,9 @@ WORKS = [
     ["list"],
     ["list", "datasets"],
     ["train", *SMALL, "--hidden", "4", "--run-dir", "r"],
-    ["evaluate", "--run-dir", "r", "--attack", "fgsm", "--no-sanity"],
-    ["attack", "--run-dir", "r", "--attack", "fgsm", "--json"],
-    ["certify", "--run-dir", "r", "--attack", "fgsm", "--json"],
+    ["evaluate", "r", "--attack", "fgsm", "--no-sanity"],
+    ["attack", "r", "--attack", "fgsm", "--json"],
+    ["certify", "r", "--attack", "fgsm", "--json"],
     ["compare", *SMALL, "--hidden", "4", "--steps", "1", "--restarts", "1", "--out", "c"],
     ["audit", "--only", "Dropout2d"],
 ]
@@ -188,11 +188,11 @@ MISSES = {
     "reproduce shaham2015 --quick --data x.npz --out s": "holonet[plots]",
     "reproduce barati2022 --quick --data x.npz --out s": "holonet[plots]",
     "compare --data x.npz --attack autoattack --out t": "holonet[attacks]",
-    "evaluate --run-dir r --attack strong,autoattack": "holonet[attacks]",
-    "attack --run-dir r --attack autoattack": "holonet[attacks]",
-    "attack --run-dir r --attack torchattacks:PGD": "torchattacks",
-    "attack --run-dir r --attack foolbox:LinfPGD": "foolbox",
-    "attack --run-dir r --attack art:FastGradientMethod": "adversarial-robustness-toolbox",
+    "evaluate r --attack strong,autoattack": "holonet[attacks]",
+    "attack r --attack autoattack": "holonet[attacks]",
+    "attack r --attack torchattacks:PGD": "torchattacks",
+    "attack r --attack foolbox:LinfPGD": "foolbox",
+    "attack r --attack art:FastGradientMethod": "adversarial-robustness-toolbox",
 }
 """Lines that need what is not installed, and what they name."""
 
@@ -276,6 +276,15 @@ def test_every_module_but_those_that_draw_is_imported_with_the_core_alone() -> N
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.parametrize("name", COMMANDS)
+def test_help_breaks_lines_only_between_paragraphs_and_before_examples(name: str) -> None:
+    group = typer.main.get_command(app)
+    assert isinstance(group, typer.core.TyperGroup)
+    lines = group.commands[name].load().help.split("\n")
+    for above, line in itertools.pairwise(lines):
+        assert not (above and line) or line.startswith("[dim]")
+
+
 def test_the_list_of_commands_has_the_first_line_of_each() -> None:
     group = typer.main.get_command(app)
     assert isinstance(group, typer.core.TyperGroup)
@@ -343,9 +352,9 @@ TINY = [*SMALL, "--hidden", "4"]
 LINES = {
     "train": ["train", *TINY, "--run-dir", "OUT", "--json"],
     "resume": ["train", "--resume", "--run-dir", "OUT", "--json"],
-    "evaluate": ["evaluate", "--run-dir", "OUT", "--attack", "fgsm", "--no-sanity", "--json"],
-    "attack": ["attack", "--run-dir", "OUT", "--attack", "fgsm", "--json"],
-    "certify": ["certify", "--run-dir", "OUT", "--attack", "fgsm", "--json"],
+    "evaluate": ["evaluate", "OUT", "--attack", "fgsm", "--no-sanity", "--json"],
+    "attack": ["attack", "OUT", "--attack", "fgsm", "--json"],
+    "certify": ["certify", "OUT", "--attack", "fgsm", "--json"],
     "compare": [
         *["compare", "--steps", "1", "--restarts", "1", "--networks", "complex-square"],
         *["--rules", "standard", *TINY, "--out", "OUT", "--json"],
@@ -405,7 +414,7 @@ def test_a_write_that_the_system_refuses_is_one_line(
         ("train --config file/c.toml", "file/c.toml"),
         ("train --config .", "."),
         ("train --data file", "file"),
-        ("evaluate --run-dir file", "file"),
+        ("evaluate file", "file"),
         ("compare --out file/c", "file is a file, and a folder is needed there"),
         ("demo --out file/d", "file is a file, and a folder is needed there"),
         ("reproduce shaham2015 --quick --out file/s", "file is a file"),
@@ -440,9 +449,9 @@ def test_a_path_that_cannot_be_is_one_line(
     ("command", "where", "hint"),
     [
         ("train --data x.npz --run-dir i", "train.fit", "go on with holonet train --resume"),
-        ("evaluate --run-dir done", "evaluate.evaluate_radii", "the same command resumes"),
-        ("attack --run-dir done", "attack.evaluate_robustness", "the same command resumes"),
-        ("certify --run-dir done", "certify.evaluate_radii", "the same command resumes"),
+        ("evaluate done", "evaluate.evaluate_radii", "the same command resumes"),
+        ("attack done", "attack.evaluate_robustness", "the same command resumes"),
+        ("certify done", "certify.evaluate_radii", "the same command resumes"),
         ("compare --data x.npz", "compare.run_comparison", "the same command resumes"),
         ("demo --data x.npz", "compare.run_demo", "the same command resumes"),
     ],
@@ -505,7 +514,7 @@ def test_the_code_tells_where_nobody_can_read(
     def full(_: str) -> int:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(sys, "argv", ["holonet", "evaluate", "--run-dir", "/nowhere"])
+    monkeypatch.setattr(sys, "argv", ["holonet", "evaluate", "/nowhere"])
     if closed:
         monkeypatch.setattr(sys, "stderr", None)
     else:
@@ -526,7 +535,7 @@ def test_memory_that_is_not_there_is_one_line(
 
     monkeypatch.chdir(finished)
     monkeypatch.setattr("holonet.cli.evaluate.evaluate_radii", fail)
-    code, err = said(monkeypatch, capsys, "evaluate", "--run-dir", "done")
+    code, err = said(monkeypatch, capsys, "evaluate", "done")
     assert (code, "not enough memory" in err) == (2, True)
 
 
@@ -556,9 +565,9 @@ def numeric_options() -> list[tuple[str, str, str]]:
 
 
 ARGUMENTS = {
-    "evaluate": ["--run-dir", "done"],
-    "attack": ["--run-dir", "done"],
-    "certify": ["--run-dir", "done"],
+    "evaluate": ["done"],
+    "attack": ["done"],
+    "certify": ["done"],
     "reproduce": ["shaham2015"],
 }
 
@@ -599,13 +608,9 @@ def test_names_of_folders_are_no_markup_no_formula_and_no_orders_to_the_terminal
         shutil.copytree("good", name)
         shown = printable(name)
         monkeypatch.setenv("COLUMNS", "200")
-        assert not run(
-            monkeypatch, "attack", "--run-dir", name, "--attack", "fgsm", "--transfer", "good"
-        )
+        assert not run(monkeypatch, "attack", name, "--attack", "fgsm", "--transfer", "good")
         capsys.readouterr()
-        assert not run(
-            monkeypatch, "evaluate", "--run-dir", name, "--attack", "fgsm", "--no-sanity"
-        )
+        assert not run(monkeypatch, "evaluate", name, "--attack", "fgsm", "--no-sanity")
         out = capsys.readouterr().out
         assert f"The picture is {shown}/evaluation.png" in out
         assert "\x1b[31m" not in out

@@ -145,7 +145,7 @@ def test_train_prints_json_for_scripts(tmp_path: Path) -> None:
 
 def test_train_says_what_to_do_next(tmp_path: Path) -> None:
     result = train(tmp_path / "run")
-    assert f"holonet evaluate --run-dir {tmp_path / 'run'}" in result.stdout.replace("\n", "")
+    assert f"holonet evaluate {tmp_path / 'run'}" in result.stdout.replace("\n", "")
 
 
 def test_existing_run_is_refused_and_loses_nothing(finished: Path) -> None:
@@ -388,7 +388,7 @@ def test_a_network_of_ones_own_is_trained_and_read_back_by_the_commands(
     assert [row["predicted"] for row in predicted["answers"]] == expected
     told = json.loads(invoke("info", str(own), "--json").stdout)
     assert (told["network"], told["function_class"]) == ("own_train:Net", None)
-    line = ["evaluate", "--run-dir", str(own), "--eps", "0.05", "--examples", "10", "--steps", "2"]
+    line = ["evaluate", str(own), "--eps", "0.05", "--examples", "10", "--steps", "2"]
     assert invoke(*line, "--attack", "pgd").exit_code == 0
     assert invoke("train", "--resume", "--run-dir", str(own)).exit_code == 0
     assert not caplog.records

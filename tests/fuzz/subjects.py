@@ -173,7 +173,7 @@ def _broken_off_run(folder: Path, seed: int) -> None:
 
 
 def _evaluate(folder: Path) -> Any:
-    return command("evaluate", "--run-dir", str(folder / "run"), "--eps", "0.05,0.1", *EVALUATE)
+    return command("evaluate", str(folder / "run"), "--eps", "0.05,0.1", *EVALUATE)
 
 
 def _resume(folder: Path) -> Any:
@@ -188,7 +188,7 @@ def _evaluated_run(folder: Path, seed: int) -> None:
 
 def _attack(folder: Path) -> Any:
     options = ["--attack", "fgsm,pgd", "--examples", "30", "--steps", "2", "--json"]
-    return command("attack", "--run-dir", str(folder / "run"), *options)
+    return command("attack", str(folder / "run"), *options)
 
 
 def _attacked_run(folder: Path, seed: int) -> None:
