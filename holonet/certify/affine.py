@@ -164,10 +164,12 @@ class Affine(Step):
         return self._pulled(v[:, None], self.weight, -1, event, parts)[:, 0]
 
     def _rises(self, ball: Ball) -> Tensor:
-        """Of each entry of the value, for real points of a ball."""
-        ones = torch.ones_like(ball.middle[0, :1])
-        squares = (self._product(ones, w.square()) for w in self.weight)
-        return torch.stack([ball.rise(s, self.terms[0]) for s in squares])
+        """Of each entry of the value; for complex points both parts depend on both of W."""
+        ones, moduli = torch.ones_like(ball.middle[0, :1]), self.moduli
+        if len(ball.middle) == 2:
+            moduli = (torch.hypot(*moduli) if len(moduli) == 2 else moduli[0],) * 2
+        sums = (self._product(ones, ball.summand(w)) for w in moduli)
+        return torch.stack([ball.rise(s, self.terms[0]) for s in sums])
 
     def _gamma(self, semantics: Semantics) -> float:
         return semantics.gamma(max(self.terms))

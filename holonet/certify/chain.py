@@ -8,7 +8,7 @@ from torch import Tensor
 
 from holonet.certify.affine import Affine
 from holonet.certify.enclosure import Semantics
-from holonet.certify.step import Reshape, Step, TakePart
+from holonet.certify.step import Pairs, Reshape, Step, TakePart
 from holonet.errors import InputTypeError
 
 __all__ = ["Chain", "Mix"]
@@ -131,6 +131,8 @@ def _applied(step: Step | Mix, x: Parts, moduli: bool = False, executed: bool = 
         return step.linear(x, moduli, executed)
     if isinstance(step, Reshape):
         return torch.stack([step.module(part) for part in x])
+    if isinstance(step, Pairs):
+        return step.paired(x)
     if isinstance(step, TakePart):
         return x[step.part : step.part + 1] if step.part < len(x) else torch.zeros_like(x)
     raise InputTypeError(f"{step.name} is not affine, which second_order and splits need")
@@ -142,6 +144,8 @@ def _transposed(step: Step | Mix, v: Values, shape: tuple[int, ...]) -> Parts:
         return step.transposed(v)
     if isinstance(step, Affine):
         return step.transposed(v, torch.Size(event), parts)
+    if isinstance(step, Pairs):
+        return step.apart(v)
     if isinstance(step, TakePart):
         found = v.new_zeros(parts, *v.shape[1:])
         found[step.part : step.part + 1] = v[: parts - step.part]

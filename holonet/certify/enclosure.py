@@ -13,7 +13,7 @@ from torch import Tensor
 from holonet.errors import ConfigError, InputTypeError
 from holonet.functions.rounding import UNIT, margin
 
-__all__ = ["EXACT", "Ball", "Enclosure", "Semantics"]
+__all__ = ["EXACT", "Ball", "Enclosure", "Polydisc", "Semantics"]
 
 Parts = Float64[Tensor, "parts batch *event"]
 
@@ -92,26 +92,51 @@ class Ball:
     """The points whose Euclidean distance from a middle is at most a length, for each example.
 
     Args:
-        middle: (parts, batch, *event).
+        middle: (parts, batch, *event); the parts of complex numbers are coordinates.
         length: infinite where nothing is known.
     """
 
     middle: Parts
     length: Float64[Tensor, "batch"]
 
+    def summand(self, moduli: Float64[Tensor, "*forms"]) -> Float64[Tensor, "*forms"]:
+        """What `rise` takes the sum of, given the moduli of a form's entries: their squares."""
+        return moduli.square()
+
     def rise(
-        self, squares: Float64[Tensor, "forms *shape"], terms: int
+        self, sums: Float64[Tensor, "forms *shape"], terms: int
     ) -> Float64[Tensor, "batch *shape"]:
-        """The largest w . (x - middle) of forms w, given the sums of the squares of their entries.
+        """The largest w . (x - middle) of forms w, given the sums of their summands.
 
         It is |w|_2 length. The relative error of the sums is left to the caller.
 
         Args:
-            squares: one for all examples, or one for each.
-            terms: how many squares were summed; those that underflowed are paid here.
+            sums: one for all examples, or one for each.
+            terms: how many were summed; squares that underflowed are paid here.
         """
-        norm = squares.sqrt() + terms * _UNDERFLOW**0.5
-        return norm * self.length.view(-1, *[1] * (squares.ndim - 1))
+        return self._scaled(sums.sqrt() + terms * _UNDERFLOW**0.5)
+
+    def _scaled(self, norms: Float64[Tensor, "forms *shape"]) -> Float64[Tensor, "batch *shape"]:
+        return norms * self.length.view(-1, *[1] * (norms.ndim - 1))
+
+
+@dataclass(frozen=True, eq=False)
+class Polydisc(Ball):
+    """The points each entry of which is within a length of that of the middle, as complex numbers.
+
+    The largest w . (x - middle) is the sum of moduli of w times the length.
+    """
+
+    def summand(self, moduli: Float64[Tensor, "*forms"]) -> Float64[Tensor, "*forms"]:
+        """The moduli."""
+        return moduli
+
+    def rise(
+        self, sums: Float64[Tensor, "forms *shape"], terms: int
+    ) -> Float64[Tensor, "batch *shape"]:
+        """|w|_1 length."""
+        del terms
+        return self._scaled(sums)
 
 
 @dataclass(frozen=True, eq=False)
@@ -165,7 +190,8 @@ class Enclosure:
 
     def at(self, index: Int64[Tensor, "some"]) -> "Enclosure":
         """Those examples of the batch."""
-        ball = self.ball and Ball(self.ball.middle[:, index], self.ball.length[index])
+        if (ball := self.ball) is not None:
+            ball = replace(ball, middle=ball.middle[:, index], length=ball.length[index])
         return Enclosure(self.center[:, index], self.radius[:, index], ball)
 
     def cut(self, other: "Enclosure") -> "Enclosure":

@@ -141,12 +141,13 @@ class SquareNetwork:
     Args:
         network: read from a model.
         shape: of an example behind the front.
+        parts: of an example: 1 for real numbers, 2 for complex ones.
 
     Raises:
         InputTypeError: the network has another form; the message names the layer.
     """
 
-    def __init__(self, network: Network, shape: torch.Size) -> None:
+    def __init__(self, network: Network, shape: torch.Size, parts: int = 1) -> None:
         groups, square = [[]], get_function("square")
         for step in network.steps[network.front :]:
             if isinstance(step, Pointwise) and step.record is square:
@@ -165,7 +166,6 @@ class SquareNetwork:
                 "has none: certify with intervals and tangents"
             )
         self.chains: list[Chain] = []
-        parts = 1
         for group in groups:
             steps = [MERGE, *group] if parts == 3 else group
             chain = Chain(steps, shape, parts)

@@ -1,8 +1,8 @@
 """Certify examples by methods tried in turn, each on those that are still open."""
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from math import inf
 
 import torch
 from torch import nn
@@ -12,7 +12,7 @@ from holonet._cache import module_digest, tensor_digest
 from holonet._types import GivenLabels, GivenPoints, Labels, Numbers, Points
 from holonet.calculus.checks import require_count
 from holonet.certify.certificate import Certificate
-from holonet.certify.enclosure import EXACT, Ball, Enclosure, Semantics
+from holonet.certify.enclosure import EXACT, Ball, Enclosure, Polydisc, Semantics
 from holonet.certify.methods import INTERVALS, TANGENTS, Method
 from holonet.certify.network import Network, read
 from holonet.certify.second_order import SECOND_ORDER
@@ -47,9 +47,10 @@ def certify(
 
     Args:
         model: a chain of known layers (`certify.read`).
-        x: real examples, inside of the bounds of the threat.
+        x: examples, inside of the bounds of the threat.
         y: their classes.
-        threat: of norm Linf or L2; splits know Linf alone.
+        threat: of norm Linf or L2, for complex examples polydisc or complex_ball; splits know no
+            Euclidean one.
         methods: names in `METHODS`, or methods such as `replace(METHODS["splits"], nodes=500)`,
             tried in this order.
         semantics: exact arithmetic, or what a dtype may return.
@@ -62,8 +63,9 @@ def certify(
         ConfigError: a norm that a method does not know, no method, or a batch size below 1.
         DomainError: an example is NaN or outside of the bounds of the data, or a class that the
             model does not have.
-        InputTypeError: a layer that certificates do not know, complex or integer examples, or
-            numbers or settings that the semantics do not cover; subnormal numbers are flushed to 0.
+        InputTypeError: a layer that certificates do not know, integer examples, a norm of complex
+            data for real ones and vice versa, or numbers or settings that the semantics do not
+            cover; subnormal numbers are flushed to 0.
         NumericalError: a weight is NaN or infinite.
         UnknownNameError: no such method.
 
@@ -88,7 +90,7 @@ def certify(
             margins, notes, witnesses = method.margins(
                 network, whole.at(remaining), labels[remaining], semantics
             )
-            margins.scatter_(1, labels[remaining, None], float("inf"))
+            margins.scatter_(1, labels[remaining, None], inf)
             for row, i in enumerate(remaining.tolist()):
                 new = Certificate(
                     label=int(labels[i]),
@@ -143,60 +145,79 @@ def threat_set(
 ) -> Enclosure:
     """The threat set about each example, with what its dtype and the model's round it to.
 
-    The ball is cut with the bounds of the data, and the center is that of what is left. An l_2
-    ball is in the enclosure beside its box.
+    A real ball is cut with the bounds of the data, and the center is that of what is left. Behind
+    the box, which holds the set, there is the l_2 ball or the polydisc itself.
 
     Args:
         x, threat, semantics: as `certify` takes them.
         radii: one for each example, instead of that of the threat.
 
     Raises:
-        ConfigError: the norm is neither Linf nor L2.
-        DomainError: an example is NaN or outside of the bounds.
-        InputTypeError: complex or integer examples.
+        ConfigError: a norm that no method knows.
+        DomainError: an example is NaN, infinite or outside of the bounds.
+        InputTypeError: integer examples, or a norm of complex data for real ones and vice versa.
 
     Example:
         >>> threat_set(torch.tensor([[0.05]]), ThreatModel("Linf", 0.1)).center.round(decimals=6)
         tensor([[[0.0750]]], dtype=torch.float64)
     """
-    if threat.norm not in ("Linf", "L2"):
-        raise ConfigError(f"certificates are for norms 'Linf' and 'L2', not {threat.norm!r}")
-    if not x.is_floating_point():
-        raise InputTypeError(f"certify takes real floating examples and got {x.dtype}: x.float()")
-    points = x.detach().cpu().double()
-    low, high = threat.bounds or (-float("inf"), float("inf"))
-    if not bool(((x >= low) & (x <= high) & x.isfinite()).all()):
-        raise DomainError(
-            f"certify got examples that are NaN or outside of the bounds {threat.bounds} of the "
-            "data: scale them, or give the ThreatModel other bounds"
-        )
+    _require_set(x, threat)
+    points = torch.stack([x.real, x.imag] if x.is_complex() else [x]).detach().cpu().double()
+    low, high = threat.bounds or (-inf, inf)
     unit = torch.finfo(x.dtype).eps / 2 + semantics.unit
-    each = (-1, *[1] * (points.ndim - 1))
+    each = (-1, *[1] * (x.ndim - 1))
     eps = torch.full((len(x),), threat.eps, dtype=torch.float64)
     eps = eps if radii is None else radii.cpu().double()
-    ball = None
-    if threat.norm == "L2":
-        size = points.flatten(1).norm(dim=1) * (1 + EXACT.gamma(math.prod(points.shape[1:]) + 8))
+    if threat.norm == "Linf":
+        ball = None
+        slack = 2 * unit * (points.abs() + eps.view(each))
+        reach = eps.view(each) + slack + margin(slack + points.abs() + eps.view(each))
+    else:
+        size = torch.hypot(*points) if len(points) == 2 else points[0].abs()
+        order = inf if threat.norm == "polydisc" else 2
+        size = torch.linalg.vector_norm(size.flatten(1), order, dim=1)
+        size = size * (1 + EXACT.gamma(points[:, :1].numel() + 8))
         # a projection in the dtype rounds a norm, a quotient, a product and a sum
         length = eps + 8 * unit * (size + eps)
         length = length + margin(length)
-        ball = Ball(points[None], length)
-        reach = length.view(each)
-    else:
-        slack = 2 * unit * (points.abs() + eps.view(each))
-        reach = eps.view(each) + slack + margin(slack + points.abs() + eps.view(each))
+        ball = (Polydisc if threat.norm == "polydisc" else Ball)(points, length)
+        reach = length.view(each).expand_as(points)
     # an example by itself is rounded to the dtype of the network alone
     reach = torch.where(eps.view(each) > 0, reach, semantics.unit * points.abs())
     ends = torch.stack([points - reach, points + reach])
     # bounds that both dtypes hold exactly are not passed by rounding
     dtypes = {x.dtype, semantics.dtype or x.dtype}
-    exact = [all(float(torch.tensor(b, dtype=d)) == b for d in dtypes) for b in (low, high)]
+    exact = [all(float(torch.tensor(b, dtype=d).real) == b for d in dtypes) for b in (low, high)]
     floor = low if exact[0] else low - 2 * unit * abs(low)
     top = high if exact[1] else high + 2 * unit * abs(high)
-    ends = ends.clamp(floor, top)[:, None]
+    ends = ends.clamp(floor, top)
     # the example itself may be a bound as its dtype rounds it
     box = Enclosure.between(torch.minimum(ends[0], points), torch.maximum(ends[1], points))
     return replace(box, ball=ball)
+
+
+def _require_set(x: GivenPoints, threat: ThreatModel) -> None:
+    """Refuse examples that the norm does not perturb, or that are outside of the bounds."""
+    if threat.norm not in ("Linf", "L2", "polydisc", "complex_ball"):
+        raise ConfigError(
+            "certificates are for norms 'Linf' and 'L2', of complex data 'polydisc' and "
+            f"'complex_ball', not {threat.norm!r}"
+        )
+    if not (x.is_floating_point() or x.is_complex()):
+        raise InputTypeError(f"certify takes floating-point examples and got {x.dtype}: x.float()")
+    if x.is_complex() != threat.is_complex:
+        fitting = "'polydisc' or 'complex_ball'" if x.is_complex() else "'Linf' or 'L2'"
+        raise InputTypeError(
+            f"{threat.norm} is a norm of {'complex' if threat.is_complex else 'real'} data, and "
+            f"the examples are {x.dtype}: give a ThreatModel with {fitting}"
+        )
+    low, high = threat.bounds or (-inf, inf)
+    inside = x.isfinite() if x.is_complex() else (x >= low) & (x <= high) & x.isfinite()
+    if not bool(inside.all()):
+        raise DomainError(
+            f"certify got examples that are NaN, infinite or outside of the bounds {threat.bounds} "
+            "of the data: scale them, or give the ThreatModel other bounds"
+        )
 
 
 def ladder_of(methods: Sequence[str | Method], threat: ThreatModel) -> list[Method]:

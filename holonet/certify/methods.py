@@ -13,6 +13,7 @@ from torch import Tensor
 from holonet._types import Labels
 from holonet.certify.enclosure import Enclosure, Semantics
 from holonet.certify.network import Network
+from holonet.certify.radial import Radial
 from holonet.certify.rows import Rows
 from holonet.certify.step import Note, Trace
 from holonet.errors import DomainError, ShapeError
@@ -90,7 +91,7 @@ class LinearForms(Method):
             is not monotone; otherwise through the affine layers at the end alone.
     """
 
-    norms: ClassVar[tuple[str, ...]] = ("Linf", "L2")
+    norms: ClassVar[tuple[str, ...]] = ("Linf", "L2", "polydisc", "complex_ball")
 
     to_front: bool
 
@@ -104,15 +105,18 @@ class LinearForms(Method):
         rows = network.pulled(rows, len(network.steps), stop, trace)
         reached = trace.inputs[network.steps[stop]] if stop < len(network.steps) else logits
         margins = rows.lower(reached)
-        margins = margins.masked_fill(may_overflow(logits, semantics), -math.inf)
+        last = network.steps[-1] if network.steps else None
+        # log 0 is no overflow: it is the logit of no class
+        values = trace.inputs[last] if isinstance(last, Radial) else logits
+        margins = margins.masked_fill(may_overflow(values, semantics), -math.inf)
         return margins, trace.notes, [{}] * len(y)
 
 
-def may_overflow(logits: Enclosure, semantics: Semantics) -> Bool[Tensor, "batch 1"]:
+def may_overflow(values: Enclosure, semantics: Semantics) -> Bool[Tensor, "batch 1"]:
     """Examples of which execution may give infinite numbers."""
     if semantics.dtype is None:
-        return torch.zeros(logits.radius.shape[1], 1, dtype=torch.bool)
-    return ~logits.radius[0].isfinite().all(1, keepdim=True)
+        return torch.zeros(values.radius.shape[1], 1, dtype=torch.bool)
+    return ~values.radius.isfinite().all(0).flatten(1).all(1, keepdim=True)
 
 
 CHECKED = (

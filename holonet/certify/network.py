@@ -12,8 +12,9 @@ from holonet._arguments import checked
 from holonet.certify.affine import convolution, linear, mean_pooling, normalizer
 from holonet.certify.enclosure import Enclosure, Semantics
 from holonet.certify.pointwise import Pointwise, Relu, ThresholdStep
+from holonet.certify.radial import log_modulus, modulus
 from holonet.certify.rows import Rows
-from holonet.certify.step import Reshape, Residual, Step, TakePart, Trace
+from holonet.certify.step import Pairs, Reshape, Residual, Step, TakePart, Trace
 from holonet.certify.unrolled import label, unrolled
 from holonet.errors import InputTypeError
 from holonet.nn.coefficients import real_dtype
@@ -36,6 +37,9 @@ LAYERS: Mapping[type[nn.Module], Callable[[str, Any], Step]] = {
     hnn.Flatten: Reshape,
     hnn.FrozenNorm: normalizer,
     hnn.Threshold: ThresholdStep,
+    hnn.Modulus: modulus,
+    hnn.LogModulus: log_modulus,
+    hnn.RealPairs: lambda name, layer: Pairs(name),
     hnn.RealPart: lambda name, layer: TakePart(name, 0),
     hnn.ImagPart: lambda name, layer: TakePart(name, 1),
 }

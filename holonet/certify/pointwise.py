@@ -3,9 +3,9 @@
 import torch
 from torch import Tensor
 
-from holonet.certify.enclosure import EXACT, Enclosure
+from holonet.certify.enclosure import Enclosure
 from holonet.certify.lines import Lines, lines
-from holonet.certify.rows import Rows, total
+from holonet.certify.rows import Rows
 from holonet.certify.step import Note, Step, Trace, stored
 from holonet.errors import InputTypeError
 from holonet.functions import (
@@ -88,7 +88,7 @@ class Pointwise(Step):
         unsure = torch.stack(
             [unsure, torch.zeros_like(unsure)]
         ) + rows.error * image.size.unsqueeze(2)
-        return _collected(rows, along[:count], offset, unsure)
+        return rows.replaced(along[:count], offset, unsure)
 
     def _complex_image(self, enclosure: Enclosure, trace: Trace) -> Enclosure:
         center = torch.complex(*enclosure.center)
@@ -165,7 +165,7 @@ class ThresholdStep(Step):
         image = trace.images[self]
         offset = rows.value * image.center.unsqueeze(2)
         unsure = rows.value.abs() * image.radius.unsqueeze(2) + rows.error * image.size.unsqueeze(2)
-        return _collected(rows, torch.zeros_like(rows.value), offset, unsure)
+        return rows.replaced(torch.zeros_like(rows.value), offset, unsure)
 
 
 class Relu(Step):
@@ -242,12 +242,4 @@ def _pulled(rows: Rows, found: Lines, image: Enclosure, executed: Tensor | float
     unsure = rows.error * image.size.unsqueeze(2)
     executed = executed.unsqueeze(2) if isinstance(executed, Tensor) else executed
     unsure = unsure + moduli * executed
-    return _collected(rows, value, offset, unsure)
-
-
-def _collected(rows: Rows, value: Tensor, offset: Tensor, unsure: Tensor) -> Rows:
-    """A form of new coefficients, whose old constants and errors became numbers."""
-    count = EXACT.gamma(2 * offset[0, 0, 0].numel() * len(offset) + 16)
-    slack = total(unsure) * (1 + count) + count * total(offset.abs())
-    pulled = Rows(value, 4 * UNIT * value.abs(), rows.constant, rows.slack)
-    return pulled.plus(total(offset), slack + margin(slack))
+    return rows.replaced(value, offset, unsure)

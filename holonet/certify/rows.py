@@ -56,6 +56,18 @@ class Rows:
         error = self.slack + slack
         return Rows(self.value, self.error, total, error + margin(total) + margin(error))
 
+    def replaced(
+        self,
+        value: Float64[Tensor, "parts batch rows *event"],
+        offset: Float64[Tensor, "terms batch rows *old"],
+        unsure: Float64[Tensor, "old_parts batch rows *old"],
+    ) -> "Rows":
+        """A form of new coefficients, the sum of offset more and unsure by the sum of unsure."""
+        count = EXACT.gamma(2 * offset[0, 0, 0].numel() * len(offset) + 16)
+        slack = total(unsure) * (1 + count) + count * total(offset.abs())
+        pulled = Rows(value, 4 * UNIT * value.abs(), self.constant, self.slack)
+        return pulled.plus(total(offset), slack + margin(slack))
+
     def beside(self, other: "Rows") -> "Rows":
         """The sum of two forms on the same entries, constants included."""
         value = self.value + other.value
@@ -74,9 +86,9 @@ class Rows:
         least = self._least(center, spread, gamma)
         if (ball := enclosure.ball) is None:
             return least
-        # |(w + e) . (x - m)| <= (|w|_2 + |e|_2) length
-        rise = ball.rise(total(self.value.square()), terms)
-        rise = rise + ball.rise(total(self.error.square()), terms)
+        # (w + e) . (x - m) rises by at most what w and e do
+        rise = ball.rise(total(ball.summand(_moduli(self.value))), terms)
+        rise = rise + ball.rise(total(ball.summand(_moduli(self.error))), terms)
         middle = ball.middle.unsqueeze(2)
         spread = rise + total(unsure * middle.abs())
         return torch.maximum(least, self._least(middle, spread, gamma))
@@ -87,6 +99,11 @@ class Rows:
         least = self.constant + middle - (spread * (1 + gamma) + self.slack)
         least = least - margin(self.constant) - margin(middle) - margin(spread + self.slack)
         return torch.where(least.isnan(), -math.inf, least)
+
+
+def _moduli(forms: Coefficients) -> Float64[Tensor, "1 batch rows *event"]:
+    """Of the entries, as complex numbers where there are two parts."""
+    return forms.abs() if len(forms) == 1 else torch.hypot(*forms)[None]
 
 
 def total(terms: Coefficients) -> Bounds:

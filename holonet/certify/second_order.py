@@ -10,7 +10,7 @@ from jaxtyping import Float64
 from torch import Tensor
 
 from holonet._types import Labels
-from holonet.certify.enclosure import EXACT, Enclosure, Semantics
+from holonet.certify.enclosure import EXACT, Enclosure, Polydisc, Semantics
 from holonet.certify.expansion import Expansion, SquareNetwork
 from holonet.certify.methods import CHECKED, Bounds, Method, may_overflow
 from holonet.certify.network import Network
@@ -24,7 +24,7 @@ __all__ = ["SECOND_ORDER", "SecondOrder", "lower_bounds"]
 class SecondOrder(Method):
     """The polynomial of each margin about the center of the set behind the monotone layers."""
 
-    norms: ClassVar[tuple[str, ...]] = ("Linf", "L2")
+    norms: ClassVar[tuple[str, ...]] = ("Linf", "L2", "polydisc", "complex_ball")
 
     def margins(
         self, network: Network, enclosure: Enclosure, y: Labels, semantics: Semantics
@@ -33,18 +33,19 @@ class SecondOrder(Method):
         logits, trace = self.enclose(network, enclosure, y, semantics)
         front = network.steps[network.front :]
         box = trace.inputs[front[0]] if front else logits
-        squares = SquareNetwork(network, box.center.shape[2:])
+        squares = SquareNetwork(network, box.center.shape[2:], len(box.center))
         witnesses: list[Mapping[int, Any]] = [{} for _ in range(len(y))]
         margins = torch.full((len(y), logits.center.shape[2]), -math.inf, dtype=torch.float64)
-        known = ~may_overflow(logits, semantics)[:, 0] & box.radius[0].flatten(1).isfinite().all(1)
+        finite = box.radius.isfinite().all(0).flatten(1).all(1)
+        known = finite & ~may_overflow(logits, semantics)[:, 0]
         for i in known.nonzero()[:, 0].tolist():
             label = int(y[i])
             others = [k for k in range(margins.shape[1]) if k != label]
-            low, high = box.low[0, i].flatten(), box.high[0, i].flatten()
-            if (ball := box.ball) is None:
+            low, high = box.low[:, i].flatten(), box.high[:, i].flatten()
+            if (ball := box.ball) is None or isinstance(ball, Polydisc):
                 found, proofs = self.bounds(squares, low, high, label, others, semantics)
             else:
-                center = ball.middle[0, i].flatten()
+                center = ball.middle[:, i].flatten()
                 length = ball.length[i].expand_as(center)
                 inside = squares.expand(center, length, label, others, semantics, in_ball=True)
                 found, proofs = lower_bounds(inside)[0], [{} for _ in others]

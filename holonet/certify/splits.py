@@ -28,7 +28,7 @@ class Splits(SecondOrder):
         nodes: pieces that are expanded for one margin, at most.
     """
 
-    norms: ClassVar[tuple[str, ...]] = ("Linf",)
+    norms: ClassVar[tuple[str, ...]] = ("Linf", "polydisc")
     nodes: int = 100
 
     def bounds(

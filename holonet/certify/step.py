@@ -1,7 +1,7 @@
 """What a layer is to a certificate: forward for enclosures, backward for linear forms."""
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 from jaxtyping import Float64, Inexact
@@ -9,9 +9,9 @@ from torch import Tensor, nn
 
 from holonet.certify.enclosure import Ball, Enclosure, Semantics
 from holonet.certify.rows import Rows, total
-from holonet.errors import NumericalError, ShapeError
+from holonet.errors import InputTypeError, NumericalError, ShapeError
 
-__all__ = ["Note", "Reshape", "Residual", "Step", "TakePart", "Trace", "stored"]
+__all__ = ["Note", "Pairs", "Reshape", "Residual", "Step", "TakePart", "Trace", "stored"]
 
 
 @dataclass(frozen=True)
@@ -97,12 +97,9 @@ class Reshape(Step):
     def image(self, enclosure: Enclosure, trace: Trace) -> Enclosure:
         """Each part by itself."""
         del trace
-        ball = enclosure.ball
-        return Enclosure(
-            self._shaped(enclosure.center),
-            self._shaped(enclosure.radius),
-            ball and Ball(self._shaped(ball.middle), ball.length),
-        )
+        if (ball := enclosure.ball) is not None:
+            ball = replace(ball, middle=self._shaped(ball.middle))
+        return Enclosure(self._shaped(enclosure.center), self._shaped(enclosure.radius), ball)
 
     def _shaped(self, parts: Tensor) -> Tensor:
         return torch.stack([self.module(part) for part in parts])
@@ -136,6 +133,37 @@ class TakePart(Step):
             return torch.cat([one if part == self.part else zero for part in range(parts)])
 
         return Rows(placed(rows.value), placed(rows.error), rows.constant, rows.slack)
+
+
+class Pairs(Step):
+    """Real and imaginary parts as real entries, on the axis behind the batch axis."""
+
+    def image(self, enclosure: Enclosure, trace: Trace) -> Enclosure:
+        """The parts, the real ones first."""
+        del trace
+        if not enclosure.is_complex:
+            raise InputTypeError(f"{self.name} takes complex numbers apart and is reached by real")
+        ball = enclosure.ball
+        # a ball of complex vectors is one of real ones, a polydisc is none
+        ball = Ball(self.paired(ball.middle), ball.length) if type(ball) is Ball else None
+        return Enclosure(self.paired(enclosure.center), self.paired(enclosure.radius), ball)
+
+    def pull(self, rows: Rows, trace: Trace) -> Rows:
+        """Each half of the coefficients is of one part."""
+        del trace
+        value, error = (
+            self.apart(side.flatten(1, 2)).unflatten(1, side.shape[1:3])
+            for side in (rows.value, rows.error)
+        )
+        return Rows(value, error, rows.constant, rows.slack)
+
+    def paired(self, x: Inexact[Tensor, "2 n axis *rest"]) -> Inexact[Tensor, "1 n pairs *rest"]:
+        """The parts beside each other."""
+        return torch.cat([*x], 1)[None]
+
+    def apart(self, v: Inexact[Tensor, "1 n pairs *rest"]) -> Inexact[Tensor, "2 n axis *rest"]:
+        """The halves as parts, which is the inverse and the transposed map."""
+        return torch.stack(v[0].chunk(2, 1))
 
 
 class Residual(Step):

@@ -43,6 +43,7 @@ from holonet.cli.options import (
     LATEST,
     ExamplesOption,
     JsonFlag,
+    NormOption,
     OtherDataFlag,
     RestartsOption,
     RunArgument,
@@ -50,7 +51,6 @@ from holonet.cli.options import (
     StepsOption,
     count,
     digits,
-    norm_named,
     parse_numbers,
 )
 from holonet.cli.radii import TOLERANCE, compared_radii, radii_table
@@ -61,7 +61,7 @@ from holonet.diagnostics import (
     evaluate_radii,
     minimum_norm_perturbations,
 )
-from holonet.errors import ConfigError, DomainError, InputTypeError, UnknownNameError
+from holonet.errors import ConfigError, InputTypeError, UnknownNameError
 from holonet.threats import ThreatModel
 from holonet.training import load_run
 from holonet.training.run_folder import require_inside
@@ -79,7 +79,7 @@ class Meaning(StrEnum):
 def certify_run(
     run_dir: RunArgument = LATEST,
     eps: Annotated[str, typer.Option(help="Radii, such as 0.05,0.1.")] = "0.1",
-    norm: Annotated[str, typer.Option(help="Linf or L2.", callback=norm_named)] = "Linf",
+    norm: NormOption = None,
     names: Annotated[
         str,
         typer.Option(
@@ -134,6 +134,7 @@ def certify_run(
 
     [dim]holonet certify runs/mnist --eps 0.1,0.2[/dim]
     [dim]holonet certify runs/mnist --norm L2 --eps 0.5,1[/dim]
+    [dim]holonet certify runs/reflections --norm complex_ball --eps 0.02[/dim]
     [dim]holonet certify runs/mnist --eps 0.3 --radius[/dim]
     [dim]holonet certify runs/mnist --methods intervals --semantics exact[/dim]
     """
@@ -145,12 +146,7 @@ def certify_run(
     chosen = attacks_named(attack_names, steps=steps, restarts=restarts)
     _, dataset, network = load_run(run_dir, other_data=other_data)
     require_inside(run_dir)
-    if dataset.is_complex:
-        raise DomainError(
-            f"{dataset.name} is complex, and certificates are for real data: attack it with "
-            f"holonet evaluate {run_dir}"
-        )
-    threat = threat_of(threats[0], dataset, default=False)
+    threat = threat_of(threats[0], dataset, default=norm is None)
     x, y = dataset.x_test[:examples], dataset.y_test[:examples]
     if wanted == ["auto"]:
         wanted = methods_for(network, x[:1], y[:1], threat)
@@ -267,7 +263,7 @@ def _confirmation(
 ) -> Confirmation:
     """The check, refused before any work where it is not for the network or the threat."""
     if threat.norm != "Linf":
-        raise ConfigError("--check is for --norm Linf: certify L2 without it")
+        raise ConfigError(f"--check is for --norm Linf: certify {threat.norm} without it")
     try:
         return Confirmation(network, x[:1], run_dir / "certificates" / "files")
     except InputTypeError as error:
@@ -311,7 +307,8 @@ def _row(
 ) -> dict[str, Any]:
     """What is certified, attacked and clean at one radius."""
     proved = [record for record in records if record["certified"]]
-    notes = [record["notes"][0] for record in records if record["notes"]]
+    open_notes = (r["notes"] for r in records if not r["certified"])
+    notes = [of_example[0] for of_example in open_notes if of_example]
     return {
         "eps": report.threat.eps,
         "certified": RobustnessPoint(report.threat.eps, len(proved), len(records)).to_json(),

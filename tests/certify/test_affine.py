@@ -8,7 +8,7 @@ from cases import each
 from holonet import nn
 from holonet.certify import EXACT, Enclosure, Semantics
 from holonet.certify.affine import Affine, convolution, linear, mean_pooling, normalizer
-from holonet.certify.enclosure import Ball
+from holonet.certify.enclosure import Ball, Polydisc
 from holonet.certify.rows import Rows
 from holonet.certify.step import Trace
 from holonet.errors import InputTypeError
@@ -161,31 +161,41 @@ def test_convolutions_of_torch_form_plain_sums_and_no_transforms():
         assert torch.allclose(by_fourier(x, weight).double(), exact, atol=10.0)
 
 
+@pytest.mark.parametrize(
+    ("kind", "parts"), [(Ball, 1), (Ball, 2), (Polydisc, 2)], ids=["real", "complex", "polydisc"]
+)
 @each(("layer", "make", "shape"), CASES, ids=str)
-def test_the_image_of_a_ball_holds_it_and_is_reached_in_every_entry(layer, make, shape):
+def test_the_image_of_a_ball_holds_it_and_is_reached_in_every_entry(
+    layer, make, shape, kind, parts
+):
+    if parts == 2 and not isinstance(layer, nn.HolomorphicModule):
+        return  # real layers of torch take real numbers alone
     torch.manual_seed(1)
     if getattr(layer, "bias", None) is not None:
         torch.nn.init.normal_(layer.bias)
     step, trace = make("layer", layer), Trace(Semantics(F64))
-    middle, length = torch.randn(1, 2, *shape, dtype=F64), torch.tensor([0.7, 1e-6], dtype=F64)
-    reach = length.view(1, 2, *[1] * len(shape)).expand(middle.shape)
-    ball = Ball(middle, length)
-    image = step.forward(Enclosure(middle, reach, ball), trace)
+    length = torch.tensor([0.7, 1e-6], dtype=F64)
+    middle = torch.randn(parts, 2, *shape, dtype=F64)
+    each = length.view(1, 2, *[1] * len(shape))
+    image = step.forward(Enclosure(middle, each.expand(middle.shape), kind(middle, length)), trace)
     assert image.ball is None
+
+    def unit(step):
+        """The farthest points in these directions (parts, batch, *event)."""
+        size = step.square().sum(0, keepdim=True)
+        size = size if kind is Polydisc else size.flatten(2).sum(2).view(each.shape)
+        return step / size.sqrt().clamp(min=1e-30)
+
     for _ in range(20):
-        points = torch.randn(middle.shape, dtype=F64)
-        size = points.flatten(2).norm(dim=2).view(1, 2, *[1] * len(shape))
-        points = middle + points * reach / size
+        points = middle + each * unit(torch.randn(middle.shape, dtype=F64))
         assert (image.contains(value(layer, points)) >= 0).all()
     entries = Rows.entries(image.center.shape, torch.arange(image.center[:, 0].numel()), 1.0)
     form = step.pull(entries, trace)
-    slope = form.value[0]  # of real points
-    size = slope.flatten(2).norm(dim=2).view(*slope.shape[:2], *[1] * len(shape))
-    lowest = middle[0][:, None] - reach[0][:, None] * slope / size
     ends = image.low.transpose(0, 1).flatten(1)
     lower = form.lower(trace.inputs[step])
-    for k in range(slope.shape[1]):
-        least = value(layer, lowest[None, :, k]).transpose(0, 1).flatten(1)[:, k]
+    for k in range(form.value.shape[2]):
+        lowest = middle - each * unit(form.value[:, :, k])
+        least = value(layer, lowest).transpose(0, 1).flatten(1)[:, k]
         assert torch.allclose(least, ends[:, k], rtol=1e-12, atol=1e-12)
         assert torch.allclose(least, lower[:, k], rtol=1e-12, atol=1e-12)
         assert (torch.maximum(ends[:, k], lower[:, k]) <= least).all()

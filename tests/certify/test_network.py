@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from enclosed import linf, networks, sampled
+from enclosed import complex_networks, linf, networks, sampled
 from torch import nn as tnn
 
 from cases import each
@@ -59,7 +59,7 @@ class Own(nn.Linear):
         (tnn.Sequential(tnn.Linear(2, 2), tnn.Sequential(tnn.Softplus())), r"1\.0 \(Softplus\)"),
         (Own(2, 2), r"the model \(Own\)"),
         (nn.Product(tnn.Identity(), tnn.Identity()), r"Product"),
-        (nn.Sequential(nn.Linear(2, 2), nn.Modulus()), r"1 \(Modulus\)"),
+        (tnn.Sequential(tnn.Linear(2, 2), tnn.PReLU()), r"1 \(PReLU\)"),
     ],
     ids=str,
 )
@@ -79,7 +79,8 @@ def test_hooks_and_forwards_of_instances_are_refused():
 
 
 def test_every_layer_of_the_table_is_tried_by_the_networks_of_the_tests():
-    used = {type(m) for model, _ in networks().values() for m in model.modules()}
+    models = [model for model, _ in (*networks().values(), *complex_networks().values())]
+    used = {type(m) for model in models for m in model.modules()}
     assert set(LAYERS) - used == {nn.RealPart, tnn.Flatten, tnn.Identity} - used
 
 

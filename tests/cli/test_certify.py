@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from typer.testing import CliRunner
@@ -315,3 +316,29 @@ def test_a_check_that_is_not_for_the_run_is_refused_before_the_attack(
     monkeypatch.setitem(sys.modules, "flint", None)
     error = failure(invoke("certify", str(squares), *QUICK, "--check"))
     assert "holonet[check]" in str(error)
+
+
+@pytest.mark.parametrize("lift", ["complex", "pair"])
+def test_complex_data_are_certified_on_a_polydisc_unless_told(tmp_path: Path, lift: str) -> None:
+    rng = np.random.default_rng(0)
+    y = np.arange(60) % 3
+    x = y[:, None] - 1 + 0.1 * (rng.normal(size=(60, 4)) + 1j * rng.normal(size=(60, 4)))
+    np.savez(tmp_path / "iq.npz", x=x.astype(np.complex64), y=y)
+    line = ["train", "--data", str(tmp_path / "iq.npz"), "--run-dir", str(tmp_path / "run")]
+    if lift == "pair":
+        line += ["--coefficients", "real", "--lift", "pair", "--activation", "relu"]
+    else:
+        line += ["--readout", "modulus"]
+    line += ["--rule", "standard", "--hidden", "4", "--epochs", "5", "--json"]
+    assert invoke(*line).exit_code == 0
+    found = certified(tmp_path / "run", *QUICK, "--radius")
+    assert found["norm"] == "polydisc"
+    assert found["methods"] == ["intervals", "tangents"]
+    (row,) = found["curve"]
+    assert 0 < row["certified"]["accuracy"] <= row["attacked"]["accuracy"]
+    assert not row["contradictions"]
+    assert not found["radius"]["contradictions"]
+    ball = certified(tmp_path / "run", *QUICK, "--norm", "complex_ball")
+    assert ball["curve"][0]["certified"]["accuracy"] >= row["certified"]["accuracy"]
+    refused = failure(invoke("certify", str(tmp_path / "run"), "--norm", "L2"))
+    assert "norm of real data" in str(refused)

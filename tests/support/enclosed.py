@@ -282,3 +282,55 @@ def worst_in_fractions(method, semantics=EXACT, layers=1, seeds=12):
                     if k != int(y[i]):
                         worst = max(worst, float(Fraction(proof.margins[k]) - exact[k]))
     return worst
+
+
+@functools.cache
+def complex_networks(single=False):
+    """Name -> (model, shape of an example) for complex examples; not to be changed."""
+    real, whole = (torch.float32, torch.complex64) if single else (F64, C128)
+
+    def dense(name, readout, *front, dtype=whole, inner=4):
+        layers = nn.Linear(inner, 6, dtype=dtype), nn.Activation(name), nn.Linear(6, 3, dtype=dtype)
+        return nn.HolomorphicClassifier(nn.Sequential(*front, *layers), readout)
+
+    with torch.random.fork_rng():
+        torch.manual_seed(1)
+        table = {
+            "affine": nn.HolomorphicClassifier(nn.Linear(4, 3, dtype=whole)),
+            "square": dense("square", nn.RealPart()),
+            "real square": dense("square", nn.RealPart(), dtype=real),
+            "modulus": dense("square", nn.Modulus()),
+            "log-modulus": dense("sin", nn.LogModulus(0.1)),
+            "pole": dense("square", nn.LogModulus()),
+            "twin": tnn.Sequential(
+                nn.RealPairs(), tnn.Linear(8, 6), nn.Square(), tnn.Linear(6, 3)
+            ).to(real),
+            "relu twin": tnn.Sequential(
+                nn.RealPairs(), tnn.Linear(8, 6), tnn.ReLU(), tnn.Linear(6, 3)
+            ).to(real),
+            "convolution": nn.HolomorphicClassifier(
+                nn.Sequential(
+                    nn.Conv2d(2, 3, 2, padding=1, dtype=whole),
+                    nn.Square(),
+                    nn.Flatten(),
+                    nn.Linear(27, 3, dtype=whole),
+                ),
+                nn.Modulus(),
+            ),
+        }
+        for model in table.values():
+            for p in model.parameters():
+                if p.ndim == 1:
+                    torch.nn.init.normal_(p, std=0.3)
+    return {name: (m, (2, 2, 2) if name == "convolution" else (4,)) for name, m in table.items()}
+
+
+def in_complex_set(x, threat, count):
+    """Points of the set about x in its dtype: on the torus, in some entries alone, inside."""
+    far = torch.randn(count, *x.shape, dtype=x.dtype) * 1e4 * threat.eps
+    kind = torch.randint(3, (count,) + (1,) * x.ndim)
+    some = torch.rand(far.shape) < 0.3
+    far = torch.where((kind == 1) & ~some, 0, far)
+    far = torch.where(kind == 2, far * 1e-4, far)
+    repeated = x.repeat(count, *[1] * (x.ndim - 1))
+    return threat.project(repeated + far.flatten(0, 1), repeated).unflatten(0, far.shape[:2])
