@@ -82,7 +82,7 @@ def round_to_nearest(monkeypatch):
     monkeypatch.setattr(Semantics, "gamma", lambda self, terms: 1e-30)
     for module in (affine, enclosure, lines, pointwise, rows, real_bounds, expansion, second_order):
         monkeypatch.setattr(module, "margin", lambda scale: torch.zeros_like(scale))
-    for module in (pointwise, quadratic):
+    for module in (pointwise, rows, quadratic):
         monkeypatch.setattr(module, "UNIT", 0.0)
     monkeypatch.setattr(torch, "nextafter", lambda x, to: x)
 
