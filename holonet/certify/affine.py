@@ -16,7 +16,7 @@ from torch.nn import functional
 from torch.nn.grad import conv2d_input
 
 from holonet._types import OwnShape
-from holonet.certify.enclosure import EXACT, Ball, Enclosure, Semantics
+from holonet.certify.enclosure import EXACT, Ball, Enclosure, Semantics, moduli
 from holonet.certify.rows import Rows, total
 from holonet.certify.step import Step, Trace, stored
 from holonet.errors import InputTypeError, NumericalError
@@ -165,10 +165,10 @@ class Affine(Step):
 
     def _rises(self, ball: Ball) -> Tensor:
         """Of each entry of the value; for complex points both parts depend on both of W."""
-        ones, moduli = torch.ones_like(ball.middle[0, :1]), self.moduli
+        ones, sizes = torch.ones_like(ball.middle[0, :1]), self.moduli
         if len(ball.middle) == 2:
-            moduli = (torch.hypot(*moduli) if len(moduli) == 2 else moduli[0],) * 2
-        sums = (self._product(ones, ball.summand(w)) for w in moduli)
+            sizes = (moduli(torch.stack(sizes)),) * 2
+        sums = (self._product(ones, ball.summand(w)) for w in sizes)
         return torch.stack([ball.rise(s, self.terms[0]) for s in sums])
 
     def _gamma(self, semantics: Semantics) -> float:

@@ -13,7 +13,7 @@ from torch import Tensor
 from holonet.errors import ConfigError, InputTypeError
 from holonet.functions.rounding import UNIT, margin
 
-__all__ = ["EXACT", "Ball", "Enclosure", "Polydisc", "Semantics"]
+__all__ = ["EXACT", "Ball", "Enclosure", "Polydisc", "Semantics", "moduli"]
 
 Parts = Float64[Tensor, "parts batch *event"]
 
@@ -85,6 +85,11 @@ def _gamma(terms: int, unit: float) -> float:
     if terms * unit >= 0.5:
         raise ConfigError(f"sums of {terms} products are too long for an error bound: use float64")
     return terms * unit / (1 - terms * unit) * (1 + 1e-10)
+
+
+def moduli(parts: Float64[Tensor, "parts *shape"]) -> Float64[Tensor, "*shape"]:
+    """Of real numbers, given by one part, or of complex ones, given by two."""
+    return parts[0].abs() if len(parts) == 1 else torch.hypot(*parts)
 
 
 @dataclass(frozen=True, eq=False)

@@ -12,7 +12,7 @@ from holonet._cache import module_digest, tensor_digest
 from holonet._types import GivenLabels, GivenPoints, Labels, Numbers, Points
 from holonet.calculus.checks import require_count
 from holonet.certify.certificate import Certificate
-from holonet.certify.enclosure import EXACT, Ball, Enclosure, Polydisc, Semantics
+from holonet.certify.enclosure import EXACT, Ball, Enclosure, Polydisc, Semantics, moduli
 from holonet.certify.methods import INTERVALS, TANGENTS, Method
 from holonet.certify.network import Network, read
 from holonet.certify.second_order import SECOND_ORDER
@@ -173,9 +173,8 @@ def threat_set(
         slack = 2 * unit * (points.abs() + eps.view(each))
         reach = eps.view(each) + slack + margin(slack + points.abs() + eps.view(each))
     else:
-        size = torch.hypot(*points) if len(points) == 2 else points[0].abs()
         order = inf if threat.norm == "polydisc" else 2
-        size = torch.linalg.vector_norm(size.flatten(1), order, dim=1)
+        size = torch.linalg.vector_norm(moduli(points).flatten(1), order, dim=1)
         size = size * (1 + EXACT.gamma(points[:, :1].numel() + 8))
         # a projection in the dtype rounds a norm, a quotient, a product and a sum
         length = eps + 8 * unit * (size + eps)

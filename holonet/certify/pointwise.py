@@ -33,7 +33,7 @@ class Pointwise(Step):
 
     def image(self, enclosure: Enclosure, trace: Trace) -> Enclosure:
         """The exact range of real numbers, and of squares; else of discs."""
-        enclosure = _flushed(enclosure, trace)
+        enclosure = trace.flushed(enclosure)
         if not self.record.real_on_real:
             enclosure = enclosure.as_complex()
         if enclosure.is_complex:
@@ -49,7 +49,7 @@ class Pointwise(Step):
 
     def pull(self, rows: Rows, trace: Trace) -> Rows:
         """By lines below and above the function, chosen by the sign of the coefficient."""
-        enclosure = _flushed(trace.inputs[self], trace)
+        enclosure = trace.flushed(trace.inputs[self])
         if enclosure.is_complex or not self.record.real_on_real:
             return self._pulled_complex(rows, enclosure, trace)
         found, executed = lines(self.record, enclosure), 0.0
@@ -178,7 +178,7 @@ class Relu(Step):
         """The values at the ends."""
         _require_real(enclosure, self.name)
         image = Enclosure.between(enclosure.low.clamp(min=0), enclosure.high.clamp(min=0))
-        return _flushed(image, trace)
+        return trace.flushed(image)
 
     def pull(self, rows: Rows, trace: Trace) -> Rows:
         """The chord above; below, 0 or the identity, whichever leaves less area."""
@@ -207,11 +207,6 @@ def _has_bounds(record: HolomorphicFunction) -> bool:
     """Whether something is known of its values, at least near its base point."""
     center = torch.tensor([record.base_point], dtype=torch.complex128)
     return bool(disc_bounds(record, center, torch.zeros(1, dtype=torch.float64))[0].isfinite())
-
-
-def _flushed(enclosure: Enclosure, trace: Trace) -> Enclosure:
-    """With what execution may flush to 0."""
-    return enclosure if trace.semantics.dtype is None else enclosure.widened(trace.semantics.tiny)
 
 
 def _underflow(trace: Trace, size: Tensor) -> Tensor:

@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float64
 from torch import Tensor
 
-from holonet.certify.enclosure import Enclosure
+from holonet.certify.enclosure import Enclosure, moduli
 from holonet.certify.rows import Rows
 from holonet.certify.step import Note, Step, Trace
 from holonet.functions.rounding import margin
@@ -49,7 +49,7 @@ class Radial(Step):
 
     def image(self, enclosure: Enclosure, trace: Trace) -> Enclosure:
         """Between the values at the least and the largest modulus."""
-        low, high = self._ends(_flushed(enclosure, trace))
+        low, high = self._ends(trace.flushed(enclosure))
         image = Enclosure.between(low[None], high[None])
         image = image.widened(self._executed(image.size, trace))
         lost = image.radius.isinf() & enclosure.radius.isfinite().all(0)
@@ -64,9 +64,9 @@ class Radial(Step):
         The values are within B r^2 / 2 of the tangent, for the radius r of a disc about the center
         and the bound B of second derivatives on it.
         """
-        image, enclosure = trace.images[self], _flushed(trace.inputs[self], trace)
-        center, size = enclosure.center, _modulus(enclosure.center)
-        reach = _modulus(enclosure.radius)
+        image, enclosure = trace.images[self], trace.flushed(trace.inputs[self])
+        center, size = enclosure.center, moduli(enclosure.center)
+        reach = moduli(enclosure.radius)
         reach = reach + margin(reach)
         nearest = (size - reach - margin(size)).clamp(min=0)
         rest = self.profile.bend(nearest) * reach.square() * (0.5 + 1e-9)
@@ -88,15 +88,15 @@ class Radial(Step):
         offset = torch.cat([ends, -along * center.unsqueeze(2)])
         # what may be infinite below has a largest value all the same
         unsure = torch.where(rows.error == 0, 0.0, rows.error * image.size.unsqueeze(2))
-        size = torch.where(v > 0, low.abs(), high.abs()) + (slope * reach).unsqueeze(1) * tangent
-        unsure = unsure + torch.where(v == 0, 0.0, v.abs() * self._executed(size, trace))
+        end = torch.where(v > 0, low.abs(), high.abs()) + (slope * reach).unsqueeze(1) * tangent
+        unsure = unsure + torch.where(v == 0, 0.0, v.abs() * self._executed(end, trace))
         return rows.replaced(along, offset, unsure)
 
     def _ends(self, enclosure: Enclosure) -> tuple[Moduli, Moduli]:
         """The least and the largest value on the rectangle, or beyond."""
         low, high = enclosure.low, enclosure.high
         least = torch.where((low < 0) & (high > 0), 0.0, torch.minimum(low.abs(), high.abs()))
-        least, most = _modulus(least), _modulus(enclosure.size)
+        least, most = moduli(least), moduli(enclosure.size)
         ends = (least - margin(least)).clamp(min=0), most + margin(most)
         floor, ceiling = (self.profile.value(end) for end in ends)
         return floor - margin(1 + floor.abs()), ceiling + margin(1 + ceiling.abs())
@@ -107,15 +107,6 @@ class Radial(Step):
         if semantics.dtype is None:
             return torch.zeros_like(size)
         return _ROUNDOFFS * semantics.unit * (1 + size) + 4 * semantics.tiny
-
-
-def _modulus(parts: Float64[Tensor, "parts batch *event"]) -> Moduli:
-    return parts[0].abs() if len(parts) == 1 else torch.hypot(*parts)
-
-
-def _flushed(enclosure: Enclosure, trace: Trace) -> Enclosure:
-    """With what execution may flush to 0."""
-    return enclosure if trace.semantics.dtype is None else enclosure.widened(trace.semantics.tiny)
 
 
 def modulus(name: str, layer: Modulus) -> Radial:

@@ -8,7 +8,7 @@ from jaxtyping import Float64, Int64
 from torch import Tensor
 
 from holonet._types import Labels
-from holonet.certify.enclosure import EXACT, Enclosure
+from holonet.certify.enclosure import EXACT, Enclosure, moduli
 from holonet.functions.rounding import UNIT, margin
 
 __all__ = ["Rows"]
@@ -80,15 +80,15 @@ class Rows:
         terms = math.prod(self.value.shape[3:]) * len(self.value)
         gamma = EXACT.gamma(terms + 8)
         center, radius = (part.unsqueeze(2) for part in (enclosure.center, enclosure.radius))
-        moduli = self.value.abs()
-        unsure = self.error + gamma * moduli
-        spread = total(moduli * radius + unsure * (center.abs() + radius))
+        size = self.value.abs()
+        unsure = self.error + gamma * size
+        spread = total(size * radius + unsure * (center.abs() + radius))
         least = self._least(center, spread, gamma)
         if (ball := enclosure.ball) is None:
             return least
         # (w + e) . (x - m) rises by at most what w and e do
-        rise = ball.rise(total(ball.summand(_moduli(self.value))), terms)
-        rise = rise + ball.rise(total(ball.summand(_moduli(self.error))), terms)
+        rise = ball.rise(total(ball.summand(moduli(self.value)[None])), terms)
+        rise = rise + ball.rise(total(ball.summand(moduli(self.error)[None])), terms)
         middle = ball.middle.unsqueeze(2)
         spread = rise + total(unsure * middle.abs())
         return torch.maximum(least, self._least(middle, spread, gamma))
@@ -99,11 +99,6 @@ class Rows:
         least = self.constant + middle - (spread * (1 + gamma) + self.slack)
         least = least - margin(self.constant) - margin(middle) - margin(spread + self.slack)
         return torch.where(least.isnan(), -math.inf, least)
-
-
-def _moduli(forms: Coefficients) -> Float64[Tensor, "1 batch rows *event"]:
-    """Of the entries, as complex numbers where there are two parts."""
-    return forms.abs() if len(forms) == 1 else torch.hypot(*forms)[None]
 
 
 def total(terms: Coefficients) -> Bounds:

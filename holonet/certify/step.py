@@ -31,6 +31,11 @@ class Trace:
     images: dict["Step", Enclosure] = field(default_factory=dict)
     notes: list[Note] = field(default_factory=list)
 
+    def flushed(self, enclosure: Enclosure) -> Enclosure:
+        """With what execution may flush to 0."""
+        semantics = self.semantics
+        return enclosure if semantics.dtype is None else enclosure.widened(semantics.tiny)
+
 
 def stored(name: str, tensor: Inexact[Tensor, "*shape"]) -> tuple[Float64[Tensor, "*shape"], ...]:
     """The numbers of a layer in float64, exactly, in one part or two.
