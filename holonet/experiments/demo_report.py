@@ -57,10 +57,10 @@ def demo_report(
         headline=_headline(outcomes, protocol),
         sections=[
             _robustness_section(outcomes, protocol),
+            _certified_section(certified),
             _training_section(outcomes),
             _portrait_section(model, data, protocol),
             _holomorphy_section(check),
-            _certified_section(certified),
         ],
         notes=[
             "The network with real coefficients and the square is holomorphic too. The last two "

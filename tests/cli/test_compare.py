@@ -54,6 +54,8 @@ def test_demo_writes_one_self_contained_report(
         "real square, linearized: intervals, tangents, second_order",
     ):
         assert part in html
+    # its notes say that the last two sections are of one network
+    assert html.index("What is proved") < html.index("logit difference on a complex line")
     assert html.count("<img") == 4
     assert 'src="http' not in html
     again = invoke("demo", "--data", str(small), "--epochs", "2", "--out", str(tmp_path))
