@@ -10,7 +10,7 @@ from itertools import pairwise
 
 import typer
 
-from holonet.cli.options import JsonFlag, RunArgument
+from holonet.cli.options import LATEST, JsonFlag, RunArgument
 from holonet.cli.terminal import say
 from holonet.errors import ConfigError
 from holonet.training import Mixture, RunConfig
@@ -25,7 +25,7 @@ OWN = (
 )
 
 
-def cite(run: RunArgument, as_json: JsonFlag = False) -> None:
+def cite(run: RunArgument = LATEST, as_json: JsonFlag = False) -> None:
     """Print BibTeX of holonet, and of the sources of a run's rule and activation.
 
     [dim]holonet cite runs/digits > digits.bib[/dim]

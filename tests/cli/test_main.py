@@ -285,6 +285,19 @@ def test_help_breaks_lines_only_between_paragraphs_and_before_examples(name: str
         assert not (above and line) or line.startswith("[dim]")
 
 
+def test_a_command_on_a_run_takes_the_latest_where_none_is_named() -> None:
+    group = typer.main.get_command(app)
+    assert isinstance(group, typer.core.TyperGroup)
+    runs = {
+        name: option.required
+        for name, command in group.commands.items()
+        for option in command.load().params
+        if option.metavar == "RUN"
+    }
+    assert set(runs) >= {"evaluate", "attack", "certify", "info", "predict", "export", "cite"}
+    assert not any(runs.values()), runs
+
+
 def test_the_list_of_commands_has_the_first_line_of_each() -> None:
     group = typer.main.get_command(app)
     assert isinstance(group, typer.core.TyperGroup)
