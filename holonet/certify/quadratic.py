@@ -35,11 +35,11 @@ _GAP = 0.01
 
 def forms(weights: Float64[Tensor, "forms units"], columns: Float64[Tensor, "n units"]) -> Forms:
     """The symmetric matrix of sum_j w_j (g_j . t)^2 for each row of weights, rounded to nearest."""
-    n = len(columns)
-    found = weights.new_empty(len(weights), n, n)
-    for i in range(n):
-        found[:, i, i:] = weights @ (columns[i] * columns[i:]).T
-        found[:, i + 1 :, i] = found[:, i, i + 1 :]
+    columns = columns.contiguous()
+    found = weights.new_empty(len(weights), len(columns), len(columns))
+    for form, row in zip(found, weights, strict=True):
+        form.copy_((columns * row) @ columns.T).triu_()
+        form += form.triu(1).T
     return found
 
 
