@@ -185,6 +185,11 @@ def _tensor(value: Any, like: Tensor) -> Tensor:
     return value if isinstance(value, Tensor) else like.new_full((), value)
 
 
+def _spread(value: Tensor, like: Tensor) -> Tensor:
+    """A constant in the shape of the input: tools that bound networks know no expansion."""
+    return value if value.ndim == like.ndim else value.expand_as(like)
+
+
 class _Step(NamedTuple):
     """An operation, the earlier steps that it takes, and the value of a constant."""
 
@@ -222,7 +227,7 @@ class Formula(nn.Module):
                 known.append(_WITH_NUMBERS[op](*arguments))
             else:
                 known.append(_OPERATIONS[op](*(_tensor(a, x) for a in arguments)))
-        parts = tuple(_tensor(known[k], x).expand_as(x) for k in self.outputs)
+        parts = tuple(_spread(_tensor(known[k], x), x) for k in self.outputs)
         return parts if len(parts) == 2 else parts[0]
 
     def extra_repr(self) -> str:
