@@ -67,6 +67,7 @@ CORNERS = {
     "captum": (),
     "lightning": (),
     "pyautoattack": ("interop/",),
+    "auto_LiRPA": ("interop/lirpa.py",),
     "torchattacks": ("interop/",),
     "foolbox": ("interop/",),
     "art": ("interop/",),

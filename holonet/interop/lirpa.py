@@ -6,7 +6,7 @@ import re
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import nn
@@ -44,7 +44,8 @@ def lirpa_margins(
     """Lower bounds of the margins z_y - z_k on the threat set, by auto_LiRPA.
 
     It bounds the real form of the network (`to_real`) on the CPU in single precision, and does not
-    round outward. Layers in front that are monotone are left to `ThreatModel.image`, which is exact.
+    round outward. For Linf, monotone layers in front are left to `ThreatModel.image`, which is
+    exact.
 
     Args:
         model: real inputs to real logits.
@@ -94,7 +95,7 @@ def lirpa_margins(
             ball = {"norm": math.inf, "x_L": _single(box.low), "x_U": _single(box.high)}
     if not len(x):
         return torch.empty(0, classes)
-    form = to_real(body).body.float().cpu().requires_grad_(False)
+    form = to_real(cast(nn.Module, body)).body.float().cpu().requires_grad_(False)
     y, identity = y.cpu(), torch.eye(classes)
     region = library.BoundedTensor(center, library.PerturbationLpNorm(**ball))
     with use("reference"), torch.set_grad_enabled(method == "alpha-CROWN"), _named_refusals(method):
@@ -149,10 +150,10 @@ def _named_refusals(method: str) -> Iterator[None]:
             warnings.filterwarnings("error", "There is an inf value")
             yield
     except Exception as error:  # of any kind: operations that it knows in part fail anyhow
-        reason = ", ".join(unknown) or first_sentence(error)
+        reason = ", ".join(unknown) or first_sentence(error).rstrip(".")
         raise InputTypeError(
-            f"auto_LiRPA does not bound this network by {method}: {reason}. Take another method, or "
-            "other layers"
+            f"auto_LiRPA does not bound this network by {method}: {reason}. Take another method, "
+            "or other layers"
         ) from error
     finally:
         logger.removeFilter(note)
@@ -164,7 +165,7 @@ class _MissingLirpaError(MissingDependencyError):
     def __init__(self, reason: str) -> None:
         ImportError.__init__(
             self,
-            f"lirpa_margins needs auto_LiRPA, which {reason}: install the version of its repository, "
-            "github.com/Verified-Intelligence/auto_LiRPA; 0.3 of the package index is for torch "
-            "before 1.13",
+            f"lirpa_margins needs auto_LiRPA, which {reason}: install the version of its "
+            "repository, github.com/Verified-Intelligence/auto_LiRPA; 0.3 of the package index is "
+            "for torch before 1.13",
         )

@@ -49,7 +49,11 @@ def make_importable() -> None:
         members = BoundedModule._named_members
 
         def _named_members(
-            self: Any, get: Any, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
+            self: Any,
+            get: Any,
+            prefix: str = "",
+            recurse: bool = True,
+            remove_duplicate: bool = True,
         ) -> Any:
             return members(self, get, prefix, recurse)
 
