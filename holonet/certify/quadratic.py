@@ -39,7 +39,7 @@ def forms(weights: Float64[Tensor, "forms units"], columns: Float64[Tensor, "n u
     found = weights.new_empty(len(weights), len(columns), len(columns))
     for form, row in zip(found, weights, strict=True):
         form.copy_((columns * row) @ columns.T).triu_()
-        form += form.triu(1).T
+        form.add_(form.triu(1).T)
     return found
 
 
