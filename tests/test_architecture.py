@@ -178,6 +178,16 @@ def test_what_scripts_of_the_tests_import_is_there(
         runpy.run_path(str(script), run_name=script.stem)
 
 
+def test_no_file_of_fixtures_imports_holonet_or_torch_at_the_top() -> None:
+    """pytest imports those of folders that are named before annotations are enforced."""
+    for path in sorted(ROOT.glob("tests/**/conftest.py")):
+        for node in ast.parse(path.read_text()).body:
+            if isinstance(node, ast.Import | ast.ImportFrom):
+                names = {name.name for name in node.names} | {getattr(node, "module", None) or ""}
+                found = {name.split(".")[0] for name in names} & {"holonet", "torch"}
+                assert not found, f"{path.relative_to(ROOT)}: import {found} inside of the fixture"
+
+
 def test_root_imports_no_optional_package() -> None:
     import subprocess
 

@@ -3,9 +3,6 @@
 import itertools
 
 import pytest
-import torch
-
-from holonet.papers.barati2022.conditions import CONDITIONS, PROBLEMS
 
 
 def _planar(condition, problem, seed, **values):
@@ -28,6 +25,8 @@ def _planar(condition, problem, seed, **values):
 
 def _plane(seeds=3, problems=("disc-2", "ring"), **by_arm):
     """All cells of the plane; values by condition, as numbers or functions of the seed."""
+    from holonet.papers.barati2022.conditions import CONDITIONS, PROBLEMS
+
     found = {}
     for condition, seed in itertools.product(CONDITIONS, range(seeds)):
         for problem in set(CONDITIONS[condition].problems) & set(problems):
@@ -61,6 +60,8 @@ def _energies(robust, clean=lambda family, weight: 0.95, seeds=4, weights=(0.0, 
 
 def _transfers(rate, count=14, seed=0):
     """The transfer cell; `rate` is made from (distance, defect of both, same half)."""
+    import torch
+
     generator = torch.Generator().manual_seed(seed)
     places = torch.randn(count, 2, generator=generator, dtype=torch.float64)
     distance = torch.cdist(places, places)

@@ -2,10 +2,6 @@
 
 import pytest
 
-from holonet.papers.dube2018.critical_points import INPUT_FAMILIES, WEIGHT_FAMILIES
-from holonet.papers.dube2018.matrices import ORDERS
-from holonet.papers.dube2018.perturbations import NETWORKS
-
 N = [16, 64, 256, 1024]
 
 
@@ -27,6 +23,10 @@ def _made_up(
     gap=1e-14,
     seeds=5,
 ):
+    from holonet.papers.dube2018.critical_points import INPUT_FAMILIES, WEIGHT_FAMILIES
+    from holonet.papers.dube2018.matrices import ORDERS
+    from holonet.papers.dube2018.perturbations import NETWORKS
+
     cells = []
     for seed in range(seeds):
         conditions = ("real hyperplane", "complex hyperplane, C^n", *NETWORKS)
