@@ -126,7 +126,8 @@ def certify_run(
     the cheaper methods for all. Certified radii are found by bisection and without splits.
 
     Each example has a line in certificates/<norm>-<eps>.jsonl in the run folder, the numbers are in
-    certification.json, and a picture is beside it; an interrupted call resumes there.
+    certification.json, and a picture is beside it; an interrupted call resumes there. With more
+    --nodes those examples alone are tried again that are open.
 
     With --check certificates and network are files in certificates/files, and those that the check
     does not confirm are an alarm too. It is for real networks of squares on l_inf balls, needs
