@@ -121,7 +121,7 @@ def without_splits(methods: Sequence[Method]) -> Sequence[Method]:
 
 
 def _stands(record: Mapping[str, Any] | None, nodes: int) -> bool:
-    """Whether it says what so many pieces would: a proof by fewer, or an example open to more."""
+    """Whether this number of pieces would say the same: a proof by fewer, or open with more."""
     if record is None:
         return False
     looked_at = record.get("nodes", 0)
