@@ -5,7 +5,14 @@ import sys
 
 from holonet.errors import MissingDependencyError
 
-__all__ = ["is_installed", "require"]
+__all__ = ["NoExtraError", "is_installed", "require"]
+
+
+class NoExtraError(MissingDependencyError):
+    """A package that no extra of holonet installs: the message says how to get it."""
+
+    def __init__(self, message: str) -> None:
+        ImportError.__init__(self, message)
 
 
 def is_installed(package: str) -> bool:

@@ -54,12 +54,15 @@ def certify_recorded(
         broken: examples that an attack broke; no pieces of boxes are looked at for them.
         on_examples: called with how many examples are done.
     """
-    cheap = without_splits(methods)
+    ladders = [
+        (part, max((m.nodes for m in part if isinstance(m, Splits)), default=0))
+        for part in (methods, without_splits(methods))
+    ]
     records = Records(path, _settings(model, threat, methods, semantics))
     keys = [{**key, "broken": bool(fell)} for key, fell in zip(_keys(x, y), broken, strict=True)]
     for chunk in torch.arange(len(y)).split(_CHUNK):
-        for examples, ladder in ((chunk[~broken[chunk]], methods), (chunk[broken[chunk]], cheap)):
-            nodes = max((m.nodes for m in ladder if isinstance(m, Splits)), default=0)
+        parts = (chunk[~broken[chunk]], chunk[broken[chunk]])
+        for examples, (ladder, nodes) in zip(parts, ladders, strict=True):
             found = (records.find(keys[i]) for i in examples.tolist())
             index = examples[torch.tensor([not _stands(record, nodes) for record in found]).bool()]
             if not len(index):

@@ -13,14 +13,13 @@ from torch import nn
 
 from holonet._arguments import checked
 from holonet._named_object import first_sentence
-from holonet._optional import is_installed
+from holonet._optional import NoExtraError, is_installed
 from holonet._types import GivenLabels, GivenPoints, Logits
 from holonet.attacks import ThreatModel
 from holonet.attacks.objectives import logits_of, require_examples
 from holonet.errors import (
     ConfigError,
     InputTypeError,
-    MissingDependencyError,
     UnknownNameError,
 )
 from holonet.interop.real import to_real
@@ -111,7 +110,7 @@ def _single(x: Any) -> Any:
 def _library() -> Any:
     """The package, imported without a change to how this process logs."""
     if not is_installed("auto_LiRPA"):
-        raise _MissingLirpaError("is not installed")
+        raise _missing("is not installed")
     root = logging.getLogger()
     handlers = root.handlers[:]
     try:
@@ -119,7 +118,7 @@ def _library() -> Any:
             warnings.simplefilter("ignore")
             import auto_LiRPA  # pyright: ignore[reportMissingImports]
     except Exception as error:  # of any kind: an old version meets a torch that it does not know
-        raise _MissingLirpaError(f"does not import here ({first_sentence(error)})") from error
+        raise _missing(f"does not import here ({first_sentence(error)})") from error
     finally:
         root.handlers[:] = handlers
     return auto_LiRPA
@@ -155,13 +154,9 @@ def _named_refusals(method: str) -> Iterator[None]:
         logger.removeFilter(note)
 
 
-class _MissingLirpaError(MissingDependencyError):
-    """No extra of holonet installs it: what the package index has is for an old torch."""
-
-    def __init__(self, reason: str) -> None:
-        ImportError.__init__(
-            self,
-            f"lirpa_margins needs auto_LiRPA, which {reason}: install the version of its "
-            "repository, github.com/Verified-Intelligence/auto_LiRPA; 0.3 of the package index is "
-            "for torch before 1.13",
-        )
+def _missing(reason: str) -> NoExtraError:
+    return NoExtraError(
+        f"lirpa_margins needs auto_LiRPA, which {reason}: install the version of its repository, "
+        "github.com/Verified-Intelligence/auto_LiRPA; 0.3 of the package index is for torch before "
+        "1.13"
+    )

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from holonet._arguments import checked
-from holonet._optional import is_installed
+from holonet._optional import NoExtraError, is_installed
 from holonet._types import IntTensor, Labels, Points
 from holonet.attacks import Alarm, AlarmKind, Attack, AttackResult, ThreatModel
 from holonet.attacks.alarms import warn_about
@@ -22,7 +22,6 @@ from holonet.attacks.search import WorstPoints, where_examples
 from holonet.errors import (
     ConfigError,
     InputTypeError,
-    MissingDependencyError,
     ShapeError,
     UnknownNameError,
 )
@@ -252,7 +251,7 @@ def require_toolkit(module: str, name: str) -> None:
         MissingDependencyError: the toolkit is not installed.
     """
     if not is_installed(module):
-        raise _MissingToolkitError(module, name, "it is not installed")
+        raise _missing(module, name, "it is not installed")
 
 
 @contextmanager
@@ -261,7 +260,7 @@ def _needed(module: str, name: str) -> Iterator[None]:
     try:
         yield
     except ImportError as error:
-        raise _MissingToolkitError(module, name, error) from None
+        raise _missing(module, name, error) from None
 
 
 def _kind_named(module: Any, name: str) -> Any:
@@ -272,12 +271,9 @@ def _kind_named(module: Any, name: str) -> Any:
     return getattr(module, name)
 
 
-class _MissingToolkitError(MissingDependencyError):
-    """A toolkit that no extra of holonet installs."""
-
-    def __init__(self, module: str, name: str, error: ImportError | str) -> None:
-        package = "adversarial-robustness-toolbox" if module == "art" else module
-        ImportError.__init__(self, f"{name} needs {package}, and {error}: pip install {package}")
+def _missing(module: str, name: str, error: ImportError | str) -> NoExtraError:
+    package = "adversarial-robustness-toolbox" if module == "art" else module
+    return NoExtraError(f"{name} needs {package}, and {error}: pip install {package}")
 
 
 class _Called(nn.Module):
