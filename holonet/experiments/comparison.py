@@ -1,11 +1,9 @@
 """Train several networks under several rules and seeds, and attack each."""
 
-import itertools
 import logging
 import math
 import shutil
-import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -32,6 +30,7 @@ from holonet.training import (
     accuracy,
     fit,
     load_weights,
+    step_times,
 )
 from holonet.training.run_folder import CONFIG, WEIGHTS, require_fitting
 
@@ -50,12 +49,19 @@ class Contender:
     model: ModelConfig
     rule: RuleConfig
 
+    def untrained(self, data: Dataset, seed: int) -> nn.Module:
+        """The network for these data, with the first weights of a seed."""
+        return self.model.build(
+            data.x_train.shape[1:], data.num_classes, seed=seed, examples=data.x_train
+        )
+
 
 @dataclass(frozen=True)
 class Outcome:
     """The result of one contender with one seed.
 
-    `step_ms` is the median over stretches of training, in wall time.
+    `step_ms` is the time of a training step, measured in turn with those of the other contenders
+    (`training.step_times`).
     """
 
     label: str
@@ -113,7 +119,8 @@ def compare(
     runs are read back and an interrupted one resumes from its last checkpoint, or after the last
     batch that an ensemble of attacks finished; a network of another
     configuration is trained anew, one under another protocol only attacked anew. A result that is
-    damaged, or of other weights than those beside it, is computed again, with a warning.
+    damaged, or of other weights than those beside it, is computed again, with a warning. Before all
+    runs steps.json gets the time of a training step of each contender, in turn.
 
     Args:
         contenders: networks and rules.
@@ -146,18 +153,21 @@ def compare(
             f"{' or '.join(norms)} (--norm)"
         )
     with folder_lock(folder, RunExistsError):
+        seeded = [train.model_copy(update={"seed": seed}) for seed in seeds]
+        times = _step_times(contenders, data, seeded[0], folder / "steps.json") if seeded else []
         return [
             _run(
                 contender,
                 data,
                 source,
-                train.model_copy(update={"seed": seed}),
+                config,
                 protocol,
-                folder / f"{slug}-seed{seed}",
+                folder / f"{slug}-seed{config.seed}",
+                step_ms,
                 progress,
             )
-            for seed in seeds
-            for contender, slug in zip(contenders, slugs, strict=True)
+            for config in seeded
+            for contender, slug, step_ms in zip(contenders, slugs, times, strict=True)
         ]
 
 
@@ -189,10 +199,38 @@ def accuracy_difference(
     return paired_difference([first[s] for s in seeds], [second[s] for s in seeds])
 
 
-def relative_cost(outcomes: Sequence[Outcome], label: str, baseline: str) -> list[float]:
-    """Time of a training step over that of another contender's, for each seed that both have."""
-    of = {o.seed: o.step_ms for o in outcomes if o.label == baseline}
-    return [o.step_ms / of[o.seed] for o in outcomes if o.label == label and o.seed in of]
+def relative_cost(outcomes: Sequence[Outcome], label: str, baseline: str) -> float | None:
+    """Time of a training step over that of another contender; None where that one is not there."""
+    times = {o.label: o.step_ms for o in outcomes}
+    return times[label] / times[baseline] if baseline in times else None
+
+
+def _step_times(
+    contenders: Sequence[Contender], data: Dataset, train: TrainConfig, path: Path
+) -> list[float]:
+    """Milliseconds of a training step of each, kept in a file."""
+    identity = {
+        "contenders": [
+            RunConfig(model=c.model, rule=c.rule).model_dump(mode="json", include={"model", "rule"})
+            for c in contenders
+        ],
+        "train": train.model_dump(mode="json", exclude={"seed"}),
+        "data": data.fingerprint(),
+    }
+
+    def read(path: Path) -> list[float]:
+        times = [float(ms) for ms in read_kept(path, identity)["step_ms"]]
+        if len(times) != len(contenders) or not all(0 < ms < math.inf for ms in times):
+            raise CheckpointError(f"{path} has no time for each contender")
+        return times
+
+    times = recall(path, read)
+    if times is None:
+        models = [c.untrained(data, train.seed) for c in contenders]
+        rules = [c.rule.build() for c in contenders]
+        seconds = step_times(zip(models, rules, strict=True), data, train)
+        times = keep(path, identity, step_ms=[1000 * s for s in seconds])["step_ms"]
+    return times
 
 
 def _run(
@@ -202,6 +240,7 @@ def _run(
     train: TrainConfig,
     protocol: Protocol,
     run: Path,
+    step_ms: float,
     progress: bool,
 ) -> Outcome:
     parts = {"model": contender.model, "rule": contender.rule, "train": train}
@@ -212,20 +251,15 @@ def _run(
     }
     identity = {**trained, "protocol": asdict(protocol)}
 
-    def untrained() -> nn.Module:
-        return contender.model.build(
-            data.x_train.shape[1:], data.num_classes, seed=train.seed, examples=data.x_train
-        )
-
     def read(path: Path) -> Outcome:
         saved = read_kept(path, identity)
-        model = untrained()
+        model = contender.untrained(data, train.seed)
         load_weights(run / WEIGHTS, model)
         if saved["weights"] != _weights_digest(model):
             for file in (run / WEIGHTS, digest_path(run / WEIGHTS)):
                 file.unlink(missing_ok=True)  # training resumes from its checkpoints
             raise CheckpointError(f"{path} is the result of other weights than those beside it")
-        return _outcome(contender.label, protocol, train.seed, model, saved, run)
+        return _outcome(contender.label, protocol, train.seed, step_ms, model, saved, run)
 
     outcome = recall(run / "result.json", read)
     if outcome is not None:
@@ -239,7 +273,7 @@ def _run(
         Console(stderr=True).print(f"[bold]{contender.label}[/bold], seed {train.seed}")
 
     def train_it(resume: bool) -> tuple[nn.Module, list[dict[str, Any]]]:
-        model, rule = untrained(), contender.rule.build()
+        model, rule = contender.untrained(data, train.seed), contender.rule.build()
         own = {"run_dir": run, "run": config, "resume": resume, "progress": progress}
         return model, fit(model, data, rule, **own)
 
@@ -263,7 +297,7 @@ def _run(
         records=records,
     )
     shutil.rmtree(attacked, ignore_errors=True)
-    return _outcome(contender.label, protocol, train.seed, model, saved, run)
+    return _outcome(contender.label, protocol, train.seed, step_ms, model, saved, run)
 
 
 def _weights_digest(model: nn.Module) -> str:
@@ -272,7 +306,13 @@ def _weights_digest(model: nn.Module) -> str:
 
 
 def _outcome(
-    label: str, protocol: Protocol, seed: int, model: nn.Module, saved: dict[str, Any], run: Path
+    label: str,
+    protocol: Protocol,
+    seed: int,
+    step_ms: float,
+    model: nn.Module,
+    saved: dict[str, Any],
+    run: Path,
 ) -> Outcome:
     """What a result.json holds.
 
@@ -287,25 +327,15 @@ def _outcome(
         parameters=real_parameter_count(model),
         clean=float(saved["clean"]),
         curve=curve,
-        step_ms=_step_ms(saved["records"]),
+        step_ms=step_ms,
         train_seconds=float(last["seconds"]),
         records=tuple(saved["records"]),
         folder=run,
     )
-    numbers = (outcome.clean, outcome.step_ms, outcome.train_seconds)
+    numbers = (outcome.clean, outcome.train_seconds)
     if [p.eps for p in curve] != [*protocol.eps] or not all(map(math.isfinite, numbers)):
         raise CheckpointError(f"{run / 'result.json'} has no finite result for each radius")
     return outcome
-
-
-def _step_ms(records: Sequence[Mapping[str, Any]]) -> float:
-    """The median, over the stretches between records: other work on the machine is in few."""
-    marks = [(0, 0.0), *((r["step"], r["seconds"]) for r in records)]
-    return 1000 * statistics.median(
-        (end - start) / (step - before)
-        for (before, start), (step, end) in itertools.pairwise(marks)
-        if step > before
-    )
 
 
 def _slug(label: str) -> str:

@@ -167,8 +167,6 @@ def _certified(label: str, model: nn.Module, data: Dataset, protocol: Protocol) 
 
 def _trained(outcome: Outcome, data: Dataset, train: TrainConfig) -> nn.Module:
     contender = next(c for c in DEMO if c.label == outcome.label)
-    model = contender.model.build(
-        data.x_train.shape[1:], data.num_classes, seed=train.seed, examples=data.x_train
-    )
+    model = contender.untrained(data, train.seed)
     load_weights(outcome.folder / WEIGHTS, model)
     return model.eval()

@@ -53,7 +53,8 @@ def accuracy_table(
         ]
         if baseline:
             network = label.rsplit(", ", 1)[0]
-            cells.append(_spread(relative_cost(outcomes, label, f"{network}, {baseline}")))
+            cost = relative_cost(outcomes, label, f"{network}, {baseline}")
+            cells.append("" if cost is None else f"{cost:.2f}")
         rows.append(cells)
     return Table(
         headers=[

@@ -35,6 +35,7 @@ from holonet.training.rules import (
 )
 from holonet.training.run_folder import build_model, load, load_data, load_run, open_run
 from holonet.training.selection import Trial, WeightChoice, choose_weight
+from holonet.training.timing import step_times
 
 __all__ = [
     "AnalyticRule",
@@ -74,4 +75,5 @@ __all__ = [
     "read_journal",
     "save_weights",
     "shaham",
+    "step_times",
 ]

@@ -1,10 +1,9 @@
 """The one optimization loop: resumable to the bit, the same on one process and on several."""
 
 import logging
-import math
 import time
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -23,12 +22,10 @@ from holonet.errors import (
     ConfigError,
     DomainError,
     InputTypeError,
-    NumericalError,
     RunExistsError,
     ShapeError,
 )
 from holonet.nn.modes import evaluating
-from holonet.training.augmentation import augmented
 from holonet.training.chance import LOOKED_AT, chance_warning
 from holonet.training.config import RunConfig, TrainConfig
 from holonet.training.journal import Journal
@@ -37,10 +34,8 @@ from holonet.training.parallel import (
     broadcast,
     from_first,
     launch,
-    real_view,
     require_equal,
     sum_terms,
-    summed_gradients,
 )
 from holonet.training.randomness import drawing, mix_seed
 from holonet.training.rules import Rule
@@ -51,8 +46,9 @@ from holonet.training.run_folder import (
     forget_run,
     require_inside,
 )
-from holonet.training.sources import VALIDATING, Batch, GivenData, Source, source_of
+from holonet.training.sources import VALIDATING, GivenData, Source, source_of
 from holonet.training.state import RunState
+from holonet.training.step import take_step
 from holonet.training.tensorboard import require_tensorboard, shown_in_tensorboard
 
 __all__ = ["accuracy", "fit"]
@@ -194,7 +190,7 @@ def fit(
             for batch in state.batches():
                 began = time.perf_counter()
                 now = rule.at(state.progress)
-                terms = _step(processes, now, state, batch)
+                terms = take_step(processes, now, state, batch)
                 state.finish_step(terms, time.perf_counter() - began)
                 if state.epoch_ended:
                     judged = _mean(processes, _validation(rule, state))
@@ -313,57 +309,6 @@ def accuracy(model: nn.Module, x: GivenPoints, y: GivenLabels, batch_size: int =
             hit = (logits.argmax(1) == b.to(device)) & ~logits.isnan().any(1)
             right += int(hit.sum())
     return right / len(y)
-
-
-def _step(processes: Processes, rule: Rule, state: RunState, batch: Batch) -> dict[str, float]:
-    """One optimizer step on this process's part of the batch; the terms over all of it.
-
-    Raises:
-        NumericalError: a term or the gradient is not finite; the weights are left as they were.
-    """
-    whole = len(batch[1])
-    sizes = [len(part) for part in torch.arange(whole).tensor_split(processes.world_size)]
-    first, mine = sum(sizes[: processes.rank]), sizes[processes.rank]
-    probes = Probes(mix_seed(state.config.seed, 2, state.step), first=first, total=whole)
-    state.optimizer.zero_grad()
-    x, y = (t[first : first + mine].to(processes.device) for t in batch)
-    share = mine / whole
-    seed = mix_seed(state.config.seed, 3 + processes.rank, state.step)
-    with drawing(seed, processes.device), torch.enable_grad():
-        x = augmented(x, state.config.augment)
-        with _precision(state.config, processes.device):
-            terms = rule.terms(state.model, x, y, probes) if mine else {}
-        with summed_gradients(processes, state.model):
-            if terms:
-                (torch.stack(list(terms.values())).sum() * share).backward()
-    parameters = list(state.model.parameters())
-    for parameter in parameters:
-        if parameter.grad is not None:
-            parameter.grad = parameter.grad.resolve_conj()  # torch may leave it lazily conjugated
-    values = sum_terms(processes, {k: float(v.detach()) * share for k, v in terms.items()})
-    # as real numbers: torch's norms of complex tensors take four times as long
-    total = nn.utils.get_total_norm([real_view(p.grad) for p in parameters if p.grad is not None])
-    nn.utils.clip_grads_with_norm_(parameters, state.config.clip, total)
-    norm = float(total)
-    if not all(map(math.isfinite, (*values.values(), norm))):
-        raise NumericalError(
-            f"at step {state.step + 1} the loss is {sum(values.values()):g} "
-            f"({', '.join(f'{k} {v:.3g}' for k, v in values.items())}) and its gradient's norm "
-            f"{norm:g}: lower train.lr or model.gain, or keep train.clip on; the last checkpoint "
-            "is whole"
-        )
-    state.optimizer.step()
-    return values
-
-
-def _precision(config: TrainConfig, device: torch.device) -> AbstractContextManager[Any]:
-    """The context in which a rule is evaluated.
-
-    Without torch's cache of cast weights, which passes with and without gradients would share.
-    """
-    if config.precision == "full":
-        return nullcontext()
-    return torch.autocast(device.type, dtype=torch.bfloat16, cache_enabled=False)
 
 
 def _test_accuracy(state: RunState) -> float:

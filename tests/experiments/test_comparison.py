@@ -2,6 +2,7 @@
 
 import json
 import logging
+import math
 import os
 import shutil
 from collections.abc import Callable
@@ -55,14 +56,28 @@ def test_every_contender_with_every_seed(tmp_path: Path) -> None:
         assert outcome.step_ms > 0
 
 
-def test_a_crowded_stretch_does_not_change_the_time_of_a_step(tmp_path: Path) -> None:
-    (outcome,) = compare(CONTENDERS[:1], DATA, TRAIN, PROTOCOL, folder=tmp_path)
-    saved = outcome.folder / "result.json"
-    seconds = {4: 1.0, 8: 101.0, 12: 102.0}
-    records = [{"step": step, "seconds": total} for step, total in seconds.items()]
-    write_with_digest(saved, json.dumps(json.loads(saved.read_text()) | {"records": records}))
-    (read,) = compare(CONTENDERS[:1], DATA, TRAIN, PROTOCOL, folder=tmp_path)
-    assert read.step_ms == 250
+def test_times_of_a_step_are_kept_until_a_contender_or_the_training_changes(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    def times(contenders: list[Contender], seed: int = 0, epochs: int = 2) -> list[float]:
+        train = TRAIN.model_copy(update={"epochs": epochs})
+        outcomes = compare(contenders, DATA, train, PROTOCOL, folder=tmp_path, seeds=(seed,))
+        return [outcome.step_ms for outcome in outcomes]
+
+    first = times(CONTENDERS)
+    assert len({*first}) == len(CONTENDERS)
+    assert times(CONTENDERS, seed=1) == first
+    kept = tmp_path / "steps.json"
+    identity = json.loads(kept.read_text())["identity"]
+    for wrong in ([1.0], [1.0, 0.0], [1.0, math.nan], "none"):
+        write_with_digest(kept, json.dumps({"identity": identity, "step_ms": wrong}))
+        assert all(0 < ms < math.inf for ms in times(CONTENDERS))
+        assert "it is done again" in caplog.text
+        caplog.clear()
+    write_with_digest(kept, json.dumps({"identity": identity, "step_ms": [3.0, 4.0]}))
+    assert times(CONTENDERS) == [3.0, 4.0]
+    assert times(CONTENDERS, epochs=1) != [3.0, 4.0]
+    assert times(CONTENDERS[:1]) != [3.0]
 
 
 def test_finished_runs_are_read_back(tmp_path: Path) -> None:
@@ -238,10 +253,10 @@ def test_relative_cost_by_hand(tmp_path: Path) -> None:
     def outcome(label: str, seed: int, step_ms: float) -> Outcome:
         return Outcome(label, seed, 1, 1.0, (), step_ms, 1.0, (), tmp_path)
 
-    outcomes = [outcome("a", 0, 6.0), outcome("b", 0, 2.0), outcome("a", 1, 3.0)]
-    assert relative_cost(outcomes, "a", "b") == [3.0]
-    assert relative_cost(outcomes, "a", "a") == [1.0, 1.0]
-    assert relative_cost(outcomes, "a", "c") == []
+    outcomes = [outcome("a", 0, 6.0), outcome("b", 0, 2.0), outcome("a", 1, 6.0)]
+    assert relative_cost(outcomes, "a", "b") == 3.0
+    assert relative_cost(outcomes, "a", "a") == 1.0
+    assert relative_cost(outcomes, "a", "c") is None
 
 
 def test_accuracy_difference_is_paired_over_seeds_by_hand(tmp_path: Path) -> None:
