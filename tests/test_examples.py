@@ -7,6 +7,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import pytest
 from typer.testing import CliRunner
 
 from holonet.cli.main import app
@@ -66,10 +67,11 @@ def test_own_data(tmp_path: Path, monkeypatch: Any) -> None:
         sys.modules.pop("own_data", None)
 
 
+@pytest.mark.usefixtures("forked_processes")
 def test_own_study(tmp_path: Path) -> None:
-    """From the command line, in processes, as a user runs it."""
+    """From the command line, in processes."""
     study = f"{EXAMPLES / 'own_study.py'}:WiderIsMoreRobust"
-    options = ["--quick", "--seeds", "2", "--epochs", "2", "--processes", "2", "--json"]
+    options = ["--quick", "--seeds", "2", "--epochs", "1", "--processes", "2", "--json"]
     path = list(sys.path)
     try:
         done = CliRunner().invoke(app, ["reproduce", study, *options, "--out", str(tmp_path)])

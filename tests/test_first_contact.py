@@ -189,6 +189,7 @@ def trained() -> tuple[tnn.Module, Tensor, Tensor]:
     return model.eval(), x[:6], y[:6]
 
 
+@pytest.mark.usefixtures("forked_processes")
 def test_a_model_is_evaluated_with_autoattack(
     trained: tuple[tnn.Module, Tensor, Tensor],
 ) -> None:

@@ -1,6 +1,5 @@
 """Plain words, and paths that exist, in the package, the documents and the names of tests."""
 
-import ast
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -40,10 +39,12 @@ def test_words_are_plain() -> None:
 
 def test_names_of_tests_are_plain() -> None:
     faults = [
-        f"{path.relative_to(ROOT)}: {node.name}"
+        f"{path.relative_to(ROOT)}: {name}"
         for path in TESTS
-        for node in ast.walk(ast.parse(path.read_text()))
-        if isinstance(node, ast.FunctionDef | ast.ClassDef) and riddles(node.name.replace("_", " "))
+        for name in re.findall(
+            r"^\s*(?:async )?(?:def|class) (\w+)", path.read_text(), re.MULTILINE
+        )
+        if riddles(name.replace("_", " "))
     ]
     assert not faults, "\n".join(faults)
 

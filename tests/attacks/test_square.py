@@ -57,7 +57,7 @@ def test_the_result_is_in_the_set_and_as_said(shape, norm, eps, box, queries, n,
     assert torch.equal(found.x_adv[clean <= 0], x[clean <= 0])
 
 
-@settings(max_examples=8)
+@settings(max_examples=4)
 @given(eps=st.floats(1e-3, 0.5), box=st.sampled_from([None, (0.0, 1.0)]), seed=seeds)
 def test_linear_models_in_linf_meet_their_closed_form(eps, box, seed):
     torch.manual_seed(seed)
@@ -78,8 +78,8 @@ def test_linear_models_in_linf_meet_their_closed_form(eps, box, seed):
 
 def test_the_other_balls_come_near_the_closed_form() -> None:
     torch.manual_seed(0)
-    x = torch.rand(12, 1, 8, 8).double()
-    weight = torch.randn(64).double()
+    x = torch.rand(12, 1, 6, 6).double()
+    weight = torch.randn(36).double()
     y = torch.zeros(12, dtype=torch.int64)
 
     def model(x: Tensor) -> Tensor:
@@ -89,13 +89,13 @@ def test_the_other_balls_come_near_the_closed_form() -> None:
     clean = margin_of(model(x), y)
     for norm, share in (("L2", 0.7), ("L1", 0.5)):
         threat = ThreatModel(norm, 1.0, None)
-        best = clean - margin_of(model(threat.maximizer(weight.expand(12, 64).view_as(x), x)), y)
-        found = clean - square(model, x, y, threat, queries=800).margin
+        best = clean - margin_of(model(threat.maximizer(weight.expand(12, 36).view_as(x), x)), y)
+        found = clean - square(model, x, y, threat, queries=200).margin
         assert bool((found <= best + 1e-9).all())
         assert float((found / best).mean()) > share
 
 
-@settings(max_examples=8)
+@settings(max_examples=4)
 @given(norm=st.sampled_from(["polydisc", "complex_ball"]), seed=seeds)
 def test_complex_examples(norm, seed):
     torch.manual_seed(seed)

@@ -1,5 +1,7 @@
 """The Laplacian, the Levi form and the complex Hessian against closed forms and reverse mode."""
 
+import itertools
+
 import complextorch
 import pytest
 import torch
@@ -188,10 +190,21 @@ def test_a_chunk_bounds_the_batch():
     assert sizes == [6, 6, 6, 3]
 
 
-@each("batch", [0, 1, 3])
-@each("event", [(), (2,), (2, 1, 3)])
-@each("out", [(), (2,), (2, 2)])
+SHAPES = [*itertools.product([0, 1, 3], [(), (2,), (2, 1, 3)], [(), (2,), (2, 2)])]
+
+
+@each(("batch", "event", "out"), SHAPES[::4])
 def test_examples_and_values_of_any_shape(batch, event, out):
+    have_their_shapes(batch, event, out)
+
+
+@pytest.mark.slow
+@each(("batch", "event", "out"), SHAPES)
+def test_examples_and_values_of_every_shape(batch, event, out):
+    have_their_shapes(batch, event, out)
+
+
+def have_their_shapes(batch, event, out):
     z = randn(0, batch, *event)
     n = z[:1].numel() if batch else torch.Size(event).numel()
 

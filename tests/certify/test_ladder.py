@@ -35,34 +35,40 @@ from holonet.threats import ThreatModel
 
 METHODS = ("intervals", "tangents")
 RADII = (0.0, 1e-12, 1e-6, 1e-3, 0.05, 0.3, 10.0)
+FEW = ("affine", "complex square", "complex tanh", "complex gelu", "convolution", "relu")
+FEW += ("norm and residual", "polynomial", "real exp", "real square", "real softplus")
+FEW += ("real atan", "threshold", "torch's convolution")
 each_share = pytest.mark.parametrize(
-    "share", [slice(0, None, 2), pytest.param(slice(1, None, 2), marks=pytest.mark.slow)], ids=str
+    "others", [False, pytest.param(True, marks=pytest.mark.slow)], ids=["share", "others"]
 )
-"""Every second radius, and the others."""
+
+
+def some(radii, name, others):
+    """One radius for each of those networks, which one depends on the network, or the others."""
+    k = FEW.index(name) if name in FEW else None
+    return [eps for i, eps in enumerate(radii) if (k is None or (i + k) % len(radii) > 0) is others]
 
 
 @each("name", sorted(networks()))
 @pytest.mark.parametrize("method", METHODS)
 @each_share
-def test_no_sampled_margin_is_below_its_bound_in_double_precision(name, method, share):
+def test_no_sampled_margin_is_below_its_bound_in_double_precision(name, method, others):
     model, shape = networks()[name]
     x, y = torch.rand(5, *shape, dtype=F64), torch.tensor([0, 1, 2, 0, 1])
-    finite = 0
-    for eps in RADII[share]:
+    for eps in some(RADII, name, others):
         threat = linf(eps, None) if eps > 1 else linf(eps)
         worst, proofs = excess(model, x, y, threat, [method], Semantics(F64))
         assert worst <= 0, eps
-        finite += all(math.isfinite(min(p.margins)) for p in proofs)
-    assert finite >= 2
+        assert all(math.isfinite(min(p.margins)) for p in proofs) or eps > 0.01
 
 
 @each("name", sorted(networks()))
 @pytest.mark.parametrize("method", METHODS)
 @each_share
-def test_no_executed_float32_margin_is_below_its_bound(name, method, share):
+def test_no_executed_float32_margin_is_below_its_bound(name, method, others):
     model, shape = networks(single=True)[name]
     x, y = torch.rand(5, *shape), torch.tensor([0, 1, 2, 0, 1])
-    for eps in (1e-6, 1e-3, 0.05, 0.0)[share]:
+    for eps in some((1e-6, 1e-3, 0.05, 0.0), name, others):
         threat = linf(eps)
         signs = torch.randint(3, (100, *x.shape)) - 1
         points = (x + signs * eps).clamp(0, 1)
@@ -315,7 +321,7 @@ def test_attacks_find_no_margin_below_its_bound(name):
     model, shape = networks()[name]
     x, y = torch.rand(8, *shape, dtype=F64), torch.arange(8) % 3
     for eps in (0.01, 0.1):
-        points = pgd(model, x, y, linf(eps), steps=20, restarts=2).x_adv[None]
+        points = pgd(model, x, y, linf(eps), steps=10).x_adv[None]
         for method in METHODS:
             worst, _ = excess(model, x, y, linf(eps), [method], Semantics(F64), points=points)
             assert worst <= 0
@@ -326,10 +332,11 @@ ROUND += ("torch's convolution",)
 
 
 @each("name", ROUND)
-def test_no_margin_on_an_l2_sphere_is_below_its_bound_in_double_precision(name):
+@each_share
+def test_no_margin_on_an_l2_sphere_is_below_its_bound_in_double_precision(name, others):
     model, shape = networks()[name]
     x, y = torch.rand(5, *shape, dtype=F64), torch.tensor([0, 1, 2, 0, 1])
-    for eps in (1e-12, 1e-3, 0.3, 10.0):
+    for eps in some((1e-12, 1e-3, 0.3, 10.0), name, others):
         threat = l2(eps, None) if eps > 1 else l2(eps)
         points = on_sphere(x, threat, 40)
         for method in METHODS:

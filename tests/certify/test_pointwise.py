@@ -40,7 +40,7 @@ def box(parts, wide):
     return Enclosure(center, radius)
 
 
-def samples(x, count=40):
+def samples(x, count=10):
     share = torch.rand(count, *x.center.shape, dtype=F64)
     share[::2] = share[::2].round()
     return torch.minimum(torch.maximum(x.low + share * (x.high - x.low), x.low), x.high)

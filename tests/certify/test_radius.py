@@ -41,7 +41,7 @@ def test_the_class_is_proved_at_the_radius_and_not_far_above(name, norm):
 
 
 @given(seed=st.integers(0, 2**32), limit=st.floats(1e-6, 1e3), tolerance=st.floats(1e-4, 0.5))
-@settings(max_examples=20)
+@settings(max_examples=6)
 def test_radii_of_affine_networks_are_margins_over_dual_norms(seed, limit, tolerance):
     torch.manual_seed(seed)
     model = nn.Linear(3, 4, dtype=F64)
@@ -69,7 +69,7 @@ def test_near_the_boundary_the_radius_is_that_of_the_attack(method):
     far = minimum_norm_perturbations(model, x, y, linf(0.5), **quick)
     ratios = []
     for distance in (0.03, 0.003):
-        rows = ((far.distance > 0.03) & far.distance.isfinite()).nonzero()[:3, 0]
+        rows = ((far.distance > 0.03) & far.distance.isfinite()).nonzero()[:2, 0]
         share = distance / far.distance[rows, None]
         near = far.x_adv[rows] + share * (x[rows] - far.x_adv[rows])
         limit = linf(2 * distance)
@@ -77,7 +77,7 @@ def test_near_the_boundary_the_radius_is_that_of_the_attack(method):
         radii = certified_radius(model, near, y[rows], limit, [method], tolerance=0.005)
         assert (radii <= attacked).all()
         ratios.append((radii / attacked).amin().item())
-    assert len(rows) == 3
+    assert len(rows) == 2
     assert ratios[0] < ratios[1]
     assert ratios[1] > 0.93
 

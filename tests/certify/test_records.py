@@ -19,18 +19,21 @@ LADDER = [
 ]
 
 
+COUNT = 8
+
+
 def recorded(path, eps=0.1, ladder=LADDER, semantics=EXACT, broken=None, x=None):
     torch.manual_seed(2)
     model, shape = quartics()["threshold"]
-    points = torch.rand(20, *shape, dtype=F64)
+    points = torch.rand(20, *shape, dtype=F64)[:COUNT]
     y = model(points).argmax(1)
     points = points if x is None else x
-    broken = torch.zeros(20, dtype=torch.bool) if broken is None else broken
+    broken = torch.zeros(COUNT, dtype=torch.bool) if broken is None else broken
     done = []
     found = certify_recorded(
         model, points, y, linf(eps), ladder, semantics, path, broken, done.append
     )
-    assert sum(done) == 20
+    assert sum(done) == COUNT
     return found, (model, points, y)
 
 
@@ -39,11 +42,11 @@ def test_records_are_the_certificates(tmp_path: Path) -> None:
     proofs = certify(model, x, y, linf(0.1), LADDER)
     assert [r["certified"] for r in found] == [p.holds for p in proofs]
     assert [r["margin"] for r in found] == pytest.approx([p.margin for p in proofs], rel=1e-9)
-    assert [r["margins"][r["key"]["label"]] for r in found] == [None] * 20
+    assert [r["margins"][r["key"]["label"]] for r in found] == [None] * COUNT
     assert [r["method"] for r in found] == [p.method for p in proofs]
     assert [r["key"]["example"] for r in found] == [p.example for p in proofs]
-    assert 0 < sum(r["certified"] for r in found) < 20
-    assert len((tmp_path / "r.jsonl").read_text().splitlines()) == 20
+    assert 0 < sum(r["certified"] for r in found) < COUNT
+    assert len((tmp_path / "r.jsonl").read_text().splitlines()) == COUNT
 
 
 def test_what_is_there_is_not_done_again(tmp_path, monkeypatch):
@@ -66,7 +69,7 @@ def test_a_line_that_a_kill_cut_off_is_done_again(tmp_path, caplog):
         second, _ = recorded(path)
     assert "1 lines" in caplog.text
     assert [r["margin"] for r in second] == [r["margin"] for r in first]
-    assert len(path.read_text().splitlines()) == 20
+    assert len(path.read_text().splitlines()) == COUNT
 
 
 @pytest.mark.parametrize("change", ["certified", "margin", "no json", "no record"])
@@ -88,17 +91,17 @@ def test_an_altered_line_is_done_again(change, tmp_path):
 def test_other_settings_weights_or_examples_have_their_own_records(tmp_path):
     path = tmp_path / "r.jsonl"
     first, (_, x, _) = recorded(path)
-    count = 20
+    count = COUNT
     for change in (
         {"eps": 0.05},
         {"ladder": LADDER[:1]},
         {"semantics": Semantics(F64)},
         {"x": x * 0.999},
-        {"broken": torch.ones(20, dtype=torch.bool)},
+        {"broken": torch.ones(COUNT, dtype=torch.bool)},
     ):
         found, _ = recorded(path, **change)
-        assert len(found) == 20
-        count += 20
+        assert len(found) == COUNT
+        count += COUNT
         assert len(path.read_text().splitlines()) == count
     assert recorded(path)[0] == first
 
@@ -111,7 +114,7 @@ def test_broken_examples_are_tried_without_splits(tmp_path, monkeypatch):
         return true(model, x, y, threat, methods, semantics)
 
     monkeypatch.setattr(records, "certify", watched)
-    recorded(tmp_path / "r.jsonl", broken=torch.ones(20, dtype=torch.bool))
+    recorded(tmp_path / "r.jsonl", broken=torch.ones(COUNT, dtype=torch.bool))
     assert ["intervals", "second_order"] in tried
 
 

@@ -33,7 +33,7 @@ def train(folder: Path, *options: str) -> Path:
         "--test-size",
         "30",
         "--epochs",
-        "40",
+        "12",
         "--batch-size",
         "50",
         "--json",
@@ -202,7 +202,8 @@ def test_complex_data_are_attacked_on_a_polydisc_unless_told(tmp_path: Path) -> 
     )  # fmt: skip
     assert trained.stdout.endswith(f"Next: holonet evaluate {run} --eps 0.1\n")
     for command in ("attack", "evaluate"):
-        small = ("--attack", "torus" if command == "attack" else "fgsm", "--examples", "4")
+        attack = ("torus", "--steps", "5") if command == "attack" else ("fgsm", "--no-sanity")
+        small = ("--examples", "4", "--attack", *attack)
         result = invoke(command, run, *small)
         assert result.exit_code == 0, result.output
         assert "polydisc" in result.stdout

@@ -44,7 +44,18 @@ def failure(result: Any) -> HolonetError:
 
 
 def trained(folder: Path, *options: str) -> Path:
-    line = ["--hidden", "16,8", "--epochs", "8", "--rule", "linearized", "--eps", "0.05"]
+    line = [
+        "--hidden",
+        "16,8",
+        "--epochs",
+        "8",
+        "--train-size",
+        "700",
+        "--rule",
+        "linearized",
+        "--eps",
+        "0.05",
+    ]
     result = invoke("train", "--run-dir", str(folder), *line, *options, "--json")
     assert result.exit_code == 0, result.output
     return folder
@@ -83,7 +94,7 @@ def test_the_numbers_are_those_of_certify_and_of_the_records(squares: Path) -> N
 
 
 def test_certified_is_at_most_attacked_at_most_clean(squares: Path) -> None:
-    found = certified(squares, "--steps", "10", "--examples", "60", "--eps", "0.05,0.02")
+    found = certified(squares, "--steps", "10", "--examples", "24", "--eps", "0.05,0.02")
     assert found["methods"] == ["intervals", "second_order", "splits"]
     assert found["semantics"] == "executed float32"
     assert [row["eps"] for row in found["curve"]] == [0.02, 0.05]
@@ -112,14 +123,14 @@ def test_l2_balls_have_records_of_their_own(squares: Path) -> None:
 def test_radii_are_beside_those_of_the_attack_and_kept(
     whole: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    options = [*QUICK, "--examples", "10", "--radius"]
+    options = [*QUICK, "--examples", "4", "--radius"]
     found = certified(whole, *options)["radius"]
     assert found["limit"] == 0.02
     assert 0 < found["certified"]["mean"] < found["attacked"]["mean"] <= 0.02
     assert not found["contradictions"]
     lines = (whole / "certificates" / "Linf-radius.jsonl").read_text().splitlines()
     kept = [json.loads(line)["radius"] for line in lines]
-    assert sum(kept) / 10 == pytest.approx(found["certified"]["mean"])
+    assert sum(kept) / 4 == pytest.approx(found["certified"]["mean"])
 
     def never(model: Any, x: Any, *_: Any, **__: Any) -> Any:
         assert not len(x)
@@ -127,7 +138,7 @@ def test_radii_are_beside_those_of_the_attack_and_kept(
 
     monkeypatch.setattr("holonet.certify.records.certified_radius", never)
     result = invoke("certify", str(whole), *options)
-    assert "Linf radii of 10 examples, up to 0.02" in " ".join(result.stdout.split())
+    assert "Linf radii of 4 examples, up to 0.02" in " ".join(result.stdout.split())
     certified_mean = f"{found['certified']['mean']:.4g}"
     assert certified_mean in result.stdout
 

@@ -10,6 +10,7 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
+import holonet.cli.evaluate as command
 from holonet.attacks import ThreatModel
 from holonet.attacks.worst_case import ATTACKS, worst_case
 from holonet.cli.main import app
@@ -53,7 +54,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "--hidden",
         "8",
         "--epochs",
-        "40",
+        "15",
         "--batch-size",
         "50",
     ]
@@ -77,6 +78,17 @@ def small_picture(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatc
 
 
 @pytest.fixture
+def short_searches(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The sanity list and the distances with few steps, where they only have to be there."""
+    for name, few in (
+        ("gradient_masking_checks", {"steps": 4, "queries": 50}),
+        ("minimum_norm_perturbations", {"steps": 4, "rounds": 3}),
+    ):
+        whole = getattr(command, name)
+        monkeypatch.setattr(command, name, partial(whole, **few))
+
+
+@pytest.fixture
 def pictures() -> None:
     """Asks for pictures as users see them."""
 
@@ -89,14 +101,15 @@ def test_text_json_and_folder_say_that_attacks_search_the_image_box(
     if attack == "autoattack":
         pytest.importorskip("pyautoattack")
     where = "the image box of Threshold"
-    options = ["--attack", attack, "--eps", "0.1", "--examples", "12", "--no-sanity"]
+    eps = "0.9" if attack == "autoattack" else "0.1"  # its first attack leaves nothing to others
+    options = ["--attack", attack, "--eps", eps, "--examples", "12", "--no-sanity"]
     options += ["--steps", "3", "--queries", "20"] if attack == "strong" else []
     found = evaluated(behind_threshold, *options)
     assert found["curve"][0]["correct"] > 0
     for part in ("curve", "reports"):
         assert [entry["searched_in"] for entry in found[part]] == ["", where]
     assert json.loads((behind_threshold / "evaluation.json").read_text()) == found
-    saved = RobustnessReport.load(behind_threshold / "evaluation" / "Linf-0.1.npz")
+    saved = RobustnessReport.load(behind_threshold / "evaluation" / f"Linf-{eps}.npz")
     assert saved.searched_in == where
     text = invoke("evaluate", str(behind_threshold), *options).stdout
     assert f"Attacked in the box [0, 1]. Searched in {where}." in " ".join(text.split())
@@ -145,6 +158,7 @@ def test_the_numbers_are_those_of_the_attack(finished: Path) -> None:
     assert report.threat.contains(report.x_adv, x).all()
 
 
+@pytest.mark.usefixtures("short_searches")
 def test_the_ensemble_and_the_sanity_list_by_default(finished: Path) -> None:
     found = evaluated(
         finished, "--examples", "8", "--steps", "9", "--queries", "50", "--eps", "0.05"
@@ -159,7 +173,7 @@ def test_the_ensemble_and_the_sanity_list_by_default(finished: Path) -> None:
     assert left[-1] == found["curve"][1]["correct"]
 
 
-@pytest.mark.usefixtures("pictures")
+@pytest.mark.usefixtures("pictures", "short_searches")
 def test_text_has_a_table_and_what_failed(finished: Path) -> None:
     options = ["--steps", "2", "--restarts", "1", "--examples", "10", "--attack", "pgd,fgsm"]
     result = invoke("evaluate", str(finished), *options, "--distances")

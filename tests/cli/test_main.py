@@ -179,7 +179,10 @@ WORKS = [
     ["evaluate", "r", "--attack", "fgsm", "--no-sanity"],
     ["attack", "r", "--attack", "fgsm", "--json"],
     ["certify", "r", "--attack", "fgsm", "--json"],
-    ["compare", *SMALL, "--hidden", "4", "--steps", "1", "--restarts", "1", "--out", "c"],
+    [
+        *["compare", *SMALL, "--hidden", "4", "--steps", "1", "--restarts", "1", "--out", "c"],
+        *["--networks", "complex-square,real-relu", "--rules", "linearized"],
+    ],
     ["audit", "--only", "Dropout2d"],
 ]
 MISSES = {
@@ -325,9 +328,7 @@ def test_a_shell_completes_commands_options_and_choices(words: str, expected: st
         "COMP_CWORD": str(len(words.split()) - 1),
     }
     code = "from holonet.cli.main import app; app(prog_name='holonet')"
-    ran = subprocess.run(
-        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False
-    )
+    ran = fresh_python.run("-c", code, env=environment)
     assert ran.stdout.split() == [expected], ran.stderr
 
 
@@ -585,20 +586,27 @@ ARGUMENTS = {
 }
 
 
+@pytest.mark.parametrize("everywhere", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_there_is_no_number_without_a_bound(
-    finished: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
+    everywhere: bool, finished: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
 ) -> None:
-    """A negative count is a slice to Python; NaN passes every comparison."""
+    """A negative count is a slice to Python; NaN passes every comparison.
+
+    Every option of every command is given one of these; all that is bad, the first of its name.
+    """
     monkeypatch.chdir(finished)
     options = numeric_options()
     assert len(options) > 60
-    taken = []
+    taken, known = [], set()
     for command, option, kind in options:
         bad = ["-1", "-9" * 12, "nan", "inf"] if kind == "float" else ["-1", "-5", "1" * 25]
         if option == "--clip":
             bad.remove("inf")  # no limit
         if kind == "int" and not option.endswith(("seed", "residual")):
             bad[2:] = ["0"]  # how many is too many is not for the command to say
+        if option in known and not everywhere:
+            bad = ["nan" if kind == "float" else "-1"]
+        known.add(option)
         for value in bad:
             code = run(monkeypatch, command, *ARGUMENTS.get(command, []), f"{option}={value}")
             err = capsys.readouterr().err
@@ -609,15 +617,21 @@ def test_there_is_no_number_without_a_bound(
 
 
 GENTLE = ["--epochs", "60", "--batch-size", "256", "--lr", "0.003", "--rule", "analytic"]
-HOSTILE = ["a[/b]", "[red]x", "cost$_5^$", "\x1b[31mred", ":smile:", "b\\", os.fsdecode(b"\xff")]
+HOSTILE = ["a[/b]", "[red]x", "cost$_5^$", "\x1b[31mred", ":smile:", os.fsdecode(b"\xff"), "b\\"]
 
 
+@pytest.mark.parametrize(
+    "names",
+    [["".join(HOSTILE)], pytest.param(HOSTILE, marks=pytest.mark.slow)],
+    ids=["in one", "each"],
+)
 def test_names_of_folders_are_no_markup_no_formula_and_no_orders_to_the_terminal(
-    finished: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
+    names: list[str], finished: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
 ) -> None:
     monkeypatch.chdir(finished)
+    shutil.rmtree("good", ignore_errors=True)
     assert not run(monkeypatch, "train", *TINY[:2], *GENTLE, "--run-dir", "good")
-    for name in HOSTILE:
+    for name in names:
         shutil.copytree("good", name)
         shown = printable(name)
         monkeypatch.setenv("COLUMNS", "200")

@@ -28,15 +28,19 @@ def application(**options: Any) -> tuple[typer.Typer, list[dict[str, str]]]:
 def test_every_setting_is_an_option_with_help_and_default() -> None:
     app, calls = application()
     shown = CliRunner().invoke(app, ["--help"], env={"COLUMNS": "200"}).output
+    line: list[str] = []
+    typed: dict[str, str] = {}
     for key, field in FIELDS.items():
         name = NAMES.get(key, key.split(".")[1].replace("_", "-"))
         assert re.search(rf"--{name} ", shown), key
         assert field.description, key
         text = {"rule.bounds": "none", "model.hidden": "3"}.get(key, described(key)[1])
-        assert CliRunner().invoke(app, [f"--{name}", text]).exit_code == 0
-        assert calls.pop() == {key: text}
+        line += [f"--{name}", text]
+        typed[key] = text
         if text != "none" or key.endswith("bounds"):
             configured(RunConfig(), {key: text})
+    assert CliRunner().invoke(app, line).exit_code == 0
+    assert calls == [typed]
     assert len(FIELDS) == 68
 
 

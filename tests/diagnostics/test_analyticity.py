@@ -56,7 +56,7 @@ UNITS = {
 
 
 @each("name", list(UNITS))
-@settings(max_examples=5)  # a network is worth many lines
+@settings(max_examples=2)  # a network is worth many lines
 @given(seed=st.integers(0, 10**6), scale=st.floats(0.5, 3.0))
 def test_one_unit_has_its_singularity_at_that_of_the_activation_over_the_weight(
     name: str, seed: int, scale: float
@@ -80,7 +80,7 @@ def test_one_unit_has_its_singularity_at_that_of_the_activation_over_the_weight(
         assert found.kinds[i] == [kind]
 
 
-@settings(max_examples=5)
+@settings(max_examples=2)
 @given(seed=st.integers(0, 10**6))
 def test_softmax_over_two_logits_has_a_pole_at_half_a_turn_of_their_difference(seed: int) -> None:
     net = nn.Sequential(nn.Linear(3, 2), nn.Softmax(1))
@@ -101,7 +101,7 @@ def test_softmax_over_two_logits_has_a_pole_at_half_a_turn_of_their_difference(s
             assert found.kinds[i] == ["none within reach"]
 
 
-@settings(max_examples=5)
+@settings(max_examples=2)
 @given(seed=st.integers(0, 10**6))
 def test_layer_norm_of_two_numbers_branches_where_the_variance_and_eps_vanish(seed: int) -> None:
     eps = 0.1
@@ -174,11 +174,10 @@ def test_the_strip_is_the_least_imaginary_part_over_the_segment() -> None:
     assert float(wide.distance) == pytest.approx(abs(1 + 0.9j), rel=1e-3)
 
 
-@settings(max_examples=5)
-@given(scale=st.floats(0.2, 5.0))
+@pytest.mark.parametrize("scale", [0.3, pytest.param(4.0, marks=pytest.mark.slow)])
 def test_places_scale_with_the_input_and_not_with_the_output(scale: float) -> None:
     net = nn.Sequential(nn.Linear(3, 4), nn.Tanh(), nn.Linear(4, 2)).double()
-    x = normal(5, 3).double()
+    x = normal(3, 3).double()
     options = {"directions": ["random"]}
     base = analyticity(net, x, reach=8.0, **options)
     louder = analyticity(lambda x: scale * net(x) + 1, x, reach=8.0, **options)
@@ -229,17 +228,17 @@ def test_bad_arguments_are_refused_in_words() -> None:
         analyticity(net, x, torch.tensor([0]))
 
 
-@settings(max_examples=6)
+@settings(max_examples=3)
 @given(seed=st.integers(0, 10**6), depth=st.integers(1, 3))
 def test_gelu_by_erf_is_entire_and_by_tanh_is_not(seed: int, depth: int) -> None:
     """The networks differ in the form of GELU alone."""
-    x = normal(5, 4, seed=seed)
+    x = normal(2, 4, seed=seed)
     for form in ("none", "tanh"):
         layers = [layer for _ in range(depth) for layer in (nn.Linear(4, 4), nn.GELU(form))]
         found = analyticity(nn.Sequential(*layers), x, directions=["random"], reach=8.0, seed=seed)
         assert (found.declared == "entire") == (form == "none")
         if form == "none":
-            assert found.kinds == [["none within reach"]] * 5
+            assert found.kinds == [["none within reach"]] * 2
             assert found.distance.isinf().all()
             assert found.radius.isinf().all()
             assert found.strip_clear.isinf().all()

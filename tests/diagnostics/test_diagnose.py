@@ -14,7 +14,7 @@ from holonet.diagnostics.diagnosis import DiagnosisSection
 from holonet.errors import ConfigError, InputTypeError, UnknownNameError
 
 module = __import__("sys").modules[function.__module__]
-SMALL = {"examples": 3, "attacked": 6}
+SMALL = {"examples": 2, "attacked": 4, "eps": [0.05]}
 
 
 def network(activation: nn.Module | None = None) -> nn.Module:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
@@ -78,6 +78,7 @@ WIDE = ThreatModel("Linf", 0.5, None)
 
 
 @pytest.mark.filterwarnings("ignore::holonet.errors.AttackWarning")  # a flat loss is no fault
+@settings(max_examples=10)
 @given(
     seed=st.integers(0, 50),
     norm=st.sampled_from(["Linf", "L2"]),
@@ -160,6 +161,7 @@ def test_nan_logits_count_as_broken() -> None:
     assert report.broken_by == ("", "clean")
 
 
+@settings(max_examples=6)
 @given(seed=st.integers(0, 20), eps=st.permutations([0.0, 0.05, 0.2, 0.05]))
 def test_the_curve_never_rises_and_keeps_the_order(seed, eps):
     model, x, y = problem(seed)

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
@@ -15,7 +15,7 @@ from holonet.errors import AttackWarning, ConfigError, DataError
 from holonet.nn import Threshold, holomorphic_mlp
 from holonet.statistics import wilson_interval
 
-radii = st.lists(st.sampled_from([0.0, 0.01, 0.05, 0.1, 0.2, 0.4]), max_size=6)
+radii = st.lists(st.sampled_from([0.0, 0.01, 0.05, 0.1, 0.4]), max_size=5)
 
 
 def problem(seed: int = 0, n: int = 30) -> tuple[nn.Module, Tensor, Tensor]:
@@ -27,14 +27,15 @@ def problem(seed: int = 0, n: int = 30) -> tuple[nn.Module, Tensor, Tensor]:
     return model, x, torch.where(wrong, (y + 1) % 3, y)
 
 
+@settings(max_examples=8)
 @given(
     eps=radii,
     seed=st.integers(0, 2**32),
     norm=st.sampled_from(["Linf", "L2"]),
-    batch_size=st.sampled_from([1, 7, 30, 500]),
+    batch_size=st.sampled_from([1, 5, 12, 500]),
 )
 def test_the_curve_never_rises_and_keeps_the_order(eps, seed, norm, batch_size):
-    model, x, y = problem(seed % 100)
+    model, x, y = problem(seed % 100, 12)
     curve = robustness_curve(
         model, x, y, eps, threat=ThreatModel(norm), steps=2, seed=seed, batch_size=batch_size
     )
@@ -43,7 +44,7 @@ def test_the_curve_never_rises_and_keeps_the_order(eps, seed, norm, batch_size):
     assert by_radius == sorted(by_radius, reverse=True)
     clean = int((margin_of(model(x), y) > 0).sum())
     for point in curve:
-        assert point.examples == 30
+        assert point.examples == 12
         assert point.correct <= clean
         assert point.eps > 0 or point.correct == clean
     assert len({(p.eps, p.correct) for p in curve}) == len(set(eps))

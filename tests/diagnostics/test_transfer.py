@@ -1,10 +1,11 @@
 """The transfer matrix against counts by hand, its control and its alarm."""
 
 import json
+from functools import partial
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
@@ -26,6 +27,7 @@ def nets(seed: int) -> tuple[dict[str, nn.Module], Tensor, Tensor]:
     return models, x, first(x).argmax(1)
 
 
+@settings(max_examples=6)
 @given(
     seed=st.integers(0, 50),
     norm=st.sampled_from(["Linf", "L2"]),
@@ -201,7 +203,8 @@ def test_the_matrix_says_where_each_attack_searched() -> None:
     models, x, y = nets(2)
     models["behind"] = nn.Sequential(Threshold(), models["second"])
     y = torch.stack([m(x).argmax(1) for m in models.values()]).mode(0).values
-    found = transfer_matrix(models, x, y, ThreatModel("Linf", 0.05), batch_size=1)
+    threat, attack = ThreatModel("Linf", 0.05), partial(pgd, steps=2)
+    found = transfer_matrix(models, x, y, threat, attack=attack, batch_size=1)
     assert found.searched_in == ("", "", "the image box of Threshold")
     assert found.to_json()["searched_in"] == list(found.searched_in)
 

@@ -29,7 +29,10 @@ def network() -> nn.Module:
 
 @pytest.fixture(autouse=True)
 def _few_queries(monkeypatch: pytest.MonkeyPatch) -> None:
-    members = {"apgd-ce": functools.partial(apgd, steps=5), "apgd-t": apgd_targeted}
+    members = {
+        "apgd-ce": functools.partial(apgd, steps=5),
+        "apgd-t": functools.partial(apgd_targeted, steps=5),
+    }
     monkeypatch.setattr(protocols, "STRONG", members)
 
 

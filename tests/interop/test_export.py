@@ -57,18 +57,20 @@ def test_onnxruntime_reproduces_activations(names: tuple[str, ...], tmp_path: Pa
     assert (error <= 1e-5 * np.maximum(1, wanted.abs().numpy())).all()
 
 
-def test_onnxruntime_reproduces_networks_at_every_batch_size(tmp_path: Path) -> None:
+@pytest.mark.parametrize("coefficients", ["complex", pytest.param("real", marks=pytest.mark.slow)])
+def test_onnxruntime_reproduces_networks_at_every_batch_size(
+    coefficients: str, tmp_path: Path
+) -> None:
     pytest.importorskip("onnxscript")
     path = tmp_path / "network.onnx"
-    for coefficients in ("complex", "real"):
-        network = nn.holomorphic_convnet(
-            (3, 8, 8), (4,), 5, dense=(6,), activation="tanh", coefficients=coefficients
-        )
-        export(network, torch.rand(4, 3, 8, 8), path)
-        for batch in (1, 7):
-            x = torch.rand(batch, 3, 8, 8)
-            found = onnx_outputs(path, x)
-            np.testing.assert_allclose(found, network(x).detach().numpy(), atol=1e-5)
+    network = nn.holomorphic_convnet(
+        (3, 8, 8), (4,), 5, dense=(6,), activation="tanh", coefficients=coefficients
+    )
+    export(network, torch.rand(4, 3, 8, 8), path)
+    for batch in (1, 7):
+        x = torch.rand(batch, 3, 8, 8)
+        found = onnx_outputs(path, x)
+        np.testing.assert_allclose(found, network(x).detach().numpy(), atol=1e-5)
 
 
 def test_an_exported_program_runs_without_holonet(tmp_path: Path) -> None:

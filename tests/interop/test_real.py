@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 import torch
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 from torch import nn as tnn
@@ -39,6 +39,7 @@ def assert_same(model: tnn.Module, x: Tensor, loose: float = 1e-5) -> tnn.Module
     return form
 
 
+@settings(max_examples=8)
 @example(seed=120, coefficients="real", dtype=torch.complex128)
 @given(
     seed=st.integers(0, 10**6),

@@ -27,8 +27,8 @@ NOT_HERE = {"check_array_api_input": "asks for SCIPY_ARRAY_API in the environmen
 @pytest.mark.parametrize(
     "estimator",
     [
-        HolomorphicClassifier(epochs=10),
-        HolomorphicRegressor(epochs=20),
+        HolomorphicClassifier(epochs=4, lr=0.05),
+        HolomorphicRegressor(epochs=6, lr=0.05),
         pytest.param(HolomorphicClassifier(), marks=pytest.mark.slow),
         pytest.param(HolomorphicRegressor(), marks=pytest.mark.slow),
     ],

@@ -33,6 +33,7 @@ SEEDS = st.integers(0, 2**32)
 SHARES = st.floats(0.05, 0.6)  # of the radius of a region
 EPS = torch.finfo(torch.float64).eps
 laws = settings(suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
+costly = settings(laws, max_examples=3 * laws.max_examples // 10)  # slow to differentiate
 of_networks = settings(laws, max_examples=max(20, laws.max_examples // 10))  # slow to build
 
 
@@ -80,7 +81,7 @@ def test_wirtinger_derivatives_of_sums_with_conjugates(f, g, seed):
     close(dbar(real_smooth(f, g), z), dg.conj(), scale)
 
 
-@laws
+@costly
 @given(f=FUNCTIONS, g=FUNCTIONS, seed=SEEDS, quotient=st.booleans())
 def test_product_and_quotient_rules(f, g, seed, quotient):
     """D(ab) = Da b + a Db, D(a/b) = (Da b - a Db)/b^2 for D = d/dz and d/dzbar."""
@@ -103,7 +104,7 @@ def test_product_and_quotient_rules(f, g, seed, quotient):
         close(got, expected, scale)
 
 
-@laws
+@costly
 @given(f=FUNCTIONS, g=FUNCTIONS, seed=SEEDS)
 def test_chain_rule(f, g, seed):
     """With w = g: d/dz f(g) = f_w g_z + f_wbar conj(g_zbar), and likewise for d/dzbar."""
@@ -314,7 +315,7 @@ def test_compositions_of_polynomials_are_polynomials_of_the_product_degree(outer
     assert taylor.values[degree].abs() > 1e3 * taylor.error[degree]
 
 
-@laws
+@costly
 @given(f=FUNCTIONS, seed=SEEDS)
 def test_composed_classes_hold_numerically(f, seed):
     """Re f is harmonic, |f|^2 and log(1 + |f|^2) subharmonic, (Re f)^2 in general not harmonic."""

@@ -247,20 +247,16 @@ def test_planted_length_without_rounding_is_found_in_float32(monkeypatch):
     assert (far > ladder.threat_set(x, l2(1e-3)).ball.length).any()
 
 
-def worst_of_descent(name, method, eps, seeds=3):
+def worst_of_descent(name, method, eps):
     """A bound of a network with two layers of squares minus the margin that a descent finds."""
-    worst = -math.inf
-    for seed in range(seeds):
-        torch.manual_seed(seed)
-        model, shape = quartics()[name]
-        x, y = torch.rand(6, *shape, dtype=F64), torch.arange(6) % 3
-        found = descended(model, x, y, linf(eps), sampled(x, linf(eps), 20))
-        proofs = certify(model, x, y, linf(eps), [replace(ladder.METHODS["splits"], nodes=12)])
-        if method == "second_order":
-            proofs = certify(model, x, y, linf(eps), [method])
-        bounds = torch.tensor([p.margins for p in proofs], dtype=F64)
-        worst = max(worst, torch.where(bounds.isinf(), -math.inf, bounds - found).amax().item())
-    return worst
+    torch.manual_seed(1)
+    model, shape = quartics()[name]
+    x, y = torch.rand(6, *shape, dtype=F64), torch.arange(6) % 3
+    found = descended(model, x, y, linf(eps), sampled(x, linf(eps), 20))
+    short = {"splits": replace(ladder.METHODS["splits"], nodes=12)}
+    proofs = certify(model, x, y, linf(eps), [short.get(method, method)])
+    bounds = torch.tensor([p.margins for p in proofs], dtype=F64)
+    return torch.where(bounds.isinf(), -math.inf, bounds - found).amax().item()
 
 
 @pytest.mark.parametrize("method", POLYNOMIAL)
@@ -312,7 +308,7 @@ def test_planted_lack_of_the_executed_term_of_polynomials_is_found_in_float32(me
     def worst():
         torch.manual_seed(0)
         model, shape = quartics(single=True)["dense"]
-        x, y = torch.rand(60, *shape), torch.arange(60) % 3
+        x, y = torch.rand(12, *shape), torch.arange(12) % 3
         single = Semantics(torch.float32)
         return excess(model, x, y, linf(0.0), [method], single, points=x[None])[0]
 

@@ -5,7 +5,7 @@ import math
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cases import each
@@ -87,6 +87,7 @@ def negative_modes(values: torch.Tensor) -> torch.Tensor:
 
 
 @each("outer", ENTIRE, ids=lambda r: r.name)
+@settings(max_examples=max(2, settings().max_examples // 10))  # each for all inner functions
 @given(centers=CENTERS, radius=st.floats(0.01, 0.3))
 def test_what_composes_to_entire_is_holomorphic_everywhere(outer, centers, radius):
     eps = torch.finfo(torch.complex128).eps

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 import torch
 from enclosed import C128, F64, complex_networks, excess, in_complex_set, margins
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn as tnn
 
@@ -33,7 +33,7 @@ def fitting(model, x, y, threat):
 @pytest.mark.parametrize("name", sorted(complex_networks()))
 def test_no_margin_in_the_set_is_below_its_bound(name, norm):
     model, shape = complex_networks()[name]
-    x, y = torch.randn(4, *shape, dtype=C128), torch.tensor([0, 1, 2, 0])
+    x, y = torch.randn(2, *shape, dtype=C128), torch.tensor([0, 2])
     finite = 0
     for eps in (0.0, 1e-9, 0.03, 0.2, 5.0):
         threat = threat_of(norm, eps)
@@ -76,6 +76,7 @@ def random_network(chance, dtype):
     return nn.HolomorphicClassifier(backbone, chance.choice(readouts)), shape
 
 
+@settings(max_examples=2 * settings().max_examples // 5)
 @given(seed=st.integers(0, 2**32))
 def test_no_attack_finds_a_margin_below_its_bound(seed):
     """At points of the set and at those that steps towards each other class find."""

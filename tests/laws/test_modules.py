@@ -195,9 +195,16 @@ def test_a_step_of_an_optimizer_moves_every_parameter(case, dtype):
             assert (module(z) - 1).abs().square().mean() != loss
 
 
-@every
-def test_gradients_are_right_in_both_modes(case):
-    module, z = case.module(), case.points(2).requires_grad_()
+COMPOSED = ("Sequential", "HolomorphicClassifier", "Product, real", "Residual, real", "Conv1d")
+COMPOSED += ("Threshold, real", "FrozenNorm, real", "Conv1d, real", "ConvTranspose2d, real")
+COMPOSED += ("Sequential, real", "HolomorphicClassifier, real")
+COMPOSED += ("Sequential, mixed", "HolomorphicClassifier, mixed")
+SINGLE = {name: case for name, case in NAMED.items() if name not in COMPOSED}
+"""Without those that compute what others do, one behind the other or with real coefficients."""
+
+
+def check_gradients(case, count):
+    module, z = case.module(), case.points(count).requires_grad_()
     names = [name for name, _ in module.named_parameters()]
 
     def call(z, *parameters):
@@ -205,6 +212,17 @@ def test_gradients_are_right_in_both_modes(case):
 
     inputs = (z, *(p.detach().requires_grad_() for p in module.parameters()))
     assert torch.autograd.gradcheck(call, inputs, check_forward_ad=True)
+
+
+@each("case", SINGLE.values(), ids=SINGLE)
+def test_gradients_are_right_in_both_modes(case):
+    check_gradients(case, 1)
+
+
+@pytest.mark.slow
+@every
+def test_gradients_of_batches_and_of_composed_modules_are_right_in_both_modes(case):
+    check_gradients(case, 2)
 
 
 @every

@@ -131,7 +131,8 @@ fields = dict(
 )[sys.argv[1]]
 sizes = (6, 70), (70, 70), (70, 3)
 first, second, last = (nn.Linear(*size, dtype=d) for size, d in zip(sizes, fields))
-net = nn.HolomorphicClassifier(nn.Sequential(first, nn.Tanh(), second, nn.GELU(), last))
+inner, outer = (getattr(nn, name)() for name in sys.argv[3].split(","))
+net = nn.HolomorphicClassifier(nn.Sequential(first, inner, second, outer, last))
 parameters = list(net.parameters())
 net(torch.rand(9, 6)).sum().backward()  # compiled code is there, and steps back
 
@@ -149,12 +150,11 @@ def same(f, sizes, derived=True):
             torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-4)
 
 
-for backend, options in (
-    ("eager", dict(fullgraph=True, dynamic=True)),
-    ("aot_eager", dict(fullgraph=True)),
-):
+compilers = dict(eager=dict(dynamic=True), aot_eager={})
+for backend in sys.argv[2].split(","):
     torch._dynamo.reset()
-    same(torch.compile(net, backend=backend, **options), (50,))
+    options = compilers[backend]
+    same(torch.compile(net, backend=backend, fullgraph=True, **options), (50,))
 
 dynamic = ({0: torch.export.Dim("batch")},)
 exported = torch.export.export(net, (torch.rand(5, 6),), dynamic_shapes=dynamic)
@@ -169,13 +169,22 @@ same(torch.jit.load(buffer), (1, 300), derived=False)
 """
 
 
+BOTH = "eager,aot_eager"
+COEFFICIENTS = ("complex", "real", "mixed")
+
+
 @pytest.mark.parametrize(
-    "coefficients",
-    ["complex", *(pytest.param(c, marks=pytest.mark.slow) for c in ("real", "mixed"))],
+    ("coefficients", "compilers", "activations"),
+    [
+        ("complex", "aot_eager", "Sin,Square"),
+        *(pytest.param(c, BOTH, "Tanh,GELU", marks=pytest.mark.slow) for c in COEFFICIENTS),
+    ],
 )
-def test_torch_compiles_exports_and_traces_it(coefficients):
+def test_torch_compiles_exports_and_traces_it(coefficients, compilers, activations):
     environment = {**os.environ, "HOLONET_BACKEND": "auto"}
-    done = fresh_python.run("-c", READ_BY_TORCH, coefficients, env=environment)
+    done = fresh_python.run(
+        "-c", READ_BY_TORCH, coefficients, compilers, activations, env=environment
+    )
     assert done.returncode == 0, done.stderr[-3000:]
 
 

@@ -5,7 +5,7 @@ from collections import OrderedDict
 
 import pytest
 import torch
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from torch import nn as tnn
 
@@ -95,6 +95,7 @@ def witnessed(net, f):
     return across[tame], slope[tame]
 
 
+@settings(max_examples=10)
 @given(cases)
 def test_random_networks_are_holomorphic_where_the_margin_is_positive(case):
     net, _ = network(case)

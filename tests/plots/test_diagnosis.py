@@ -14,7 +14,7 @@ from holonet.plots.diagnosis import diagnosis_report
 def test_a_page_shows_the_verdict_the_figures_and_the_advice() -> None:
     x, y = torch.rand(8, 4), torch.arange(8) % 2
     model = nn.Sequential(nn.Linear(4, 5), nn.Tanh(), nn.Linear(5, 2))
-    found = diagnose(model, x, y, examples=3, attacked=6)
+    found = diagnose(model, x, y, examples=2, attacked=4, eps=[0.05])
     page = render_report(diagnosis_report(found, {"seed": 0}))
     words = re.sub(r"<[^>]*>|\s+", " ", page)
     titles = re.findall(r"<h2 id=[^>]*><a[^>]*>([^<]*)", page)

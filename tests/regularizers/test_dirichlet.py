@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cases import each
@@ -94,13 +94,14 @@ def test_one_by_one_every_mode_is_exact_up_to_a_phase(points, values, mode):
 
 @each("mode", MODES)
 @each(("points", "values"), KINDS)
-def test_the_energy_can_be_differentiated_in_parameters(points, values, mode):
+@pytest.mark.parametrize("fast", [True, pytest.param(False, marks=pytest.mark.slow)])
+def test_the_energy_can_be_differentiated_in_parameters(points, values, mode, fast):
     f, z = example(points, values)
 
     def penalty(weights):
         return DirichletEnergy(2, mode)(Mixed(points, values, weights), z, Probes(3))
 
-    assert torch.autograd.gradcheck(penalty, (f.weights.requires_grad_(),))
+    assert torch.autograd.gradcheck(penalty, (f.weights.requires_grad_(),), fast_mode=fast)
 
 
 @pytest.mark.parametrize(("points", "values"), KINDS)
@@ -146,6 +147,7 @@ def test_constants_have_no_energy(penalty, dtype):
 
 @each("penalty", [DirichletEnergy(None), *(DirichletEnergy(2, m) for m in MODES)])
 @each(("points", "values"), KINDS)
+@settings(max_examples=2)
 @given(a=st.complex_numbers(min_magnitude=1e-3, max_magnitude=1e3))
 def test_the_energy_scales_with_the_square(penalty, points, values, a):
     f, z = example(points, values)

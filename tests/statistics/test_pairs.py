@@ -120,7 +120,7 @@ def simulated(count, seed, effect, shared=1.0):
 
 def found_rate(effect, shared=1.0, studies=150):
     tests = [
-        pair_test(x, y, controls, resamples=99, seed=seed).above <= 0.05
+        pair_test(x, y, controls, resamples=59, seed=seed).above <= 0.05
         for seed in range(studies)
         for x, y, controls in [simulated(9, seed, effect, shared)]
     ]
@@ -130,11 +130,10 @@ def found_rate(effect, shared=1.0, studies=150):
 def test_pairs_that_share_a_network_give_no_false_positives() -> None:
     """Treated as independent, the same pairs give three times the nominal rate."""
     assert found_rate(0.0) < 0.1
-    assert found_rate(2.5) > 0.8
+    assert found_rate(2.5, studies=40) > 0.8
     naive = []
     for seed in range(150):
-        x, y, _ = simulated(9, seed, 0.0, 2.0)
-        control = simulated(9, seed, 0.0, 2.0)[2][0]
+        x, y, [control] = simulated(9, seed, 0.0, 2.0)
         rest = (torch.tensor(off(m - control)) for m in (x, y))
         naive.append(spearmanr(*rest, alternative="greater").pvalue <= 0.05)
     assert sum(naive) / 150 > 0.13

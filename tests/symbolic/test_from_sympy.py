@@ -41,7 +41,7 @@ def grow(trees):
 trees = st.recursive(st.just(Z) | numbers.map(lambda c: c * Z + c), grow, max_leaves=3)
 
 
-@settings(suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=8, suppress_health_check=[HealthCheck.too_slow])
 @given(e=trees)
 def test_the_record_of_a_random_formula_is_the_formula(e):
     if e.free_symbols != {Z}:

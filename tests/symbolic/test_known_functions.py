@@ -6,7 +6,7 @@ import mpmath
 import pytest
 import sympy
 import torch
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from cases import each
@@ -25,6 +25,7 @@ def exact(expression, z):
 
 
 @EACH
+@settings(max_examples=3)
 @given(z=st.lists(st.complex_numbers(max_magnitude=4), min_size=1, max_size=4))
 def test_value_and_derivatives_are_sympys(function, known, z):
     z = torch.tensor(z, dtype=C128)

@@ -3,7 +3,7 @@
 import pytest
 import sympy
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from holonet.domains import Obstacle, PeriodicPoints, PeriodicRays, PointSet, Ray
@@ -43,6 +43,7 @@ def test_affine_and_degree():
     assert degree((Z + 1) ** 3, Z) == 3
 
 
+@settings(max_examples=8)
 @given(a=numbers.filter(bool), m=numbers, d=st.fractions(0, 3, max_denominator=8))
 def test_slits_are_where_the_square_is_negative(a, m, d):
     slits = square_slits(sympy.expand(a * (Z - m) ** 2 + sympy.Rational(d)), Z)

@@ -1,10 +1,11 @@
 """Random networks: holomorphic, well scaled, off their singularities, a function of the seed."""
 
 import dataclasses
+import itertools
 
 import pytest
 import torch
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from cases import each
@@ -53,6 +54,7 @@ def test_pre_activations_are_of_order_one_about_the_base_point(seed):
         # gap.max() may be close to the clearance of the base point
 
 
+@settings(max_examples=8)
 @given(seed=seeds, depth=depths, coefficients=coefficients)
 def test_networks_are_holomorphic(seed, depth, coefficients):
     network, z = random_network(seed, depth=depth, dtype=C128, coefficients=coefficients)
@@ -93,6 +95,7 @@ def test_mixed_coefficients_are_real_up_to_a_block(seed, depth):
     assert network(z).dtype is network(z.real.clone()).dtype is C128
 
 
+@settings(max_examples=6)
 @given(seed=seeds, depth=st.none() | depths)
 def test_a_network_is_a_function_of_its_seed(seed, depth):
     state = torch.get_rng_state()
@@ -105,6 +108,7 @@ def test_a_network_is_a_function_of_its_seed(seed, depth):
     assert torch.equal(first(z), second(z))
 
 
+@settings(max_examples=6)
 @given(seed=seeds)
 def test_single_precision_is_the_rounding_of_double(seed):
     (low, z), (high, w) = random_network(seed), random_network(seed, dtype=C128)
@@ -147,10 +151,23 @@ def test_over_many_seeds_everything_occurs():
     assert {len(activations_of(network)) for network in drawn} == {1, 2, 3, 4, 5, 6}
 
 
-@each("name", CATALOGUE)
-@each("block", BLOCKS)
-@each("coefficients", COEFFICIENTS)
-def test_every_activation_in_every_block(name, block, coefficients):
+PLACES = [*itertools.product(CATALOGUE, BLOCKS, COEFFICIENTS)]
+
+
+@pytest.mark.parametrize(
+    "places",
+    [
+        # each activation in one or two blocks, each block with all coefficients
+        pytest.param(PLACES[::7], id="some"),
+        pytest.param(PLACES, id="all", marks=pytest.mark.slow),
+    ],
+)
+def test_every_activation_in_every_block(places):
+    for name, block, coefficients in places:
+        stands_in_its_block(name, block, coefficients)
+
+
+def stands_in_its_block(name, block, coefficients):
     network, z = random_network(
         3, depth=2, activations=[name], blocks=[block], dtype=C128, coefficients=coefficients
     )

@@ -1,10 +1,24 @@
 """Attacks of a few radii on a known classifier."""
 
+from functools import partial
+
+import pytest
 import torch
 from torch import Tensor, nn
 
+from holonet.attacks import apgd, square
 from holonet.diagnostics.prepared import Settings, prepare
 from holonet.diagnostics.sections import robustness_section
+
+
+@pytest.fixture(autouse=True)
+def short(monkeypatch: pytest.MonkeyPatch) -> None:
+    attacks = {
+        "apgd-ce": partial(apgd, steps=5, loss="cross_entropy"),
+        "apgd-dlr": partial(apgd, steps=5, loss="dlr"),
+        "square": partial(square, queries=20),
+    }
+    monkeypatch.setattr("holonet.diagnostics.sections.robustness.ATTACKS", attacks)
 
 
 class Threshold(nn.Module):

@@ -1,5 +1,7 @@
 """Ready convolutional networks: layers, sizes, holomorphy, a training step."""
 
+import itertools
+
 import pytest
 import torch
 from hypothesis import given
@@ -97,9 +99,22 @@ def test_the_arguments_are_used():
     assert isinstance(real[1], tnn.Tanh)
 
 
-@each("activation", ["square", "exp", "tanh", "sqrt"])
-@each("options", [{}, {"normalizer": "frozen", "residual": 1}, {"stride": 1, "pooling": 2}])
+OPTIONS = [{}, {"normalizer": "frozen", "residual": 1}, {"stride": 1, "pooling": 2}]
+NETWORKS = [*itertools.product(["square", "exp", "tanh", "sqrt"], OPTIONS)]
+
+
+@each(("activation", "options"), NETWORKS[1::5])
 def test_it_is_holomorphic(activation, options):
+    is_holomorphic(activation, options)
+
+
+@pytest.mark.slow
+@each(("activation", "options"), NETWORKS)
+def test_it_is_holomorphic_with_every_option(activation, options):
+    is_holomorphic(activation, options)
+
+
+def is_holomorphic(activation, options):
     net = nn.holomorphic_convnet(
         (1, 4, 4),
         [2],

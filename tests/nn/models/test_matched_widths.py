@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from holonet import nn
 from holonet.errors import ConfigError
 
-FEW = 4  # every example builds about a hundred networks
+FEW = 2  # every example builds about a hundred networks
 
 
 def on_meta(build, *arguments, **options):

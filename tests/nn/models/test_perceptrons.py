@@ -1,5 +1,7 @@
 """Ready perceptrons: layers, first weights, residual blocks."""
 
+import itertools
+
 import pytest
 import torch
 from torch import nn as tnn
@@ -137,9 +139,22 @@ def test_norms_stand_in_front_of_activations():
     assert [m.bias is None for m in net.backbone if isinstance(m, nn.Linear)] == [True, False]
 
 
-@each("activation", ["square", "sin", "tanh", "log"])
-@each("options", [{}, {"normalizer": "frozen"}, {"residual": 2}])
+OPTIONS = [{}, {"normalizer": "frozen"}, {"residual": 2}]
+NETWORKS = [*itertools.product(["square", "sin", "tanh", "log"], OPTIONS)]
+
+
+@each(("activation", "options"), NETWORKS[2::4])
 def test_it_is_holomorphic(activation, options):
+    is_holomorphic(activation, options)
+
+
+@pytest.mark.slow
+@each(("activation", "options"), NETWORKS)
+def test_it_is_holomorphic_with_every_option(activation, options):
+    is_holomorphic(activation, options)
+
+
+def is_holomorphic(activation, options):
     net = nn.holomorphic_mlp(4, [5], 3, activation=activation, generator=generator(), **options)
     x = torch.rand(60, 4, generator=generator())
     nn.init.data_dependent_(net, x)

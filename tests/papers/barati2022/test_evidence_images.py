@@ -1,16 +1,26 @@
 """Verdicts on robustness and transfer follow the numbers, whichever way they fall."""
 
+from functools import partial
+
 import pytest
 import torch
 
 from cases import each
 from holonet.errors import DataError
+from holonet.papers.barati2022 import evidence_images as module
 from holonet.papers.barati2022.claims import CLAIMS
 from holonet.papers.barati2022.evidence_images import (
     by_family,
     pair_matrices,
 )
 from holonet.studies.evidence import Verdict
+
+
+@pytest.fixture(autouse=True)
+def few_resamples(monkeypatch: pytest.MonkeyPatch) -> None:
+    correlation = partial(module.pair_correlation, resamples=100)
+    monkeypatch.setattr(module, "pair_correlation", correlation)
+
 
 CLAIM = {claim.key: claim for claim in CLAIMS[5:-1]}
 

@@ -67,7 +67,7 @@ def test_the_energy_of_a_quadratic(seed) -> None:
     assert logit_energy(Quadratic(linear, curved), x) == pytest.approx(expected, rel=1e-9)
 
 
-@settings(max_examples=20)
+@settings(max_examples=6)
 @given(st.integers(0, 999), st.floats(0.1, 3.0))
 def test_the_defect_of_a_quadratic(seed, radius) -> None:
     """With all 4 directions in a frame the means over spheres of cubics are exact."""

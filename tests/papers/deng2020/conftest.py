@@ -12,7 +12,7 @@ def tiny(tmp_path_factory):
     from holonet.papers.deng2020.measure import Size
     from holonet.studies.runner import reproduce
 
-    size = Size(starts=4, cap=60, inputs=8, units=30, ball_units=20)
+    size = Size(starts=3, cap=15, inputs=4, units=12, ball_units=8)
     folder: Path = tmp_path_factory.mktemp("deng")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "QUICK", size)

@@ -26,7 +26,7 @@ def test_curves_lie_where_the_results_are(tiny: StudyResult) -> None:
     (ax,) = figure.axes
     lines = {line.get_label(): line for line in ax.get_lines()}
     assert list(lines["real-tanh"].get_xdata()) == list(SCALES)
-    cap = [line for line in ax.get_lines() if list(line.get_ydata()) == [60, 60]]
+    cap = [line for line in ax.get_lines() if list(line.get_ydata()) == [15, 15]]
     assert len(cap) == 1
     assert ax.get_yscale() == "log"
 

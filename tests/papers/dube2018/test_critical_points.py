@@ -1,11 +1,13 @@
 """Critical points of small networks, in their inputs and in their weights."""
 
 import itertools
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from scipy.optimize import minimize
 
 from cases import each
 from holonet.data import load_digits
@@ -23,23 +25,29 @@ from holonet.papers.dube2018.settings import Settings, Size
 DIGITS = load_digits().subset(300, 40)
 
 
-def settings(family: str) -> Settings:
-    return Settings("", 0, Size(epochs=2, starts=4), "digits", "", family)
+def settings(family: str, starts: int) -> Settings:
+    return Settings("", 0, Size(epochs=2, starts=starts), "digits", "", family)
 
 
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "SIDES", (2, 6))
+    monkeypatch.setattr(module, "SIDES", (2, 5))
     monkeypatch.setattr(module, "HIDDEN", (4, 4))
 
 
 @pytest.mark.usefixtures("small")
-@pytest.mark.parametrize("family", INPUT_FAMILIES)
+@pytest.mark.parametrize(
+    "family",
+    [
+        pytest.param(family, marks=pytest.mark.slow if family == "real-square" else ())
+        for family in INPUT_FAMILIES
+    ],
+)
 def test_on_complex_inputs_the_index_is_half_and_on_real_ones_it_is_not(
     family: str, tmp_path: Path
 ) -> None:
     progress: list[float] = []
-    found = run_inputs(settings(family), DIGITS, tmp_path, progress.append)
+    found = run_inputs(settings(family, 3), DIGITS, tmp_path, progress.append)
     assert progress == [0.25, 0.5, 0.75, 1.0]
     assert [(s["state"], s["space"], s["dimension"]) for s in found["searches"]] == [
         ("random", "R^n", 4),
@@ -89,10 +97,11 @@ def test_complex_weights_have_a_symmetry_for_each_unit() -> None:
     assert first == pytest.approx(second, rel=1e-12)
 
 
-def test_starts_near_minima_find_minima_and_each_once() -> None:
-    found: dict[str, Any] = run_weights(settings("real-tanh"), DIGITS, lambda _: None)
+def test_starts_near_minima_find_minima_and_each_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "UNITS", 1)
+    found: dict[str, Any] = run_weights(settings("real-tanh", 2), DIGITS, lambda _: None)
     points = found["points"]
-    assert found["starts"] == 8
+    assert found["starts"] == 4
     near = [p["index"] for p in points if p["origin"] == "near a minimum"]
     assert near
     assert sum(k == 0 for k in near) >= len(near) / 2
@@ -100,7 +109,16 @@ def test_starts_near_minima_find_minima_and_each_once() -> None:
     assert all(b - a > 1e-7 for a, b in itertools.pairwise(losses))
 
 
-def test_symmetric_directions_are_no_part_of_the_dimension() -> None:
-    small = Settings("", 0, Size(starts=1), "digits", "", "complex-square")
-    found = run_weights(small, DIGITS, lambda _: None)
+def test_symmetric_directions_are_no_part_of_the_dimension(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    left_out: list[int] = []
+
+    def find(*_: object, symmetries: int) -> None:
+        left_out.append(symmetries)
+
+    monkeypatch.setattr(module, "find_critical_point", find)
+    monkeypatch.setattr(module, "minimize", partial(minimize, options={"maxiter": 2}))
+    found = run_weights(settings("complex-square", 1), DIGITS, lambda _: None)
+    assert left_out == [module.UNITS] * 2
     assert found["dimension"] == weight_loss("complex-square", DIGITS, 0)[1] - module.UNITS

@@ -15,7 +15,7 @@ FIT = Fit(steps=150, restarts=2, attack=3, starts=2)
 
 
 def test_robust_width_is_at_least_the_standard_one_and_depends_on_the_seed_alone() -> None:
-    settings = Capacity("relu", 0, Problem(12, 3, 0.5), 16, FIT)
+    settings = Capacity("relu", 0, Problem(12, 3, 0.5), 16, replace(FIT, steps=80))
     result = capacity(settings)
     assert 1 < result["standard"] <= result["robust"] + 2
     assert result["examples"] == 12

@@ -1,5 +1,6 @@
 """The study of Shaham et al.: verdicts from made-up numbers, and a tiny run."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,14 @@ KEYS = [claim.key for claim in CLAIMS]
 
 def study(**options: Any) -> Shaham2015:
     return Shaham2015(SMALL, **({"seeds": 2, "epochs": 2} | options))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def size() -> Iterator[None]:
+    """A narrow network, and few steps of attacks."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "QUICK", module.Size(12, 4, batch_size=50, attacked=10, pgd_steps=4))
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +73,7 @@ def test_a_tiny_run_answers_every_claim(done: StudyResult) -> None:
 
 def test_networks_of_one_seed_start_alike_and_end_apart(done: StudyResult) -> None:
     def first_layer(net: str) -> torch.Tensor:
-        model = module.network(8, 10, 0)
+        model = module.network(4, 10, 0)
         load_weights(done.folder / "cells" / f"{net}-seed0" / "model.safetensors", model)
         return model[0].get_parameter("weight").detach()
 

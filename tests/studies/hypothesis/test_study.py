@@ -66,7 +66,8 @@ def test_all_claims_of_a_tiny_study_get_a_verdict(
     monkeypatch.setattr(evidence, "RESAMPLES", 20)
     monkeypatch.setattr(module.measures, "FEWEST", 1)
     monkeypatch.setattr(module, "Attack", partial(Attack, steps=8, restarts=1))
-    short = {"apgd-t": {"steps": 3}, "square": {"queries": 20}}
+    few = {"steps": 3}
+    short = {"apgd-ce": few, "apgd-dlr": few, "apgd-t": few, "square": {"queries": 20}}
     strong = {name: partial(STRONG[name], **options) for name, options in short.items()}
     monkeypatch.setattr(module.measures, "STRONG", strong)
     data, both = load_digits().subset(train=150, test=60), ("square", "relu")

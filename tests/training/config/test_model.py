@@ -89,7 +89,7 @@ NETWORKS += [
 
 
 @pytest.mark.parametrize("options", NETWORKS, ids=str)
-@settings(max_examples=5)  # widths are searched by building many networks
+@settings(max_examples=3)  # widths are searched by building many networks
 @given(seed=seeds, hidden=st.lists(st.integers(1, 5), min_size=1, max_size=3))
 def test_the_seed_decides_the_weights_and_nothing_else_does(options, seed, hidden):
     config = ModelConfig(**options, hidden=tuple(hidden))
@@ -102,7 +102,7 @@ def test_the_seed_decides_the_weights_and_nothing_else_does(options, seed, hidde
     assert any(not torch.equal(a, b) for a, b in zip(first, other, strict=True))
 
 
-@settings(max_examples=20)
+@settings(max_examples=5)
 @given(
     in_features=st.integers(1, 100),
     hidden=st.lists(st.integers(4, 40), min_size=1, max_size=3),
@@ -135,12 +135,27 @@ def test_the_prototype() -> None:
     assert ModelConfig().build((1, 8, 8), 10)(IMAGES).shape == (300, 10)
 
 
+POOLED = {"stride": 1, "pooling": 2}
+
+
 @pytest.mark.parametrize(
-    "options",
-    [{}, pytest.param({"residual": 1}, marks=pytest.mark.slow), {"stride": 1, "pooling": 2}],
+    ("real", "options"),
+    [
+        (REAL, {}),
+        (RELU, POOLED),
+        *(
+            pytest.param(*case, marks=pytest.mark.slow)
+            for case in (
+                (REAL, POOLED),
+                (RELU, {}),
+                (REAL, {"residual": 1}),
+                (RELU, {"residual": 1}),
+            )
+        ),
+    ],
+    ids=str,
 )
-@pytest.mark.parametrize("real", [REAL, RELU], ids=["square", "relu"])
-def test_matched_convolutional_networks(options: dict[str, Any], real: dict[str, Any]) -> None:
+def test_matched_convolutional_networks(real: dict[str, Any], options: dict[str, Any]) -> None:
     settings = {**CONVNET.model_dump(), **options}
     complex_ = ModelConfig(**settings).build((1, 8, 8), 10)
     nets = {
@@ -360,17 +375,18 @@ def ignored(section: Any) -> set[str]:
     return {key for keys in section.ignored().values() for key in keys}
 
 
-QUICK = [{}, REAL, RELU, {**RELU, "match": "parameters"}]
-SLOW = [{**REAL, "match": "parameters"}, {**REAL, "match": "macs"}, {**RELU, "match": "macs"}]
+ALL = [{**real, "match": match} for real in (REAL, RELU) for match in ("parameters", "macs")]
+ALL += [{}, REAL, RELU]
+BASES: list[dict[str, Any]] = [{}, {"residual": 1}, {"normalizer": "frozen"}]
 
 
-@pytest.mark.parametrize("base", [{}, {"residual": 1}, {"normalizer": "frozen"}], ids=str)
 @pytest.mark.parametrize(
-    "networks",
+    ("base", "networks"),
     [
-        pytest.param(QUICK, id="quick"),
-        pytest.param(SLOW, id="widths are searched", marks=pytest.mark.slow),
+        *zip(BASES, ([{}, REAL, RELU], [{}], [REAL]), strict=True),
+        *(pytest.param(base, ALL, marks=pytest.mark.slow) for base in BASES),
     ],
+    ids=str,
 )
 def test_a_model_ignores_a_setting_exactly_if_another_value_makes_the_same_network(
     base: dict[str, Any], networks: list[dict[str, Any]]

@@ -1,5 +1,6 @@
 """The analytic rule: values by hand, all its norms and directions, and what it does to networks."""
 
+import itertools
 from collections.abc import Callable
 from typing import Any
 
@@ -90,11 +91,27 @@ def test_probes_give_the_exact_value_in_the_mean(on: str, mode: Any) -> None:
     torch.testing.assert_close(drawn[name], exact[name], rtol=0.03, atol=0)
 
 
-@each("net", [real_net, holomorphic_net])
-@each("on", TARGETS)
-@each("mode", ["forward", "reverse"])
-@each("count", [1, 2, None])
+LOOPS = [
+    *itertools.product([real_net, holomorphic_net], TARGETS, ["forward", "reverse"], [1, 2, None])
+]
+
+
+@each(("net", "on", "mode", "count"), LOOPS[::5])
 def test_a_plain_loop_lowers_the_loss_and_reaches_every_parameter(
+    net: Callable[[], nn.Module], on: str, mode: Any, count: int | None
+) -> None:
+    lowers_the_loss_and_reaches_every_parameter(net, on, mode, count)
+
+
+@pytest.mark.slow
+@each(("net", "on", "mode", "count"), LOOPS)
+def test_every_plain_loop_lowers_the_loss_and_reaches_every_parameter(
+    net: Callable[[], nn.Module], on: str, mode: Any, count: int | None
+) -> None:
+    lowers_the_loss_and_reaches_every_parameter(net, on, mode, count)
+
+
+def lowers_the_loss_and_reaches_every_parameter(
     net: Callable[[], nn.Module], on: str, mode: Any, count: int | None
 ) -> None:
     model, (x, y) = net(), batch()
