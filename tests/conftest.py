@@ -11,6 +11,7 @@ from collections.abc import Generator, Iterator
 from typing import Any
 
 gc.disable()  # what is imported and collected lives until the end
+os.environ["OPENBLAS_NUM_THREADS"] = "1"  # of numpy and scipy: each worker has one core
 
 import pytest  # noqa: E402
 from _pytest.doctest import DoctestModule  # noqa: E402

@@ -78,6 +78,7 @@ CORNERS = {
     "onnxruntime": ("interop/",),
     "safetensors": ("training/checkpoint.py", "interop/export.py"),
     "tomli_w": ("training/config/run.py",),
+    "threadpoolctl": ("studies/processes.py",),
 }
 
 # where torch is asked to differentiate: functions, a real number in the examples of an attack;

@@ -13,6 +13,7 @@ from multiprocessing.connection import Connection, wait
 from typing import Any
 
 import torch
+from threadpoolctl import threadpool_limits
 
 from holonet.errors import ConfigError, HolonetError
 from holonet.studies.study import Cell
@@ -34,8 +35,8 @@ def work_off(
 ) -> Iterator[tuple[Cell, Entry | HolonetError]]:
     """Compute cells, each after those of the others that it needs.
 
-    Torch has one thread at work on a cell, here as well, so that results do not depend on the
-    number of processes.
+    Torch and the BLAS of numpy and scipy have one thread at work on a cell, here as well, so that
+    results do not depend on the number of processes.
 
     Args:
         work: for several processes it can be pickled.
@@ -189,7 +190,11 @@ def _one_thread() -> Iterator[None]:
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        yield
+        # scipy's own BLAS, which its first use loads: loaded later, it would not be limited
+        import scipy.linalg  # noqa: F401
+
+        with threadpool_limits(1, user_api="blas"):
+            yield
     finally:
         torch.set_num_threads(threads)
 
@@ -198,7 +203,11 @@ def _serve(connection: Connection) -> None:  # pragma: no cover (another process
     """What a process does: receive the work, then a cell and answer, until the pipe ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the process that started this one ends it
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    torch.set_num_threads(1)
+    with _one_thread():
+        _answer(connection)
+
+
+def _answer(connection: Connection) -> None:  # pragma: no cover (another process)
     work: Work | None = None
     while True:
         try:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from holonet.errors import ConfigError, HolonetError, NumericalError
 from holonet.studies.processes import work_off
@@ -35,13 +36,19 @@ def test_results_do_not_depend_on_the_number_of_processes(tmp_path: Path) -> Non
     assert journal(tmp_path / "three") == before  # nothing is done twice
 
 
-def test_a_process_has_one_thread_whatever_the_environment_says(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("processes", [1, 2])
+def test_a_cell_has_one_thread_whatever_the_environment_says(
+    processes: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):
+    for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
         monkeypatch.setenv(variable, "3")
-    done = reproduce(Sums(), tmp_path, processes=2)
-    assert {done.results[f"member{n}"]["threads"] for n in range(6)} == {1}
+    with threadpool_limits(2):
+        done = reproduce(Sums(), tmp_path, processes=processes)
+        outside = [pool["num_threads"] for pool in threadpool_info()]
+    assert 2 in outside
+    threads = [done.results[f"member{n}"]["threads"] for n in range(6)]
+    assert all({*counts} == {1} for counts in threads)
+    assert len(threads[0]) > 2  # torch, and the libraries of numpy and scipy
 
 
 @pytest.mark.usefixtures("forked_processes")

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from threadpoolctl import threadpool_info
 
 from holonet.errors import NumericalError, UnknownNameError
 from holonet.statistics import mean_interval
@@ -81,7 +82,10 @@ class Sums(Study):
         matrix = torch.randn(300, 300, generator=generator)
         value = float((matrix @ matrix @ matrix).double().sum()) * settings.scale
         (folder / "sum").write_text(repr(value))
-        return {"sum": value, "seed": settings.seed, "threads": torch.get_num_threads()}
+        pools = {pool["filepath"]: pool["num_threads"] for pool in threadpool_info()}
+        blas = [count for path, count in pools.items() if "openblas" in path]
+        threads = [torch.get_num_threads(), *blas]
+        return {"sum": value, "seed": settings.seed, "threads": threads}
 
 
 class NoStudy:
