@@ -228,7 +228,7 @@ def _step_times(
     if times is None:
         models = [c.untrained(data, train.seed) for c in contenders]
         rules = [c.rule.build() for c in contenders]
-        seconds = step_times(zip(models, rules, strict=True), data, train)
+        seconds = step_times([*zip(models, rules, strict=True)], data, train)
         times = keep(path, identity, step_ms=[1000 * s for s in seconds])["step_ms"]
     return times
 

@@ -2,10 +2,11 @@
 
 import statistics
 import time
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 from torch import nn
 
+from holonet._arguments import checked
 from holonet.training.config import TrainConfig
 from holonet.training.journal import Journal
 from holonet.training.parallel import launch
@@ -20,8 +21,9 @@ PHASES = 8  # of a training: schedules change what a step does
 ROUNDS = 3 * PHASES
 
 
+@checked
 def step_times(
-    trainings: Iterable[tuple[nn.Module, Rule]], data: GivenData, config: TrainConfig
+    trainings: Sequence[tuple[nn.Module, Rule]], data: GivenData, config: TrainConfig
 ) -> list[float]:
     """Seconds of a training step of each, as `fit` takes it.
 
@@ -33,6 +35,9 @@ def step_times(
         trainings: models, which are trained by these steps, and their rules.
         data: as `fit` takes it; each step is of the same batch.
         config: of all.
+
+    Raises:
+        As `fit`.
     """
     processes, states = launch(config), []
     for model, rule in trainings:

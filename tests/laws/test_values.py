@@ -198,8 +198,7 @@ def test_triton_and_torch_code_give_the_same(share):
         assert_same(record, z, value.cpu(), record.value(z), scales(record, z)[0], "value")
 
 
-@every
-@each("name", ["log", "asinh", "exp", "sqrt(1 - z**2)"])
+@each("name, dtype", [("log", C64), ("asinh", C128), ("sqrt(1 - z**2)", C64), ("exp", C128)])
 def test_every_batch_size_gives_the_same(name, dtype):
     record, z = RECORDS[name], special(dtype)
     expected, (scale, _) = record.value(z), scales(record, z)
