@@ -34,6 +34,7 @@ def test_a_wrong_operation_is_noticed(monkeypatch):
         check.agree()
 
 
+@pytest.mark.usefixtures("some")
 @pytest.mark.parametrize("passes", [True, False])
 def test_red_tests_refuse_the_timing(tmp_path, monkeypatch, passes):
     tests = tmp_path / "tests" / "ops"
@@ -46,5 +47,6 @@ def test_red_tests_refuse_the_timing(tmp_path, monkeypatch, passes):
         check.require_green(tests)
 
 
+@pytest.mark.usefixtures("some")
 def test_without_a_checkout_the_numbers_are_compared(tmp_path):
     assert "no checkout" in check.require_green(tmp_path / "none")

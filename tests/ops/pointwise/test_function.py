@@ -56,7 +56,11 @@ def check_gradients(backend, record):
         assert gradgradcheck(f, z, check_fwd_over_rev=True, check_rev_over_rev=True)
 
 
-@some
+@pytest.mark.parametrize(
+    "record",
+    [TANH, *(pytest.param(record, marks=pytest.mark.slow) for record in (SQUARE, FORMULA))],
+    ids=lambda record: record.name,
+)
 def test_derivatives_of_any_order_are_the_records(record):
     z, v = points(4), points(4, seed=1)
 
