@@ -91,7 +91,7 @@ def planted_network(seed: int, strength: float | None = None) -> tuple[nn.Module
     else:
         model = nn.Sequential(*layers)
     path = next(path for path, module in model.named_modules() if module is planted)
-    return model, z[:4], path
+    return model, z, path
 
 
 def misnamed(seeds: range, strength: float | None = None) -> list[str]:
