@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from cases import each
+from cases import some_of
 from holonet.functions import CATALOGUE
 from holonet.ops.differentiate import derivative
 from holonet.ops.evaluate import OPERATIONS, evaluate
@@ -22,18 +22,8 @@ WHERE = [
 ]
 
 
-@each(("name", "axis", "place"), WHERE[::5])
+@some_of(("name", "axis", "place"), WHERE, slice(None, None, 5))
 def test_third_derivatives(name, axis, place):
-    is_the_derivative(name, axis, place)
-
-
-@pytest.mark.slow
-@each(("name", "axis", "place"), WHERE)
-def test_third_derivatives_on_every_axis(name, axis, place):
-    is_the_derivative(name, axis, place)
-
-
-def is_the_derivative(name, axis, place):
     record = CATALOGUE[name]
     z = PLACES[place] * torch.randn(100, dtype=torch.complex128)
     diagonal = torch.complex(z.real, z.real * z.imag.sign())

@@ -9,7 +9,7 @@ import pytest
 import torch
 from hypothesis import is_hypothesis_test, settings
 
-__all__ = ["each"]
+__all__ = ["each", "some_of"]
 
 LAW = 3  # a law that is asked of a table has this many times the examples of any other
 LEAST = 5  # examples of each case
@@ -61,6 +61,29 @@ def each(
         vars(run)["__signature__"] = signature.replace(parameters=left)
         vars(run)["pytestmark"] = list(getattr(test, "pytestmark", []))
         return run
+
+    return decorate
+
+
+def some_of(
+    names: str | Sequence[str], cases: Sequence[Any], some: slice
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """`each` with some of the cases, and a slow item with all of them; not for Hypothesis."""
+
+    def decorate(test: Callable[..., None]) -> Callable[..., None]:
+        runs = {"some": each(names, cases[some])(test), "all": each(names, cases)(test)}
+
+        @functools.wraps(runs["some"], updated=())
+        def run(*args: Any, share: str, **fixtures: Any) -> None:
+            runs[share](*args, **fixtures)
+
+        signature = inspect.signature(runs["some"])
+        added = inspect.Parameter("share", inspect.Parameter.KEYWORD_ONLY)
+        parameters = [*signature.parameters.values(), added]
+        vars(run)["__signature__"] = signature.replace(parameters=parameters)
+        vars(run)["pytestmark"] = list(getattr(test, "pytestmark", []))
+        shares = ["some", pytest.param("all", marks=pytest.mark.slow)]
+        return pytest.mark.parametrize("share", shares)(run)
 
     return decorate
 

@@ -7,7 +7,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cases import each
+from cases import each, some_of
 
 
 def test_every_fault_is_named_and_every_case_is_run():
@@ -88,3 +88,24 @@ def test_the_seed_is_the_same_for_each():
 
     draw()
     assert len(set(numbers)) == 1
+
+
+def test_some_cases_are_run_and_all_where_slow_tests_are(tmp_path):
+    seen = []
+
+    @some_of("n", range(7), slice(1, None, 3))
+    @pytest.mark.filterwarnings("ignore")
+    def test(n, tmp_path):
+        seen.append(n)
+        assert n != 5
+
+    assert list(inspect.signature(test).parameters) == ["tmp_path", "share"]
+    kept, shares = test.pytestmark
+    assert (kept.name, shares.args[0]) == ("filterwarnings", "share")
+    some, whole = shares.args[1]
+    test(share=some, tmp_path=tmp_path)
+    assert seen == [1, 4]
+    assert [mark.name for mark in whole.marks] == ["slow"]
+    with pytest.raises(ExceptionGroup, match=r"1 of 7 cases fail: 1\) 5"):
+        test(share=whole.values[0], tmp_path=tmp_path)
+    assert seen == [1, 4, *range(7)]

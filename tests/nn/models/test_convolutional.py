@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn as tnn
 
-from cases import each
+from cases import some_of
 from holonet import nn
 from holonet.errors import ConfigError, ShapeError, UnknownNameError
 from holonet.functions import FunctionClass
@@ -103,18 +103,8 @@ OPTIONS = [{}, {"normalizer": "frozen", "residual": 1}, {"stride": 1, "pooling":
 NETWORKS = [*itertools.product(["square", "exp", "tanh", "sqrt"], OPTIONS)]
 
 
-@each(("activation", "options"), NETWORKS[1::5])
+@some_of(("activation", "options"), NETWORKS, slice(1, None, 5))
 def test_it_is_holomorphic(activation, options):
-    is_holomorphic(activation, options)
-
-
-@pytest.mark.slow
-@each(("activation", "options"), NETWORKS)
-def test_it_is_holomorphic_with_every_option(activation, options):
-    is_holomorphic(activation, options)
-
-
-def is_holomorphic(activation, options):
     net = nn.holomorphic_convnet(
         (1, 4, 4),
         [2],

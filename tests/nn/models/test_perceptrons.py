@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn as tnn
 
-from cases import each
+from cases import some_of
 from holonet import nn
 from holonet.errors import ConfigError, UnknownNameError
 from holonet.functions import FunctionClass, get_function
@@ -143,18 +143,8 @@ OPTIONS = [{}, {"normalizer": "frozen"}, {"residual": 2}]
 NETWORKS = [*itertools.product(["square", "sin", "tanh", "log"], OPTIONS)]
 
 
-@each(("activation", "options"), NETWORKS[2::4])
+@some_of(("activation", "options"), NETWORKS, slice(2, None, 4))
 def test_it_is_holomorphic(activation, options):
-    is_holomorphic(activation, options)
-
-
-@pytest.mark.slow
-@each(("activation", "options"), NETWORKS)
-def test_it_is_holomorphic_with_every_option(activation, options):
-    is_holomorphic(activation, options)
-
-
-def is_holomorphic(activation, options):
     net = nn.holomorphic_mlp(4, [5], 3, activation=activation, generator=generator(), **options)
     x = torch.rand(60, 4, generator=generator())
     nn.init.data_dependent_(net, x)
