@@ -1,10 +1,10 @@
 """The study from cells to verdicts."""
 
 import itertools
-from dataclasses import replace
 
 import pytest
 
+from few_classes import first_classes
 from holonet.data import load_digits, two_rings
 from holonet.errors import CheckpointError
 from holonet.papers.barati2022 import CLAIMS, Barati2022, planar_measures, study
@@ -30,17 +30,7 @@ def tiny(monkeypatch):
     monkeypatch.setattr(study, "SEEDS", 2)
     defect = planar_measures.harmonic_defect
     monkeypatch.setattr(planar_measures, "harmonic_defect", lambda u, x: defect(u, x[:200]))
-    digits = load_digits()
-    train, test = digits.y_train < 3, digits.y_test < 3
-    three = replace(
-        digits,
-        x_train=digits.x_train[train],
-        y_train=digits.y_train[train],
-        x_test=digits.x_test[test],
-        y_test=digits.y_test[test],
-        num_classes=3,
-    )
-    return Barati2022(three)
+    return Barati2022(first_classes(load_digits(), 3))
 
 
 def test_both_sizes_have_what_the_claims_need() -> None:

@@ -1,7 +1,6 @@
 """Norms of perturbations against closed forms."""
 
 import math
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +9,9 @@ import torch
 from scipy.optimize import minimize
 from torch import Tensor
 
+from few_classes import first_classes
 from holonet.attacks import ThreatModel
-from holonet.data import Dataset, load_digits
+from holonet.data import load_digits
 from holonet.diagnostics import minimum_norm_perturbations
 from holonet.papers.dube2018 import perturbations as module
 from holonet.papers.dube2018.perturbations import (
@@ -118,24 +118,12 @@ def test_the_search_is_tight_for_a_network_with_a_quadric_boundary() -> None:
         assert float(distance) == pytest.approx(math.sqrt(least), rel=0.02)
 
 
-def of_three_classes(data: Dataset) -> Dataset:
-    train, test = data.y_train < 3, data.y_test < 3
-    return replace(
-        data,
-        x_train=data.x_train[train],
-        y_train=data.y_train[train],
-        x_test=data.x_test[test],
-        y_test=data.y_test[test],
-        num_classes=3,
-    )
-
-
 @pytest.mark.parametrize("images", ["resampled", "smooth"])
 def test_trained_classifiers_have_a_norm_at_each_resolution(
     images: str, tmp_path: Path, few_steps: None
 ) -> None:
     progress: list[float] = []
-    data = of_three_classes(load_digits().subset(1400, 150))
+    data = first_classes(load_digits().subset(1400, 150), 3)
     found = run_trained(
         settings("trained", family="real-square", images=images), data, tmp_path, progress.append
     )
