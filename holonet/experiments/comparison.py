@@ -154,7 +154,9 @@ def compare(
         )
     with folder_lock(folder, RunExistsError):
         seeded = [train.model_copy(update={"seed": seed}) for seed in seeds]
-        times = _step_times(contenders, data, seeded[0], folder / "steps.json") if seeded else []
+        times: list[float] = []
+        if seeded:
+            times = _step_times(contenders, data, seeded[0], folder / "steps.json", progress)
         return [
             _run(
                 contender,
@@ -206,7 +208,11 @@ def relative_cost(outcomes: Sequence[Outcome], label: str, baseline: str) -> flo
 
 
 def _step_times(
-    contenders: Sequence[Contender], data: Dataset, train: TrainConfig, path: Path
+    contenders: Sequence[Contender],
+    data: Dataset,
+    train: TrainConfig,
+    path: Path,
+    progress: bool,
 ) -> list[float]:
     """Milliseconds of a training step of each, kept in a file."""
     identity = {
@@ -228,7 +234,14 @@ def _step_times(
     if times is None:
         models = [c.untrained(data, train.seed) for c in contenders]
         rules = [c.rule.build() for c in contenders]
-        seconds = step_times([*zip(models, rules, strict=True)], data, train)
+        with progress_bar(progress) as bar:
+            task = bar.add_task("timing steps", total=1)
+            seconds = step_times(
+                [*zip(models, rules, strict=True)],
+                data,
+                train,
+                lambda share: bar.update(task, completed=share),
+            )
         times = keep(path, identity, step_ms=[1000 * s for s in seconds])["step_ms"]
     return times
 

@@ -2,7 +2,7 @@
 
 import statistics
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from torch import nn
 
@@ -23,7 +23,10 @@ ROUNDS = 3 * PHASES
 
 @checked
 def step_times(
-    trainings: Sequence[tuple[nn.Module, Rule]], data: GivenData, config: TrainConfig
+    trainings: Sequence[tuple[nn.Module, Rule]],
+    data: GivenData,
+    config: TrainConfig,
+    on_progress: Callable[[float], None] | None = None,
 ) -> list[float]:
     """Seconds of a training step of each, as `fit` takes it.
 
@@ -35,6 +38,7 @@ def step_times(
         trainings: models, which are trained by these steps, and their rules.
         data: as `fit` takes it; each step is of the same batch.
         config: of all.
+        on_progress: called with the share that is done, after each has taken one step more.
 
     Raises:
         As `fit`.
@@ -52,6 +56,8 @@ def step_times(
             began = time.perf_counter()
             take_step(processes, now, state, batch)
             own.append(time.perf_counter() - began)
+        if on_progress is not None:
+            on_progress((number + 2) / (ROUNDS + 1))
     return [
         statistics.fmean(statistics.median(own[1 + k :: PHASES]) for k in range(PHASES))
         for own in seconds

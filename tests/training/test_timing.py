@@ -53,8 +53,10 @@ def test_work_that_comes_and_goes_changes_no_time(crowded, monkeypatch):
 def test_the_steps_are_spread_over_a_training_and_train():
     clock, model = Clock(range(0)), network()
     before = [p.detach().clone() for p in model.parameters()]
-    (seconds,) = step_times([(model, clock.rule("a", 1.0))], DATA, CONFIG)
+    shares: list[float] = []
+    (seconds,) = step_times([(model, clock.rule("a", 1.0))], DATA, CONFIG, shares.append)
     assert seconds > 0
+    assert shares == [(k + 1) / (timing.ROUNDS + 1) for k in range(timing.ROUNDS + 1)]
     eighths = {(2 * k + 1) / 16 for k in range(8)}
     assert {progress for _, progress in clock.calls} == eighths
     assert not all(map(torch.equal, before, model.parameters()))
