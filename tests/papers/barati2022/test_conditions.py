@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from holonet.calculus import laplacian
@@ -25,6 +25,7 @@ def points(count=6, seed=0):
 
 
 @pytest.mark.parametrize("network", NETWORKS)
+@settings(max_examples=4)
 @given(seed=st.integers(0, 50))
 def test_only_one_complex_variable_makes_networks_harmonic(network, seed) -> None:
     model = to_precision(planar_model(network, 4, seed), torch.complex128)

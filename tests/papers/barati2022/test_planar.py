@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from holonet.data import DiscMode, RingPotential
@@ -31,6 +31,7 @@ def test_terms_are_means_over_their_points(weight, seed) -> None:
     assert float(terms) == pytest.approx(float(sum(parts.values())), rel=1e-6)
 
 
+@settings(max_examples=6)
 @given(st.integers(1, 60), st.integers(0, 100))
 def test_batches_average_to_the_whole(size, seed) -> None:
     data = planar_data(RingPotential(), filled=False, count=60, seed=seed)
@@ -76,12 +77,12 @@ def test_rules_that_make_no_sense_are_refused_and_others_tell_themselves_apart()
 
 
 def test_a_run_from_end_to_end(tmp_path) -> None:
-    training = PlanarTraining(epochs=30, width=4, points=1024)
-    settings = PlanarSettings("disc-2", "one-variable", 0.0, 0, training)
-    found = run_planar(settings, tmp_path)
+    training = PlanarTraining(epochs=20, width=4, points=1024)
+    chosen = PlanarSettings("disc-2", "one-variable", 0.0, 0, training)
+    found = run_planar(chosen, tmp_path)
     assert found["distance"] < 0.05
     assert found["defect"] < 1e-12
-    assert run_planar(settings, tmp_path) == found  # read back from its checkpoint
+    assert run_planar(chosen, tmp_path) == found  # read back from its checkpoint
 
 
 def test_the_closed_form_is_where_the_rule_is_least() -> None:

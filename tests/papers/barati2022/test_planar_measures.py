@@ -28,6 +28,7 @@ class Given(nn.Module):
         return self.function(x)
 
 
+@settings(max_examples=8)
 @given(st.floats(-2, 2), st.floats(-2, 2), st.floats(-2, 2))
 def test_the_defect_of_a_quadratic(a, b, c) -> None:
     x = torch.rand(5, 2, dtype=torch.float64)
@@ -81,7 +82,7 @@ def test_the_closed_form_measures_as_itself(condition) -> None:
         assert found["distance_hard"] == pytest.approx(1 - share, rel=1e-3)
 
 
-@settings(max_examples=8)
+@settings(max_examples=3)
 @given(st.floats(-3, 3), st.integers(0, 20))
 def test_no_function_is_below_the_least_objective(shift, seed) -> None:
     problem, condition = RingPotential(), CONDITIONS["energy"]

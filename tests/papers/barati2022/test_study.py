@@ -55,6 +55,20 @@ def test_options_change_the_cells() -> None:
     assert not any(hasattr(c.settings, "data") for c in cells if c.settings.part == "planar")
 
 
+def test_theorems_refute_two_claims_at_any_size(tiny, tmp_path) -> None:
+    results = {
+        cell.key: tiny.run_cell(cell, tmp_path / cell.key, lambda fraction: None)
+        for cell in tiny.cells(True)
+        if cell.settings.part == "planar"
+        and (cell.settings.condition == "two-variables" or cell.settings.problem == "ring")
+        and cell.settings.condition not in ("risk", "energy")
+    }
+    claims = {claim.key: claim for claim in CLAIMS}
+    for key in ("ring-real-part", "data-coordinates"):
+        assert claims[key].finding(results).verdict is Verdict.REFUTED
+
+
+@pytest.mark.slow
 def test_from_cells_to_a_report_and_on_from_where_it_stopped(tiny, tmp_path, monkeypatch) -> None:
     class Stop(BaseException):
         pass

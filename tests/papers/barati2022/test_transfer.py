@@ -95,6 +95,10 @@ def test_a_cell_from_end_to_end(tmp_path) -> None:
 
 
 def test_networks_that_agree_on_too_little_are_refused(tmp_path) -> None:
-    few = replace(SETTINGS, attack=replace(SETTINGS.attack, examples=10))
+    few = replace(
+        SETTINGS,
+        attack=replace(SETTINGS.attack, examples=10),
+        training=replace(SETTINGS.training, epochs=1),
+    )
     with pytest.raises(DataError, match="at least 20 are needed"):
         run_transfer(few, DATA, tmp_path, lambda fraction: None)

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cases import each
@@ -43,6 +43,7 @@ def test_every_point_is_on_its_sphere(net: str, kind: str) -> None:
         torch.testing.assert_close(found.delta.norm(dim=1), radius, rtol=1e-12, atol=0)
 
 
+@settings(max_examples=6)
 @given(seed=st.integers(0, 10**6), step=st.floats(0.05, 3))
 def test_a_linear_output_is_maximized_in_its_direction(seed: int, step: float) -> None:
     w = torch.randn(5, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
@@ -111,6 +112,7 @@ def test_a_minimum_on_the_sphere_meets_no_tolerance() -> None:
     assert float(outward_sine(gradient, -lowest)) < 1e-12
 
 
+@settings(max_examples=6)
 @given(scale=st.floats(1e-3, 1e3))
 def test_the_normalised_rule_does_not_see_the_scale_of_a_homogeneous_loss(scale: float) -> None:
     loss, x = loss_of("complex-square", 0, 5, 9)

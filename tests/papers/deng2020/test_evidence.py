@@ -1,4 +1,7 @@
-"""Verdicts from made-up numbers: each claim follows its own, and cut-off runs are not guessed."""
+"""Verdicts and figures from made-up numbers.
+
+Each claim follows its own, and cut-off runs are not guessed.
+"""
 
 import json
 from collections.abc import Callable
@@ -9,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cases import each
+from holonet.papers.deng2020 import figures
 from holonet.papers.deng2020.claims import CLAIMS
 from holonet.papers.deng2020.evidence import COUNTERPARTS, HOMOGENEOUS, trend
 from holonet.papers.deng2020.measure import KINDS, PAPER, SCALES, STEPS, TOLERANCES
@@ -142,6 +146,15 @@ def test_each_claim_is_refuted_by_its_own_numbers(
     results = made_up()
     change(results)
     assert [k for k, v in verdicts(results).items() if v is Verdict.REFUTED] == [claim]
+
+
+def test_every_claim_is_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(figures, "_slice", lambda ax, scale: None)  # it has no results in it
+    results = made_up(2)
+    for claim in CLAIMS:
+        section = claim.section(results)
+        assert section.figure is not None, claim.key
+        assert section.caption
 
 
 def test_the_control_must_have_maxima_inside() -> None:

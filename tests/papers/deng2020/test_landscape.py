@@ -115,7 +115,7 @@ def test_the_maximum_of_a_quadratic_form_is_its_first_axis() -> None:
 @each("net", SMOOTH)
 def test_maxima_are_verified_in_first_and_second_order(net: str) -> None:
     loss, x = loss_of(net, 1, 10, 40)
-    center, _, delta = spheres(x, [(1.0, 0.5)], 5, 0)
+    center, _, delta = spheres(x, [(1.0, 0.5)], 2, 0)
     ends = maximize(loss, center, delta)
     assert local_maximum(loss, center, ends, 1e-5).all()
     assert (loss.value(center + ends) >= loss.value(center + delta)).all()

@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 
+import pytest
+
 from holonet.papers.deng2020 import CLAIMS, Deng2020
 from holonet.papers.deng2020.networks import NETS
 from holonet.studies.runner import StudyResult
@@ -22,6 +24,7 @@ def test_the_full_run_is_larger() -> None:
     assert (quick[0].settings.size.inputs, quick[0].settings.size.units) == (100, 400)
 
 
+@pytest.mark.slow
 def test_a_tiny_run_answers_every_claim(tiny: StudyResult) -> None:
     assert [f.claim for f in tiny.findings] == [claim.key for claim in CLAIMS]
     assert not tiny.failed

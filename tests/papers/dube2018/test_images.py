@@ -37,9 +37,9 @@ def test_data_that_are_no_square_images_are_refused() -> None:
         resampled(cut, 8)
 
 
-def means(side: int, exponent: float) -> tuple[torch.Tensor, torch.Tensor]:
+def means(side: int, exponent: float, count: int = 4000) -> tuple[torch.Tensor, torch.Tensor]:
     """The mean difference of the two classes, half of it, and all examples less their means."""
-    data = random_fields(side, exponent, 0, 4000, 2)
+    data = random_fields(side, exponent, 0, count, 2)
     x, y = data.x_train[:, 0].double(), data.y_train
     template = (x[y == 1].mean(0) - x[y == 0].mean(0)) / 2
     return template, x - (2 * y - 1)[:, None, None] * template
@@ -55,7 +55,7 @@ def test_a_coarse_template_has_the_coefficients_of_a_fine_one(exponent: float) -
 
 @each("exponent", EXPONENTS.values())
 def test_noise_has_the_spectrum_and_the_contrast_at_side_32(exponent: float) -> None:
-    _, noise = means(32, exponent)
+    _, noise = means(32, exponent, 1000)
     assert float(noise.std()) == pytest.approx(CONTRAST, rel=0.02)
     power = torch.fft.fft2(noise, norm="forward").abs().square().mean(0)
     assert float(power[0, 1] / power[0, 4]) == pytest.approx(4 ** (2 * exponent), rel=0.2)

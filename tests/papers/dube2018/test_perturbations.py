@@ -53,10 +53,13 @@ def test_the_mean_leaves_out_what_is_wrong_already_and_what_was_not_found() -> N
     assert mean_norm(torch.tensor([0.0, 1.0, 3.0, math.inf])) == 2.0
 
 
+@pytest.mark.parametrize(
+    "families",
+    [("complex-square",), pytest.param(("real-relu",), marks=pytest.mark.slow)],
+)
 def test_random_hyperplanes_have_the_closed_form(
-    few_steps: None, monkeypatch: pytest.MonkeyPatch
+    families: tuple[str, ...], few_steps: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    families = ("real-relu", "complex-square")
     monkeypatch.setattr(module, "NETWORKS", families)
     found = run_random(settings("random"))
     expected = math.sqrt(2 / math.pi)
@@ -84,7 +87,7 @@ def test_the_search_is_tight_for_a_network_with_a_quadric_boundary() -> None:
     """One hidden layer of x^2: the least distance by constrained minimization from many starts."""
     model = build_network("real-square", (4,), 2, (4,), 0).double()
     generator = torch.Generator().manual_seed(0)
-    x = torch.randn(3, 4, generator=generator, dtype=torch.float64)
+    x = torch.randn(2, 4, generator=generator, dtype=torch.float64)
     with torch.no_grad():
         y = model(x).argmax(1)
     threat = ThreatModel("L2", 10.0, None)
@@ -118,7 +121,7 @@ def test_the_search_is_tight_for_a_network_with_a_quadric_boundary() -> None:
         assert float(distance) == pytest.approx(math.sqrt(least), rel=0.02)
 
 
-@pytest.mark.parametrize("images", ["resampled", "smooth"])
+@pytest.mark.parametrize("images", [pytest.param("resampled", marks=pytest.mark.slow), "smooth"])
 def test_trained_classifiers_have_a_norm_at_each_resolution(
     images: str, tmp_path: Path, few_steps: None
 ) -> None:

@@ -2,11 +2,11 @@
 
 import pytest
 
-from cases import each
+from cases import each, some_of
 from holonet.papers.gao2019.kernels import Kernels, kernels
 
 
-@each("name", ["relu", "x^2", "z^2", "sin x", "sin z"])
+@some_of("name", ["relu", "x^2", "z^2", "sin x", "sin z"], slice(0, None, 2))
 def test_distance_falls_like_the_root_of_the_width(name: str) -> None:
     result = kernels(Kernels(name, 1, (16, 1024), rank_points=20))
     assert 2.5 < result["distance"]["16"] / result["distance"]["1024"] < 26  # 8 by theory

@@ -1,6 +1,9 @@
 """The study of Gao et al.: its cells, and a tiny run."""
 
 import re
+from pathlib import Path
+
+import pytest
 
 from holonet.papers.gao2019.claims import CLAIMS
 from holonet.papers.gao2019.study import Gao2019
@@ -34,6 +37,16 @@ def test_radii_and_the_attack_are_the_same_for_all_networks() -> None:
     assert len({(s.problem, s.rate, s.steps, s.starts) for s in training}) == 1
 
 
+def test_the_result_of_a_cell_says_which_it_is(tmp_path: Path) -> None:
+    study = Gao2019(seeds=1, epochs=1)
+    cell = next(c for c in study.cells(True) if c.key == "training-sin-x-width16-attack10-seed0")
+    result = study.run_cell(cell, tmp_path, lambda fraction: None)
+    told = {"part": "training", "network": "sin x", "width": 16, "attack": 10, "seed": 0}
+    assert told.items() <= result.items()
+    assert result["robust"].keys() == {"5", "15", "30", "60"}
+
+
+@pytest.mark.slow
 def test_tiny_run_answers_every_claim_with_a_figure_or_a_table(done: StudyResult) -> None:
     assert not done.failed
     assert [f.claim for f in done.findings] == [claim.key for claim in CLAIMS]

@@ -1,5 +1,7 @@
 """The attack against exact worst points, the ball, and the lower bound against the optimum."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -8,7 +10,7 @@ from torch import Tensor
 from torch.nn import functional
 
 import holonet.papers.gao2019.training as module
-from cases import each
+from cases import each, some_of
 from holonet.attacks import ThreatModel
 from holonet.attacks.gradient import pgd
 from holonet.papers.gao2019.networks import KINDS, Kind, TwoLayer, antisymmetric, normal_weights
@@ -47,7 +49,7 @@ def worst_margin(x: np.ndarray, y: float, form: np.ndarray, eps: float) -> float
     return y * point @ form @ point
 
 
-@each("seed", range(4))
+@some_of("seed", range(4), slice(2))
 def test_attack_on_squares_finds_the_exact_worst_point(seed: int) -> None:
     net, x, y, eps = moved("x^2", seed)
     w = net.weights[0]
@@ -63,7 +65,7 @@ def test_attack_on_squares_finds_the_exact_worst_point(seed: int) -> None:
     torch.testing.assert_close(ten, truth, rtol=0, atol=0.02)
 
 
-@each("name", ["relu", "sin x", "sin z"])
+@some_of("name", ["relu", "sin x", "sin z"], slice(2, 3))
 def test_strong_attack_is_at_least_as_strong_as_the_librarys_own(name: str) -> None:
     net, x, y, eps = moved(name)
 
@@ -93,7 +95,7 @@ def test_no_steps_attack_nothing() -> None:
 
 @each("name", ["relu", "x^2", "sin x", "sin z"])
 def test_weights_stay_in_their_balls(name: str) -> None:
-    result = train(Training(name, 16, 2, 0, Problem(12, 5, 0.3), (0.5, 2.0), 30))
+    result = train(Training(name, 16, 2, 0, Problem(12, 5, 0.3), (0.5, 2.0), 30, starts=2))
     for radius, share in result["moved"].items():
         assert share * result["start"] <= float(radius) * (1 + 1e-9)
     assert result["moved"]["0.5"] * result["start"] == pytest.approx(0.5)  # reached
@@ -107,7 +109,7 @@ def test_lower_bound_is_just_below_the_optimum_of_a_linear_network(
     linear = Kind("identity", False, 1.0, lambda t: (t, torch.ones_like(t)), lambda c: c / 2)
     monkeypatch.setitem(module.KINDS, "linear", linear)
     problem = Problem(8, 5, 0.3)
-    result = train(Training("linear", 8, 3, 0, problem, (1.0, 4.0), 400))
+    result = train(Training("linear", 8, 3, 0, problem, (1.0, 4.0), 150))
     x, y, eps = (a.numpy() if isinstance(a, Tensor) else a for a in points(problem, generator()))
 
     def robust(v: np.ndarray) -> float:
@@ -125,7 +127,7 @@ def test_lower_bound_is_just_below_the_optimum_of_a_linear_network(
 
 
 def test_wide_networks_meet_the_bound_and_keep_their_kernel() -> None:
-    narrow, wide = (train(Training("sin x", m, 5, 0, PROBLEM, (2.0,), 150)) for m in (8, 512))
+    narrow, wide = (train(Training("sin x", m, 5, 0, PROBLEM, (2.0,), 60)) for m in (8, 256))
     assert abs(wide["surrogate"]["2"] - wide["lower"]["2"]) < 0.03
     assert wide["kernel_moved"]["2"] < narrow["kernel_moved"]["2"] / 3
     assert wide["moved"]["2"] < narrow["moved"]["2"] / 4
@@ -138,7 +140,8 @@ def test_movement_is_that_of_the_last_step_where_no_step_lowers_the_loss() -> No
 
 
 def test_result_depends_on_the_seed_alone() -> None:
-    settings = Training("relu", 8, 2, 3, PROBLEM, (1.0,), 5)
-    assert train(settings) == train(settings)
-    assert train(settings) != train(Training("relu", 8, 2, 4, PROBLEM, (1.0,), 5))
-    assert functional.softplus(torch.tensor(0.0)) > train(settings)["surrogate"]["1"]
+    settings = Training("relu", 8, 2, 3, PROBLEM, (1.0,), 5, starts=2)
+    result = train(settings)
+    assert result == train(settings)
+    assert result != train(replace(settings, seed=4))
+    assert functional.softplus(torch.tensor(0.0)) > result["surrogate"]["1"]

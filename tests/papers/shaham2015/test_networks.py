@@ -104,7 +104,7 @@ def linear(seed: int) -> tuple[nn.Sequential, torch.Tensor, torch.Tensor]:
 DUAL = {"Linf": 1, "L1": float("inf"), "L2": 2}
 
 
-@settings(max_examples=8)
+@settings(max_examples=4)
 @given(seed=st.integers(0, 1000), eps=st.floats(1e-3, 1))
 def test_on_a_linear_model_all_is_known(seed, eps):
     model, row, offset = linear(seed)
@@ -137,6 +137,7 @@ def test_nothing_moves_at_radius_zero(seed):
     assert found["change"]["none"] == 0
 
 
+@settings(max_examples=6)
 @given(seed=st.integers(0, 1000))
 def test_existing_examples_are_those_of_the_other_model(seed):
     model, row, offset = linear(seed)
@@ -176,7 +177,7 @@ def test_alarms_are_counted_and_no_warning_is_issued():
 
 
 def test_attacks_on_a_network_are_ordered_and_more_steps_find_more():
-    data = at_32(DIGITS.subset(test=60))
+    data = at_32(DIGITS.subset(test=20))
     model, baseline = network(4, 10, 0), network(4, 10, 1)
     threats = {norm: ThreatModel(norm, eps, None) for norm, eps in (("Linf", 0.02), ("L2", 0.5))}
     found = attacked(model, baseline, data, threats, steps=5, seed=0)

@@ -58,6 +58,26 @@ def test_the_full_run_has_the_authors_settings() -> None:
     assert len({cell.settings.seed for cell in Shaham2015().cells(False)}) >= 5
 
 
+@pytest.fixture(scope="module")
+def one_seed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
+    """The folder and the results of the networks of one seed, without a report."""
+    folder, runs = tmp_path_factory.mktemp("seed"), study(seeds=1)
+    return folder, {
+        cell.settings.net: runs.run_cell(cell, folder / cell.key, lambda _: None)
+        for cell in runs.cells(True)
+    }
+
+
+def test_pgd_leaves_no_more_than_one_step(one_seed: tuple[Path, dict[str, Any]]) -> None:
+    results = one_seed[1]
+    for net, result in results.items():
+        assert (result["net"], result["seed"]) == (net, 0)
+        for norm in RADII:
+            assert result["pgd"][norm] <= result["one_step"][norm]
+    assert results["baseline"]["existing"] == results["baseline"]["one_step"]
+
+
+@pytest.mark.slow
 def test_a_tiny_run_answers_every_claim(done: StudyResult) -> None:
     assert [f.claim for f in done.findings] == KEYS
     assert set(done.results) == {f"{net}-seed{seed}" for net in NETS for seed in (0, 1)}
@@ -71,10 +91,12 @@ def test_a_tiny_run_answers_every_claim(done: StudyResult) -> None:
     assert "± " in html
 
 
-def test_networks_of_one_seed_start_alike_and_end_apart(done: StudyResult) -> None:
+def test_networks_of_one_seed_start_alike_and_end_apart(
+    one_seed: tuple[Path, dict[str, Any]],
+) -> None:
     def first_layer(net: str) -> torch.Tensor:
         model = module.network(4, 10, 0)
-        load_weights(done.folder / "cells" / f"{net}-seed0" / "model.safetensors", model)
+        load_weights(one_seed[0] / f"{net}-seed0" / "model.safetensors", model)
         return model[0].get_parameter("weight").detach()
 
     ends = [first_layer(net) for net in NETS]
@@ -82,6 +104,7 @@ def test_networks_of_one_seed_start_alike_and_end_apart(done: StudyResult) -> No
         assert not any(torch.equal(end, other) for other in ends[:k])
 
 
+@pytest.mark.slow
 def test_a_run_killed_in_training_ends_as_the_one_that_was_not(
     done: StudyResult, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -129,6 +152,8 @@ def test_where_the_baseline_fails_its_seed_is_left_out(
             raise NumericalError("NaN")
         return original(*arguments, **options)
 
+    shares = {q: dict.fromkeys(RADII, 0.5) for q in ("one_step", "pgd", "existing", "change")}
+    monkeypatch.setattr(module, "attacked", lambda *_, **__: {**shares, "alarms": {}})
     monkeypatch.setattr(module, "fit", fit)
     found = reproduce(study(epochs=1), tmp_path, quick=True)
     assert set(found.failed) == {f"{net}-seed1" for net in NETS}
