@@ -11,6 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from holonet.cli.main import app
+from holonet.data import load_digits
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 
@@ -43,11 +44,26 @@ def test_check_holomorphy(capsys: Any) -> None:
     assert ["no violation found" in row for row in rows] == [True, True, False, False, False]
 
 
-def test_soft_holomorphy(capsys: Any) -> None:
-    load("soft_holomorphy").main(quick=True)
+def rows_of_soft_holomorphy(module: ModuleType, capsys: Any) -> tuple[list[float], ...]:
+    """Accuracies and residuals."""
+    module.main(quick=True)
     rows = [line.split() for line in capsys.readouterr().out.splitlines()[2:]]
     assert [row[0] for row in rows] == ["0", "1"]
-    accuracies, residuals = ([float(row[k]) for row in rows] for k in (1, 4))
+    return tuple([float(row[k]) for row in rows] for k in (1, 4))
+
+
+def test_soft_holomorphy_of_a_small_network(capsys: Any, monkeypatch: Any) -> None:
+    module = load("soft_holomorphy")
+    few = load_digits().subset(train=256, test=40)
+    monkeypatch.setattr(module, "HIDDEN", 16)
+    monkeypatch.setattr(module, "load_digits", lambda: few)
+    _, residuals = rows_of_soft_holomorphy(module, capsys)
+    assert residuals[1] < residuals[0]
+
+
+@pytest.mark.slow
+def test_soft_holomorphy(capsys: Any) -> None:
+    accuracies, residuals = rows_of_soft_holomorphy(load("soft_holomorphy"), capsys)
     assert min(accuracies) > 80
     assert residuals[1] < residuals[0] / 2
 

@@ -51,7 +51,7 @@ def test_steps_are_halved_for_either_reason() -> None:
     assert pace.step.tolist() == [1.0, 0.5, 0.5, 0.5]
 
 
-@settings(max_examples=10)
+@settings(max_examples=3)
 @given(seed=seeds, norm=st.sampled_from(["Linf", "L2"]))
 def test_a_top_inside_is_found(seed, norm):
     generator = torch.Generator().manual_seed(seed)
@@ -69,7 +69,7 @@ def test_a_top_inside_is_found(seed, norm):
     assert bool(threat.contains(found.point, x).all())
 
 
-@settings(max_examples=10)
+@settings(max_examples=3)
 @given(seed=seeds)
 def test_sparse_steps_find_a_sparse_top(seed):
     generator = torch.Generator().manual_seed(seed)

@@ -40,6 +40,7 @@ def closed_form(
     return torch.where(clean > 0, least, clean).detach()
 
 
+@settings(max_examples=8)
 @given(
     attack=run,
     norm=st.sampled_from(REAL),
@@ -58,6 +59,7 @@ def test_linear_models_meet_their_closed_form(attack, norm, eps, box, steps, see
     torch.testing.assert_close(found.margin, expected, rtol=1e-12, atol=1e-12)
 
 
+@settings(max_examples=6)
 @given(attack=run, norm=st.sampled_from(COMPLEX), eps=st.floats(1e-3, 1.0), seed=seeds)
 def test_complex_linear_models_meet_their_closed_form(attack, norm, eps, seed):
     torch.manual_seed(seed)
@@ -72,6 +74,7 @@ def test_complex_linear_models_meet_their_closed_form(attack, norm, eps, seed):
     assert bool(threat.contains(found.x_adv, x).all())
 
 
+@settings(max_examples=10)
 @given(
     targeted=st.booleans(),
     kind=st.sampled_from(["real", "holomorphic"]),
@@ -103,7 +106,7 @@ def test_the_result_is_in_the_set_and_as_said(
     assert not found.x_adv.requires_grad
 
 
-@settings(max_examples=4)
+@settings(max_examples=2)
 @given(norm=st.sampled_from(REAL), seed=seeds)
 def test_more_restarts_and_targets_are_never_weaker(norm, seed):
     torch.manual_seed(seed)
@@ -117,6 +120,7 @@ def test_more_restarts_and_targets_are_never_weaker(norm, seed):
     assert torch.equal(many, more)
 
 
+@settings(max_examples=6)
 @given(seed=seeds, loss=st.sampled_from(LOSSES), norm=st.sampled_from(["Linf", "L2"]))
 def test_the_worst_point_on_the_way_is_kept(seed, loss, norm):
     torch.manual_seed(seed)
@@ -134,8 +138,9 @@ def test_the_worst_point_on_the_way_is_kept(seed, loss, norm):
     assert len(seen) == 1 + (8 + 1 if margins[0] > 0 else 0)
 
 
-@settings(max_examples=4)
-@given(seed=seeds, attack=run)
+@pytest.mark.parametrize("attack", [apgd, apgd_targeted])
+@settings(max_examples=1)
+@given(seed=seeds)
 def test_the_seed_decides_and_nothing_else(seed, attack):
     torch.manual_seed(seed)
     model, (x, y), threat = net(), batch(), ThreatModel("L2", 0.3)
@@ -195,6 +200,7 @@ def test_few_classes(classes: int) -> None:
         assert (found.accuracy == 1) == (classes == 1)
 
 
+@settings(max_examples=6)
 @given(seed=seeds, loss=st.sampled_from(LOSSES))
 def test_a_target_is_what_is_reached(seed, loss):
     torch.manual_seed(seed)
@@ -302,7 +308,12 @@ def trained() -> tuple[nn.Module, Tensor, Tensor]:
 
 
 @pytest.mark.parametrize(
-    ("norm", "eps", "steps"), [("Linf", 0.08, 12), ("L2", 0.5, 12), ("L1", 1.5, 20)]
+    ("norm", "eps", "steps"),
+    [
+        ("Linf", 0.08, 12),
+        pytest.param("L2", 0.5, 12, marks=pytest.mark.slow),
+        pytest.param("L1", 1.5, 20, marks=pytest.mark.slow),
+    ],
 )
 def test_strength_on_digits(
     trained: tuple[nn.Module, Tensor, Tensor], norm: str, eps: float, steps: int

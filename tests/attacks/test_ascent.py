@@ -4,7 +4,7 @@ import math
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
@@ -28,6 +28,7 @@ def problem(norm: str, seed: int, entries: int = 8, eps: float = 0.3) -> tuple:
 
 
 @pytest.mark.parametrize("norm", [*REAL, *COMPLEX])
+@settings(max_examples=5)
 @given(seed=seeds, steps=st.integers(0, 6), alpha=st.sampled_from([0.0, 0.02, 0.3]))
 def test_iterates_stay_in_the_set(norm, seed, steps, alpha):
     threat, x, objective, _ = problem(norm, seed)
@@ -41,16 +42,16 @@ def test_iterates_stay_in_the_set(norm, seed, steps, alpha):
 @pytest.mark.parametrize("norm", [*REAL, *COMPLEX])
 def test_a_quadratic_is_climbed_to_its_maximum(norm: str) -> None:
     """The maximum of minus a squared distance over a convex set is the nearest point."""
-    for seed in range(2):
-        threat, x, objective, center = problem(norm, seed)
-        point = x
-        for alpha in (0.1, 0.03, 0.01, 0.003):
-            point = ascend(objective, point, x, threat, steps=40, alpha=alpha)
-        best = objective(threat.project(center, x))
-        torch.testing.assert_close(objective(point), best, rtol=0.01, atol=0.01)
+    threat, x, objective, center = problem(norm, 0)
+    point = x
+    for alpha in (0.1, 0.03, 0.01, 0.003):
+        point = ascend(objective, point, x, threat, steps=10, alpha=alpha)
+    best = objective(threat.project(center, x))
+    torch.testing.assert_close(objective(point), best, rtol=0.01, atol=0.01)
 
 
 @pytest.mark.parametrize("norm", ["Linf", "L2", *COMPLEX])
+@settings(max_examples=5)
 @given(seed=seeds)
 def test_one_step_of_length_eps_is_the_maximizer(norm, seed):
     threat, x, objective, center = problem(norm, seed)

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from cases import each
+from cases import each, some_of
 from holonet.attacks import AlarmKind, ThreatModel, fgsm, margin_of, pgd
 from holonet.data import load_digits
 from holonet.errors import AttackWarning, ConfigError, DomainError, InputTypeError, ShapeError
@@ -59,6 +59,7 @@ def dual(norm: str, slope: Tensor) -> Tensor:
 
 
 @pytest.mark.parametrize("norm", [*NORMS, *COMPLEX])
+@settings(max_examples=5)
 @given(
     eps=st.floats(1e-3, 2.0),
     seed=seeds,
@@ -85,6 +86,7 @@ def test_linear_models_without_a_box(norm, eps, seed, loss, targeted, momentum, 
 
 
 @pytest.mark.parametrize("norm", NORMS)
+@settings(max_examples=5)
 @given(eps=st.floats(1e-3, 4.0), seed=seeds, loss=st.sampled_from(LOSSES), start=st.booleans())
 def test_linear_models_in_a_box(norm, eps, seed, loss, start):
     model, x, y, threat = linear_problem(norm, eps, True, seed)
@@ -101,6 +103,7 @@ def test_linear_models_in_a_box(norm, eps, seed, loss, start):
 
 
 @pytest.mark.parametrize("norm", [*NORMS, *COMPLEX])
+@settings(max_examples=5)
 @given(eps=st.floats(1e-3, 2.0), seed=seeds)
 def test_the_steps_of_shaham(norm, eps, seed):
     """x plus eps times the sign, the direction or the largest entry of the gradient."""
@@ -117,7 +120,11 @@ def test_the_steps_of_shaham(norm, eps, seed):
     torch.testing.assert_close(fgsm(model, x, y, threat).x_adv, expected, rtol=1e-9, atol=1e-9)
 
 
-@pytest.mark.parametrize("norm", [*NORMS, *COMPLEX])
+@pytest.mark.parametrize(
+    "norm",
+    ["L2", "polydisc"]
+    + [pytest.param(norm, marks=pytest.mark.slow) for norm in ("Linf", "L1", "complex_ball")],
+)
 def test_the_walk_alone_nears_the_closed_form(norm: str) -> None:
     """With the linearized step taken away, many steps are as good to a thousandth."""
     eps = 0.4
@@ -156,6 +163,7 @@ def test_fgsm_from_a_random_start(norm: str) -> None:
     assert bool((found.margin >= fgsm(model, x, y, threat).margin - 1e-12).all())
 
 
+@settings(max_examples=6)
 @given(seed=seeds, loss=st.sampled_from([*LOSSES, "dlr"]))
 def test_targets_are_reached_and_nothing_else_counts(seed, loss):
     torch.manual_seed(seed)
@@ -197,6 +205,7 @@ def batch(n: int = 10, dtype: torch.dtype = torch.float32) -> tuple[Tensor, Tens
 
 
 @pytest.mark.parametrize("kind", list(NETS))
+@settings(max_examples=8)
 @given(
     norm=st.sampled_from(NORMS),
     eps=st.sampled_from([0.0, 1e-3, 0.1, 1.0]),
@@ -225,7 +234,7 @@ def test_the_result_is_in_the_set_and_as_said(
 
 
 @pytest.mark.parametrize("kind", list(NETS))
-@settings(max_examples=10)
+@settings(max_examples=3)
 @given(norm=st.sampled_from(NORMS), seed=seeds, fewer=st.integers(1, 3), more=st.integers(0, 2))
 def test_more_is_never_weaker(kind, norm, seed, fewer, more):
     torch.manual_seed(seed)
@@ -240,6 +249,7 @@ def test_more_is_never_weaker(kind, norm, seed, fewer, more):
 
 
 @pytest.mark.filterwarnings("ignore:flat loss:holonet.errors.AttackWarning")
+@settings(max_examples=8)
 @given(
     seed=seeds,
     alpha=st.sampled_from([0.01, 0.3, 2.0]),
@@ -260,6 +270,7 @@ def test_the_worst_point_on_the_way_is_kept(seed, alpha, loss):
     assert torch.equal(found.x_adv, seen[margins.index(min(margins))])
 
 
+@settings(max_examples=4)
 @given(seed=seeds)
 def test_the_seed_decides_and_nothing_else(seed):
     torch.manual_seed(seed)
@@ -544,7 +555,9 @@ def test_shapes_that_do_not_fit_are_refused() -> None:
             pgd(wrong, x, y, ThreatModel())
 
 
-@pytest.fixture(scope="module", params=["real", "holomorphic"])
+@pytest.fixture(
+    scope="module", params=["holomorphic", pytest.param("real", marks=pytest.mark.slow)]
+)
 def trained(request: pytest.FixtureRequest) -> tuple[nn.Module, Tensor, Tensor]:
     torch.manual_seed(0)
     data = load_digits().subset(train=600, test=150)
@@ -559,7 +572,7 @@ def trained(request: pytest.FixtureRequest) -> tuple[nn.Module, Tensor, Tensor]:
 RADII = [("Linf", 0.1), ("L2", 0.8), ("L1", 4.0)]
 
 
-@each(("norm", "eps"), RADII)
+@some_of(("norm", "eps"), RADII, slice(1))
 def test_pgd_beats_noise_and_one_step(
     trained: tuple[nn.Module, Tensor, Tensor], norm: str, eps: float
 ) -> None:

@@ -60,7 +60,7 @@ def least_margin(model: nn.Sequential, x: Tensor, y: Tensor, threat: ThreatModel
 
 
 @each("name", SEARCHES)
-@settings(max_examples=3)
+@settings(max_examples=2)
 @given(seed=st.integers(0, 1000), slope=st.sampled_from([1.0, 10.0, 100.0]))
 def test_the_worst_point_of_a_linear_body_is_found(name: str, seed: int, slope: float) -> None:
     model, x, y, threat = problem(seed, slope)
@@ -77,17 +77,17 @@ def test_the_worst_point_of_a_linear_body_is_found(name: str, seed: int, slope: 
 
 
 def test_masked_gradients_raise_the_alarm_and_the_box_has_the_true_accuracy() -> None:
-    for seed in range(2):
-        model, x, y, threat = problem(seed, slope=100.0, eps=0.2)
-        with pytest.warns(AttackWarning, match="vanishing gradient|zero gradient"):
-            plain = pgd(lambda x: model(x), x, y, threat)  # noqa: B023
-        true = float((least_margin(model, x, y, threat) > 0).double().mean())
-        found = pgd(model, x, y, threat)
-        assert found.accuracy == pytest.approx(true, abs=1e-9)
-        assert plain.accuracy >= true
-        assert {a.kind for a in plain.alarms} & MASKED
+    model, x, y, threat = problem(0, slope=100.0, eps=0.2)
+    with pytest.warns(AttackWarning, match="vanishing gradient|zero gradient"):
+        plain = pgd(lambda x: model(x), x, y, threat)
+    true = float((least_margin(model, x, y, threat) > 0).double().mean())
+    found = pgd(model, x, y, threat)
+    assert found.accuracy == pytest.approx(true, abs=1e-9)
+    assert plain.accuracy >= true
+    assert {a.kind for a in plain.alarms} & MASKED
 
 
+@settings(max_examples=6)
 @given(seed=st.integers(0, 1000), layer=st.sampled_from(["tanh", "erf", "asinh"]))
 def test_coordinates_have_points_whichever_examples_are_asked_about(seed: int, layer: str) -> None:
     torch.manual_seed(seed)
@@ -129,7 +129,7 @@ def test_every_attack_with_a_ball_searches_there() -> None:
 
 def test_square_searches_the_box() -> None:
     model, x, y, threat = problem(3, 30.0)
-    result = square(model, x, y, threat, queries=400)
+    result = square(model, x, y, threat, queries=100)
     least = least_margin(model, x, y, threat)
     assert float((result.margin - least)[least > 0].median()) < 0.1
 

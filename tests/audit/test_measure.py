@@ -2,7 +2,6 @@
 
 import json
 import math
-import re
 import warnings
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +9,7 @@ from pathlib import Path
 import complextorch.nn as ctnn
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
@@ -47,23 +46,21 @@ def found(value, trained=None, **options) -> AuditRow:
     return audit_layer(planted(value, trained, **options))
 
 
-def is_twin(label: str) -> bool:
-    """Whether it is a layer of images or volumes that there is for sequences too."""
-    sequences = re.sub("[23]d", "1d", label)
-    return label != sequences and sequences in {spec.label for spec in SPECS}
-
-
-COMPOSED = ("TransformerEncoder", "TransformerDecoderLayer", "TransformerDecoder", "Transformer")
-"""Of `TransformerEncoderLayer`, or of its parts."""
+LOOKED_AT = (
+    *("Linear", "Dropout", "Bilinear", "CVSigmoid", "CReLU", "GTReLU", "EquivariantPhaseReLU"),
+    *("MagMinMaxNorm", "LayerNorm", "BatchNorm1d", "NaiveBatchNorm1d", "MagBatchNorm1d"),
+    *("GRU(batch_first=True)", "PhaseDivConv1d", "relevance.LinearVD"),
+)
+"""Labels of layers that tests name."""
 
 
 @pytest.fixture(scope="module", params=["a share", pytest.param("all", marks=pytest.mark.slow)])
 def specs(request: pytest.FixtureRequest) -> tuple[LayerSpec, ...]:
-    """Without twins and layers composed of others, but with each whose supremum is known."""
+    """All, or those that tests name and those whose supremum is known, on short sequences."""
     if request.param == "all":
         return SPECS
-    labels = {s.label for s in SPECS if not is_twin(s.label) and s.label not in COMPOSED}
-    return tuple(s for s in SPECS if s.label in labels | SUPREMA.keys())
+    chosen = (s for s in SPECS if s.label in {*LOOKED_AT, *SUPREMA})
+    return tuple(replace(s, shape=(2, 2)) if "BatchNorm" in s.label else s for s in chosen)
 
 
 @pytest.fixture(scope="module")
@@ -162,6 +159,7 @@ def test_a_random_draw_is_the_same_at_every_call() -> None:
     assert row.verdict is Verdict.HOLOMORPHIC
 
 
+@settings(max_examples=5)
 @given(st.floats(1e-9, 10))
 def test_planted_conjugates_are_measured_exactly(eps: float) -> None:
     row = found(lambda z: z + eps * z.conj())
@@ -241,7 +239,7 @@ def test_running_statistics_are_moved_before_eval_mode_is_judged() -> None:
     def build() -> nn.Module:
         return ctnn.BatchNorm1d(2, affine=False)
 
-    row = audit_layer(LayerSpec("norm", "norm", build, (2, 6)))
+    row = audit_layer(LayerSpec("norm", "norm", build, (2, 2)))
     evaluated = row.measurements[0]
     assert evaluated.mode == "eval"
     assert evaluated.dbar > 0.1  # at its start it is z, up to a factor
@@ -326,7 +324,7 @@ def test_a_declared_singularity_makes_it_meromorphic(rows) -> None:
 
 
 def test_rows_depend_on_the_seed_alone() -> None:
-    chosen = package_specs("complextorch", "ReLU")
+    chosen = package_specs("complextorch", "modReLU")
     torch.manual_seed(5)
     expected = torch.get_rng_state()
     first = audit(chosen)

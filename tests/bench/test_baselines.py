@@ -45,6 +45,6 @@ def test_every_compiler_compiles_anew(monkeypatch):
 
     monkeypatch.setattr(torch, "compile", partial(plain, backend=eager))
     for compiled in compilers().values():
-        for _ in range(5):
+        for _ in range(2):
             compiled(torch.sin)(torch.zeros(2))
-    assert len(graphs) == 5 * len(compilers())
+    assert len(graphs) == 2 * len(compilers())

@@ -35,7 +35,7 @@ def test_a_wrong_operation_is_noticed(monkeypatch):
 
 
 @pytest.mark.usefixtures("some")
-@pytest.mark.parametrize("passes", [True, False])
+@pytest.mark.parametrize("passes", [pytest.param(True, marks=pytest.mark.slow), False])
 def test_red_tests_refuse_the_timing(tmp_path, monkeypatch, passes):
     tests = tmp_path / "tests" / "ops"
     tests.mkdir(parents=True)

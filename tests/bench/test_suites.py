@@ -1,5 +1,6 @@
 """Every case runs, and its contenders do the same work."""
 
+import itertools
 import math
 
 import pytest
@@ -16,7 +17,7 @@ from holonet.regularizers import DirichletEnergy
 def _small(monkeypatch):
     monkeypatch.setattr(suites, "LARGE", 40)
     monkeypatch.setattr(suites, "SIZES", (8, 40))
-    monkeypatch.setattr(suites, "LAYERS", (784, (512, 512), 4))
+    monkeypatch.setattr(suites, "LAYERS", (64, (32, 32), 4))
     monkeypatch.setattr(suites, "SMALL", (3, (5, 5), 7))
     monkeypatch.setattr(suites, "last_level_cache", lambda: 1000)
     monkeypatch.setattr(suites, "compilers", dict)
@@ -73,7 +74,8 @@ def test_steps_train_and_rules_run(suite):
             run()
 
 
-def test_compiled_baselines_train(monkeypatch):
+@pytest.mark.parametrize("count", [1, pytest.param(None, marks=pytest.mark.slow)])
+def test_compiled_baselines_train(monkeypatch, count):
     calls = []
 
     def wrapped(network):  # a function without parameters, as compilers may give
@@ -81,7 +83,7 @@ def test_compiled_baselines_train(monkeypatch):
 
     monkeypatch.setattr(suites, "LAYERS", suites.SMALL)
     monkeypatch.setattr(suites, "compilers", lambda: {"compiled": wrapped})
-    for case in SUITES["step"](False):
+    for case in itertools.islice(SUITES["step"](False), count):
         case.contenders["compiled"]()
         before = [p.detach().clone() for p in calls[-1].parameters()]
         case.contenders["compiled"]()

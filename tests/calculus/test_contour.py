@@ -4,10 +4,10 @@ import math
 
 import pytest
 import torch
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from cases import each
+from cases import each, some_of
 from holonet.calculus.contour import (
     cauchy_formula,
     contour_integral,
@@ -376,6 +376,7 @@ def test_an_order_too_high_for_the_samples():
 # winding numbers
 
 
+@settings(max_examples=5)
 @given(
     zeros=st.lists(complexes, max_size=6),
     poles=st.lists(complexes, max_size=6),
@@ -438,11 +439,11 @@ def test_a_hair_on_either_side():
     assert winding_number(lambda z: (z - 0.998) ** 2, 0, 1) == 2
 
 
-def test_a_zero_and_a_pole_that_nearly_cancel_are_seen():
+@some_of("turn", range(60), slice(None, None, 7))
+def test_a_zero_and_a_pole_that_nearly_cancel_are_seen(turn):
     """Inside and outside at a distance of 0.003, wherever they lie between the points."""
-    for turn in range(60):
-        at = complex(math.cos(0.1047 * turn), math.sin(0.1047 * turn))
-        assert winding_number(lambda z, at=at: (z - 0.997 * at) / (z - 1.003 * at), 0, 1) == 1
+    at = complex(math.cos(0.1047 * turn), math.sin(0.1047 * turn))
+    assert winding_number(lambda z: (z - 0.997 * at) / (z - 1.003 * at), 0, 1) == 1
 
 
 @each("order", [1, 2, 3, 4, -1, -2])

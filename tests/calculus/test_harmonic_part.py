@@ -4,7 +4,7 @@ import math
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cases import each
@@ -47,6 +47,7 @@ def test_harmonic_functions_are_their_own_harmonic_part(seed, center, radius):
         torch.testing.assert_close(found, u(z), rtol=1e-10, atol=1e-10)
 
 
+@settings(max_examples=5)
 @given(seed=seeds, radius=radii)
 def test_closed_forms_about_the_origin(seed, radius):
     z, r2 = inside(seed, 0, radius), radius**2
@@ -153,20 +154,22 @@ def test_points_outside_the_disc(z):
 # the ball
 
 
-def test_poisson_integrals_of_harmonic_polynomials_with_honest_errors():
-    """A cubic harmonic polynomial in space, 200 seeds; scores of mean 0 and variance near 1."""
+@pytest.mark.parametrize("repeats", [10, pytest.param(200, marks=pytest.mark.slow)])
+def test_poisson_integrals_of_harmonic_polynomials_with_honest_errors(repeats):
+    """A cubic harmonic polynomial in space; scores of mean 0, and of many variance near 1."""
     x = torch.tensor([[0.1, 0.2, 0.3], [0.5, -0.2, 0.0], [0.0, 0.0, 0.0]], dtype=F64)
     center = torch.tensor([1.0, -2.0, 0.5], dtype=F64)
     h = lambda x: x[:, 0] * x[:, 1] + x[:, 2] ** 3 - 3 * x[:, 2] * x[:, 0] ** 2 + x[:, 1]  # noqa: E731
     u = lambda y: h((y - center) / 2)  # noqa: E731
     found = [
         poisson_integral(u, center + 2 * x, center, 2.0, count=25, generator=generator(seed))
-        for seed in range(200)
+        for seed in range(repeats)
     ]
     scores = torch.stack([e.z_score(h(x)) for e in found])[:, :2]
-    assert scores.mean(0).abs().max() < 5 / math.sqrt(200)
-    assert scores.var(0).min() > 0.7
-    assert scores.var(0).max() < 1.5
+    assert scores.mean(0).abs().max() < 5 / math.sqrt(repeats)
+    if repeats > 100:
+        assert scores.var(0).min() > 0.7
+        assert scores.var(0).max() < 1.5
     at_center = torch.stack([e.value for e in found])[:, 2]
     assert at_center.abs().max() < 1e-12  # odd and quadratic: the frame is exact
 
@@ -247,6 +250,7 @@ def test_bad_balls():
 # the fraction
 
 
+@settings(max_examples=5)
 @given(seed=seeds, radius=radii)
 def test_harmonic_functions_have_no_fraction(seed, radius):
     z = randn(seed, 3)

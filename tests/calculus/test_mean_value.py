@@ -4,7 +4,7 @@ import math
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cases import each
@@ -167,6 +167,7 @@ def test_directions_are_uniform_on_the_sphere():
 
 
 @pytest.mark.parametrize(("dtype", "shape"), SHAPES)
+@settings(max_examples=5)
 @given(seed=seeds, radius=radii)
 def test_quadratics_have_exact_spherical_means(dtype, shape, seed, radius):
     z = randn(seed, *shape, dtype=dtype)
@@ -251,6 +252,7 @@ def test_newtons_potential_is_harmonic_in_three_dimensions_only():
         assert (abs(score) < 5) == (n == 3)
 
 
+@settings(max_examples=5)
 @given(seed=seeds, radius=radii)
 def test_subharmonic_functions_lie_below_their_means(seed, radius):
     z = randn(seed, 3)

@@ -125,6 +125,7 @@ def test_a_kink_has_a_gap_though_its_laplacian_is_0() -> None:
     assert 0.2 < float(found.share.value[1, 0]) < 1
 
 
+@pytest.mark.slow
 def test_errors_are_as_large_as_the_deviations() -> None:
     """The mean of z^2 over many seeds is near 1, for the share of a function with all degrees."""
     x = torch.zeros(1, 40, dtype=torch.float64)

@@ -109,7 +109,7 @@ def test_gradient_step_moves_outputs_by_the_kernel(
     torch.testing.assert_close(moved, expected, rtol=0, atol=1e-4 * max(1.0, scale) ** 2)
 
 
-@settings(max_examples=4)
+@settings(max_examples=2)
 @given(names, seeds)
 def test_real_coefficients_have_the_continuation_of_the_real_kernel(name: str, seed: int) -> None:
     model, x = network(name, REAL, seed), draw(2, 3, dtype=REAL, seed=seed)

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.utils.checkpoint import checkpoint
 
@@ -64,6 +64,7 @@ class Mixed:
         return across, (z @ self.a.mT)[..., None] * self.b.conj()
 
 
+@settings(max_examples=5)
 @given(seed=seeds)
 def test_polynomials_in_z_and_its_conjugate(seed):
     c, z = randn(seed, 4, 4), randn(seed + 1, 5)
@@ -94,6 +95,7 @@ def test_the_plainest_functions(dtype):
         torch.testing.assert_close(dbar(f, z), by_conj, rtol=1e-6, atol=1e-7)
 
 
+@settings(max_examples=5)
 @given(seed=seeds)
 def test_the_parts_are_linear_and_antilinear_and_sum_to_the_derivative(seed):
     f, z, v = Mixed(seed), randn(seed + 1, 4, 3), randn(seed + 2, 4, 3)

@@ -4,7 +4,7 @@ import math
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from holonet.calculus import holomorphy_witnesses
@@ -36,6 +36,7 @@ def test_random_polynomial_maps_pass_at_every_scale(seed, scale):
     assert (found.error <= found.tolerance / 10).all()
 
 
+@settings(max_examples=5)
 @given(seed=seeds, leak=st.floats(1e-9, 1e6))
 def test_a_leak_is_measured_by_all_three(seed, leak):
     """For z + leak conj(z) the two first are known."""
@@ -83,6 +84,7 @@ def test_without_forward_mode_central_differences_speak():
     assert (honest.error <= honest.tolerance).all()
 
 
+@settings(max_examples=5)
 @given(seed=seeds, name=st.sampled_from(sorted(CATALOGUE)))
 def test_the_derivative_by_cauchy_is_that_of_the_record(seed, name):
     record = CATALOGUE[name]

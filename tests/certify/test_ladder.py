@@ -17,7 +17,7 @@ from enclosed import (
 )
 from torch import nn as tnn
 
-from cases import each
+from cases import each, some_of
 from holonet import nn
 from holonet.attacks import pgd
 from holonet.certify import METHODS as ALL_METHODS
@@ -35,9 +35,8 @@ from holonet.threats import ThreatModel
 
 METHODS = ("intervals", "tangents")
 RADII = (0.0, 1e-12, 1e-6, 1e-3, 0.05, 0.3, 10.0)
-FEW = ("affine", "complex square", "complex tanh", "complex gelu", "convolution", "relu")
-FEW += ("norm and residual", "polynomial", "real exp", "real square", "real softplus")
-FEW += ("real atan", "threshold", "torch's convolution")
+FEW = ("torch's convolution", "threshold", "relu", "norm and residual", "real exp")
+FEW += ("complex tanh", "convolution")
 each_share = pytest.mark.parametrize(
     "others", [False, pytest.param(True, marks=pytest.mark.slow)], ids=["share", "others"]
 )
@@ -77,8 +76,9 @@ def test_no_executed_float32_margin_is_below_its_bound(name, method, others):
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_bounds_at_points_and_corners_are_below_exact_fractions(method):
-    assert -1e-9 < worst_in_fractions(method) <= 0
+@pytest.mark.parametrize("seeds", [2, pytest.param(12, marks=pytest.mark.slow)])
+def test_bounds_at_points_and_corners_are_below_exact_fractions(method, seeds):
+    assert -1e-9 < worst_in_fractions(method, seeds=seeds) <= 0
 
 
 def test_affine_margins_are_exact_up_to_rounding():
@@ -96,7 +96,7 @@ def test_affine_margins_are_exact_up_to_rounding():
             assert exact - 1e-13 <= proof.margins[k] <= exact
 
 
-@each("name", ["real square", "complex tanh", "relu", "threshold", "convolution"])
+@some_of("name", ["complex tanh", "relu", "real square", "threshold", "convolution"], slice(2))
 @pytest.mark.parametrize("method", METHODS)
 def test_margins_do_not_grow_with_eps(name, method):
     model, shape = networks()[name]
@@ -123,10 +123,10 @@ def test_tangents_are_sharper_than_intervals_behind_two_layers():
 def test_methods_are_tried_in_turn_and_stop_at_the_first_success():
     torch.manual_seed(3)
     model, _ = networks()["real tanh"]
-    x = torch.rand(30, 4, dtype=F64)
+    x = torch.rand(9, 4, dtype=F64)
     y = model(x).argmax(1)
     threat = linf(0.04)
-    both = certify(model, x, y, threat, METHODS, batch_size=7)
+    both = certify(model, x, y, threat, METHODS, batch_size=4)
     first = certify(model, x, y, threat, ["intervals"])
     assert {p.method for p in both} == set(METHODS)
     for one, cheap in zip(both, first, strict=True):
@@ -134,7 +134,7 @@ def test_methods_are_tried_in_turn_and_stop_at_the_first_success():
         assert (one.method == "intervals") or not cheap.holds
         assert not cheap.holds or one == cheap
     assert len({p.weights for p in both}) == 1
-    assert len({p.example for p in both}) == 30
+    assert len({p.example for p in both}) == 9
 
 
 @each(
@@ -316,7 +316,10 @@ def test_what_may_overflow_in_float32_is_not_certified():
         model[2].weight.data.copy_(1e8 * torch.eye(2))
 
 
-@each("name", ["real square", "complex square", "real tanh", "relu", "affine", "convolution"])
+ATTACKED = ["complex square", "relu", "real square", "real tanh", "affine", "convolution"]
+
+
+@some_of("name", ATTACKED, slice(2))
 def test_attacks_find_no_margin_below_its_bound(name):
     model, shape = networks()[name]
     x, y = torch.rand(8, *shape, dtype=F64), torch.arange(8) % 3
@@ -346,7 +349,7 @@ def test_no_margin_on_an_l2_sphere_is_below_its_bound_in_double_precision(name, 
 
 
 @pytest.mark.filterwarnings("ignore::holonet.errors.AttackWarning")
-@each("name", ROUND)
+@some_of("name", ROUND, slice(1, 4, 2))
 def test_no_executed_float32_margin_on_an_l2_sphere_is_below_its_bound(name):
     model, shape = networks(single=True)[name]
     x, y = torch.rand(5, *shape), torch.tensor([0, 1, 2, 0, 1])
@@ -376,7 +379,7 @@ def test_affine_margins_on_l2_balls_are_exact_up_to_rounding(method):
                 assert exact - 1e-13 * (1 + eps) <= proof.margins[k] <= exact
 
 
-@each("name", ROUND)
+@some_of("name", ROUND, slice(1, 4))
 def test_bounds_on_l2_balls_are_not_below_those_on_their_boxes(name):
     model, shape = networks()[name]
     x, y = torch.rand(4, *shape, dtype=F64), torch.tensor([0, 1, 2, 0])

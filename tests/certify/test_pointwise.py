@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from cases import each
+from cases import each, some_of
 from holonet import nn
 from holonet.certify import Enclosure, Semantics
 from holonet.certify.pointwise import Pointwise, Relu, ThresholdStep
@@ -50,7 +50,7 @@ def parts_of(value):
     return torch.stack([value.real, value.imag] if value.is_complex() else [value])
 
 
-@each("layer", list(layers(F64)), ids=str)
+@some_of("layer", list(layers(F64)), slice(2, None, 6))
 @pytest.mark.parametrize("parts", [1, 2])
 def test_samples_lie_inside_and_forms_lie_below_in_double_precision(layer, parts):
     if parts == 2 and not isinstance(layer, nn.Activation):

@@ -21,8 +21,17 @@ def holds(model, x, y, norm, radius, methods, semantics):
     return proof.holds
 
 
-@pytest.mark.parametrize("norm", ["Linf", "L2"])
-@pytest.mark.parametrize("name", ["complex square", "relu", "torch's convolution"])
+@pytest.mark.parametrize(
+    ("name", "norm"),
+    [
+        ("complex square", "L2"),
+        ("relu", "Linf"),
+        pytest.param("complex square", "Linf", marks=pytest.mark.slow),
+        pytest.param("relu", "L2", marks=pytest.mark.slow),
+        pytest.param("torch's convolution", "Linf", marks=pytest.mark.slow),
+        pytest.param("torch's convolution", "L2", marks=pytest.mark.slow),
+    ],
+)
 def test_the_class_is_proved_at_the_radius_and_not_far_above(name, norm):
     torch.manual_seed(0)
     model, shape = networks(single=True)[name]
@@ -41,7 +50,7 @@ def test_the_class_is_proved_at_the_radius_and_not_far_above(name, norm):
 
 
 @given(seed=st.integers(0, 2**32), limit=st.floats(1e-6, 1e3), tolerance=st.floats(1e-4, 0.5))
-@settings(max_examples=6)
+@settings(max_examples=2)
 def test_radii_of_affine_networks_are_margins_over_dual_norms(seed, limit, tolerance):
     torch.manual_seed(seed)
     model = nn.Linear(3, 4, dtype=F64)
@@ -58,26 +67,30 @@ def test_radii_of_affine_networks_are_margins_over_dual_norms(seed, limit, toler
         assert (found >= (1 - tolerance) * expected - 1e-12).all()
 
 
-@pytest.mark.parametrize("method", ["tangents", "second_order"])
-def test_near_the_boundary_the_radius_is_that_of_the_attack(method):
+@pytest.mark.parametrize(
+    ("method", "count"),
+    [("second_order", 1)]
+    + [pytest.param(k, 2, marks=pytest.mark.slow) for k in ("second_order", "tangents")],
+)
+def test_near_the_boundary_the_radius_is_that_of_the_attack(method, count):
     torch.manual_seed(0)
     tangents = method == "tangents"
     model, shape = networks()["complex square"] if tangents else quartics()["dense"]
-    x = torch.rand(12, *shape, dtype=F64)
+    x = torch.rand(4, *shape, dtype=F64)
     y = model(x).argmax(1)
-    quick = {"targets": 2, "steps": 10, "rounds": 5}
+    quick = {"targets": 2, "steps": 6, "rounds": 3}
     far = minimum_norm_perturbations(model, x, y, linf(0.5), **quick)
     ratios = []
     for distance in (0.03, 0.003):
-        rows = ((far.distance > 0.03) & far.distance.isfinite()).nonzero()[:2, 0]
+        rows = ((far.distance > 0.03) & far.distance.isfinite()).nonzero()[:count, 0]
         share = distance / far.distance[rows, None]
         near = far.x_adv[rows] + share * (x[rows] - far.x_adv[rows])
         limit = linf(2 * distance)
         attacked = minimum_norm_perturbations(model, near, y[rows], limit, **quick).distance
-        radii = certified_radius(model, near, y[rows], limit, [method], tolerance=0.005)
+        radii = certified_radius(model, near, y[rows], limit, [method], tolerance=0.02)
         assert (radii <= attacked).all()
         ratios.append((radii / attacked).amin().item())
-    assert len(rows) == 2
+    assert len(rows) == count
     assert ratios[0] < ratios[1]
     assert ratios[1] > 0.93
 
@@ -85,14 +98,14 @@ def test_near_the_boundary_the_radius_is_that_of_the_attack(method):
 def test_a_radius_does_not_depend_on_the_batch_and_more_methods_make_it_no_smaller():
     torch.manual_seed(0)
     model, shape = networks()["real square"]
-    x = torch.rand(7, *shape, dtype=F64)
+    x = torch.rand(7, *shape, dtype=F64)[4:]
     y = model(x).argmax(1)
     done = []
     first, both = (
         certified_radius(model, x, y, linf(0.3), methods, batch_size=size, on_examples=done.append)
-        for methods, size in ((["intervals"], 3), (["intervals", "tangents"], 128))
+        for methods, size in ((["intervals"], 2), (["intervals", "tangents"], 128))
     )
-    assert done == [3, 3, 1, 7]
+    assert done == [2, 1, 3]
     assert torch.allclose(first, certified_radius(model, x, y, linf(0.3)), rtol=1e-9)
     assert (both >= 0.99 * first).all()
     assert (both > 1.05 * first).any()

@@ -52,6 +52,11 @@ def other(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return train(tmp_path_factory.mktemp("runs") / "two", "--hidden", "6", "--seed", "1")
 
 
+@pytest.fixture(autouse=True)
+def few_examples_in_the_picture(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("holonet.cli.attack.COLUMNS", 1)
+
+
 def test_each_attack_is_on_its_own_and_keeps_its_points(run: Path) -> None:
     options = ["--attack", "fgsm,pgd", "--steps", "4", "--eps", "0.15", "--json"]
     found = json.loads(invoke("attack", str(run), *options).stdout)
@@ -74,7 +79,7 @@ def test_each_attack_is_on_its_own_and_keeps_its_points(run: Path) -> None:
 def test_colour_images_are_trained_on_attacked_and_drawn(tmp_path: Path) -> None:
     options = "--data photographs --family convnet --channels 4 --dense 8 --threshold channel"
     run = train(tmp_path / "run", *options.split(), "--kernel-size", "3", "--epochs", "1")
-    options = "--attack pgd --steps 2 --eps 0.0157 --examples 12 --json"
+    options = "--attack pgd --steps 2 --eps 0.0157 --examples 6 --json"
     found = json.loads(invoke("attack", str(run), *options.split()).stdout)
     assert found["attacks"]["pgd"]["searched_in"] == "the image box of Threshold"
     assert (run / "attacks" / "Linf-0.0157" / "examples.png").exists()

@@ -25,7 +25,7 @@ from holonet.plots import new_figure
 from holonet.threats import ThreatModel
 from holonet.training import load_run
 
-QUICK = ["--steps", "3", "--examples", "20", "--eps", "0.02"]
+QUICK = ["--steps", "3", "--examples", "8", "--eps", "0.02"]
 
 
 def invoke(*arguments: str) -> Any:
@@ -82,7 +82,7 @@ def small_picture(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatc
 def test_the_numbers_are_those_of_certify_and_of_the_records(squares: Path) -> None:
     found = certified(squares, *QUICK, "--semantics", "exact", "--methods", "intervals,tangents")
     _, data, network = load_run(squares)
-    x, y = data.x_test[:20], data.y_test[:20]
+    x, y = data.x_test[:8], data.y_test[:8]
     proofs = certify(network, x, y, ThreatModel("Linf", 0.02), ["intervals", "tangents"])
     (row,) = found["curve"]
     assert row["certified"]["correct"] == sum(p.holds for p in proofs)
@@ -94,7 +94,7 @@ def test_the_numbers_are_those_of_certify_and_of_the_records(squares: Path) -> N
 
 
 def test_certified_is_at_most_attacked_at_most_clean(squares: Path) -> None:
-    found = certified(squares, "--steps", "10", "--examples", "24", "--eps", "0.05,0.02")
+    found = certified(squares, "--steps", "10", "--examples", "8", "--eps", "0.05,0.02")
     assert found["methods"] == ["intervals", "second_order", "splits"]
     assert found["semantics"] == "executed float32"
     assert [row["eps"] for row in found["curve"]] == [0.02, 0.05]
@@ -117,20 +117,20 @@ def test_l2_balls_have_records_of_their_own(squares: Path) -> None:
         assert counts == sorted(counts)
         assert not row["contradictions"]
     assert small["certified"]["correct"] >= box["certified"]["correct"]
-    assert len((squares / "certificates" / "L2-0.1.jsonl").read_text().splitlines()) == 20
+    assert len((squares / "certificates" / "L2-0.1.jsonl").read_text().splitlines()) == 8
 
 
 def test_radii_are_beside_those_of_the_attack_and_kept(
     whole: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    options = [*QUICK, "--examples", "4", "--radius"]
+    options = [*QUICK, "--examples", "2", "--radius"]
     found = certified(whole, *options)["radius"]
     assert found["limit"] == 0.02
     assert 0 < found["certified"]["mean"] < found["attacked"]["mean"] <= 0.02
     assert not found["contradictions"]
     lines = (whole / "certificates" / "Linf-radius.jsonl").read_text().splitlines()
     kept = [json.loads(line)["radius"] for line in lines]
-    assert sum(kept) / 4 == pytest.approx(found["certified"]["mean"])
+    assert sum(kept) / 2 == pytest.approx(found["certified"]["mean"])
 
     def never(model: Any, x: Any, *_: Any, **__: Any) -> Any:
         assert not len(x)
@@ -138,7 +138,7 @@ def test_radii_are_beside_those_of_the_attack_and_kept(
 
     monkeypatch.setattr("holonet.certify.records.certified_radius", never)
     result = invoke("certify", str(whole), *options)
-    assert "Linf radii of 4 examples, up to 0.02" in " ".join(result.stdout.split())
+    assert "Linf radii of 2 examples, up to 0.02" in " ".join(result.stdout.split())
     certified_mean = f"{found['certified']['mean']:.4g}"
     assert certified_mean in result.stdout
 
@@ -172,7 +172,7 @@ def test_a_call_that_was_interrupted_keeps_finished_examples(
     shutil.rmtree(copy / "certificates", ignore_errors=True)
     import holonet.certify.records as module
 
-    true, calls = module.certify, [0]
+    true, calls, options = module.certify, [0], [*QUICK, "--examples", "20"]
 
     def killed(*arguments: Any) -> Any:
         calls[0] += 1
@@ -182,14 +182,14 @@ def test_a_call_that_was_interrupted_keeps_finished_examples(
 
     with monkeypatch.context() as patch:
         patch.setattr(module, "certify", killed)
-        assert invoke("certify", str(copy), *QUICK).exit_code != 0
+        assert invoke("certify", str(copy), *options).exit_code != 0
     lines = (copy / "certificates" / "Linf-0.02.jsonl").read_text().splitlines()
     assert 0 < len(lines) < 20
-    resumed = certified(copy, *QUICK)
+    resumed = certified(copy, *options)
     after = (copy / "certificates" / "Linf-0.02.jsonl").read_text().splitlines()
     assert after[: len(lines)] == lines
     assert len(after) == 20
-    fresh = certified(squares, *QUICK)
+    fresh = certified(squares, *options)
     assert resumed["curve"][0]["certified"] == fresh["curve"][0]["certified"]
 
 
@@ -224,7 +224,7 @@ def test_examples_without_a_bound_are_counted_and_the_layer_is_named(whole: Path
     result = invoke("certify", str(whole), *QUICK, "--eps", "0.9")
     assert result.exit_code == 0, result.output
     words = " ".join(result.stdout.split())
-    assert "At 0.9 20 of 20 examples have no bound. backbone.2 (Activation): the numbers" in words
+    assert "At 0.9 8 of 8 examples have no bound. backbone.2 (Activation): the numbers" in words
     assert "of a singularity or cut." in words
 
 
@@ -329,7 +329,7 @@ def test_a_check_that_is_not_for_the_run_is_refused_before_the_attack(
     assert "holonet[check]" in str(error)
 
 
-@pytest.mark.parametrize("lift", ["complex", "pair"])
+@pytest.mark.parametrize("lift", ["complex", pytest.param("pair", marks=pytest.mark.slow)])
 def test_complex_data_are_certified_on_a_polydisc_unless_told(tmp_path: Path, lift: str) -> None:
     rng = np.random.default_rng(0)
     y = np.arange(60) % 3

@@ -14,13 +14,14 @@ from holonet.data import load_digits
 from holonet.errors import ConfigError, RunExistsError
 from holonet.experiments import demo
 from holonet.experiments.protocol import Protocol
+from holonet.plots import new_figure
 from holonet.training import RunConfig, accuracy, load_run
 
 
 @pytest.fixture(scope="module")
 def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("data") / "small.npz"
-    digits = load_digits().subset(train=200, test=40)
+    digits = load_digits().subset(train=100, test=20)
     np.savez(
         path,
         x_train=digits.x_train.numpy(),
@@ -35,10 +36,21 @@ def invoke(*arguments: str) -> Any:
     return CliRunner().invoke(app, list(arguments))
 
 
+def empty_pictures(monkeypatch: pytest.MonkeyPatch, module: str, *names: str) -> None:
+    """Quickly drawn, where they are not what a test is about."""
+    for name in names:
+        what = f"holonet.experiments.{module}.{name}"
+        monkeypatch.setattr(what, lambda *_, **__: new_figure(1, 1)[0])
+
+
+@pytest.mark.parametrize("drawn", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_demo_writes_one_self_contained_report(
-    small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    drawn: bool, small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(demo, "Protocol", lambda: Protocol(steps=4, restarts=1))
+    if not drawn:
+        pictures = ("phase_portrait", "plot_modes", "plot_robustness", "plot_training")
+        empty_pictures(monkeypatch, "demo_report", *pictures)
+    monkeypatch.setattr(demo, "Protocol", lambda: Protocol(steps=2, restarts=1))
     monkeypatch.setattr(demo, "PROVED", 3)
     result = invoke("demo", "--data", str(small), "--epochs", "2", "--out", str(tmp_path))
     assert result.exit_code == 0, result.output
@@ -65,7 +77,7 @@ def test_demo_writes_one_self_contained_report(
 def test_compare_keeps_six_contenders_of_equal_size(small: Path, tmp_path: Path) -> None:
     arguments = [
         "compare", "--data", str(small), "--hidden", "8", "--epochs", "1", "--steps", "2",
-        "--out", str(tmp_path), "--seeds", "2", "--json",
+        "--restarts", "1", "--out", str(tmp_path), "--seeds", "2", "--json",
     ]  # fmt: skip
     result = invoke(*arguments)
     assert result.exit_code == 0, result.output
@@ -114,7 +126,10 @@ def test_compare_shows_a_column_for_each_radius_and_the_step_over_the_standard_o
     assert "standard" not in alone.stdout
 
 
-def test_thresholds_multiply_the_rows(small: Path, tmp_path: Path) -> None:
+def test_thresholds_multiply_the_rows(
+    small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    empty_pictures(monkeypatch, "comparison_report", "plot_robustness")
     arguments = [
         "compare", "--data", str(small), "--hidden", "8", "--epochs", "1", "--steps", "1",
         "--restarts", "1", "--networks", "real-square,complex-square", "--rules", "linearized",
@@ -139,11 +154,12 @@ def test_thresholds_multiply_the_rows(small: Path, tmp_path: Path) -> None:
 def test_differences_to_a_reference_row_are_paired_over_seeds(
     small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    empty_pictures(monkeypatch, "comparison_report", "plot_robustness")
     monkeypatch.setenv("COLUMNS", "200")
     arguments = [
         "compare", "--data", str(small), "--hidden", "8", "--epochs", "1", "--steps", "1",
         "--restarts", "1", "--networks", "real-square", "--rules",
-        "linearized@data,linearized@center", "--seeds", "2", "--holdout", "50",
+        "linearized@data,linearized@center", "--seeds", "2", "--holdout", "30",
         "--out", str(tmp_path),
     ]  # fmt: skip
     result = invoke(*arguments, "--reference", "real square, linearized@data")
@@ -155,7 +171,7 @@ def test_differences_to_a_reference_row_are_paired_over_seeds(
     table = result.stdout.split("points above real square, linearized@data")[1]
     assert f"{difference:+.2f}" in table.split(center)[1]
     run = RunConfig.read(tmp_path / "real-square-linearized-center-seed0" / "config.toml")
-    assert (run.rule.name, run.rule.at, run.data.holdout) == ("linearized", "center", 50)
+    assert (run.rule.name, run.rule.at, run.data.holdout) == ("linearized", "center", 30)
     unknown = invoke(*arguments, "--reference", "real square")
     assert isinstance(unknown.exception, ConfigError)
     assert "the rows are real square, linearized@data; real" in str(unknown.exception)

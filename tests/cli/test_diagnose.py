@@ -12,6 +12,7 @@ import torch
 from torch import nn
 from typer.testing import CliRunner
 
+from holonet.attacks import fgsm
 from holonet.cli.main import app
 from holonet.errors import ConfigError, HolonetError, UnknownNameError
 
@@ -54,7 +55,10 @@ def failure(result: Any) -> HolonetError:
     return result.exception
 
 
-def test_a_report_and_all_numbers_are_written_and_a_second_call_resumes(folder: Path) -> None:
+def test_a_report_and_all_numbers_are_written_and_a_second_call_resumes(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("holonet.diagnostics.sections.robustness.ATTACKS", {"fgsm": fgsm})
     words = ["diagnose", "diagnose_models:tanh", "--data", "data.npz", "--out", "page"]
     words += ["--sections", "holomorphy,energy,robustness", "--attacked", "4"]
     result = invoke(*words)

@@ -54,7 +54,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "--hidden",
         "8",
         "--epochs",
-        "15",
+        "8",
         "--batch-size",
         "50",
     ]
@@ -94,7 +94,9 @@ def pictures() -> None:
 
 
 @pytest.mark.usefixtures("forked_processes")
-@pytest.mark.parametrize("attack", ["pgd", "strong", "autoattack"])
+@pytest.mark.parametrize(
+    "attack", ["pgd", *(pytest.param(a, marks=pytest.mark.slow) for a in ("strong", "autoattack"))]
+)
 def test_text_json_and_folder_say_that_attacks_search_the_image_box(
     behind_threshold: Path, attack: str
 ) -> None:
@@ -103,7 +105,8 @@ def test_text_json_and_folder_say_that_attacks_search_the_image_box(
     where = "the image box of Threshold"
     eps = "0.9" if attack == "autoattack" else "0.1"  # its first attack leaves nothing to others
     options = ["--attack", attack, "--eps", eps, "--examples", "12", "--no-sanity"]
-    options += ["--steps", "3", "--queries", "20"] if attack == "strong" else []
+    options += ["--steps", "3"] if attack != "autoattack" else []
+    options += ["--queries", "20"] if attack == "strong" else []
     found = evaluated(behind_threshold, *options)
     assert found["curve"][0]["correct"] > 0
     for part in ("curve", "reports"):
@@ -161,7 +164,7 @@ def test_the_numbers_are_those_of_the_attack(finished: Path) -> None:
 @pytest.mark.usefixtures("short_searches")
 def test_the_ensemble_and_the_sanity_list_by_default(finished: Path) -> None:
     found = evaluated(
-        finished, "--examples", "8", "--steps", "9", "--queries", "50", "--eps", "0.05"
+        finished, "--examples", "8", "--steps", "4", "--queries", "50", "--eps", "0.05"
     )
     assert found["attack"]["attacks"] == ["apgd-ce", "apgd-dlr", "apgd-t", "square"]
     names = [check["name"] for check in found["sanity"]]
@@ -173,7 +176,7 @@ def test_the_ensemble_and_the_sanity_list_by_default(finished: Path) -> None:
     assert left[-1] == found["curve"][1]["correct"]
 
 
-@pytest.mark.usefixtures("pictures", "short_searches")
+@pytest.mark.usefixtures("short_searches")
 def test_text_has_a_table_and_what_failed(finished: Path) -> None:
     options = ["--steps", "2", "--restarts", "1", "--examples", "10", "--attack", "pgd,fgsm"]
     result = invoke("evaluate", str(finished), *options, "--distances")
@@ -189,7 +192,9 @@ def test_text_has_a_table_and_what_failed(finished: Path) -> None:
     assert "attacking" not in result.stdout  # the bars are on stderr
 
 
-def test_distances_agree_with_the_curve(finished: Path) -> None:
+def test_distances_agree_with_the_curve(finished: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shorter = partial(command.minimum_norm_perturbations, targets=3, steps=10, rounds=6)
+    monkeypatch.setattr(command, "minimum_norm_perturbations", shorter)
     found = evaluated(finished, "--eps", "0.2", "--distances", *QUICK)
     distances = found["distances"]["distance"]
     assert len(distances) == 30

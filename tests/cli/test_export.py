@@ -32,6 +32,7 @@ def test_kinds_are_the_formats() -> None:
     assert [kind.value for kind in Kind] == list(get_args(Format))
 
 
+@pytest.mark.slow
 def test_onnx_gives_the_logits_of_the_loaded_network(run: Path, tmp_path: Path) -> None:
     runtime = pytest.importorskip("onnxruntime")
     out = tmp_path / "digits.onnx"
@@ -55,7 +56,13 @@ def test_without_out_the_file_has_the_name_of_the_run(
     assert result["difference"] <= 1e-5
 
 
-@pytest.mark.parametrize("options", ["--readout modulus", "--coefficients real --lift pair"])
+@pytest.mark.parametrize(
+    "options",
+    [
+        "--coefficients real --lift pair",
+        pytest.param("--readout modulus", marks=pytest.mark.slow),
+    ],
+)
 def test_a_run_of_complex_data_takes_both_parts(options: str, tmp_path: Path) -> None:
     x = np.exp(1j * np.arange(80)).reshape(40, 2).astype(np.complex64)
     np.savez(tmp_path / "iq.npz", x=x, y=np.arange(40) % 2)

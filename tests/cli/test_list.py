@@ -38,8 +38,10 @@ def test_unknown_kind_is_refused() -> None:
     assert CliRunner().invoke(app, ["list", "colors"]).exit_code == 2
 
 
-@pytest.mark.parametrize("columns", ["40", "60", "80", "200"])
-@pytest.mark.parametrize("encoding", ["ascii", "utf-8"])
+@pytest.mark.parametrize(
+    "columns", ["40", "80", *(pytest.param(n, marks=pytest.mark.slow) for n in ("60", "200"))]
+)
+@pytest.mark.parametrize("encoding", ["ascii", pytest.param("utf-8", marks=pytest.mark.slow)])
 def test_names_are_never_cut(columns: str, encoding: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", columns)
     written = io.BytesIO()
@@ -57,7 +59,7 @@ def test_names_are_never_cut(columns: str, encoding: str, monkeypatch: pytest.Mo
 
 
 @pytest.mark.parametrize("kind", ["activations", "datasets", "settings", "studies"])
-@pytest.mark.parametrize("columns", [48, 60, 80])
+@pytest.mark.parametrize("columns", [48, pytest.param(60, marks=pytest.mark.slow), 80])
 def test_no_word_is_cut_at_a_narrow_terminal(kind: str, columns: int) -> None:
     shown = CliRunner().invoke(app, ["list", kind], env={"COLUMNS": str(columns)}).stdout
     lines = shown.splitlines()

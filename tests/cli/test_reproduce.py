@@ -122,6 +122,7 @@ def test_wrong_usage_is_a_holonet_error(arguments: list[str], error: type[Except
     assert isinstance(invoke(*arguments).exception, error)
 
 
+@pytest.mark.slow
 def test_a_tiny_study_from_the_command_line(tmp_path: Path) -> None:
     digits = load_digits().subset(train=60, test=12)
     path = tmp_path / "small.npz"

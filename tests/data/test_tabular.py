@@ -168,8 +168,8 @@ def test_the_test_fraction_is_checked(tmp_path):
         load_npz(save(tmp_path, x=x, y=y), test_fraction=1.0)
 
 
-@settings(max_examples=10)
-@given(compressed=st.booleans(), step=st.integers(5, 11))
+@settings(max_examples=3)
+@given(compressed=st.booleans(), step=st.integers(9, 19))
 def test_a_file_cut_short_is_refused(compressed, step):
     x, y = examples()
     buffer = io.BytesIO()

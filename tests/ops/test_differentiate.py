@@ -22,7 +22,7 @@ WHERE = [
 ]
 
 
-@some_of(("name", "axis", "place"), WHERE, slice(None, None, 5))
+@some_of(("name", "axis", "place"), WHERE, slice(None, None, 11))
 def test_third_derivatives(name, axis, place):
     record = CATALOGUE[name]
     z = PLACES[place] * torch.randn(100, dtype=torch.complex128)

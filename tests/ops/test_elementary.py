@@ -4,7 +4,7 @@ import math
 
 import mpmath
 import torch
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from cases import each
@@ -64,6 +64,7 @@ def test_each_has_a_reference():
 
 
 @every
+@settings(max_examples=2)
 @given(x=sizes, y=sizes, sx=signs, sy=signs, near=st.booleans())
 def test_error_is_a_few_eps(name, x, y, sx, sy, near):
     center = complex(SINGULAR[name][0]) if near and name in SINGULAR else 0j
@@ -80,6 +81,7 @@ def test_error_is_a_few_eps(name, x, y, sx, sy, near):
 
 
 @every
+@settings(max_examples=2)
 @given(
     x=st.sampled_from([0.0, -0.0, 0.5, -2.0, math.inf, -math.inf, math.nan]),
     y=st.sampled_from([0.0, -0.0, 1.0, -3.0, math.inf, -math.inf, math.nan]),
@@ -100,6 +102,7 @@ def test_points_that_are_not_finite_and_signed_zeros(name, x, y, dtype):
 
 
 @every
+@settings(max_examples=2)
 @given(x=st.floats(-0.999, 0.999), e=st.integers(-125, 126), y=st.floats(-0.999, 0.999))
 @example(x=0.0, e=3, y=0.9)
 def test_nothing_overflows_on_the_way(name, x, e, y):

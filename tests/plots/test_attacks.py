@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from holonet.attacks import ThreatModel
@@ -50,6 +50,7 @@ def report(
 verdicts = st.lists(st.sampled_from(["", "clean", *NAMES]), min_size=1, max_size=9)
 
 
+@settings(max_examples=5)
 @given(first=verdicts, second=verdicts)
 def test_a_line_for_each_attack_and_the_worst_case_with_its_band(first, second):
     reports = [report(0.2, first), report(0.1, second)]  # in any order
@@ -99,6 +100,7 @@ def distances(limit: float, *values: float, norm: str = "Linf") -> MinimumNorms:
     return MinimumNorms(ThreatModel(norm, limit, None), found, torch.zeros(len(values), 1))
 
 
+@settings(max_examples=5)
 @given(st.lists(st.sampled_from([0.0, 0.1, 0.25, 0.4, math.inf]), min_size=1))
 def test_the_height_at_eps_is_the_accuracy_left(values: list[float]) -> None:
     found = distances(0.5, *values)
@@ -174,7 +176,9 @@ def test_the_heat_map_has_the_numbers_and_the_control(names: tuple[str, ...]) ->
     assert plot_transfer(found, title="T").axes[0].get_title(loc="left") == "T"
 
 
-@pytest.mark.parametrize("shape", [(9,), (1, 3, 3), (3, 3)])
+@pytest.mark.parametrize(
+    "shape", [(9,), *(pytest.param(shape, marks=pytest.mark.slow) for shape in ((1, 3, 3), (3, 3)))]
+)
 def test_examples_attacked_and_difference(shape: tuple[int, ...]) -> None:
     x = torch.rand(5, *shape)
     x_adv = x.clone()

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cases import each
@@ -12,6 +12,7 @@ fractions = st.floats(0, 1)
 intervals = st.tuples(fractions, fractions, fractions).map(sorted)
 
 
+@settings(max_examples=5)
 @given(st.lists(st.lists(intervals, min_size=3, max_size=3), min_size=1, max_size=4))
 def test_robustness_draws_each_curve_with_its_band(points: list[list[list[float]]]) -> None:
     eps = [0, 0.1, 0.3]
@@ -62,6 +63,7 @@ def history(losses: list[float], clock: str = "epoch") -> list[dict[str, float]]
     return [{clock: k, "loss": loss, "accuracy": 0.5} for k, loss in enumerate(losses)]
 
 
+@settings(max_examples=5)
 @given(st.integers(1, 4), st.integers(1, 40))
 def test_training_draws_a_line_for_each_history_in_each_panel(runs: int, length: int) -> None:
     histories = {f"run {k}": history([1.0 + k] * length) for k in range(runs)}

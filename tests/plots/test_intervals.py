@@ -3,7 +3,7 @@
 import math
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from holonet.errors import DataError, DomainError
@@ -19,6 +19,7 @@ def bars(figure):
     return {round(line.get_ydata()[0], 6): tuple(line.get_xdata()) for line in lines}
 
 
+@settings(max_examples=5)
 @given(low=numbers, width=st.floats(0, 10), other=numbers)
 def test_the_bar_ends_at_the_interval(low, width, other):
     estimate = low + width / 2

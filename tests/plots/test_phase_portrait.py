@@ -215,7 +215,14 @@ def test_axes_labels_title_marks_and_key() -> None:
     assert len(key.images) == 1
 
 
-@pytest.mark.parametrize("domain", [(-1, 1, -1, 1), (-6, 6, -2, 2), (0, 1, 0, 5), Rectangle()])
+@pytest.mark.parametrize(
+    "domain",
+    [
+        (-6, 6, -2, 2),
+        (0, 1, 0, 5),
+        *(pytest.param(domain, marks=pytest.mark.slow) for domain in ((-1, 1, -1, 1), Rectangle())),
+    ],
+)
 def test_new_figure_fits_the_picture(domain) -> None:
     figure = phase_portrait(lambda z: z, domain=domain, resolution=8, title="t", marks={"a": [0]})
     figure.draw_without_rendering()

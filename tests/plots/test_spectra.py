@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from matplotlib.colors import same_color
 
@@ -20,6 +20,7 @@ def drawn(figure) -> dict[int, tuple[float, object]]:
     return points
 
 
+@settings(max_examples=5)
 @given(st.integers(2, 33), st.integers(0, 1000))
 def test_each_mode_stands_at_its_number_with_its_modulus(count: int, seed: int) -> None:
     draw = torch.Generator().manual_seed(seed)

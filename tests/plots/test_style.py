@@ -2,7 +2,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from matplotlib.colors import to_hex, to_rgb
 from matplotlib.figure import Figure
@@ -39,6 +39,7 @@ def test_color_and_marker_repeat_together_as_late_as_promised() -> None:
     assert len(set(pairs)) == len(pairs) == 56
 
 
+@settings(max_examples=5)
 @given(st.integers(1, 3), st.integers(1, 3))
 def test_new_figure_has_the_axes_asked_for_in_row_major_order(rows: int, columns: int) -> None:
     figure, axes = new_figure(4, 3, rows=rows, columns=columns)

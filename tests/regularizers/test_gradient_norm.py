@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
@@ -37,6 +37,7 @@ def linear(a):
 
 @each("norm", NORMS)
 @each("mode", ["forward", "reverse"])
+@settings(max_examples=3)
 @given(
     dtype=st.sampled_from(DTYPES),
     seed=seeds,
@@ -56,6 +57,7 @@ def test_linear_functions_have_the_closed_form(mode, norm, dtype, seed, power, o
 
 
 @pytest.mark.parametrize("mode", ["forward", "reverse"])
+@settings(max_examples=5)
 @given(seed=seeds, dtype=st.sampled_from(DTYPES), norm=st.sampled_from(NORMS))
 def test_one_number_an_example_is_the_function_itself(mode, dtype, norm, seed):
     a, z = randn(seed, 1, 4, dtype=dtype), randn(seed + 1, 5, 4, dtype=dtype)
@@ -87,6 +89,7 @@ def smooth(weights):
 
 
 @pytest.mark.parametrize("norm", NORMS)
+@settings(max_examples=5)
 @given(
     dtype=st.sampled_from(DTYPES),
     seed=seeds,

@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cases import each
@@ -38,6 +38,7 @@ def test_the_energy_of_the_negative_modes_of_one_variable(count, seed, radius):
 
 @each("samples", [3, 4, 5, 8])
 @each("count", [None, 1])
+@settings(max_examples=3)
 @given(seed=seeds, c=st.complex_numbers(max_magnitude=10), radius=st.floats(0.1, 3))
 def test_a_multiple_of_the_conjugate(samples, count, seed, c, radius):
     z = randn(seed, 3, 5)
@@ -49,6 +50,7 @@ def test_a_multiple_of_the_conjugate(samples, count, seed, c, radius):
 
 @each("samples", [3, 4, 5, 8, 9])
 @each("count", [None, 1])
+@settings(max_examples=3)
 @given(seed=seeds)
 def test_polynomials_up_to_half_the_samples_have_none(samples, count, seed):
     a, z = randn(seed, 3, 2), randn(seed + 1, 4, 3)

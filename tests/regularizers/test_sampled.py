@@ -8,7 +8,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cases import each
+from cases import each, some_of
 from holonet import nn
 from holonet.calculus import Probes
 from holonet.calculus.channels import complex_from_channels
@@ -56,9 +56,9 @@ def test_one_example_of_every_group_with_the_weight_of_its_group(examples, every
         assert math.isclose(float(weight), (end - start) / examples, rel_tol=1e-12)
 
 
-def test_every_example_is_chosen_equally_often():
-    counts = torch.zeros(7)
-    probes, repeats = Probes(0), 3000
+@pytest.mark.parametrize("repeats", [600, pytest.param(3000, marks=pytest.mark.slow)])
+def test_every_example_is_chosen_equally_often(repeats):
+    counts, probes = torch.zeros(7), Probes(0)
     for _ in range(repeats):
         rows, weights = ThinnedProbes(probes, 7, 3).choose()  # groups of 3 and 4
         counts[rows] += weights.float()
@@ -240,8 +240,16 @@ def complextorch_network():
     return model, list(model.parameters())
 
 
-@each("build", [complextorch_network, channels])
-@each("penalty", [*ON_COMPLEX, *EXACT], ids=name)
+def with_networks(penalties):
+    """Pairs of a penalty and a network: each with one of the two, then each with the other."""
+    builds = [complextorch_network, channels] * len(penalties)
+    return [*zip(penalties, builds, strict=False), *zip(penalties, builds[1:], strict=False)]
+
+
+DIFFERENTIATED = [*ON_COMPLEX, *EXACT]
+
+
+@some_of(("penalty", "build"), with_networks(DIFFERENTIATED), slice(len(DIFFERENTIATED)))
 def test_the_gradient_is_that_of_finite_differences(penalty, build):
     f, parameters = build()
     z, weight = points(), parameters[0]
@@ -259,17 +267,15 @@ def test_the_gradient_is_that_of_finite_differences(penalty, build):
     assert (values[0] - values[1]) / (2 * h) == pytest.approx(float(expected), rel=1e-5, abs=1e-9)
 
 
-@each("build", [complextorch_network, channels])
-@each(
-    "penalty",
-    [
-        CauchyRiemannPenalty(),
-        CauchyRiemannPenalty(1, "forward"),
-        LaplacianPenalty(),
-        PluriharmonicPenalty(),
-    ],
-    ids=name,
-)
+CHEAP = [
+    CauchyRiemannPenalty(),
+    CauchyRiemannPenalty(1, "forward"),
+    LaplacianPenalty(),
+    PluriharmonicPenalty(),
+]
+
+
+@some_of(("penalty", "build"), with_networks(CHEAP), slice(len(CHEAP)))
 def test_the_cheap_mode_is_unbiased_on_networks(penalty, build):
     f, _ = build()
     z = points(examples=400)

@@ -6,7 +6,7 @@ import statistics
 import numpy as np
 import pytest
 import torch
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -76,6 +76,7 @@ def test_given_one_quantity_it_is_the_formula_of_three_correlations(seed):
     assert found.interval.estimate == pytest.approx(expected, abs=1e-9)
 
 
+@settings(max_examples=5)
 @given(st.integers(0, 10**6))
 def test_ranks_within_groups_alone_matter_and_signs_mirror(seed):
     x, y, z, groups = study(seed)
@@ -106,6 +107,13 @@ def rates(effect, studies=200, **options):
     return statistics.fmean(tests), statistics.fmean(covered)
 
 
+def test_an_effect_is_found_and_what_groups_and_causes_share_is_none():
+    assert rates(0.0, 2)[0] == 0
+    for found in (rates(0.8, 2), rates(0.0, 2, groups=None), rates(0.0, 2, given=[])):
+        assert found[0] == 1
+
+
+@pytest.mark.slow
 def test_null_studies_are_rarely_found_and_planted_effects_often():
     false_positives, coverage = rates(0.0)
     assert false_positives < 0.09  # 0.05 and two standard errors of 200 studies
@@ -114,6 +122,7 @@ def test_null_studies_are_rarely_found_and_planted_effects_often():
     assert found > 0.9
 
 
+@pytest.mark.slow
 def test_without_groups_or_the_common_cause_the_same_studies_give_false_positives():
     assert rates(0.0, 40, groups=None)[0] > 0.9
     assert rates(0.0, 60, given=[])[0] > 0.5

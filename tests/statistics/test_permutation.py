@@ -37,6 +37,7 @@ def test_many_pairs_are_drawn_and_the_draws_repeat():
     assert 0 < sign_flip_test(values).above < 0.2
 
 
+@pytest.mark.slow
 def test_false_positives_are_at_the_level_for_differences_that_are_not_normal():
     rng = np.random.default_rng(1)
     found = [sign_flip_test(rng.standard_t(2, 8).tolist()).above <= 0.05 for _ in range(400)]

@@ -25,7 +25,7 @@ def exact(expression, z):
 
 
 @EACH
-@settings(max_examples=3)
+@settings(max_examples=2)
 @given(z=st.lists(st.complex_numbers(max_magnitude=4), min_size=1, max_size=4))
 def test_value_and_derivatives_are_sympys(function, known, z):
     z = torch.tensor(z, dtype=C128)

@@ -28,6 +28,7 @@ numbers = st.builds(lambda x, y: sympy.Rational(x) + sympy.I * sympy.Rational(y)
 
 
 @pytest.mark.parametrize("obstacle", SETS)
+@settings(max_examples=5)
 @given(slope=numbers.filter(bool), shift=numbers)
 def test_distances_are_divided_by_the_modulus_of_the_slope(obstacle, slope, shift):
     z = torch.randn(20, dtype=torch.complex128)
@@ -43,7 +44,7 @@ def test_affine_and_degree():
     assert degree((Z + 1) ** 3, Z) == 3
 
 
-@settings(max_examples=8)
+@settings(max_examples=4)
 @given(a=numbers.filter(bool), m=numbers, d=st.fractions(0, 3, max_denominator=8))
 def test_slits_are_where_the_square_is_negative(a, m, d):
     slits = square_slits(sympy.expand(a * (Z - m) ** 2 + sympy.Rational(d)), Z)

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.func import jvp
 
-from cases import each
+from cases import each, some_of
 from holonet.domains import PeriodicPoints, PointSet
 from holonet.functions import FunctionClass
 from holonet.ops.evaluate import evaluate
@@ -99,9 +99,8 @@ def is_a_point_like_others(text, function_class, point):
         check(record, e, exact, point, dtype)
 
 
-FEW = ("tanh(z)/z", "(1 - cos(z))/z**2", "log(1 + z)/z", "(z**2 - 1)/(z - 1)", "1/z - 1/sin(z)")
-FEW += ("(z**6 - 1)/(z**3 - 1)", "(z**2 + 1)/((z - I)*(z + 2))", "sin(2*z)/sin(z)")
-"""All classes; points that are 0 and others, exact ones and multiples of pi."""
+FEW = ("log(1 + z)/z", "(z**2 + 1)/((z - I)*(z + 2))", "sin(2*z)/sin(z)")
+"""Points that are 0 and others, exact ones and multiples of pi."""
 
 
 @each(("text", "function_class", "point"), [case for case in WHOLE if case[0] in FEW])
@@ -115,8 +114,9 @@ def test_more_removable_singularities_are_points_like_others(text, function_clas
     is_a_point_like_others(text, function_class, point)
 
 
-def test_the_derivatives_of_torch_stay_finite_and_right():
-    for text, _, point in WHOLE[::6]:
+@pytest.mark.parametrize("step", [12, pytest.param(6, marks=pytest.mark.slow)])
+def test_the_derivatives_of_torch_stay_finite_and_right(step):
+    for text, _, point in WHOLE[::step]:
         record = from_sympy(text)
         z = torch.tensor([point + step for step in (*STEPS, 1.9)], dtype=C128)
         w = z.clone().requires_grad_()
@@ -127,17 +127,21 @@ def test_the_derivatives_of_torch_stay_finite_and_right():
         assert ((pushed - record.second_derivative(z)).abs() <= 1e-8 * scale).all()
 
 
-def test_parts_that_have_no_pole_do_not_stand_in_the_way():
-    """The exact coefficients of these become large, and none of them matters."""
-    for text in (
+@some_of(
+    "text",
+    [
         "sin(z)/z*(erf(z + sqrt(2)) - log(2))*atan(z + I/3)*exp(sinh(z*pi + E))",
         "z/(log(z + pi/2)*asin(5*z/3))",
         "(exp(z) - 1)/z + 2**(z*cosh(5*z/3 - E)*erf(z + sqrt(2)))",
         "1/z - 1/sin(z) + exp(sin(z + 2)*erf(z + sqrt(2))*cosh(3*z + pi))",
-    ):
-        record = from_sympy(text)
-        assert record.clearance(torch.tensor(0j)) > 0.5
-        assert record(torch.tensor([0j], dtype=C128)).isfinite().all()
+    ],
+    slice(2, 3),
+)
+def test_parts_that_have_no_pole_do_not_stand_in_the_way(text):
+    """The exact coefficients of these become large, and none of them matters."""
+    record = from_sympy(text)
+    assert record.clearance(torch.tensor(0j)) > 0.5
+    assert record(torch.tensor([0j], dtype=C128)).isfinite().all()
 
 
 def test_an_order_that_is_not_known_yet_is_no_bound():
@@ -154,7 +158,7 @@ def test_far_from_the_point_the_polynomial_does_not_overflow_into_gradients():
     assert pulled.isfinite().all()
 
 
-@pytest.mark.parametrize("dtype", [C64, C128])
+@pytest.mark.parametrize("dtype", [C64, pytest.param(C128, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("text", ["exp(sin(z)/z)", "1/tan(z)"])
 def test_compiled_code_follows(text, dtype):
     record = from_sympy(text)
@@ -165,7 +169,7 @@ def test_compiled_code_follows(text, dtype):
         torch.testing.assert_close(ours, part(z), rtol=100 * torch.finfo(dtype).eps, atol=1e-6)
 
 
-@each(
+@some_of(
     ("text", "where"),
     [
         ("cos(z)/z", PointSet((0j,))),
@@ -178,6 +182,7 @@ def test_compiled_code_follows(text, dtype):
         ("z/tanh(z) + 1/sinh(2*z)", PeriodicPoints(0j, 0.5j * PI)),
         ("1/sech(z + 1) + tan(z)", PeriodicPoints(PI / 2 + 0j, PI + 0j)),
     ],
+    slice(None, None, 3),
 )
 def test_what_is_a_pole_or_undecided_is_declared(text, where):
     record = from_sympy(text)
@@ -231,7 +236,7 @@ def check_quotient(f, g, slope, point, order, short):
         check(record, e, sympy.sympify(point), at, C64)
 
 
-@settings(max_examples=4, deadline=None)
+@settings(max_examples=2, deadline=None)
 @quotients
 def test_random_quotients(f, g, slope, point, order, short):
     check_quotient(f, g, slope, point, order, short)

@@ -2,7 +2,7 @@
 
 import sympy
 
-from cases import each
+from cases import each, some_of
 from holonet.symbolic.known_functions import FUNCTIONS
 from holonet.symbolic.sheets import (
     _VALUES,
@@ -69,7 +69,7 @@ def test_what_vanishes_on_no_open_set(e):
     assert vanishes_nowhere_dense(e)
 
 
-@each("e", ZERO_SOMEWHERE, ids=str)
+@some_of("e", ZERO_SOMEWHERE, slice(None, None, 4))
 def test_what_vanishes_on_some_sheet(e):
     assert not vanishes_nowhere_dense(e)
     assert not vanishes_nowhere_dense(1 / (1 / (e + 1) - 1)) or e.free_symbols == set()
@@ -81,7 +81,7 @@ def test_what_varies_everywhere(e):
     assert varies_everywhere(sympy.tanh(2 * e + 1))
 
 
-@each("e", CONSTANT_SOMEWHERE, ids=str)
+@some_of("e", CONSTANT_SOMEWHERE, slice(None, None, 3))
 def test_what_is_constant_on_some_sheet(e):
     assert not varies_everywhere(e)
     assert not varies_everywhere(log(3 * e))

@@ -38,10 +38,10 @@ def test_is_zero_needs_every_expression_to_be_zero():
 
 def test_the_process_is_killed_in_time():
     slow = sympy.Integer(1)
-    for k in range(40):
+    for k in range(20):
         slow = sympy.sin(slow * Z + k) * sympy.cos(Z * k + slow) + slow
     start = time.monotonic()
-    assert is_zero([slow], 1.0) is ZeroTest.TIMEOUT
+    assert is_zero([slow], 0.5) is ZeroTest.TIMEOUT
     assert time.monotonic() - start < 5
     assert is_zero(ZERO, -1) is ZeroTest.TIMEOUT
 
@@ -65,7 +65,7 @@ def test_the_process_stays_and_is_started_again():
 def test_what_sympy_stumbles_over_is_open(monkeypatch):
     failing = sympy.Function("f")(Z) + sympy.Mod(Z, 0, evaluate=False)
     assert is_zero([failing], 60) is ZeroTest.OPEN
-    assert is_zero(ZERO, 60) is ZeroTest.ZERO
+    assert is_zero(ZERO[:2], 60) is ZeroTest.ZERO
 
 
 def test_the_script_needs_nothing_but_sympy():
@@ -81,7 +81,7 @@ def test_the_script_needs_nothing_but_sympy():
 
 
 def test_an_interrupted_question_does_not_answer_the_next(monkeypatch):
-    assert is_zero(ZERO, 60) is ZeroTest.ZERO
+    assert is_zero(ZERO[:2], 60) is ZeroTest.ZERO
 
     def interrupt(*arguments):
         raise KeyboardInterrupt
@@ -89,5 +89,5 @@ def test_an_interrupted_question_does_not_answer_the_next(monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(zero_test.select, "select", interrupt)
         with pytest.raises(KeyboardInterrupt):
-            is_zero(ZERO, 60)
+            is_zero(ZERO[:2], 60)
     assert is_zero([Z], 60) is ZeroTest.OPEN

@@ -6,7 +6,7 @@ import pytest
 import sympy
 import torch
 
-from cases import each
+from cases import each, some_of
 from holonet.domains import PeriodicPoints, PointSet
 from holonet.errors import DomainError
 from holonet.symbolic.zeros import no_closed_form, zeros
@@ -46,7 +46,7 @@ def points(places):
     return torch.tensor(found, dtype=torch.complex128)
 
 
-@each("e", FORMULAS, ids=str)
+@some_of("e", FORMULAS, slice(None, None, 4))
 def test_zeros_are_zeros(e):
     at = points(zeros(e, Z))
     assert len(at) > 0
@@ -56,7 +56,7 @@ def test_zeros_are_zeros(e):
         assert abs(value) < 1e-6 * (1 + abs(z)) * (1 + slope)
 
 
-@each("e", FORMULAS[:-3], ids=str)
+@some_of("e", FORMULAS[:-3], slice(None, None, 4))
 def test_no_zero_is_missed(e):
     """The argument principle on a square that keeps away from the zeros found."""
     f = sympy.lambdify(Z, e, "mpmath")

@@ -65,8 +65,14 @@ def test_parts_stand_one_behind_the_other():
     assert torch.equal(planar_channels(w), torch.cat([w.real, w.imag]))
 
 
-@pytest.mark.parametrize("rows", [16, 33])
-@pytest.mark.parametrize("with_bias", [False, True])
+@pytest.mark.parametrize(
+    ("rows", "with_bias"),
+    [
+        (16, True),
+        (33, False),
+        *(pytest.param(*case, marks=pytest.mark.slow) for case in ((16, False), (33, True))),
+    ],
+)
 def test_few_rows_against_a_large_weight(rows, with_bias):
     shapes = [(rows, 800), (400, 800), *([(400,)] if with_bias else [])]
     inputs = [torch.randn(s, dtype=torch.complex128, requires_grad=True) for s in shapes]

@@ -33,8 +33,9 @@ def points(*shape, dtype=C128, seed=0):
 @pytest.mark.parametrize(
     ("backend", "records"),
     [
-        ("reference", [TANH, SQUARE, FORMULA]),
+        ("reference", [TANH]),
         ("compiled", [TANH]),
+        pytest.param("reference", [SQUARE, FORMULA], marks=pytest.mark.slow),
         pytest.param("compiled", [SQUARE, FORMULA], marks=pytest.mark.slow),
     ],
 )
@@ -45,7 +46,7 @@ def test_gradients_and_gradients_of_gradients(backend, records):
 
 def check_gradients(backend, record):
     with use(backend):
-        z = points(2, 3).requires_grad_()
+        z = points(1, 2).requires_grad_()
         assert explain(record, z).startswith(backend)
 
         def f(z):

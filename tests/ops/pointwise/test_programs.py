@@ -13,7 +13,7 @@ from holonet.ops.pointwise.programs import INPUTS, program
 ASKED = [*itertools.product(CATALOGUE, [torch.complex64, torch.complex128], INPUTS)]
 
 
-@some_of(("name", "dtype", "operation"), ASKED, slice(None, None, 5))
+@some_of(("name", "dtype", "operation"), ASKED, slice(None, None, 11))
 def test_programs_agree_with_the_reference(name, dtype, operation):
     record = CATALOGUE[name]
     z = 0.5 * torch.randn(200, dtype=dtype) + record.base_point

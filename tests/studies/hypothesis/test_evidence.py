@@ -45,16 +45,16 @@ def test_effects_of_the_other_sign_are_refuted() -> None:
     assert all("Undecided if these intervals had reached" in f.otherwise for f in found.values())
 
 
-def test_without_effects_nothing_is_confirmed() -> None:
+@pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.slow)])
+def test_without_effects_nothing_is_confirmed(seed: int) -> None:
     """What all networks of a seed, or of a rule, have in common counts for nothing."""
-    for seed in range(2):
-        found = verdicts(simulated(seed, shared=0.1))
-        assert not [key for key, f in found.items() if f.verdict is Verdict.CONFIRMED]
-        high = found["H1a"].numbers["analytic minus piecewise"]["high"]
-        assert (found["H1a"].verdict is Verdict.REFUTED) == (high < 0.01)
-        rules = found["H2-energy"].numbers
-        assert rules["all networks"]["low"] > 0.1  # the confounder alone
-        assert abs(rules["within rules"]["estimate"]) < 0.4
+    found = verdicts(simulated(seed, shared=0.1))
+    assert not [key for key, f in found.items() if f.verdict is Verdict.CONFIRMED]
+    high = found["H1a"].numbers["analytic minus piecewise"]["high"]
+    assert (found["H1a"].verdict is Verdict.REFUTED) == (high < 0.01)
+    rules = found["H2-energy"].numbers
+    assert rules["all networks"]["low"] > 0.1  # the confounder alone
+    assert abs(rules["within rules"]["estimate"]) < 0.4
 
 
 def test_one_of_the_two_sizes_is_not_enough() -> None:
@@ -136,6 +136,7 @@ def test_activations_that_were_not_run_are_named() -> None:
     assert verdicts(one, ["H1a"])["H1a"].verdict is Verdict.NOT_TESTABLE
 
 
+@pytest.mark.slow
 def test_false_confirmations_of_whole_studies_are_rare(monkeypatch: pytest.MonkeyPatch) -> None:
     """tests/benchmarks/false_confirmations.py counts 1,000."""
     monkeypatch.setattr(evidence, "PERMUTATIONS", 199)

@@ -55,13 +55,13 @@ def test_activations_and_controls_can_be_left_out() -> None:
         Hypothesis(activations=("relu6",))
 
 
-def test_all_claims_of_a_tiny_study_get_a_verdict(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    tiny = replace(
+@pytest.fixture
+def tiny(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A study of small networks, attacked and tested in few steps."""
+    size = replace(
         size_for(0, True), hidden=(6,), narrow=(4,), train=150, attacked=60, looked_at=4, lr=0.03
     )
-    monkeypatch.setattr(module, "size_for", lambda examples, quick: tiny)
+    monkeypatch.setattr(module, "size_for", lambda examples, quick: size)
     monkeypatch.setattr(evidence, "PERMUTATIONS", 19)
     monkeypatch.setattr(evidence, "RESAMPLES", 20)
     monkeypatch.setattr(module.measures, "FEWEST", 1)
@@ -70,16 +70,32 @@ def test_all_claims_of_a_tiny_study_get_a_verdict(
     short = {"apgd-ce": few, "apgd-dlr": few, "apgd-t": few, "square": {"queries": 20}}
     strong = {name: partial(STRONG[name], **options) for name, options in short.items()}
     monkeypatch.setattr(module.measures, "STRONG", strong)
+
+
+@pytest.mark.usefixtures("tiny")
+def test_the_chosen_claims_of_a_tiny_study_get_a_verdict(tmp_path: Path) -> None:
+    claims, both = ("H1a", "H4"), ("square", "relu")
+    data = load_digits().subset(train=60, test=20)
+    study = Hypothesis(data, seeds=2, epochs=1, claims=claims, activations=both, controls=False)
+    done = reproduce(study, tmp_path)
+    assert not done.failed
+    verdicts = {f.claim: str(f.verdict) for f in done.findings}
+    assert {claim for claim, verdict in verdicts.items() if verdict != "not testable"} == {*claims}
+    html = done.report.read_text()
+    assert "What would have changed the verdict" in html
+    assert "Stated and not run: gelu, softplus, tanh, sin, erf, leaky-relu, maxout." in html
+    assert (tmp_path / "results.csv").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("tiny")
+def test_all_claims_of_a_tiny_study_get_a_verdict(tmp_path: Path) -> None:
     data, both = load_digits().subset(train=150, test=60), ("square", "relu")
     study = Hypothesis(data, seeds=2, epochs=3, activations=both)
     done = reproduce(study, tmp_path)
     assert not done.failed
     assert len(done.findings) == 7
     assert "not testable" not in {str(f.verdict) for f in done.findings}
-    html = done.report.read_text()
-    assert "What would have changed the verdict" in html
-    assert "Stated and not run: gelu, softplus, tanh, sin, erf, leaky-relu, maxout." in html
-    assert (tmp_path / "results.csv").exists()
 
 
 @pytest.mark.parametrize(
