@@ -87,6 +87,7 @@ def _verdict(outcomes: Sequence[Outcome], check: HolomorphyCheck) -> str:
     plain, control, real, complex_ = outcomes
     under = [f"{o.at(EPS).accuracy:.1%}" for o in outcomes]
     clean = [f"{o.clean:.1%}" for o in outcomes]
+    accuracies = f"{', '.join(clean[:-1])} and {clean[-1]}" if len({*clean}) > 1 else clean[0]
     times = [f"{o.step_ms / plain.step_ms:.1f}" for o in outcomes]
     return (
         f"Under an l_inf attack of size {EPS:g} the linearized rule {_effect(plain, control)}, "
@@ -94,8 +95,8 @@ def _verdict(outcomes: Sequence[Outcome], check: HolomorphyCheck) -> str:
         f"{_effect(real, complex_)}. The real ReLU network under the standard rule keeps "
         f"{under[0]} of the test images. Under the linearized rule, which runs no attack, it keeps "
         f"{under[1]}. With the square in place of ReLU the network keeps {under[2]}, with complex "
-        f"coefficients as well {under[3]}. All have the same number of real parameters. Clean "
-        f"accuracy is {clean[0]}, {clean[1]}, {clean[2]} and {clean[3]}. A training step takes "
+        f"coefficients as well {under[3]}. All have the same number of real parameters. Their "
+        f"clean accuracy is {accuracies}. A training step takes "
         f"{times[1]}, {times[2]} and {times[3]} times as long as that of the first network. "
         + (
             "No violation of holomorphy was found in the trained network."

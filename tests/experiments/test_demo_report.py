@@ -1,5 +1,6 @@
 """The demo's verdict follows its numbers, whichever way they fall."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -54,6 +55,13 @@ def test_verdict_says_the_effect_of_rule_activation_and_coefficients_in_its_firs
 def test_verdict_does_not_hide_a_violation() -> None:
     assert "FAILED" in _verdict(outcomes(1, 2, 3, 4), check(0.1))
     assert "No violation" in _verdict(outcomes(1, 2, 3, 4), check(0.0))
+
+
+def test_verdict_says_an_accuracy_that_all_have_once() -> None:
+    same, other = outcomes(1, 2, 3, 4), outcomes(1, 2, 3, 4)
+    assert "Their clean accuracy is 95.0%. A" in _verdict(same, check(0.0))
+    other[3] = replace(other[3], clean=0.9)
+    assert "is 95.0%, 95.0%, 95.0% and 90.0%. A" in _verdict(other, check(0.0))
 
 
 def test_headline_shows_accuracy_under_attack_beside_the_name() -> None:
