@@ -22,7 +22,7 @@ from enclosed import (
     worst_in_fractions,
 )
 
-from cases import each, some_of
+from cases import some_of
 from holonet import nn
 from holonet.certify import EXACT, METHODS, Semantics, certify, read, threat_set
 from holonet.errors import InputTypeError
@@ -33,11 +33,13 @@ each_method = pytest.mark.parametrize("method", BOTH, ids=[m.name for m in BOTH]
 NAMES = ("dense", "threshold", "convolution", "1 layers", "4 layers", "complex")
 NAMES += ("complex convolution",)
 FOUR = ("convolution", "1 layers", "4 layers", "complex")
-each_name = each("name", NAMES)
-each_share = pytest.mark.parametrize(
-    "whole", [False, pytest.param(True, marks=pytest.mark.slow)], ids=["share", "whole"]
-)
 each_count = pytest.mark.parametrize("seeds", [1, pytest.param(4, marks=pytest.mark.slow)])
+
+
+def each_of(few):
+    """A few networks in part, and where slow tests run all of them in whole too."""
+    cases = [(name, False) for name in few] + [(name, True) for name in NAMES]
+    return some_of(("name", "whole"), cases, slice(len(few)))
 
 
 def some(radii, name, whole):
@@ -61,9 +63,8 @@ def test_shares_are_of_all_networks_and_every_radius_is_in_one():
     assert {eps for name in FOUR for eps in some(RADII[:4], name, False)} == set(RADII[:4])
 
 
-@each_name
+@each_of(NAMES)
 @each_method
-@each_share
 def test_no_sampled_margin_is_below_its_bound_in_double_precision(name, method, whole):
     model, shape = quartics()[name]
     x, y = examples(shape, [0, 2], whole)
@@ -74,12 +75,9 @@ def test_no_sampled_margin_is_below_its_bound_in_double_precision(name, method, 
         assert all(math.isfinite(min(p.margins)) for p in proofs)
 
 
-@each_name
+@each_of(FOUR)
 @each_method
-@each_share
 def test_no_executed_float32_margin_is_below_its_bound(name, method, whole):
-    if not whole and name not in FOUR:
-        return
     model, shape = quartics(single=True)[name]
     x, y = examples(shape, [0, 1], whole, torch.float32)
     for eps in some((0.0, 1e-6, 1e-3, 0.05), name, whole):
@@ -125,11 +123,8 @@ def test_bounds_of_one_layer_are_below_every_corner_in_fractions(method, seeds):
     assert worst <= 0
 
 
-@each_name
-@each_share
+@each_of(("4 layers", "complex"))
 def test_attacks_find_no_margin_below_its_bound(name, whole):
-    if not whole and name not in ("4 layers", "complex"):
-        return
     model, shape = quartics()[name]
     x, y = examples(shape, [1, 2], whole)
     for eps in some((0.02, 0.1), name, whole):
@@ -191,11 +186,8 @@ def descended_in_ball(model, x, y, threat, steps=40, starts=6):
     return best
 
 
-@each_name
-@each_share
+@each_of(FOUR)
 def test_no_margin_in_an_l2_ball_is_below_its_bound(name, whole):
-    if not whole and name not in FOUR:
-        return
     model, shape = quartics()[name]
     x, y = examples(shape, [0, 2], whole)
     x = 0.3 + 0.4 * x
