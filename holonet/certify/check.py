@@ -11,19 +11,18 @@ weights, Cholesky factors and minimizers, whose residuals are then bounded.
 margin is a linear form of the last squares, or of the box behind the threshold, up to an interval.
 
 For each other class the witness of `second_order` and `splits` names the free entries of the box
-behind the threshold, one of two quadratic forms, and a dual point; or the entry at which the box is
+behind the threshold, shares of the squares and a dual point; or the entry at which the box is
 halved and the witnesses of both halves. With t in [-1, 1]^n the free entries of the box over their
 radii and C_i, L_i value and derivative at its center of what the i-th squares take, a margin is
 
     m + l.t + sum_ij w_ij (L_ij t + h_ij(t))^2
 
 and what the other entries add; w are the margin's weights on the squares, pulled back through 2 C.
-The identity of each unit is h: 0 in the first layer, |h| <= e. Form 0 takes 2 |sum w (L t) h| off,
-and sum max(-w, 0) e^2. Form 1 uses (u + h)^2 >= (1 - n) u^2 - (1 / n - 1) h^2, with -n for w < 0.
+The identity of each unit is h: 0 in the first layer, |h| <= e. By its share n > 0 of each square
+(u + h)^2 >= (1 - n) u^2 - max(1 / n - 1, 0) h^2, with -n for w < 0.
 """
 
 import argparse
-import functools
 import hashlib
 import json
 import sys
@@ -41,6 +40,7 @@ __all__ = ["Network", "Piece", "RefusalError", "confirm", "main"]
 
 PRECISION = 96
 EIGENVALUES = 256  # free entries up to which they bound units behind the first layer of squares
+SWEEPS = 24
 Box = tuple[list[float], list[float]]
 Pair = tuple[arb_mat, arb_mat]
 
@@ -89,8 +89,7 @@ def positive(number: arb) -> arb:
 
 def middle(matrix: arb_mat) -> np.ndarray:
     """The nearest doubles, or almost."""
-    numbers = [float(entry.mid()) for entry in matrix.entries()]
-    return np.array(numbers).reshape(matrix.nrows(), matrix.ncols())
+    return np.array([float(v.mid()) for v in matrix.entries()]).reshape(matrix.nrows(), -1)
 
 
 def halves(low: arb_mat, high: arb_mat) -> Pair:
@@ -204,7 +203,7 @@ class Network:
         if piece is None or key != self.last[0]:
             piece = Piece(self, box, list(map(int, witness["free"])))
             self.last = key, piece
-        return [piece.bound(label, other, int(witness["form"]), list(witness["dual"]))]
+        return [piece.bound(label, other, witness["shares"], witness["dual"])]
 
 
 class Layer:
@@ -217,34 +216,21 @@ class Layer:
         self.units = [j for j, height in enumerate(self.heights.entries()) if not height.is_zero()]
         moved = [rows[j, i] for j in self.units for i in range(rows.ncols())]
         self.moved = arb_mat(len(self.units), rows.ncols(), moved)
+        norms = np.linalg.norm(middle(rows), axis=1) + 1e-150
+        self.fitting = np.clip(middle(reach)[:, 0] / norms, 1e-6, 1.0).tolist()
 
     def form(self, weights: arb_mat) -> arb_mat:
         """The matrix of sum_j w_j (rows_j . t)^2."""
         factors = vector(weights[j, 0] for j in self.units)
         return scaled(self.moved.transpose(), factors) * self.moved
 
-    @functools.cached_property
-    def energy(self) -> arb:
-        """The sum of all (rows_j . t)^2, at most."""
-        return loewner(self.moved.transpose() * self.moved)
-
-    def coupling(self, weights: arb_mat) -> arb:
-        """|sum_j 2 w_j (rows_j . t) h_j| at most: of each unit, or of all at once."""
-        couples = each(lambda w, e: abs(w) * e, weights, self.reach)
-        at_once = (dot(couples, couples) * self.energy).sqrt()
-        return 2 * min(dot(couples, self.heights), at_once, key=arb.mid)
-
-    def split(self, weights: arb_mat, kind: int) -> tuple[arb_mat, arb]:
+    def split(self, weights: arb_mat, shares: list[float]) -> tuple[arb_mat, arb]:
         """Weights of (rows_j . t)^2 in sum_j w_j (rows_j . t + h_j)^2, and what the rest takes."""
-        if kind == 0:
-            below = dot(each(positive, -weights), squared(self.reach))
-            return weights, self.coupling(weights) + below
-        kept, taken, norms = [], arb(0), np.linalg.norm(middle(self.rows), axis=1)
-        for w, e, norm in zip(weights.entries(), self.reach.entries(), norms, strict=True):
-            share = arb(float(np.clip(float(e.mid()) / (1.3 * norm + 1e-12), 1e-6, 1.0)))
-            share = share if w > 0 else -share
-            kept.append(w * (1 - share))
-            taken += abs(w * (1 / share - 1)) * e * e if w > 0 or w <= 0 else arb("inf")
+        kept, taken = [], arb(0)
+        for w, e, share in zip(weights.entries(), self.reach.entries(), shares, strict=True):
+            n = arb(share) if w > 0 else -arb(share)
+            kept.append(w * (1 - n))
+            taken += positive(w * (1 / n - 1)) * e * e if w > 0 or w <= 0 else arb("inf")
         return vector(kept), taken
 
 
@@ -286,25 +272,32 @@ class Piece:
         return pairs, self.at_free(weights.transpose()).transpose(), lost
 
     def reach(self, pairs: list[tuple[arb_mat, Layer]]) -> arb:
-        """|h| of a unit at most: its quadratic form, then what is of higher order."""
-        matrix, ends = sum((z.form(w) for w, z in pairs[1:]), pairs[0][1].form(pairs[0][0])), []
+        """|h| of a unit at most: its form, when all squares are split by shares that fit."""
+        ends = []
         for sign in (1, -1):
-            terms = (dot(each(positive, sign * w), squared(z.heights)) for w, z in pairs)
-            bounds = [sum(terms, arb(0))]
+            first, layer = pairs[0]
+            matrix, taken = layer.form(-sign * first), arb(0)
+            bound = dot(each(positive, sign * first), squared(layer.heights))
+            for weights, layer in pairs[1:]:
+                kept, lost = layer.split(-sign * weights, layer.fitting)
+                matrix, taken = matrix + layer.form(kept), taken + lost
+                bound += dot(each(positive, -kept), squared(layer.heights))
             if len(self.free) <= EIGENVALUES:
-                bounds += [largest(sign * matrix), loewner(sign * matrix)]
-            ends.append(min(bounds, key=arb.mid))
-        rest = (z.coupling(w) + dot(each(abs, w), squared(z.reach)) for w, z in pairs[1:])
-        return sum(rest, positive(ends[0].max(ends[1])))
+                bound = min(bound, loewner(-matrix), key=arb.mid)
+            ends.append(bound + taken)
+        return ends[0].max(ends[1])
 
-    def bound(self, label: int, other: int, kind: int, dual: list[float]) -> arb:
-        """A lower bound of one margin by one form."""
+    def bound(self, label: int, other: int, shares: list[float], dual: list[float]) -> arb:
+        """A lower bound of one margin by shares of the squares behind the first layer."""
+        if not all(0 < share < np.inf for share in shares):
+            raise RefusalError("a share is not positive, or not finite")
         row, bias = self.network.margins(label, [other])
         pairs, line, lost = self.pulled(row.transpose())
         constant = (row * squared(self.layers[-1].center) + bias)[0, 0] - lost
         matrix = pairs[0][1].form(pairs[0][0])
         for weights, layer in pairs[1:]:
-            kept, taken = layer.split(weights, kind)
+            own, shares = shares[: weights.nrows()], shares[weights.nrows() :]
+            kept, taken = layer.split(weights, own)
             matrix, constant = matrix + layer.form(kept), constant - taken
         if dual:
             return constant + by_dual(line, matrix, dual)
@@ -322,19 +315,26 @@ def factored(matrix: arb_mat) -> tuple[arb_mat, arb]:
 
 def largest(matrix: arb_mat) -> arb:
     """What a form is at most, by the moduli beside the diagonal and what is positive on it."""
-    on = vector(matrix[i, i] for i in range(matrix.nrows()))
-    return moduli(matrix) - moduli(on) + moduli(each(positive, on))
+    return moduli(matrix) - sum(positive(-matrix[i, i]) for i in range(matrix.nrows()))
 
 
 def loewner(matrix: arb_mat) -> arb:
     """What a form is at most: weights p that floats propose, and the residual of diag(p) - Q."""
     numbers = middle(matrix)
-    norms = np.linalg.norm(numbers, axis=1)
-    norms = norms + 1e-9 * norms.max() + 1e-200
-    root = np.sqrt(norms)
-    top = np.linalg.eigvalsh(numbers / root[:, None] / root[None])[-1]
-    weights = (max(top, 0.0) * (1 + 1e-9) + 1e-9) * norms
+    weights = multipliers(numbers)
+    top = np.linalg.eigvalsh(numbers - np.diag(weights))[-1]
+    weights += 1.01 * max(top, 0.0) + 1e-9 * weights.max() + 1e-200
     return moduli(vector(weights)) + factored(arb_mat(np.diag(weights).tolist()) - matrix)[1]
+
+
+def multipliers(matrix: np.ndarray) -> np.ndarray:
+    """Nearly the least p >= 0 with diag(p) - Q >= 0: each of n unit vectors turns to the others."""
+    n, diagonal = len(matrix), matrix.diagonal()
+    beside, v = matrix - np.diag(diagonal), np.random.default_rng(0).normal(size=(n, 24))
+    for i in [*range(n)] * SWEEPS:
+        pull = beside[i] @ v
+        v[i] = pull / max(np.linalg.norm(pull), -diagonal[i], 1e-200)
+    return np.maximum(np.linalg.norm(beside @ v, axis=1) + diagonal, 0.0)
 
 
 def by_dual(line: arb_mat, matrix: arb_mat, dual: list[float]) -> arb:

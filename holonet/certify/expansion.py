@@ -31,10 +31,10 @@ from holonet.certify.quadratic import (
     CUBE,
     Region,
     forms,
-    largest_moduli,
     loewner,
     loewner_weights,
 )
+from holonet.certify.shares import shares_for, split
 from holonet.errors import InputTypeError
 from holonet.functions import get_function, rounding_bound
 from holonet.functions.rounding import margin
@@ -64,7 +64,6 @@ class Expansion:
         weights: w of all layers of squares behind the first.
         rows: L of these.
         reach: |h(t)| of these, at most.
-        coupling: |sum 2 w (L t) h| at most.
         region: where t lies.
     """
 
@@ -75,7 +74,6 @@ class Expansion:
     weights: Float64[Tensor, "margins units"]
     rows: Float64[Tensor, "units n"]
     reach: Float64[Tensor, "units"]
-    coupling: Float64[Tensor, "margins"]
     region: Region
 
 
@@ -119,18 +117,6 @@ class _Layer:
         """The matrix of sum_j w_j (L_j t)^2 for each row of weights."""
         moved = self.heights > 0
         return forms(weights[:, moved], self.rows[moved].T)
-
-    def coupling(self, weights: Float64[Tensor, "forms units"]) -> Float64[Tensor, "forms"]:
-        """|sum_j 2 w_j (L_j t) h_j| at most: of each unit, or with all (L_j t)^2 at once."""
-        moduli = weights.abs() * self.reach
-        at_once = moduli.square().sum(1).sqrt() * self._energy.sqrt()
-        return 2 * torch.minimum(moduli @ self.heights, at_once) * (1 + self.gamma)
-
-    @functools.cached_property
-    def _energy(self) -> Float64[Tensor, ""]:
-        """The sum of all (L_j t)^2, at most."""
-        energy, _ = loewner(self.form(torch.ones_like(self.center)[None]), self.region)
-        return energy[0] + self.gamma * self.heights.square().sum()
 
 
 class SquareNetwork:
@@ -222,7 +208,6 @@ class SquareNetwork:
             torch.cat([zero[:, None][:, :0], *(w for w, _ in above)], 1),
             torch.cat([slope[:0], *(z.rows for _, z in above)]),
             torch.cat([zero[:0], *(z.reach for _, z in above)]),
-            sum((z.coupling(w) for w, z in above), zero),
             box.region,
         )
 
@@ -280,30 +265,30 @@ class SquareNetwork:
         return squares, weights[:, box.free] * box.radius[box.free], lost
 
     def _reach(self, squares: list[Tensor], layers: list[_Layer], box: "_Box") -> Units:
-        """|h| of the units with these weights: of intervals, of moduli, and of eigenvalues."""
-        pairs = list(zip(squares, layers, strict=True))
-        up, down = (
-            torch.stack([(sign * w).clamp(min=0) @ z.heights.square() for w, z in pairs]).sum(0)
-            for sign in (1, -1)
-        )
-        if len(box.free) <= _MOST_FREE:
-            matrices = sum((z.form(w) for w, z in pairs[1:]), layers[0].form(squares[0]))
-            above, below = loewner(matrices, box.region)
-            up = torch.minimum(up, torch.minimum(largest_moduli(matrices), above))
-            down = torch.minimum(down, torch.minimum(largest_moduli(-matrices), below))
-        elif len(layers) == 1:
-            matrix = self.chains[0].linear(torch.eye(len(box.radius), dtype=torch.float64))
-            key = tensor_digest([matrix, squares[0]])
-            bends = _bends(_Matrices(key, matrix, squares[0]), box.region)
-            moved = (box.radius - box.small).square()
-            up, down = (
-                torch.minimum(least, box.region.total(weights * moved))
-                for least, weights in zip((up, down), bends, strict=True)
-            )
-        reach = torch.maximum(up, down)
-        for w, z in pairs[1:]:
-            reach = reach + z.coupling(w) + w.abs() @ z.reach.square()
-        return reach
+        """|h| of the units with these weights: of intervals, or of eigenvalues."""
+        first = layers[0].form(squares[0]) if len(box.free) <= _MOST_FREE else None
+        ends = []
+        for sign in (1, -1):
+            kept, taken = [-sign * squares[0]], torch.zeros(len(squares[0]), dtype=torch.float64)
+            for weights, layer in zip(squares[1:], layers[1:], strict=True):
+                w = -sign * weights
+                shares = shares_for(w, layer.reach, layer.rows.square().sum(1))
+                own, lost = split(w, layer.reach, shares)
+                kept.append(own)
+                taken = taken + lost
+            pairs = list(zip(kept, layers, strict=True))
+            end = torch.stack([(-w).clamp(min=0) @ z.heights.square() for w, z in pairs]).sum(0)
+            if first is not None:
+                matrices = sum((z.form(w) for w, z in pairs[1:]), -sign * first)
+                end = torch.minimum(end, loewner(-matrices, box.region))
+            elif len(layers) == 1:
+                matrix = self.chains[0].linear(torch.eye(len(box.radius), dtype=torch.float64))
+                key = tensor_digest([matrix, kept[0]])
+                weights = _bends(_Matrices(key, matrix, -kept[0]), box.region)
+                moved = (box.radius - box.small).square()
+                end = torch.minimum(end, box.region.total(weights * moved))
+            ends.append(end + taken)
+        return torch.maximum(*ends)
 
 
 @dataclass(frozen=True, eq=False)
@@ -331,17 +316,14 @@ class _Matrices:
     second: Float64[Tensor, "outer units"] = field(compare=False)
 
 
-@functools.lru_cache(maxsize=1)
-def _bends(matrices: _Matrices, region: Region) -> tuple[Float64[Tensor, "outer entries"], ...]:
-    """Weights p of each unit with |q(d)| <= sum_i p_i d_i^2 for every d, by the sign of q.
+@functools.lru_cache(maxsize=2)
+def _bends(matrices: _Matrices, region: Region) -> Float64[Tensor, "outer entries"]:
+    """Weights p of each unit with q(d) <= sum_i p_i d_i^2 for every d.
 
-    They do not depend on the box, so that the eigenvalues are needed once for a network.
+    They do not depend on the box, so that the eigenvalues are needed once for a network and sign.
     """
-    found = [
-        loewner_weights(forms(rows, matrices.first), region)
-        for rows in matrices.second.split(_AT_ONCE)
-    ]
-    return tuple(torch.cat(side) for side in zip(*found, strict=True))
+    rows = matrices.second.split(_AT_ONCE)
+    return torch.cat([loewner_weights(forms(r, matrices.first), region) for r in rows])
 
 
 def _free(radius: Float64[Tensor, "entries"]) -> Int64[Tensor, "n"]:

@@ -3,11 +3,17 @@
 A proof of B >= 0 is any matrix R: the form of B is |R^T t|^2 plus that of the residual B - R R^T,
 whose moduli are summed. So a Cholesky factorization is verified by its residual, whatever the
 algorithm that made it: the residual stands where Rump (2006) has a shift for all of them.
+
+What is to be proved for the box comes from its semidefinite relaxation, in which vectors v_i of
+length at most 1 stand for the entries of t. Coordinate descent turns one vector after another to
+where the rest pulls it (the mixing method of Wang, Chang and Kolter 2017, arXiv 1706.00476). The
+pull is the multiplier of the entry.
 """
 
 import math
 from abc import ABC, abstractmethod
 
+import numpy as np
 import torch
 from jaxtyping import Float64
 from torch import Tensor
@@ -27,10 +33,13 @@ __all__ = [
 ]
 
 Forms = Float64[Tensor, "forms n n"]
+Vectors = Float64[Tensor, "forms n rank"]
+Multipliers = Float64[Tensor, "forms n"]
 
-_STEPS = 8
-_SWEEPS = 20
-_GAP = 0.01
+_SWEEPS = 3
+_PROPOSING = 9
+_BISECTIONS = 20
+_EXTRA = (1e-6, 1e-4, 1e-2)
 
 
 def forms(weights: Float64[Tensor, "forms units"], columns: Float64[Tensor, "n units"]) -> Forms:
@@ -64,14 +73,22 @@ class Region(ABC):
         """sum_i w_i t_i^2 for weights >= 0 at most, rounded to nearest."""
 
     @abstractmethod
-    def proposed(self, matrices: Forms) -> Float64[Tensor, "forms n"]:
-        """Weights that are in proportion to good ones."""
+    def proposed(self, matrices: Forms) -> tuple[Multipliers, Multipliers]:
+        """Weights p that are near to diag(p) - Q >= 0, and what may be added in proportion."""
 
     @abstractmethod
-    def dual(
-        self, slope: Float64[Tensor, "n"], matrix: Float64[Tensor, "n n"], enough: float
-    ) -> tuple[float, Float64[Tensor, "n"]]:
-        """As `dual_bound`."""
+    def relaxed(
+        self, slopes: Float64[Tensor, "forms n"], matrices: Forms, vectors: Vectors | None
+    ) -> tuple[Vectors, Multipliers]:
+        """A step towards the least of sum_ik A_ik v_i . v_k + sum_i l_i v_i[0].
+
+        Args:
+            slopes, matrices: l and A.
+            vectors: those of the last step, or None.
+
+        Returns:
+            The new ones, and D >= 0 such that A + D is near to positive semidefinite.
+        """
 
 
 class _Cube(Region):
@@ -85,36 +102,18 @@ class _Cube(Region):
         """At every corner."""
         return weights.sum(1)
 
-    def proposed(self, matrices: Forms) -> Float64[Tensor, "forms n"]:
-        """The norms of the rows."""
+    def proposed(self, matrices: Forms) -> tuple[Multipliers, Multipliers]:
+        """Multipliers of the relaxation, and the norms of the rows."""
         norms = matrices.square().sum(2).sqrt()
-        return norms + 1e-9 * norms.amax(1, keepdim=True) + 1e-200
+        norms = norms + 1e-9 * norms.amax(1, keepdim=True) + 1e-200
+        _, weights = _mixed(torch.zeros_like(norms), -matrices, None, _PROPOSING)
+        return weights, norms
 
-    def dual(
-        self, slope: Float64[Tensor, "n"], matrix: Float64[Tensor, "n n"], enough: float
-    ) -> tuple[float, Float64[Tensor, "n"]]:
-        """D starts at the multipliers of a corner that a descent finds, and ascends."""
-        corner, value = _descend(slope, matrix)
-        if enough < math.inf and value <= enough:
-            return -math.inf, torch.zeros_like(slope)
-        active = corner.abs() > 0.999
-        push = -(slope / 2 + matrix @ corner) / torch.where(corner == 0, 1.0, corner)
-        dual = torch.where(active, push, 0.0).clamp(min=0)
-        best, witness = -math.inf, dual
-        for _ in range(_STEPS):
-            least = torch.linalg.eigvalsh(matrix + dual.diag())[0].item()
-            dual = dual + max(0.0, -least) * 1.01 + 1e-6 * max(1e-12, dual.abs().max().item())
-            bound, point = _dual_value(slope, matrix, dual, self)
-            if bound > best:
-                best, witness = bound, dual
-            if best > enough or best >= value - _GAP * abs(value):
-                break
-            rise = point * point - 1
-            length = max(1e-12, (rise @ rise).item())
-            dual = (dual + (value - bound) / length * rise).clamp(min=0)
-            if not bool(dual.isfinite().all()):
-                break
-        return best, witness
+    def relaxed(
+        self, slopes: Float64[Tensor, "forms n"], matrices: Forms, vectors: Vectors | None
+    ) -> tuple[Vectors, Multipliers]:
+        """By the mixing method."""
+        return _mixed(slopes, matrices, vectors, _SWEEPS)
 
 
 class _Ball(Region):
@@ -128,58 +127,53 @@ class _Ball(Region):
         """At the largest weight."""
         return weights.amax(1)
 
-    def proposed(self, matrices: Forms) -> Float64[Tensor, "forms n"]:
+    def proposed(self, matrices: Forms) -> tuple[Multipliers, Multipliers]:
         """All equal: the largest eigenvalue is the least bound."""
-        return torch.ones_like(matrices[:, 0])
+        ones = torch.ones_like(matrices[:, 0])
+        return torch.zeros_like(ones), ones
 
-    def dual(
-        self, slope: Float64[Tensor, "n"], matrix: Float64[Tensor, "n n"], enough: float
-    ) -> tuple[float, Float64[Tensor, "n"]]:
-        """One multiplier for all: that for which the point of the least value has length 1."""
-        del enough
-        values, vectors = torch.linalg.eigh(matrix)
-        weights = (vectors.T @ slope).square() / 4
-        low = max(0.0, -values[0].item()) + 1e-9 * values.abs().max().item() + 1e-200
-        high = low + slope.norm().item() / 2
-        for _ in range(_SWEEPS):
+    def relaxed(
+        self, slopes: Float64[Tensor, "forms n"], matrices: Forms, vectors: Vectors | None
+    ) -> tuple[Vectors, Multipliers]:
+        """At once: one multiplier for all, for which the point of the least value has length 1."""
+        del vectors
+        values, bases = torch.linalg.eigh(matrices)
+        pulls = (bases.mT @ slopes[:, :, None])[:, :, 0] / 2
+        size = values.abs().amax(1, keepdim=True)
+        low = (-values[:, :1]).clamp(min=0) + 1e-9 * size + 1e-200
+        high = low + pulls.norm(dim=1, keepdim=True)
+        for _ in range(_BISECTIONS):
             middle = (low + high) / 2
-            outside = (weights / (values + middle).square()).sum() > 1
-            low, high = (middle, high) if outside else (low, middle)
-        dual = torch.full_like(slope, high)
-        return _dual_value(slope, matrix, dual, self)[0], dual
+            outside = (pulls / (values + middle)).square().sum(1, keepdim=True) > 1
+            low, high = torch.where(outside, middle, low), torch.where(outside, high, middle)
+        points = -bases @ (pulls / (values + high))[:, :, None]
+        return points, high.expand_as(slopes)
 
 
 CUBE, BALL = _Cube(), _Ball()
 
 
-def loewner(
-    matrices: Forms, region: Region = CUBE
-) -> tuple[Float64[Tensor, "forms"], Float64[Tensor, "forms"]]:
-    """What each form is at most in a region, and what its negative is: by those weights."""
-    up, down = loewner_weights(matrices, region)
+def loewner(matrices: Forms, region: Region = CUBE) -> Float64[Tensor, "forms"]:
+    """What each form is at most in a region, by those weights; not below 0."""
     gamma = EXACT.gamma(matrices.shape[1] + 8)
-    return region.total(up) * (1 + gamma), region.total(down) * (1 + gamma)
+    return region.total(loewner_weights(matrices, region)) * (1 + gamma)
 
 
-def loewner_weights(
-    matrices: Forms, region: Region = CUBE
-) -> tuple[Float64[Tensor, "forms n"], Float64[Tensor, "forms n"]]:
-    """Weights p with diag(p) - Q >= 0 for each form Q, and those for -Q.
+def loewner_weights(matrices: Forms, region: Region = CUBE) -> Float64[Tensor, "forms n"]:
+    """Weights p >= 0 with diag(p) - Q >= 0 for each form Q.
 
-    They are those that the region proposes times the largest eigenvalue that is left. Infinite
-    where no factor was found.
+    They are those that the region proposes, and as much of what may be added as the largest
+    eigenvalue that is left asks for, and a millionth: so a check that iterates longer, from another
+    start, is not above them. Infinite where no factor was found.
     """
     known = matrices.isfinite().all(2).all(1)
     matrices = torch.where(known[:, None, None], matrices, 0.0)
-    norms = region.proposed(matrices)
-    root = norms.sqrt()
-    values = torch.linalg.eigvalsh(matrices / root[:, :, None] / root[:, None, :])
-    found = [
-        _weighed(sign * matrices, (extreme.clamp(min=0) * (1 + 1e-9) + 1e-9)[:, None] * norms)
-        for sign, extreme in ((1, values[:, -1]), (-1, -values[:, 0]))
-    ]
-    up, down = (torch.where(known[:, None], weights, math.inf) for weights in found)
-    return up, down
+    weights, added = region.proposed(matrices)
+    root = added.sqrt()
+    rest = (matrices - torch.diag_embed(weights)) / root[:, :, None] / root[:, None, :]
+    largest = torch.linalg.eigvalsh(rest)[:, -1:].clamp(min=0)
+    proved = _weighed(matrices, weights + (largest * (1 + 1e-9) + 1e-6) * added)
+    return torch.where(known[:, None], proved, math.inf)
 
 
 def _weighed(matrices: Forms, weights: Float64[Tensor, "forms n"]) -> Float64[Tensor, "forms n"]:
@@ -198,35 +192,35 @@ def _weighed(matrices: Forms, weights: Float64[Tensor, "forms n"]) -> Float64[Te
 def dual_bound(
     slope: Float64[Tensor, "n"],
     matrix: Float64[Tensor, "n n"],
-    enough: float = math.inf,
+    dual: Float64[Tensor, "n"],
     region: Region = CUBE,
 ) -> tuple[float, Float64[Tensor, "n"]]:
-    """A lower bound of l . t + t^T A t in a region, and a diagonal D >= 0 with A + D >= 0 for it.
+    """A lower bound of l . t + t^T A t in a region by a diagonal D >= 0 with A + D >= 0, and D.
 
-    Then the least value is at least -|R^-1 l|^2 / 4 - sup t^T D t for A + D = R R^T. D is looked
-    for until the bound is enough, or near to a value that was found. The bound is minus infinity
-    where such a value is not enough, or no factor is found.
+    The least value is at least -|R^-1 l|^2 / 4 - sup t^T D t for A + D = R R^T. D is the proposed
+    one, raised as far as the least eigenvalue asks for, and a little more: the best of a few.
+    Minus infinity where no factor is found.
     """
-    return region.dual(slope, matrix, enough)
+    least = torch.linalg.eigvalsh(matrix + dual.diag())[0].item()
+    size = max(1e-12, dual.abs().max().item())
+    raised = [dual + max(0.0, -least) * 1.01 + extra * size for extra in _EXTRA]
+    return max(((_dual_value(slope, matrix, d, region), d) for d in raised), key=lambda v: v[0])
 
 
-def _dual_value(
-    slope: Tensor, matrix: Tensor, dual: Tensor, region: Region = CUBE
-) -> tuple[float, Tensor]:
-    """The bound by one D, and where the convex form is least."""
+def _dual_value(slope: Tensor, matrix: Tensor, dual: Tensor, region: Region = CUBE) -> float:
+    """The bound by one D."""
     shifted = matrix + dual.diag()
     factor, failed = torch.linalg.cholesky_ex(shifted)
     if failed:
-        return -math.inf, torch.zeros_like(slope)
+        return -math.inf
     factor = factor.tril()
-    w = torch.linalg.solve_triangular(factor, -slope[:, None] / 2, upper=False)
-    point = torch.linalg.solve_triangular(factor.T, w, upper=True)[:, 0]
-    w, gamma = w[:, 0], EXACT.gamma(len(slope) + 8)
+    w = torch.linalg.solve_triangular(factor, -slope[:, None] / 2, upper=False)[:, 0]
+    gamma = EXACT.gamma(len(slope) + 8)
     rest = (slope + 2 * (factor @ w)).abs() + gamma * (slope.abs() + 2 * factor.abs() @ w.abs())
     lost = w @ w + rest.sum() + region.total(_cost(dual, shifted)[None])[0]
     lost = lost + _residual(shifted[None], factor[None])[0].sum()
     bound = -lost.item() * (1 + 4 * gamma)
-    return (-math.inf if math.isnan(bound) else bound), point
+    return -math.inf if math.isnan(bound) else bound
 
 
 def _cost(dual: Tensor, shifted: Tensor) -> Tensor:
@@ -243,23 +237,25 @@ def _residual(matrices: Forms, factors: Forms) -> Float64[Tensor, "forms n"]:
     return total * (1 + EXACT.gamma(matrices.shape[1] ** 2 + 8)) + 1e-290
 
 
-def _descend(slope: Tensor, matrix: Tensor) -> tuple[Tensor, float]:
-    """A point of the box where the form is low, by steps towards the corner that the slope says."""
-    point = _corner(slope)
-    best = (slope @ point + point @ (matrix @ point)).item()
-    for _ in range(_SWEEPS):
-        gradient = slope + 2 * (matrix @ point)
-        step = _corner(gradient) - point
-        bend, fall = (step @ (matrix @ step)).item(), (gradient @ step).item()
-        share = 1.0 if bend <= 0 else min(1.0, -fall / (2 * bend))
-        new = point + share * step
-        value = (slope @ new + new @ (matrix @ new)).item()
-        if not value < best - 1e-12 * abs(best):
-            break
-        point, best = new, value
-    return point, best
-
-
-def _corner(gradient: Tensor) -> Tensor:
-    """Where a linear form is least."""
-    return 1 - 2 * (gradient > 0).double()
+def _mixed(
+    slopes: Float64[Tensor, "forms n"], matrices: Forms, vectors: Vectors | None, sweeps: int
+) -> tuple[Vectors, Multipliers]:
+    """Turn each vector to where it is best beside the others, in turn, and so on."""
+    count, n = slopes.shape
+    if vectors is None:  # with this many entries no minimum is a local one (Barvinok, Pataki)
+        rank = math.isqrt(2 * n) + 2
+        vectors = torch.randn(n, rank, generator=torch.Generator().manual_seed(0)).double()
+        vectors = (vectors / vectors.norm(dim=1, keepdim=True)).repeat(count, 1, 1)
+    v, half = vectors.clone().numpy(), slopes.numpy() / 2
+    beside = matrices.numpy().copy()
+    diagonal = np.einsum("fii->fi", beside).copy()
+    np.einsum("fii->fi", beside)[:] = 0.0
+    sizes = np.zeros_like(diagonal)
+    for _ in range(sweeps):
+        for i in range(n):
+            pull = (beside[:, i, None] @ v)[:, 0]
+            pull[:, 0] += half[:, i]
+            sizes[:, i] = np.sqrt((pull * pull).sum(1))
+            length = np.maximum(np.maximum(sizes[:, i], diagonal[:, i]), 1e-200)
+            v[:, i] = pull / -length[:, None]
+    return torch.from_numpy(v), torch.from_numpy(np.maximum(sizes - diagonal, 0.0))

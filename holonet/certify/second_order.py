@@ -10,12 +10,11 @@ from jaxtyping import Float64
 from torch import Tensor
 
 from holonet._types import Labels
-from holonet.certify.enclosure import EXACT, Enclosure, Polydisc, Semantics
+from holonet.certify.enclosure import Enclosure, Polydisc, Semantics
 from holonet.certify.expansion import Expansion, SquareNetwork
 from holonet.certify.methods import CHECKED, Bounds, Method, may_overflow
 from holonet.certify.network import Network
-from holonet.certify.quadratic import dual_bound, forms, largest_moduli
-from holonet.functions.rounding import margin
+from holonet.certify.saddle import by_moduli, by_saddle_point
 
 __all__ = ["SECOND_ORDER", "SecondOrder", "lower_bounds"]
 
@@ -48,7 +47,7 @@ class SecondOrder(Method):
                 center = ball.middle[:, i].flatten()
                 length = ball.length[i].expand_as(center)
                 inside = squares.expand(center, length, label, others, semantics, in_ball=True)
-                found, proofs = lower_bounds(inside)[0], [{} for _ in others]
+                found, proofs = lower_bounds(inside)
             margins[i, others] = found
             witnesses[i] = dict(zip(others, proofs, strict=True))
         return margins, trace.notes, witnesses
@@ -72,7 +71,7 @@ SECOND_ORDER = SecondOrder(
     "second_order",
     "each margin is a polynomial: linear and quadratic part exact, the quadratic one bounded by "
     "moduli or by a diagonal dual point, parts of higher order by Loewner bounds of the units "
-    "behind the first layer of squares, or by (u + h)^2 >= (1 - n) u^2 - (1 / n - 1) h^2",
+    "behind the first layer of squares and (u + h)^2 >= (1 - n) u^2 - (1 / n - 1) h^2",
     (
         *CHECKED,
         "all layers behind the monotone ones are affine maps and layers of squares",
@@ -86,64 +85,22 @@ def lower_bounds(
 ) -> tuple[Float64[Tensor, "margins"], list[dict[str, Any]]]:
     """Lower bounds of all margins of an expansion, and what proves them.
 
-    A witness names the free entries, which of the two forms was bounded, and the dual point, which
-    is empty where moduli were enough.
+    A witness names the free entries, the shares of the units behind the first layer of squares,
+    and the dual point, which is empty where moduli were enough.
 
-    Moduli come first. From the least margin on, those that they leave open are bounded by dual
+    Moduli come first. From the least margin on, those that they leave open are bounded by saddle
     points, until one stays open.
     """
-    splittings = _splittings(expansion)
-    gamma = EXACT.gamma(len(expansion.free) + 8)
-    linear = expansion.region.heights(expansion.slope) * (1 + gamma)
-    by_moduli = torch.stack(
-        [
-            _sum(expansion.constant, -linear, -largest_moduli(-matrices), -taken)
-            for matrices, taken in splittings
-        ]
-    )
-    best, which = by_moduli.max(0)
+    best, shares = by_moduli(expansion)
     free = expansion.free.tolist()
-    witnesses = [{"free": free, "form": form, "dual": []} for form in which.tolist()]
+    witnesses = [{"free": free, "shares": row, "dual": []} for row in shares.tolist()]
     for k in best.argsort().tolist():
         if best[k] > 0 or expansion.constant[k] <= 0:
             continue
-        for form, (matrices, taken) in enumerate(splittings):
-            enough = (taken[k] - expansion.constant[k]).item()
-            slope, region = expansion.slope[k], expansion.region
-            least, dual = dual_bound(slope, matrices[k], enough, region)
-            bound = _sum(expansion.constant[k], torch.tensor(least, dtype=torch.float64), -taken[k])
-            if bound > best[k]:
-                best[k] = bound
-                witnesses[k] = {"free": free, "form": form, "dual": dual.tolist()}
-            if best[k] > 0:
-                break
+        bound, dual, own = by_saddle_point(expansion, k)
+        if bound > best[k]:
+            best[k] = bound
+            witnesses[k] |= {"shares": own.tolist(), "dual": dual.tolist()}
         if best[k] <= 0:
             break
     return best, witnesses
-
-
-def _splittings(
-    e: Expansion,
-) -> list[tuple[Float64[Tensor, "margins n n"], Float64[Tensor, "margins"]]]:
-    """Quadratic forms, and what is taken off for the parts of order 3 and 4, in two ways."""
-    moduli, square = e.weights.abs(), e.reach.square()
-    gamma = EXACT.gamma(len(e.reach) + len(e.free) + 64)
-    separate = e.coupling + (-e.weights).clamp(min=0) @ square
-
-    share = (e.reach / (1.3 * e.rows.norm(dim=1) + 1e-12)).clamp(1e-6, 1.0)
-    up = e.weights > 0
-    kept = e.weights * torch.where(up, 1 - share, 1 + share)
-    price = torch.where(up, (1 - share) / share, 1 + 1 / share)
-    joined = (moduli * price) @ square
-    return [
-        (e.lower + forms(weights, e.rows.T), taken * (1 + 8 * gamma))
-        for weights, taken in ((e.weights, separate), (kept, joined))
-    ]
-
-
-def _sum(*terms: Tensor) -> Tensor:
-    """A sum, rounded down; minus infinity where it is no number."""
-    total = torch.stack(torch.broadcast_tensors(*terms)).sum(0)
-    size = torch.stack(torch.broadcast_tensors(*terms)).abs().sum(0)
-    bound = total - margin(size)
-    return torch.where(bound.isnan(), -math.inf, bound)

@@ -34,7 +34,7 @@ from holonet.certify import (
     pointwise,
     quadratic,
     rows,
-    second_order,
+    saddle,
     splits,
 )
 from holonet.functions import CATALOGUE, range_on, real_bounds
@@ -80,7 +80,7 @@ def worst_ulp():
 def round_to_nearest(monkeypatch):
     """Float64 without error bounds."""
     monkeypatch.setattr(Semantics, "gamma", lambda self, terms: 1e-30)
-    for module in (affine, enclosure, lines, pointwise, rows, real_bounds, expansion, second_order):
+    for module in (affine, enclosure, lines, pointwise, rows, real_bounds, expansion, saddle):
         monkeypatch.setattr(module, "margin", lambda scale: torch.zeros_like(scale))
     for module in (pointwise, rows, quadratic):
         monkeypatch.setattr(module, "UNIT", 0.0)
@@ -269,8 +269,11 @@ def test_planted_rounding_to_nearest_of_polynomials_is_found_by_fractions(method
 @pytest.mark.parametrize("method", POLYNOMIAL)
 def test_planted_lack_of_the_third_order_is_found_by_descent(method, monkeypatch):
     assert worst_of_descent("threshold", method, 0.1) <= 0
-    true = expansion._Layer.coupling
-    monkeypatch.setattr(expansion._Layer, "coupling", lambda self, w: 0 * true(self, w))
+
+    def without(weights, reach, shares):
+        return weights, (-weights).clamp(min=0) @ reach.square()
+
+    monkeypatch.setattr(saddle, "split", without)
     assert worst_of_descent("threshold", method, 0.1) > 0
 
 
