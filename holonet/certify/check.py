@@ -11,14 +11,14 @@ weights, Cholesky factors and minimizers, whose residuals are then bounded.
 margin is a linear form of the last squares, or of the box behind the threshold, up to an interval.
 
 For each other class the witness of `second_order` and `splits` names the free entries of the box
-behind the threshold, shares of the squares and a dual point; or the entry at which the box is
-halved and the witnesses of both halves. With t in [-1, 1]^n the free entries of the box over their
-radii and C_i, L_i value and derivative at its center of what the i-th squares take, a margin is
+behind the threshold, a share n and an offset s of each square but the first ones, and a dual point;
+or where the box is halved, and the witnesses of both halves. With t in [-1, 1]^n the free entries
+over their radii and C_i, L_i value and derivative at the center of what the i-th squares take,
 
-    m + l.t + sum_ij w_ij (L_ij t + h_ij(t))^2
+    m - sum_ij w_ij s_ij^2 + l.t + sum_ij w_ij (L_ij t + h_ij(t) - s_ij)^2
 
-and what the other entries add; w are the margin's weights on the squares, pulled back through 2 C.
-The identity of each unit is h: 0 in the first layer, |h| <= e. By its share n > 0 of each square
+is a margin, but for the other entries; w are its weights on the squares, pulled back by 2 (C + s).
+The same of each unit with s = 0 is h: 0 in the first layer, |h| <= e. For every n > 0
 (u + h)^2 >= (1 - n) u^2 - max(1 / n - 1, 0) h^2, with -n for w < 0.
 """
 
@@ -115,8 +115,7 @@ class Network:
                 raise RefusalError(f"{name} is not finite")
             digest.update(f"{name} {numbers.shape}".encode() + numbers.tobytes())
         self.digest = digest.hexdigest()
-        self.weights: list[arb_mat] = []
-        self.biases: list[arb_mat] = []
+        self.weights, self.biases = list[arb_mat](), list[arb_mat]()
         squares_last = True
         for i in range(1, count + 1):
             weight, bias = arb_mat(data[f"weight{i}"].tolist()), vector(data[f"bias{i}"].tolist())
@@ -127,7 +126,6 @@ class Network:
             squares_last = bool(data["squares"][i - 1])
         if squares_last:
             raise RefusalError("the last layer is not affine")
-        self.sizes = [each(abs, weight) for weight in self.weights]
         ends = (data[name].tolist() for name in ("log_slope", "middle"))
         self.threshold = list(zip(*ends, strict=True))
         self.last: tuple[Any, Piece | None] = None, None  # all classes share the piece
@@ -203,14 +201,14 @@ class Network:
         if piece is None or key != self.last[0]:
             piece = Piece(self, box, list(map(int, witness["free"])))
             self.last = key, piece
-        return [piece.bound(label, other, witness["shares"], witness["dual"])]
+        return [piece.bound(label, other, witness["units"], witness["dual"])]
 
 
 class Layer:
     """What a layer of squares takes: center + rows.t + h to within `error`, |h| <= reach."""
 
     def __init__(self, center: arb_mat, rows: arb_mat, reach: arb_mat, error: arb_mat) -> None:
-        self.center, self.rows, self.reach = center, rows, reach
+        self.center, self.rows, self.reach, self.error = center, rows, reach, error
         self.heights = each(abs, rows) * vector([1.0] * rows.ncols())
         self.loss = each(lambda h, e: 2 * h * e + e * e, self.heights + reach, error)
         self.units = [j for j, height in enumerate(self.heights.entries()) if not height.is_zero()]
@@ -245,11 +243,12 @@ class Piece:
         self.radius = radius.entries()
         self.rest = vector(r * (i not in free) for i, r in enumerate(self.radius))
         (first, *inner, _), (bias, *biases, _) = network.weights, network.biases
-        error = network.sizes[0] * self.rest
+        error = each(abs, first) * self.rest
         self.layers = [Layer(first * center + bias, self.at_free(first), 0 * bias, error)]
         for weight, bias in zip(inner, biases, strict=True):
             center = weight * squared(self.layers[-1].center) + bias
-            pulled = [self.pulled(vector(row)) for row in weight.tolist()]
+            none = [0 * layer.center for layer in self.layers]
+            pulled = [self.pulled(vector(row), *none) for row in weight.tolist()]
             rows = arb_mat([line.entries() for _, line, _ in pulled])
             reach = vector(self.reach(pairs) for pairs, _, _ in pulled)
             self.layers.append(Layer(center, rows, reach, vector(lost for _, _, lost in pulled)))
@@ -260,18 +259,18 @@ class Piece:
         found = [matrix[j, i] * self.radius[i] for j in rows for i in self.free]
         return arb_mat(len(rows), len(self.free), found)
 
-    def pulled(self, weights: arb_mat) -> tuple[list[tuple[arb_mat, Layer]], arb_mat, arb]:
+    def pulled(self, weights: arb_mat, *offsets: arb_mat) -> tuple[list[Any], arb_mat, arb]:
         """Weights of the last squares as those of each layer's, of t, and what is lost below."""
-        pairs, lost = [], arb(0)
-        matrices = self.network.weights[: len(self.layers)]
-        for matrix, layer in zip(matrices[::-1], self.layers[::-1], strict=True):
+        pairs, lost, below = [], arb(0), self.network.weights[len(self.layers) - 1 :: -1]
+        for matrix, layer, s in zip(below, self.layers[::-1], offsets[::-1], strict=True):
             pairs.insert(0, (weights, layer))
-            lost += dot(each(abs, weights), layer.loss)
-            weights = matrix.transpose() * each(lambda w, c: 2 * w * c, weights, layer.center)
+            beside = each(lambda s, e: 2 * abs(s) * e, s, layer.error)
+            lost += dot(each(abs, weights), layer.loss + beside)
+            weights = matrix.transpose() * each(lambda w, c: 2 * w * c, weights, layer.center + s)
         lost += dot(each(abs, weights), self.rest)
         return pairs, self.at_free(weights.transpose()).transpose(), lost
 
-    def reach(self, pairs: list[tuple[arb_mat, Layer]]) -> arb:
+    def reach(self, pairs: list[Any]) -> arb:
         """|h| of a unit at most: its form, when all squares are split by shares that fit."""
         ends = []
         for sign in (1, -1):
@@ -287,21 +286,22 @@ class Piece:
             ends.append(bound + taken)
         return ends[0].max(ends[1])
 
-    def bound(self, label: int, other: int, shares: list[float], dual: list[float]) -> arb:
-        """A lower bound of one margin by shares of the squares behind the first layer."""
-        if not all(0 < share < np.inf for share in shares):
+    def bound(self, label: int, other: int, units: list[Any], dual: list[float]) -> arb:
+        """A lower bound of one margin by a share and an offset of each later square."""
+        if not all(0 < share < np.inf for own in units for share, _ in own):
             raise RefusalError("a share is not positive, or not finite")
         row, bias = self.network.margins(label, [other])
-        pairs, line, lost = self.pulled(row.transpose())
+        offsets = [vector(offset for _, offset in own) for own in units]
+        pairs, line, lost = self.pulled(row.transpose(), 0 * self.layers[0].center, *offsets)
         constant = (row * squared(self.layers[-1].center) + bias)[0, 0] - lost
         matrix = pairs[0][1].form(pairs[0][0])
-        for weights, layer in pairs[1:]:
-            own, shares = shares[: weights.nrows()], shares[weights.nrows() :]
-            kept, taken = layer.split(weights, own)
-            matrix, constant = matrix + layer.form(kept), constant - taken
-        if dual:
-            return constant + by_dual(line, matrix, dual)
-        return constant - moduli(line) - largest(-matrix)
+        for (weights, layer), own, offset in zip(pairs[1:], units, offsets, strict=True):
+            kept, taken = layer.split(weights, [share for share, _ in own])
+            matrix += layer.form(kept)
+            line -= layer.rows.transpose() * each(lambda v, s: 2 * v * s, kept, offset)
+            constant += dot(kept - weights, squared(offset)) - taken
+        least = by_dual(line, matrix, dual) if dual else -moduli(line) - largest(-matrix)
+        return constant + least
 
 
 def factored(matrix: arb_mat) -> tuple[arb_mat, arb]:

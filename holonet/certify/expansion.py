@@ -2,20 +2,21 @@
 
 Let z_i be what the i-th layer of squares takes, C_i its value at the center, and t in [-1, 1]^n the
 box's free entries; of a ball all entries are free, and |t|_2 <= 1. Then z_i - C_i = L_i t + h_i(t)
-with L_i the derivative, and since z^2 = C^2 + 2 C (z - C) + (z - C)^2, a margin is exactly
+with L_i the derivative. A square may be expanded at C + s instead of C:
+z^2 = C^2 - s^2 + 2 (C + s) (z - C) + (z - C - s)^2. So a margin is exactly
 
-    constant + l . t + sum_ij w_ij (L_ij t + h_ij(t))^2
+    constant + l . t + sum_ij w_ij (L_ij t + h_ij(t) - s_ij)^2
 
-with the weights w_i that backpropagation through the linear parts gives the squares of layer i. The
-same identity, for each unit of layer i and the layers below it, is h_i. So h_1 = 0, h_2 is a
-quadratic form, and from the third layer on there are terms of higher order. What float64 or the
-executed dtype rounds, and what the entries of small radius add, is a perturbation of each layer's
-numbers. Its size times the moduli of the weights goes off the constant.
+with the weights w_i that backpropagation at C + s through the linear parts gives the squares of
+layer i. The same identity with s = 0, for each unit of layer i and the layers below it, is h_i. So
+h_1 = 0, h_2 is a quadratic form, and from the third layer on there are terms of higher order. What
+float64 or the executed dtype rounds, and what the entries of small radius add, is a perturbation of
+each layer's numbers. Its size times the moduli of the weights goes off the constant.
 """
 
 import functools
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 from jaxtyping import Float64, Int64
@@ -64,7 +65,9 @@ class Expansion:
         weights: w of all layers of squares behind the first.
         rows: L of these.
         reach: |h(t)| of these, at most.
+        offsets: s of these.
         region: where t lies.
+        source: what it was made of.
     """
 
     free: Int64[Tensor, "n"]
@@ -74,7 +77,41 @@ class Expansion:
     weights: Float64[Tensor, "margins units"]
     rows: Float64[Tensor, "units n"]
     reach: Float64[Tensor, "units"]
+    offsets: Float64[Tensor, "units"]
     region: Region
+    source: "_Source"
+
+    def at(self, k: int, offsets: Units) -> "Expansion":
+        """The k-th margin alone, with other offsets."""
+        source = self.source
+        return source.network.expanded(replace(source, others=[source.others[k]]), offsets)
+
+    def bends(self, points: Float64[Tensor, "n rank"]) -> Units:
+        """The sum of all h at points of the relaxation, but for terms of order 3 and more."""
+        found, bends = [], torch.zeros_like(self.source.layers[0].center)
+        for chain, below in zip(
+            self.source.network.chains[1:], self.source.layers[:-1], strict=False
+        ):
+            energies = (below.rows @ points).square().sum(1)
+            bends = chain.linear((2 * below.center * bends + energies)[None])[0]
+            found.append(bends)
+        return torch.cat([self.reach[:0], *found])
+
+    def by_layer(self, numbers: Float64[Tensor, "units *rest"]) -> list[Tensor]:
+        """Numbers of the units, apart for each layer."""
+        return list(numbers.split([len(z.center) for z in self.source.layers[1:]]))
+
+
+@dataclass(frozen=True, eq=False)
+class _Source:
+    """The margins of a label over others, and the layers of squares on a box."""
+
+    network: "SquareNetwork"
+    layers: "list[_Layer]"
+    box: "_Box"
+    label: int
+    others: Sequence[int]
+    semantics: Semantics
 
 
 class _Layer:
@@ -82,7 +119,7 @@ class _Layer:
 
     Args:
         center, rows, reach, error: as above, by units.
-        shift: how far the value of the affine layer in front is from that of the stored numbers.
+        stored: how far the value of the affine layer in front is from that of the stored numbers.
         change: the distance from the center, by moduli alone.
         semantics: of the squares.
         region: where t lies.
@@ -94,13 +131,13 @@ class _Layer:
         rows: Float64[Tensor, "units n"],
         reach: Units,
         error: Units,
-        shift: Units,
+        stored: Units,
         change: Units,
         semantics: Semantics,
         region: Region,
     ) -> None:
-        self.center, self.rows, self.reach, self.shift = center, rows, reach, shift
-        self.region = region
+        self.center, self.rows, self.reach, self.error = center, rows, reach, error
+        self.stored, self.change, self.region = stored, change, region
         self.gamma = EXACT.gamma(sum(rows.shape) + 8)
         self.heights = region.heights(rows) * (1 + self.gamma)
         beside = 2 * (self.heights + reach) * error + error.square()
@@ -186,29 +223,38 @@ class SquareNetwork:
         while len(layers) < len(self.weights):
             layers.append(self._next(layers, box, semantics))
 
-        last, top, index = self.chains[-1], layers[-1], torch.tensor(others)
+        source = _Source(self, layers, box, label, others, semantics)
+        return self.expanded(source, torch.zeros(sum(len(z.center) for z in layers[1:])).double())
+
+    def expanded(self, source: _Source, offsets: Units) -> Expansion:
+        """The margins, with the squares behind the first layer expanded at center + offset."""
+        layers, box, label = source.layers, source.box, source.label
+        last, top, index = self.chains[-1], layers[-1], torch.tensor(source.others)
         weights = self.weights[-1][label] - self.weights[-1][index]
-        squares, slope, lost = self._pulled(weights, layers, box)
-        wrong = last.error(top.squares, semantics) + last.error(top.squares, EXACT)
+        squares, slope, lost = self._pulled(weights, layers, box, offsets)
+        wrong = last.error(top.squares, source.semantics) + last.error(top.squares, EXACT)
         wide = last.linear((top.spread + top.center.square())[None], moduli=True)[0]
-        wrong = wrong + 8 * gamma * (wide + last.bias.abs())
+        wrong = wrong + 8 * box.gamma * (wide + last.bias.abs())
         lost = lost + wrong[label] + wrong[index]
         constant = (weights * top.center.square()).sum(1) + (last.bias[label] - last.bias[index])
-        constant = constant - lost * (1 + 32 * gamma) - margin(constant)
-        sizes = center.abs() + radius, *(c.floor for c in self.chains), *(z.squares for z in layers)
+        behind = torch.cat([weights[:, :0], *squares[1:]], 1)
+        constant = constant - behind @ offsets.square()
+        constant = constant - lost * (1 + 32 * box.gamma) - margin(constant)
+        sizes = box.center.abs() + box.radius, *(c.floor for c in self.chains)
+        sizes = *sizes, *(z.squares for z in layers)
         if not all(bool((size < _LARGEST).all()) for size in sizes):
             constant = torch.full_like(constant, -torch.inf)
-        above = list(zip(squares[1:], layers[1:], strict=True))
-        zero = torch.zeros_like(constant)
         return Expansion(
             box.free,
             constant,
             slope,
             layers[0].form(squares[0]),
-            torch.cat([zero[:, None][:, :0], *(w for w, _ in above)], 1),
-            torch.cat([slope[:0], *(z.rows for _, z in above)]),
-            torch.cat([zero[:0], *(z.reach for _, z in above)]),
+            behind,
+            torch.cat([slope[:0], *(z.rows for z in layers[1:])]),
+            torch.cat([offsets[:0], *(z.reach for z in layers[1:])]),
+            offsets,
             box.region,
+            source,
         )
 
     def _first(self, box: "_Box", semantics: Semantics) -> _Layer:
@@ -217,16 +263,16 @@ class SquareNetwork:
         center = first.linear(box.center[None])[0] + first.bias
         whole, rest = first.linear(torch.stack([box.radius, box.small]), moduli=True)
         size = box.center.abs() + box.radius
-        shift = first.error(size, semantics) + first.error(size, EXACT)
+        stored = first.error(size, semantics) + first.error(size, EXACT)
         columns = torch.zeros(len(box.free), len(size), dtype=torch.float64)
         columns[torch.arange(len(box.free)), box.free] = box.radius[box.free]
         return _Layer(
             center,
             first.linear(columns).T,
             torch.zeros_like(center),
-            rest + shift + 4 * box.gamma * whole,
-            shift,
-            whole + shift,
+            rest + stored + 4 * box.gamma * whole,
+            stored,
+            whole + stored,
             semantics,
             box.region,
         )
@@ -235,31 +281,40 @@ class SquareNetwork:
         """The layer of squares behind these."""
         chain, below = self.chains[len(layers)], layers[-1]
         center = chain.linear(below.center.square()[None])[0] + chain.bias
-        shift = chain.error(below.squares, semantics)
-        shift = shift + 4 * chain.error(below.center.square(), EXACT)
-        change = chain.linear(below.spread[None], moduli=True)[0] + shift
-        squares, rows, lost = self._pulled(self.weights[len(layers) - 1], layers, box)
-        error = lost + shift + 4 * box.gamma * change
+        stored = chain.error(below.squares, semantics)
+        stored = stored + 4 * chain.error(below.center.square(), EXACT)
+        change = chain.linear(below.spread[None], moduli=True)[0] + stored
+        none = torch.zeros(sum(len(z.center) for z in layers[1:])).double()
+        squares, rows, lost = self._pulled(self.weights[len(layers) - 1], layers, box, none)
+        error = lost + stored + 4 * box.gamma * change
         return _Layer(
             center,
             rows,
             self._reach(squares, layers, box) * (1 + 32 * box.gamma),
             error * (1 + 32 * box.gamma),
-            shift,
+            stored,
             change,
             semantics,
             box.region,
         )
 
     def _pulled(
-        self, weights: Float64[Tensor, "forms units"], layers: list[_Layer], box: "_Box"
+        self,
+        weights: Float64[Tensor, "forms last"],
+        layers: list[_Layer],
+        box: "_Box",
+        offsets: Units,
     ) -> tuple[list[Tensor], Float64[Tensor, "forms n"], Float64[Tensor, "forms"]]:
         """Weights of the last squares as those of each layer's, of t, and what is lost below."""
         squares, lost = [], torch.zeros(len(weights), dtype=torch.float64)
-        for chain, layer in zip(self.chains[len(layers) - 1 :: -1], layers[::-1], strict=True):
+        places = [0 * layers[0].center, *offsets.split([len(z.center) for z in layers[1:]])]
+        below = self.chains[len(layers) - 1 :: -1], layers[::-1], places[::-1]
+        for chain, layer, offset in zip(*below, strict=True):
             squares.insert(0, weights)
-            push = 2 * weights * layer.center
-            lost = lost + weights.abs() @ layer.loss + push.abs() @ layer.shift
+            push = 2 * weights * (layer.center + offset)
+            moved = 2 * layer.error + box.gamma * (16 * layer.change + 8 * offset.abs())
+            lost = lost + weights.abs() @ (layer.loss + moved * offset.abs())
+            lost = lost + push.abs() @ layer.stored
             weights = chain.transposed(push)
         lost = lost + weights.abs() @ (box.small + box.gamma * box.radius)
         return squares, weights[:, box.free] * box.radius[box.free], lost

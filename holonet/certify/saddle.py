@@ -1,11 +1,12 @@
-"""Lower bounds of margins of second order, by shares of their squares and multipliers of entries.
+"""Lower bounds of margins of second order: where to expand, by which shares, with what multipliers.
 
 What shares and multipliers prove is concave in both. For given points of the relaxation the best
-shares are known, and for given shares the points are those where the form is least. A few rounds of
-both meet.
+shares and offsets are known, and for given ones the points are those where the form is least. A few
+rounds of both meet.
 """
 
 import math
+from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float64
@@ -17,49 +18,83 @@ from holonet.certify.quadratic import dual_bound, forms, largest_moduli
 from holonet.certify.shares import shares_for, split
 from holonet.functions.rounding import margin
 
-__all__ = ["by_moduli", "by_saddle_point"]
+__all__ = ["Proof", "by_moduli", "by_saddle_point"]
 
-_ROUNDS = 10
-_SETTLED = 4
+_ROUNDS = 14
+_CENTERED = 2
+"""Rounds in which the squares are expanded at the center."""
+_SETTLED = 8
 """Rounds behind which a point where the margin is not positive ends the search."""
 
 Margins = Float64[Tensor, "margins"]
+Units = Float64[Tensor, "units"]
 
 
-def by_moduli(e: Expansion) -> tuple[Margins, Float64[Tensor, "margins units"]]:
-    """What the moduli of all terms leave of each margin, and the shares: of random corners."""
+@dataclass(frozen=True, eq=False)
+class Proof:
+    """What a lower bound of a margin rests on; no multipliers where moduli are enough."""
+
+    shares: Units
+    offsets: Units
+    dual: Float64[Tensor, "n"]
+
+
+def by_moduli(e: Expansion) -> tuple[Margins, list[Proof]]:
+    """What the moduli of all terms leave of each margin, with the shares of random corners."""
     shares = shares_for(e.weights, e.reach, e.rows.square().sum(1))
-    kept, taken = split(e.weights, e.reach, shares)
+    kept, taken = _split(e, shares)
     linear = e.region.heights(e.slope) * (1 + EXACT.gamma(len(e.free) + 8))
     curved = largest_moduli(-e.lower - forms(kept, e.rows.T))
-    return _rounded_down(e.constant, -linear, -curved, -taken), shares
+    bounds = _rounded_down(e.constant, -linear, -curved, -taken)
+    return bounds, [Proof(row, e.offsets, e.slope[0, :0]) for row in shares]
 
 
-def by_saddle_point(
-    e: Expansion, k: int
-) -> tuple[float, Float64[Tensor, "n"], Float64[Tensor, "units"]]:
-    """A lower bound of the margin k, proved in float64, and the multipliers and shares of it.
+def by_saddle_point(e: Expansion, k: int) -> tuple[float, Proof]:
+    """A lower bound of the margin k, proved in float64, and what it rests on.
 
-    The first one that is positive, if one is found.
+    The first one that is positive, or else the best of a few.
     """
-    weights, slope, constant = e.weights[k : k + 1], e.slope[k], e.constant[k : k + 1]
-    energies, vectors = e.rows.square().sum(1), None
-    bound, dual, shares = -math.inf, torch.zeros_like(slope), torch.ones_like(weights)
+    moments, vectors, shares = None, None, torch.ones_like(e.weights[:1])
+    bound, proof, e = -math.inf, Proof(shares[0], e.offsets, 0 * e.slope[k]), e.at(k, e.offsets)
+    energies = e.rows.square().sum(1)
     for step in range(_ROUNDS):
-        shares = shares_for(weights, e.reach, energies)
-        kept, taken = split(weights, e.reach, shares)
-        matrix = e.lower[k] + forms(kept, e.rows.T)[0]
+        shares = shares_for(e.weights, e.reach, energies)
+        kept, taken = _split(e, shares)
+        matrix = e.lower[0] + forms(kept, e.rows.T)[0]
+        slope = e.slope[0] - 2 * (kept[0] * e.offsets) @ e.rows
+        constant = e.constant + kept @ e.offsets.square()
         vectors, duals = e.region.relaxed(slope[None], matrix[None], vectors)
         points = vectors[0]
         value = constant - taken + slope @ points[:, 0] + (points * (matrix @ points)).sum()
-        if step and (value > 0 or step >= _SETTLED):
+        ended = value <= 0 and step >= _SETTLED
+        if ended or step == _CENTERED or (step and value > 0):
             least, dual = dual_bound(slope, matrix, duals[0], e.region)
-            bound = _rounded_down(constant, constant.new_tensor([least]), -taken).item()
-            if bound > 0 or value <= 0:
+            proved = _rounded_down(constant, constant.new_tensor([least]), -taken).item()
+            if proved > bound:
+                bound, proof = proved, Proof(shares[0], e.offsets, dual)
+            if ended or bound > 0:
                 break
-        found = (e.rows @ points).square().sum(1)
-        energies = found if step == 0 else (energies + found) / 2
-    return bound, dual, shares[0]
+        found = torch.stack(
+            [
+                e.rows @ points[:, 0],
+                (e.rows @ points).square().sum(1),
+                e.bends(points),
+            ]
+        )
+        moments = found if moments is None else (moments + found) / 2
+        mean, square, bend = moments
+        if step >= _CENTERED:
+            e = e.at(0, mean + e.weights[0].sign() * bend / shares[0])
+        energies = square - 2 * e.offsets * mean + e.offsets.square()
+        energies = torch.maximum(energies, 1e-4 * square)
+    return bound, proof
+
+
+def _split(e: Expansion, shares: Float64[Tensor, "margins units"]) -> tuple[Tensor, Margins]:
+    """Weights of (u - s)^2, and what is taken off, with all that rounding does to the former."""
+    kept, taken = split(e.weights, e.reach, shares)
+    sizes = (e.region.heights(e.rows) + e.offsets.abs()).square()
+    return kept, taken + EXACT.gamma(8 * (len(e.reach) + len(e.free) + 64)) * kept.abs() @ sizes
 
 
 def _rounded_down(*terms: Margins) -> Margins:

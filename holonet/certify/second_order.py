@@ -14,7 +14,7 @@ from holonet.certify.enclosure import Enclosure, Polydisc, Semantics
 from holonet.certify.expansion import Expansion, SquareNetwork
 from holonet.certify.methods import CHECKED, Bounds, Method, may_overflow
 from holonet.certify.network import Network
-from holonet.certify.saddle import by_moduli, by_saddle_point
+from holonet.certify.saddle import Proof, by_moduli, by_saddle_point
 
 __all__ = ["SECOND_ORDER", "SecondOrder", "lower_bounds"]
 
@@ -85,22 +85,28 @@ def lower_bounds(
 ) -> tuple[Float64[Tensor, "margins"], list[dict[str, Any]]]:
     """Lower bounds of all margins of an expansion, and what proves them.
 
-    A witness names the free entries, the shares of the units behind the first layer of squares,
-    and the dual point, which is empty where moduli were enough.
+    A witness names the free entries, the share and the offset of each unit behind the first layer
+    of squares, layer by layer, and the dual point, which is empty where moduli were enough.
 
     Moduli come first. From the least margin on, those that they leave open are bounded by saddle
     points, until one stays open.
     """
-    best, shares = by_moduli(expansion)
-    free = expansion.free.tolist()
-    witnesses = [{"free": free, "shares": row, "dual": []} for row in shares.tolist()]
+    best, proofs = by_moduli(expansion)
     for k in best.argsort().tolist():
         if best[k] > 0 or expansion.constant[k] <= 0:
             continue
-        bound, dual, own = by_saddle_point(expansion, k)
+        bound, proof = by_saddle_point(expansion, k)
         if bound > best[k]:
-            best[k] = bound
-            witnesses[k] |= {"shares": own.tolist(), "dual": dual.tolist()}
+            best[k], proofs[k] = bound, proof
         if best[k] <= 0:
             break
-    return best, witnesses
+    return best, [_witness(expansion, proof) for proof in proofs]
+
+
+def _witness(expansion: Expansion, proof: Proof) -> dict[str, Any]:
+    units = torch.stack([proof.shares, proof.offsets], 1)
+    return {
+        "free": expansion.free.tolist(),
+        "units": [layer.tolist() for layer in expansion.by_layer(units)],
+        "dual": proof.dual.tolist(),
+    }
