@@ -39,13 +39,21 @@ class Proof:
     dual: Float64[Tensor, "n"]
 
 
+@dataclass(frozen=True, eq=False)
+class _Form:
+    """What shares leave of margins: a sum of numbers, slope . t and t^T matrix t, at least."""
+
+    numbers: list[Margins]
+    slopes: Float64[Tensor, "margins n"]
+    matrices: Float64[Tensor, "margins n n"]
+
+
 def by_moduli(e: Expansion) -> tuple[Margins, list[Proof]]:
     """What the moduli of all terms leave of each margin, with the shares of random corners."""
     shares = shares_for(e.weights, e.reach, e.rows.square().sum(1))
-    kept, taken = _split(e, shares)
-    linear = e.region.heights(e.slope) * (1 + EXACT.gamma(len(e.free) + 8))
-    curved = largest_moduli(-e.lower - forms(kept, e.rows.T))
-    bounds = _rounded_down(e.constant, -linear, -curved, -taken)
+    form = _form(e, shares)
+    linear = e.region.heights(form.slopes) * (1 + EXACT.gamma(len(e.free) + 8))
+    bounds = _rounded_down(*form.numbers, -linear, -largest_moduli(-form.matrices))
     return bounds, [Proof(row, e.offsets, e.slope[0, :0]) for row in shares]
 
 
@@ -54,33 +62,26 @@ def by_saddle_point(e: Expansion, k: int) -> tuple[float, Proof]:
 
     The first one that is positive, or else the best of a few.
     """
-    moments, vectors, shares = None, None, torch.ones_like(e.weights[:1])
-    bound, proof, e = -math.inf, Proof(shares[0], e.offsets, 0 * e.slope[k]), e.at(k, e.offsets)
-    energies = e.rows.square().sum(1)
+    e = e.at(k, e.offsets)
+    bound, proof = -math.inf, Proof(e.reach, e.offsets, e.slope[0])
+    moments, vectors, energies = None, None, e.rows.square().sum(1)
     for step in range(_ROUNDS):
         shares = shares_for(e.weights, e.reach, energies)
-        kept, taken = _split(e, shares)
-        matrix = e.lower[0] + forms(kept, e.rows.T)[0]
-        slope = e.slope[0] - 2 * (kept[0] * e.offsets) @ e.rows
-        constant = e.constant + kept @ e.offsets.square()
-        vectors, duals = e.region.relaxed(slope[None], matrix[None], vectors)
+        form = _form(e, shares)
+        (slope,), (matrix,) = form.slopes, form.matrices
+        vectors, duals = e.region.relaxed(form.slopes, form.matrices, vectors)
         points = vectors[0]
-        value = constant - taken + slope @ points[:, 0] + (points * (matrix @ points)).sum()
+        value = sum(form.numbers) + slope @ points[:, 0] + (points * (matrix @ points)).sum()
         ended = value <= 0 and step >= _SETTLED
         if ended or step == _CENTERED or (step and value > 0):
             least, dual = dual_bound(slope, matrix, duals[0], e.region)
-            proved = _rounded_down(constant, constant.new_tensor([least]), -taken).item()
+            proved = _rounded_down(*form.numbers, slope.new_tensor([least])).item()
             if proved > bound:
                 bound, proof = proved, Proof(shares[0], e.offsets, dual)
             if ended or bound > 0:
                 break
-        found = torch.stack(
-            [
-                e.rows @ points[:, 0],
-                (e.rows @ points).square().sum(1),
-                e.bends(points),
-            ]
-        )
+        values = e.rows @ points
+        found = torch.stack([values[:, 0], values.square().sum(1), e.bends(points)])
         moments = found if moments is None else (moments + found) / 2
         mean, square, bend = moments
         if step >= _CENTERED:
@@ -90,11 +91,16 @@ def by_saddle_point(e: Expansion, k: int) -> tuple[float, Proof]:
     return bound, proof
 
 
-def _split(e: Expansion, shares: Float64[Tensor, "margins units"]) -> tuple[Tensor, Margins]:
-    """Weights of (u - s)^2, and what is taken off, with all that rounding does to the former."""
+def _form(e: Expansion, shares: Float64[Tensor, "margins units"]) -> _Form:
+    """The squares split by shares; what rounding does to the sum of these goes off as well."""
     kept, taken = split(e.weights, e.reach, shares)
     sizes = (e.region.heights(e.rows) + e.offsets.abs()).square()
-    return kept, taken + EXACT.gamma(8 * (len(e.reach) + len(e.free) + 64)) * kept.abs() @ sizes
+    rounded = EXACT.gamma(8 * (len(e.reach) + len(e.free) + 64)) * kept.abs() @ sizes
+    return _Form(
+        [e.constant, kept @ e.offsets.square(), -taken, -rounded],
+        e.slope - 2 * (kept * e.offsets) @ e.rows,
+        e.lower + forms(kept, e.rows.T),
+    )
 
 
 def _rounded_down(*terms: Margins) -> Margins:
