@@ -19,7 +19,7 @@ over their radii and C_i, L_i value and derivative at the center of what the i-t
 
 is a margin, but for the other entries; w are its weights on the squares, pulled back by 2 (C + s).
 The same of each unit with s = 0 is h: 0 in the first layer, |h| <= e. For every n > 0
-(u + h)^2 >= (1 - n) u^2 - max(1 / n - 1, 0) h^2, with -n for w < 0.
+(u + h)^2 >= (1 - n) u^2 - (1 / n - 1) h^2 if n <= 1, and with -n for w < 0.
 """
 
 import argparse
@@ -215,7 +215,7 @@ class Layer:
         moved = [rows[j, i] for j in self.units for i in range(rows.ncols())]
         self.moved = arb_mat(len(self.units), rows.ncols(), moved)
         norms = np.linalg.norm(middle(rows), axis=1) + 1e-150
-        self.fitting = np.clip(middle(reach)[:, 0] / norms, 1e-6, 1.0).tolist()
+        self.fitting = np.clip(middle(reach)[:, 0] / norms, 1e-6, 1e6).tolist()
 
     def form(self, weights: arb_mat) -> arb_mat:
         """The matrix of sum_j w_j (rows_j . t)^2."""
@@ -226,9 +226,9 @@ class Layer:
         """Weights of (rows_j . t)^2 in sum_j w_j (rows_j . t + h_j)^2, and what the rest takes."""
         kept, taken = [], arb(0)
         for w, e, share in zip(weights.entries(), self.reach.entries(), shares, strict=True):
-            n = arb(share) if w > 0 else -arb(share)
+            n = arb(min(share, 1.0)) if w > 0 else -arb(share)
             kept.append(w * (1 - n))
-            taken += positive(w * (1 / n - 1)) * e * e if w > 0 or w <= 0 else arb("inf")
+            taken += w * (1 / n - 1) * e * e if w > 0 or w <= 0 else arb("inf")
         return vector(kept), taken
 
 

@@ -97,7 +97,9 @@ class Expansion:
             found.append(bends)
         return torch.cat([self.reach[:0], *found])
 
-    def by_layer(self, numbers: Float64[Tensor, "units *rest"]) -> list[Tensor]:
+    def by_layer(
+        self, numbers: Float64[Tensor, "units *rest"]
+    ) -> list[Float64[Tensor, "own *rest"]]:
         """Numbers of the units, apart for each layer."""
         return list(numbers.split([len(z.center) for z in self.source.layers[1:]]))
 

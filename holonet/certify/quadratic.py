@@ -163,8 +163,8 @@ def loewner_weights(matrices: Forms, region: Region = CUBE) -> Float64[Tensor, "
     """Weights p >= 0 with diag(p) - Q >= 0 for each form Q.
 
     They are those that the region proposes, and as much of what may be added as the largest
-    eigenvalue that is left asks for, and a millionth: so a check that iterates longer, from another
-    start, is not above them. Infinite where no factor was found.
+    eigenvalue that is left asks for, and a thousandth: so a check that iterates longer, from
+    another start, is not above them. Infinite where no factor was found.
     """
     known = matrices.isfinite().all(2).all(1)
     matrices = torch.where(known[:, None, None], matrices, 0.0)
@@ -172,7 +172,7 @@ def loewner_weights(matrices: Forms, region: Region = CUBE) -> Float64[Tensor, "
     root = added.sqrt()
     rest = (matrices - torch.diag_embed(weights)) / root[:, :, None] / root[:, None, :]
     largest = torch.linalg.eigvalsh(rest)[:, -1:].clamp(min=0)
-    proved = _weighed(matrices, weights + (largest * (1 + 1e-9) + 1e-6) * added)
+    proved = _weighed(matrices, weights + (largest * (1 + 1e-9) + 1e-3) * added)
     return torch.where(known[:, None], proved, math.inf)
 
 
