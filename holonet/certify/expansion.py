@@ -332,7 +332,8 @@ class SquareNetwork:
                 shares = shares_for(w, layer.reach, layer.rows.square().sum(1))
                 own, lost = split(w, layer.reach, shares)
                 kept.append(own)
-                taken = taken + lost
+                rounded = 8 * box.gamma * own.abs() @ layer.heights.square()
+                taken = taken + lost + rounded
             pairs = list(zip(kept, layers, strict=True))
             end = torch.stack([(-w).clamp(min=0) @ z.heights.square() for w, z in pairs]).sum(0)
             if first is not None:
