@@ -214,7 +214,8 @@ def test_bounds_in_small_l2_balls_are_near_to_what_an_attack_finds(count):
         bounds = torch.tensor([p.margins for p in proofs], dtype=F64)
         other = bounds != math.inf
         loss = ((found - bounds) / (center - found).clamp(min=1e-9))[other]
-        limits = {"1 layers": 1.0, "4 layers": 0.25}  # behind a threshold the ball is its box
+        # behind a threshold the ball is its box; moduli are enough for the others, and looser
+        limits = {"1 layers": 1.0, "4 layers": 0.25, "complex": 0.16}
         assert loss.median() < limits.get(name, 0.15), name
 
 
