@@ -101,7 +101,7 @@ class Expansion:
         self, numbers: Float64[Tensor, "units *rest"]
     ) -> list[Float64[Tensor, "own *rest"]]:
         """Numbers of the units, apart for each layer."""
-        return list(numbers.split([len(z.center) for z in self.source.layers[1:]]))
+        return list(numbers.split(_counts(self.source.layers)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,7 +113,8 @@ class _Source:
     box: "_Box"
     label: int
     others: Sequence[int]
-    semantics: Semantics
+    wrong: Float64[Tensor, "classes"]
+    """What the last layer is wrong by; infinite where the error bounds do not hold."""
 
 
 class _Layer:
@@ -225,8 +226,8 @@ class SquareNetwork:
         while len(layers) < len(self.weights):
             layers.append(self._next(layers, box, semantics))
 
-        source = _Source(self, layers, box, label, others, semantics)
-        return self.expanded(source, torch.zeros(sum(len(z.center) for z in layers[1:])).double())
+        source = _Source(self, layers, box, label, others, self._wrong(layers, box, semantics))
+        return self.expanded(source, _centered(layers))
 
     def expanded(self, source: _Source, offsets: Units) -> Expansion:
         """The margins, with the squares behind the first layer expanded at center + offset."""
@@ -234,18 +235,12 @@ class SquareNetwork:
         last, top, index = self.chains[-1], layers[-1], torch.tensor(source.others)
         weights = self.weights[-1][label] - self.weights[-1][index]
         squares, slope, lost = self._pulled(weights, layers, box, offsets)
-        wrong = last.error(top.squares, source.semantics) + last.error(top.squares, EXACT)
-        wide = last.linear((top.spread + top.center.square())[None], moduli=True)[0]
-        wrong = wrong + 8 * box.gamma * (wide + last.bias.abs())
-        lost = lost + wrong[label] + wrong[index]
+        lost = lost + source.wrong[label] + source.wrong[index]
         constant = (weights * top.center.square()).sum(1) + (last.bias[label] - last.bias[index])
         behind = torch.cat([weights[:, :0], *squares[1:]], 1)
         constant = constant - behind @ offsets.square()
         constant = constant - lost * (1 + 32 * box.gamma) - margin(constant)
-        sizes = box.center.abs() + box.radius, *(c.floor for c in self.chains)
-        sizes = *sizes, *(z.squares for z in layers)
-        if not all(bool((size < _LARGEST).all()) for size in sizes):
-            constant = torch.full_like(constant, -torch.inf)
+        constant = torch.where(lost.isfinite(), constant, -torch.inf)
         return Expansion(
             box.free,
             constant,
@@ -258,6 +253,19 @@ class SquareNetwork:
             box.region,
             source,
         )
+
+    def _wrong(
+        self, layers: list[_Layer], box: "_Box", semantics: Semantics
+    ) -> Float64[Tensor, "classes"]:
+        """What logits are wrong by beyond their squares, wherever these are expanded."""
+        last, top = self.chains[-1], layers[-1]
+        wrong = last.error(top.squares, semantics) + last.error(top.squares, EXACT)
+        wide = last.linear((top.spread + top.center.square())[None], moduli=True)[0]
+        wrong = wrong + 8 * box.gamma * (wide + last.bias.abs())
+        sizes = box.center.abs() + box.radius, *(c.floor for c in self.chains)
+        sizes = *sizes, *(z.squares for z in layers)
+        known = all(bool((size < _LARGEST).all()) for size in sizes)
+        return wrong if known else torch.full_like(wrong, torch.inf)
 
     def _first(self, box: "_Box", semantics: Semantics) -> _Layer:
         """The first layer is center + rows . t."""
@@ -286,8 +294,8 @@ class SquareNetwork:
         stored = chain.error(below.squares, semantics)
         stored = stored + 4 * chain.error(below.center.square(), EXACT)
         change = chain.linear(below.spread[None], moduli=True)[0] + stored
-        none = torch.zeros(sum(len(z.center) for z in layers[1:])).double()
-        squares, rows, lost = self._pulled(self.weights[len(layers) - 1], layers, box, none)
+        weights = self.weights[len(layers) - 1]
+        squares, rows, lost = self._pulled(weights, layers, box, _centered(layers))
         error = lost + stored + 4 * box.gamma * change
         return _Layer(
             center,
@@ -309,7 +317,7 @@ class SquareNetwork:
     ) -> tuple[list[Tensor], Float64[Tensor, "forms n"], Float64[Tensor, "forms"]]:
         """Weights of the last squares as those of each layer's, of t, and what is lost below."""
         squares, lost = [], torch.zeros(len(weights), dtype=torch.float64)
-        places = [0 * layers[0].center, *offsets.split([len(z.center) for z in layers[1:]])]
+        places = [0 * layers[0].center, *offsets.split(_counts(layers))]
         below = self.chains[len(layers) - 1 :: -1], layers[::-1], places[::-1]
         for chain, layer, offset in zip(*below, strict=True):
             squares.insert(0, weights)
@@ -382,6 +390,16 @@ def _bends(matrices: _Matrices, region: Region) -> Float64[Tensor, "outer entrie
     """
     rows = matrices.second.split(_AT_ONCE)
     return torch.cat([loewner_weights(forms(r, matrices.first), region) for r in rows])
+
+
+def _counts(layers: list[_Layer]) -> list[int]:
+    """How many units each layer behind the first has."""
+    return [len(layer.center) for layer in layers[1:]]
+
+
+def _centered(layers: list[_Layer]) -> Units:
+    """No offset, for all units behind the first layer."""
+    return torch.zeros(sum(_counts(layers)), dtype=torch.float64)
 
 
 def _free(radius: Float64[Tensor, "entries"]) -> Int64[Tensor, "n"]:
