@@ -44,10 +44,11 @@ _EXTRA = (1e-6, 1e-4, 1e-2)
 
 def forms(weights: Float64[Tensor, "forms units"], columns: Float64[Tensor, "n units"]) -> Forms:
     """The symmetric matrix of sum_j w_j (g_j . t)^2 for each row of weights, rounded to nearest."""
-    columns = columns.contiguous()
     found = weights.new_empty(len(weights), len(columns), len(columns))
     for form, row in zip(found, weights, strict=True):
-        form.copy_((columns * row) @ columns.T).triu_()
+        used = row.nonzero()[:, 0]  # a convolution leaves most of them out
+        own = columns[:, used]
+        form.copy_((own * row[used]) @ own.T).triu_()
         form.add_(form.triu(1).T)
     return found
 
@@ -156,7 +157,7 @@ CUBE, BALL = _Cube(), _Ball()
 def loewner(matrices: Forms, region: Region = CUBE) -> Float64[Tensor, "forms"]:
     """What each form is at most in a region, by those weights; not below 0."""
     gamma = EXACT.gamma(matrices.shape[1] + 8)
-    return region.total(loewner_weights(matrices, region)) * (1 + gamma)
+    return region.total(loewner_weights(_compact(matrices), region)) * (1 + gamma)
 
 
 def loewner_weights(matrices: Forms, region: Region = CUBE) -> Float64[Tensor, "forms n"]:
@@ -174,6 +175,14 @@ def loewner_weights(matrices: Forms, region: Region = CUBE) -> Float64[Tensor, "
     largest = torch.linalg.eigvalsh(rest)[:, -1:].clamp(min=0)
     proved = _weighed(matrices, weights + (largest * (1 + 1e-9) + 1e-3) * added)
     return torch.where(known[:, None], proved, math.inf)
+
+
+def _compact(matrices: Forms) -> Float64[Tensor, "forms own own"]:
+    """The forms of those entries that each depends on, and of others up to the same number."""
+    used = (matrices != 0).any(2)
+    places = used.byte().topk(max(1, int(used.sum(1).max())), dim=1).indices
+    rows = matrices.gather(1, places[:, :, None].expand(-1, -1, matrices.shape[2]))
+    return rows.gather(2, places[:, None, :].expand(-1, places.shape[1], -1))
 
 
 def _weighed(matrices: Forms, weights: Float64[Tensor, "forms n"]) -> Float64[Tensor, "forms n"]:

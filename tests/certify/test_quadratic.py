@@ -72,6 +72,22 @@ def test_weights_are_exact_for_diagonal_forms_in_fractions():
             assert bound <= float(exact) * (1 + 2e-3)
 
 
+@pytest.mark.parametrize("region", [CUBE, BALL])
+def test_entries_that_a_form_does_not_have_cost_nothing(region):
+    """Each form has entries of its own, without squares, and one of them has one entry less."""
+    matrices = symmetric(0, 20)
+    matrices = matrices - torch.diag_embed(matrices.diagonal(dim1=1, dim2=2))
+    matrices[0, 2], matrices[0, :, 2] = 0, 0
+    wide = torch.zeros(20, 40, 40, dtype=F64)
+    for among, matrix in zip(wide, matrices, strict=True):
+        places = torch.randperm(40)[:6]
+        among[places[:, None], places] = matrix
+    found, alone = loewner(wide, region), loewner(matrices, region)
+    assert torch.allclose(found, alone, rtol=2e-3)
+    if region is CUBE:
+        assert (found >= attained(matrices).amax(1)).all()
+
+
 def looseness():
     """The weights of random forms over their largest values at corners, in the median."""
     matrices = symmetric(0, 200)
