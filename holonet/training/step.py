@@ -35,7 +35,7 @@ def take_step(processes: Processes, rule: Rule, state: RunState, batch: Batch) -
     share = mine / whole
     seed = mix_seed(state.config.seed, 3 + processes.rank, state.step)
     with drawing(seed, processes.device), torch.enable_grad():
-        x = augmented(x, state.config.augment)
+        x = augmented(x, state.config.augment, state.config.shift)
         with _precision(state.config, processes.device):
             terms = rule.terms(state.model, x, y, probes) if mine else {}
         with summed_gradients(processes, state.model):

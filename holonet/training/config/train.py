@@ -32,8 +32,9 @@ class TrainConfig(Section):
     schedule: Literal["one-cycle", "constant"] = "one-cycle"
     """Schedule of the learning rate."""
     augment: Literal["none", "flip", "shift", "flip-shift"] = "none"
-    """What is done to training images at random: mirrored left to right, moved by up to an eighth
-    of each side."""
+    """What is done to training images at random: mirrored left to right, moved."""
+    shift: PositiveInt | None = None
+    """Pixels that augment moves an image by, at most; none for an eighth of each side."""
     class_weights: Literal["none", "balanced"] | ClassWeights = "none"
     """Factors of the loss of an example by its class, a number for each class; or balanced, with
     examples / (classes * examples of the class)."""
@@ -65,10 +66,12 @@ class TrainConfig(Section):
     """How several processes communicate."""
 
     def ignored(self) -> dict[str, tuple[str, ...]]:
-        """What other optimizers, held-out examples and several devices have."""
+        """What other optimizers, moved images, held-out examples and several devices have."""
         ignored = {}
         if self.optimizer == "adam":
             ignored["optimizer = 'adam'"] = ("momentum",)
+        if "shift" not in self.augment:
+            ignored[f"augment = {self.augment!r}"] = ("shift",)
         if self.validation == 0:
             ignored["validation = 0.0"] = ("patience",)
         if self.processes == 1:

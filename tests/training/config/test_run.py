@@ -96,6 +96,8 @@ CONFIGS = st.builds(
         momentum=st.floats(0, 1, exclude_max=True),
         weight_decay=rates | st.just(0.0),
         schedule=st.sampled_from(["one-cycle", "constant"]),
+        augment=st.sampled_from(["shift", "flip-shift"]),
+        shift=st.none() | positive,
         class_weights=st.sampled_from(["none", "balanced"])
         | st.lists(st.floats(0, 1e6), min_size=1, max_size=4).map(tuple),
         precision=st.sampled_from(["full", "bf16"]),
@@ -183,5 +185,5 @@ def test_unused_settings_are_named_with_what_ignores_them() -> None:
     assert unused["train.momentum"] == "train.optimizer = 'adam'"
     assert unused["train.backend"] == "train.devices = 1"
     assert "data.root" not in RunConfig(data=DataConfig(name="mnist")).unused()
-    several = TrainConfig(optimizer="sgd", devices=2, validation=0.1)
+    several = TrainConfig(optimizer="sgd", devices=2, validation=0.1, augment="shift")
     assert not any(key.startswith("train.") for key in RunConfig(train=several).unused())

@@ -18,12 +18,15 @@ def test_no_limit_of_gradients_is_infinity() -> None:
     assert TrainConfig.model_validate({"clip": None}).clip == math.inf
 
 
-def test_adam_ignores_momentum_one_device_the_backend_and_no_held_out_part_patience() -> None:
+def test_settings_are_ignored_without_sgd_moved_images_held_out_part_and_second_device() -> None:
     assert TrainConfig().ignored() == {
         "optimizer = 'adam'": ("momentum",),
+        "augment = 'none'": ("shift",),
         "validation = 0.0": ("patience",),
         "devices = 1": ("backend",),
     }
-    assert not TrainConfig(optimizer="sgd", validation=0.1, devices=2).ignored()
-    assert not TrainConfig(optimizer="sgd", validation=0.1, num_nodes=2).ignored()
+    used = TrainConfig(optimizer="sgd", validation=0.1, augment="shift", devices=2)
+    assert not used.ignored()
+    assert not used.model_copy(update={"devices": 1, "num_nodes": 2}).ignored()
+    assert TrainConfig(augment="flip").ignored()["augment = 'flip'"] == ("shift",)
     assert TrainConfig(devices=2, num_nodes=3).processes == 6
