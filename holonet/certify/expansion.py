@@ -44,6 +44,8 @@ __all__ = ["Expansion", "SquareNetwork"]
 
 _TAIL = 1e-3
 """The entries that are not free have this share of the sum of all radii, at most."""
+_NEGLIGIBLE = 1e-12
+"""Nor is an entry free whose radius is this part of the largest number in the box."""
 _MOST_FREE = 256
 """Free entries up to which the forms of each unit are bounded anew for each box."""
 _AT_ONCE = 16
@@ -220,7 +222,7 @@ class SquareNetwork:
         In a ball the radii are all its length, and |x - center|_2 is at most that.
         """
         gamma = EXACT.gamma(self.terms + len(center) + 64)
-        free = torch.arange(len(radius)) if in_ball else _free(radius)
+        free = torch.arange(len(radius)) if in_ball else _free(center, radius)
         box = _Box(center, radius, free, gamma, BALL if in_ball else CUBE)
         layers = [self._first(box, semantics)]
         while len(layers) < len(self.weights):
@@ -402,10 +404,13 @@ def _centered(layers: list[_Layer]) -> Units:
     return torch.zeros(sum(_counts(layers)), dtype=torch.float64)
 
 
-def _free(radius: Float64[Tensor, "entries"]) -> Int64[Tensor, "n"]:
-    """Places of the largest radii, without a tail."""
+def _free(
+    center: Float64[Tensor, "entries"], radius: Float64[Tensor, "entries"]
+) -> Int64[Tensor, "n"]:
+    """Places of the largest radii, without a tail, and without those that rounding has left."""
     order = radius.argsort()
     tail = radius[order].cumsum(0) <= _TAIL * radius.sum()
+    tail |= radius[order] <= _NEGLIGIBLE * (center.abs() + radius).max()
     tail[-1] = False
     return order[~tail].sort().values
 

@@ -15,7 +15,7 @@ from abc import ABC, abstractmethod
 
 import numpy as np
 import torch
-from jaxtyping import Float64
+from jaxtyping import Float64, Int64
 from torch import Tensor
 
 from holonet.certify.enclosure import EXACT
@@ -44,13 +44,14 @@ _EXTRA = (1e-6, 1e-4, 1e-2)
 
 def forms(weights: Float64[Tensor, "forms units"], columns: Float64[Tensor, "n units"]) -> Forms:
     """The symmetric matrix of sum_j w_j (g_j . t)^2 for each row of weights, rounded to nearest."""
-    found = weights.new_empty(len(weights), len(columns), len(columns))
-    for form, row in zip(found, weights, strict=True):
-        used = row.nonzero()[:, 0]  # a convolution leaves most of them out
-        own = columns[:, used]
-        form.copy_((own * row[used]) @ own.T).triu_()
-        form.add_(form.triu(1).T)
-    return found
+    found = np.zeros((len(weights), len(columns), len(columns)))
+    rows = np.ascontiguousarray(columns.T.numpy())
+    for form, row in zip(found, weights.numpy(), strict=True):
+        used = row.nonzero()[0]  # a convolution leaves most of them out
+        own = rows[used]
+        np.matmul(own.T, row[used, None] * own, out=form)
+    upper = torch.from_numpy(found).triu_()
+    return upper + upper.triu(1).mT
 
 
 def largest_moduli(matrices: Forms) -> Float64[Tensor, "forms"]:
@@ -157,16 +158,18 @@ CUBE, BALL = _Cube(), _Ball()
 def loewner(matrices: Forms, region: Region = CUBE) -> Float64[Tensor, "forms"]:
     """What each form is at most in a region, by those weights; not below 0."""
     gamma = EXACT.gamma(matrices.shape[1] + 8)
-    return region.total(loewner_weights(_compact(matrices), region)) * (1 + gamma)
+    return region.total(loewner_weights(matrices, region)) * (1 + gamma)
 
 
 def loewner_weights(matrices: Forms, region: Region = CUBE) -> Float64[Tensor, "forms n"]:
-    """Weights p >= 0 with diag(p) - Q >= 0 for each form Q.
+    """Weights p >= 0 with diag(p) - Q >= 0 for each form Q, 0 for entries that Q does not have.
 
     They are those that the region proposes, and as much of what may be added as the largest
     eigenvalue that is left asks for, and a thousandth: so a check that iterates longer, from
     another start, is not above them. Infinite where no factor was found.
     """
+    whole = torch.zeros_like(matrices[:, 0])
+    places, matrices = _compact(matrices)
     known = matrices.isfinite().all(2).all(1)
     matrices = torch.where(known[:, None, None], matrices, 0.0)
     weights, added = region.proposed(matrices)
@@ -174,15 +177,17 @@ def loewner_weights(matrices: Forms, region: Region = CUBE) -> Float64[Tensor, "
     rest = (matrices - torch.diag_embed(weights)) / root[:, :, None] / root[:, None, :]
     largest = torch.linalg.eigvalsh(rest)[:, -1:].clamp(min=0)
     proved = _weighed(matrices, weights + (largest * (1 + 1e-9) + 1e-3) * added)
-    return torch.where(known[:, None], proved, math.inf)
+    return whole.scatter(1, places, torch.where(known[:, None], proved, math.inf))
 
 
-def _compact(matrices: Forms) -> Float64[Tensor, "forms own own"]:
-    """The forms of those entries that each depends on, and of others up to the same number."""
+def _compact(
+    matrices: Forms,
+) -> tuple[Int64[Tensor, "forms own"], Float64[Tensor, "forms own own"]]:
+    """Places of the entries that each form has, filled up to the same number, and what is there."""
     used = (matrices != 0).any(2)
     places = used.byte().topk(max(1, int(used.sum(1).max())), dim=1).indices
     rows = matrices.gather(1, places[:, :, None].expand(-1, -1, matrices.shape[2]))
-    return rows.gather(2, places[:, None, :].expand(-1, places.shape[1], -1))
+    return places, rows.gather(2, places[:, None, :].expand(-1, places.shape[1], -1))
 
 
 def _weighed(matrices: Forms, weights: Float64[Tensor, "forms n"]) -> Float64[Tensor, "forms n"]:

@@ -94,8 +94,17 @@ def test_weights_of_all_boxes_bound_units_of_the_second_layer(name, monkeypatch)
 
 
 def test_one_entry_is_free_at_least():
-    assert expansion._free(torch.zeros(4, dtype=F64)).tolist() == [3]
-    assert expansion._free(torch.tensor([1.0, 0.0, 2.0, 1e-6], dtype=F64)).tolist() == [0, 2]
+    ones = torch.ones(4, dtype=F64)
+    assert expansion._free(ones, 0 * ones).tolist() == [3]
+    assert expansion._free(ones, torch.tensor([1.0, 0.0, 2.0, 1e-6], dtype=F64)).tolist() == [0, 2]
+
+
+def test_entries_that_move_by_rounding_alone_are_not_free():
+    """At radius 0 forms of all entries would be bounded, for hours in three convolutions."""
+    ones = torch.ones(400, dtype=F64)
+    assert len(expansion._free(ones, 1e-15 * ones)) == 1
+    assert len(expansion._free(1e-15 * ones, 1e-15 * ones)) == 400  # the unit is the caller's
+    assert len(expansion._free(ones, 1e-9 * ones)) == 400
 
 
 def test_weights_that_are_too_large_for_the_error_bounds_prove_nothing():
