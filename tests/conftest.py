@@ -60,6 +60,14 @@ def pytest_collect_file() -> Generator[None, list[pytest.Collector], list[pytest
     return [found for found in collectors if not isinstance(found, DoctestModule)]
 
 
+def pytest_collectstart(collector: pytest.Collector) -> None:
+    """What a module draws when it is imported does not depend on the modules before it."""
+    if isinstance(collector, pytest.Module):
+        import torch
+
+        torch.manual_seed(0)
+
+
 def pytest_collection_finish() -> None:
     """Collect garbage again, but none of what there is, and seldom."""
     gc.freeze()

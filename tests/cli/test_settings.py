@@ -41,7 +41,7 @@ def test_every_setting_is_an_option_with_help_and_default() -> None:
             configured(RunConfig(), {key: text})
     assert CliRunner().invoke(app, line).exit_code == 0
     assert calls == [typed]
-    assert len(FIELDS) == 68
+    assert len(FIELDS) == 69
 
 
 def test_defaults_as_they_are_typed_are_the_defaults() -> None:

@@ -292,7 +292,7 @@ def test_planted_entries_left_out_without_payment_are_found_by_descent(monkeypat
     true = expansion.SquareNetwork.expand
 
     def forgetful(self, center, radius, *args):
-        small = torch.ones_like(radius).index_fill(0, expansion._free(radius), 0.0)
+        small = torch.ones_like(radius).index_fill(0, expansion._free(center, radius), 0.0)
         return true(self, center, radius * (1 - small), *args)
 
     monkeypatch.setattr(expansion.SquareNetwork, "expand", forgetful)
