@@ -100,7 +100,7 @@ def test_one_entry_is_free_at_least():
 
 
 def test_entries_that_move_by_rounding_alone_are_not_free():
-    """At radius 0 forms of all entries would be bounded, for hours in three convolutions."""
+    """Or at radius 0 the forms of all entries would be bounded, which takes minutes."""
     ones = torch.ones(400, dtype=F64)
     assert len(expansion._free(ones, 1e-15 * ones)) == 1
     assert len(expansion._free(1e-15 * ones, 1e-15 * ones)) == 400  # the unit is the caller's
