@@ -77,7 +77,7 @@ class RuleConfig(Section):
     """Probability that frank-wolfe takes the corner; with a schedule it rises to this after the
     warm-up."""
     curvature: NonNegative = 0.0
-    """How much linearized adds of what margins can lose beyond the linear part, of two layers of
+    """How much linearized adds of what margins can lose beyond the linear part, with layers of
     squares: 0 nothing, 1 all that sums of moduli allow."""
     entries: PositiveInt = 4
     """Number of rows that the curvature's sums of moduli run over, an example; of more they are

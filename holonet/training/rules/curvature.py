@@ -1,10 +1,10 @@
-"""What margins of two layers of squares can lose beyond their linear part, by sums of moduli."""
+"""What margins of layers of squares can lose beyond their linear part, by sums of moduli."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float, Inexact, Int64
+from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
 from holonet import nn as hnn
@@ -37,15 +37,14 @@ class Entries:
 
 @dataclass(frozen=True, eq=False)
 class SquareForm:
-    """Affine layers, squares, affine layers, squares, affine layers: a polynomial of degree 4.
+    """Affine layers with squares between them: a polynomial, of degree 4 for two layers of squares.
 
     Args:
-        first, second, third: the affine layers; complex numbers and a real part as readout may be.
+        parts: the affine layers, from square to square; complex numbers and a real part as readout
+            may be.
     """
 
-    first: Layers
-    second: Layers
-    third: Layers
+    parts: tuple[Layers, ...]
 
     @classmethod
     @checked
@@ -63,16 +62,16 @@ class SquareForm:
                 parts[-1].append((path, layer))
             else:
                 raise InputTypeError(
-                    f"the curvature term is for affine layers, two layers of squares and the real "
-                    f"part as readout, and {label(path, layer)} is none of these: choose "
-                    "curvature=0, or the activation square"
+                    f"the curvature term is for affine layers, squares and the real part as "
+                    f"readout, and {label(path, layer)} is none of these: choose curvature=0, or "
+                    "the activation square"
                 )
-        if len(parts) != 3:
+        if len(parts) == 1:
             raise InputTypeError(
-                f"the curvature term is for two layers of squares, and this network has "
-                f"{len(parts) - 1}: choose curvature=0, or two hidden layers"
+                "the curvature term is for layers of squares, and this network has none: choose "
+                "curvature=0, or the activation square"
             )
-        return cls(*parts)
+        return cls(tuple(parts))
 
     def excesses(
         self,
@@ -84,52 +83,56 @@ class SquareForm:
     ) -> list[Numbers]:
         """What each lead can gain at most beyond its linear part, times a weight.
 
-        With t the perturbation in units of the radii, delta the form of the lead in the second
-        layer of squares, u_k and q_k the linear and the quadratic part of its units, the gain is
-        the real part of
+        In front of the squares of layer l the perturbation t, in units of the radii, moves the
+        units by u_l, linear in t, and by r_l beyond it, with r_1 = 0. With g_l the derivative of
+        the lead by these squares at the point, the gain is the real part of
 
-            t^T A t + 2 sum_k delta_k u_k q_k + sum_k delta_k q_k^2.
+            sum_l g_l (u_l + r_l)^2 = t^T A t + sum_l g_l (2 u_l r_l + r_l^2).
 
-        The forms A and q_k are bounded by weight times the sums of moduli of their terms: so the
-        weight counts once for A and the second sum, and squared for the third. At 1 it is a bound.
-        Rows of A and the coefficients of u_k are found one by one, for the chosen entries, so that
-        no matrix is formed.
+        The quadratic form A, and the u_l^2 of which r_{l+1} is made, are bounded by weight times
+        the sums of moduli of their terms, and what depends on r_l by the bound of r_l. So the
+        weight counts once for what is of second order in t, more often for what is of higher. At 1
+        it is a bound. Rows of A and the coefficients of u_l are found one by one, for the chosen
+        entries, so that no matrix is formed.
 
         Args:
             point: of the linear part.
             radii: how far each entry may be from it.
             leads: forms z_k - z_y, as rows of 1 and -1.
             weight: at least 0.
-            entries: the chosen ones, of `sampled_entries`; q_k is of all entries.
+            entries: the chosen ones, of `sampled_entries`; r_l is of all entries.
         """
-        batch, chosen = entries.places.shape
-        z = _value(self.first, point)
-        middle = _value(self.second, z * z)
-        reach = _reach(self.second, moduli_image(self.first, radii).square(), middle)
+        first, *inner, last = self.parts
+        values = [_value(first, point)]
+        for layers in inner:
+            values.append(_value(layers, values[-1].square()))
 
+        batch, chosen = entries.places.shape
         spread = radii.flatten(1)
-        units = torch.zeros(batch, chosen, spread.shape[1], dtype=z.real.dtype, device=z.device)
+        units = torch.zeros(batch, chosen, spread.shape[1], dtype=radii.dtype, device=radii.device)
         units = units.scatter(2, entries.places[..., None], 1.0)
-        moved = (units * spread[:, None]).unflatten(2, point.shape[1:])
-        columns = _linear(self.first, moved)  # (batch, chosen, *first units)
-        rows = _linear(self.second, 2 * z[:, None] * columns)  # (batch, chosen, *second units)
-        heights = (rows.abs().flatten(2) * entries.counts[..., None]).sum(1)
+        tangents = [_linear(first, (units * spread[:, None]).unflatten(2, point.shape[1:]))]
+        for layers, z in zip(inner, values, strict=False):
+            tangents.append(_linear(layers, 2 * z[:, None] * tangents[-1]))
+        heights = [moduli_image(first, radii)]
+        for u in tangents[1:]:
+            heights.append(torch.einsum("bc...,bc->b...", u.abs(), entries.counts))
+        reaches = _reaches(inner, values, heights, weight)
 
         found = []
         for lead in leads:
-            delta = _transposed(self.third, lead[:, None], middle)[:, 0]
-            low = _transposed(self.second, (2 * delta * middle)[:, None], z)
-            back = _transposed(self.second, delta[:, None] * rows, z)
-            back = _transposed(self.first, 2 * z[:, None] * back + low * columns, point)
-            matrix = back.flatten(2) * spread[:, None]  # rows of A
-            delta = delta.flatten(1)
-            cubic = 2 * (delta.abs() * heights * reach).sum(1)
-            gain = delta.abs() if delta.is_complex() else delta.clamp(min=0)
-            quartic = (gain * reach.square()).sum(1)
+            slope = _transposed(last, lead[:, None], values[-1])
+            back = slope * tangents[-1]
+            gain = _gain(slope, heights[-1], reaches[-1])
+            for k in range(len(inner) - 1, -1, -1):
+                z = values[k]
+                slope = _transposed(inner[k], 2 * slope * values[k + 1][:, None], z)
+                back = 2 * z[:, None] * _transposed(inner[k], back, z) + slope * tangents[k]
+                gain = gain + _gain(slope, heights[k], reaches[k])
+            matrix = _transposed(first, back, point).flatten(2) * spread[:, None]  # rows of A
             diagonal = (matrix * units).sum(2)
             pairs = matrix.abs().sum(2) - diagonal.abs() + diagonal.clamp(min=0)
-            quadratic = (pairs * entries.counts).sum(1)
-            found.append(weight * (quadratic + cubic) + weight * weight * quartic)
+            found.append(weight * (pairs * entries.counts).sum(1) + gain)
         return found
 
 
@@ -175,12 +178,29 @@ def _transposed(layers: Layers, v: Tensor, like: Tensor) -> Tensor:
     return backward(v.flatten(0, 1).conj()).conj().unflatten(0, v.shape[:2])
 
 
-def _reach(
-    layers: Layers, squares: Float[Tensor, "batch *event"], middle: Inexact[Tensor, "batch *image"]
-) -> Float[Tensor, "batch units"]:
-    """|q_k| at most, for squares of the first layer's moves up to these."""
-    if middle.is_complex():
-        return moduli_image(layers, squares).flatten(1)
-    image = propagated(layers, Interval(squares / 2, squares / 2))
-    center = image.center - _value(layers, torch.zeros_like(squares[:1]))
-    return (center.abs() + image.radius).flatten(1)
+def _reaches(
+    inner: Sequence[Layers], values: Sequence[Tensor], heights: Sequence[Tensor], weight: float
+) -> list[Tensor]:
+    """Bounds of |r_l|, with weight times the squares of u_l, for each layer of squares."""
+    reaches = [torch.zeros_like(heights[0])]
+    for layers, z, height, image in zip(inner, values, heights, values[1:], strict=False):
+        crossed = 2 * reaches[-1]
+        squares = weight * height.square() + height * crossed + reaches[-1].square()
+        reaches.append(_reach(layers, squares, z.abs() * crossed, image))
+    return reaches
+
+
+def _reach(layers: Layers, squares: Tensor, moves: Tensor, image: Tensor) -> Tensor:
+    """How far affine layers map squares of moduli up to these, and moves of moduli up to those."""
+    if image.is_complex():
+        return moduli_image(layers, squares + moves)
+    interval = propagated(layers, Interval(squares / 2, squares / 2 + moves))
+    center = interval.center - _value(layers, torch.zeros_like(squares[:1]))
+    return center.abs() + interval.radius
+
+
+def _gain(slope: Tensor, height: Tensor, reach: Tensor) -> Float[Tensor, " batch"]:
+    """The most of g (2 u r + r^2), in the sum."""
+    slope = slope[:, 0]
+    upward = slope.abs() if slope.is_complex() else slope.clamp(min=0)
+    return (2 * slope.abs() * height * reach + upward * reach.square()).flatten(1).sum(1)

@@ -59,8 +59,8 @@ class LinearizedRobustOptimization(EmpiricalRisk):
         curvature: how much of what the margins can lose beyond their linear part is added to the
             maximum, a number or a schedule. With 0 nothing is. With 1 it is all that sums of
             moduli allow, as in the certificate `second_order`, and the quadratic forms are
-            multiplied by what is between. For norm Linf and two layers of squares, real or
-            complex, behind the monotone layers.
+            multiplied by what is between. For norm Linf and layers of squares, real or complex,
+            behind the monotone layers.
         entries: how many rows of the quadratic form of an example are summed; where more entries
             can move, rows are drawn and the sums estimated. A step takes seven standard steps with
             one and twelve with four (tests/benchmarks/step_time.py).
@@ -72,7 +72,7 @@ class LinearizedRobustOptimization(EmpiricalRisk):
     Law: not decreasing in eps and in classes at the data, nor in the curvature. On a linear model
         behind monotone layers, with S and all classes, at least the robust loss, and equal to it
         for two classes (but for "two-radii"). With curvature 1, enough entries and all classes at
-        least the robust loss of two layers of squares. With radius 0 it is `EmpiricalRisk`.
+        least the robust loss of layers of squares. With radius 0 it is `EmpiricalRisk`.
 
     Raises:
         ConfigError: classes or entries below 1, a negative radius or curvature, corners outside 0

@@ -6,6 +6,7 @@ from enclosed import C128, F64, quartics
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn as tnn
+from torch.autograd.functional import hessian
 
 from holonet.attacks import ThreatModel
 from holonet.calculus import Probes
@@ -17,16 +18,12 @@ from holonet.training.rules.curvature import SquareForm, sampled_entries
 seeds = st.integers(0, 2**32)
 
 
-def squares(dtype=F64, inner=5, first=6, second=4):
-    return HolomorphicClassifier(
-        Sequential(
-            Linear(inner, first, dtype=dtype),
-            Square(),
-            Linear(first, second, dtype=dtype),
-            Square(),
-            Linear(second, 3, dtype=dtype),
-        )
-    )
+def squares(dtype=F64, inner=5, widths=(6, 4)):
+    layers = []
+    for width in widths:
+        layers += [Linear(inner, width, dtype=dtype), Square()]
+        inner = width
+    return HolomorphicClassifier(Sequential(*layers, Linear(inner, 3, dtype=dtype)))
 
 
 def batch(shape, seed=0):
@@ -41,43 +38,58 @@ def rows(y, k):
 
 
 @pytest.mark.parametrize("dtype", [F64, C128])
-def test_the_sums_are_those_of_the_matrices(dtype):
+@pytest.mark.parametrize("widths", [(6,), (6, 4), (6, 4, 5), (4, 3, 3, 4)])
+def test_the_sums_are_those_of_the_matrices(dtype, widths):
     torch.manual_seed(0)
-    model, (x, y) = squares(dtype), batch((5,))
-    w1, w2, w3 = (model.backbone[k].weight.detach() for k in (0, 2, 4))
-    b1, b2 = (model.backbone[k].bias.detach() for k in (0, 2))
+    model, (x, y) = squares(dtype, widths=widths), batch((5,))
+    weights = [p.detach() for p in model.parameters() if p.ndim == 2]
+    biases = [p.detach() for p in model.parameters() if p.ndim == 1]
     radii = 0.1 + torch.rand(4, 5, dtype=F64) / 10
-    entries = sampled_entries(radii, 9, Probes(0))
-    found = SquareForm.of(model).excesses(x, radii, [rows(y, 1)], 0.5, entries)[0]
+    entries, part = sampled_entries(radii, 9, Probes(0)), 0.4
+    found = SquareForm.of(model).excesses(x, radii, [rows(y, 1)], part, entries)[0]
     for i in range(4):
-        z = w1 @ x[i].to(dtype) + b1
-        delta = rows(y, 1)[i].to(dtype) @ w3
-        low = 2 * (delta * (w2 @ (z * z) + b2)) @ w2
-        g = w1 * radii[i]
-        units = w2 @ torch.diag(2 * z) @ g
-        form = (units.T @ torch.diag(delta) @ units + g.T @ torch.diag(low) @ g).real
-        moduli = form.abs().sum() - form.diagonal().clamp(max=0).abs().sum()
-        square = g.abs().sum(1).square()
-        up, down = (sign * w2 for sign in (1, -1))
-        if dtype == F64:
-            reach = torch.maximum(up.clamp(min=0) @ square, down.clamp(min=0) @ square)
-            quartic = (delta.clamp(min=0) * reach.square()).sum()
-        else:
-            reach = w2.abs() @ square
-            quartic = (delta.abs() * reach.square()).sum()
-        cubic = 2 * (delta.abs() * units.abs().sum(1) * reach).sum()
-        torch.testing.assert_close(found[i], 0.5 * (moduli + cubic) + 0.25 * quartic)
+        lead = rows(y, 1)[i]
+        form = hessian(lambda t, i=i, lead=lead: model((x[i] + radii[i] * t)[None])[0] @ lead,
+                       torch.zeros(5, dtype=F64)) / 2  # fmt: skip
+        total = part * (form.abs().sum() - form.diagonal().clamp(max=0).abs().sum())
+
+        units, slopes, jacobian = x[i].to(dtype), [], torch.diag(radii[i]).to(dtype)
+        jacobians = []
+        for weight, bias in zip(weights[:-1], biases, strict=False):
+            u = weight @ units + bias
+            jacobians.append(weight @ jacobian)
+            slopes.append(2 * u)
+            units, jacobian = u * u, torch.diag(2 * u) @ jacobians[-1]
+        reach = torch.zeros(widths[0], dtype=F64)
+        for k, jacobian in enumerate(jacobians):
+            lead_by_squares = lead.to(dtype) @ weights[-1]
+            for weight, slope in zip(weights[-2:k:-1], slopes[:k:-1], strict=True):
+                lead_by_squares = (lead_by_squares * slope) @ weight
+            height = jacobian.abs().sum(1)
+            upward = lead_by_squares.clamp(min=0) if dtype == F64 else lead_by_squares.abs()
+            total += (2 * lead_by_squares.abs() * height * reach + upward * reach.square()).sum()
+            if k + 1 < len(jacobians):
+                squares_up_to = part * height**2 + 2 * height * reach + reach**2
+                moves = slopes[k].abs() * reach
+                if dtype == F64:
+                    low, high = -moves, moves + squares_up_to
+                    up, down = weights[k + 1].clamp(min=0), weights[k + 1].clamp(max=0)
+                    reach = torch.maximum(up @ high + down @ low, -(up @ low + down @ high))
+                else:
+                    reach = weights[k + 1].abs() @ (squares_up_to + moves)
+        torch.testing.assert_close(found[i], total)
 
 
 @settings(max_examples=8)
 @given(
     seed=seeds,
     eps=st.floats(0.01, 0.4),
-    case=st.sampled_from(["dense", "threshold", "convolution", "complex"]),
+    case=st.sampled_from(sorted(quartics())),
     at=st.sampled_from(["data", "center", "random", "frank-wolfe"]),
 )
-def test_with_weight_one_it_bounds_the_robust_loss_of_two_layers_of_squares(seed, eps, case, at):
-    model, shape = (squares(C128), (5,)) if case == "complex" else quartics()[case]
+def test_with_weight_one_it_bounds_the_robust_loss_of_squares(seed, eps, case, at):
+    torch.manual_seed(seed)
+    model, shape = quartics()[case]
     x, y = batch(shape, seed)
     threat = ThreatModel("Linf", eps)
     rule = LinearizedRobustOptimization(threat, at=at, classes=None, curvature=1.0, entries=16)
@@ -166,9 +178,8 @@ def test_parameters_learn_from_the_curvature():
 
 
 def test_other_networks_are_refused_by_the_name_of_the_layer():
-    one = tnn.Sequential(Linear(2, 2), Square(), Linear(2, 2))
-    with pytest.raises(InputTypeError, match="two layers of squares, and this network has 1"):
-        SquareForm.of(one)
+    with pytest.raises(InputTypeError, match="layers of squares, and this network has none"):
+        SquareForm.of(tnn.Sequential(Linear(2, 2), Linear(2, 2)))
     with pytest.raises(InputTypeError, match=r"1 \(Tanh\)"):
         SquareForm.of(tnn.Sequential(Linear(2, 2), Tanh(), Linear(2, 2)))
     with pytest.raises(InputTypeError, match=r"readout \(ImagPart\)"):
