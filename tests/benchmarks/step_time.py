@@ -64,8 +64,8 @@ RULES = {
     "interval": RuleConfig(name="interval", clean_share=0.5),
     "analytic+fgsm-rs": RuleConfig(name="analytic+fgsm-rs"),
 }
-COMPLEX = ("Dirichlet, complex", "Dirichlet, Cauchy-Riemann")  # not for real networks
-CURVATURE = ("linearized, curvature", "linearized, curvature of 4")  # for two layers of squares
+COMPLEX = ("Dirichlet, complex", "Dirichlet, Cauchy-Riemann")  # for our own networks
+CURVATURE = ("linearized, curvature", "linearized, curvature of 4")  # for layers of squares
 
 
 class Square(nn.Module):
@@ -131,6 +131,14 @@ MODELS: dict[str, Callable[[], nn.Module]] = {
 PLAIN = {"mlp, real": "mlp, torch", "convnet, real": "convnet, torch"}
 
 
+def _takes(model: nn.Module, rule: str) -> bool:
+    """Whether the rule is for the network."""
+    ours = isinstance(model, HolomorphicClassifier)
+    if rule in CURVATURE:
+        return ours and not any(isinstance(layer, nn.ReLU) for layer in model.modules())
+    return ours or rule not in COMPLEX
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=30)
@@ -150,8 +158,7 @@ def main() -> None:
         (model, rule): _step(MODELS[model](), RULES[rule], x, y)
         for model in chosen.networks.split(";")
         for rule in asked
-        if rule not in COMPLEX or isinstance(MODELS[model](), HolomorphicClassifier)
-        if rule not in CURVATURE or model == "two squares, threshold"
+        if _takes(MODELS[model](), rule)
     }
     seconds: dict[tuple[str, str], list[float]] = {key: [] for key in steps}
     for number in range(rounds + 3):
