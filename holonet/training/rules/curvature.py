@@ -100,7 +100,9 @@ class SquareForm:
             radii: how far each entry may be from it.
             leads: forms z_k - z_y, as rows of 1 and -1.
             weight: at least 0.
-            entries: the chosen ones, of `sampled_entries`; r_l is of all entries.
+            entries: the chosen ones, of `sampled_entries`. Where they are few, sums are estimated:
+                without bias for two layers of squares, too high on average for more, as r_3
+                is made of squares of sums.
         """
         first, *inner, last = self.parts
         values = [_value(first, point)]
