@@ -323,11 +323,11 @@ class SquareNetwork:
         below = self.chains[len(layers) - 1 :: -1], layers[::-1], places[::-1]
         for chain, layer, offset in zip(*below, strict=True):
             squares.insert(0, weights)
-            push = 2 * weights * (layer.center + offset)
+            slope = 2 * (layer.center + offset)
             moved = 2 * layer.error + box.gamma * (16 * layer.change + 8 * offset.abs())
-            lost = lost + weights.abs() @ (layer.loss + moved * offset.abs())
-            lost = lost + push.abs() @ layer.stored
-            weights = chain.transposed(push)
+            each = layer.loss + moved * offset.abs() + slope.abs() * layer.stored
+            lost = lost + weights.abs() @ each
+            weights = chain.transposed(weights * slope)
         lost = lost + weights.abs() @ (box.small + box.gamma * box.radius)
         return squares, weights[:, box.free] * box.radius[box.free], lost
 
@@ -345,7 +345,7 @@ class SquareNetwork:
                 rounded = 8 * box.gamma * own.abs() @ layer.heights.square()
                 taken = taken + lost + rounded
             pairs = list(zip(kept, layers, strict=True))
-            end = torch.stack([(-w).clamp(min=0) @ z.heights.square() for w, z in pairs]).sum(0)
+            end = -torch.stack([w.clamp(max=0) @ z.heights.square() for w, z in pairs]).sum(0)
             if first is not None:
                 matrices = sum((z.form(w) for w, z in pairs[1:]), -sign * first)
                 end = torch.minimum(end, loewner(-matrices, box.region))

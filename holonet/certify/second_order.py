@@ -107,6 +107,6 @@ def _witness(expansion: Expansion, proof: Proof) -> dict[str, Any]:
     units = torch.stack([proof.shares, proof.offsets], 1)
     return {
         "free": expansion.free.tolist(),
-        "units": [layer.tolist() for layer in expansion.by_layer(units)],
+        "units": [layer.numpy().tolist() for layer in expansion.by_layer(units)],  # torch's is slow
         "dual": proof.dual.tolist(),
     }
