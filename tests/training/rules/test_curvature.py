@@ -1,5 +1,7 @@
 """The curvature's sums against matrices formed by hand, and against descent."""
 
+from functools import partial
+
 import pytest
 import torch
 from enclosed import C128, F64, quartics
@@ -37,6 +39,10 @@ def rows(y, k):
     return one[(y + k) % 3] - one[y]
 
 
+def lead_at(model, point, radii, lead, t):
+    return model((point + radii * t)[None])[0] @ lead
+
+
 @pytest.mark.parametrize("dtype", [F64, C128])
 @pytest.mark.parametrize("widths", [(6,), (6, 4), (6, 4, 5), (4, 3, 3, 4)])
 def test_the_sums_are_those_of_the_matrices(dtype, widths):
@@ -49,8 +55,8 @@ def test_the_sums_are_those_of_the_matrices(dtype, widths):
     found = SquareForm.of(model).excesses(x, radii, [rows(y, 1)], part, entries)[0]
     for i in range(4):
         lead = rows(y, 1)[i]
-        form = hessian(lambda t, i=i, lead=lead: model((x[i] + radii[i] * t)[None])[0] @ lead,
-                       torch.zeros(5, dtype=F64)) / 2  # fmt: skip
+        moved = partial(lead_at, model, x[i], radii[i], lead)
+        form = hessian(moved, torch.zeros(5, dtype=F64)) / 2
         total = part * (form.abs().sum() - form.diagonal().clamp(max=0).abs().sum())
 
         units, slopes, jacobian = x[i].to(dtype), [], torch.diag(radii[i]).to(dtype)
