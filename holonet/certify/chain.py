@@ -62,7 +62,7 @@ class Chain:
     """
 
     def __init__(self, steps: Sequence[Step | Mix], shape: torch.Size, parts: int = 1) -> None:
-        self.steps, self.terms = tuple(steps), 8
+        self.steps, self.terms, forward = tuple(steps), 8, 8
         bias = size = torch.zeros(parts, 1, *shape, dtype=torch.float64)
         ones = torch.ones_like(bias)
         floor = ones
@@ -73,12 +73,15 @@ class Chain:
             floor, ones = (_applied(step, v, moduli=True, executed=True) for v in (floor, ones))
             if isinstance(step, Affine):
                 self.terms += max(step.terms)
+                forward += step.terms[0]
                 floor = floor + 4 * step.terms[0] * largest  # 4 for products of sums of parts
                 bias, size = step.plus_bias(bias), step.plus_bias(size, sizes=True)
             elif isinstance(step, Mix):
                 self.terms += 3
+                forward += 3
             self._shapes.append((len(bias), *bias.shape[2:]))
         self.bias, self.bias_size, self.floor = (_flat(v)[0] for v in (bias, size, floor))
+        self._forward_terms = forward
 
     @property
     def shape(self) -> torch.Size:
@@ -116,7 +119,7 @@ class Chain:
         executed = semantics.dtype is not None
         total = self.linear(sizes[None], True, executed)[0] + self.bias_size
         lost = semantics.tiny * (1 + sizes.max()) * self.floor
-        return semantics.gamma(self.terms) * total + lost
+        return semantics.gamma(self._forward_terms) * total + lost
 
 
 def _flat(value: Parts) -> Vectors:

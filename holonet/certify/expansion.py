@@ -99,6 +99,16 @@ class Expansion:
             found.append(bends)
         return torch.cat([self.reach[:0], *found])
 
+    @property
+    def bent(self) -> Float64[Tensor, "second n n"] | None:
+        """The matrices of h of the second layer's units; None with more free entries than 256."""
+        return self.source.layers[1].bent if len(self.source.layers) > 1 else None
+
+    @property
+    def rest(self) -> Float64[Tensor, "second"]:
+        """How far h of the second layer's units is from these forms, at most."""
+        return self.source.layers[1].rest
+
     def by_layer(
         self, numbers: Float64[Tensor, "units *rest"]
     ) -> list[Float64[Tensor, "own *rest"]]:
@@ -122,12 +132,16 @@ class _Source:
 class _Layer:
     """What a layer of squares takes: center + rows . t + h to within `error`, |h| <= reach.
 
+    Behind the first layer what is not known of h is a part of it, and there is no further error.
+
     Args:
         center, rows, reach, error: as above, by units.
         stored: how far the value of the affine layer in front is from that of the stored numbers.
         change: the distance from the center, by moduli alone.
         semantics: of the squares.
         region: where t lies.
+        bent: the matrices of that part of h which is a form of the first squares alone.
+        rest: that part of h which no squares have, at most.
     """
 
     def __init__(
@@ -140,7 +154,10 @@ class _Layer:
         change: Units,
         semantics: Semantics,
         region: Region,
+        bent: Float64[Tensor, "units n n"] | None,
+        rest: Units,
     ) -> None:
+        self.bent, self.rest = bent, rest
         self.center, self.rows, self.reach, self.error = center, rows, reach, error
         self.stored, self.change, self.region = stored, change, region
         self.gamma = EXACT.gamma(sum(rows.shape) + 8)
@@ -287,6 +304,8 @@ class SquareNetwork:
             whole + stored,
             semantics,
             box.region,
+            None,
+            torch.zeros_like(center),
         )
 
     def _next(self, layers: list[_Layer], box: "_Box", semantics: Semantics) -> _Layer:
@@ -298,16 +317,19 @@ class SquareNetwork:
         change = chain.linear(below.spread[None], moduli=True)[0] + stored
         weights = self.weights[len(layers) - 1]
         squares, rows, lost = self._pulled(weights, layers, box, _centered(layers))
-        error = lost + stored + 4 * box.gamma * change
+        rest = (lost + stored + 4 * box.gamma * change) * (1 + 32 * box.gamma)
+        bent = layers[0].form(squares[0]) if len(box.free) <= _MOST_FREE else None
         return _Layer(
             center,
             rows,
-            self._reach(squares, layers, box) * (1 + 32 * box.gamma),
-            error * (1 + 32 * box.gamma),
+            self._reach(squares, bent, layers, box) * (1 + 32 * box.gamma) + rest,
+            torch.zeros_like(center),
             stored,
             change,
             semantics,
             box.region,
+            bent,
+            rest,
         )
 
     def _pulled(
@@ -331,9 +353,14 @@ class SquareNetwork:
         lost = lost + weights.abs() @ (box.small + box.gamma * box.radius)
         return squares, weights[:, box.free] * box.radius[box.free], lost
 
-    def _reach(self, squares: list[Tensor], layers: list[_Layer], box: "_Box") -> Units:
+    def _reach(
+        self,
+        squares: list[Tensor],
+        bent: Float64[Tensor, "forms n n"] | None,
+        layers: list[_Layer],
+        box: "_Box",
+    ) -> Units:
         """|h| of the units with these weights: of intervals, or of eigenvalues."""
-        first = layers[0].form(squares[0]) if len(box.free) <= _MOST_FREE else None
         ends = []
         for sign in (1, -1):
             kept, taken = [-sign * squares[0]], torch.zeros(len(squares[0]), dtype=torch.float64)
@@ -346,8 +373,8 @@ class SquareNetwork:
                 taken = taken + lost + rounded
             pairs = list(zip(kept, layers, strict=True))
             end = -torch.stack([w.clamp(max=0) @ z.heights.square() for w, z in pairs]).sum(0)
-            if first is not None:
-                matrices = sum((z.form(w) for w, z in pairs[1:]), -sign * first)
+            if bent is not None:
+                matrices = sum((z.form(w) for w, z in pairs[1:]), -sign * bent)
                 end = torch.minimum(end, loewner(-matrices, box.region))
             elif len(layers) == 1:
                 matrix = self.chains[0].linear(torch.eye(len(box.radius), dtype=torch.float64))

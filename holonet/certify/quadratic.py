@@ -30,6 +30,7 @@ __all__ = [
     "largest_moduli",
     "loewner",
     "loewner_weights",
+    "residual",
 ]
 
 Forms = Float64[Tensor, "forms n n"]
@@ -197,7 +198,7 @@ def _weighed(matrices: Forms, weights: Float64[Tensor, "forms n"]) -> Float64[Te
     """
     gap = torch.diag_embed(weights) - matrices
     factor, failed = torch.linalg.cholesky_ex(gap)
-    total = weights + _residual(gap, factor) + UNIT * gap.abs().sum(2)
+    total = weights + residual(gap, factor) + UNIT * gap.abs().sum(2)
     total = total * (1 + EXACT.gamma(matrices.shape[1] + 8))
     proved = (failed == 0) & total.isfinite().all(1)
     return torch.where(proved[:, None], total, math.inf)
@@ -232,7 +233,7 @@ def _dual_value(slope: Tensor, matrix: Tensor, dual: Tensor, region: Region = CU
     gamma = EXACT.gamma(len(slope) + 8)
     rest = (slope + 2 * (factor @ w)).abs() + gamma * (slope.abs() + 2 * factor.abs() @ w.abs())
     lost = w @ w + rest.sum() + region.total(_cost(dual, shifted)[None])[0]
-    lost = lost + _residual(shifted[None], factor[None])[0].sum()
+    lost = lost + residual(shifted[None], factor[None])[0].sum()
     bound = -lost.item() * (1 + 4 * gamma)
     return -math.inf if math.isnan(bound) else bound
 
@@ -242,7 +243,7 @@ def _cost(dual: Tensor, shifted: Tensor) -> Tensor:
     return dual.clamp(min=0) + 2 * UNIT * shifted.diagonal().abs()
 
 
-def _residual(matrices: Forms, factors: Forms) -> Float64[Tensor, "forms n"]:
+def residual(matrices: Forms, factors: Forms) -> Float64[Tensor, "forms n"]:
     """Row sums of the moduli of B - R R^T, rounded up; of B its lower and upper half are equal."""
     gamma, factors = EXACT.gamma(matrices.shape[1] + 8), factors.tril()
     found = (matrices - factors @ factors.mT).abs().sum(2)

@@ -18,7 +18,7 @@ from holonet.certify.quadratic import dual_bound, forms, largest_moduli
 from holonet.certify.shares import shares_for, split
 from holonet.functions.rounding import margin
 
-__all__ = ["Proof", "by_moduli", "by_saddle_point"]
+__all__ = ["Proof", "by_moduli", "by_saddle_point", "rounded_down"]
 
 _ROUNDS = 14
 _CENTERED = 2
@@ -32,11 +32,18 @@ Units = Float64[Tensor, "units"]
 
 @dataclass(frozen=True, eq=False)
 class Proof:
-    """What a lower bound of a margin rests on; no multipliers where moduli are enough."""
+    """What a lower bound of a margin rests on; no multipliers where moduli are enough.
+
+    Args:
+        shares, offsets: of each unit behind the first layer of squares.
+        dual: multipliers of t, and of v where there are products (`certify.products`).
+        products: multipliers of products of entries, where these are needed.
+    """
 
     shares: Units
     offsets: Units
     dual: Float64[Tensor, "n"]
+    products: Float64[Tensor, "products"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,8 +60,9 @@ def by_moduli(e: Expansion) -> tuple[Margins, list[Proof]]:
     shares = shares_for(e.weights, e.reach, e.rows.square().sum(1))
     form = _form(e, shares)
     linear = e.region.heights(form.slopes) * (1 + EXACT.gamma(len(e.free) + 8))
-    bounds = _rounded_down(*form.numbers, -linear, -largest_moduli(-form.matrices))
-    return bounds, [Proof(row, e.offsets, e.slope[0, :0]) for row in shares]
+    bounds = rounded_down(*form.numbers, -linear, -largest_moduli(-form.matrices))
+    none = e.slope[0, :0]
+    return bounds, [Proof(row, e.offsets, none, none) for row in shares]
 
 
 def by_saddle_point(e: Expansion, k: int) -> tuple[float, Proof]:
@@ -63,7 +71,8 @@ def by_saddle_point(e: Expansion, k: int) -> tuple[float, Proof]:
     The first one that is positive, or else the best of a few.
     """
     e = e.at(k, e.offsets)
-    bound, proof = -math.inf, Proof(e.reach, e.offsets, e.slope[0])
+    none = e.slope[0, :0]
+    bound, proof = -math.inf, Proof(e.reach, e.offsets, e.slope[0], none)
     moments, vectors, energies = None, None, e.rows.square().sum(1)
     for step in range(_ROUNDS):
         shares = shares_for(e.weights, e.reach, energies)
@@ -75,9 +84,9 @@ def by_saddle_point(e: Expansion, k: int) -> tuple[float, Proof]:
         ended = value <= 0 and step >= _SETTLED
         if ended or step == _CENTERED or (step and value > 0):
             least, dual = dual_bound(slope, matrix, duals[0], e.region)
-            proved = _rounded_down(*form.numbers, slope.new_tensor([least])).item()
+            proved = rounded_down(*form.numbers, slope.new_tensor([least])).item()
             if proved > bound:
-                bound, proof = proved, Proof(shares[0], e.offsets, dual)
+                bound, proof = proved, Proof(shares[0], e.offsets, dual, none)
             if ended or bound > 0:
                 break
         values = e.rows @ points
@@ -103,7 +112,7 @@ def _form(e: Expansion, shares: Float64[Tensor, "margins units"]) -> _Form:
     )
 
 
-def _rounded_down(*terms: Margins) -> Margins:
+def rounded_down(*terms: Margins) -> Margins:
     """A sum, rounded down; minus infinity where it is no number."""
     total, size = torch.stack(terms).sum(0), torch.stack(terms).abs().sum(0)
     bound = total - margin(size)

@@ -1,6 +1,7 @@
 """Margins of layers of squares: exact up to second order, the rest bounded."""
 
 import math
+import operator
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -14,6 +15,7 @@ from holonet.certify.enclosure import Enclosure, Polydisc, Semantics
 from holonet.certify.expansion import Expansion, SquareNetwork
 from holonet.certify.methods import CHECKED, Bounds, Method, may_overflow
 from holonet.certify.network import Network
+from holonet.certify.products import by_products
 from holonet.certify.saddle import Proof, by_moduli, by_saddle_point
 
 __all__ = ["SECOND_ORDER", "SecondOrder", "lower_bounds"]
@@ -71,7 +73,8 @@ SECOND_ORDER = SecondOrder(
     "second_order",
     "each margin is a polynomial: linear and quadratic part exact, the quadratic one bounded by "
     "moduli or by a diagonal dual point, parts of higher order by Loewner bounds of the units "
-    "behind the first layer of squares and (u + h)^2 >= (1 - n) u^2 - (1 / n - 1) h^2",
+    "behind the first layer of squares and (u + h)^2 >= (1 - n) u^2 - (1 / n - 1) h^2, or by "
+    "multipliers of products of two entries",
     (
         *CHECKED,
         "all layers behind the monotone ones are affine maps and layers of squares",
@@ -86,18 +89,21 @@ def lower_bounds(
     """Lower bounds of all margins of an expansion, and what proves them.
 
     A witness names the free entries, the share and the offset of each unit behind the first layer
-    of squares, layer by layer, and the dual point, which is empty where moduli were enough.
+    of squares, layer by layer, the dual point, which is empty where moduli were enough, and the
+    multipliers of products, which are empty where these were not needed.
 
     Moduli come first. From the least margin on, those that they leave open are bounded by saddle
-    points, until one stays open.
+    points, and by products if these are not enough, until one stays open.
     """
     best, proofs = by_moduli(expansion)
     for k in best.argsort().tolist():
         if best[k] > 0 or expansion.constant[k] <= 0:
             continue
-        bound, proof = by_saddle_point(expansion, k)
-        if bound > best[k]:
-            best[k], proofs[k] = bound, proof
+        found = by_saddle_point(expansion, k)
+        if found[0] <= 0:
+            found = max(found, by_products(expansion, k, found[1]), key=operator.itemgetter(0))
+        if found[0] > best[k]:
+            best[k], proofs[k] = found
         if best[k] <= 0:
             break
     return best, [_witness(expansion, proof) for proof in proofs]
@@ -109,4 +115,5 @@ def _witness(expansion: Expansion, proof: Proof) -> dict[str, Any]:
         "free": expansion.free.tolist(),
         "units": [layer.numpy().tolist() for layer in expansion.by_layer(units)],  # torch's is slow
         "dual": proof.dual.tolist(),
+        "products": proof.products.tolist(),
     }

@@ -29,7 +29,7 @@ RADII = {
     "intervals": [0.02],
     "tangents": [0.05],
     "second_order": [0.1],
-    "splits": [0.22],
+    "splits": [r / 100 for r in range(18, 40)],
 }
 
 
@@ -86,7 +86,7 @@ def certified(folder, names):
         x = examples if shape == (6,) else torch.rand(8, *shape, dtype=F64)
         (folder / name).mkdir()
         for method in [*RADII][: known.get(name, 3)]:
-            some = x[9::2] if method == "splits" else x[:5]  # those are open to the others
+            some = x[3::2] if method == "splits" else x[:5]
             _, paths = filed(folder / name, model, some, method, RADII[method])
             for path in paths[4:]:
                 path.unlink()
@@ -295,6 +295,33 @@ def test_other_shares_do_not_prove_the_same(factor, folder, tmp_path):
     assert not all(held)
 
 
+@pytest.mark.parametrize("factor", [0.2, 5.0])
+def test_other_multipliers_of_products_do_not_prove_the_same(factor, folder, tmp_path):
+    """Smaller ones cost less and allow larger bends, larger ones cost more."""
+    held = []
+    for network, path, witness, pieces in witnesses(folder):
+        lifted = [piece for piece in pieces if piece["products"]]
+        for piece in lifted:
+            piece["products"] = [factor * v for v in piece["products"]]
+        if lifted:
+            changed = altered(path, tmp_path / "c.npz", witness=witness)
+            held.append(check.confirm(network, changed)[0])
+    assert len(held) > 1
+    assert not any(held)
+
+
+@pytest.mark.parametrize("number", [0.0, -0.5, float("nan"), float("inf"), None])
+def test_multipliers_that_are_not_positive_or_too_few_are_refused(number, folder, tmp_path):
+    for network, path, witness, pieces in witnesses(folder):
+        if lifted := [piece for piece in pieces if piece["products"]]:
+            products = lifted[0]["products"]
+            products[-1:] = [] if number is None else [number]
+            with pytest.raises(check.RefusalError, match="of products"):
+                check.confirm(network, altered(path, tmp_path / "m.npz", witness=witness))
+            return
+    raise AssertionError("no certificate has products")
+
+
 @pytest.mark.parametrize("number", [0.0, -0.5, float("nan"), float("inf")])
 def test_a_share_that_is_not_positive_or_not_finite_is_refused(number, folder, tmp_path):
     network, (path, *_) = files_of(folder, "dense", "second_order")
@@ -380,7 +407,7 @@ def test_networks_that_end_with_squares_or_are_not_finite_are_refused(folder, tm
         arrays = dict(file)
     for change, match in (
         ({"squares": np.ones(3)}, "not affine"),
-        ({"bias1": arrays["bias1"] * np.inf}, "bias1 is not finite"),
+        ({"bias1": arrays["bias1"] * np.inf}, "bias1 holds no real .* not finite"),
     ):
         np.savez(tmp_path / "net.npz", **{**arrays, **change})
         with pytest.raises(check.RefusalError, match=match):
@@ -416,7 +443,7 @@ def changed(content):
         ({"witness": 5}, "damaged (TypeError: "),
         ({"bounds": ["a", "b"]}, "damaged (TypeError: "),
         ({"label": None}, "damaged (TypeError: "),
-        ({"example": np.ones(6) + 1j}, "the example holds no real floating numbers"),
+        ({"example": np.ones(6) + 1j}, "the example holds no real numbers"),
     ],
     ids=lambda case: getattr(case, "__name__", str(case)),
 )

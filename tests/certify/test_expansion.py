@@ -69,10 +69,10 @@ def test_entries_that_are_not_free_are_paid_for(name, tail, monkeypatch):
         share = torch.rand(300, radii.numel(), dtype=F64) * 2 - 1
         share[::2] = share[::2].sign()
         t = share[:, e.free]
-        alone = center.flatten().repeat(300, 1)
-        alone[:, e.free] += t * radii.flatten()[e.free]
-        rest = taken(squares, alone) - taken(squares, center.view(1, -1)) - t @ e.rows.T
-        points = center + (share * radii.flatten()).view(300, *center.shape)
+        points = center.flatten() + share * radii.flatten()
+        rest = taken(squares, points) - taken(squares, center.view(1, -1)) - t @ e.rows.T
+        assert (rest.abs() <= e.reach + 1e-13).all()
+        points = points.view(300, *center.shape)
         values = margins(body, points[:, None], torch.tensor([0]))[:, 0, 1:]
         assert (values >= e.constant + polynomial(e, t, rest) - 1e-13).all()
 

@@ -205,7 +205,7 @@ def test_planted_lack_of_the_residual_is_found_in_fractions(monkeypatch):
         return excess
 
     assert worst() <= 0
-    monkeypatch.setattr(quadratic, "_residual", lambda m, f: torch.zeros(len(m), dtype=F64))
+    monkeypatch.setattr(quadratic, "residual", lambda m, f: torch.zeros(len(m), dtype=F64))
     monkeypatch.setattr(quadratic, "UNIT", 0.0)
     monkeypatch.setattr(type(quadratic.EXACT), "gamma", lambda self, terms: 0.0)
     assert worst() > 0

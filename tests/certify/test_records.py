@@ -128,7 +128,7 @@ def test_broken_examples_are_tried_without_splits(tmp_path, monkeypatch):
 def test_more_pieces_are_tried_on_open_examples_alone(tmp_path, monkeypatch):
     few, many = ([*LADDER[:2], replace(METHODS["splits"], nodes=n)] for n in (1, 10))
     path, tried, true = tmp_path / "r.jsonl", [], records.certify
-    first, _ = recorded(path, 0.3, few)
+    first, _ = recorded(path, 0.38, few)
     opened = [r["key"]["example"] for r in first if not r["certified"]]
 
     def watched(model, x, *rest):
@@ -136,12 +136,12 @@ def test_more_pieces_are_tried_on_open_examples_alone(tmp_path, monkeypatch):
         return proofs
 
     monkeypatch.setattr(records, "certify", watched)
-    second, _ = recorded(path, 0.3, many)
+    second, _ = recorded(path, 0.38, many)
     assert [proof.example for proof in tried] == opened
     assert sum(r["certified"] for r in second) > sum(r["certified"] for r in first)
-    fresh, _ = recorded(tmp_path / "fresh.jsonl", 0.3, many)
+    fresh, _ = recorded(tmp_path / "fresh.jsonl", 0.38, many)
     assert [r["certified"] for r in second] == [r["certified"] for r in fresh]
-    again, _ = recorded(path, 0.3, few)  # what took many pieces does not count for few
+    again, _ = recorded(path, 0.38, few)  # what took many pieces does not count for few
     assert [r["certified"] for r in again] == [r["certified"] for r in first]
 
 

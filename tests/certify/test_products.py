@@ -1,0 +1,114 @@
+"""Products of entries: sound, nearer to the least value than shares, and for boxes alone."""
+
+import math
+
+import pytest
+import torch
+from enclosed import F64
+from expanded import expansion, least
+from hypothesis import given
+from hypothesis import strategies as st
+
+from holonet.certify import products
+from holonet.certify.products import _Lift, by_products
+from holonet.certify.quadratic import BALL, CUBE
+from holonet.certify.saddle import by_saddle_point
+
+
+def both(e):
+    """Bounds of a margin by shares and by products, and the proof of the second."""
+    bound, proof = by_saddle_point(e, 0)
+    return bound, *by_products(e, 0, proof)
+
+
+@pytest.mark.parametrize("layers", [2, 3])
+def test_bounds_are_below_every_value(layers):
+    better = 0
+    for seed in range(12):
+        e, values = expansion(seed, layers, radius=(0.1, 0.3, 1.0)[seed % 3])
+        bound, lifted, proof = both(e)
+        assert lifted <= least(values, CUBE)
+        assert (proof.products > 0).all()
+        assert len(proof.products) == 6 * 7 // 2
+        assert len(proof.dual) == 6 + len(e.bent)
+        better += lifted > bound
+    assert better > 6
+
+
+def test_they_are_worth_a_part_of_the_gap():
+    shares = []
+    for seed in range(10):
+        e, values = expansion(seed, radius=0.4)
+        bound, lifted, _ = both(e)
+        low = least(values, CUBE)
+        shares.append((low - lifted) / (low - bound))
+    assert sorted(shares)[5] < 0.8
+
+
+@given(st.integers(0, 2**31), st.floats(0.01, 3.0))
+def test_bends_are_linear_in_products_and_their_multipliers_bound_them(seed, radius):
+    """h = m + q . x and q x = R v with |v|^2 <= x^T D x <= sum D."""
+    e, _ = expansion(seed % 7, radius=radius)
+    lift = _Lift.of(e.at(0, e.offsets), e.reach)
+    torch.manual_seed(seed)
+    t = 2 * torch.rand(6, dtype=F64) - 1
+    t = t.sign() if seed % 2 else t
+    square = t[:, None] * t
+    first, second = torch.triu_indices(6, 6)
+    x = torch.where(first < second, square[first, second], 2 * square[first, second] - 1)
+    h = torch.einsum("i,uij,j->u", t, e.bent, t)
+    size = e.bent.abs().sum((1, 2)).max()
+    assert torch.allclose(lift.middles + lift.bends @ x, h, rtol=0, atol=1e-13 * size)
+
+    multipliers = torch.exp(2 * torch.randn(len(x), dtype=F64))
+    factor = lift.factor(multipliers)
+    v = torch.linalg.solve_triangular(factor, (lift.bends @ x)[:, None], upper=False)
+    assert v.square().sum() <= (x * multipliers * x).sum() * (1 + 1e-9)
+    assert (multipliers * x * x).sum() <= multipliers.sum()
+
+
+def test_none_in_a_ball_and_none_of_one_layer(monkeypatch):
+    for e, _ in (expansion(1, region=BALL), expansion(1, layers=1)):
+        assert by_products(e, 0, by_saddle_point(e, 0)[1])[0] == -math.inf
+    monkeypatch.setattr(products, "_MOST_FREE", 5)
+    assert both(expansion(1)[0])[1] == -math.inf
+
+
+def test_the_search_ends_with_the_first_proof(monkeypatch):
+    e, _ = expansion(1, radius=0.05)
+    e.source.network.chains[-1].bias[0] += 100.0
+    rounds, true = [], products.dual_bound
+    monkeypatch.setattr(products, "dual_bound", lambda *args: rounds.append(1) or true(*args))
+    assert both(e)[1] > 0
+    assert len(rounds) == 1
+
+
+@pytest.mark.parametrize("planted", ["factor", "sum", "middles"])
+def test_planted_faults_are_found(planted, monkeypatch):
+    """A factor that is too small, half of the price, and bends whose mean is left out."""
+    cases = [expansion(seed, radius=radius) for seed in range(8) for radius in (0.5, 1.0)]
+    values = [least(v, CUBE) for _, v in cases]
+
+    def above():
+        return sum(both(e)[1] > value for (e, _), value in zip(cases, values, strict=True))
+
+    assert above() == 0
+    if planted == "factor":
+        true = _Lift.factor
+        monkeypatch.setattr(_Lift, "factor", lambda *args: true(*args) / 2)
+    elif planted == "sum":
+        true = products.rounded_down
+        monkeypatch.setattr(
+            products, "rounded_down", lambda *terms: true(*terms[:3], terms[3] / 2, *terms[4:])
+        )
+    else:
+        monkeypatch.setattr(_Lift, "away", property(lambda lift: lift.e.offsets))
+    assert above() > 0
+
+
+def test_what_is_no_number_proves_nothing():
+    e, _ = expansion(0)
+    _, proof = by_saddle_point(e, 0)
+    for number in (math.nan, math.inf, 0.0, 1e-170):
+        e.bent.fill_(number)
+        assert by_products(e, 0, proof)[0] == -math.inf
