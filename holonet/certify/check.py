@@ -5,7 +5,6 @@
 A certificate says that all x' with |x' - x| <= eps, cut with the bounds of the data, have the label
 of x, with margins no less than those it states: in exact arithmetic on the stored weights. Floats
 propose weights, factors and minimizers, and balls of python-flint decide every inequality.
-
 `intervals` and `tangents` need no witness. A square on |z - c| <= r is 2 c z - c^2 + [0, r^2], so a
 margin is a linear form of the last squares, or of the box behind the threshold, up to an interval.
 
@@ -20,7 +19,7 @@ is a margin, but for the other entries; w are its weights on the squares, pulled
 The same of each unit with s = 0 is h: 0 in the first layer, |h| <= e. For every n > 0
 (u + h)^2 >= (1 - n) u^2 - (1 / n - 1) h^2 if n <= 1, and with -n for w < 0.
 D > 0 may be there too. In the second layer h is m + q x with x_ij = t_i t_j, x_ii = 2 t_i^2 - 1. If
-q D^-1 q^T <= R R^T, it is m + R v with |v|^2 <= x^T D x <= sum D.
+R R^T is no less than q D^-1 q^T, it is m + R v with |v|^2 <= x^T D x <= sum D.
 """
 
 import argparse
@@ -36,9 +35,7 @@ from flint import arb, arb_mat, ctx  # of the package python-flint
 __all__ = ["Network", "Piece", "RefusalError", "confirm", "main"]
 
 ctx.prec = 96
-EIGENVALUES = 256  # free entries up to which they bound units behind the first layer of squares
-Box = tuple[list[float], list[float]]
-Pair = tuple[arb_mat, arb_mat]
+Pair = tuple[Any, Any]  # of lists of doubles, or of vectors
 
 
 class RefusalError(Exception):
@@ -58,8 +55,7 @@ def squared(matrix: arb_mat) -> arb_mat:
 
 def vector(numbers: Iterable[Any]) -> arb_mat:
     """Numbers as a matrix of one column."""
-    found = list(numbers)
-    return arb_mat(len(found), 1, found)
+    return arb_mat([[number] for number in numbers])
 
 
 def scaled(matrix: arb_mat, factors: arb_mat) -> arb_mat:
@@ -116,7 +112,7 @@ class Network:
         self.threshold = [*zip(data["log_slope"].tolist(), data["middle"].tolist(), strict=True)]
         self.last: tuple[Any, Piece | None] = None, None  # all classes share the piece
 
-    def box(self, claim: dict[str, Any], example: np.ndarray) -> Box:
+    def box(self, claim: dict[str, Any], example: np.ndarray) -> Pair:
         """Doubles below and above every value of the threshold on the set."""
         if example.dtype.kind != "f" or len(example) != self.weights[0].ncols():
             raise RefusalError("the example holds no real numbers or has another size than needed")
@@ -141,7 +137,7 @@ class Network:
         less = arb_mat([[(i == label) - (i == k) for i in classes] for k in others])
         return less * self.weights[-1], less * self.biases[-1]
 
-    def linear_bounds(self, box: Box, label: int, others: list[int], back: bool) -> list[arb]:
+    def linear_bounds(self, box: Pair, label: int, others: list[int], back: bool) -> list[arb]:
         """Lower bounds of margins by intervals, which linear forms on the box cut if `back`."""
         boxes = [halves(vector(box[0]), vector(box[1]))]
         for weight, bias in zip(self.weights[:-1], self.biases[:-1], strict=True):
@@ -171,7 +167,7 @@ class Network:
         center, radius = rows * center + constant, each(abs, rows) * radius + lost
         return each(arb.max, low, center - radius), each(arb.min, high, center + radius)
 
-    def witnessed(self, box: Box, label: int, other: int, witness: Any) -> list[arb]:
+    def witnessed(self, box: Pair, label: int, other: int, witness: Any) -> list[arb]:
         """Lower bounds of a margin: by the witness of the box, or by those of all its pieces."""
         if "place" in witness:
             (low, high), place, cut = box, int(witness["place"]), float(witness["middle"])
@@ -217,7 +213,7 @@ class Layer:
 class Piece:
     """The polynomials of all margins on a box. Entries that are not free only widen the bounds."""
 
-    def __init__(self, network: Network, box: Box, free: list[int]) -> None:
+    def __init__(self, network: Network, box: Pair, free: list[int]) -> None:
         if len(set(free)) < len(free) or not all(0 <= i < len(box[0]) for i in free):
             raise RefusalError("the witness names entries that the box does not have")
         self.network, self.free = network, free
@@ -225,7 +221,7 @@ class Piece:
         self.radius = radius.entries()
         self.fixed = vector(r * (i not in free) for i, r in enumerate(self.radius))
         (first, *inner, _), (bias, *biases, _) = network.weights, network.biases
-        error, self.rest = each(abs, first) * self.fixed, None
+        error, self.rests = each(abs, first) * self.fixed, []
         self.layers = [Layer(first * center + bias, self.at_free(first), 0 * bias, error)]
         for weight, bias in zip(inner, biases, strict=True):
             center = weight * squared(self.layers[-1].center) + bias
@@ -233,7 +229,7 @@ class Piece:
             pulled = [self.pulled(vector(row), *none) for row in weight.tolist()]
             rows = arb_mat([line.entries() for _, line, _ in pulled])
             reach = vector(self.reach(pairs) + lost for pairs, _, lost in pulled)
-            self.rest = self.rest or vector(lost for _, _, lost in pulled)  # of the second layer
+            self.rests.append(vector(lost for _, _, lost in pulled))
             self.layers.append(Layer(center, rows, reach, 0 * center))
 
     def at_free(self, matrix: arb_mat) -> arb_mat:
@@ -260,7 +256,7 @@ class Piece:
                 kept, lost = layer.split(-sign * weights, layer.fitting)
                 matrix, taken = matrix + layer.form(kept), taken + lost
                 bound += dot(each(arb.max, -kept, 0 * kept), squared(layer.heights))
-            if len(self.free) <= EIGENVALUES:
+            if len(self.free) <= 256:
                 bound = min(bound, loewner(-matrix), key=arb.mid)
             ends.append(bound + taken)
         return ends[0].max(ends[1])
@@ -292,21 +288,27 @@ class Piece:
     def lifted(self, price: list[float]) -> tuple[list[Layer], arb]:
         """The layers with rows of t and v, and the sum of D."""
         bent = [self.layers[0].form(vector(row)) for row in self.network.weights[1].tolist()]
-        n, units = len(self.free), len(bent)
+        n = len(self.free)
         if len(price) != n * (n + 1) // 2 or not all(0 < v < np.inf for v in price):
             raise RefusalError("multipliers of products are not positive, or of another number")
         pairs = [(i, j) for i in range(n) for j in range(i, n)]
         bends = arb_mat([[form[i, j] * (2 if i < j else 0.5) for i, j in pairs] for form in bent])
-        gram = scaled(bends, vector(1 / arb(v) for v in price)) * bends.transpose()
-        room = 1e-6 / units * sum(gram[i, i] for i in range(units)).mid()
-        root, lost = factored(gram + arb_mat(np.eye(units).tolist()) * room)
-        if not lost < room:
-            raise RefusalError("no factor is found for the multipliers of products")
+        beside = scaled(bends, vector(1 / arb(v).sqrt() for v in price))
+        rows = beside.tolist()
+        used = [j for j, row in enumerate(rows) if not all(v.is_zero() for v in row)]
+        if len(used) < len(price):
+            gram = (own := arb_mat([rows[j] for j in used])) * own.transpose()
+            room = 1e-6 / len(used) * sum(gram[i, i] for i in range(len(used))).mid()
+            root, lost = factored(gram + arb_mat(np.eye(len(used)).tolist()) * room)
+            if not lost < room:
+                raise RefusalError("no factor is found for the multipliers of products")
+            spread = [[float(i == j) for j in used] for i in range(len(bent))]
+            beside = arb_mat(spread) * root
         total, layers = moduli(vector(price)), []
         for i, z in enumerate(self.layers):
-            beside = root * total.sqrt() if i == 1 else arb_mat(z.rows.nrows(), units)
-            rows = arb_mat([*map(list.__add__, z.rows.tolist(), beside.tolist())])
-            layers.append(Layer(z.center, rows, self.rest if i == 1 else z.reach, z.error))
+            more = beside * total.sqrt() if i == 1 else arb_mat(z.rows.nrows(), beside.ncols())
+            rows = arb_mat([*map(list.__add__, z.rows.tolist(), more.tolist())])
+            layers.append(Layer(z.center, rows, self.rests[0] if i == 1 else z.reach, z.error))
         layers[1].middle = vector(sum(form[i, i] for i in range(n)) / 2 for form in bent)
         return layers, total
 
@@ -322,8 +324,7 @@ def factored(matrix: arb_mat) -> tuple[arb_mat, arb]:
 
 def loewner(matrix: arb_mat) -> arb:
     """What a form is at most: weights p that floats propose, and the residual of diag(p) - Q."""
-    numbers = middle(matrix)
-    weights = multipliers(numbers)
+    numbers, weights = middle(matrix), multipliers(middle(matrix))
     top = np.linalg.eigvalsh(numbers - np.diag(weights))[-1]
     weights += 1.01 * max(top, 0.0) + 1e-9 * weights.max() + 1e-200
     return moduli(vector(weights)) + factored(arb_mat(np.diag(weights).tolist()) - matrix)[1]

@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 import torch
-from jaxtyping import Float64
+from jaxtyping import Bool, Float64
 from torch import Tensor
 from torch.nn.functional import normalize
 
@@ -42,7 +42,7 @@ _SETTLING = 12
 
 Units = Float64[Tensor, "units"]
 Second = Float64[Tensor, "second"]
-Square = Float64[Tensor, "second second"]
+Factor = Float64[Tensor, "second rank"]
 Products = Float64[Tensor, "products"]
 Points = Float64[Tensor, "n rank"]
 
@@ -62,8 +62,8 @@ def by_products(e: Expansion, k: int, proof: Proof) -> tuple[float, Proof]:
     for step in range(_ROUNDS):
         if (factor := lift.factor(multipliers)) is None:
             break
-        multipliers, factor, answer = lift.least(multipliers, factor)
-        number, slope, matrix = lift.form(factor @ answer)
+        multipliers, least = lift.eliminated(multipliers, factor)
+        number, slope, matrix = lift.form(least)
         vectors, duals = CUBE.relaxed(slope[None], matrix[None], vectors)
         points = vectors[0]
         value = number - multipliers.sum() + slope @ points[:, 0]
@@ -74,10 +74,10 @@ def by_products(e: Expansion, k: int, proof: Proof) -> tuple[float, Proof]:
             proof = Proof(lift.shares, lift.e.offsets, dual, multipliers)
             if bound > 0:
                 break
-        found = lift.means(points, factor @ answer)
+        found = lift.means(least, points)
         means = found if means is None else (means + found) / 2
-        multipliers = lift.stepped(multipliers, factor, answer, points)
-        lift = lift.at(*means, factor @ answer)
+        multipliers = lift.stepped(multipliers, least, points)
+        lift = lift.at(*means, least)
     return bound, proof
 
 
@@ -91,6 +91,36 @@ def _settled(
             break
         vectors, duals = CUBE.relaxed(slope[None], matrix[None], vectors)
     return duals[0] + 1.01 * lacking
+
+
+@dataclass(frozen=True, eq=False)
+class _Least:
+    """The form of t and v is least at v = -answer (row . t - s), answer = inner^-1 R^T w.
+
+    Args:
+        factor, weights: R, and w of the units of the second layer.
+        inner: 1 + R^T w R.
+    """
+
+    factor: Factor
+    weights: Second
+    inner: Float64[Tensor, "rank rank"]
+
+    @cached_property
+    def answer(self) -> Float64[Tensor, "rank second"]:
+        """As above."""
+        return torch.linalg.solve(self.inner, self.factor.mT * self.weights)
+
+    def reached(self, away: Float64[Tensor, "second any"]) -> Float64[Tensor, "second any"]:
+        """-R v for row . t - s."""
+        return self.factor @ (self.answer @ away)
+
+    def solved(self, diagonal: Second, right: Second) -> Second:
+        """The solution u of (diag + w R inner^-1 R^T w) u = right, by the rank of R."""
+        columns = self.weights[:, None] * self.factor
+        scaled = columns / diagonal[:, None]
+        small = torch.linalg.solve(self.inner + columns.mT @ scaled, scaled.mT @ right)
+        return right / diagonal - scaled @ small
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,17 +155,18 @@ class _Lift:
         (weights,), (lost,) = split(self.e.weights, reach, self.shares[None])
         return weights, lost
 
-    def at(self, values: Second, bends: Second, energies: Second, gained: Square) -> "_Lift":
-        """The margin at the best s and shares for these means.
+    def at(self, values: Second, bends: Second, energies: Second, least: _Least) -> "_Lift":
+        """The margin at the best s and shares where row . t and q . x have these means.
 
         Args:
-            values, bends, energies: the means.
-            gained: R answer of `least`, with which w gained is what v takes off the form.
+            values, bends: the means.
+            energies: the mean of (row . t + R v - s)^2.
+            least: v there.
         """
         count = len(values)
-        own, whole = self.split[0][:count], self.e.weights[0, :count]
+        own, whole = least.weights, self.e.weights[0, :count]
         room = (whole - own).abs() + 1e-6 * own.abs() + 1e-9 * own.abs().max() + 1e-200
-        away = values + torch.linalg.solve(own[:, None] * gained + room.diag(), whole * bends)
+        away = values + least.solved(room, whole * bends)
         offsets = torch.cat([away + self.middles, self.e.offsets[count:]])
         (shares,) = shares_for(whole[None], self.e.rest, energies)
         shares = torch.cat([shares, self.shares[count:]])
@@ -158,87 +189,106 @@ class _Lift:
             vectors = columns.mT @ (columns @ normalize(vectors, dim=1, eps=1e-200))
         sizes = vectors.norm(dim=1)
         sizes = sizes + 1e-3 * sizes.mean() + 1e-200
-        return sizes * torch.linalg.eigvalsh((columns / sizes) @ columns.mT)[-1]
+        columns = columns / sizes.sqrt()
+        columns = columns if len(columns) < len(sizes) else columns.mT
+        return sizes * torch.linalg.eigvalsh(columns @ columns.mT)[-1]
 
-    def factor(self, multipliers: Products) -> Square | None:
+    @cached_property
+    def bent(self) -> Bool[Tensor, "second"]:
+        """Which units have a bend at all."""
+        return self.bends.any(1)
+
+    @property
+    def has_factor(self) -> bool:
+        """Whether R is a Cholesky factor. Of fewer products than units it is q D^-1/2."""
+        return self.bends.shape[1] > int(self.bent.sum())
+
+    def factor(self, multipliers: Products) -> Factor | None:
         """R with q D^-1 q^T <= R R^T, proved in float64; None where it is not."""
         if not multipliers.min() > 0:
             return None
-        gram = forms(1 / multipliers[None], self.bends)[0]
+        if not self.has_factor:
+            return self.bends / multipliers.sqrt()
+        bends = self.bends[self.bent]
+        gram = forms(1 / multipliers[None], bends)[0]
         room = _ROOM * gram.diagonal().mean()
         gap = gram + room * torch.eye(len(gram)).double()
-        factor, failed = torch.linalg.cholesky_ex(gap)
-        sizes = self.bends.abs() / multipliers @ self.bends.abs().sum(0)
+        root, failed = torch.linalg.cholesky_ex(gap)
+        sizes = bends.abs() / multipliers @ bends.abs().sum(0)
         rounded = EXACT.gamma(len(multipliers) + 16) * sizes
-        known = failed == 0 and (residual(gap[None], factor[None])[0] + rounded).max() < room / 2
-        return factor if known else None
+        known = failed == 0 and (residual(gap[None], root[None])[0] + rounded).max() < room / 2
+        if not known:
+            return None
+        factor = torch.zeros(len(self.bends), len(root)).double()
+        factor[self.bent] = root
+        return factor
 
-    def least(self, multipliers: Products, factor: Square) -> tuple[Products, Square, Square]:
-        """D and R scaled so that the form has a least point v, and -v by row . t - s."""
+    def eliminated(self, multipliers: Products, factor: Factor) -> tuple[Products, _Least]:
+        """The least point v, with D and R scaled so that there is one."""
         own = self.split[0][: len(factor)]
         inner = factor.mT @ (own[:, None] * factor)
         grown = max(1.0, -torch.linalg.eigvalsh(inner)[0].item() / (1 - _LEAST))
-        factor, inner = factor / math.sqrt(grown), inner / grown
-        answer = torch.linalg.solve(torch.eye(len(own)).double() + inner, factor.mT * own)
-        return multipliers * grown, factor, answer
+        inner = inner / grown + torch.eye(len(inner)).double()
+        return multipliers * grown, _Least(factor / math.sqrt(grown), own, inner)
 
-    def form(self, gained: Square) -> tuple[Tensor, Float64[Tensor, "n"], Float64[Tensor, "n n"]]:
+    def form(self, least: _Least) -> tuple[Tensor, Float64[Tensor, "n"], Float64[Tensor, "n n"]]:
         """Number, slope and matrix of the form of t that is left at the least point v."""
-        count = len(gained)
         weights, lost = self.split
-        taken = weights[:count, None] * gained
-        whole = weights.diag()
-        whole[:count, :count] -= (taken + taken.mT) / 2
-        pulled = whole @ self.away
-        return (
-            self.e.constant[0] + self.away @ pulled - lost,
-            self.e.slope[0] - 2 * pulled @ self.e.rows,
-            self.e.lower[0] + self.e.rows.mT @ (whole @ self.e.rows),
-        )
+        rows = torch.cat([self.away[:, None], self.e.rows], 1)
+        pulled = weights[:, None] * rows
+        count = len(least.weights)
+        pulled[:count] -= least.weights[:, None] * least.reached(rows[:count])
+        whole = rows.mT @ pulled
+        whole = (whole + whole.mT) / 2
+        number = self.e.constant[0] + whole[0, 0] - lost
+        return number, self.e.slope[0] - 2 * whole[0, 1:], self.e.lower[0] + whole[1:, 1:]
 
-    def means(self, points: Points, gained: Square) -> Float64[Tensor, "3 second"]:
+    def means(self, least: _Least, points: Points) -> Float64[Tensor, "3 second"]:
         """Of row . t, of q . x, and of the squares of row . t + R v - s, at the least point."""
-        count = len(gained)
-        values = self.e.rows[:count] @ points
-        bends = self.e.bends(points)[:count] - self.middles
-        away = values.clone()
-        away[:, 0] -= self.away[:count]
-        return torch.stack([values[:, 0], bends, (away - gained @ away).square().sum(1)])
+        count = len(self.middles)
+        values, bends = self.e.rows[:count] @ points[:, 0], self.e.bends(points)[:count]
+        away = self._away_at(points)
+        energies = (away - least.reached(away)).square().sum(1)
+        return torch.stack([values, bends - self.middles, energies])
 
-    def stepped(
-        self,
-        multipliers: Products,
-        factor: Square,
-        answer: Square,
-        points: Points,
-    ) -> Products:
+    def stepped(self, multipliers: Products, least: _Least, points: Points) -> Products:
         """Multipliers nearer to those for which x^2 is 1 where the form is least."""
-        count = len(factor)
-        away = self.e.rows[:count] @ points
-        away[:, 0] -= self.away[:count]
-        v = torch.linalg.solve_triangular(factor.mT, answer @ away, upper=True)
-        sizes = (self.bends.mT @ v).norm(dim=1) / multipliers
+        v = least.answer @ self._away_at(points)
+        if self.has_factor:
+            root = least.factor[self.bent]
+            moved = torch.linalg.solve_triangular(root.mT, v, upper=True)
+            sizes = (self.bends[self.bent].mT @ moved).norm(dim=1) / multipliers
+        else:
+            sizes = v.norm(dim=1) / multipliers.sqrt()
         multipliers = multipliers * sizes.clamp(0.5, 2) ** _STEP
         return multipliers.clamp(min=1e-4 * multipliers.mean())
+
+    def _away_at(self, points: Points) -> Float64[Tensor, "second rank"]:
+        """Row . t - s of the second layer's units."""
+        count = len(self.middles)
+        away = self.e.rows[:count] @ points
+        away[:, 0] -= self.away[:count]
+        return away
 
     def proved(self, multipliers: Products, dual: Tensor) -> tuple[float, Tensor]:
         """What multipliers of x and of t prove, and the dual point of the form of t and v."""
         if (factor := self.factor(multipliers)) is None:
             return -math.inf, dual
-        e, count, n = self.e, len(factor), len(self.e.free)
+        e, n = self.e, len(self.e.free)
+        count, rank = factor.shape
         weights, lost = self.split
         total = multipliers.sum() * (1 + EXACT.gamma(len(multipliers)))
         length = total.sqrt() * (1 + EXACT.gamma(4))  # of v, at most
-        rows = torch.zeros(len(e.rows), n + count).double()
+        rows = torch.zeros(len(e.rows), n + rank).double()
         rows[:, :n], rows[:count, n:] = e.rows, length * factor
         slope = torch.cat([e.slope[0], 0 * rows[0, n:]])
         slope = slope - 2 * (weights * self.away) @ rows
-        matrix = torch.block_diag(e.lower[0], total * torch.eye(count).double())
+        matrix = torch.block_diag(e.lower[0], total * torch.eye(rank).double())
         matrix = matrix + forms(weights[None], rows.mT)[0]
         least, dual = dual_bound(slope, matrix, torch.cat([dual, 0 * rows[0, n:]]))
         sizes = rows.abs().sum(1) + e.offsets.abs() + self.away.abs()
         sizes[:count] += e.bent.diagonal(dim1=1, dim2=2).abs().sum(1)
-        rounded = EXACT.gamma(8 * (len(rows) + n + count + 64))
+        rounded = EXACT.gamma(8 * (len(rows) + n + rank + 64))
         numbers = (
             e.constant[0],
             weights @ self.away.square(),

@@ -295,6 +295,23 @@ def test_other_shares_do_not_prove_the_same(factor, folder, tmp_path):
     assert not all(held)
 
 
+@pytest.mark.parametrize(
+    ("widths", "seed", "eps"), [((3, 5, 7, 3), 3, 0.15), ((4, 6, 4, 5, 3), 0, 0.35)]
+)
+def test_products_are_confirmed_where_units_are_more_and_in_deeper_networks(
+    widths, seed, eps, tmp_path
+):
+    torch.manual_seed(seed)
+    model = dense(*widths)
+    x, found = torch.rand(12, widths[0], dtype=F64), 0
+    network, paths = filed(tmp_path, model, x, "second_order", [eps])
+    for path in paths:
+        if any(witness["products"] for witness in claim_of(path)["witness"].values()):
+            assert check.confirm(network, str(path))[0]
+            found += 1
+    assert found
+
+
 @pytest.mark.parametrize("factor", [0.2, 5.0])
 def test_other_multipliers_of_products_do_not_prove_the_same(factor, folder, tmp_path):
     """Smaller ones cost less and allow larger bends, larger ones cost more."""

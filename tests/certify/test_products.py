@@ -21,16 +21,17 @@ def both(e):
     return bound, *by_products(e, 0, proof)
 
 
-@pytest.mark.parametrize("layers", [2, 3])
-def test_bounds_are_below_every_value(layers):
+@pytest.mark.parametrize(("layers", "entries"), [(2, 6), (3, 6), (2, 3), (3, 3)])
+def test_bounds_are_below_every_value(layers, entries):
+    """With more products than units, and with fewer."""
     better = 0
     for seed in range(12):
-        e, values = expansion(seed, layers, radius=(0.1, 0.3, 1.0)[seed % 3])
+        e, values = expansion(seed, layers, radius=(0.1, 0.3, 1.0)[seed % 3], entries=entries)
         bound, lifted, proof = both(e)
-        assert lifted <= least(values, CUBE)
+        assert lifted <= least(values, CUBE, entries=entries)
         assert (proof.products > 0).all()
-        assert len(proof.products) == 6 * 7 // 2
-        assert len(proof.dual) == 6 + len(e.bent)
+        assert len(proof.products) == entries * (entries + 1) // 2
+        assert len(proof.dual) == entries + min(len(proof.products), len(e.bent))
         better += lifted > bound
     assert better > 6
 
@@ -45,16 +46,16 @@ def test_they_are_worth_a_part_of_the_gap():
     assert sorted(shares)[5] < 0.8
 
 
-@given(st.integers(0, 2**31), st.floats(0.01, 3.0))
-def test_bends_are_linear_in_products_and_their_multipliers_bound_them(seed, radius):
+@given(st.integers(0, 2**31), st.floats(0.01, 3.0), st.sampled_from([2, 3, 4, 6]))
+def test_bends_are_linear_in_products_and_their_multipliers_bound_them(seed, radius, n):
     """h = m + q . x and q x = R v with |v|^2 <= x^T D x <= sum D."""
-    e, _ = expansion(seed % 7, radius=radius)
+    e, _ = expansion(seed % 7, radius=radius, entries=n)
     lift = _Lift.of(e.at(0, e.offsets), e.reach)
     torch.manual_seed(seed)
-    t = 2 * torch.rand(6, dtype=F64) - 1
+    t = 2 * torch.rand(n, dtype=F64) - 1
     t = t.sign() if seed % 2 else t
     square = t[:, None] * t
-    first, second = torch.triu_indices(6, 6)
+    first, second = torch.triu_indices(n, n)
     x = torch.where(first < second, square[first, second], 2 * square[first, second] - 1)
     h = torch.einsum("i,uij,j->u", t, e.bent, t)
     size = e.bent.abs().sum((1, 2)).max()
@@ -62,7 +63,8 @@ def test_bends_are_linear_in_products_and_their_multipliers_bound_them(seed, rad
 
     multipliers = torch.exp(2 * torch.randn(len(x), dtype=F64))
     factor = lift.factor(multipliers)
-    v = torch.linalg.solve_triangular(factor, (lift.bends @ x)[:, None], upper=False)
+    v = torch.linalg.lstsq(factor, (lift.bends @ x)[:, None]).solution
+    assert torch.allclose(factor @ v, (lift.bends @ x)[:, None], rtol=0, atol=1e-9 * size)
     assert v.square().sum() <= (x * multipliers * x).sum() * (1 + 1e-9)
     assert (multipliers * x * x).sum() <= multipliers.sum()
 

@@ -13,9 +13,9 @@ from holonet.certify.quadratic import BALL, CUBE
 __all__ = ["expansion", "least"]
 
 
-def _network(seed, layers):
+def _network(seed, layers, entries):
     torch.manual_seed(seed)
-    found, widths = [], [6, 8, 7, 5][: layers + 1]
+    found, widths = [], [entries, 8, 7, 5][: layers + 1]
     for inner, outer in itertools.pairwise(widths):
         found += [nn.Linear(inner, outer, dtype=F64), nn.Square()]
     model = nn.Sequential(*found, nn.Linear(widths[-1], 3, dtype=F64))
@@ -25,13 +25,13 @@ def _network(seed, layers):
     return model
 
 
-def expansion(seed, layers=2, region=CUBE, radius=0.5):
+def expansion(seed, layers=2, region=CUBE, radius=0.5, entries=6):
     """The margin of a random network over one class, where it is 0 at the center, and itself."""
-    model = _network(seed, layers)
-    center = torch.randn(6, dtype=F64)
+    model = _network(seed, layers, entries)
+    center = torch.randn(entries, dtype=F64)
     logits = model(center)
     model[-1].bias.data -= logits.detach()
-    squares = SquareNetwork(read(model), torch.Size((6,)))
+    squares = SquareNetwork(read(model), torch.Size((entries,)))
     length = torch.full_like(center, radius)
     e = squares.expand(center, length, 0, [1], EXACT, in_ball=region is BALL)
 
@@ -42,9 +42,9 @@ def expansion(seed, layers=2, region=CUBE, radius=0.5):
     return e, values
 
 
-def least(values, region, count=4000):
+def least(values, region, count=4000, entries=6):
     """The least of many points of the set, and behind a descent from the best of them."""
-    t = torch.randn(count, 6, dtype=F64)
+    t = torch.randn(count, entries, dtype=F64)
     t = t.clamp(-1, 1) if region is CUBE else t / t.norm(dim=1, keepdim=True).clamp(min=1)
     t[::2] = t[::2].sign() if region is CUBE else t[::2] / t[::2].norm(dim=1, keepdim=True)
     with torch.no_grad():
