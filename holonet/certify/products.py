@@ -31,6 +31,7 @@ __all__ = ["by_products"]
 
 _ROUNDS = 8
 _MOST_FREE = 128
+_LARGEST_RANK = 2048
 _ROOM = 1e-6
 """What q D^-1 q^T gets in proportion to its diagonal, so that a Cholesky factor is an R."""
 _POWERS, _RANK = 6, 16
@@ -51,13 +52,16 @@ def by_products(e: Expansion, k: int, proof: Proof) -> tuple[float, Proof]:
     """A lower bound of the margin k on a box, from the shares and offsets of another proof.
 
     The first one that is positive, or else the last. Minus infinity where there is none: in a ball,
-    with one layer of squares, or with more than 128 free entries.
+    with one layer of squares, with more than 128 free entries, or with more than 2,048 units and
+    products.
     """
     bound = -math.inf
     known = e.region is CUBE and e.bent is not None and len(e.free) <= _MOST_FREE
     if not known or not e.bent.isfinite().all():
         return bound, proof
     lift = _Lift.of(e.at(k, proof.offsets), proof.shares)
+    if lift.rank > _LARGEST_RANK:
+        return bound, proof
     multipliers, vectors, means = lift.start(proof.shares), None, None
     for step in range(_ROUNDS):
         if (factor := lift.factor(multipliers)) is None:
@@ -199,9 +203,14 @@ class _Lift:
         return self.bends.any(1)
 
     @property
+    def rank(self) -> int:
+        """Of R: a Cholesky factor, or of fewer products than units q D^-1/2."""
+        return min(self.bends.shape[1], int(self.bent.sum()))
+
+    @property
     def has_factor(self) -> bool:
-        """Whether R is a Cholesky factor. Of fewer products than units it is q D^-1/2."""
-        return self.bends.shape[1] > int(self.bent.sum())
+        """Whether R is a Cholesky factor."""
+        return self.rank < self.bends.shape[1]
 
     def factor(self, multipliers: Products) -> Factor | None:
         """R with q D^-1 q^T <= R R^T, proved in float64; None where it is not."""

@@ -69,11 +69,13 @@ def test_bends_are_linear_in_products_and_their_multipliers_bound_them(seed, rad
     assert (multipliers * x * x).sum() <= multipliers.sum()
 
 
-def test_none_in_a_ball_and_none_of_one_layer(monkeypatch):
+def test_none_in_a_ball_of_one_layer_or_of_too_many(monkeypatch):
     for e, _ in (expansion(1, region=BALL), expansion(1, layers=1)):
         assert by_products(e, 0, by_saddle_point(e, 0)[1])[0] == -math.inf
-    monkeypatch.setattr(products, "_MOST_FREE", 5)
-    assert both(expansion(1)[0])[1] == -math.inf
+    for name in ("_MOST_FREE", "_LARGEST_RANK"):
+        with monkeypatch.context() as patch:
+            patch.setattr(products, name, 5)
+            assert both(expansion(1)[0])[1] == -math.inf
 
 
 def test_the_search_ends_with_the_first_proof(monkeypatch):

@@ -56,6 +56,7 @@ def test_pieces_cover_the_box_and_meet_at_one_number(monkeypatch):
 
 def test_a_larger_budget_proves_more_and_never_less():
     model, x, y = open_at(0.22)
+    x, y = x[-3:], y[-3:]
     held = []
     for nodes in (1, 10, 20):
         proofs = certify(model, x, y, linf(0.22), [budget(nodes)])
