@@ -89,9 +89,9 @@ def _settled(
     slope: Tensor, matrix: Tensor, vectors: Tensor, duals: Tensor, tolerance: float
 ) -> Float64[Tensor, "n"]:
     """Multipliers of t, after steps until what they lack for a proof costs little, and that."""
-    for _ in range(_SETTLING):
+    for step in range(_SETTLING):
         lacking = max(0.0, -torch.linalg.eigvalsh(matrix + duals[0].diag())[0].item())
-        if lacking * len(slope) < tolerance:
+        if lacking * len(slope) < tolerance or step == _SETTLING - 1:
             break
         vectors, duals = CUBE.relaxed(slope[None], matrix[None], vectors)
     return duals[0] + 1.01 * lacking
@@ -144,13 +144,13 @@ class _Lift:
 
     @classmethod
     def of(cls, e: Expansion, shares: Units) -> "_Lift":
-        """Of an expansion of one margin, with shares of all that is not known of h."""
+        """Of an expansion of one margin, with shares of the squares of row . t + h."""
         count, n = e.bent.shape[:2]
         first, second = torch.triu_indices(n, n)
         bends = e.bent[:, first, second] * torch.where(first < second, 2.0, 0.5)
         middles = e.bent.diagonal(dim1=1, dim2=2).sum(1) / 2
-        known = e.rest / e.reach[:count].clamp(min=1e-150)
-        return cls(e, bends, middles, torch.cat([shares[:count] * known, shares[count:]]))
+        unknown = (e.rest / e.reach[:count].clamp(min=1e-150)).clamp(min=1e-30)
+        return cls(e, bends, middles, torch.cat([shares[:count] * unknown, shares[count:]]))
 
     @cached_property
     def split(self) -> tuple[Units, Tensor]:
