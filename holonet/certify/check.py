@@ -298,7 +298,7 @@ class Piece:
         used = [j for j, row in enumerate(rows) if not all(v.is_zero() for v in row)]
         if len(used) < len(price):
             gram = (own := arb_mat([rows[j] for j in used])) * own.transpose()
-            room = 1e-6 / len(used) * sum(gram[i, i] for i in range(len(used))).mid()
+            room = 1e-6 / len(used) * sum((gram[i, i].mid() for i in range(len(used))), arb(0))
             root, lost = factored(gram + arb_mat(np.eye(len(used)).tolist()) * room)
             if not lost < room:
                 raise RefusalError("no factor is found for the multipliers of products")

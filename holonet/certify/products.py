@@ -55,11 +55,12 @@ def by_products(e: Expansion, k: int, proof: Proof) -> tuple[float, Proof]:
     with one layer of squares, with more than 128 free entries, or with more than 2,048 units and
     products.
     """
-    bound = -math.inf
-    known = e.region is CUBE and e.bent is not None and len(e.free) <= _MOST_FREE
-    if not known or not e.bent.isfinite().all():
+    bound, bent = -math.inf, e.bent
+    if e.region is not CUBE or len(e.free) > _MOST_FREE:
         return bound, proof
-    lift = _Lift.of(e.at(k, proof.offsets), proof.shares)
+    if bent is None or not bent.isfinite().all():
+        return bound, proof
+    lift = _Lift.of(e.at(k, proof.offsets), bent, proof.shares)
     if lift.rank > _LARGEST_RANK:
         return bound, proof
     multipliers, vectors, means = lift.start(proof.shares), None, None
@@ -81,7 +82,7 @@ def by_products(e: Expansion, k: int, proof: Proof) -> tuple[float, Proof]:
         found = lift.means(least, points)
         means = found if means is None else (means + found) / 2
         multipliers = lift.stepped(multipliers, least, points)
-        lift = lift.at(*means, least)
+        lift = lift.at(means, least)
     return bound, proof
 
 
@@ -89,6 +90,7 @@ def _settled(
     slope: Tensor, matrix: Tensor, vectors: Tensor, duals: Tensor, tolerance: float
 ) -> Float64[Tensor, "n"]:
     """Multipliers of t, after steps until what they lack for a proof costs little, and that."""
+    lacking = 0.0
     for step in range(_SETTLING):
         lacking = max(0.0, -torch.linalg.eigvalsh(matrix + duals[0].diag())[0].item())
         if lacking * len(slope) < tolerance or step == _SETTLING - 1:
@@ -143,12 +145,12 @@ class _Lift:
     shares: Units
 
     @classmethod
-    def of(cls, e: Expansion, shares: Units) -> "_Lift":
-        """Of an expansion of one margin, with shares of the squares of row . t + h."""
-        count, n = e.bent.shape[:2]
+    def of(cls, e: Expansion, bent: Float64[Tensor, "second n n"], shares: Units) -> "_Lift":
+        """Of an expansion of one margin, its matrices of h, and shares of row . t + h."""
+        count, n = bent.shape[:2]
         first, second = torch.triu_indices(n, n)
-        bends = e.bent[:, first, second] * torch.where(first < second, 2.0, 0.5)
-        middles = e.bent.diagonal(dim1=1, dim2=2).sum(1) / 2
+        bends = bent[:, first, second] * torch.where(first < second, 2.0, 0.5)
+        middles = bent.diagonal(dim1=1, dim2=2).sum(1) / 2
         unknown = (e.rest / e.reach[:count].clamp(min=1e-150)).clamp(min=1e-30)
         return cls(e, bends, middles, torch.cat([shares[:count] * unknown, shares[count:]]))
 
@@ -159,14 +161,9 @@ class _Lift:
         (weights,), (lost,) = split(self.e.weights, reach, self.shares[None])
         return weights, lost
 
-    def at(self, values: Second, bends: Second, energies: Second, least: _Least) -> "_Lift":
-        """The margin at the best s and shares where row . t and q . x have these means.
-
-        Args:
-            values, bends: the means.
-            energies: the mean of (row . t + R v - s)^2.
-            least: v there.
-        """
+    def at(self, means: Float64[Tensor, "3 second"], least: _Least) -> "_Lift":
+        """The margin at the s and shares that are best for `means` and v."""
+        values, bends, energies = means
         count = len(values)
         own, whole = least.weights, self.e.weights[0, :count]
         room = (whole - own).abs() + 1e-6 * own.abs() + 1e-9 * own.abs().max() + 1e-200
@@ -296,7 +293,7 @@ class _Lift:
         matrix = matrix + forms(weights[None], rows.mT)[0]
         least, dual = dual_bound(slope, matrix, torch.cat([dual, 0 * rows[0, n:]]))
         sizes = rows.abs().sum(1) + e.offsets.abs() + self.away.abs()
-        sizes[:count] += e.bent.diagonal(dim1=1, dim2=2).abs().sum(1)
+        sizes[:count] += 2 * self.bends.abs().sum(1)  # at least the moduli that m is the sum of
         rounded = EXACT.gamma(8 * (len(rows) + n + rank + 64))
         numbers = (
             e.constant[0],

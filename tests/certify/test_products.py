@@ -50,7 +50,7 @@ def test_they_are_worth_a_part_of_the_gap():
 def test_bends_are_linear_in_products_and_their_multipliers_bound_them(seed, radius, n):
     """h = m + q . x and q x = R v with |v|^2 <= x^T D x <= sum D."""
     e, _ = expansion(seed % 7, radius=radius, entries=n)
-    lift = _Lift.of(e.at(0, e.offsets), e.reach)
+    lift = _Lift.of(e.at(0, e.offsets), e.bent, e.reach)
     torch.manual_seed(seed)
     t = 2 * torch.rand(n, dtype=F64) - 1
     t = t.sign() if seed % 2 else t
