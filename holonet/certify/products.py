@@ -73,11 +73,12 @@ def by_products(e: Expansion, k: int, proof: Proof) -> tuple[float, Proof]:
         points = vectors[0]
         value = number - multipliers.sum() + slope @ points[:, 0]
         value = (value + (points * (matrix @ points)).sum()).item()
-        if step and (value > 0 or step == _ROUNDS - 1):
+        is_last = step == _ROUNDS - 1
+        if step and (value > 0 or is_last):
             dual = _settled(slope, matrix, vectors, duals, abs(value) / 4)
             bound, dual = lift.proved(multipliers, dual)
             proof = Proof(lift.shares, lift.e.offsets, dual, multipliers)
-            if bound > 0:
+            if bound > 0 or is_last:
                 break
         found = lift.means(least, points)
         means = found if means is None else (means + found) / 2
