@@ -5,7 +5,7 @@
 A certificate says that all x' with |x' - x| <= eps, cut with the bounds of the data, have the label
 of x, with margins no less than those it states: in exact arithmetic on the stored weights. Floats
 propose weights, factors and minimizers, and balls of python-flint decide every inequality.
-`intervals` and `tangents` need no witness. A square on |z - c| <= r is 2 c z - c^2 + [0, r^2], so a
+Intervals and linear forms need no witness. A square on |z - c| <= r is 2 c z - c^2 + [0, r^2], so a
 margin is a linear form of the last squares, or of the box behind the threshold, up to an interval.
 
 For each other class the witness of `second_order` and `splits` names the free entries of that box,
@@ -30,11 +30,14 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
-from flint import arb, arb_mat, ctx  # of the package python-flint
+
+try:
+    from flint import arb, arb_mat, ctx
+except ImportError:
+    raise ImportError("certificates are checked with python-flint: pip install it") from None
 
 __all__ = ["Network", "Piece", "RefusalError", "confirm", "main"]
 
-ctx.prec = 96
 Pair = tuple[Any, Any]  # of lists of doubles, or of vectors
 
 
@@ -87,6 +90,7 @@ def halves(low: arb_mat, high: arb_mat) -> Pair:
 class Network:
     """Affine layers and the squares that the file puts between them, behind a threshold or none."""
 
+    @ctx.workprec(96)
     def __init__(self, path: str) -> None:
         with open(path, "rb") as content, np.load(content, allow_pickle=False) as file:
             count = len(file["squares"])
@@ -110,7 +114,7 @@ class Network:
         if squares[-1]:
             raise RefusalError("the last layer is not affine")
         self.threshold = [*zip(data["log_slope"].tolist(), data["middle"].tolist(), strict=True)]
-        self.last: tuple[Any, Piece | None] = None, None  # all classes share the piece
+        self.last: Pair = None, None  # all classes share the piece
 
     def box(self, claim: dict[str, Any], example: np.ndarray) -> Pair:
         """Doubles below and above every value of the threshold on the set."""
@@ -137,12 +141,12 @@ class Network:
         less = arb_mat([[(i == label) - (i == k) for i in classes] for k in others])
         return less * self.weights[-1], less * self.biases[-1]
 
-    def linear_bounds(self, box: Pair, label: int, others: list[int], back: bool) -> list[arb]:
+    def linear_bounds(self, box: Pair, label: int, others: list[int], back: bool) -> Any:
         """Lower bounds of margins by intervals, which linear forms on the box cut if `back`."""
         boxes = [halves(vector(box[0]), vector(box[1]))]
         for weight, bias in zip(self.weights[:-1], self.biases[:-1], strict=True):
             boxes.append(halves(*self._ends(boxes, weight, bias, back)))
-        return self._ends(boxes, *self.margins(label, others), back)[0].entries()
+        return self._ends(boxes, *self.margins(label, others), back)[0].tolist()
 
     def _ends(self, boxes: list[Pair], rows: arb_mat, constant: arb_mat, back: bool) -> Pair:
         """Ends of rows.s + constant for s in the first box, or the squares of the last one."""
@@ -174,15 +178,15 @@ class Network:
             first, second = witness["halves"]
             if not 0 <= place < len(low) or not low[place] <= cut <= high[place]:
                 raise RefusalError("the witness cuts outside of the box")
-            top, bottom = list(high), list(low)
+            top, bottom = [*high], [*low]
             top[place] = bottom[place] = cut
             below = self.witnessed((low, top), label, other, first)
             return below + self.witnessed((bottom, high), label, other, second)
-        key, piece = (box, witness["free"]), self.last[1]
-        if piece is None or key != self.last[0]:
-            piece = Piece(self, box, list(map(int, witness["free"])))
-            self.last = key, piece
-        return [piece.bound(label, other, *(witness[k] for k in ("units", "dual", "products")))]
+        if (key := (box, witness["free"])) != self.last[0]:
+            self.last = key, Piece(self, box, list(map(int, witness["free"])))
+        return [
+            self.last[1].bound(label, other, *(witness[k] for k in ("units", "dual", "products")))
+        ]
 
 
 class Layer:
@@ -222,7 +226,8 @@ class Piece:
         self.fixed = vector(r * (i not in free) for i, r in enumerate(self.radius))
         (first, *inner, _), (bias, *biases, _) = network.weights, network.biases
         error, self.rests = each(abs, first) * self.fixed, []
-        self.layers = [Layer(first * center + bias, self.at_free(first), 0 * bias, error)]
+        rows = arb_mat([[row[i] * self.radius[i] for i in free] for row in first.tolist()])
+        self.layers = [Layer(first * center + bias, rows, 0 * bias, error)]
         for weight, bias in zip(inner, biases, strict=True):
             center = weight * squared(self.layers[-1].center) + bias
             none = [0 * layer.center for layer in self.layers]
@@ -231,10 +236,6 @@ class Piece:
             reach = vector(self.reach(pairs) + lost for pairs, _, lost in pulled)
             self.rests.append(vector(lost for _, _, lost in pulled))
             self.layers.append(Layer(center, rows, reach, 0 * center))
-
-    def at_free(self, matrix: arb_mat) -> arb_mat:
-        """The columns of the free entries, times their radii."""
-        return arb_mat([[row[i] * self.radius[i] for i in self.free] for row in matrix.tolist()])
 
     def pulled(self, weights: arb_mat, *offsets: arb_mat) -> tuple[list[Any], arb_mat, arb]:
         """Weights of the last squares as those of each layer's, of t, and what is lost below."""
@@ -245,7 +246,7 @@ class Piece:
             lost += dot(each(abs, weights), layer.loss + beside)
             weights = matrix.transpose() * each(lambda w, c: 2 * w * c, weights, layer.center + s)
         lost += dot(each(abs, weights), self.fixed)
-        return pairs, self.at_free(weights.transpose()).transpose(), lost
+        return pairs, vector(weights[i, 0] * self.radius[i] for i in self.free), lost
 
     def reach(self, pairs: list[Any]) -> arb:
         """|h| of a unit at most: its form, when all squares are split by shares that fit."""
@@ -302,8 +303,7 @@ class Piece:
             root, lost = factored(gram + arb_mat(np.eye(len(used)).tolist()) * room)
             if not lost < room:
                 raise RefusalError("no factor is found for the multipliers of products")
-            spread = [[float(i == j) for j in used] for i in range(len(bent))]
-            beside = arb_mat(spread) * root
+            beside = arb_mat([[float(i == j) for j in used] for i in range(len(bent))]) * root
         total, layers = moduli(vector(price)), []
         for i, z in enumerate(self.layers):
             more = beside * total.sqrt() if i == 1 else arb_mat(z.rows.nrows(), beside.ncols())
@@ -352,6 +352,7 @@ def by_dual(line: arb_mat, matrix: arb_mat, dual: list[float]) -> arb:
     return -(dot(w, w) + moduli(line + 2 * root * w) + moduli(vector(dual)) + residual)
 
 
+@ctx.workprec(96)
 def confirm(network: Network, path: str) -> tuple[bool, str]:
     """Whether a certificate holds with its margins, and in words what was found."""
     with open(path, "rb") as content, np.load(content, allow_pickle=False) as file:
@@ -364,9 +365,8 @@ def confirm(network: Network, path: str) -> tuple[bool, str]:
         raise RefusalError("the network has no such class, or no other one")
     others = [k for k in range(len(stated)) if k != label]
     box = network.box(claim, example)
-    if claim["method"] in ("intervals", "tangents"):
-        back = claim["method"] == "tangents"
-        table = [[bound] for bound in network.linear_bounds(box, label, others, back)]
+    if not claim["witness"]:
+        table = network.linear_bounds(box, label, others, claim["method"] == "tangents")
     else:
         table = (network.witnessed(box, label, k, claim["witness"][str(k)]) for k in others)
     for other, bounds in zip(others, table, strict=True):

@@ -21,12 +21,15 @@ from holonet.certify.chain import Chain
 from holonet.certify.methods import INTERVALS, TANGENTS
 from holonet.certify.network import Network, read
 from holonet.certify.pointwise import Pointwise, ThresholdStep
+from holonet.certify.schwarz_pick import SCHWARZ_PICK
 from holonet.certify.step import Reshape, TakePart
 from holonet.errors import ConfigError, InputTypeError
 from holonet.functions import get_function
 
 __all__ = ["save_certificate", "save_network"]
 
+
+_WITHOUT_WITNESS = (INTERVALS.name, TANGENTS.name, SCHWARZ_PICK.name)
 
 _LARGEST = 1 << 26
 """Numbers of one matrix, half a gigabyte of them."""
@@ -139,11 +142,10 @@ def save_certificate(proof: Certificate, x: GivenPoints, network: str, path: Pat
         raise ConfigError(
             f"save_certificate: files hold certificates of norm 'Linf', not {proof.threat.norm!r}"
         )
-    if not proof.witness and proof.method not in (INTERVALS.name, TANGENTS.name):
+    if not proof.witness and proof.method not in _WITHOUT_WITNESS:
         raise ConfigError(
             f"save_certificate: this certificate of {proof.method} has no witness. Those of "
-            "second_order and splits have one unless nothing is proved; intervals and tangents "
-            "need none"
+            "second_order and splits have one unless nothing is proved; the others need none"
         )
     claim = {
         "claim": proof.claim,

@@ -15,6 +15,7 @@ from holonet.certify.certificate import Certificate
 from holonet.certify.enclosure import EXACT, Ball, Enclosure, Polydisc, Semantics, moduli
 from holonet.certify.methods import INTERVALS, TANGENTS, Method
 from holonet.certify.network import Network, read
+from holonet.certify.schwarz_pick import SCHWARZ_PICK
 from holonet.certify.second_order import SECOND_ORDER
 from holonet.certify.splits import SPLITS
 from holonet.errors import ConfigError, DomainError, InputTypeError, ShapeError, UnknownNameError
@@ -24,7 +25,7 @@ from holonet.threats import ThreatModel
 __all__ = ["METHODS", "certify", "ladder_of", "methods_for", "readable", "threat_set"]
 
 METHODS: Mapping[str, Method] = {
-    method.name: method for method in (INTERVALS, TANGENTS, SECOND_ORDER, SPLITS)
+    method.name: method for method in (INTERVALS, SCHWARZ_PICK, TANGENTS, SECOND_ORDER, SPLITS)
 }
 """Name -> method."""
 

@@ -2,7 +2,7 @@
 
 from holonet.functions.catalogue import CATALOGUE, get_function
 from holonet.functions.classes import FunctionClass, compose, multiply
-from holonet.functions.disc_bounds import disc_bounds
+from holonet.functions.disc_bounds import disc_bounds, largest_about_zero
 from holonet.functions.polynomial import polynomial
 from holonet.functions.rational import blaschke, moebius
 from holonet.functions.real_bounds import (
@@ -25,6 +25,7 @@ __all__ = [
     "disc_bounds",
     "extremal_points",
     "get_function",
+    "largest_about_zero",
     "moebius",
     "multiply",
     "polynomial",

@@ -14,11 +14,11 @@ from torch import Tensor
 from holonet._arguments import checked
 from holonet.functions.catalogue import CATALOGUE
 from holonet.functions.polynomial import Horner, Monomial
-from holonet.functions.rational import Moebius
+from holonet.functions.rational import Blaschke, Moebius
 from holonet.functions.record import HolomorphicFunction
-from holonet.functions.rounding import margin
+from holonet.functions.rounding import UNIT, margin
 
-__all__ = ["disc_bounds"]
+__all__ = ["disc_bounds", "largest_about_zero"]
 
 Sizes = Float64[Tensor, "*shape"]
 Bound = Callable[[Tensor, Tensor], Tensor]
@@ -56,6 +56,8 @@ def disc_bounds(
     known = second.isfinite() & center.real.isfinite() & center.imag.isfinite()
     second = torch.where(known, second, math.inf)
     value, slope = record.value(center).abs(), record.derivative(center).abs()
+    if isinstance(record.value, Blaschke):  # rounding is relative to terms that may cancel
+        slope = torch.maximum(slope, _terms(record.value, center, torch.zeros_like(radius))[1])
     first = slope + radius * second
     # the record's own error is a multiple of the value and of z times the derivative
     first = first + margin(first + size * second)
@@ -65,17 +67,60 @@ def disc_bounds(
     return zeroth, first, second
 
 
+@checked
+def largest_about_zero(record: HolomorphicFunction, radius: float) -> float:
+    """The largest |f| on the disc |z| <= radius, or more; infinite where nothing is known.
+
+    It is sharp for Blaschke products of one factor and for those on the unit disc, where it is 1,
+    and for polynomials of positive coefficients. `disc_bounds` is further off there.
+
+    Law: no value on the disc is larger; rounding is included.
+
+    Example:
+        >>> from holonet.functions import blaschke
+        >>> round(largest_about_zero(blaschke([0.5, -0.9j]), 1.0), 12)
+        1.0
+    """
+    value = record.value
+    if isinstance(value, Blaschke):
+        factors = [_factor(abs(a), radius) for a in value.zeros]
+        bound = abs(value.turn) * math.prod(factors) * (1 + 16 * len(factors) * UNIT)
+    elif (coefficients := _coefficients(value)) is not None:
+        terms = (abs(c) * radius**k for k, c in enumerate(coefficients))
+        bound = math.fsum(terms) * (1 + 64 * UNIT)
+    else:
+        center = torch.zeros(1, dtype=torch.complex128)
+        size = torch.full((1,), radius, dtype=torch.float64)
+        return float(disc_bounds(record, center, size)[0])
+    return bound + 1e-300
+
+
+def _factor(size: float, radius: float) -> float:
+    """Of (z - a) / (1 - conj(a) z), |a| = size: it is largest at z = -r or r times a / |a|."""
+    room = 1 - radius * size - 4 * UNIT
+    if not room > 0:
+        return math.inf
+    return max((radius + size) / (1 + radius * size), (radius - size) / room)
+
+
+def _coefficients(value: object) -> tuple[complex, ...] | None:
+    """Of a polynomial, ascending."""
+    if isinstance(value, Monomial):
+        return (0j,) * value.power + (complex(value.factor),)
+    return tuple(map(complex, value.coefficients)) if isinstance(value, Horner) else None
+
+
 def _bound(record: HolomorphicFunction) -> Bound | None:
     """The bound of the second derivative, for records of the catalogue and of its families."""
     if CATALOGUE.get(record.name) is record and record.name in _SECOND:
         return _SECOND[record.name]
     value = record.value
-    if isinstance(value, Monomial):
-        return _polynomial((0j,) * value.power + (complex(value.factor),))
-    if isinstance(value, Horner):
-        return _polynomial(tuple(map(complex, value.coefficients)))
+    if (coefficients := _coefficients(value)) is not None:
+        return _polynomial(coefficients)
     if isinstance(value, Moebius):
         return _moebius(*map(complex, value.entries))
+    if isinstance(value, Blaschke):
+        return lambda c, r: _terms(value, c, r)[2]
     return None
 
 
@@ -95,6 +140,21 @@ def _moebius(a: complex, b: complex, c: complex, d: complex) -> Bound:
         return 2 * determinant * abs(c) / least**3
 
     return bound
+
+
+def _terms(product: Blaschke, z: Tensor, r: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Sums of moduli of what a Blaschke product and two derivatives are sums of, by Leibniz."""
+    f, df, d2f = torch.full_like(r, abs(product.turn)), torch.zeros_like(r), torch.zeros_like(r)
+    for a in product.zeros:
+        size = abs(a)
+        least = (1 - a.conjugate() * z).abs() - size * r - margin(1 + size * (z.abs() + r))
+        inverse = least.clamp(min=0).reciprocal()
+        b = ((z - a).abs() + r) * inverse
+        db = (1 - size * size) * inverse.square()
+        d2b = 2 * size * db * inverse
+        f, df, d2f = f * b, df * b + f * db, d2f * b + 2 * df * db + f * d2b
+    room = 1 + 16 * len(product.zeros) * UNIT
+    return f * room, df * room, d2f * room
 
 
 def _exponential(z: Tensor, r: Tensor) -> Tensor:

@@ -17,7 +17,7 @@ from holonet.functions.parts import scaled
 from holonet.functions.polynomial import write_number
 from holonet.functions.record import HolomorphicFunction, Singularity
 
-__all__ = ["RATIONALS", "Moebius", "blaschke", "moebius"]
+__all__ = ["RATIONALS", "Blaschke", "Moebius", "blaschke", "moebius"]
 
 
 def _d_reciprocal(z: Tensor) -> Tensor:
@@ -67,14 +67,18 @@ class _DerivedMoebius:
 
 
 @dataclass(frozen=True)
-class _Blaschke:
-    """One derivative, of order 0, 1 or 2, of turn times the product over the zeros."""
+class Blaschke:
+    """One derivative, of order 0, 1 or 2, of turn times the product over the zeros of factors.
+
+    Can be pickled.
+    """
 
     zeros: tuple[complex, ...]
     turn: complex
     order: int = 0
 
     def __call__(self, z: Tensor) -> Tensor:
+        """The value at every entry."""
         return self.jet(z)[self.order]
 
     def jet(self, z: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -173,9 +177,9 @@ def blaschke(
     return HolomorphicFunction(
         name="blaschke",
         formula=f"{write_number(turn)}*{factors}",
-        value=_Blaschke(tuple(points), turn, 0),
-        derivative=_Blaschke(tuple(points), turn, 1),
-        second_derivative=_Blaschke(tuple(points), turn, 2),
+        value=Blaschke(tuple(points), turn, 0),
+        derivative=Blaschke(tuple(points), turn, 1),
+        second_derivative=Blaschke(tuple(points), turn, 2),
         function_class=FunctionClass.RATIONAL if poles else FunctionClass.POLYNOMIAL,
         singularities=(Singularity(PointSet(poles)),) if poles else (),
         real_on_real=symmetric and turn.imag == 0,

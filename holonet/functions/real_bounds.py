@@ -19,7 +19,7 @@ from holonet.errors import InputTypeError
 from holonet.functions.catalogue import CATALOGUE
 from holonet.functions.disc_bounds import disc_bounds
 from holonet.functions.polynomial import Horner, Monomial
-from holonet.functions.rational import Moebius
+from holonet.functions.rational import Blaschke, Moebius
 from holonet.functions.record import HolomorphicFunction
 from holonet.functions.rounding import margin
 
@@ -343,6 +343,9 @@ def _facts(record: HolomorphicFunction) -> _Facts | None:
         return _moebius(0.0, 1.0, 1.0, 0.0)
     if isinstance(value, Moebius) and all(complex(e).imag == 0 for e in value.entries):
         return _moebius(*(complex(e).real for e in value.entries))
+    if isinstance(value, Blaschke) and len(value.zeros) == 1:
+        (a,), turn = value.zeros, value.turn.real
+        return _moebius(turn, -turn * a.real, -a.real, 1.0)
     return None
 
 

@@ -41,6 +41,7 @@ from holonet.nn.pooling import (
 )
 from holonet.nn.precision import double_copy, to_precision
 from holonet.nn.readout import ImagPart, LogModulus, Modulus, Readout, RealPart
+from holonet.nn.self_maps import to_self_map_
 from holonet.nn.threshold import Threshold
 
 __all__ = [
@@ -96,4 +97,5 @@ __all__ = [
     "real_mlp",
     "real_parameter_count",
     "to_precision",
+    "to_self_map_",
 ]

@@ -1,6 +1,7 @@
 """Certificates of whole networks: sound on samples, exact where exact, clear on bad input."""
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -30,7 +31,7 @@ from holonet.errors import (
     ShapeError,
     UnknownNameError,
 )
-from holonet.functions import blaschke
+from holonet.functions import CATALOGUE
 from holonet.threats import ThreatModel
 
 METHODS = ("intervals", "tangents")
@@ -144,7 +145,7 @@ def test_methods_are_tried_in_turn_and_stop_at_the_first_success():
         (
             {"threat": l2(0.1), "methods": ["intervals", "splits"]},
             ConfigError,
-            "splits .* 'L2': choose from intervals, tangents, second_order",
+            "splits .* 'L2': choose from intervals, schwarz_pick, tangents, second_order",
         ),
         ({"methods": []}, ConfigError, "intervals"),
         ({"methods": ["magic"]}, UnknownNameError, "magic"),
@@ -213,7 +214,7 @@ def test_a_scale_of_0_is_refused_with_its_layer():
 @each(
     ("record", "eps", "note"),
     [
-        (blaschke([0.5]), 0.01, "nothing is known of the values"),
+        (replace(CATALOGUE["exp"], name="another"), 0.01, "nothing is known of the values"),
         ("square", 1e200, "too large for a bound"),
     ],
     ids=str,

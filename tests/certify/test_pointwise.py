@@ -10,12 +10,12 @@ from holonet.certify.pointwise import Pointwise, Relu, ThresholdStep
 from holonet.certify.rows import Rows
 from holonet.certify.step import Trace
 from holonet.errors import InputTypeError
-from holonet.functions import CATALOGUE, moebius, polynomial
+from holonet.functions import CATALOGUE, blaschke, moebius, polynomial
 from holonet.functions.disc_bounds import _bound
 
 F64 = torch.float64
 RECORDS = [r for r in CATALOGUE.values() if _bound(r) is not None]
-RECORDS += [polynomial([1, 2j, -0.5]), moebius(1, 0.5j, 0.25, 1)]
+RECORDS += [polynomial([1, 2j, -0.5]), moebius(1, 0.5j, 0.25, 1), blaschke([0.5, -0.3], 1.0)]
 
 
 def layers(dtype):

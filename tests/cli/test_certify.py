@@ -252,7 +252,11 @@ def test_what_is_certified_and_broken_is_an_alarm(
     [
         (["--eps", "-0.1"], ConfigError, "eps=-0.1"),
         (["--norm", "L1"], ConfigError, "'Linf' and 'L2'"),
-        (["--norm", "l2", "--methods", "splits"], ConfigError, "choose from intervals, tangents"),
+        (
+            ["--norm", "l2", "--methods", "splits"],
+            ConfigError,
+            "choose from intervals, schwarz_pick",
+        ),
         (["--methods", "magic"], UnknownNameError, "magic"),
         (["--attack", "pdg"], UnknownNameError, "'pgd'"),
     ],

@@ -1,6 +1,7 @@
 """Ranges on real intervals, against mpmath and against sampling."""
 
 import math
+from dataclasses import replace
 
 import mpmath
 import pytest
@@ -155,7 +156,9 @@ def test_other_records_have_ranges_by_discs_or_none():
     assert -0.01 < least.item() <= 0
     assert 0.1 / 1.025 <= largest.item() < 0.11
     assert derivative_bound(record, low, high, 2).item() < 0.6
-    record = blaschke([0.25, -0.5])
+    least, largest = range_on(blaschke([0.25, -0.5]), low, high)
+    assert -0.2 < least.item() < largest.item() < -0.05
+    record = replace(get_function("exp"), name="another")
     least, largest = range_on(record, low, high)
     assert not least.isfinite().any()
     assert largest.item() == math.inf

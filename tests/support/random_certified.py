@@ -33,6 +33,8 @@ FAMILIES = (
     moebius(1, 2j, 0.5, 1 - 1j),
     moebius(1j, 0, 0.25j, 1j),
     blaschke([0.5]),
+    blaschke([0.9, 0.95j, -0.3], 1.0),
+    blaschke([0.4, -0.6]),
 )
 RECORDS = (*CATALOGUE.values(), *FAMILIES)
 BOUNDS = ((0.0, 1.0), (0.0, 1.0), (-0.4242, 2.8215), None)
