@@ -38,6 +38,16 @@ def test_own_loop(capsys: Any) -> None:
     assert attacked < clean
 
 
+def test_self_map(capsys: Any, monkeypatch: Any) -> None:
+    module = load("self_map")
+    few = load_digits().subset(train=128, test=4)
+    monkeypatch.setattr(module, "load_digits", lambda: few)
+    module.main(quick=True)
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[:2] for line in lines[3:]] == [["2", "at"], ["2", "free"]]
+    assert lines[2].split()[-3:] == ["intervals", "schwarz_pick", "tangents"]
+
+
 def test_check_holomorphy(capsys: Any) -> None:
     load("check_holomorphy").main()
     rows = capsys.readouterr().out.splitlines()[1:]

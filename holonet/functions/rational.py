@@ -77,11 +77,11 @@ class Blaschke:
     turn: complex
     order: int = 0
 
-    def __call__(self, z: Tensor) -> Tensor:
+    def __call__(self, z: InexactEntries) -> InexactEntries:
         """The value at every entry."""
         return self.jet(z)[self.order]
 
-    def jet(self, z: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def jet(self, z: InexactEntries) -> tuple[InexactEntries, InexactEntries, InexactEntries]:
         """The product and its two derivatives, factor by factor by Leibniz's rule."""
         f, df, d2f = torch.full_like(z, self.turn), torch.zeros_like(z), torch.zeros_like(z)
         for a in self.zeros:
