@@ -1,4 +1,4 @@
-"""Networks that map the polydisc into itself, and what the lemma of Schwarz and Pick proves of them.
+"""Networks that map the polydisc into itself, and what the lemma of Schwarz and Pick proves.
 
 Complex networks of Blaschke products learn the digits, with their rows shrunk after each step
 (nn.to_self_map_). Printed for each depth: accuracy, what PGD leaves, and what three kinds of
