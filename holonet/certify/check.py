@@ -1,28 +1,21 @@
 """Confirm certificates in ball arithmetic: numpy and python-flint alone, nothing of the package.
 
-    python check.py NETWORK.npz CERTIFICATE.npz ...
-
 A certificate says that all x' with |x' - x| <= eps, cut with the bounds of the data, have the label
-of x, with margins no less than those it states: in exact arithmetic on the stored weights. Floats
-propose weights, factors and minimizers, and balls of python-flint decide every inequality.
-Intervals and linear forms need no witness. A square on |z - c| <= r is 2 c z - c^2 + [0, r^2], so a
-margin is a linear form of the last squares, or of the box behind the threshold, up to an interval.
-
-For each other class the witness of `second_order` and `splits` names the free entries of that box,
+of x, with margins no less than stated, in exact arithmetic on the stored weights. Floats propose
+weights, factors and minimizers; balls decide every inequality. Intervals and linear forms need no
+witness. Else there is one for each other class: the free entries of the box behind the threshold,
 a share n and an offset s of each square but the first ones, and a dual point; or where the box is
 halved, and the witnesses of both halves. With t in [-1, 1]^n the free entries over their radii and
-C_i, L_i value and derivative at the center of what the i-th squares take,
+C_i, L_i value and derivative at the center of what the i-th squares take, a margin is
 
     m - sum_ij w_ij s_ij^2 + l.t + sum_ij w_ij (L_ij t + h_ij(t) - s_ij)^2
 
-is a margin, but for the other entries; w are its weights on the squares, pulled back by 2 (C + s).
-The same of each unit with s = 0 is h: 0 in the first layer, |h| <= e. For every n > 0
-(u + h)^2 >= (1 - n) u^2 - (1 / n - 1) h^2 if n <= 1, and with -n for w < 0.
-D > 0 may be there too. In the second layer h is m + q x with x_ij = t_i t_j, x_ii = 2 t_i^2 - 1. If
-R R^T is no less than q D^-1 q^T, it is m + R v with |v|^2 <= x^T D x <= sum D.
+but for the other entries, where w are its weights on squares, pulled back by 2 (C + s). With s = 0
+so is h, |h| <= e, of each later unit. For n > 0, -n for w < 0, w (u + h)^2 is at least
+w ((1 - n) u^2 - (1 / n - 1) h^2). D > 0 may be there too: h is m + q x but for a rest, with
+x_ij = t_i t_j, x_ii = 2 t_i^2 - 1. For R R^T >= q D^-1 q^T, q x is R v, |v|^2 <= x^T D x <= sum D.
 """
 
-import argparse
 import hashlib
 import json
 import sys
@@ -30,15 +23,9 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
-
-try:
-    from flint import arb, arb_mat, ctx
-except ImportError:
-    raise ImportError("certificates are checked with python-flint: pip install it") from None
+from flint import arb, arb_mat, ctx  # missing? pip install python-flint
 
 __all__ = ["Network", "Piece", "RefusalError", "confirm", "main"]
-
-Pair = tuple[Any, Any]  # of lists of doubles, or of vectors
 
 
 class RefusalError(Exception):
@@ -82,7 +69,7 @@ def middle(matrix: arb_mat) -> np.ndarray:
     return np.array([float(v.mid()) for v in matrix.entries()]).reshape(matrix.nrows(), -1)
 
 
-def halves(low: arb_mat, high: arb_mat) -> Pair:
+def halves(low: arb_mat, high: arb_mat) -> Any:
     """The center and the radius between two ends."""
     return (low + high) / 2, (high - low) / 2
 
@@ -114,19 +101,16 @@ class Network:
         if squares[-1]:
             raise RefusalError("the last layer is not affine")
         self.threshold = [*zip(data["log_slope"].tolist(), data["middle"].tolist(), strict=True)]
-        self.last: Pair = None, None  # all classes share the piece
+        self.last: Any = None, None  # all classes share the piece
 
-    def box(self, claim: dict[str, Any], example: np.ndarray) -> Pair:
+    def box(self, claim: dict[str, Any], example: np.ndarray) -> Any:
         """Doubles below and above every value of the threshold on the set."""
         if example.dtype.kind != "f" or len(example) != self.weights[0].ncols():
             raise RefusalError("the example holds no real numbers or has another size than needed")
-        if not 0 <= float(claim["eps"]) < float("inf"):
-            raise RefusalError("the radius is no finite number >= 0")
-        eps, ends = arb(float(claim["eps"])), ([], [])
-        bounds = claim["bounds"] or (-np.inf, np.inf)
+        bounds, eps, ends = claim["bounds"] or (-np.inf, np.inf), float(claim["eps"]), ([], [])
+        if not 0 <= eps < np.inf or not all(bounds[0] <= v <= bounds[1] for v in example.tolist()):
+            raise RefusalError("no finite radius >= 0, or an example outside of the bounds of data")
         for i, number in enumerate(example.tolist()):
-            if not bounds[0] <= number <= bounds[1]:
-                raise RefusalError("the example is outside of the bounds of the data")
             pair = (arb(number) - eps).max(arb(bounds[0])), (arb(number) + eps).min(arb(bounds[1]))
             if self.threshold:
                 slope, center = self.threshold[i]
@@ -135,20 +119,20 @@ class Network:
             ends[1].append(float(np.nextafter(float(pair[1].upper().mid()), np.inf)))
         return ends
 
-    def margins(self, label: int, others: Sequence[int]) -> Pair:
+    def margins(self, label: int, others: Sequence[int]) -> tuple[arb_mat, arb_mat]:
         """The last layer's row and bias of the label minus those of each of the classes."""
-        classes = range(self.biases[-1].nrows())
-        less = arb_mat([[(i == label) - (i == k) for i in classes] for k in others])
+        count = self.biases[-1].nrows()
+        less = arb_mat([[(i == label) - (i == k) for i in range(count)] for k in others])
         return less * self.weights[-1], less * self.biases[-1]
 
-    def linear_bounds(self, box: Pair, label: int, others: list[int], back: bool) -> Any:
+    def linear_bounds(self, box: Any, label: int, others: list[int], back: bool) -> Any:
         """Lower bounds of margins by intervals, which linear forms on the box cut if `back`."""
         boxes = [halves(vector(box[0]), vector(box[1]))]
         for weight, bias in zip(self.weights[:-1], self.biases[:-1], strict=True):
             boxes.append(halves(*self._ends(boxes, weight, bias, back)))
         return self._ends(boxes, *self.margins(label, others), back)[0].tolist()
 
-    def _ends(self, boxes: list[Pair], rows: arb_mat, constant: arb_mat, back: bool) -> Pair:
+    def _ends(self, boxes: list[Any], rows: arb_mat, constant: arb_mat, back: bool) -> Any:
         """Ends of rows.s + constant for s in the first box, or the squares of the last one."""
         center, radius = boxes[-1]
         if len(boxes) > 1:
@@ -161,32 +145,27 @@ class Network:
         lost = 0 * radius
         for level in range(len(boxes) - 1, 0, -1):
             center, radius = boxes[level]
-            bent = squared(radius) / 2
-            constant += rows * (bent - squared(center))
+            bent, moved = squared(radius) / 2, scaled(rows, 2 * center)
+            constant += rows * (bent - squared(center)) + moved * self.biases[level - 1]
             lost += each(abs, rows) * bent
-            rows = scaled(rows, 2 * center)
-            constant += rows * self.biases[level - 1]
-            rows *= self.weights[level - 1]
+            rows = moved * self.weights[level - 1]
         center, radius = boxes[0]
         center, radius = rows * center + constant, each(abs, rows) * radius + lost
         return each(arb.max, low, center - radius), each(arb.min, high, center + radius)
 
-    def witnessed(self, box: Pair, label: int, other: int, witness: Any) -> list[arb]:
+    def witnessed(self, box: Any, label: int, other: int, witness: Any) -> list[arb]:
         """Lower bounds of a margin: by the witness of the box, or by those of all its pieces."""
         if "place" in witness:
             (low, high), place, cut = box, int(witness["place"]), float(witness["middle"])
-            first, second = witness["halves"]
             if not 0 <= place < len(low) or not low[place] <= cut <= high[place]:
                 raise RefusalError("the witness cuts outside of the box")
             top, bottom = [*high], [*low]
             top[place] = bottom[place] = cut
-            below = self.witnessed((low, top), label, other, first)
-            return below + self.witnessed((bottom, high), label, other, second)
+            parts = zip(((low, top), (bottom, high)), witness["halves"], strict=True)
+            return [v for part, half in parts for v in self.witnessed(part, label, other, half)]
         if (key := (box, witness["free"])) != self.last[0]:
             self.last = key, Piece(self, box, list(map(int, witness["free"])))
-        return [
-            self.last[1].bound(label, other, *(witness[k] for k in ("units", "dual", "products")))
-        ]
+        return [self.last[1].bound(label, other, witness)]
 
 
 class Layer:
@@ -194,7 +173,7 @@ class Layer:
 
     def __init__(self, center: arb_mat, rows: arb_mat, reach: arb_mat, error: arb_mat) -> None:
         self.center, self.rows, self.reach, self.error = center, rows, reach, error
-        self.middle = 0 * center
+        self.middle = self.bends = self.rest = 0 * center  # m, q and m, rest of h
         self.heights = each(abs, rows) * vector([1.0] * rows.ncols())
         self.loss = each(lambda h, e: 2 * h * e + e * e, self.heights + reach, error)
         norms = np.linalg.norm(middle(rows), axis=1) + 1e-150
@@ -217,25 +196,26 @@ class Layer:
 class Piece:
     """The polynomials of all margins on a box. Entries that are not free only widen the bounds."""
 
-    def __init__(self, network: Network, box: Pair, free: list[int]) -> None:
+    def __init__(self, network: Network, box: Any, free: list[int]) -> None:
         if len(set(free)) < len(free) or not all(0 <= i < len(box[0]) for i in free):
             raise RefusalError("the witness names entries that the box does not have")
         self.network, self.free = network, free
+        self.products = [(i, j) for i in range(len(free)) for j in range(i, len(free))]
         center, radius = halves(vector(box[0]), vector(box[1]))
         self.radius = radius.entries()
         self.fixed = vector(r * (i not in free) for i, r in enumerate(self.radius))
         (first, *inner, _), (bias, *biases, _) = network.weights, network.biases
-        error, self.rests = each(abs, first) * self.fixed, []
         rows = arb_mat([[row[i] * self.radius[i] for i in free] for row in first.tolist()])
-        self.layers = [Layer(first * center + bias, rows, 0 * bias, error)]
+        self.layers = [Layer(first * center + bias, rows, 0 * bias, each(abs, first) * self.fixed)]
+        self.bend(self.layers[0], [([], rows, arb(0))] * bias.nrows())
         for weight, bias in zip(inner, biases, strict=True):
             center = weight * squared(self.layers[-1].center) + bias
             none = [0 * layer.center for layer in self.layers]
             pulled = [self.pulled(vector(row), *none) for row in weight.tolist()]
             rows = arb_mat([line.entries() for _, line, _ in pulled])
             reach = vector(self.reach(pairs) + lost for pairs, _, lost in pulled)
-            self.rests.append(vector(lost for _, _, lost in pulled))
             self.layers.append(Layer(center, rows, reach, 0 * center))
+            self.bend(self.layers[-1], pulled)
 
     def pulled(self, weights: arb_mat, *offsets: arb_mat) -> tuple[list[Any], arb_mat, arb]:
         """Weights of the last squares as those of each layer's, of t, and what is lost below."""
@@ -247,6 +227,20 @@ class Piece:
             weights = matrix.transpose() * each(lambda w, c: 2 * w * c, weights, layer.center + s)
         lost += dot(each(abs, weights), self.fixed)
         return pairs, vector(weights[i, 0] * self.radius[i] for i in self.free), lost
+
+    def bend(self, layer: Layer, pulled: list[Any]) -> None:
+        """Give a layer its bends and the rest of h."""
+        if (n := len(self.free)) > 128:
+            return
+        rows, rests = [], [lost for _, _, lost in pulled]
+        for i, (pairs, _, _) in enumerate(pulled):
+            form = sum((z.form(w) for w, z in pairs), arb_mat(n, n))
+            rows.append([form[j, k] * (2 if j < k else 0.5) for j, k in self.products])
+            rows[i].append(sum((form[j, j] for j in range(n)), arb(0)) / 2)
+            for w, z in pairs[1:]:
+                shift, more = crossed(w, z)
+                rows[i][-1], rests[i] = rows[i][-1] + shift, rests[i] + more
+        layer.bends, layer.rest = arb_mat(rows), vector(rests)
 
     def reach(self, pairs: list[Any]) -> arb:
         """|h| of a unit at most: its form, when all squares are split by shares that fit."""
@@ -262,8 +256,9 @@ class Piece:
             ends.append(bound + taken)
         return ends[0].max(ends[1])
 
-    def bound(self, label: int, other: int, units: Any, dual: Any, products: Any) -> arb:
+    def bound(self, label: int, other: int, witness: dict[str, Any]) -> arb:
         """A lower bound of one margin by a share and an offset of each later square."""
+        units, dual, products = (witness[key] for key in ("units", "dual", "products"))
         if not all(0 < share < np.inf for own in units for share, _ in own):
             raise RefusalError("a share is not positive, or not finite")
         row, bias = self.network.margins(label, [other])
@@ -271,10 +266,10 @@ class Piece:
         pairs, line, lost = self.pulled(row.transpose(), 0 * self.layers[0].center, *offsets)
         (first, *layers), total = self.lifted(products) if products else (self.layers, arb(0))
         constant = (row * squared(self.layers[-1].center) + bias)[0, 0] - lost - total
-        matrix, free = first.form(pairs[0][0]), len(self.free)
-        for i in range(free, matrix.nrows()):
+        matrix, n = first.form(pairs[0][0]), len(self.free)
+        for i in range(n, matrix.nrows()):
             matrix[i, i] += total
-        line = vector(line.entries() + [arb(0)] * (matrix.nrows() - free))
+        line = vector(line.entries() + [arb(0)] * (matrix.nrows() - n))
         for (weights, _), layer, own, s in zip(pairs[1:], layers, units, offsets, strict=True):
             kept, taken = layer.split(weights, [share for share, _ in own])
             away = s - layer.middle
@@ -283,17 +278,13 @@ class Piece:
             constant += dot(kept, squared(away)) - dot(weights, squared(s)) - taken
         if dual:
             return constant + by_dual(line, matrix, dual)
-        on_diagonal = sum(matrix[i, i].max(arb(0)) for i in range(free))
-        return constant - moduli(line) - moduli(matrix) + on_diagonal
+        return constant - moduli(line) - moduli(matrix) + sum(matrix[i, i].max(0) for i in range(n))
 
     def lifted(self, price: list[float]) -> tuple[list[Layer], arb]:
         """The layers with rows of t and v, and the sum of D."""
-        bent = [self.layers[0].form(vector(row)) for row in self.network.weights[1].tolist()]
-        n = len(self.free)
-        if len(price) != n * (n + 1) // 2 or not all(0 < v < np.inf for v in price):
+        if len(price) != len(self.products) or not all(0 < v < np.inf for v in price):
             raise RefusalError("multipliers of products are not positive, or of another number")
-        pairs = [(i, j) for i in range(n) for j in range(i, n)]
-        bends = arb_mat([[form[i, j] * (2 if i < j else 0.5) for i, j in pairs] for form in bent])
+        bends = arb_mat([row[:-1] for z in self.layers for row in z.bends.tolist()])
         beside = scaled(bends, vector(1 / arb(v).sqrt() for v in price))
         rows = beside.tolist()
         used = [j for j, row in enumerate(rows) if not all(v.is_zero() for v in row)]
@@ -303,14 +294,27 @@ class Piece:
             root, lost = factored(gram + arb_mat(np.eye(len(used)).tolist()) * room)
             if not lost < room:
                 raise RefusalError("no factor is found for the multipliers of products")
-            beside = arb_mat([[float(i == j) for j in used] for i in range(len(bent))]) * root
-        total, layers = moduli(vector(price)), []
-        for i, z in enumerate(self.layers):
-            more = beside * total.sqrt() if i == 1 else arb_mat(z.rows.nrows(), beside.ncols())
-            rows = arb_mat([*map(list.__add__, z.rows.tolist(), more.tolist())])
-            layers.append(Layer(z.center, rows, self.rests[0] if i == 1 else z.reach, z.error))
-        layers[1].middle = vector(sum(form[i, i] for i in range(n)) / 2 for form in bent)
+            beside = arb_mat([[float(i == j) for j in used] for i in range(len(rows))]) * root
+        total, layers = moduli(vector(price)), list[Layer]()
+        more = iter((beside * total.sqrt()).tolist())
+        for z in self.layers:
+            rows = arb_mat([row + next(more) for row in z.rows.tolist()])
+            layers.append(Layer(z.center, rows, z.rest, z.error))
+            layers[-1].middle = vector(row[-1] for row in z.bends.tolist())
         return layers, total
+
+
+def crossed(weights: arb_mat, z: Layer) -> tuple[arb, arb]:
+    """A number near to sum_j w_j (2 u_j h_j + h_j^2) with u = rows.t, and the distance at most."""
+    matrix = scaled(z.rows.transpose(), 2 * weights) * z.bends  # of t and x, with a last x of 1
+    norms = np.linalg.norm(middle(matrix), axis=0) + 1e-200
+    price = vector((norms + 1e-3 * norms.mean()).tolist())
+    form = scaled(matrix, each(lambda v: 1 / v, price)) * matrix.transpose()
+    beside = (loewner(form) * moduli(price)).sqrt()
+    most, sizes = z.reach + z.rest, each(abs, weights)
+    up, down = (dot(each(arb.max, w, 0 * w), squared(most)) for w in (weights, -weights))
+    beside += dot(sizes, each(lambda r, u, h: r * (2 * u + 2 * h + r), z.rest, z.heights, most))
+    return (up - down) / 2, (up + down) / 2 + beside
 
 
 def factored(matrix: arb_mat) -> tuple[arb_mat, arb]:
@@ -344,7 +348,6 @@ def by_dual(line: arb_mat, matrix: arb_mat, dual: list[float]) -> arb:
     """L.t + t^T A t is at least -|w|^2 - |l + 2 R w|_1 - sum D - residual, for A + D = R R^T."""
     if len(dual) != line.nrows() or not all(np.isfinite(v) and v >= 0 for v in dual):
         raise RefusalError("a dual point has a negative entry, or another size than the form")
-    # a little is added, so that A + D is positive definite
     values = np.linalg.eigvalsh(middle(matrix) + np.diag(dual))
     dual = [v + 1e-13 * abs(values).max() - 1.01 * min(0.0, values[0]) for v in dual]
     root, residual = factored(matrix + arb_mat(np.diag(dual).tolist()))
@@ -360,8 +363,7 @@ def confirm(network: Network, path: str) -> tuple[bool, str]:
         stated = file["margins"].tolist()
     if claim["network"] != network.digest:
         raise RefusalError("the certificate is of another network")
-    label = int(claim["label"])
-    if not 0 <= label < len(stated) == network.biases[-1].nrows() > 1:
+    if not 0 <= (label := int(claim["label"])) < len(stated) == network.biases[-1].nrows() > 1:
         raise RefusalError("the network has no such class, or no other one")
     others = [k for k in range(len(stated)) if k != label]
     box = network.box(claim, example)
@@ -377,14 +379,12 @@ def confirm(network: Network, path: str) -> tuple[bool, str]:
 
 def main() -> int:
     """Print a line for each certificate; 0 if all are confirmed, 1 if not, 2 for other files."""
-    parser = argparse.ArgumentParser(description="Confirm certificates in ball arithmetic.")
-    parser.add_argument("network")
-    parser.add_argument("certificates", nargs="+")
-    arguments = parser.parse_args()
-    code, path = 0, arguments.network
+    if len(sys.argv) < 3:
+        sys.exit(f"usage: {sys.argv[0]} NETWORK.npz CERTIFICATE.npz ...")
+    _, path, *certificates = sys.argv
     try:
-        network = Network(path)
-        for path in arguments.certificates:
+        code, network = 0, Network(path)
+        for path in certificates:
             holds, words = confirm(network, path)
             print(f"{path}: {'confirmed' if holds else 'NOT confirmed'}: {words}")
             code = code if holds else 1

@@ -25,6 +25,7 @@ from torch import Tensor
 from holonet._cache import tensor_digest
 from holonet.certify.chain import MERGE, SPREAD, Chain
 from holonet.certify.enclosure import EXACT, Semantics
+from holonet.certify.layer import Bends, Layer
 from holonet.certify.network import Network
 from holonet.certify.pointwise import Pointwise
 from holonet.certify.quadratic import (
@@ -37,7 +38,7 @@ from holonet.certify.quadratic import (
 )
 from holonet.certify.shares import shares_for, split
 from holonet.errors import InputTypeError
-from holonet.functions import get_function, rounding_bound
+from holonet.functions import get_function
 from holonet.functions.rounding import margin
 
 __all__ = ["Expansion", "SquareNetwork"]
@@ -100,14 +101,9 @@ class Expansion:
         return torch.cat([self.reach[:0], *found])
 
     @property
-    def bent(self) -> Float64[Tensor, "second n n"] | None:
-        """The matrices of h of the second layer's units; None with more free entries than 256."""
-        return self.source.layers[1].bent if len(self.source.layers) > 1 else None
-
-    @property
-    def rest(self) -> Float64[Tensor, "second"]:
-        """How far h of the second layer's units is from these forms, at most."""
-        return self.source.layers[1].rest
+    def products(self) -> Bends:
+        """What all units take beyond center + rows . t, by products of two entries."""
+        return Bends.joined([z.bends for z in self.source.layers[1:]])
 
     def by_layer(
         self, numbers: Float64[Tensor, "units *rest"]
@@ -121,61 +117,12 @@ class _Source:
     """The margins of a label over others, and the layers of squares on a box."""
 
     network: "SquareNetwork"
-    layers: "list[_Layer]"
+    layers: "list[Layer]"
     box: "_Box"
     label: int
     others: Sequence[int]
     wrong: Float64[Tensor, "classes"]
     """What the last layer is wrong by; infinite where the error bounds do not hold."""
-
-
-class _Layer:
-    """What a layer of squares takes: center + rows . t + h to within `error`, |h| <= reach.
-
-    Behind the first layer what is not known of h is a part of it, and there is no further error.
-
-    Args:
-        center, rows, reach, error: as above, by units.
-        stored: how far the value of the affine layer in front is from that of the stored numbers.
-        change: the distance from the center, by moduli alone.
-        semantics: of the squares.
-        region: where t lies.
-        bent: the matrices of that part of h which is a form of the first squares alone.
-        rest: that part of h which no squares have, at most.
-    """
-
-    def __init__(
-        self,
-        center: Units,
-        rows: Float64[Tensor, "units n"],
-        reach: Units,
-        error: Units,
-        stored: Units,
-        change: Units,
-        semantics: Semantics,
-        region: Region,
-        bent: Float64[Tensor, "units n n"] | None,
-        rest: Units,
-    ) -> None:
-        self.bent, self.rest = bent, rest
-        self.center, self.rows, self.reach, self.error = center, rows, reach, error
-        self.stored, self.change, self.region = stored, change, region
-        self.gamma = EXACT.gamma(sum(rows.shape) + 8)
-        self.heights = region.heights(rows) * (1 + self.gamma)
-        beside = 2 * (self.heights + reach) * error + error.square()
-        size = center.abs() + self.heights + reach + error
-        rounded = _rounding(size, semantics)
-        self.squares = size.square() + rounded
-        """The squares, at most."""
-        self.loss = beside + rounded
-        """How far the squares are from those of center + rows . t + h."""
-        self.spread = 2 * center.abs() * change + change.square() + rounded
-        """How far the squares are from those of the center, by moduli alone."""
-
-    def form(self, weights: Float64[Tensor, "forms units"]) -> Float64[Tensor, "forms n n"]:
-        """The matrix of sum_j w_j (L_j t)^2 for each row of weights."""
-        moved = self.heights > 0
-        return forms(weights[:, moved], self.rows[moved].T)
 
 
 class SquareNetwork:
@@ -274,7 +221,7 @@ class SquareNetwork:
         )
 
     def _wrong(
-        self, layers: list[_Layer], box: "_Box", semantics: Semantics
+        self, layers: list[Layer], box: "_Box", semantics: Semantics
     ) -> Float64[Tensor, "classes"]:
         """What logits are wrong by beyond their squares, wherever these are expanded."""
         last, top = self.chains[-1], layers[-1]
@@ -286,7 +233,7 @@ class SquareNetwork:
         known = all(bool((size < _LARGEST).all()) for size in sizes)
         return wrong if known else torch.full_like(wrong, torch.inf)
 
-    def _first(self, box: "_Box", semantics: Semantics) -> _Layer:
+    def _first(self, box: "_Box", semantics: Semantics) -> Layer:
         """The first layer is center + rows . t."""
         first = self.chains[0]
         center = first.linear(box.center[None])[0] + first.bias
@@ -295,7 +242,7 @@ class SquareNetwork:
         stored = first.error(size, semantics) + first.error(size, EXACT)
         columns = torch.zeros(len(box.free), len(size), dtype=torch.float64)
         columns[torch.arange(len(box.free)), box.free] = box.radius[box.free]
-        return _Layer(
+        return Layer(
             center,
             first.linear(columns).T,
             torch.zeros_like(center),
@@ -304,11 +251,12 @@ class SquareNetwork:
             whole + stored,
             semantics,
             box.region,
-            None,
+            (),
+            (),
             torch.zeros_like(center),
         )
 
-    def _next(self, layers: list[_Layer], box: "_Box", semantics: Semantics) -> _Layer:
+    def _next(self, layers: list[Layer], box: "_Box", semantics: Semantics) -> Layer:
         """The layer of squares behind these."""
         chain, below = self.chains[len(layers)], layers[-1]
         center = chain.linear(below.center.square()[None])[0] + chain.bias
@@ -318,24 +266,24 @@ class SquareNetwork:
         weights = self.weights[len(layers) - 1]
         squares, rows, lost = self._pulled(weights, layers, box, _centered(layers))
         rest = (lost + stored + 4 * box.gamma * change) * (1 + 32 * box.gamma)
-        bent = layers[0].form(squares[0]) if len(box.free) <= _MOST_FREE else None
-        return _Layer(
+        return Layer(
             center,
             rows,
-            self._reach(squares, bent, layers, box) * (1 + 32 * box.gamma) + rest,
+            self._reach(squares, layers, box) * (1 + 32 * box.gamma) + rest,
             torch.zeros_like(center),
             stored,
             change,
             semantics,
             box.region,
-            bent,
+            layers[:],
+            squares,
             rest,
         )
 
     def _pulled(
         self,
         weights: Float64[Tensor, "forms last"],
-        layers: list[_Layer],
+        layers: list[Layer],
         box: "_Box",
         offsets: Units,
     ) -> tuple[list[Tensor], Float64[Tensor, "forms n"], Float64[Tensor, "forms"]]:
@@ -356,11 +304,11 @@ class SquareNetwork:
     def _reach(
         self,
         squares: list[Tensor],
-        bent: Float64[Tensor, "forms n n"] | None,
-        layers: list[_Layer],
+        layers: list[Layer],
         box: "_Box",
     ) -> Units:
         """|h| of the units with these weights: of intervals, or of eigenvalues."""
+        bent = layers[0].form(squares[0]) if len(box.free) <= _MOST_FREE else None
         ends = []
         for sign in (1, -1):
             kept, taken = [-sign * squares[0]], torch.zeros(len(squares[0]), dtype=torch.float64)
@@ -421,12 +369,12 @@ def _bends(matrices: _Matrices, region: Region) -> Float64[Tensor, "outer entrie
     return torch.cat([loewner_weights(forms(r, matrices.first), region) for r in rows])
 
 
-def _counts(layers: list[_Layer]) -> list[int]:
+def _counts(layers: list[Layer]) -> list[int]:
     """How many units each layer behind the first has."""
     return [len(layer.center) for layer in layers[1:]]
 
 
-def _centered(layers: list[_Layer]) -> Units:
+def _centered(layers: list[Layer]) -> Units:
     """No offset, for all units behind the first layer."""
     return torch.zeros(sum(_counts(layers)), dtype=torch.float64)
 
@@ -440,11 +388,3 @@ def _free(
     tail |= radius[order] <= _NEGLIGIBLE * (center.abs() + radius).max()
     tail[-1] = False
     return order[~tail].sort().values
-
-
-def _rounding(size: Float64[Tensor, "entries"], semantics: Semantics) -> Tensor:
-    """What the executed squares of numbers of this size are wrong by."""
-    if semantics.dtype is None:
-        return torch.zeros_like(size)
-    units = rounding_bound(get_function("square"), -size, size)
-    return units * semantics.unit + semantics.tiny

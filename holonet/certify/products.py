@@ -23,6 +23,7 @@ from torch.nn.functional import normalize
 
 from holonet.certify.enclosure import EXACT
 from holonet.certify.expansion import Expansion
+from holonet.certify.layer import Bends
 from holonet.certify.quadratic import CUBE, dual_bound, forms, residual
 from holonet.certify.saddle import Proof, rounded_down
 from holonet.certify.shares import shares_for, split
@@ -42,8 +43,7 @@ _STEP = 0.3
 _SETTLING = 12
 
 Units = Float64[Tensor, "units"]
-Second = Float64[Tensor, "second"]
-Factor = Float64[Tensor, "second rank"]
+Factor = Float64[Tensor, "units rank"]
 Products = Float64[Tensor, "products"]
 Points = Float64[Tensor, "n rank"]
 
@@ -55,12 +55,14 @@ def by_products(e: Expansion, k: int, proof: Proof) -> tuple[float, Proof]:
     with one layer of squares, with more than 128 free entries, or with more than 2,048 units and
     products.
     """
-    bound, bent = -math.inf, e.bent
-    if e.region is not CUBE or len(e.free) > _MOST_FREE:
+    bound = -math.inf
+    if e.region is not CUBE or len(e.free) > _MOST_FREE or not len(e.reach):
         return bound, proof
-    if bent is None or not bent.isfinite().all():
+    bends = e.products
+    if not bends.rows.isfinite().all():
         return bound, proof
-    lift = _Lift.of(e.at(k, proof.offsets), bent, proof.shares)
+    unknown = (bends.rest / e.reach.clamp(min=1e-150)).clamp(min=1e-30)
+    lift = _Lift(e.at(k, proof.offsets), bends, proof.shares * unknown)
     if lift.rank > _LARGEST_RANK:
         return bound, proof
     multipliers, vectors, means = lift.start(proof.shares), None, None
@@ -110,19 +112,19 @@ class _Least:
     """
 
     factor: Factor
-    weights: Second
+    weights: Units
     inner: Float64[Tensor, "rank rank"]
 
     @cached_property
-    def answer(self) -> Float64[Tensor, "rank second"]:
+    def answer(self) -> Float64[Tensor, "rank units"]:
         """As above."""
         return torch.linalg.solve(self.inner, self.factor.mT * self.weights)
 
-    def reached(self, away: Float64[Tensor, "second any"]) -> Float64[Tensor, "second any"]:
+    def reached(self, away: Float64[Tensor, "units any"]) -> Float64[Tensor, "units any"]:
         """-R v for row . t - s."""
         return self.factor @ (self.answer @ away)
 
-    def solved(self, diagonal: Second, right: Second) -> Second:
+    def solved(self, diagonal: Units, right: Units) -> Units:
         """The solution u of (diag + w R inner^-1 R^T w) u = right, by the rank of R."""
         columns = self.weights[:, None] * self.factor
         scaled = columns / diagonal[:, None]
@@ -136,55 +138,38 @@ class _Lift:
 
     Args:
         e: the margin.
-        bends, middles: q and m of these units.
+        h: of all units.
         shares: of the squares of all units, for what is not known of h.
     """
 
     e: Expansion
-    bends: Float64[Tensor, "second products"]
-    middles: Second
+    h: Bends
     shares: Units
-
-    @classmethod
-    def of(cls, e: Expansion, bent: Float64[Tensor, "second n n"], shares: Units) -> "_Lift":
-        """Of an expansion of one margin, its matrices of h, and shares of row . t + h."""
-        count, n = bent.shape[:2]
-        first, second = torch.triu_indices(n, n)
-        bends = bent[:, first, second] * torch.where(first < second, 2.0, 0.5)
-        middles = bent.diagonal(dim1=1, dim2=2).sum(1) / 2
-        unknown = (e.rest / e.reach[:count].clamp(min=1e-150)).clamp(min=1e-30)
-        return cls(e, bends, middles, torch.cat([shares[:count] * unknown, shares[count:]]))
 
     @cached_property
     def split(self) -> tuple[Units, Tensor]:
         """Weights of the squares of all units without what the shares take, and what they cost."""
-        reach = torch.cat([self.e.rest, self.e.reach[len(self.middles) :]])
-        (weights,), (lost,) = split(self.e.weights, reach, self.shares[None])
+        (weights,), (lost,) = split(self.e.weights, self.h.rest, self.shares[None])
         return weights, lost
 
-    def at(self, means: Float64[Tensor, "3 second"], least: _Least) -> "_Lift":
+    def at(self, means: Float64[Tensor, "3 units"], least: _Least) -> "_Lift":
         """The margin at the s and shares that are best for `means` and v."""
         values, bends, energies = means
-        count = len(values)
-        own, whole = least.weights, self.e.weights[0, :count]
+        own, (whole,) = least.weights, self.e.weights
         room = (whole - own).abs() + 1e-6 * own.abs() + 1e-9 * own.abs().max() + 1e-200
         away = values + least.solved(room, whole * bends)
-        offsets = torch.cat([away + self.middles, self.e.offsets[count:]])
-        (shares,) = shares_for(whole[None], self.e.rest, energies)
-        shares = torch.cat([shares, self.shares[count:]])
-        return replace(self, e=self.e.at(0, offsets), shares=shares)
+        (shares,) = shares_for(whole[None], self.h.rest, energies)
+        return replace(self, e=self.e.at(0, away + self.h.middles), shares=shares)
 
     @property
     def away(self) -> Units:
         """The numbers s."""
-        count = len(self.middles)
-        return torch.cat([self.e.offsets[:count] - self.middles, self.e.offsets[count:]])
+        return self.e.offsets - self.h.middles
 
     def start(self, shares: Units) -> Products:
         """Multipliers of squares of the bends by themselves, as shares would weigh them."""
-        count = len(self.middles)
-        price = self.split[0][:count].abs() * (1 + 1 / shares[:count])
-        columns = self.bends * price.sqrt()[:, None]
+        price = self.split[0].abs() * (1 + 1 / shares)
+        columns = self.h.rows * price.sqrt()[:, None]
         vectors = torch.randn(columns.shape[1], _RANK, generator=torch.Generator().manual_seed(0))
         vectors = vectors.double()
         for _ in range(_POWERS):
@@ -196,27 +181,27 @@ class _Lift:
         return sizes * torch.linalg.eigvalsh(columns @ columns.mT)[-1]
 
     @cached_property
-    def bent(self) -> Bool[Tensor, "second"]:
+    def bent(self) -> Bool[Tensor, "units"]:
         """Which units have a bend at all."""
-        return self.bends.any(1)
+        return self.h.rows.any(1)
 
     @property
     def rank(self) -> int:
         """Of R: a Cholesky factor, or of fewer products than units q D^-1/2."""
-        return min(self.bends.shape[1], int(self.bent.sum()))
+        return min(self.h.rows.shape[1], int(self.bent.sum()))
 
     @property
     def has_factor(self) -> bool:
         """Whether R is a Cholesky factor."""
-        return self.rank < self.bends.shape[1]
+        return self.rank < self.h.rows.shape[1]
 
     def factor(self, multipliers: Products) -> Factor | None:
         """R with q D^-1 q^T <= R R^T, proved in float64; None where it is not."""
         if not multipliers.min() > 0:
             return None
         if not self.has_factor:
-            return self.bends / multipliers.sqrt()
-        bends = self.bends[self.bent]
+            return self.h.rows / multipliers.sqrt()
+        bends = self.h.rows[self.bent]
         gram = forms(1 / multipliers[None], bends)[0]
         room = _ROOM * gram.diagonal().mean()
         gap = gram + room * torch.eye(len(gram)).double()
@@ -226,13 +211,13 @@ class _Lift:
         known = failed == 0 and (residual(gap[None], root[None])[0] + rounded).max() < room / 2
         if not known:
             return None
-        factor = torch.zeros(len(self.bends), len(root)).double()
+        factor = torch.zeros(len(self.h.rows), len(root)).double()
         factor[self.bent] = root
         return factor
 
     def eliminated(self, multipliers: Products, factor: Factor) -> tuple[Products, _Least]:
         """The least point v, with D and R scaled so that there is one."""
-        own = self.split[0][: len(factor)]
+        own = self.split[0]
         inner = factor.mT @ (own[:, None] * factor)
         grown = max(1.0, -torch.linalg.eigvalsh(inner)[0].item() / (1 - _LEAST))
         inner = inner / grown + torch.eye(len(inner)).double()
@@ -242,21 +227,18 @@ class _Lift:
         """Number, slope and matrix of the form of t that is left at the least point v."""
         weights, lost = self.split
         rows = torch.cat([self.away[:, None], self.e.rows], 1)
-        pulled = weights[:, None] * rows
-        count = len(least.weights)
-        pulled[:count] -= least.weights[:, None] * least.reached(rows[:count])
+        pulled = weights[:, None] * (rows - least.reached(rows))
         whole = rows.mT @ pulled
         whole = (whole + whole.mT) / 2
         number = self.e.constant[0] + whole[0, 0] - lost
         return number, self.e.slope[0] - 2 * whole[0, 1:], self.e.lower[0] + whole[1:, 1:]
 
-    def means(self, least: _Least, points: Points) -> Float64[Tensor, "3 second"]:
+    def means(self, least: _Least, points: Points) -> Float64[Tensor, "3 units"]:
         """Of row . t, of q . x, and of the squares of row . t + R v - s, at the least point."""
-        count = len(self.middles)
-        values, bends = self.e.rows[:count] @ points[:, 0], self.e.bends(points)[:count]
+        values, bends = self.e.rows @ points[:, 0], self.h.at(points)
         away = self._away_at(points)
         energies = (away - least.reached(away)).square().sum(1)
-        return torch.stack([values, bends - self.middles, energies])
+        return torch.stack([values, bends, energies])
 
     def stepped(self, multipliers: Products, least: _Least, points: Points) -> Products:
         """Multipliers nearer to those for which x^2 is 1 where the form is least."""
@@ -264,17 +246,16 @@ class _Lift:
         if self.has_factor:
             root = least.factor[self.bent]
             moved = torch.linalg.solve_triangular(root.mT, v, upper=True)
-            sizes = (self.bends[self.bent].mT @ moved).norm(dim=1) / multipliers
+            sizes = (self.h.rows[self.bent].mT @ moved).norm(dim=1) / multipliers
         else:
             sizes = v.norm(dim=1) / multipliers.sqrt()
         multipliers = multipliers * sizes.clamp(0.5, 2) ** _STEP
         return multipliers.clamp(min=1e-4 * multipliers.mean())
 
-    def _away_at(self, points: Points) -> Float64[Tensor, "second rank"]:
+    def _away_at(self, points: Points) -> Float64[Tensor, "units rank"]:
         """Row . t - s of the second layer's units."""
-        count = len(self.middles)
-        away = self.e.rows[:count] @ points
-        away[:, 0] -= self.away[:count]
+        away = self.e.rows @ points
+        away[:, 0] -= self.away
         return away
 
     def proved(self, multipliers: Products, dual: Tensor) -> tuple[float, Tensor]:
@@ -282,19 +263,18 @@ class _Lift:
         if (factor := self.factor(multipliers)) is None:
             return -math.inf, dual
         e, n = self.e, len(self.e.free)
-        count, rank = factor.shape
+        rank = factor.shape[1]
         weights, lost = self.split
         total = multipliers.sum() * (1 + EXACT.gamma(len(multipliers)))
         length = total.sqrt() * (1 + EXACT.gamma(4))  # of v, at most
-        rows = torch.zeros(len(e.rows), n + rank).double()
-        rows[:, :n], rows[:count, n:] = e.rows, length * factor
+        rows = torch.cat([e.rows, length * factor], 1)
         slope = torch.cat([e.slope[0], 0 * rows[0, n:]])
         slope = slope - 2 * (weights * self.away) @ rows
         matrix = torch.block_diag(e.lower[0], total * torch.eye(rank).double())
         matrix = matrix + forms(weights[None], rows.mT)[0]
         least, dual = dual_bound(slope, matrix, torch.cat([dual, 0 * rows[0, n:]]))
         sizes = rows.abs().sum(1) + e.offsets.abs() + self.away.abs()
-        sizes[:count] += 2 * self.bends.abs().sum(1)  # at least the moduli that m is the sum of
+        sizes += 2 * self.h.rows.abs().sum(1) + self.h.middles.abs()
         rounded = EXACT.gamma(8 * (len(rows) + n + rank + 64))
         numbers = (
             e.constant[0],

@@ -280,7 +280,7 @@ def test_half_of_a_box_is_no_proof(folder, tmp_path):
         if "halves" in witness:
             witness["halves"] = witness["halves"][:1]
     lost = altered(path, tmp_path / "lost.npz", witness=claim["witness"])
-    with pytest.raises(ValueError, match="not enough values"):
+    with pytest.raises(ValueError, match="zip"):
         check.confirm(network, lost)
 
 
@@ -338,7 +338,7 @@ def test_other_shares_do_not_prove_the_same(factor, folder, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("widths", "seed", "eps"), [((3, 5, 7, 3), 3, 0.15), ((4, 6, 4, 5, 3), 0, 0.35)]
+    ("widths", "seed", "eps"), [((3, 5, 7, 3), 3, 0.15), ((4, 6, 4, 5, 3), 7, 0.2)]
 )
 def test_products_are_confirmed_where_units_are_more_and_in_deeper_networks(
     widths, seed, eps, tmp_path

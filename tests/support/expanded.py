@@ -15,7 +15,7 @@ __all__ = ["expansion", "least"]
 
 def _network(seed, layers, entries):
     torch.manual_seed(seed)
-    found, widths = [], [entries, 8, 7, 5][: layers + 1]
+    found, widths = [], [entries, 8, 7, 5, 6][: layers + 1]
     for inner, outer in itertools.pairwise(widths):
         found += [nn.Linear(inner, outer, dtype=F64), nn.Square()]
     model = nn.Sequential(*found, nn.Linear(widths[-1], 3, dtype=F64))
