@@ -1,9 +1,9 @@
 """Lower bounds of margins of second order, with products of two entries as entries of their own.
 
-What a unit of the second layer of squares takes is center + row . t + h(t), and h = m + q . x is
-linear in products of two entries: x_ik = t_i t_k and x_ii = 2 t_i^2 - 1, all in [-1, 1]. Let D > 0
-be multipliers of x^2 <= 1, and R R^T >= q D^-1 q^T. Then q x = R v for a v with
-|v|^2 <= x^T D x <= sum D, so that for any weights w and numbers s
+What a unit behind the first layer of squares takes is center + row . t + h(t), and but for a rest
+h = m + q . x is linear in products of two entries: x_ik = t_i t_k and x_ii = 2 t_i^2 - 1, all in
+[-1, 1] (`certify.layer`). Let D > 0 be multipliers of x^2 <= 1, and R R^T >= q D^-1 q^T. Then
+q x = R v for a v with |v|^2 <= x^T D x <= sum D, so that for any weights w and numbers s
 
     sum_j w_j (row_j . t + q_j . x - s_j)^2
         >= sum_j w_j (row_j . t + R_j . v - s_j)^2 + |v|^2 - sum D,
@@ -107,7 +107,7 @@ class _Least:
     """The form of t and v is least at v = -answer (row . t - s), answer = inner^-1 R^T w.
 
     Args:
-        factor, weights: R, and w of the units of the second layer.
+        factor, weights: R, and w of the units.
         inner: 1 + R^T w R.
     """
 
@@ -134,12 +134,12 @@ class _Least:
 
 @dataclass(frozen=True, eq=False)
 class _Lift:
-    """A margin, with its units of the second layer as row . t + q . x - s.
+    """A margin, with its units as row . t + q . x - s.
 
     Args:
         e: the margin.
-        h: of all units.
-        shares: of the squares of all units, for what is not known of h.
+        h: m, q and the rest.
+        shares: of the squares, for the rest.
     """
 
     e: Expansion
@@ -253,7 +253,7 @@ class _Lift:
         return multipliers.clamp(min=1e-4 * multipliers.mean())
 
     def _away_at(self, points: Points) -> Float64[Tensor, "units rank"]:
-        """Row . t - s of the second layer's units."""
+        """Row . t - s of the units."""
         away = self.e.rows @ points
         away[:, 0] -= self.away
         return away
