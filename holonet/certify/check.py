@@ -238,8 +238,7 @@ class Piece:
             rows.append([form[j, k] * (2 if j < k else 0.5) for j, k in self.products])
             rows[i].append(sum((form[j, j] for j in range(n)), arb(0)) / 2)
             for w, z in pairs[1:]:
-                shift, more = crossed(w, z)
-                rows[i][-1], rests[i] = rows[i][-1] + shift, rests[i] + more
+                rests[i] += crossed(w, z)
         layer.bends, layer.rest = arb_mat(rows), vector(rests)
 
     def reach(self, pairs: list[Any]) -> arb:
@@ -285,8 +284,7 @@ class Piece:
         if len(price) != len(self.products) or not all(0 < v < np.inf for v in price):
             raise RefusalError("multipliers of products are not positive, or of another number")
         bends = arb_mat([row[:-1] for z in self.layers for row in z.bends.tolist()])
-        beside = scaled(bends, vector(1 / arb(v).sqrt() for v in price))
-        rows = beside.tolist()
+        rows = (beside := scaled(bends, vector(1 / arb(v).sqrt() for v in price))).tolist()
         used = [j for j, row in enumerate(rows) if not all(v.is_zero() for v in row)]
         if len(used) < len(price):
             gram = (own := arb_mat([rows[j] for j in used])) * own.transpose()
@@ -304,17 +302,18 @@ class Piece:
         return layers, total
 
 
-def crossed(weights: arb_mat, z: Layer) -> tuple[arb, arb]:
-    """A number near to sum_j w_j (2 u_j h_j + h_j^2) with u = rows.t, and the distance at most."""
+def crossed(weights: arb_mat, z: Layer) -> arb:
+    """The modulus of sum_j w_j (2 u_j h_j + h_j^2) at most, where u = rows.t."""
     matrix = scaled(z.rows.transpose(), 2 * weights) * z.bends  # of t and x, with a last x of 1
     norms = np.linalg.norm(middle(matrix), axis=0) + 1e-200
     price = vector((norms + 1e-3 * norms.mean()).tolist())
     form = scaled(matrix, each(lambda v: 1 / v, price)) * matrix.transpose()
-    beside = (loewner(form) * moduli(price)).sqrt()
     most, sizes = z.reach + z.rest, each(abs, weights)
+    apart = dot(sizes, each(lambda u, h: 2 * u * h, z.heights, most))
+    beside = min((loewner(form) * moduli(price)).sqrt(), apart, key=arb.mid)
     up, down = (dot(each(arb.max, w, 0 * w), squared(most)) for w in (weights, -weights))
     beside += dot(sizes, each(lambda r, u, h: r * (2 * u + 2 * h + r), z.rest, z.heights, most))
-    return (up - down) / 2, (up + down) / 2 + beside
+    return up.max(down) + beside
 
 
 def factored(matrix: arb_mat) -> tuple[arb_mat, arb]:

@@ -116,8 +116,7 @@ class Layer:
         rows = matrices[:, first, second] * torch.where(first < second, 2.0, 0.5)
         middles, rest = matrices.diagonal(dim1=1, dim2=2).sum(1) / 2, self.rest
         for w, z in pairs[1:]:
-            shift, more = _crossed(w, z)
-            middles, rest = middles + shift, rest + more
+            rest = rest + _crossed(w, z)
         return Bends(rows, middles, rest)
 
 
@@ -125,10 +124,8 @@ def _pairs(n: int) -> Tensor:
     return torch.triu_indices(n, n)
 
 
-def _crossed(
-    weights: Float64[Tensor, "forms units"], z: Layer
-) -> tuple[Float64[Tensor, "forms"], Float64[Tensor, "forms"]]:
-    """A number near to the sums of w (2 u g + g^2), and how far they are from it, at most."""
+def _crossed(weights: Float64[Tensor, "forms units"], z: Layer) -> Float64[Tensor, "forms"]:
+    """The moduli of the sums of w (2 u g + g^2), at most."""
     own, sizes = z.bends, weights.abs()
     largest = z.reach + own.rest
     crossed = 2 * sizes @ (z.heights * largest)
@@ -137,7 +134,7 @@ def _crossed(
     up, down = (w.clamp(min=0) @ largest.square() for w in (weights, -weights))
     unknown = sizes @ (own.rest * (2 * z.heights + 2 * largest + own.rest))
     rounded = EXACT.gamma(8 * (len(largest) + sum(own.rows.shape) + 64))
-    return (up - down) / 2, (crossed + (up + down) / 2 + unknown) * (1 + rounded)
+    return (crossed + torch.maximum(up, down) + unknown) * (1 + rounded)
 
 
 def _bilinear(weights: Float64[Tensor, "forms units"], z: Layer) -> Float64[Tensor, "forms"]:

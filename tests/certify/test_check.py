@@ -338,15 +338,21 @@ def test_other_shares_do_not_prove_the_same(factor, folder, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("widths", "seed", "eps"), [((3, 5, 7, 3), 3, 0.15), ((4, 6, 4, 5, 3), 7, 0.2)]
+    ("widths", "seed"),
+    [
+        ((3, 5, 7, 3), 3),
+        ((4, 6, 4, 5, 3), 7),
+        ((4, 10, 4, 6, 3), 132),
+        pytest.param((6, 8, 4, 10, 6, 3), 129, marks=pytest.mark.slow),
+        pytest.param((6, 10, 6, 10, 3), 141, marks=pytest.mark.slow),
+    ],
 )
-def test_products_are_confirmed_where_units_are_more_and_in_deeper_networks(
-    widths, seed, eps, tmp_path
-):
+def test_products_are_confirmed_where_units_are_more_and_in_deeper_networks(widths, seed, tmp_path):
     torch.manual_seed(seed)
     model = dense(*widths)
-    x, found = torch.rand(12, widths[0], dtype=F64), 0
-    network, paths = filed(tmp_path, model, x, "second_order", [eps])
+    x, found = torch.rand(8, widths[0], dtype=F64), 0
+    radii = [0.4 / 1.3**i for i in range(14)]
+    network, paths = filed(tmp_path, model, x, "second_order", radii)
     for path in paths:
         if any(witness["products"] for witness in claim_of(path)["witness"].values()):
             assert check.confirm(network, str(path))[0]

@@ -69,8 +69,7 @@ def test_vectors_of_length_one_stand_for_entries():
 PLANTS = {
     "no bilinear part": ("_bilinear", lambda true, *a: 0 * true(*a)),
     "half of it": ("_bilinear", lambda true, *a: true(*a) / 2),
-    "a shift to the other side": ("_crossed", lambda true, *a: (-true(*a)[0], true(*a)[1])),
-    "no second part": ("_crossed", lambda true, *a: (true(*a)[0], true(*a)[1] / 3)),
+    "a third of all": ("_crossed", lambda true, *a: true(*a) / 3),
 }
 
 
