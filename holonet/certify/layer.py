@@ -84,7 +84,7 @@ class Layer:
         semantics: Semantics,
         region: Region,
         below: "Sequence[Layer]",
-        pulled: Sequence[Tensor],
+        pulled: Sequence[Float64[Tensor, "units _"]],
         rest: Units,
     ) -> None:
         self.below, self.pulled, self.rest = below, pulled, rest
