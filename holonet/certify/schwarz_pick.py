@@ -67,14 +67,14 @@ class SchwarzPick(Method):
         rows = Rows.differences(y, logits.center.shape[2], len(y))
         rows = network.pulled(rows, len(steps), tail, trace)
         values = center.inputs[steps[tail]] if tail < len(steps) else last
-        best = torch.full_like(rows.constant, -math.inf)
+        best, reach = torch.full_like(rows.constant, -math.inf), 1.0
         for start in range(tail):
             reach = _reach(steps[start:tail], trace)
             if math.isfinite(reach):
                 sets = (side.inputs[steps[start]] for side in (trace, center))
                 discs = _discs(values, reach, _distance(*sets))
                 best = torch.maximum(best, rows.lower(discs))
-        if tail and not math.isfinite(_reach(steps[tail - 1 : tail], trace)):
+        if not math.isfinite(reach):  # of the last step by itself
             raise InputTypeError(
                 f"{steps[tail - 1].name} is not known to map the unit disc into a disc: "
                 f"{self.name} is for Blaschke products and polynomials between affine layers"
