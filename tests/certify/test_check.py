@@ -360,6 +360,31 @@ def test_products_are_confirmed_where_units_are_more_and_in_deeper_networks(widt
     assert found
 
 
+def test_units_of_deeper_layers_are_within_their_rest(tmp_path):
+    torch.manual_seed(3)
+    model, wide = dense(4, 6, 5, 4, 3), 0
+    save_network(model, torch.rand(1, 4, dtype=F64), tmp_path / "net.npz")
+    network = check.Network(str(tmp_path / "net.npz"))
+    piece = check.Piece(network, ([-0.5] * 4, [1.5] * 4), [0, 1, 2, 3])
+    t = 2 * torch.rand(4000, 4, dtype=F64) - 1
+    t[::2] = t[::2].sign()
+    first, second = torch.triu_indices(4, 4)
+    x = torch.where(first < second, t[:, first] * t[:, second], 2 * t[:, first] * t[:, second] - 1)
+    z, linear = 0.5 + t, [part for part in model.backbone if isinstance(part, nn.Linear)]
+    for layer, part in zip(piece.layers, linear, strict=False):
+        z = part(z).detach()
+        center, rows, bends, rest = (
+            torch.from_numpy(check.middle(v))
+            for v in (layer.center, layer.rows, layer.bends, layer.rest)
+        )
+        known = center.T + t @ rows.T + x @ bends[:, :-1].T + bends[:, -1]
+        away = (z - known).abs().amax(0)
+        assert (away <= rest[:, 0] + 1e-12).all()
+        wide += int((away > rest[:, 0] / 4 + 1e-12).sum())
+        z = z * z
+    assert wide  # a rest that is a quarter is found
+
+
 @pytest.mark.parametrize("factor", [0.2, 5.0])
 def test_other_multipliers_of_products_do_not_prove_the_same(factor, folder, tmp_path):
     """Smaller ones cost less and allow larger bends, larger ones cost more."""
