@@ -20,6 +20,7 @@ import hashlib
 import json
 import sys
 from collections.abc import Callable, Iterable, Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -207,7 +208,7 @@ class Piece:
         (first, *inner, _), (bias, *biases, _) = network.weights, network.biases
         rows = arb_mat([[row[i] * self.radius[i] for i in free] for row in first.tolist()])
         self.layers = [Layer(first * center + bias, rows, 0 * bias, each(abs, first) * self.fixed)]
-        self.bend(self.layers[0], [([], rows, arb(0))] * bias.nrows())
+        self.pulls = [[([], rows, arb(0))] * bias.nrows()]
         for weight, bias in zip(inner, biases, strict=True):
             center = weight * squared(self.layers[-1].center) + bias
             none = [0 * layer.center for layer in self.layers]
@@ -215,7 +216,7 @@ class Piece:
             rows = arb_mat([line.entries() for _, line, _ in pulled])
             reach = vector(self.reach(pairs) + lost for pairs, _, lost in pulled)
             self.layers.append(Layer(center, rows, reach, 0 * center))
-            self.bend(self.layers[-1], pulled)
+            self.pulls.append(pulled)
 
     def pulled(self, weights: arb_mat, *offsets: arb_mat) -> tuple[list[Any], arb_mat, arb]:
         """Weights of the last squares as those of each layer's, of t, and what is lost below."""
@@ -228,18 +229,18 @@ class Piece:
         lost += dot(each(abs, weights), self.fixed)
         return pairs, vector(weights[i, 0] * self.radius[i] for i in self.free), lost
 
-    def bend(self, layer: Layer, pulled: list[Any]) -> None:
-        """Give a layer its bends and the rest of h."""
-        if (n := len(self.free)) > 128:
-            return
-        rows, rests = [], [lost for _, _, lost in pulled]
-        for i, (pairs, _, _) in enumerate(pulled):
-            form = sum((z.form(w) for w, z in pairs), arb_mat(n, n))
-            rows.append([form[j, k] * (2 if j < k else 0.5) for j, k in self.products])
-            rows[i].append(sum((form[j, j] for j in range(n)), arb(0)) / 2)
-            for w, z in pairs[1:]:
-                rests[i] += crossed(w, z)
-        layer.bends, layer.rest = arb_mat(rows), vector(rests)
+    @cached_property
+    def bent(self) -> list[Layer]:
+        """The layers with their bends and the rest of h."""
+        for layer, pulled in zip(self.layers, self.pulls, strict=True):
+            n, rows, rests = len(self.free), [], [lost for _, _, lost in pulled]
+            for i, (pairs, _, _) in enumerate(pulled):
+                form = sum((z.form(w) for w, z in pairs), arb_mat(n, n))
+                rows.append([form[j, k] * (2 if j < k else 0.5) for j, k in self.products])
+                rows[i].append(sum((form[j, j] for j in range(n)), arb(0)) / 2)
+                rests[i] += sum((crossed(w, z) for w, z in pairs[1:]), arb(0))
+            layer.bends, layer.rest = arb_mat(rows), vector(rests)
+        return self.layers
 
     def reach(self, pairs: list[Any]) -> arb:
         """|h| of a unit at most: its form, when all squares are split by shares that fit."""
@@ -283,7 +284,7 @@ class Piece:
         """The layers with rows of t and v, and the sum of D."""
         if len(price) != len(self.products) or not all(0 < v < np.inf for v in price):
             raise RefusalError("multipliers of products are not positive, or of another number")
-        bends = arb_mat([row[:-1] for z in self.layers for row in z.bends.tolist()])
+        bends = arb_mat([row[:-1] for z in self.bent for row in z.bends.tolist()])
         rows = (beside := scaled(bends, vector(1 / arb(v).sqrt() for v in price))).tolist()
         used = [j for j, row in enumerate(rows) if not all(v.is_zero() for v in row)]
         if len(used) < len(price):

@@ -371,7 +371,7 @@ def test_units_of_deeper_layers_are_within_their_rest(tmp_path):
     first, second = torch.triu_indices(4, 4)
     x = torch.where(first < second, t[:, first] * t[:, second], 2 * t[:, first] * t[:, second] - 1)
     z, linear = 0.5 + t, [part for part in model.backbone if isinstance(part, nn.Linear)]
-    for layer, part in zip(piece.layers, linear, strict=False):
+    for layer, part in zip(piece.bent, linear, strict=False):
         z = part(z).detach()
         center, rows, bends, rest = (
             torch.from_numpy(check.middle(v))
