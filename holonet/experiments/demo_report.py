@@ -242,6 +242,8 @@ def _holomorphy_section(check: HolomorphyCheck) -> Section:
 
 
 def _certified_section(certified: Sequence[Certified]) -> Section:
+    shared = [name for name in certified[0].methods if all(name in c.methods for c in certified)]
+    more = {name: None for c in certified for name in c.methods if name not in shared}
     return Section(
         title="What is proved",
         text="A certificate is a lower bound of every margin on the whole set, so that no attack "
@@ -249,5 +251,6 @@ def _certified_section(certified: Sequence[Certified]) -> Section:
         "an attack an upper one. The networks are those that float32 executes. "
         "At larger radii the bounds prove less; holonet certify takes any run and radius.",
         table=certified_table(certified),
-        note="Methods: " + "; ".join(f"{c.label}: {', '.join(c.methods)}" for c in certified),
+        note=f"Methods: {', '.join(shared)}"
+        + "".join(f", and {name} for squares" for name in more),
     )

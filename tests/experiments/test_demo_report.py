@@ -77,8 +77,9 @@ def test_all_three_witnesses_are_shown() -> None:
 
 def test_what_is_proved_stands_beside_what_the_attack_leaves() -> None:
     points = [RobustnessPoint(eps, n, 10) for eps, n in ((0.0, 9), (0.02, 8), (0.02, 7))]
-    section = _certified_section([Certified("net", ("intervals", "tangents"), *points)])
+    net = Certified("net", ("intervals", "tangents"), *points)
+    section = _certified_section([net, replace(net, methods=(*net.methods, "second_order"))])
     assert section.table is not None
-    assert section.table.rows == [["net", "70.0", "39.7 to 89.2", "80.0", "90.0"]]
+    assert section.table.rows == 2 * [["net", "70.0", "39.7 to 89.2", "80.0", "90.0"]]
     assert "0.02" in section.table.caption
-    assert "net: intervals, tangents" in section.note
+    assert section.note == "Methods: intervals, tangents, and second_order for squares"
