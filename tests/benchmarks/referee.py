@@ -1,6 +1,6 @@
 """Certificates beside bounds of auto_LiRPA: python tests/benchmarks/referee.py [--norm L2].
 
-Perceptrons 64-64-64-10 are trained on scikit-learn's digits at l_inf 0.1 as in docs/results.md:
+Perceptrons 64-64-64-10 are trained on scikit-learn's digits at l_inf 0.1 as in docs/certified.md:
 x^2 and z^2 by the linearized rule with its curvature term, ReLU and tanh by intervals. For each
 network and radius it prints how many of the same test images each method certifies. Then, of the
 margins of correctly classified images, how many holonet bounds better (the best of intervals,

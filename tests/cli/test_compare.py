@@ -63,7 +63,7 @@ def test_demo_writes_one_self_contained_report(
         "logit difference on a complex line",
         "Is the trained network holomorphic?",
         "What is proved",
-        "real square, linearized: intervals, tangents, second_order",
+        "Methods: intervals, tangents, and second_order for squares",
     ):
         assert part in html
     # its notes say that the last two sections are of one network
