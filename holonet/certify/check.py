@@ -5,8 +5,8 @@ of x, with margins no less than stated, in exact arithmetic on the stored weight
 weights, factors and minimizers; balls decide every inequality. Intervals and linear forms need no
 witness. Else there is one for each other class: the free entries of the box behind the threshold,
 a share n and an offset s of each square but the first ones, and a dual point; or where the box is
-halved, and the witnesses of both halves. With t in [-1, 1]^n the free entries over their radii and
-C_i, L_i value and derivative at the center of what the i-th squares take, a margin is
+halved, and the witnesses of both halves, none for linear forms. With t in [-1, 1]^n the free
+entries over their radii, C_i, L_i value and derivative of the i-th squares' input, a margin is
 
     m - sum_ij w_ij s_ij^2 + l.t + sum_ij w_ij (L_ij t + h_ij(t) - s_ij)^2
 
@@ -155,7 +155,9 @@ class Network:
         return each(arb.max, low, center - radius), each(arb.min, high, center + radius)
 
     def witnessed(self, box: Any, label: int, other: int, witness: Any) -> list[arb]:
-        """Lower bounds of a margin: by the witness of the box, or by those of all its pieces."""
+        """Lower bounds of a margin: by the witness of the box, none, or those of all its pieces."""
+        if not witness:
+            return self.linear_bounds(box, label, [other], back=True)[0]
         if "place" in witness:
             (low, high), place, cut = box, int(witness["place"]), float(witness["middle"])
             if not 0 <= place < len(low) or not low[place] <= cut <= high[place]:
@@ -251,8 +253,7 @@ class Piece:
                 kept, lost = layer.split(-sign * weights, layer.fitting)
                 matrix, taken = matrix + layer.form(kept), taken + lost
                 bound += dot(each(arb.max, -kept, 0 * kept), squared(layer.heights))
-            if len(self.free) <= 256:
-                bound = min(bound, loewner(-matrix), key=arb.mid)
+            bound = min(bound, loewner(-matrix), key=arb.mid) if len(self.free) <= 256 else bound
             ends.append(bound + taken)
         return ends[0].max(ends[1])
 
@@ -365,8 +366,7 @@ def confirm(network: Network, path: str) -> tuple[bool, str]:
         raise RefusalError("the certificate is of another network")
     if not 0 <= (label := int(claim["label"])) < len(stated) == network.biases[-1].nrows() > 1:
         raise RefusalError("the network has no such class, or no other one")
-    others = [k for k in range(len(stated)) if k != label]
-    box = network.box(claim, example)
+    others, box = [k for k in range(len(stated)) if k != label], network.box(claim, example)
     if not claim["witness"]:
         table = network.linear_bounds(box, label, others, claim["method"] == "tangents")
     else:

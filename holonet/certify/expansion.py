@@ -149,13 +149,13 @@ class SquareNetwork:
             else:
                 raise InputTypeError(
                     f"second_order and splits are for affine layers and layers of squares behind "
-                    f"monotone layers, and {step.name} is neither: certify with intervals and "
-                    "tangents"
+                    f"monotone layers, and {step.name} is neither: certify with intervals, "
+                    "tangents and tangent_splits"
                 )
         if len(groups) == 1:
             raise InputTypeError(
                 "second_order and splits are for networks with layers of squares, and this one "
-                "has none: certify with intervals and tangents"
+                "has none: certify with intervals, tangents and tangent_splits"
             )
         self.chains: list[Chain] = []
         for group in groups:

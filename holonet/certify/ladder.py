@@ -17,7 +17,7 @@ from holonet.certify.methods import INTERVALS, TANGENTS, Method
 from holonet.certify.network import Network, read
 from holonet.certify.schwarz_pick import SCHWARZ_PICK
 from holonet.certify.second_order import SECOND_ORDER
-from holonet.certify.splits import SPLITS
+from holonet.certify.splits import SPLITS, TANGENT_SPLITS
 from holonet.errors import ConfigError, DomainError, InputTypeError, ShapeError, UnknownNameError
 from holonet.functions.rounding import margin
 from holonet.threats import ThreatModel
@@ -25,7 +25,8 @@ from holonet.threats import ThreatModel
 __all__ = ["METHODS", "certify", "ladder_of", "methods_for", "readable", "threat_set"]
 
 METHODS: Mapping[str, Method] = {
-    method.name: method for method in (INTERVALS, SCHWARZ_PICK, TANGENTS, SECOND_ORDER, SPLITS)
+    method.name: method
+    for method in (INTERVALS, SCHWARZ_PICK, TANGENTS, TANGENT_SPLITS, SECOND_ORDER, SPLITS)
 }
 """Name -> method."""
 

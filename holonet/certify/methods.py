@@ -4,7 +4,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 import torch
 from jaxtyping import Bool, Float64
@@ -18,9 +18,20 @@ from holonet.certify.rows import Rows
 from holonet.certify.step import Note, Trace
 from holonet.errors import DomainError, ShapeError
 
-__all__ = ["CHECKED", "INTERVALS", "TANGENTS", "Bounds", "LinearForms", "Method", "may_overflow"]
+__all__ = [
+    "CHECKED",
+    "INTERVALS",
+    "TANGENTS",
+    "Bounds",
+    "ByExample",
+    "LinearForms",
+    "Method",
+    "may_overflow",
+]
 
 Bounds = tuple[Float64[Tensor, "batch classes"], list[Note], list[Mapping[int, Any]]]
+Read = TypeVar("Read")
+"""A network as a method reads it."""
 
 
 @dataclass(frozen=True)
@@ -99,6 +110,13 @@ class LinearForms(Method):
         self, network: Network, enclosure: Enclosure, y: Labels, semantics: Semantics
     ) -> Bounds:
         """Of one form for each margin."""
+        margins, _, trace = self.with_rows(network, enclosure, y, semantics)
+        return margins, trace.notes, [{}] * len(y)
+
+    def with_rows(
+        self, network: Network, enclosure: Enclosure, y: Labels, semantics: Semantics
+    ) -> tuple[Float64[Tensor, "batch classes"], Rows, Trace]:
+        """The margins, and the forms that they are the least values of."""
         logits, trace = self.enclose(network, enclosure, y, semantics, sharpen=self.to_front)
         rows = Rows.differences(y, logits.center.shape[2], len(y))
         stop = network.front if self.to_front else network.tail
@@ -108,8 +126,45 @@ class LinearForms(Method):
         last = network.steps[-1] if network.steps else None
         # log 0 is no overflow: it is the logit of no class
         values = trace.inputs[last] if isinstance(last, Radial) else logits
-        margins = margins.masked_fill(may_overflow(values, semantics), -math.inf)
-        return margins, trace.notes, [{}] * len(y)
+        return margins.masked_fill(may_overflow(values, semantics), -math.inf), rows, trace
+
+
+@dataclass(frozen=True)
+class ByExample(Method, Generic[Read]):
+    """A method that looks at one example after the other, on the image behind monotone layers."""
+
+    @abstractmethod
+    def read(self, network: Network, image: Enclosure) -> Read:
+        """The network behind its monotone layers.
+
+        Raises:
+            InputTypeError: the method is not for this network; the message names the layer.
+        """
+
+    @abstractmethod
+    def bounds(
+        self, read: Read, image: Enclosure, label: int, others: list[int], semantics: Semantics
+    ) -> tuple[Float64[Tensor, "margins"], list[dict[str, Any]]]:
+        """Lower bounds of the margins over other classes of one example, and a witness of each."""
+
+    def margins(
+        self, network: Network, enclosure: Enclosure, y: Labels, semantics: Semantics
+    ) -> Bounds:
+        """Example by example; -infinity where a value may be infinite."""
+        logits, trace = self.enclose(network, enclosure, y, semantics)
+        front = network.steps[network.front :]
+        image = trace.inputs[front[0]] if front else logits
+        read = self.read(network, image)
+        witnesses: list[Mapping[int, Any]] = [{} for _ in range(len(y))]
+        margins = torch.full((len(y), logits.center.shape[2]), -math.inf, dtype=torch.float64)
+        finite = image.radius.isfinite().all(0).flatten(1).all(1)
+        known = finite & ~may_overflow(logits, semantics)[:, 0]
+        for i in known.nonzero()[:, 0]:
+            others = [k for k in range(margins.shape[1]) if k != y[i]]
+            found, proofs = self.bounds(read, image.at(i[None]), int(y[i]), others, semantics)
+            margins[i, others] = found
+            witnesses[i] = dict(zip(others, proofs, strict=True))
+        return margins, trace.notes, witnesses
 
 
 def may_overflow(values: Enclosure, semantics: Semantics) -> Bool[Tensor, "batch 1"]:

@@ -1,8 +1,6 @@
 """Margins of layers of squares: exact up to second order, the rest bounded."""
 
-import math
 import operator
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -10,10 +8,9 @@ import torch
 from jaxtyping import Float64
 from torch import Tensor
 
-from holonet._types import Labels
 from holonet.certify.enclosure import Enclosure, Polydisc, Semantics
 from holonet.certify.expansion import Expansion, SquareNetwork
-from holonet.certify.methods import CHECKED, Bounds, Method, may_overflow
+from holonet.certify.methods import CHECKED, ByExample
 from holonet.certify.network import Network
 from holonet.certify.products import by_products
 from holonet.certify.saddle import Proof, by_moduli, by_saddle_point
@@ -22,51 +19,32 @@ __all__ = ["SECOND_ORDER", "SecondOrder", "lower_bounds"]
 
 
 @dataclass(frozen=True)
-class SecondOrder(Method):
+class SecondOrder(ByExample[SquareNetwork]):
     """The polynomial of each margin about the center of the set behind the monotone layers."""
 
     norms: ClassVar[tuple[str, ...]] = ("Linf", "L2", "polydisc", "complex_ball")
 
-    def margins(
-        self, network: Network, enclosure: Enclosure, y: Labels, semantics: Semantics
-    ) -> Bounds:
-        """Example by example; once a margin stays open those behind it are bounded by moduli."""
-        logits, trace = self.enclose(network, enclosure, y, semantics)
-        front = network.steps[network.front :]
-        box = trace.inputs[front[0]] if front else logits
-        squares = SquareNetwork(network, box.center.shape[2:], len(box.center))
-        witnesses: list[Mapping[int, Any]] = [{} for _ in range(len(y))]
-        margins = torch.full((len(y), logits.center.shape[2]), -math.inf, dtype=torch.float64)
-        finite = box.radius.isfinite().all(0).flatten(1).all(1)
-        known = finite & ~may_overflow(logits, semantics)[:, 0]
-        for i in known.nonzero()[:, 0].tolist():
-            label = int(y[i])
-            others = [k for k in range(margins.shape[1]) if k != label]
-            low, high = box.low[:, i].flatten(), box.high[:, i].flatten()
-            if (ball := box.ball) is None or isinstance(ball, Polydisc):
-                found, proofs = self.bounds(squares, low, high, label, others, semantics)
-            else:
-                center = ball.middle[:, i].flatten()
-                length = ball.length[i].expand_as(center)
-                inside = squares.expand(center, length, label, others, semantics, in_ball=True)
-                found, proofs = lower_bounds(inside)
-            margins[i, others] = found
-            witnesses[i] = dict(zip(others, proofs, strict=True))
-        return margins, trace.notes, witnesses
+    def read(self, network: Network, image: Enclosure) -> SquareNetwork:
+        """Its affine layers and squares."""
+        return SquareNetwork(network, image.center.shape[2:], len(image.center))
 
     def bounds(
         self,
-        squares: SquareNetwork,
-        low: Float64[Tensor, "entries"],
-        high: Float64[Tensor, "entries"],
+        read: SquareNetwork,
+        image: Enclosure,
         label: int,
         others: list[int],
         semantics: Semantics,
     ) -> tuple[Float64[Tensor, "margins"], list[dict[str, Any]]]:
-        """Lower bounds of margins over other classes on a box, and a witness of each."""
-        box = Enclosure.between(low[None, None], high[None, None])
-        expansion = squares.expand(box.center[0, 0], box.radius[0, 0], label, others, semantics)
-        return lower_bounds(expansion)
+        """Once a margin stays open those behind it are bounded by moduli."""
+        ball = image.ball
+        if ball is None or isinstance(ball, Polydisc):
+            box = Enclosure.between(image.low, image.high)
+            center, radius = box.center.flatten(), box.radius.flatten()
+            return lower_bounds(read.expand(center, radius, label, others, semantics))
+        center = ball.middle.flatten()
+        length = ball.length.expand_as(center)
+        return lower_bounds(read.expand(center, length, label, others, semantics, in_ball=True))
 
 
 SECOND_ORDER = SecondOrder(

@@ -92,11 +92,12 @@ def cell(
     except InputTypeError as error:  # it fails inside on some networks
         print(error, file=sys.stderr)
     counts = {m: str(int((bounds.amin(1) > 0).sum())) for m, bounds in found.items()}
-    if "splits" in known:
-        left = found["second_order"].amin(1) <= 0
-        proofs = certify(model, x[left], y[left], threat, [replace(METHODS["splits"], nodes=nodes)])
-        counts["splits"] = str(int(counts["second_order"]) + sum(p.holds for p in proofs))
     best = sharpest(found, ours)
+    splits = METHODS["splits" if "splits" in known else "tangent_splits"]
+    if threat.norm in splits.norms:
+        left = torch.stack([found[m].amin(1) for m in ours]).amax(0) <= 0
+        proofs = certify(model, x[left], y[left], threat, [replace(splits, nodes=nodes)])
+        counts["splits"] = str(int((~left).sum()) + sum(p.holds for p in proofs))
     plain = sharpest(found, LIRPA_METHODS[:2])
     theirs = sharpest(found, [m for m in LIRPA_METHODS if m in found])
     columns = [counts.get(m, "-") for m in (*LIRPA_METHODS, *OURS, "splits")]

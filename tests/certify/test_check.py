@@ -31,8 +31,11 @@ RADII = {
     "schwarz_pick": [0.02 / 3**i for i in range(6)],
     "tangents": [0.05],
     "second_order": [0.1],
+    "tangent_splits": [r / 100 for r in range(4, 40)],
     "splits": [r / 100 for r in range(18, 40)],
 }
+WHOLE = {"splits": "second_order", "tangent_splits": "tangents"}
+"""Splits -> what they are without a split."""
 
 
 def dense(*widths, front=()):
@@ -57,15 +60,15 @@ def filed(folder, model, x, method, radii):
     """
     y, radii = model(x).argmax(1), sorted(radii)
     digest, paths = save_network(model, x, folder / "network.npz"), []
-    own = replace(METHODS["splits"], nodes=16) if method == "splits" else method
+    own = replace(METHODS[method], nodes=16) if method in WHOLE else method
     for i in range(len(x)):
         example = x[i : i + 1], y[i : i + 1]
 
         def opened(eps, example=example):
-            others = "second_order" if method == "splits" else method
-            return not certify(model, *example, linf(eps), [others])[0].holds
+            cheaper = WHOLE.get(method, method)
+            return not certify(model, *example, linf(eps), [cheaper])[0].holds
 
-        place = bisect.bisect_left(radii, True, key=opened) - (method != "splits")
+        place = bisect.bisect_left(radii, True, key=opened) - (method not in WHOLE)
         if 0 <= place < len(radii):
             (proof,) = certify(model, *example, linf(radii[place]), [own])
             if proof.holds:
@@ -82,13 +85,13 @@ def certified(folder, names):
     table = {name: table[name] for name in REAL_QUARTICS}
     table |= {"deep": (dense(6, 7, 6, 5, 3), (6,)), "single": (dense(6, 7, 3), (6,))}
     table["affine"] = dense(6, 3), (6,)
-    known = {"dense": 5, "affine": 3}
+    known = {"dense": 6, "affine": 3}
     for name in names:
         model, shape = table[name]
         x = examples if shape == (6,) else torch.rand(8, *shape, dtype=F64)
         (folder / name).mkdir()
-        for method in [*RADII][: known.get(name, 4)]:
-            some = x[3::2] if method == "splits" else x[:5]
+        for method in [*RADII][: known.get(name, 5)]:
+            some = x[3::2] if method in WHOLE else x[:5]
             _, paths = filed(folder / name, model, some, method, RADII[method])
             for path in paths[4:]:
                 path.unlink()
@@ -135,7 +138,7 @@ def leaves(witness):
 
 
 @pytest.mark.parametrize(
-    ("fixture", "methods"), [("folder", 5), pytest.param("others", 4, marks=pytest.mark.slow)]
+    ("fixture", "methods"), [("folder", 6), pytest.param("others", 5, marks=pytest.mark.slow)]
 )
 def test_certificates_of_all_methods_are_confirmed(fixture, methods, request):
     folder = request.getfixturevalue(fixture)
@@ -597,12 +600,12 @@ def test_a_thousand_certificates_of_each_method_are_confirmed(method, tmp_path):
                 widths = ((8, 6), (10,), (8, 6, 6))[seed % 3]
                 model, x = trained(seed, widths, bool(seed % 2))
                 radii = [0.1 / 2**i for i in range(10)]
-                if method == "splits":  # 16 pieces reach a little farther than one
+                if method in WHOLE:  # 16 pieces reach a little farther than one
                     x, radii = x[:20], [0.1 / 1.02**i for i in range(128)]
             else:
                 model, x = small(seed)
                 radii = [0.4 / 1.5**i for i in range(18 if method == "schwarz_pick" else 9)]
-                if method == "splits":
+                if method in WHOLE:
                     radii = [0.4 / 1.02**i for i in range(128)]
             folder = tmp_path / f"{kind}-{seed}"
             folder.mkdir()

@@ -4,105 +4,133 @@ import functools
 import math
 from dataclasses import replace
 
+import pytest
 import torch
-from enclosed import F64, linf, quartics
+from enclosed import F64, descended, linf, networks, quartics, sampled
 
 from holonet.certify import EXACT, METHODS, certify, read, splits
-from holonet.certify.expansion import SquareNetwork
+from holonet.certify.enclosure import Enclosure
+
+BOTH = pytest.mark.parametrize("name", ["splits", "tangent_splits"])
+EPS = {"splits": 0.2, "tangent_splits": 0.12}
 
 
-def budget(nodes):
-    return replace(METHODS["splits"], nodes=nodes)
+def budget(nodes, name="splits"):
+    return replace(METHODS[name], nodes=nodes)
 
 
 @functools.cache
-def open_examples():
-    """Examples that second order leaves open and that have the class of the model."""
-    return open_at(0.2)
+def open_examples(name):
+    """Examples of the model's own class that are open without a split."""
+    return open_at(EPS[name], name)
 
 
-def open_at(eps):
+def open_at(eps, name="splits"):
     torch.manual_seed(2)
     model, shape = quartics()["dense"]
     x = torch.rand(40, *shape, dtype=F64)[:10]
     y = model(x).argmax(1)
-    proofs = certify(model, x, y, linf(eps), ["second_order"])
+    proofs = certify(model, x, y, linf(eps), [budget(1, name)])
     index = torch.tensor([i for i, p in enumerate(proofs) if not p.holds])
     return model, x[index], y[index]
 
 
-def test_pieces_cover_the_box_and_meet_at_one_number(monkeypatch):
+@pytest.fixture
+def boxes(monkeypatch):
+    """How many boxes each call of `pieces` was given."""
+    counts = []
+    for kind in (splits.SquareSplits, splits.TangentSplits):
+
+        def counted(self, read, low, *rest, true=kind.pieces):
+            counts.append(low.shape[1])
+            return true(self, read, low, *rest)
+
+        monkeypatch.setattr(kind, "pieces", counted)
+    return counts
+
+
+@BOTH
+def test_pieces_cover_the_box_and_meet_at_one_number(name, monkeypatch):
     pieces, true = [], splits._halves
 
-    def recorded(low, high, expansion):
-        place, halves = true(low, high, expansion)
-        pieces.append((low, high, halves))
-        return place, halves
+    def recorded(piece):
+        place, middle, halves = true(piece)
+        pieces.append((piece.low, piece.high, middle, halves))
+        return place, middle, halves
 
     monkeypatch.setattr(splits, "_halves", recorded)
-    model, x, y = open_examples()
-    certify(model, x[:5], y[:5], linf(0.2), [budget(40)])
+    model, x, y = open_examples(name)
+    certify(model, x[:5], y[:5], linf(EPS[name]), [budget(40, name)])
     assert len(pieces) > 20
-    for low, high, halves in pieces:
-        for (first, top), (bottom, last) in [halves] if halves else []:
-            assert torch.equal(first, low)
-            assert torch.equal(last, high)
-            moved = (top != high).nonzero().flatten()
+    for low, high, middle, halves in pieces:
+        lows, highs = halves or (low, high)
+        assert torch.equal(lows[:, :1], low)
+        assert torch.equal(highs[:, -1:], high)
+        if halves:
+            moved = (highs[:, :1] != high).nonzero()
             assert len(moved) == 1
-            assert torch.equal(moved, (bottom != low).nonzero().flatten())
-            assert top[moved] == bottom[moved]
-            assert low[moved] < top[moved] < high[moved]
+            assert torch.equal(moved, (lows[:, 1:] != low).nonzero())
+            assert highs[:, :1][tuple(moved[0])] == lows[:, 1:][tuple(moved[0])] == middle
+            assert low[tuple(moved[0])] < middle < high[tuple(moved[0])]
 
 
-def test_a_larger_budget_proves_more_and_never_less():
-    model, x, y = open_at(0.22)
+@pytest.mark.parametrize(("name", "eps"), [("splits", 0.22), ("tangent_splits", 0.06)])
+def test_a_larger_budget_proves_more_and_never_less(name, eps):
+    model, x, y = open_at(eps, name)
     x, y = x[-3:], y[-3:]
     held = []
     for nodes in (1, 10, 20):
-        proofs = certify(model, x, y, linf(0.22), [budget(nodes)])
+        proofs = certify(model, x, y, linf(eps), [budget(nodes, name)])
         held.append([p.holds for p in proofs])
-        assert all(p.method == "splits" for p in proofs)
+        assert all(p.method == name for p in proofs)
     assert not any(held[0])
     assert 0 < sum(held[1]) <= sum(held[2])
 
 
-def test_no_more_pieces_than_the_budget_are_expanded(monkeypatch):
-    model, x, y = open_examples()
-    count, true = [0], SquareNetwork.expand
+def test_tangent_splits_are_for_all_layers_and_prove_more_than_tangents():
+    """Of every network of the tests, with bounds that a descent does not pass."""
+    better = 0
+    for name, (model, shape) in networks().items():
+        torch.manual_seed(3)
+        x, threat = torch.rand(2, *shape, dtype=F64), linf(0.1)
+        y = model(x).argmax(1)
+        tangents, cut = (
+            torch.tensor([p.margins for p in certify(model, x, y, threat, [method])]).double()
+            for method in ("tangents", budget(12, "tangent_splits"))
+        )
+        found = descended(model, x, y, threat, sampled(x, threat, 20))
+        assert (cut >= tangents).all(), name
+        assert (cut[cut.isfinite()] <= found[cut.isfinite()]).all(), name
+        better += bool((cut > tangents).any())
+    assert better > 5
 
-    def counted(self, *args):
-        count[0] += 1
-        return true(self, *args)
 
-    monkeypatch.setattr(SquareNetwork, "expand", counted)
-    certify(model, x[:1], y[:1], linf(0.2), [budget(1)])
-    assert count[0] <= 1 + 2  # the whole box, and once for each other class
-    count[0] = 0
-    certify(model, x[:1], y[:1], linf(0.2), [budget(11)])
-    assert count[0] <= 1 + 2 * 11
+@BOTH
+def test_no_more_pieces_than_the_budget_are_bounded(name, boxes):
+    model, x, y = open_examples(name)
+    for nodes in (1, 11):
+        boxes.clear()
+        certify(model, x[:1], y[:1], linf(EPS[name]), [budget(nodes, name)])
+        assert sum(boxes) <= 2 * nodes  # a search for each other class
+        assert sum(boxes) >= nodes
 
 
-def test_a_center_of_another_class_ends_the_search(monkeypatch):
-    model, x, y = open_examples()
-    count, true = [0], SquareNetwork.expand
-
-    def counted(self, *args):
-        count[0] += 1
-        return true(self, *args)
-
-    monkeypatch.setattr(SquareNetwork, "expand", counted)
+@BOTH
+def test_a_center_of_another_class_ends_the_search(name, boxes):
+    model, x, y = open_examples(name)
     wrong = (y + 1) % 3
-    proofs = certify(model, x[:2], wrong[:2], linf(0.0), [budget(1000)])
+    proofs = certify(model, x[:2], wrong[:2], linf(1e-3), [budget(1000, name)])
     assert not any(p.holds for p in proofs)
-    assert count[0] <= 2 * 3
+    assert sum(boxes) <= 2 * 2
 
 
-def test_a_box_that_is_a_point_has_no_halves():
+@BOTH
+def test_a_box_that_is_a_point_has_no_halves(name):
     torch.manual_seed(0)
     model, shape = quartics()["dense"]
-    squares = SquareNetwork(read(model), torch.Size(shape))
-    point = torch.full((6,), 0.5, dtype=F64)
-    search = splits._Search(squares, 0, 1, EXACT)
-    *_, expansion = search._expanded(point, point)
-    assert splits._halves(point, point, expansion)[1] == []
-    assert math.isfinite(search.least(point, point, 50)[0])
+    method, point = METHODS[name], torch.full((1, 1, *shape), 0.5, dtype=F64)
+    image = Enclosure(point, 0 * point)
+    behind = method.read(read(model), image)
+    (piece,) = method.pieces(behind, point, point, 0, 1, EXACT)
+    assert splits._halves(piece)[2] is None
+    assert math.isfinite(method.bounds(behind, image, 0, [1, 2], EXACT)[0][0])

@@ -14,6 +14,7 @@ from enclosed import (
     excess,
     l2,
     linf,
+    lose_a_piece,
     networks,
     on_sphere,
     quartics,
@@ -253,8 +254,9 @@ def worst_of_descent(name, method, eps):
     model, shape = quartics()[name]
     x, y = torch.rand(6, *shape, dtype=F64), torch.arange(6) % 3
     found = descended(model, x, y, linf(eps), sampled(x, linf(eps), 20))
-    short = {"splits": replace(ladder.METHODS["splits"], nodes=12)}
-    proofs = certify(model, x, y, linf(eps), [short.get(method, method)])
+    own = ladder.METHODS[method]
+    own = replace(own, nodes=12) if isinstance(own, splits.Splits) else own
+    proofs = certify(model, x, y, linf(eps), [own])
     bounds = torch.tensor([p.margins for p in proofs], dtype=F64)
     return torch.where(bounds.isinf(), -math.inf, bounds - found).amax().item()
 
@@ -299,11 +301,11 @@ def test_planted_entries_left_out_without_payment_are_found_by_descent(monkeypat
     assert worst_of_descent("dense", "second_order", 0.1) > 0
 
 
-def test_planted_loss_of_a_piece_is_found_by_descent(monkeypatch):
-    assert worst_of_descent("threshold", "splits", 0.1) <= 0
-    true = splits._halves
-    monkeypatch.setattr(splits, "_halves", lambda *args: (true(*args)[0], true(*args)[1][:1]))
-    assert worst_of_descent("threshold", "splits", 0.1) > 0
+@pytest.mark.parametrize("method", ["splits", "tangent_splits"])
+def test_planted_loss_of_a_piece_is_found_by_descent(method, monkeypatch):
+    assert worst_of_descent("threshold", method, 0.1) <= 0
+    lose_a_piece(monkeypatch)
+    assert worst_of_descent("threshold", method, 0.1) > 0
 
 
 @pytest.mark.parametrize("method", POLYNOMIAL)

@@ -6,6 +6,7 @@ import math
 import pytest
 import random_certified as chance
 import torch
+from enclosed import lose_a_piece
 from torch import nn as tnn
 
 from cases import each
@@ -17,7 +18,6 @@ from holonet.certify import (
     certify,
     lines,
     pointwise,
-    splits,
 )
 from holonet.errors import InputTypeError
 from holonet.functions import polynomial
@@ -171,11 +171,6 @@ def second_place_lost(patch):
     patch.setattr(unrolled_module, "layers_in_order", lambda layers: list(layers.named_children()))
 
 
-def lost_piece(patch):
-    true = splits._halves
-    patch.setattr(splits, "_halves", lambda *args: (true(*args)[0], true(*args)[1][:1]))
-
-
 PLANTS = {
     "center of the clipped box": (unmoved_center, executed, 1),
     "image box by slope": (image_box_by_slope, executed, 7),
@@ -183,7 +178,7 @@ PLANTS = {
     "executed term left out": (no_executed_term, executed, 1),
     "remainder left out": (no_remainder, attacked, 1),
     "second place of a shared layer": (second_place_lost, executed, 9),
-    "lost piece": (lost_piece, attacked, 18),
+    "lost piece": (lose_a_piece, attacked, 18),
 }
 """Name -> fault, oracle, and a seed from which on one of 40 networks shows it."""
 

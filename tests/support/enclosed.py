@@ -8,7 +8,7 @@ import torch
 from torch import nn as tnn
 
 from holonet import nn
-from holonet.certify import EXACT, certify, threat_set
+from holonet.certify import EXACT, certify, splits, threat_set
 from holonet.functions import polynomial
 from holonet.threats import ThreatModel
 
@@ -334,3 +334,14 @@ def in_complex_set(x, threat, count):
     far = torch.where(kind == 2, far * 1e-4, far)
     repeated = x.repeat(count, *[1] * (x.ndim - 1))
     return threat.project(repeated + far.flatten(0, 1), repeated).unflatten(0, far.shape[:2])
+
+
+def lose_a_piece(patch):
+    """Plant a fault in splits: of two halves of a piece only the first is looked at."""
+    true = splits._halves
+
+    def first_alone(piece):
+        place, middle, halves = true(piece)
+        return place, middle, halves and [ends[:, :1] for ends in halves]
+
+    patch.setattr(splits, "_halves", first_alone)

@@ -17,6 +17,7 @@ from torch import nn as tnn
 
 from holonet import nn
 from holonet.certify import EXACT, METHODS, Semantics, certify, methods_for, read, threat_set
+from holonet.certify.splits import Splits
 from holonet.certify.step import Residual
 from holonet.certify.unrolled import unrolled
 from holonet.functions import CATALOGUE, blaschke, moebius, polynomial
@@ -66,8 +67,10 @@ class Case:
     def methods(self):
         """All that are for the network, splits with a small budget."""
         names = {"intervals", "tangents", *methods_for(self.model, self.x, self.y, self.threat)}
+        if self.threat.norm in METHODS["tangent_splits"].norms:
+            names.add("tangent_splits")
         ladder = [METHODS[name] for name in METHODS if name in names]
-        return [replace(m, nodes=8) if m.name == "splits" else m for m in ladder]
+        return [replace(m, nodes=8) if isinstance(m, Splits) else m for m in ladder]
 
     def at(self, eps: float) -> "Case":
         """With another radius."""
