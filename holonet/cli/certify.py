@@ -88,7 +88,7 @@ def certify_run(
             "for the network.",
         ),
     ] = "auto",
-    nodes: Annotated[int, count("Pieces of a box that splits looks at, a margin.")] = 100,
+    nodes: Annotated[int, count("Pieces of a box that both splits look at, a margin.")] = 100,
     semantics: Annotated[
         Meaning,
         typer.Option(help="Of the network as its precision executes it, or in exact arithmetic."),

@@ -243,7 +243,7 @@ def test_what_may_overflow_in_float32_is_not_certified():
 @each_method
 def test_other_networks_are_refused_with_the_methods_that_fit(method):
     model = nn.HolomorphicClassifier(nn.Sequential(nn.Linear(4, 3), nn.Tanh(), nn.Linear(3, 3)))
-    with pytest.raises(InputTypeError, match="intervals and tangents"):
+    with pytest.raises(InputTypeError, match="tangents and tangent_splits"):
         certify(model, torch.rand(1, 4), torch.tensor([0]), linf(0.1), [method])
 
 

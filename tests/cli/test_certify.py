@@ -273,7 +273,7 @@ def test_a_method_that_is_not_for_the_network_is_refused(whole: Path) -> None:
     options = [*QUICK, "--methods", "second-order"]
     error = failure(invoke("certify", str(whole), *options))
     assert isinstance(error, InputTypeError)
-    assert "intervals and tangents" in str(error)
+    assert "tangents and tangent_splits" in str(error)
 
 
 def test_the_stream_of_torch_is_not_touched(squares: Path) -> None:
