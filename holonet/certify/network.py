@@ -100,17 +100,19 @@ class Network:
         return rows
 
     def _sharpened(self, enclosure: Enclosure, position: int, trace: Trace) -> Enclosure:
-        shape = enclosure.center.shape
+        parts, batch, *event = shape = enclosure.center.shape
         root = trace.inputs[self.steps[self.front]]
-        chunks = torch.arange(enclosure.center[:, 0].numel()).split(max(1, _ROWS // shape[1]))
-        ends = []
-        for sign in (1.0, -1.0):
-            rows = (Rows.entries(shape, index, sign) for index in chunks)
-            bounds = [self.pulled(r, position, self.front, trace).lower(root) for r in rows]
-            flat = sign * torch.cat(bounds, 1)
-            ends.append(flat.view(shape[1], shape[0], *shape[2:]).transpose(0, 1))
-        low, high = torch.maximum(enclosure.low, ends[0]), torch.minimum(enclosure.high, ends[1])
-        return Enclosure.between(low, high)
+        index = self.steps[position].bent(enclosure).nonzero()[:, 0]
+        low, high = (end.transpose(0, 1).flatten(1) for end in (enclosure.low, enclosure.high))
+        for chunk in index.split(max(1, _ROWS // batch)) if len(index) else ():
+            least, most = (
+                self.pulled(Rows.entries(shape, chunk, sign), position, self.front, trace)
+                for sign in (1.0, -1.0)
+            )
+            low[:, chunk] = torch.maximum(low[:, chunk], least.lower(root))
+            high[:, chunk] = torch.minimum(high[:, chunk], -most.lower(root))
+        ends = (end.view(batch, parts, *event).transpose(0, 1) for end in (low, high))
+        return Enclosure.between(*ends)
 
 
 @checked

@@ -1,6 +1,7 @@
 """Entrywise layers on enclosures: records, the threshold, and ReLU."""
 
 import torch
+from jaxtyping import Bool
 from torch import Tensor
 
 from holonet.certify.enclosure import Enclosure
@@ -173,6 +174,10 @@ class Relu(Step):
 
     is_affine = False
     is_monotone = True
+
+    def bent(self, enclosure: Enclosure) -> Bool[Tensor, "entries"]:
+        """Those with 0 inside."""
+        return ((enclosure.low < 0) & (enclosure.high > 0)).any(1).flatten()
 
     def image(self, enclosure: Enclosure, trace: Trace) -> Enclosure:
         """The values at the ends."""

@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass, field, replace
 
 import torch
-from jaxtyping import Float64, Inexact
+from jaxtyping import Bool, Float64, Inexact
 from torch import Tensor, nn
 
 from holonet.certify.enclosure import Ball, Enclosure, Semantics
@@ -82,6 +82,10 @@ class Step(ABC):
             ) from error
         trace.images[self] = image.where_known(trace.semantics.largest)
         return trace.images[self]
+
+    def bent(self, enclosure: Enclosure) -> Bool[Tensor, "entries"]:
+        """Entries of the examples on which the step is not linear, or may not be: all of them."""
+        return torch.ones(enclosure.center[:, 0].numel(), dtype=torch.bool)
 
     @abstractmethod
     def image(self, enclosure: Enclosure, trace: Trace) -> Enclosure:

@@ -7,8 +7,11 @@ from torch import nn as tnn
 
 from cases import each
 from holonet import nn
-from holonet.certify import EXACT, Enclosure, read, threat_set
+from holonet.certify import EXACT, Enclosure, certify, read, threat_set
 from holonet.certify.network import LAYERS
+from holonet.certify.pointwise import Relu
+from holonet.certify.rows import Rows
+from holonet.certify.step import Step
 from holonet.errors import InputTypeError
 
 
@@ -103,3 +106,36 @@ def test_sharpened_enclosures_are_inside_of_intervals_and_hold_samples():
         for value in values:
             assert (narrow.contains(value[None]) >= -1e-12).all()
     assert sharper == 5
+
+
+def test_units_that_relu_does_not_bend_cost_no_forms_and_change_no_margin(monkeypatch):
+    counts, entries = [], Rows.entries
+
+    def counted(shape, index, sign):
+        counts.append(len(index))
+        return entries(shape, index, sign)
+
+    monkeypatch.setattr(Rows, "entries", counted)
+
+    def margins(model, x, y):
+        counts.clear()
+        proofs = certify(model, x, y, linf(0.1), ["tangents"])
+        return torch.tensor([proof.margins for proof in proofs], dtype=torch.float64), sum(counts)
+
+    spent = whole = 0
+    for seed in range(8):
+        torch.manual_seed(seed)
+        layers = [tnn.Linear(6, 12), tnn.ReLU(), tnn.Linear(12, 10), tnn.ReLU(), tnn.Linear(10, 8)]
+        model = tnn.Sequential(*layers, tnn.ReLU(), tnn.Linear(8, 3)).double()
+        for linear in model[::2]:
+            torch.nn.init.normal_(linear.bias, std=0.5)
+        x = torch.rand(3, 6, dtype=torch.float64)
+        y = model(x).argmax(1)
+        found, few = margins(model, x, y)
+        with monkeypatch.context() as patch:
+            patch.setattr(Relu, "bent", Step.bent)
+            expected, all_of_them = margins(model, x, y)
+        assert torch.allclose(found, expected, rtol=1e-9, atol=1e-9)
+        assert all_of_them == 2 * (10 + 8)
+        spent, whole = spent + few, whole + all_of_them
+    assert 0 < spent < whole / 2
