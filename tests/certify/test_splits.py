@@ -95,13 +95,13 @@ def test_tangent_splits_are_for_all_layers_and_prove_more_than_tangents():
         x, threat = torch.rand(2, *shape, dtype=F64), linf(0.1)
         y = model(x).argmax(1)
         tangents, cut = (
-            torch.tensor([p.margins for p in certify(model, x, y, threat, [method])]).double()
+            torch.tensor([p.margins for p in certify(model, x, y, threat, [method])], dtype=F64)
             for method in ("tangents", budget(12, "tangent_splits"))
         )
         found = descended(model, x, y, threat, sampled(x, threat, 20))
-        assert (cut >= tangents).all(), name
+        assert (cut >= tangents - 1e-12).all(), name
         assert (cut[cut.isfinite()] <= found[cut.isfinite()]).all(), name
-        better += bool((cut > tangents).any())
+        better += bool((cut > tangents + 1e-6).any())
     assert better > 5
 
 
